@@ -1,0 +1,91 @@
+/**
+ * The words every room shares: what a client asks and what it is told, as values, not as bytes of a
+ * protocol. This file imports nothing and decides nothing.
+ */
+
+/** Bytes of an info hash and of a peer id (BEP 3). */
+export const INFO_HASH_BYTES = 20
+export const PEER_ID_BYTES = 20
+
+/** IP version of an address. An IPv4-mapped IPv6 address is IPv4 everywhere in this program. */
+export type Family = 4 | 6
+
+/** Bytes of an endpoint: address, then port, both big endian (the compact forms of BEP 23 and 7). */
+export const endpointBytes = (family: Family): number => (family === 4 ? 6 : 18)
+
+/** Announce events, numbered as on the wire of BEP 15. */
+export const EVENT = { none: 0, completed: 1, started: 2, stopped: 3 } as const
+export type AnnounceEvent = (typeof EVENT)[keyof typeof EVENT]
+
+/** Where each 64-bit counter of an announce begins in `Announce.counts`: high word, then low word. */
+export const COUNT = { uploaded: 0, downloaded: 2, left: 4 } as const
+
+/** `Announce.want` of a client that leaves the number of peers to the tracker. */
+export const WANT_DEFAULT = -1
+
+/**
+ * One announce as every transport's reader states it. A reader owns one and fills it again and
+ * again: whoever receives it must be done with it before the next datagram or request is read.
+ */
+export class Announce {
+  /** Info hash (words 0–4), peer id (5–9), endpoint (10–14), in memory order. */
+  readonly words: Uint32Array = new Uint32Array(15)
+  readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
+  readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
+  /** Address and port; the first `endpointBytes(family)` bytes count, the rest is stale. */
+  readonly endpoint: Uint8Array = new Uint8Array(this.words.buffer, 40, 18)
+  /** The same bytes as `endpoint`, two at a time in memory order. */
+  readonly endpointHalves: Uint16Array = new Uint16Array(this.words.buffer, 40, 9)
+  /** Uploaded, downloaded and left in bytes, each as two words; see `COUNT`. */
+  readonly counts: Uint32Array = new Uint32Array(6)
+  family: Family = 4
+  event: AnnounceEvent = EVENT.none
+  /** Peers wanted: 0 = none, `WANT_DEFAULT` = as many as the tracker gives. */
+  want: number = WANT_DEFAULT
+
+  /** The port inside `endpoint`. */
+  get port(): number {
+    const at = endpointBytes(this.family) - 2
+    return (this.endpoint[at]! << 8) | this.endpoint[at + 1]!
+  }
+}
+
+/**
+ * Peers of one family as compact endpoints, written into memory that the transport lends:
+ * `count` endpoints stand at `halves[at…]`, three halves (IPv4) or nine (IPv6) each.
+ */
+export class PeerList {
+  halves: Uint16Array
+  /** Index in `halves` of the first endpoint. */
+  at = 0
+  count = 0
+  /** Room for the peer ids in the same order, five words each; absent = not wanted. */
+  ids: Uint32Array | undefined
+
+  constructor(halves: Uint16Array, ids?: Uint32Array) {
+    this.halves = halves
+    this.ids = ids
+  }
+}
+
+/** What an announce is told. Owned by one transport and filled again for every announce. */
+export class Answer {
+  /** Peers of the swarm after this announce, both families. */
+  seeders = 0
+  leechers = 0
+  /** Times the torrent was completed. */
+  downloaded = 0
+  readonly peers4: PeerList
+  readonly peers6: PeerList
+  /** false: only peers of the asker's own family are listed (UDP). */
+  readonly bothFamilies: boolean
+
+  constructor(peers4: PeerList, peers6: PeerList, bothFamilies: boolean) {
+    this.peers4 = peers4
+    this.peers6 = peers6
+    this.bothFamilies = bothFamilies
+  }
+}
+
+/** What a scrape is told of one info hash. */
+export type ScrapeEntry = { seeders: number; downloaded: number; leechers: number }

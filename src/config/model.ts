@@ -1,0 +1,112 @@
+/**
+ * The one configuration model the program knows, shaped like schema 3.0.0 (decisions.md,
+ * spec/torrust-newest.md §1.3). Names are the option names of the file, so that a path in a message
+ * is a path in the file. Optional things that are absent are `null`. Values are checked already.
+ */
+
+export type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
+export type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
+
+export interface Config {
+  readonly metadata: {
+    readonly app: 'torrust-tracker'
+    readonly purpose: 'configuration'
+    /** The schema the file was written in; the model itself is always 3.0.0. */
+    readonly schema_version: '2.0.0' | '3.0.0'
+  }
+  readonly logging: { readonly trace_filter: TraceFilter; readonly trace_style: TraceStyle }
+  readonly core: {
+    readonly announce_policy: {
+      /** Seconds a client should wait between announces. */
+      readonly interval: number
+      readonly interval_min: number
+      readonly max_peers_per_announce: number
+    }
+    /** null: nothing is persisted. */
+    readonly database: DatabaseConfig | null
+    /** Seconds between two sweeps; 0 = never. */
+    readonly inactive_peer_cleanup_interval: number
+    readonly listed: boolean
+    readonly private: boolean
+    readonly private_mode: { readonly check_keys_expiration: boolean } | null
+    readonly tracker_policy: {
+      /** Seconds after its last announce at which a peer is forgotten. */
+      readonly max_peer_timeout: number
+      readonly persistent_torrent_completed_stat: boolean
+      readonly remove_peerless_torrents: boolean
+    }
+    readonly tracker_usage_statistics: boolean
+  }
+  readonly udp_trackers: readonly UdpTrackerConfig[] | null
+  readonly http_trackers: readonly HttpTrackerConfig[] | null
+  readonly udp_tracker_server: {
+    readonly ip_bans_reset_interval_in_secs: number
+    readonly max_connection_id_errors_per_ip: number
+    readonly connection_id_validation: 'strict' | 'disabled'
+  }
+  readonly http_api: HttpApiConfig | null
+  readonly health_check_api: { readonly bind_address: BindAddress }
+  /** Ours, in either schema. */
+  readonly runtime: {
+    /** Serving threads; 0 = one per core. */
+    readonly workers: number
+    /** Bytes the swarm may use; 0 = half of the machine's (or container's) memory. */
+    readonly max_memory: number
+  }
+}
+
+/** `ip` in canonical text without brackets (lower-case RFC 5952 for IPv6); port 0 = any free one. */
+export type BindAddress = { readonly ip: string; readonly port: number }
+
+export type DatabaseConfig =
+  | { readonly driver: 'sqlite3'; readonly path: string }
+  | {
+      readonly driver: 'mysql' | 'postgresql'
+      readonly host: string
+      readonly port: number
+      readonly user: string
+      readonly password: string
+      readonly database: string
+    }
+
+export interface NetworkConfig {
+  /** Replaces a loopback peer address; canonical text, never unspecified. */
+  readonly external_ip: string | null
+  readonly on_reverse_proxy: boolean
+  readonly ipv6_v6only: boolean
+}
+
+export interface TlsConfig {
+  readonly ssl_cert_path: string
+  readonly ssl_key_path: string
+}
+
+export interface UdpTrackerConfig {
+  readonly bind_address: BindAddress
+  /** Seconds a connection id is good for; may carry a fraction. */
+  readonly cookie_lifetime: number
+  readonly tracker_usage_statistics: boolean
+  readonly public_url: string | null
+  readonly network: NetworkConfig
+}
+
+export interface HttpTrackerConfig {
+  readonly bind_address: BindAddress
+  readonly tls_config: TlsConfig | null
+  readonly tracker_usage_statistics: boolean
+  readonly use_ip_from_query_string: boolean
+  readonly public_url: string | null
+  readonly network: NetworkConfig
+}
+
+export interface HttpApiConfig {
+  readonly bind_address: BindAddress
+  readonly tls_config: TlsConfig | null
+  /** Label → token. Secret. */
+  readonly access_tokens: Readonly<Record<string, string>>
+  readonly public_url: string | null
+}
+
+/** `ip:port`, with brackets around IPv6. */
+export const printAddress = ({ ip, port }: BindAddress): string =>
+  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`

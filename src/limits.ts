@@ -1,0 +1,18 @@
+/** Ceilings for whatever strangers send. Each has a test that stands on it and one step past. */
+export const LIMITS = {
+  /** Bytes of a datagram that are looked at; a longer one is cut (spec/torrust-udp-and-core A2). */
+  datagram: 1496,
+  /** Info hashes answered in one UDP scrape: (1496 − 16) / 20. */
+  udpScrapeHashes: 74,
+  /** Info hashes answered in one HTTP scrape. */
+  httpScrapeHashes: 100,
+  /** Most peers one answer can hold, whatever the configuration asks: 1,400 bytes of IPv6 peers
+   *  would not fit one datagram, 1,000 of them still fit the 64 KiB that UDP can carry. */
+  peersPerAnswer: 1_000,
+  /** Characters of a client's own text that a failure reason repeats. */
+  echo: 100,
+  /** Answers collected in one turn of the event loop before they are handed to the kernel. */
+  udpBatch: 128,
+  /** Addresses whose connection-id errors are remembered; the least guilty make room. */
+  banTable: 65_536,
+} as const

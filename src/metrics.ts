@@ -1,0 +1,73 @@
+/**
+ * Counters in shared memory. Every serving thread writes only its own row, so no counter needs a
+ * lock; whoever reads sums the rows. A count is exact up to 2^53.
+ */
+
+/** What one listener counts, each per client family. */
+export const COUNTERS = [
+  /** Datagrams or requests that arrived. */
+  'received',
+  'connects',
+  'announces',
+  'scrapes',
+  /** Answers handed to the kernel, errors included. */
+  'responses',
+  /** Requests answered with an error or a failure reason. */
+  'errors',
+  /** Dropped without an answer: not a request, or the answer would be longer than the question. */
+  'malformed',
+  /** Connection ids that were wrong, expired or from the future. */
+  'connectionIdErrors',
+  /** Dropped because the address is banned. */
+  'banned',
+  /** Dropped because the source port is 0. */
+  'discarded',
+  /** Answers the kernel did not take. */
+  'unsent',
+  /** Announces refused, or answered without being remembered, because memory is spent. */
+  'full',
+  /** Errors the kernel reported on the socket (clients that were gone before the answer). */
+  'socketErrors',
+] as const
+
+export type Counter = (typeof COUNTERS)[number]
+
+/** Index of a counter for IPv4; IPv6 is the next one. */
+export const AT: Readonly<Record<Counter, number>> = Object.fromEntries(
+  COUNTERS.map((name, i) => [name, i * 2]),
+) as Record<Counter, number>
+
+const PER_LISTENER = COUNTERS.length * 2
+
+/** One thread's counters of one listener; `row[AT.announces + six]++` counts. */
+export type CounterRow = Float64Array
+
+export class Metrics {
+  readonly memory: SharedArrayBuffer
+  readonly #threads: number
+  readonly #listeners: number
+
+  constructor(threads: number, listeners: number, memory?: SharedArrayBuffer) {
+    this.#threads = threads
+    this.#listeners = listeners
+    const bytes = Math.max(1, threads * listeners * PER_LISTENER) * 8
+    this.memory = memory ?? new SharedArrayBuffer(bytes)
+  }
+
+  /** The row that thread `thread` (0-based) and nobody else may write for listener `listener`. */
+  row(thread: number, listener: number): CounterRow {
+    const at = (thread * this.#listeners + listener) * PER_LISTENER * 8
+    return new Float64Array(this.memory, at, PER_LISTENER)
+  }
+
+  /** Sum over all threads of one counter of one listener, by client family. */
+  read(listener: number, counter: Counter): { ipv4: number; ipv6: number } {
+    const sum = { ipv4: 0, ipv6: 0 }
+    for (let thread = 0; thread < this.#threads; thread++) {
+      const row = this.row(thread, listener)
+      sum.ipv4 += row[AT[counter]]!
+      sum.ipv6 += row[AT[counter] + 1]!
+    }
+    return sum
+  }
+}
