@@ -1,0 +1,28 @@
+/**
+ * Seeded mixing of keys into 32 bits, and linear hashing: a table that grows by one bucket per
+ * insertion, so that no announce ever waits for a rehash. Not a MAC; the seed only keeps strangers
+ * from choosing keys that share a chain.
+ */
+
+/** Folds `word` into `hash`; both 32 bits. */
+export const mix = (hash: number, word: number): number => {
+  const folded = Math.imul(hash ^ word, 0x9e37_79b1)
+  return folded ^ (folded >>> 15)
+}
+
+/** Last step after the words of a key: spreads every bit over every bit. */
+export const finish = (hash: number): number => {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** Bucket of `hash` in a table that has `buckets` (≥ 1) of them by now. */
+export const bucketOf = (hash: number, buckets: number): number => {
+  const half = 1 << (31 - Math.clz32(buckets))
+  const bucket = hash & (half * 2 - 1)
+  return bucket < buckets ? bucket : bucket & (half - 1)
+}
+
+/** The bucket whose entries are divided when bucket number `fresh` (≥ 1) is added. */
+export const parentOf = (fresh: number): number => fresh - (1 << (31 - Math.clz32(fresh)))

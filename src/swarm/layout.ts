@@ -1,0 +1,209 @@
+/**
+ * How a shard lies in shared memory. Every offset, stride and flag of the swarm is named here and
+ * nowhere else; all of it is plain arithmetic. A shard is three buffers of fixed size: torrents, IPv4
+ * peers, IPv6 peers. Pages nobody touched cost nothing, so each is reserved large and filled from
+ * the front; what is really used is counted against one budget for the whole swarm.
+ */
+import type { Family } from '../bittorrent.ts'
+
+/** "No slot", "no run", "end of chain". */
+export const NIL = 0xffff_ffff
+
+/** Peers of a swarm that stand in one unbroken run; a larger swarm is a directory of such chunks. */
+export const CHUNK = 64
+export const CHUNK_ORDER = 6
+
+/** Words of the header at the front of a shard's torrent buffer. */
+export const HEADER = {
+  /** 0 = free, otherwise the holder's thread number, with `CONTENDED` when somebody sleeps on it. */
+  lock: 0,
+  /** Torrent whose records are being changed; NIL between two changes. See salvage.ts. */
+  busy: 1,
+  /** Keeps strangers from choosing info hashes or ports that share a chain. */
+  seed: 2,
+  torrents: 3,
+  /** Torrent records below this were handed out at least once. */
+  torrentHigh: 4,
+  torrentFree: 5,
+  torrentBuckets: 6,
+  /** Sum of `TORRENT.downloaded` over the torrents that are here. */
+  downloads: 7,
+  /** Times a peer completed since the start of the process. */
+  completions: 8,
+  /** Per family: see FAMILY_HEADER. */
+  v4: 16,
+  v6: 64,
+  words: 128,
+} as const
+
+/** Words of the header that each family has, from `HEADER.v4` or `HEADER.v6` on. */
+export const FAMILY_HEADER = {
+  seeders: 0,
+  leechers: 1,
+  /** Peers in the index of large swarms, and its buckets. */
+  indexed: 2,
+  indexBuckets: 3,
+  /** End of the slots handed out, and one free list for each order 0…6. */
+  slotHigh: 4,
+  slotFree: 5,
+  /** The same for directory units, orders 0…20. */
+  directoryHigh: 16,
+  directoryFree: 17,
+} as const
+
+export const SLOT_ORDERS = CHUNK_ORDER + 1
+export const DIRECTORY_ORDERS = 21
+/** A directory unit is two words: two chunk numbers, or the links of a free run. */
+export const DIRECTORY_UNIT = 2
+
+/** One torrent: 16 words, one cache line. */
+export const TORRENT = {
+  hash: 0,
+  /** Next torrent of the same bucket, or of the free list. */
+  next: 5,
+  downloaded: 6,
+  flags: 7,
+  /** Per family: see SWARM. */
+  v4: 8,
+  v6: 11,
+  /** No peer here was last seen before this second. */
+  oldest: 14,
+  /** Seeded hash of the info hash, kept so that a bucket can be split without reading the hash. */
+  key: 15,
+  words: 16,
+} as const
+
+/** Words of one family of a torrent, from `TORRENT.v4` or `TORRENT.v6` on. */
+export const SWARM = {
+  /** First slot of the run, or first directory unit of a large swarm; NIL = no peers. */
+  base: 0,
+  count: 1,
+  /** The first `leechers` positions are leechers, the rest seeders: either can be copied as a run. */
+  leechers: 2,
+} as const
+
+/** Bits of `TORRENT.flags`: in use, then order (5 bits) and size of each family's run. */
+export const USED = 1
+export const ORDER_SHIFT = { 4: 8, 6: 16 } as const
+export const ORDER_MASK = 31
+export const LARGE = { 4: 1 << 13, 6: 1 << 21 } as const
+
+/** Bits of a peer's flag byte; below them the last event (0–3). */
+export const EVENT_MASK = 3
+/** Was seen with bytes left: only such a peer can complete. */
+export const LEECHED = 4
+/** Its completion was counted already. */
+export const COUNTED = 8
+/** Marks the first slot of a free run; its order is in the low bits. Never on a used slot. */
+export const FREE_RUN = 0x80
+
+/** Words of a peer's id and of its three counters. */
+export const ID_WORDS = 5
+export const COUNT_WORDS = 6
+
+/** Halves (two bytes) of an endpoint. */
+export const endpointHalves = (family: Family): 3 | 9 => (family === 4 ? 3 : 9)
+
+/** Bytes a slot costs in all arrays together, the share of a chunk's directory and index included. */
+export const slotBytes = (family: Family): number =>
+  endpointHalves(family) * 2 + 4 + 20 + 24 + 1 + 4
+
+/** KiB charged to the budget for 64 more torrents (records, buckets) or 64 more slots. */
+export const TORRENT_BATCH = 64
+export const TORRENT_BATCH_KIB = 5
+export const chunkKib = (family: Family): number => (family === 4 ? 4 : 5)
+/** KiB charged for 64 more directory units. */
+export const DIRECTORY_BATCH_KIB = 1
+
+/** How many records each array of a shard can hold; the same on every thread. */
+export type Capacity = {
+  readonly torrents: number
+  readonly slots4: number
+  readonly slots6: number
+}
+
+/** The buffers of one shard. */
+export type ShardMemory = {
+  readonly torrents: SharedArrayBuffer
+  readonly peers4: SharedArrayBuffer
+  readonly peers6: SharedArrayBuffer
+}
+
+/** Hands out consecutive typed arrays of one buffer, or only adds up their bytes. */
+export class Carver {
+  #at = 0
+  readonly #memory: SharedArrayBuffer | undefined
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.#memory = memory
+  }
+  get bytes(): number {
+    return this.#at
+  }
+  #take(bytes: number): number {
+    const at = this.#at
+    this.#at = Math.ceil((at + bytes) / 64) * 64
+    return at
+  }
+  words(length: number): Uint32Array {
+    const at = this.#take(length * 4)
+    return new Uint32Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
+  }
+  halves(length: number): Uint16Array {
+    const at = this.#take(length * 2)
+    return new Uint16Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
+  }
+  bytesOf(length: number): Uint8Array {
+    const at = this.#take(length)
+    return new Uint8Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
+  }
+}
+const EMPTY = new SharedArrayBuffer(0)
+
+export type TorrentArrays = {
+  readonly header: Uint32Array
+  readonly records: Uint32Array
+  readonly buckets: Uint32Array
+}
+
+export const carveTorrents = (carver: Carver, torrents: number): TorrentArrays => ({
+  header: carver.words(HEADER.words),
+  records: carver.words(torrents * TORRENT.words),
+  buckets: carver.words(torrents),
+})
+
+/** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
+export type PeerArrays = {
+  /** Endpoints in compact form, `endpointHalves` each: answering is copying. */
+  readonly endpoints: Uint16Array
+  /** Second of the last announce. */
+  readonly seen: Uint32Array
+  readonly ids: Uint32Array
+  /** Uploaded, downloaded, left, high word first; in a free run the first two words are its links. */
+  readonly counts: Uint32Array
+  readonly flags: Uint8Array
+  /** Next slot of the same index bucket (large swarms only). */
+  readonly next: Uint32Array
+  readonly buckets: Uint32Array
+  /** By chunk of a large swarm: its torrent, and its place in that torrent's directory. */
+  readonly chunkTorrent: Uint32Array
+  readonly chunkOrdinal: Uint32Array
+  /** Chunk numbers of large swarms in order of position, two a unit. */
+  readonly directory: Uint32Array
+  readonly directoryMarks: Uint8Array
+}
+
+export const carvePeers = (carver: Carver, family: Family, slots: number): PeerArrays => ({
+  endpoints: carver.halves(slots * endpointHalves(family)),
+  seen: carver.words(slots),
+  ids: carver.words(slots * ID_WORDS),
+  counts: carver.words(slots * COUNT_WORDS),
+  flags: carver.bytesOf(slots),
+  next: carver.words(slots),
+  buckets: carver.words(slots),
+  chunkTorrent: carver.words(slots / CHUNK),
+  chunkOrdinal: carver.words(slots / CHUNK),
+  // Twice what full chunks need, because a directory's run doubles.
+  directory: carver.words((slots / CHUNK) * 4 + CHUNK * DIRECTORY_UNIT),
+  directoryMarks: carver.bytesOf((slots / CHUNK) * 2 + CHUNK),
+})

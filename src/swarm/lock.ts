@@ -1,0 +1,81 @@
+/**
+ * A mutex in shared memory that knows its holder. An uncontended pair of calls is two atomic
+ * instructions; a thread that waits spins shortly, then sleeps. The holder's number in the word is
+ * what lets the control thread find the locks of a thread that died (salvage.ts).
+ */
+
+/** Set in the word when somebody sleeps on it. Thread numbers stay below. */
+const CONTENDED = 0x4000_0000
+/** Turns of the spin: a critical section is about half a microsecond long. */
+const SPINS = 200
+/** A sleeper looks again after this long, whatever happened to its wake-up. */
+const SLEEP_MILLISECONDS = 20
+
+export class Lock {
+  readonly #words: Int32Array
+  readonly #at: number
+  readonly #me: number
+
+  /** `thread` ≥ 1: 0 in the word means free. */
+  constructor(memory: SharedArrayBuffer, wordIndex: number, thread: number) {
+    this.#words = new Int32Array(memory)
+    this.#at = wordIndex
+    this.#me = thread
+  }
+
+  /** Thread number of the holder; 0 = free. */
+  holder(): number {
+    return Atomics.load(this.#words, this.#at) & ~CONTENDED
+  }
+
+  acquire(): void {
+    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#me) !== 0)
+      this.#wait(Number.POSITIVE_INFINITY)
+  }
+
+  /** false = somebody else held it for all of `milliseconds`. For threads that must not hang. */
+  tryAcquire(milliseconds: number): boolean {
+    return (
+      Atomics.compareExchange(this.#words, this.#at, 0, this.#me) === 0 || this.#wait(milliseconds)
+    )
+  }
+
+  release(): void {
+    const word = Atomics.exchange(this.#words, this.#at, 0)
+    if ((word & CONTENDED) !== 0) Atomics.notify(this.#words, this.#at, 1)
+  }
+
+  /** Takes over from a holder that no longer runs. Only the control thread may, once it is dead. */
+  seize(dead: number): boolean {
+    const word = Atomics.load(this.#words, this.#at)
+    if ((word & ~CONTENDED) !== dead) return false
+    return (
+      Atomics.compareExchange(this.#words, this.#at, word, this.#me | (word & CONTENDED)) ===
+        word || this.seize(dead)
+    )
+  }
+
+  #wait(milliseconds: number): boolean {
+    const words = this.#words
+    const at = this.#at
+    for (let spin = 0; spin < SPINS; spin++)
+      if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, this.#me) === 0)
+        return true
+    // From here on the word must be taken with CONTENDED set: others may be asleep behind us.
+    for (let left = milliseconds; ; ) {
+      const word = Atomics.load(words, at)
+      if (word === 0) {
+        if (Atomics.compareExchange(words, at, 0, this.#me | CONTENDED) === 0) return true
+        continue
+      }
+      if (left <= 0) return false
+      if (
+        (word & CONTENDED) !== 0 ||
+        Atomics.compareExchange(words, at, word, word | CONTENDED) === word
+      ) {
+        Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
+        left -= SLEEP_MILLISECONDS
+      }
+    }
+  }
+}

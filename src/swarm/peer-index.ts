@@ -1,0 +1,105 @@
+/**
+ * Finds a peer of a large swarm by its endpoint without looking at the others: one linear hash table
+ * per shard and family, chained through `next`. Peers of small swarms are not in it; a scan
+ * of at most 64 endpoints that lie side by side is faster than a look-up.
+ */
+import type { Family } from '../bittorrent.ts'
+import { bucketOf, finish, mix, parentOf } from './hash.ts'
+import {
+  CHUNK_ORDER,
+  endpointHalves,
+  FAMILY_HEADER,
+  HEADER,
+  NIL,
+  type PeerArrays,
+} from './layout.ts'
+
+export class PeerIndex {
+  readonly #header: Uint32Array
+  readonly #family: number
+  readonly #width: number
+  readonly #arrays: PeerArrays
+
+  constructor(header: Uint32Array, family: Family, arrays: PeerArrays) {
+    this.#header = header
+    this.#family = family === 4 ? HEADER.v4 : HEADER.v6
+    this.#width = endpointHalves(family)
+    this.#arrays = arrays
+  }
+
+  reset(): void {
+    this.#header[this.#family + FAMILY_HEADER.indexed] = 0
+    this.#header[this.#family + FAMILY_HEADER.indexBuckets] = 1
+    this.#arrays.buckets[0] = NIL
+  }
+
+  /** Slot of the peer of `torrent` with the endpoint at `halves[0…]`; NIL = none. */
+  find(torrent: number, halves: Uint16Array): number {
+    const { endpoints, next, buckets, chunkTorrent } = this.#arrays
+    const width = this.#width
+    let slot = buckets[this.#bucket(this.#hash(torrent, halves, 0))]!
+    for (; slot !== NIL; slot = next[slot]!) {
+      const at = slot * width
+      let half = 0
+      while (half < width && endpoints[at + half] === halves[half]) half++
+      if (half === width && chunkTorrent[slot >>> CHUNK_ORDER] === torrent) return slot
+    }
+    return NIL
+  }
+
+  /** The endpoint of `slot` and the torrent of its chunk must have been written. */
+  add(slot: number): void {
+    const { next, buckets } = this.#arrays
+    const bucket = this.#bucket(this.#hashOf(slot))
+    next[slot] = buckets[bucket]!
+    buckets[bucket] = slot
+    const entries = ++this.#header[this.#family + FAMILY_HEADER.indexed]!
+    if (entries > this.#header[this.#family + FAMILY_HEADER.indexBuckets]!) this.#split()
+  }
+
+  /** The endpoint of `slot` must still be the one it was added with. */
+  remove(slot: number): void {
+    const { next, buckets } = this.#arrays
+    const bucket = this.#bucket(this.#hashOf(slot))
+    let at = buckets[bucket]!
+    if (at === slot) buckets[bucket] = next[slot]!
+    else {
+      while (next[at] !== slot) at = next[at]!
+      next[at] = next[slot]!
+    }
+    this.#header[this.#family + FAMILY_HEADER.indexed]!--
+  }
+
+  #split(): void {
+    const { next, buckets } = this.#arrays
+    const fresh = this.#header[this.#family + FAMILY_HEADER.indexBuckets]!
+    if (fresh === buckets.length) return
+    const parent = parentOf(fresh)
+    let slot = buckets[parent]!
+    buckets[parent] = NIL
+    buckets[fresh] = NIL
+    this.#header[this.#family + FAMILY_HEADER.indexBuckets] = fresh + 1
+    while (slot !== NIL) {
+      const following = next[slot]!
+      const bucket = this.#bucket(this.#hashOf(slot))
+      next[slot] = buckets[bucket]!
+      buckets[bucket] = slot
+      slot = following
+    }
+  }
+
+  #bucket(hash: number): number {
+    return bucketOf(hash, this.#header[this.#family + FAMILY_HEADER.indexBuckets]!)
+  }
+
+  #hashOf(slot: number): number {
+    const { endpoints, chunkTorrent } = this.#arrays
+    return this.#hash(chunkTorrent[slot >>> CHUNK_ORDER]!, endpoints, slot * this.#width)
+  }
+
+  #hash(torrent: number, halves: Uint16Array, at: number): number {
+    let hash = mix(this.#header[HEADER.seed]!, torrent)
+    for (let half = 0; half < this.#width; half++) hash = mix(hash, halves[at + half]!)
+    return finish(hash)
+  }
+}

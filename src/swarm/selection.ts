@@ -1,0 +1,73 @@
+/**
+ * Which peers an announce is told: random runs, so that every member of a large swarm is reachable
+ * while answering stays copying. A seeder gets leechers and seeders only to fill up; a leecher gets
+ * both, half and half where there are enough. The caller holds the shard's lock.
+ */
+import type { PeerList } from '../bittorrent.ts'
+import type { Dice } from './dice.ts'
+import { ID_WORDS, NIL } from './layout.ts'
+import type { Peers } from './peers.ts'
+
+/** How many expired peers of a large swarm one run may step over before it gives up. */
+const PATIENCE = 64
+
+/**
+ * Fills `list` with up to `want` peers of one family of `torrent`, never the one at slot `self` (NIL:
+ * the asker is not here), never one last seen at `cutoff` or before.
+ */
+export function select(
+  peers: Peers,
+  torrent: number,
+  want: number,
+  seeder: boolean,
+  self: number,
+  cutoff: number,
+  dice: Dice,
+  list: PeerList,
+): void {
+  const leechers = peers.leechers(torrent)
+  const seeders = peers.count(torrent) - leechers
+  const position = self === NIL ? NIL : peers.storage.positionOf(torrent, self)
+  const others = leechers - (position < leechers ? 1 : 0)
+  const fromSeeders = seeder
+    ? Math.min(seeders, Math.max(0, want - others))
+    : Math.min(seeders, Math.max((want + 1) >>> 1, want - others))
+  run(peers, torrent, 0, leechers, want - fromSeeders, position, cutoff, dice, list)
+  run(peers, torrent, leechers, seeders, fromSeeders, position, cutoff, dice, list)
+}
+
+/** Up to `take` of the `length` peers from position `start` on, as a circle entered anywhere. */
+function run(
+  peers: Peers,
+  torrent: number,
+  start: number,
+  length: number,
+  take: number,
+  skip: number,
+  cutoff: number,
+  dice: Dice,
+  list: PeerList,
+): void {
+  if (take <= 0 || length === 0) return
+  const { endpoints, seen, ids } = peers.arrays
+  const { storage, width } = peers
+  const { halves } = list
+  let count = list.count
+  let to = list.at + count * width
+  const end = count + Math.min(take, length)
+  let offset = take < length ? dice.roll(length) : 0
+  for (let looks = Math.min(length, take + PATIENCE); looks > 0 && count < end; looks--) {
+    const position = start + offset
+    if (++offset === length) offset = 0
+    if (position === skip) continue
+    const slot = storage.slotAt(torrent, position)
+    if (seen[slot]! <= cutoff) continue
+    const from = slot * width
+    for (let half = 0; half < width; half++) halves[to++] = endpoints[from + half]!
+    if (list.ids !== undefined)
+      for (let word = 0; word < ID_WORDS; word++)
+        list.ids[count * ID_WORDS + word] = ids[slot * ID_WORDS + word]!
+    count++
+  }
+  list.count = count
+}

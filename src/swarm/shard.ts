@@ -1,0 +1,303 @@
+/**
+ * One shard: a lock, torrents, and their peers of both families. Everything public takes the lock for
+ * one announce, one scrape entry or one slice of a sweep, and leaves the shard whole even when it
+ * throws. Times are Unix seconds; a peer last seen at `cutoff` or before counts as gone.
+ */
+import { type Announce, type Answer, COUNT, EVENT, type ScrapeEntry } from '../bittorrent.ts'
+import type { Dice } from './dice.ts'
+import {
+  type Capacity,
+  Carver,
+  carvePeers,
+  carveTorrents,
+  HEADER,
+  LARGE,
+  NIL,
+  type ShardMemory,
+  TORRENT,
+} from './layout.ts'
+import { Lock } from './lock.ts'
+import { Peers } from './peers.ts'
+import { salvage } from './salvage.ts'
+import { select } from './selection.ts'
+import { Torrents } from './torrents.ts'
+
+/** How an announce ended: done; answered but not remembered; refused. The latter two: memory is spent. */
+export const OUTCOME = { done: 0, unremembered: 1, refused: 2 } as const
+export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME]
+
+/** Where a sweep of a shard stands. A new one starts at the first torrent. */
+export class SweepCursor {
+  torrent = 0
+  family: 4 | 6 = 4
+  /** End of the positions still to look at; NIL = the family was not begun. */
+  position: number = NIL
+}
+
+/** Which torrents a sweep may remove once they have no peers. */
+export type Retention = { readonly removePeerless: boolean; readonly keepCompleted: boolean }
+
+export class Shard {
+  readonly lock: Lock
+  readonly torrents: Torrents
+  readonly peers4: Peers
+  readonly peers6: Peers
+  readonly #header: Uint32Array
+  readonly #records: Uint32Array
+
+  constructor(
+    memory: ShardMemory,
+    capacity: Capacity,
+    thread: number,
+    charge: (kib: number) => boolean,
+  ) {
+    const arrays = carveTorrents(new Carver(memory.torrents), capacity.torrents)
+    const { header, records } = arrays
+    this.lock = new Lock(memory.torrents, HEADER.lock, thread)
+    this.torrents = new Torrents(arrays, charge)
+    const peers = (family: 4 | 6, buffer: SharedArrayBuffer, slots: number) =>
+      new Peers({
+        family,
+        header,
+        records,
+        arrays: carvePeers(new Carver(buffer), family, slots),
+        charge,
+      })
+    this.peers4 = peers(4, memory.peers4, capacity.slots4)
+    this.peers6 = peers(6, memory.peers6, capacity.slots6)
+    this.#header = header
+    this.#records = records
+  }
+
+  /** An empty shard. Nobody else may use it yet, or the caller holds the lock. */
+  reset(): void {
+    this.torrents.reset()
+    this.peers4.reset()
+    this.peers6.reset()
+  }
+
+  /** `key` is the seeded hash of the info hash; at most `max` peers are told. */
+  announce(
+    announce: Announce,
+    key: number,
+    now: number,
+    cutoff: number,
+    max: number,
+    dice: Dice,
+    answer: Answer,
+  ): Outcome {
+    this.lock.acquire()
+    try {
+      return this.#announce(announce, key, now, cutoff, max, dice, answer)
+    } catch (error) {
+      salvage(this)
+      throw error
+    } finally {
+      this.lock.release()
+    }
+  }
+
+  scrape(words: Uint32Array, key: number, cutoff: number, entry: ScrapeEntry): void {
+    this.lock.acquire()
+    try {
+      const torrent = this.torrents.find(words, key)
+      if (torrent !== NIL) {
+        this.#header[HEADER.busy] = torrent
+        this.#expire(torrent, cutoff)
+        this.#header[HEADER.busy] = NIL
+      }
+      entry.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
+      entry.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
+      entry.downloaded =
+        torrent === NIL ? 0 : this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
+    } catch (error) {
+      salvage(this)
+      throw error
+    } finally {
+      this.lock.release()
+    }
+  }
+
+  /**
+   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, and
+   * moves the cursor on. true = the shard is through; undefined = its lock was not to be had for
+   * `patience` milliseconds and nothing was done.
+   */
+  sweep(
+    cursor: SweepCursor,
+    cutoff: number,
+    retention: Retention,
+    units: number,
+    patience: number,
+  ): boolean | undefined {
+    if (!this.lock.tryAcquire(patience)) return undefined
+    try {
+      const high = this.#header[HEADER.torrentHigh]!
+      for (let left = units; left > 0 && cursor.torrent < high; ) {
+        if (this.torrents.isUsed(cursor.torrent)) {
+          this.#header[HEADER.busy] = cursor.torrent
+          left -= this.#sweepFamily(cursor, cutoff, left)
+          if (cursor.position === NIL && cursor.family === 4) this.#forgetIfIdle(cursor, retention)
+          this.#header[HEADER.busy] = NIL
+        } else cursor.torrent++
+        left--
+      }
+      return cursor.torrent >= high
+    } catch (error) {
+      salvage(this)
+      throw error
+    } finally {
+      this.lock.release()
+    }
+  }
+
+  #announce(
+    announce: Announce,
+    key: number,
+    now: number,
+    cutoff: number,
+    max: number,
+    dice: Dice,
+    answer: Answer,
+  ): Outcome {
+    answer.peers4.count = 0
+    answer.peers6.count = 0
+    const own = announce.family === 4 ? this.peers4 : this.peers6
+    let torrent = this.torrents.find(announce.words, key)
+    if (torrent === NIL) {
+      if (announce.event === EVENT.stopped) return this.#count(NIL, answer)
+      torrent = this.torrents.create(announce.words, key)
+      if (torrent === NIL) return OUTCOME.refused
+      this.peers4.begin(torrent)
+      this.peers6.begin(torrent)
+    }
+    this.#header[HEADER.busy] = torrent
+    this.#expire(torrent, cutoff)
+    let slot = own.find(torrent, announce.endpointHalves)
+    let outcome: Outcome = OUTCOME.done
+    if (announce.event === EVENT.stopped) {
+      if (slot !== NIL) own.remove(torrent, slot)
+    } else {
+      if (slot === NIL) slot = own.insert(torrent, announce, now)
+      else {
+        slot = own.update(torrent, slot, announce, now)
+        if (announce.event === EVENT.completed && own.complete(slot)) this.#completed(torrent)
+      }
+      if (slot === NIL) outcome = OUTCOME.unremembered
+      else {
+        const oldest = torrent * TORRENT.words + TORRENT.oldest
+        if (now < this.#records[oldest]!) this.#records[oldest] = now
+      }
+      const want = announce.want < 0 ? max : Math.min(announce.want, max)
+      this.#select(announce, torrent, slot, want, cutoff, dice, answer)
+    }
+    this.#count(torrent, answer)
+    this.#header[HEADER.busy] = NIL
+    return outcome
+  }
+
+  #select(
+    announce: Announce,
+    torrent: number,
+    slot: number,
+    want: number,
+    cutoff: number,
+    dice: Dice,
+    answer: Answer,
+  ): void {
+    if (want === 0) return
+    const { peers4, peers6 } = this
+    const seeder = announce.counts[COUNT.left] === 0 && announce.counts[COUNT.left + 1] === 0
+    if (announce.family === 4) {
+      select(peers4, torrent, want, seeder, slot, cutoff, dice, answer.peers4)
+      if (answer.bothFamilies)
+        select(
+          peers6,
+          torrent,
+          want - answer.peers4.count,
+          seeder,
+          NIL,
+          cutoff,
+          dice,
+          answer.peers6,
+        )
+    } else {
+      select(peers6, torrent, want, seeder, slot, cutoff, dice, answer.peers6)
+      if (answer.bothFamilies)
+        select(
+          peers4,
+          torrent,
+          want - answer.peers6.count,
+          seeder,
+          NIL,
+          cutoff,
+          dice,
+          answer.peers4,
+        )
+    }
+  }
+
+  #count(torrent: number, answer: Answer): Outcome {
+    answer.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
+    answer.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
+    answer.downloaded =
+      torrent === NIL ? 0 : this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
+    return OUTCOME.done
+  }
+
+  #leechers(torrent: number): number {
+    return this.peers4.leechers(torrent) + this.peers6.leechers(torrent)
+  }
+  #seeders(torrent: number): number {
+    const all = this.peers4.count(torrent) + this.peers6.count(torrent)
+    return all - this.#leechers(torrent)
+  }
+
+  #completed(torrent: number): void {
+    this.#records[torrent * TORRENT.words + TORRENT.downloaded]!++
+    this.#header[HEADER.downloads]!++
+    this.#header[HEADER.completions]!++
+  }
+
+  /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */
+  #expire(torrent: number, cutoff: number): void {
+    const at = torrent * TORRENT.words
+    const before = this.#records[at + TORRENT.oldest]!
+    if (before > cutoff) return
+    const flags = this.#records[at + TORRENT.flags]!
+    const large4 = (flags & LARGE[4]) !== 0
+    const large6 = (flags & LARGE[6]) !== 0
+    const oldest4 = large4
+      ? before
+      : this.peers4.expire(torrent, 0, this.peers4.count(torrent), cutoff)
+    const oldest6 = large6
+      ? before
+      : this.peers6.expire(torrent, 0, this.peers6.count(torrent), cutoff)
+    this.#records[at + TORRENT.oldest] = Math.min(oldest4, oldest6)
+  }
+
+  /** One stretch of one family of the torrent at the cursor, from the end down. Peers looked at. */
+  #sweepFamily(cursor: SweepCursor, cutoff: number, units: number): number {
+    const peers = cursor.family === 4 ? this.peers4 : this.peers6
+    const count = peers.count(cursor.torrent)
+    const to = Math.min(cursor.position, count)
+    const from = Math.max(0, to - units)
+    peers.expire(cursor.torrent, from, to, cutoff)
+    if (from > 0) cursor.position = from
+    else {
+      cursor.position = NIL
+      if (cursor.family === 4) cursor.family = 6
+      else cursor.family = 4
+    }
+    return to - from
+  }
+
+  /** Both families of the torrent at the cursor are through: on to the next, without this one if it is idle. */
+  #forgetIfIdle(cursor: SweepCursor, retention: Retention): void {
+    const torrent = cursor.torrent++
+    if (!retention.removePeerless) return
+    if (this.peers4.count(torrent) + this.peers6.count(torrent) > 0) return
+    const downloaded = this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
+    if (!(retention.keepCompleted && downloaded > 0)) this.torrents.remove(torrent)
+  }
+}

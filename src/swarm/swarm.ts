@@ -1,0 +1,160 @@
+/**
+ * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of
+ * an info hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
+ */
+import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
+import { Dice } from './dice.ts'
+import { finish, mix } from './hash.ts'
+import {
+  type Capacity,
+  Carver,
+  CHUNK,
+  carvePeers,
+  carveTorrents,
+  FAMILY_HEADER,
+  HEADER,
+  type ShardMemory,
+  slotBytes,
+  TORRENT,
+} from './layout.ts'
+import { salvage } from './salvage.ts'
+import { type Outcome, Shard } from './shard.ts'
+
+/** A power of two: the high bits of an info hash's key name its shard. */
+const SHARD_BITS = 5
+export const SHARDS = 1 << SHARD_BITS
+
+/** Most bytes reserved for one buffer: what is not touched costs only addresses. */
+const LARGEST_BUFFER = 2 ** 31
+
+/** What the threads share; sent to a worker as it is. */
+export type SwarmMemory = {
+  readonly capacity: Capacity
+  readonly shards: readonly ShardMemory[]
+  /** Two words: KiB that may be used, KiB in use. */
+  readonly budget: SharedArrayBuffer
+}
+
+export type Totals = {
+  readonly torrents: number
+  readonly seeders: number
+  readonly leechers: number
+  /** Completions of the torrents that are here; and of all since the start. */
+  readonly downloads: number
+  readonly completions: number
+}
+
+/** Reserves a swarm of at most `maxBytes`. Throws RangeError when the system gives no address space. */
+export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
+  // One shard may fill up alone (a huge swarm lives in one), so each could hold the whole budget.
+  const bytes = Math.min(maxBytes, LARGEST_BUFFER)
+  const chunks = (family: 4 | 6) => Math.ceil(bytes / slotBytes(family) / CHUNK) * CHUNK
+  const capacity = {
+    torrents: Math.ceil(bytes / (TORRENT.words * 4 + 4)),
+    slots4: chunks(4),
+    slots6: chunks(6),
+  }
+  const size = (carve: (carver: Carver) => void) => {
+    const carver = new Carver()
+    carve(carver)
+    return carver.bytes
+  }
+  const torrents = size((carver) => carveTorrents(carver, capacity.torrents))
+  const peers4 = size((carver) => carvePeers(carver, 4, capacity.slots4))
+  const peers6 = size((carver) => carvePeers(carver, 6, capacity.slots6))
+  const shards = Array.from({ length: SHARDS }, () => ({
+    torrents: new SharedArrayBuffer(torrents),
+    peers4: new SharedArrayBuffer(peers4),
+    peers6: new SharedArrayBuffer(peers6),
+  }))
+  const budget = new SharedArrayBuffer(8)
+  new Int32Array(budget)[0] = Math.floor(maxBytes / 1024)
+  for (const memory of shards) {
+    new Uint32Array(memory.torrents)[HEADER.seed] = seed
+    new Shard(memory, capacity, 1, () => false).reset()
+  }
+  return { capacity, shards, budget }
+}
+
+export class Swarm {
+  readonly shards: readonly Shard[]
+  readonly #budget: Int32Array
+  readonly #seed: number
+  readonly #dice: Dice
+
+  /** `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. */
+  constructor(memory: SwarmMemory, thread: number, seed: number) {
+    this.#budget = new Int32Array(memory.budget)
+    const charge = (kib: number) => this.#charge(kib)
+    this.shards = memory.shards.map((shard) => new Shard(shard, memory.capacity, thread, charge))
+    this.#seed = this.shards[0]!.torrents.header[HEADER.seed]!
+    this.#dice = new Dice(seed)
+  }
+
+  announce(announce: Announce, now: number, cutoff: number, max: number, answer: Answer): Outcome {
+    const key = this.key(announce.words)
+    return this.shardOf(key).announce(announce, key, now, cutoff, max, this.#dice, answer)
+  }
+
+  /** `words` is the info hash, five words in memory order. */
+  scrape(words: Uint32Array, cutoff: number, entry: ScrapeEntry): void {
+    const key = this.key(words)
+    this.shardOf(key).scrape(words, key, cutoff, entry)
+  }
+
+  key(words: Uint32Array): number {
+    let key = this.#seed
+    for (let i = 0; i < 5; i++) key = mix(key, words[i]!)
+    return finish(key)
+  }
+
+  shardOf(key: number): Shard {
+    return this.shards[key >>> (32 - SHARD_BITS)]!
+  }
+
+  /** Frees and mends the shards a dead thread held. How many there were. */
+  recover(dead: number): number {
+    let mended = 0
+    for (const shard of this.shards) {
+      if (!shard.lock.seize(dead)) continue
+      try {
+        salvage(shard)
+      } finally {
+        shard.lock.release()
+      }
+      mended++
+    }
+    return mended
+  }
+
+  /** Read without locks: a sum of moments a few microseconds apart. */
+  totals(): Totals {
+    const sum = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0 }
+    for (const { torrents } of this.shards) {
+      const { header } = torrents
+      sum.torrents += header[HEADER.torrents]!
+      sum.downloads += header[HEADER.downloads]!
+      sum.completions += header[HEADER.completions]!
+      for (const family of [HEADER.v4, HEADER.v6]) {
+        sum.seeders += header[family + FAMILY_HEADER.seeders]!
+        sum.leechers += header[family + FAMILY_HEADER.leechers]!
+      }
+    }
+    return sum
+  }
+
+  /** Bytes in use and allowed. Memory that was used once stays in use; freed slots are used again. */
+  memory(): { used: number; limit: number } {
+    return {
+      used: Atomics.load(this.#budget, 1) * 1024,
+      limit: Atomics.load(this.#budget, 0) * 1024,
+    }
+  }
+
+  #charge(kib: number): boolean {
+    const used = Atomics.add(this.#budget, 1, kib) + kib
+    if (used <= Atomics.load(this.#budget, 0)) return true
+    Atomics.sub(this.#budget, 1, kib)
+    return false
+  }
+}

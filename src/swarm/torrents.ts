@@ -1,0 +1,137 @@
+/**
+ * The torrents of one shard: fixed records found by info hash through a linear hash table. Knows
+ * nothing of peers but that a torrent has two families of them. The caller holds the shard's lock.
+ */
+import { bucketOf, parentOf } from './hash.ts'
+import {
+  HEADER,
+  NIL,
+  TORRENT,
+  TORRENT_BATCH,
+  TORRENT_BATCH_KIB,
+  type TorrentArrays,
+  USED,
+} from './layout.ts'
+
+export class Torrents {
+  readonly header: Uint32Array
+  readonly records: Uint32Array
+  readonly #buckets: Uint32Array
+  readonly #charge: (kib: number) => boolean
+
+  constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
+    this.header = arrays.header
+    this.records = arrays.records
+    this.#buckets = arrays.buckets
+    this.#charge = charge
+  }
+
+  /** No torrents; what was handed out before stays paid for. */
+  reset(): void {
+    const { header } = this
+    header[HEADER.busy] = NIL
+    header[HEADER.torrents] = 0
+    header[HEADER.downloads] = 0
+    header[HEADER.torrentBuckets] = 1
+    header[HEADER.torrentFree] = NIL
+    this.#buckets[0] = NIL
+    for (let torrent = header[HEADER.torrentHigh]! - 1; torrent >= 0; torrent--) this.#free(torrent)
+  }
+
+  isUsed(torrent: number): boolean {
+    return (this.records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0
+  }
+
+  /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `key`; NIL = unknown. */
+  find(words: Uint32Array, key: number): number {
+    const { records } = this
+    let torrent = this.#buckets[bucketOf(key, this.header[HEADER.torrentBuckets]!)]!
+    for (; torrent !== NIL; torrent = records[torrent * TORRENT.words + TORRENT.next]!) {
+      const at = torrent * TORRENT.words
+      if (
+        records[at] === words[0] &&
+        records[at + 1] === words[1] &&
+        records[at + 2] === words[2] &&
+        records[at + 3] === words[3] &&
+        records[at + 4] === words[4]
+      )
+        return torrent
+    }
+    return NIL
+  }
+
+  /** A new torrent whose families are still to be begun; NIL when memory is spent. */
+  create(words: Uint32Array, key: number): number {
+    const torrent = this.#take()
+    if (torrent === NIL) return NIL
+    const at = torrent * TORRENT.words
+    const { records, header } = this
+    for (let i = 0; i < 5; i++) records[at + i] = words[i]!
+    records[at + TORRENT.downloaded] = 0
+    records[at + TORRENT.oldest] = NIL
+    records[at + TORRENT.key] = key
+    records[at + TORRENT.flags] = USED
+    const bucket = bucketOf(key, header[HEADER.torrentBuckets]!)
+    records[at + TORRENT.next] = this.#buckets[bucket]!
+    this.#buckets[bucket] = torrent
+    if (++header[HEADER.torrents]! > header[HEADER.torrentBuckets]!) this.#split()
+    return torrent
+  }
+
+  /** Removes a torrent that has no peers. */
+  remove(torrent: number): void {
+    const { records, header } = this
+    const at = torrent * TORRENT.words
+    const bucket = bucketOf(records[at + TORRENT.key]!, header[HEADER.torrentBuckets]!)
+    let before = this.#buckets[bucket]!
+    if (before === torrent) this.#buckets[bucket] = records[at + TORRENT.next]!
+    else {
+      while (records[before * TORRENT.words + TORRENT.next] !== torrent)
+        before = records[before * TORRENT.words + TORRENT.next]!
+      records[before * TORRENT.words + TORRENT.next] = records[at + TORRENT.next]!
+    }
+    header[HEADER.torrents]!--
+    header[HEADER.downloads]! -= records[at + TORRENT.downloaded]!
+    this.#free(torrent)
+  }
+
+  #free(torrent: number): void {
+    const at = torrent * TORRENT.words
+    this.records[at + TORRENT.flags] = 0
+    this.records[at + TORRENT.next] = this.header[HEADER.torrentFree]!
+    this.header[HEADER.torrentFree] = torrent
+  }
+
+  #take(): number {
+    const { header, records } = this
+    const free = header[HEADER.torrentFree]!
+    if (free !== NIL) {
+      header[HEADER.torrentFree] = records[free * TORRENT.words + TORRENT.next]!
+      return free
+    }
+    const high = header[HEADER.torrentHigh]!
+    if (high === this.#buckets.length) return NIL
+    if (high % TORRENT_BATCH === 0 && !this.#charge(TORRENT_BATCH_KIB)) return NIL
+    header[HEADER.torrentHigh] = high + 1
+    return high
+  }
+
+  #split(): void {
+    const { header, records } = this
+    const fresh = header[HEADER.torrentBuckets]!
+    if (fresh === this.#buckets.length) return
+    const parent = parentOf(fresh)
+    let torrent = this.#buckets[parent]!
+    this.#buckets[parent] = NIL
+    this.#buckets[fresh] = NIL
+    header[HEADER.torrentBuckets] = fresh + 1
+    while (torrent !== NIL) {
+      const at = torrent * TORRENT.words
+      const following = records[at + TORRENT.next]!
+      const bucket = bucketOf(records[at + TORRENT.key]!, fresh + 1)
+      records[at + TORRENT.next] = this.#buckets[bucket]!
+      this.#buckets[bucket] = torrent
+      torrent = following
+    }
+  }
+}
