@@ -32,6 +32,8 @@ export class Announce {
   readonly words: Uint32Array = new Uint32Array(15)
   readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
   readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
+  /** Both of them, as they stand side by side in a datagram. */
+  readonly identity: Uint8Array = new Uint8Array(this.words.buffer, 0, 40)
   /** Address and port; the first `endpointBytes(family)` bytes count, the rest is stale. */
   readonly endpoint: Uint8Array = new Uint8Array(this.words.buffer, 40, 18)
   /** The same bytes as `endpoint`, two at a time in memory order. */
@@ -43,10 +45,15 @@ export class Announce {
   /** Peers wanted: 0 = none, `WANT_DEFAULT` = as many as the tracker gives. */
   want: number = WANT_DEFAULT
 
-  /** The port inside `endpoint`. */
+  /** The port inside `endpoint`; `family` must be set before. */
   get port(): number {
-    const at = endpointBytes(this.family) - 2
+    const at = this.family === 4 ? 4 : 16
     return (this.endpoint[at]! << 8) | this.endpoint[at + 1]!
+  }
+  set port(port: number) {
+    const at = this.family === 4 ? 4 : 16
+    this.endpoint[at] = port >> 8
+    this.endpoint[at + 1] = port
   }
 }
 
@@ -77,7 +84,10 @@ export class Answer {
   downloaded = 0
   readonly peers4: PeerList
   readonly peers6: PeerList
-  /** false: only peers of the asker's own family are listed (UDP). */
+  /** Family of the connection that asks: its peers come first. Set by the transport every time; the
+   *  announced address may be of the other one (`external_ip`). */
+  family: Family = 4
+  /** false: only peers of that family are listed (UDP). */
   readonly bothFamilies: boolean
 
   constructor(peers4: PeerList, peers6: PeerList, bothFamilies: boolean) {

@@ -6,6 +6,8 @@ export const LIMITS = {
   udpScrapeHashes: 74,
   /** Info hashes answered in one HTTP scrape. */
   httpScrapeHashes: 100,
+  /** Deepest list or dictionary the bencode reader enters. */
+  bencodeDepth: 16,
   /** Most peers one answer can hold, whatever the configuration asks: 1,400 bytes of IPv6 peers
    *  would not fit one datagram, 1,000 of them still fit the 64 KiB that UDP can carry. */
   peersPerAnswer: 1_000,

@@ -24,8 +24,6 @@ export const COUNTERS = [
   'discarded',
   /** Answers the kernel did not take. */
   'unsent',
-  /** Announces refused, or answered without being remembered, because memory is spent. */
-  'full',
   /** Errors the kernel reported on the socket (clients that were gone before the answer). */
   'socketErrors',
 ] as const

@@ -30,6 +30,8 @@ export const HEADER = {
   downloads: 7,
   /** Times a peer completed since the start of the process. */
   completions: 8,
+  /** Announces refused, and peers not remembered, because memory is spent. */
+  refusals: 9,
   /** Per family: see FAMILY_HEADER. */
   v4: 16,
   v6: 64,

@@ -167,7 +167,10 @@ export class Shard {
     if (torrent === NIL) {
       if (announce.event === EVENT.stopped) return this.#count(NIL, answer)
       torrent = this.torrents.create(announce.words, key)
-      if (torrent === NIL) return OUTCOME.refused
+      if (torrent === NIL) {
+        this.#header[HEADER.refusals]!++
+        return OUTCOME.refused
+      }
       this.peers4.begin(torrent)
       this.peers6.begin(torrent)
     }
@@ -183,8 +186,10 @@ export class Shard {
         slot = own.update(torrent, slot, announce, now)
         if (announce.event === EVENT.completed && own.complete(slot)) this.#completed(torrent)
       }
-      if (slot === NIL) outcome = OUTCOME.unremembered
-      else {
+      if (slot === NIL) {
+        outcome = OUTCOME.unremembered
+        this.#header[HEADER.refusals]!++
+      } else {
         const oldest = torrent * TORRENT.words + TORRENT.oldest
         if (now < this.#records[oldest]!) this.#records[oldest] = now
       }
@@ -206,34 +211,18 @@ export class Shard {
     answer: Answer,
   ): void {
     if (want === 0) return
-    const { peers4, peers6 } = this
     const seeder = announce.counts[COUNT.left] === 0 && announce.counts[COUNT.left + 1] === 0
-    if (announce.family === 4) {
-      select(peers4, torrent, want, seeder, slot, cutoff, dice, answer.peers4)
-      if (answer.bothFamilies)
-        select(
-          peers6,
-          torrent,
-          want - answer.peers4.count,
-          seeder,
-          NIL,
-          cutoff,
-          dice,
-          answer.peers6,
-        )
-    } else {
-      select(peers6, torrent, want, seeder, slot, cutoff, dice, answer.peers6)
-      if (answer.bothFamilies)
-        select(
-          peers4,
-          torrent,
-          want - answer.peers6.count,
-          seeder,
-          NIL,
-          cutoff,
-          dice,
-          answer.peers4,
-        )
+    const self4 = announce.family === 4 ? slot : NIL
+    const self6 = announce.family === 6 ? slot : NIL
+    const { peers4, peers6, family, bothFamilies } = answer
+    if (family === 4) select(this.peers4, torrent, want, seeder, self4, cutoff, dice, peers4)
+    if (family === 6 || bothFamilies) {
+      const rest = want - peers4.count
+      if (rest > 0) select(this.peers6, torrent, rest, seeder, self6, cutoff, dice, peers6)
+    }
+    if (family === 6 && bothFamilies) {
+      const rest = want - peers6.count
+      if (rest > 0) select(this.peers4, torrent, rest, seeder, self4, cutoff, dice, peers4)
     }
   }
 

@@ -42,6 +42,8 @@ export type Totals = {
   /** Completions of the torrents that are here; and of all since the start. */
   readonly downloads: number
   readonly completions: number
+  /** Announces refused, and peers not remembered, because memory is spent. */
+  readonly refusals: number
 }
 
 /** Reserves a swarm of at most `maxBytes`. Throws RangeError when the system gives no address space. */
@@ -129,12 +131,13 @@ export class Swarm {
 
   /** Read without locks: a sum of moments a few microseconds apart. */
   totals(): Totals {
-    const sum = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0 }
+    const sum = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0, refusals: 0 }
     for (const { torrents } of this.shards) {
       const { header } = torrents
       sum.torrents += header[HEADER.torrents]!
       sum.downloads += header[HEADER.downloads]!
       sum.completions += header[HEADER.completions]!
+      sum.refusals += header[HEADER.refusals]!
       for (const family of [HEADER.v4, HEADER.v6]) {
         sum.seeders += header[family + FAMILY_HEADER.seeders]!
         sum.leechers += header[family + FAMILY_HEADER.leechers]!

@@ -1,0 +1,95 @@
+/**
+ * Answers of one UDP socket, collected during one turn of the event loop and handed to the kernel with
+ * one system call. The bytes of a slot are the outbox's own: fill what `begin` lends, then `push`.
+ */
+import { LIMITS } from '../limits.ts'
+
+/** What the outbox needs of a socket. */
+export interface Sender {
+  sendMany(packets: readonly (Uint8Array | number | string)[]): number
+}
+
+/** What could not be sent: the kernel's buffer was full, or it reported an error (a client was gone). */
+export type OutboxEvents = { unsent(count: number): void; socketError(): void }
+
+export class Outbox {
+  /** All slots, as bytes and as halves of the same memory. */
+  readonly bytes: Uint8Array
+  readonly halves: Uint16Array
+  readonly #slotBytes: number
+  readonly #events: OutboxEvents
+  readonly #flush = () => this.flush()
+  /** Data, port and address of each answer, as `sendMany` wants them. */
+  readonly #packets: (Uint8Array | number | string)[] = []
+  /** By slot, then length: the views handed out before. Lengths repeat, and a view costs more than a send. */
+  readonly #views: (Uint8Array | undefined)[][]
+  #queued = 0
+  #sender: Sender | undefined
+
+  /** `slotBytes`: longest answer; even, so that endpoints can be written as halves. */
+  constructor(slotBytes: number, events: OutboxEvents) {
+    this.bytes = new Uint8Array(LIMITS.udpBatch * slotBytes)
+    this.halves = new Uint16Array(this.bytes.buffer)
+    this.#slotBytes = slotBytes
+    this.#events = events
+    this.#views = Array.from({ length: LIMITS.udpBatch }, () => [])
+  }
+
+  /** The socket exists only after the handlers that fill the outbox. */
+  attach(sender: Sender): void {
+    this.#sender = sender
+  }
+
+  /** Where in `bytes` the next answer goes; the same place until it is pushed. */
+  begin(): number {
+    return this.#queued * this.#slotBytes
+  }
+
+  /** Queues the `length` bytes at `begin()`. */
+  push(length: number, port: number, address: string): void {
+    const at = this.#queued * 3
+    this.#packets[at] = this.#view(length)
+    this.#packets[at + 1] = port
+    this.#packets[at + 2] = address
+    this.#queued++
+    if (this.#queued === 1) setImmediate(this.#flush)
+    else if (this.#queued === LIMITS.udpBatch) this.flush()
+  }
+
+  flush(): void {
+    if (this.#queued === 0) return
+    this.#packets.length = this.#queued * 3
+    this.#queued = 0
+    this.#send(this.#packets)
+  }
+
+  /**
+   * An error of the kernel (`ECONNREFUSED`: some earlier client was gone) stands for one answer at
+   * most and consumes itself, so the rest is tried again; a full buffer is final.
+   */
+  #send(packets: readonly (Uint8Array | number | string)[]): void {
+    let rest = packets
+    for (let tries = packets.length / 3 + 1; rest.length > 0 && tries > 0; tries--) {
+      let sent = 0
+      try {
+        sent = this.#sender?.sendMany(rest) ?? 0
+        if (sent === 0) break
+      } catch {
+        this.#events.socketError()
+      }
+      if (sent * 3 === rest.length) return
+      rest = rest.slice(sent * 3)
+    }
+    this.#events.unsent(rest.length / 3)
+  }
+
+  #view(length: number): Uint8Array {
+    const views = this.#views[this.#queued]!
+    const known = views[length]
+    if (known !== undefined) return known
+    const at = this.#queued * this.#slotBytes
+    const view = this.bytes.subarray(at, at + length)
+    views[length] = view
+    return view
+  }
+}

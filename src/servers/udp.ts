@@ -1,0 +1,242 @@
+/**
+ * The UDP tracker (BEP 15) on one socket: reads a datagram, asks the tracker, queues the answer. Decides
+ * what is answered at all: an error only when it is no longer than the datagram that caused it.
+ * Nothing a stranger sends may throw, block or grow anything here.
+ */
+import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import type { Clock } from '../clock.ts'
+import { LIMITS } from '../limits.ts'
+import { AT, type CounterRow } from '../metrics.ts'
+import { REFUSALS } from '../refusal.ts'
+import type { ListenerRules, Tracker } from '../tracker.ts'
+import { writeEndpoint } from '../wire/address.ts'
+import {
+  ANSWER,
+  readRequest,
+  readScrapeHash,
+  UdpRequest,
+  writeAnnounce,
+  writeConnect,
+  writeError,
+  writeScrape,
+  writeScrapeEntry,
+} from '../wire/udp.ts'
+import type { Bans } from './bans.ts'
+import type { ConnectionIds } from './connection-id.ts'
+import { listenError } from './listen-error.ts'
+import { Outbox, type Sender } from './outbox.ts'
+
+/**
+ * An undocumented option of `Bun.udpSocket`: the flags of its socket library for SO_REUSEPORT and
+ * IPV6_V6ONLY. Its documented `reusePort` does nothing; a test binds twice.
+ */
+export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only: boolean }) => ({
+  flags: (reusePort ? 4 : 0) | (ipv6Only ? 8 : 0),
+})
+
+/** Largest interval a signed 32-bit field can carry. */
+const MAX_INTERVAL = 0x7fff_ffff
+
+export type UdpOptions = {
+  readonly ip: string
+  readonly port: number
+  readonly ipv6Only: boolean
+  /** Other threads open the same port. */
+  readonly reusePort: boolean
+  readonly tracker: Tracker
+  readonly rules: ListenerRules
+  readonly connectionIds: ConnectionIds
+  /** false: wrong connection ids are counted and served all the same. */
+  readonly strict: boolean
+  readonly bans: Bans
+  readonly counters: CounterRow
+  readonly clock: Clock
+  /** Called with what a handler threw; a bug of ours, never a client's doing. */
+  readonly onError: (error: unknown) => void
+}
+
+export type UdpServer = {
+  readonly port: number
+  /** Descriptor of the socket, for what only the system can set. */
+  readonly fd: number
+  /** Answers what was received, then closes. */
+  stop(): void
+}
+
+/** Opens the socket. Rejects with one line that names the cause. */
+export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
+  const listener = new UdpListener(options)
+  const { ip, port, onError } = options
+  const socket = await open(options, listener, onError).catch((error) => {
+    throw listenError('udp', ip, port, error)
+  })
+  listener.attach(socket)
+  return {
+    port: socket.port,
+    fd: (socket as unknown as { fd: number }).fd,
+    stop() {
+      listener.flush()
+      socket.close()
+    },
+  }
+}
+
+const open = (options: UdpOptions, listener: UdpListener, onError: (error: unknown) => void) =>
+  Bun.udpSocket({
+    hostname: options.ip,
+    port: options.port,
+    ...udpFlags(options),
+    socket: {
+      data(_socket, packet, port, address) {
+        try {
+          listener.receive(packet, port, address)
+        } catch (error) {
+          onError(error)
+        }
+      },
+      // Without this a client that closed its socket before the answer would end the process.
+      error: () => listener.socketError(),
+    },
+  })
+
+class UdpListener {
+  readonly #options: UdpOptions
+  readonly #counters: CounterRow
+  readonly #request = new UdpRequest()
+  readonly #announce = new Announce()
+  readonly #outbox: Outbox
+  readonly #answer: Answer
+  readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
+  readonly #interval: number
+
+  constructor(options: UdpOptions) {
+    const { policy } = options.tracker
+    this.#options = options
+    this.#counters = options.counters
+    this.#interval = Math.min(policy.interval, MAX_INTERVAL)
+    const longestScrape = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
+    this.#outbox = new Outbox(Math.max(ANSWER.peersAt + policy.maxPeers * 18, longestScrape), {
+      unsent: (count) => {
+        this.#counters[AT.unsent]! += count
+      },
+      socketError: () => this.socketError(),
+    })
+    const { halves } = this.#outbox
+    this.#answer = new Answer(new PeerList(halves), new PeerList(halves), false)
+  }
+
+  attach(sender: Sender): void {
+    this.#outbox.attach(sender)
+  }
+  flush(): void {
+    this.#outbox.flush()
+  }
+  socketError(): void {
+    this.#counters[AT.socketErrors]!++
+  }
+
+  receive(packet: Uint8Array, port: number, address: string): void {
+    const announce = this.#announce
+    if (!writeEndpoint(address, port, announce)) return
+    const six = announce.family === 6 ? 1 : 0
+    this.#counters[AT.received + six]!++
+    if (port === 0) {
+      this.#counters[AT.discarded + six]!++
+      return
+    }
+    if (this.#options.strict && this.#options.bans.has(announce)) {
+      this.#counters[AT.banned + six]!++
+      return
+    }
+    const request = this.#request
+    readRequest(packet, request, announce)
+    const length = this.#handle(packet, six)
+    if (length === 0) return
+    this.#counters[AT.responses + six]!++
+    this.#outbox.push(length, port, address)
+  }
+
+  /** Writes the answer at the outbox's free slot. Its length; 0 = none is due. */
+  #handle(packet: Uint8Array, six: number): number {
+    switch (this.#request.kind) {
+      case 'announce':
+        return this.#isGenuine(six)
+          ? this.#announced(packet, six)
+          : this.#error(packet, 'tracker announce error: Connection cookie error', six)
+      case 'connect':
+        return this.#connected(six)
+      case 'scrape':
+        return this.#isGenuine(six)
+          ? this.#scraped(packet, six)
+          : this.#error(packet, 'Connection cookie error', six)
+      case 'refuse':
+        return this.#error(packet, `bad request: ${this.#request.problem}`, six)
+      case 'drop':
+        this.#counters[AT.malformed + six]!++
+        return 0
+    }
+  }
+
+  #connected(six: number): number {
+    const now = this.#options.clock.seconds()
+    const low = this.#options.connectionIds.issue(this.#announce, now)
+    this.#counters[AT.connects + six]!++
+    const { bytes } = this.#outbox
+    return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, now, low)
+  }
+
+  #announced(packet: Uint8Array, six: number): number {
+    const answer = this.#answer
+    const at = this.#outbox.begin()
+    answer.family = this.#announce.family
+    answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
+    const refusal = this.#options.tracker.announce(this.#announce, this.#options.rules, answer)
+    if (refusal !== undefined)
+      return this.#error(packet, `tracker announce error: ${REFUSALS[refusal]}`, six)
+    this.#counters[AT.announces + six]!++
+    return writeAnnounce(
+      this.#outbox.bytes,
+      at,
+      this.#request.transaction,
+      this.#interval,
+      answer.leechers,
+      answer.seeders,
+      answer.peers4.count * 6 + answer.peers6.count * 18,
+    )
+  }
+
+  #scraped(packet: Uint8Array, six: number): number {
+    const { bytes } = this.#outbox
+    const at = this.#outbox.begin()
+    const { hashes, transaction } = this.#request
+    const entry = this.#entry
+    for (let i = 0; i < hashes; i++) {
+      readScrapeHash(packet, i, this.#announce.infoHash)
+      this.#options.tracker.scrape(this.#announce.words, entry)
+      writeScrapeEntry(bytes, at, i, entry.seeders, entry.downloaded, entry.leechers)
+    }
+    this.#counters[AT.scrapes + six]!++
+    return writeScrape(bytes, at, transaction, hashes)
+  }
+
+  /** Whether the sender may be served: its connection id is right, or nobody insists on that. */
+  #isGenuine(six: number): boolean {
+    const { connectionIds, clock, strict, bans } = this.#options
+    const { idHigh, idLow } = this.#request
+    const problem = connectionIds.check(this.#announce, idHigh, idLow, clock.seconds())
+    if (problem === undefined) return true
+    this.#counters[AT.connectionIdErrors + six]!++
+    if (strict) bans.add(this.#announce)
+    return !strict
+  }
+
+  #error(packet: Uint8Array, message: string, six: number): number {
+    if (ANSWER.errorAt + message.length > packet.length) {
+      this.#counters[AT.malformed + six]!++
+      return 0
+    }
+    this.#counters[AT.errors + six]!++
+    const { bytes } = this.#outbox
+    return writeError(bytes, this.#outbox.begin(), this.#request.transaction, message)
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The whole of the tracker's behaviour: what an announce and a scrape do, and when peers are forgotten.
+ * Every transport calls the same three methods; no rule lives in a protocol.
+ */
+import type { Announce, Answer, Family, ScrapeEntry } from './bittorrent.ts'
+import type { Clock } from './clock.ts'
+import type { Refusal } from './refusal.ts'
+import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
+import type { Swarm } from './swarm/swarm.ts'
+
+export type Policy = {
+  /** Seconds a client should wait, and must wait, between two announces. */
+  readonly interval: number
+  readonly intervalMin: number
+  /** Most peers one answer tells. */
+  readonly maxPeers: number
+  /** Seconds after its last announce at which a peer is gone. */
+  readonly peerTimeoutSeconds: number
+  readonly retention: Retention
+}
+
+/** What one listener changes about its announces. */
+export type ListenerRules = {
+  /** Address that stands for this machine: peers that announce from loopback are told under it. */
+  readonly externalIp: { readonly family: Family; readonly bytes: Uint8Array } | undefined
+}
+
+/** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
+const SWEEP_UNITS = 1_000
+
+export class Tracker {
+  readonly policy: Policy
+  readonly #swarm: Swarm
+  readonly #clock: Clock
+
+  constructor(swarm: Swarm, policy: Policy, clock: Clock) {
+    this.#swarm = swarm
+    this.policy = policy
+    this.#clock = clock
+  }
+
+  /**
+   * Registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address as the
+   * transport established it. A refusal leaves the swarm as it was.
+   */
+  announce(announce: Announce, rules: ListenerRules, answer: Answer): Refusal | undefined {
+    if (rules.externalIp !== undefined && isLoopback(announce))
+      substitute(announce, rules.externalIp)
+    const now = this.#clock.seconds()
+    const cutoff = this.#cutoff(now)
+    const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
+    return outcome === OUTCOME.refused ? 'full' : undefined
+  }
+
+  /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */
+  scrape(words: Uint32Array, entry: ScrapeEntry): void {
+    this.#swarm.scrape(words, this.#cutoff(this.#clock.seconds()), entry)
+  }
+
+  /**
+   * Forgets expired peers and idle torrents in slices: each step of the generator holds one lock for
+   * less than a millisecond, and yields false when a lock was held for too long by somebody else.
+   */
+  *sweep(): Generator<boolean, void, void> {
+    const cutoff = this.#cutoff(this.#clock.seconds())
+    for (const shard of this.#swarm.shards) {
+      const cursor = new SweepCursor()
+      for (let done: boolean | undefined = false; done !== true; ) {
+        done = shard.sweep(cursor, cutoff, this.policy.retention, SWEEP_UNITS, 0)
+        yield done !== undefined
+      }
+    }
+  }
+
+  #cutoff(now: number): number {
+    return Math.max(0, now - this.policy.peerTimeoutSeconds)
+  }
+}
+
+/** 127.0.0.0/8 or ::1. */
+function isLoopback({ family, endpoint }: Announce): boolean {
+  if (family === 4) return endpoint[0] === 127
+  for (let i = 0; i < 15; i++) if (endpoint[i] !== 0) return false
+  return endpoint[15] === 1
+}
+
+function substitute(announce: Announce, external: { family: Family; bytes: Uint8Array }): void {
+  const { port } = announce
+  announce.family = external.family
+  announce.endpoint.set(external.bytes)
+  announce.port = port
+}

@@ -1,0 +1,210 @@
+/**
+ * UDP tracker datagrams (BEP 15, spec/torrust-udp-and-core A3): bytes to values and values to bytes.
+ * No socket, no clock, no policy; no datagram makes it throw. Bytes behind an announce (BEP 41
+ * options) are tolerated.
+ */
+import { type Announce, type AnnounceEvent, COUNT, EVENT, WANT_DEFAULT } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
+
+export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const
+
+/** The connection id of a connect request. */
+export const PROTOCOL = { high: 0x417, low: 0x2710_1980 } as const
+
+/** Byte offsets of an announce request; `end` is where BEP 41 options begin. */
+export const ANNOUNCE = {
+  identity: 16,
+  downloaded: 56,
+  left: 64,
+  uploaded: 72,
+  event: 80,
+  want: 92,
+  port: 96,
+  end: 98,
+} as const
+
+const HEADER_BYTES = 16
+const HASH_BYTES = 20
+
+/**
+ * One datagram as read; owned by one listener and filled again for every datagram.
+ * `refuse`: no valid request, but its sender may be told the `problem`, provided that the answer is no
+ * longer than the question. `drop`: too short to name a transaction.
+ */
+export class UdpRequest {
+  kind: 'connect' | 'announce' | 'scrape' | 'refuse' | 'drop' = 'drop'
+  transaction = 0
+  /** The connection id. */
+  idHigh = 0
+  idLow = 0
+  /** Info hashes of a scrape that will be answered; see `readScrapeHash`. */
+  hashes = 0
+  problem = ''
+}
+
+/**
+ * Reads `packet` into `request`, and what an announce says but the address into `announce`, whose
+ * family must be that of the sender.
+ */
+export function readRequest(packet: Uint8Array, request: UdpRequest, announce: Announce): void {
+  if (packet.length < HEADER_BYTES) {
+    request.kind = 'drop'
+    return
+  }
+  request.idHigh = readU32(packet, 0)
+  request.idLow = readU32(packet, 4)
+  request.transaction = readU32(packet, 12)
+  const problem = readBody(packet, readU32(packet, 8), request, announce)
+  if (problem === undefined) return
+  request.kind = 'refuse'
+  request.problem = problem
+}
+
+/** What is wrong with the request; undefined = nothing. */
+function readBody(
+  packet: Uint8Array,
+  action: number,
+  request: UdpRequest,
+  announce: Announce,
+): string | undefined {
+  if (action === ACTION.announce) return readAnnounce(packet, request, announce)
+  if (action === ACTION.connect) return readConnect(request)
+  if (action === ACTION.scrape) return readScrape(packet, request)
+  return 'invalid action'
+}
+
+function readConnect(request: UdpRequest): string | undefined {
+  if (request.idHigh !== PROTOCOL.high || request.idLow !== PROTOCOL.low)
+    return 'protocol identifier missing'
+  request.kind = 'connect'
+  return undefined
+}
+
+function readAnnounce(
+  packet: Uint8Array,
+  request: UdpRequest,
+  announce: Announce,
+): string | undefined {
+  if (packet.length < ANNOUNCE.end) return 'announce too short'
+  const port = (packet[ANNOUNCE.port]! << 8) | packet[ANNOUNCE.port + 1]!
+  if (port === 0) return "port can't be 0"
+  const event = readU32(packet, ANNOUNCE.event)
+  // 4 is how libtorrent says `paused` (BEP 21), which is no event to a tracker.
+  if (event > 4) return 'invalid announce event'
+
+  const { identity, counts } = announce
+  for (let i = 0; i < 40; i++) identity[i] = packet[ANNOUNCE.identity + i]!
+  counts[COUNT.downloaded] = readU32(packet, ANNOUNCE.downloaded)
+  counts[COUNT.downloaded + 1] = readU32(packet, ANNOUNCE.downloaded + 4)
+  counts[COUNT.left] = readU32(packet, ANNOUNCE.left)
+  counts[COUNT.left + 1] = readU32(packet, ANNOUNCE.left + 4)
+  counts[COUNT.uploaded] = readU32(packet, ANNOUNCE.uploaded)
+  counts[COUNT.uploaded + 1] = readU32(packet, ANNOUNCE.uploaded + 4)
+  announce.event = event === 4 ? EVENT.none : (event as AnnounceEvent)
+  // Clients send 0 and −1 alike for "you decide".
+  const want = readU32(packet, ANNOUNCE.want) | 0
+  announce.want = want > 0 ? want : WANT_DEFAULT
+  announce.port = port
+  request.kind = 'announce'
+  return undefined
+}
+
+function readScrape(packet: Uint8Array, request: UdpRequest): string | undefined {
+  // What lies beyond the datagram limit is not looked at.
+  const bytes = Math.min(packet.length, LIMITS.datagram) - HEADER_BYTES
+  if (bytes === 0) return 'full scrapes are not allowed'
+  if (bytes % HASH_BYTES !== 0) return 'invalid info hash list'
+  request.hashes = Math.min(bytes / HASH_BYTES, LIMITS.udpScrapeHashes)
+  request.kind = 'scrape'
+  return undefined
+}
+
+/** Copies info hash number `index` of a scrape. */
+export function readScrapeHash(packet: Uint8Array, index: number, infoHash: Uint8Array): void {
+  const from = HEADER_BYTES + index * HASH_BYTES
+  for (let i = 0; i < HASH_BYTES; i++) infoHash[i] = packet[from + i]!
+}
+
+/** Bytes of the answers, and where an announce's peers and a scrape's entries begin. */
+export const ANSWER = { connect: 16, peersAt: 20, entriesAt: 8, entry: 12, errorAt: 8 } as const
+
+/** Each writer puts one answer at `at` and returns its length. The peers are there already. */
+export function writeConnect(
+  out: Uint8Array,
+  at: number,
+  transaction: number,
+  idHigh: number,
+  idLow: number,
+): number {
+  writeU32(out, at, ACTION.connect)
+  writeU32(out, at + 4, transaction)
+  writeU32(out, at + 8, idHigh)
+  writeU32(out, at + 12, idLow)
+  return ANSWER.connect
+}
+
+/** `peerBytes` is what the peers take from `at + ANSWER.peersAt` on. */
+export function writeAnnounce(
+  out: Uint8Array,
+  at: number,
+  transaction: number,
+  interval: number,
+  leechers: number,
+  seeders: number,
+  peerBytes: number,
+): number {
+  writeU32(out, at, ACTION.announce)
+  writeU32(out, at + 4, transaction)
+  writeU32(out, at + 8, interval)
+  writeU32(out, at + 12, leechers)
+  writeU32(out, at + 16, seeders)
+  return ANSWER.peersAt + peerBytes
+}
+
+export function writeScrapeEntry(
+  out: Uint8Array,
+  at: number,
+  index: number,
+  seeders: number,
+  downloaded: number,
+  leechers: number,
+): void {
+  const entry = at + ANSWER.entriesAt + index * ANSWER.entry
+  writeU32(out, entry, seeders)
+  writeU32(out, entry + 4, downloaded)
+  writeU32(out, entry + 8, leechers)
+}
+
+export function writeScrape(
+  out: Uint8Array,
+  at: number,
+  transaction: number,
+  entries: number,
+): number {
+  writeU32(out, at, ACTION.scrape)
+  writeU32(out, at + 4, transaction)
+  return ANSWER.entriesAt + entries * ANSWER.entry
+}
+
+/** `message` is ASCII. */
+export function writeError(
+  out: Uint8Array,
+  at: number,
+  transaction: number,
+  message: string,
+): number {
+  writeU32(out, at, ACTION.error)
+  writeU32(out, at + 4, transaction)
+  for (let i = 0; i < message.length; i++) out[at + ANSWER.errorAt + i] = message.charCodeAt(i)
+  return ANSWER.errorAt + message.length
+}
+
+export const readU32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'bun:test'
+import { Announce } from '../../src/bittorrent.ts'
+import { LIMITS } from '../../src/limits.ts'
+import { Bans } from '../../src/servers/bans.ts'
+import { writeEndpoint } from '../../src/wire/address.ts'
+
+function from(address: string): Announce {
+  const announce = new Announce()
+  expect(writeEndpoint(address, 1, announce)).toBe(true)
+  return announce
+}
+const times = (count: number, deed: () => void) => {
+  for (let i = 0; i < count; i++) deed()
+}
+
+test('an address is banned above the limit, not at it', () => {
+  const bans = new Bans(10, 1)
+  times(10, () => bans.add(from('192.0.2.1')))
+  expect(bans.has(from('192.0.2.1'))).toBe(false)
+  bans.add(from('192.0.2.1'))
+  expect(bans.has(from('192.0.2.1'))).toBe(true)
+  expect(bans.has(from('192.0.2.2'))).toBe(false)
+  expect(bans.size).toBe(1)
+})
+
+test('all threads see one count', () => {
+  const first = new Bans(1, 7)
+  const second = new Bans(1, 7, first.memory)
+  first.add(from('192.0.2.1'))
+  second.add(from('192.0.2.1'))
+  expect([first.has(from('192.0.2.1')), second.has(from('192.0.2.1'))]).toEqual([true, true])
+})
+
+test('a whole IPv6 /64 is one sender, an IPv4 address with the same bits is another', () => {
+  const bans = new Bans(0, 1)
+  bans.add(from('2001:db8:1:2::1'))
+  expect(bans.has(from('2001:db8:1:2:ffff::9'))).toBe(true)
+  expect(bans.has(from('2001:db8:1:3::1'))).toBe(false)
+  bans.add(from('::'))
+  expect(bans.has(from('0.0.0.0'))).toBe(false)
+})
+
+test('a reset forgives everybody', () => {
+  const bans = new Bans(0, 1)
+  bans.add(from('192.0.2.1'))
+  bans.reset()
+  expect([bans.has(from('192.0.2.1')), bans.size]).toEqual([false, 0])
+})
+
+test('a flood of addresses grows nothing and does not free the guilty', () => {
+  const bans = new Bans(10, 99)
+  times(11, () => bans.add(from('192.0.2.1')))
+  const { byteLength } = bans.memory
+  for (let i = 0; i < LIMITS.banTable * 3; i++)
+    bans.add(from(`10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`))
+  expect(bans.memory.byteLength).toBe(byteLength)
+  expect(bans.size).toBeLessThanOrEqual(LIMITS.banTable)
+  expect(bans.has(from('192.0.2.1'))).toBe(true)
+})
+
+test('a writer that died with the table in its hands stops nobody for longer than the next unlock', () => {
+  const bans = new Bans(0, 1)
+  new Int32Array(bans.memory)[0] = 1
+  bans.add(from('192.0.2.1'))
+  expect(bans.has(from('192.0.2.1'))).toBe(false)
+  bans.unlock()
+  bans.add(from('192.0.2.1'))
+  expect(bans.has(from('192.0.2.1'))).toBe(true)
+})

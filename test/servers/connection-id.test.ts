@@ -1,0 +1,65 @@
+import { expect, test } from 'bun:test'
+import { Announce } from '../../src/bittorrent.ts'
+import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { writeEndpoint } from '../../src/wire/address.ts'
+import { dice, seed } from '../random.ts'
+
+const LIFETIME = 120
+const NOW = 1_800_000_000
+const secret = Uint8Array.from({ length: 16 }, (_, i) => i * 7)
+
+function from(address: string, port = 6881): Announce {
+  const announce = new Announce()
+  expect(writeEndpoint(address, port, announce)).toBe(true)
+  return announce
+}
+const ids = () => new ConnectionIds(secret, LIFETIME)
+
+test.each([
+  ['at once', 0, undefined],
+  ['when its life ends', LIFETIME, undefined],
+  ['a second later', LIFETIME + 1, 'expired'],
+  ['after the clock was set back a second', -1, undefined],
+  ['after the clock was set back two seconds', -2, 'from the future'],
+])('an id used %s', (_when, later, problem) => {
+  const low = ids().issue(from('192.0.2.1'), NOW)
+  expect(ids().check(from('192.0.2.1'), NOW, low, NOW + later)).toBe(problem as undefined)
+})
+
+test('an id is good for its IP address on any port, and for no other address', () => {
+  const low = ids().issue(from('192.0.2.1', 1), NOW)
+  expect(ids().check(from('192.0.2.1', 2), NOW, low, NOW)).toBeUndefined()
+  expect(ids().check(from('192.0.2.2', 1), NOW, low, NOW)).toBe('forged')
+  expect(ids().check(from('::ffff:192.0.2.1'), NOW, low, NOW)).toBeUndefined()
+  const six = ids().issue(from('2001:db8::1'), NOW)
+  expect(ids().check(from('2001:db8::1'), NOW, six, NOW)).toBeUndefined()
+  expect(ids().check(from('2001:db8::2'), NOW, six, NOW)).toBe('forged')
+})
+
+test('an address that was longer before does not shine through', () => {
+  const shared = ids()
+  shared.issue(from('2001:db8:1:2:3:4:5:6'), NOW)
+  expect(shared.issue(from('192.0.2.1'), NOW)).toBe(ids().issue(from('192.0.2.1'), NOW))
+})
+
+test('another secret makes other ids', () => {
+  const other = new ConnectionIds(
+    Uint8Array.from({ length: 16 }, () => 1),
+    LIFETIME,
+  )
+  expect(other.check(from('192.0.2.1'), NOW, ids().issue(from('192.0.2.1'), NOW), NOW)).toBe(
+    'forged',
+  )
+})
+
+test(`no altered id passes, neither its second nor its tag (SEED=${seed})`, () => {
+  const roll = dice()
+  const low = ids().issue(from('192.0.2.1'), NOW)
+  for (let bit = 0; bit < 64; bit++) {
+    const high = bit < 32 ? (NOW ^ (1 << bit)) >>> 0 : NOW
+    const changed = bit < 32 ? low : (low ^ (1 << (bit - 32))) >>> 0
+    expect(ids().check(from('192.0.2.1'), high, changed, NOW)).toBe('forged')
+  }
+  for (let i = 0; i < 10_000; i++)
+    expect(ids().check(from('192.0.2.1'), NOW, roll(2 ** 31), NOW)).not.toBe('expired')
+})
