@@ -1,0 +1,18 @@
+/**
+ * `bun run build`: one executable with the serving thread inside, `dist/tracker`. Another file may be
+ * named as the argument.
+ */
+const outfile = process.argv[2] ?? 'dist/tracker'
+const started = performance.now()
+const result = await Bun.build({
+  entrypoints: ['src/main.ts', 'src/thread.ts'],
+  compile: { outfile },
+  minify: { whitespace: true, syntax: true, identifiers: false },
+  bytecode: true,
+  format: 'esm',
+  sourcemap: 'none',
+})
+for (const log of result.logs) console.warn(log)
+if (!result.success) process.exit(1)
+const size = Math.round(Bun.file(outfile).size / 2 ** 20)
+console.log(`${outfile}: ${size} MiB in ${Math.round(performance.now() - started)} ms`)

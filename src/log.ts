@@ -1,0 +1,101 @@
+/**
+ * What the process says while it runs: one line an event on standard output, in the layouts the
+ * reference's users parse (spec/torrust-config §6, torrust-newest §7.4). Never throws, never prints a
+ * stranger's control characters, and says nothing per request at `info`.
+ */
+import { writeSync } from 'node:fs'
+
+export const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
+export type Level = (typeof LEVELS)[number]
+export type LogStyle = 'full' | 'pretty' | 'compact' | 'json'
+export type Fields = Readonly<Record<string, string | number | boolean>>
+
+export type LogOptions = {
+  /** Least important level that is printed; `off` prints nothing. */
+  readonly filter: Level | 'off'
+  readonly style: LogStyle
+  readonly colour: boolean
+}
+
+/** ANSI colours of the levels, as the reference paints them. */
+const COLOURS = { error: 31, warn: 33, info: 32, debug: 34, trace: 35 } as const
+const dim = (text: string, colour: boolean) => (colour ? `\x1b[2m${text}\x1b[0m` : text)
+
+export class Log {
+  readonly options: LogOptions
+  readonly #threshold: number
+  readonly #milliseconds: () => number
+  readonly #write: (line: string) => void
+
+  constructor(options: LogOptions, milliseconds: () => number, write = toStandardOutput) {
+    this.options = options
+    this.#threshold = options.filter === 'off' ? -1 : LEVELS.indexOf(options.filter)
+    this.#milliseconds = milliseconds
+    this.#write = write
+  }
+
+  /** Ask before building an expensive message. */
+  prints(level: Level): boolean {
+    return LEVELS.indexOf(level) <= this.#threshold
+  }
+
+  error(target: string, message: string, fields?: Fields): void {
+    this.#say('error', target, message, fields)
+  }
+  warn(target: string, message: string, fields?: Fields): void {
+    this.#say('warn', target, message, fields)
+  }
+  info(target: string, message: string, fields?: Fields): void {
+    this.#say('info', target, message, fields)
+  }
+  debug(target: string, message: string, fields?: Fields): void {
+    this.#say('debug', target, message, fields)
+  }
+
+  #say(level: Level, target: string, message: string, fields: Fields = {}): void {
+    if (!this.prints(level)) return
+    const timestamp = `${new Date(this.#milliseconds()).toISOString().slice(0, -1)}000Z`
+    this.#write(`${layout(this.options, { timestamp, level, target, message, fields })}\n`)
+  }
+}
+
+type Event = { timestamp: string; level: Level; target: string; message: string; fields: Fields }
+
+function layout({ style, colour }: LogOptions, event: Event): string {
+  const { timestamp, level, target, fields } = event
+  if (style === 'json')
+    return JSON.stringify({
+      timestamp,
+      level: level.toUpperCase(),
+      fields: { message: event.message, ...fields },
+      target,
+    })
+  const padded = level.toUpperCase().padStart(5)
+  const painted = colour ? `\x1b[${COLOURS[level]}m${padded}\x1b[0m` : padded
+  const message = printable(event.message)
+  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${printable(String(value))}`)
+  if (style === 'compact') {
+    const time = timestamp.slice(11, 19)
+    return [dim(time, colour), painted, dim(`${target}:`, colour), message, ...pairs].join(' ')
+  }
+  const head = `${dim(timestamp, colour)} ${painted} ${dim(`${target}:`, colour)} ${message}`
+  if (style === 'full') return [head, ...pairs].join(' ')
+  return [`  ${head}`, ...pairs.map((pair) => `    ${dim('with', colour)} ${pair}`)].join('\n')
+}
+
+/** Control characters become escapes, so that nobody outside can forge a line; our own line breaks stay. */
+const printable = (text: string): string =>
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+
+/** A full pipe loses the line and a closed one all lines: neither may stop the tracker. */
+function toStandardOutput(line: string): void {
+  try {
+    writeSync(1, line)
+  } catch {
+    // Nobody is left to be told.
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * A serving thread: attaches to the shared memory and opens every UDP and HTTP listener. It is the entry
+ * of a worker; with one thread the main thread calls `startThread` itself and there is no worker.
+ */
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { systemClock } from './clock.ts'
+import type { HttpTrackerConfig, UdpTrackerConfig } from './config/model.ts'
+import { Log, type LogOptions } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { Bans } from './servers/bans.ts'
+import { ConnectionIds } from './servers/connection-id.ts'
+import { serveHttp } from './servers/http.ts'
+import { serveUdp } from './servers/udp.ts'
+import { Swarm, type SwarmMemory } from './swarm/swarm.ts'
+import { type Policy, Tracker } from './tracker.ts'
+import { parseIp } from './wire/address.ts'
+
+/** This file, for `new Worker`: the compiled binary knows it under this name relative to the entry. */
+export const THREAD_URL: string = new URL('./thread.ts', import.meta.url).href
+
+/** All a thread is told; survives `postMessage`. The buffers are the same for every thread. */
+export type ThreadSetup = {
+  /** From 1; names the holder of a lock and the row of counters. */
+  readonly thread: number
+  readonly threads: number
+  readonly swarm: SwarmMemory
+  readonly metrics: SharedArrayBuffer
+  readonly bans: {
+    readonly memory: SharedArrayBuffer
+    readonly seed: number
+    readonly limit: number
+  }
+  /** Key of the UDP connection ids. */
+  readonly secret: Uint8Array
+  /** Wrong connection ids are refused. */
+  readonly strict: boolean
+  readonly policy: Policy
+  readonly logging: LogOptions
+  readonly udp: readonly UdpTrackerConfig[]
+  readonly http: readonly HttpTrackerConfig[]
+}
+
+/** What came of it: the ports, in the order of the lists, and the UDP sockets' descriptors. */
+export type Opened = {
+  readonly udpPorts: readonly number[]
+  readonly httpPorts: readonly number[]
+  readonly udpSockets: readonly number[]
+}
+
+export type ServingThread = {
+  readonly opened: Opened
+  /** Stops listening and answers what was received; resolves once every connection is closed. */
+  stop(graceMilliseconds: number): Promise<void>
+}
+
+/** Messages to and from a worker. */
+export type ToThread =
+  | { readonly kind: 'start'; readonly setup: ThreadSetup }
+  | { readonly kind: 'stop'; readonly graceMilliseconds: number }
+export type FromThread =
+  | { readonly kind: 'started'; readonly opened: Opened }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'stopped' }
+
+/** Opens everything or nothing. Rejects with one line that names the cause. */
+export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
+  const swarm = new Swarm(setup.swarm, setup.thread, seed)
+  const tracker = new Tracker(swarm, setup.policy, systemClock)
+  const bans = new Bans(setup.bans.limit, setup.bans.seed, setup.bans.memory)
+  const log = new Log(setup.logging, systemClock.milliseconds)
+  const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
+  const reusePort = setup.threads > 1
+  const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
+  const udpPorts: number[] = []
+  const udpSockets: number[] = []
+  const httpPorts: number[] = []
+  try {
+    for (const [index, listener] of setup.udp.entries()) {
+      const server = await serveUdp({
+        ip: listener.bind_address.ip,
+        port: listener.bind_address.port,
+        ipv6Only: listener.network.ipv6_v6only,
+        reusePort,
+        tracker,
+        rules: { externalIp: externalIp(listener.network.external_ip) },
+        connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
+        strict: setup.strict,
+        bans,
+        counters: metrics.row(setup.thread - 1, index),
+        clock: systemClock,
+        onError: onceEach((error) => log.error('UDP TRACKER', `internal error: ${error}`)),
+      })
+      stops.push(() => server.stop())
+      udpPorts.push(server.port)
+      udpSockets.push(server.fd)
+    }
+    for (const [index, listener] of setup.http.entries()) {
+      const server = await serveHttp({
+        listener,
+        tracker,
+        counters: metrics.row(setup.thread - 1, setup.udp.length + index),
+        reusePort,
+        report: (what, error) => log.error('HTTP TRACKER', `internal error: ${what}: ${error}`),
+      })
+      stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
+      httpPorts.push(server.address.port)
+    }
+  } catch (error) {
+    await Promise.all(stops.map((stop) => stop(0)))
+    throw error
+  }
+  return {
+    opened: { udpPorts, httpPorts, udpSockets },
+    stop: async (graceMilliseconds) => {
+      await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
+    },
+  }
+}
+
+function externalIp(text: string | null) {
+  const bytes = text === null ? undefined : parseIp(text)
+  return bytes && { family: bytes.length === 4 ? (4 as const) : (6 as const), bytes }
+}
+
+/** Says each kind of trouble once: a stranger who finds a bug must not be able to fill the log. */
+function onceEach(say: (error: string) => void): (error: unknown) => void {
+  const said = new Set<string>()
+  return (error) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    if (said.has(text) || said.size >= 100) return
+    said.add(text)
+    say(text)
+  }
+}
+
+/** The life of a worker: told to start, later to stop. */
+function obey(control: MessagePort): void {
+  let serving: ServingThread | undefined
+  const answer = (message: FromThread) => control.postMessage(message)
+  control.on('message', async (message: ToThread) => {
+    if (message.kind === 'stop') {
+      await serving?.stop(message.graceMilliseconds)
+      answer({ kind: 'stopped' })
+      return
+    }
+    try {
+      serving = await startThread(message.setup)
+      answer({ kind: 'started', opened: serving.opened })
+    } catch (error) {
+      answer({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    }
+  })
+}
+
+if (parentPort !== null) obey(parentPort)
