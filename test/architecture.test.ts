@@ -29,7 +29,8 @@ const MAY_OPEN: Record<string, readonly string[]> = {
     'wire',
     'thread',
   ],
-  main: ['cli'],
+  // `..` is package.json, for the version.
+  main: ['cli', '..'],
 }
 
 /** Packages and built-ins with exactly one owner (a room or a file). */

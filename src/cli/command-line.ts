@@ -1,0 +1,146 @@
+/**
+ * A command line against the command table: which command with what, which help, or in one line what
+ * is wrong with it. Pure; knows no command.
+ */
+import { didYouMean } from '../nearest.ts'
+import { type Command, HELP, type Option, VERSION } from './command.ts'
+import type { Invocation } from './host.ts'
+
+export type Parsed =
+  | { readonly kind: 'run'; readonly command: Command; readonly invocation: Invocation }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'misuse'; readonly message: string }
+
+/** `words` are the arguments behind the program's name. */
+export function parseCommandLine(root: Command, words: readonly string[]): Parsed {
+  // `tracker help config` is what many try first.
+  if (words[0] === 'help') words = [...words.slice(1), '--help']
+  const path: Command[] = [root]
+  const options = new Map<string, string | true>()
+  const args: string[] = []
+  let optionsEnded = false
+  const here = () => path.at(-1)!
+  const misuse = (message: string): Parsed => {
+    const name = path.map((command) => command.name).join(' ')
+    const end = message.endsWith('?') ? '' : '.'
+    return { kind: 'misuse', message: `${name}: ${message}${end} See ${name} --help` }
+  }
+
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!
+    if (!optionsEnded && word === '--') optionsEnded = true
+    else if (!optionsEnded && word.startsWith('-') && word !== '-') {
+      const known = acceptedBy(here())
+      const { option, spelled, inline } = findOption(known, word)
+      if (!option) return misuse(unknownOption(spelled, known))
+      if (option === HELP) return { kind: 'help', text: help(path) }
+      if (option === VERSION) return { kind: 'version' }
+      if (options.has(option.name)) return misuse(`${spelled} is given twice`)
+      if (option.value === undefined) {
+        if (inline !== undefined) return misuse(`${spelled} takes no value`)
+        options.set(option.name, true)
+        continue
+      }
+      const value = inline ?? words[++i]
+      // A dash begins the next option, not a value that was forgotten.
+      if (value === undefined || (inline === undefined && /^-./.test(value)))
+        return misuse(`${spelled} needs a value: ${spelled} ${option.value}`)
+      options.set(option.name, value)
+    } else if (!optionsEnded && args.length === 0 && here().commands.length > 0) {
+      const command = here().commands.find(({ name }) => name === word)
+      if (!command) return misuse(unknownCommand(word, here()))
+      path.push(command)
+    } else if (args.length < here().arguments.length) args.push(word)
+    else return misuse(`unexpected argument ${printable(word)}`)
+  }
+
+  const command = here()
+  if (!command.run)
+    return misuse(`needs a command: ${listed(command.commands.map(({ name }) => name))}`)
+  for (const name of options.keys())
+    if (!optionsOf(command).some((option) => option.name === name))
+      return misuse(`takes no option --${name}`)
+  const missing = command.arguments.slice(args.length).find(({ optional }) => !optional)
+  if (missing) return misuse(`needs an argument: ${missing.name}`)
+  return { kind: 'run', command, invocation: { options, arguments: args } }
+}
+
+/** Before a command is named, the options of all that could follow; in the end only its own. */
+const acceptedBy = (command: Command): readonly Option[] =>
+  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
+
+const optionsOf = (command: Command): readonly Option[] => [...command.options, HELP, VERSION]
+
+/** `--name`, `--name=value`, `-n` and `-nvalue`. */
+function findOption(options: readonly Option[], word: string) {
+  if (word.startsWith('--')) {
+    const [, name = '', , inline] = /^--([^=]*)(=([\s\S]*))?$/.exec(word) ?? []
+    const option = options.find((one) => one.name === name || one.aliases?.includes(name))
+    return { option, spelled: `--${name}`, inline }
+  }
+  const short = word.slice(1, 2)
+  const option = options.find((one) => one.short === short)
+  return { option, spelled: `-${short}`, inline: word.slice(2) || undefined }
+}
+
+function unknownOption(spelled: string, known: readonly Option[]): string {
+  const names = known.flatMap(({ name, aliases = [] }) => [name, ...aliases])
+  const guess = spelled.startsWith('--') ? didYouMean(spelled.slice(2), names, '--') : ''
+  return `unknown option ${printable(spelled)}${guess}`
+}
+
+function unknownCommand(word: string, parent: Command): string {
+  const guess = didYouMean(
+    word,
+    parent.commands.map(({ name }) => name),
+  )
+  const takesFile = parent.options.some(({ name }) => name === 'config')
+  const isFile = takesFile && /\.toml$/i.test(word)
+  return `unknown command ${printable(word)}${isFile ? `, did you mean --config ${printable(word)}?` : guess}`
+}
+
+/** A word of the user in a message of one line. */
+const printable = (word: string): string => (/[\p{C}\s]/u.test(word) ? JSON.stringify(word) : word)
+
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+
+/** The help of the last command of `path`. */
+export function help(path: readonly Command[]): string {
+  const command = path.at(-1)!
+  const name = path.map((one) => one.name).join(' ')
+  const operands = command.arguments.map(({ name: argument, optional }) =>
+    optional ? ` [${argument}]` : ` ${argument}`,
+  )
+  const usage = [
+    ...(command.run ? [`${name} [options]${operands.join('')}`] : []),
+    ...(command.commands.length > 0 ? [`${name} <command>`] : []),
+  ]
+  const sections: [string, [string, string][]][] = [
+    ['Commands', commandRows(command, '')],
+    ['Arguments', command.arguments.map((one) => [one.name, one.help])],
+    ['Options', optionsOf(command).map((one) => [spelling(one), one.help])],
+  ]
+  const width = Math.max(...sections.flatMap(([, rows]) => rows.map(([left]) => left.length)))
+  const blocks = sections
+    .filter(([, rows]) => rows.length > 0)
+    .map(([title, rows]) =>
+      [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n'),
+    )
+  return `${[command.help, `Usage: ${usage.join('\n       ')}`, ...blocks].join('\n\n')}\n`
+}
+
+/** Every command that can be run, below `command`, with the words that lead to it. */
+const commandRows = (command: Command, before: string): [string, string][] =>
+  command.commands.flatMap((one) => {
+    const name = `${before}${one.name}`
+    return [
+      ...(one.run ? [[name, one.help] as [string, string]] : []),
+      ...commandRows(one, `${name} `),
+    ]
+  })
+
+const spelling = ({ name, short, aliases = [], value }: Option): string =>
+  [...(short ? [`-${short}`] : []), ...[name, ...aliases].map((one) => `--${one}`)].join(', ') +
+  (value ? ` ${value}` : '')

@@ -1,0 +1,66 @@
+/** `tracker` without a command: serves until a signal comes, and says what happens meanwhile. */
+import { systemClock } from '../clock.ts'
+import type { Loaded } from '../config/load.ts'
+import { dump } from '../config/print.ts'
+import { Log } from '../log.ts'
+import type { Host } from './host.ts'
+import { start } from './start.ts'
+import { refusalOf, warningsOf } from './unfinished.ts'
+
+/** Before an orchestrator loses patience; open connections get half of it (start.ts). */
+const STOP_WITHIN_MILLISECONDS = 10_000
+
+/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start or stop. */
+export async function serve(loaded: Loaded, host: Host): Promise<number> {
+  const { config } = loaded
+  const refusal = refusalOf(config)
+  if (refusal !== undefined) return fail(host, refusal)
+  const { trace_filter: filter, trace_style: style } = config.logging
+  const log = new Log({ filter, style, colour: host.colour }, systemClock.milliseconds)
+  const stop = stopSignal(host)
+  try {
+    log.info('TRACKER', 'Logging initialized')
+    for (const warning of [...loaded.warnings, ...warningsOf(config)])
+      log.warn('CONFIGURATION', warning)
+    log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
+    const running = await start(config, log)
+    const signal = await stop.promise
+    log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
+    running.drain()
+    const late = Bun.sleep(STOP_WITHIN_MILLISECONDS).then(() => 'late')
+    if ((await Promise.race([running[Symbol.asyncDispose](), late])) === 'late')
+      return fail(host, `not everything stopped within ${STOP_WITHIN_MILLISECONDS / 1000} s`)
+    log.info('TRACKER', 'Tracker successfully shutdown.')
+    return 0
+  } catch (error) {
+    return fail(host, error instanceof Error ? error.message : String(error))
+  } finally {
+    stop.forget()
+  }
+}
+
+function fail(host: Host, reason: string): number {
+  host.complain(`tracker: ${reason}\n`)
+  return 1
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+
+/** The first signal; the second one ends the process at once. */
+function stopSignal(host: Host) {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let received = false
+  const on = (signal: keyof typeof SIGNALS) => () => {
+    if (received) host.exit(SIGNALS[signal])
+    received = true
+    resolve(signal)
+  }
+  const handlers = { SIGINT: on('SIGINT'), SIGTERM: on('SIGTERM') }
+  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+  return {
+    promise,
+    forget() {
+      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
+    },
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The composition root: with `thread.ts` the one place that knows every part. Parts stand on one stack, and
+ * stopping is starting reversed.
+ */
+import { availableParallelism, totalmem } from 'node:os'
+import { systemClock } from '../clock.ts'
+import { type Config, printAddress } from '../config/model.ts'
+import type { Log } from '../log.ts'
+import { Metrics } from '../metrics.ts'
+import { Bans } from '../servers/bans.ts'
+import { SECRET_BYTES } from '../servers/connection-id.ts'
+import { type HealthService, serveHealth } from '../servers/health.ts'
+import { enlargeReceiveBuffers } from '../servers/receive-buffer.ts'
+import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { type Policy, Tracker } from '../tracker.ts'
+import { startSweeper } from './sweeper.ts'
+import { Threads } from './threads.ts'
+
+/** What open HTTP connections get when the tracker stops. */
+const GRACE_MILLISECONDS = 5_000
+/** Room for the datagrams that arrive while a thread is busy. */
+const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
+/** Longer timers fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export type Running = AsyncDisposable & {
+  readonly ports: Threads['ports']
+  readonly healthPort: number
+  /** From now on the health API says that we are leaving. */
+  drain(): void
+}
+
+/** Opens everything the configuration asks for. Rejects with one line that names the cause. */
+export async function start(config: Config, log: Log): Promise<Running> {
+  await using starting = new AsyncDisposableStack()
+  const udp = config.udp_trackers ?? []
+  const http = config.http_trackers ?? []
+  sayWhatStarts(config, log)
+
+  const count = threadCount(config, log)
+  const memory = reserve(config)
+  const swarm = new Swarm(memory, count + 1, random32())
+  const tracker = new Tracker(swarm, policyOf(config), systemClock)
+  const banSeed = random32()
+  const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
+  const bans = new Bans(banLimit, banSeed)
+
+  const enlarge = warnOnce(log)
+  const threads = await Threads.start({
+    count,
+    setup: {
+      swarm: memory,
+      metrics: new Metrics(count, udp.length + http.length).memory,
+      bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
+      secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
+      strict: config.udp_tracker_server.connection_id_validation === 'strict',
+      policy: tracker.policy,
+      logging: log.options,
+      udp,
+      http,
+    },
+    log,
+    milliseconds: systemClock.milliseconds,
+    onDeath: (thread) => {
+      const mended = swarm.recover(thread)
+      bans.unlock()
+      if (mended > 0) log.error('TRACKER', `mended ${mended} shard(s) it had left locked`)
+    },
+    onStart: ({ udpSockets }) => enlarge(udpSockets),
+  })
+  starting.defer(() => threads.stop(GRACE_MILLISECONDS))
+  const services = servicesOf(config, threads.ports)
+  for (const { type, url } of services)
+    log.info(type === 'udp_tracker' ? 'UDP TRACKER' : 'HTTP TRACKER', `Started on: ${url}`)
+
+  const interval = config.core.inactive_peer_cleanup_interval
+  starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
+  const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
+  const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER))
+  starting.defer(() => clearInterval(forgiving))
+
+  // Last: whoever gets an answer from it knows that everything else is up.
+  let draining = false
+  const { bind_address: bind } = config.health_check_api
+  log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
+  const health = await serveHealth({ bind, services: () => services, draining: () => draining })
+  starting.defer(() => health.stop())
+  const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
+  log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
+
+  const running = starting.move()
+  return {
+    ports: threads.ports,
+    healthPort: health.port,
+    drain: () => {
+      draining = true
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
+  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
+    log.warn('TRACKER', 'No services enabled in configuration')
+  if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
+  if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
+  if (http_api === null) log.info('TRACKER', 'No API block in configuration')
+  for (const { bind_address } of udp_trackers ?? [])
+    log.info('UDP TRACKER', `Starting on: ${printAddress(bind_address)}`)
+  for (const { bind_address, tls_config } of http_trackers ?? []) {
+    if (tls_config !== null) {
+      log.info('HTTP TRACKER', `Using https: cert path: ${tls_config.ssl_cert_path}.`)
+      log.info('HTTP TRACKER', `Using https: key path: ${tls_config.ssl_key_path}.`)
+    }
+    const scheme = tls_config === null ? 'http' : 'https'
+    log.info('HTTP TRACKER', `Starting on: ${scheme}://${printAddress(bind_address)}`)
+  }
+}
+
+function servicesOf(config: Config, ports: Threads['ports']): HealthService[] {
+  const udp = (config.udp_trackers ?? []).map(({ bind_address: { ip }, public_url }, i) => {
+    const address = { ip, port: ports.udp[i]! }
+    const url = `udp://${printAddress(address)}`
+    return {
+      type: 'udp_tracker' as const,
+      scheme: 'udp' as const,
+      address,
+      url,
+      publicUrl: public_url,
+    }
+  })
+  const http = (config.http_trackers ?? []).map((listener, i) => {
+    const address = { ip: listener.bind_address.ip, port: ports.http[i]! }
+    const scheme = listener.tls_config === null ? ('http' as const) : ('https' as const)
+    const url = `${scheme}://${printAddress(address)}`
+    return { type: 'http_tracker' as const, scheme, address, url, publicUrl: listener.public_url }
+  })
+  return [...udp, ...http]
+}
+
+function threadCount(config: Config, log: Log): number {
+  const wanted = config.runtime.workers || availableParallelism()
+  if (process.platform === 'linux' || wanted === 1) return wanted
+  if (config.runtime.workers > 1)
+    log.warn(
+      'TRACKER',
+      'runtime.workers: several threads can share a port on Linux only; using one',
+    )
+  return 1
+}
+
+function reserve(config: Config): SwarmMemory {
+  const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
+  try {
+    return createSwarmMemory(bytes, random32())
+  } catch {
+    throw new Error(
+      `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,
+    )
+  }
+}
+
+/** Of the container, where it is less than the machine's. */
+function memoryOfMachine(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
+
+const policyOf = ({ core }: Config): Policy => ({
+  interval: core.announce_policy.interval,
+  intervalMin: core.announce_policy.interval_min,
+  maxPeers: core.announce_policy.max_peers_per_announce,
+  peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
+  retention: {
+    removePeerless: core.tracker_policy.remove_peerless_torrents,
+    keepCompleted: core.tracker_policy.persistent_torrent_completed_stat,
+  },
+})
+
+const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
+
+/** Asks for large receive buffers; says once when the kernel gives less. */
+function warnOnce(log: Log): (sockets: readonly number[]) => void {
+  let warned = false
+  return (sockets) => {
+    const bytes = enlargeReceiveBuffers(sockets, RECEIVE_BUFFER_BYTES)
+    if (bytes === undefined || bytes >= RECEIVE_BUFFER_BYTES || warned) return
+    warned = true
+    log.warn(
+      'UDP TRACKER',
+      `the kernel limits receive buffers to ${Math.floor(bytes / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`,
+    )
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Runs the tracker's sweep from time to time, a slice at a turn of the event loop, so that nobody waits
+ * for it: neither the announces on this thread nor those that want the lock of the slice.
+ */
+import type { Log } from '../log.ts'
+import type { Tracker } from '../tracker.ts'
+
+const TARGET = 'TORRENT CLEANUP'
+/** Turns of the event loop after which a shard that stays locked is tried again. */
+const BUSY_WAIT_MILLISECONDS = 5
+
+/** Disposing it stops the sweep that runs, after its slice. */
+export function startSweeper(
+  tracker: Tracker,
+  intervalSeconds: number,
+  log: Log,
+  milliseconds: () => number,
+): Disposable {
+  let disposed = false
+  let timer: Timer | undefined
+  const sweep = async () => {
+    const started = milliseconds()
+    log.info(TARGET, 'Cleaning up torrents..')
+    for (const moved of tracker.sweep()) {
+      if (disposed) return
+      await (moved ? new Promise(setImmediate) : Bun.sleep(BUSY_WAIT_MILLISECONDS))
+    }
+    log.info(TARGET, `Cleaned up torrents in: ${milliseconds() - started}ms`)
+    plan()
+  }
+  // Planned after a sweep, not at a beat: a slow sweep never meets the next one.
+  const plan = () => {
+    timer = setTimeout(sweep, Math.min(intervalSeconds * 1000, LONGEST_TIMER))
+  }
+  if (intervalSeconds > 0) plan()
+  return {
+    [Symbol.dispose]() {
+      disposed = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Longer timers fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1

@@ -1,0 +1,169 @@
+/**
+ * What one option accepts: a function from a written node to a value, or to the words that say what
+ * was found and what is allowed. Nothing is coerced: a text is no number, `1.0` is no whole number.
+ */
+import { isUnspecified, parseIp, printIp } from '../wire/address.ts'
+import { found, foundKind, printText } from './mistake.ts'
+import type { BindAddress } from './model.ts'
+import type { Node } from './tree.ts'
+
+export type Checked<T> = { readonly value: T } | { readonly wrong: string }
+export type Check<T> = (node: Node) => Checked<T>
+
+const scalarOf = (node: Node): unknown => (node.kind === 'scalar' ? node.value : undefined)
+const expected = (what: string, node: Node) => ({ wrong: `expected ${what}, ${found(node)}` })
+
+export const wholeNumber =
+  (least: number, most: number): Check<number> =>
+  (node) => {
+    const value = scalarOf(node)
+    return typeof value === 'bigint' && value >= least && value <= most
+      ? { value: Number(value) }
+      : expected(`a whole number from ${least} to ${most}`, node)
+  }
+
+export const flag: Check<boolean> = (node) => {
+  const value = scalarOf(node)
+  return typeof value === 'boolean' ? { value } : expected('true or false', node)
+}
+
+export const oneOf =
+  <const T extends string>(...words: readonly T[]): Check<T> =>
+  (node) => {
+    const word = scalarOf(node)
+    const value = words.find((one) => one === word)
+    return value === undefined
+      ? expected(words.map((one) => `"${one}"`).join(' or '), node)
+      : { value }
+  }
+
+export const text: Check<string> = (node) => {
+  const value = scalarOf(node)
+  return typeof value === 'string' && value.trim() !== ''
+    ? { value }
+    : expected('a text that is not empty', node)
+}
+
+/** Like `text`, for what must not be repeated in a message. */
+export const secret: Check<string> = (node) => {
+  const value = scalarOf(node)
+  return typeof value === 'string' && value.trim() !== ''
+    ? { value }
+    : { wrong: `expected a text that is not empty, ${foundKind(node)}` }
+}
+
+/** For a secret that may be empty in one schema: the owner of the table decides. */
+export const anySecret: Check<string> = (node) => {
+  const value = scalarOf(node)
+  return typeof value === 'string' ? { value } : { wrong: `expected a text, ${foundKind(node)}` }
+}
+
+/** `IPv4:port` or `[IPv6]:port`; IPv6 may carry a numeric scope. Host names are not looked up. */
+export const bindAddress: Check<BindAddress> = (node) => {
+  const written = scalarOf(node)
+  const parts =
+    typeof written === 'string'
+      ? /^(?:\[([0-9A-Fa-f:.]+)(%[0-9]+)?\]|([0-9.]+)):([0-9]{1,5})$/.exec(written)
+      : null
+  const bytes = parts && parseIp(parts[1] ?? parts[3] ?? '')
+  const port = Number(parts?.[4])
+  // Brackets are for IPv6 only, a mapped address included; that one is IPv4 from here on.
+  if (!bytes || port > 65535 || (parts[1] !== undefined && !parts[1].includes(':')))
+    return expected('an address and port like "0.0.0.0:6969" or "[::]:6969"', node)
+  const ip = printIp(bytes, bytes.length === 4 ? 4 : 6)
+  return { value: { ip: bytes.length === 16 ? ip + (parts[2] ?? '') : ip, port } }
+}
+
+export const externalIp: Check<string> = (node) => {
+  const written = scalarOf(node)
+  const bytes = typeof written === 'string' ? parseIp(written) : undefined
+  if (!bytes) return expected('an IP address', node)
+  return isWildcard(node)
+    ? { wrong: `wildcard/unspecified IP address is not a valid external IP, ${found(node)}` }
+    : { value: printIp(bytes, bytes.length === 4 ? 4 : 6) }
+}
+
+/** `0.0.0.0` or `::`, which schema 2.0.0 takes for "not set". */
+export function isWildcard(node: Node): boolean {
+  const written = scalarOf(node)
+  const bytes = typeof written === 'string' ? parseIp(written) : undefined
+  return bytes !== undefined && isUnspecified(bytes, bytes.length === 4 ? 4 : 6)
+}
+
+export const url =
+  (...schemes: readonly string[]): Check<string> =>
+  (node) => {
+    const written = scalarOf(node)
+    const allowed = schemes.map((one) => `'${one}'`).join(' or ')
+    if (typeof written !== 'string') return expected(`a URL, ${allowed}`, node)
+    const parsed = URL.parse(written)
+    const scheme = parsed?.protocol.slice(0, -1)
+    if (scheme !== undefined && !schemes.includes(scheme))
+      return { wrong: `invalid scheme '${printText(scheme)}': expected ${allowed}` }
+    return parsed === null || parsed.hostname === ''
+      ? { wrong: `invalid URL '${printText(written)}'` }
+      : { value: written }
+  }
+
+const MOST_SECONDS = 2 ** 32 - 1
+const NANOS = 1_000_000_000
+
+/** `{ secs = 120, nanos = 0 }` as seconds; longer than nothing. */
+export const duration: Check<number> = (node) => {
+  const parts = { secs: 0, nanos: 0 }
+  const wrong = (found: string) => ({
+    wrong:
+      `expected { secs = 0 to ${MOST_SECONDS}, nanos = 0 to ${NANOS - 1} }, ` +
+      `longer than nothing, ${found}`,
+  })
+  if (node.kind !== 'table') return wrong(found(node))
+  for (const [key, part] of node.entries) {
+    if (key !== 'secs' && key !== 'nanos') return wrong(`found ${JSON.stringify(key)} in it`)
+    const checked = wholeNumber(0, key === 'secs' ? MOST_SECONDS : NANOS - 1)(part)
+    if ('wrong' in checked) return wrong(`${found(part)} for ${key}`)
+    parts[key] = checked.value
+  }
+  const seconds = parts.secs + parts.nanos / NANOS
+  return seconds > 0 ? { value: seconds } : wrong('found nothing')
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** Bytes as a whole number or as text with a unit; 0 is allowed and means "choose". */
+export const bytes =
+  (least: number): Check<number> =>
+  (node) => {
+    const written = scalarOf(node)
+    let value = Number.NaN
+    if (typeof written === 'bigint') value = Number(written)
+    else if (typeof written === 'string') {
+      const parts = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*$/.exec(written)
+      const unit = UNITS[parts?.[2]?.toUpperCase() ?? '']
+      if (parts && unit !== undefined) value = Math.floor(Number(parts[1]) * unit)
+    }
+    return value === 0 || (value >= least && value <= Number.MAX_SAFE_INTEGER)
+      ? { value }
+      : expected(
+          `bytes, as a number or like "512MiB", at least ${printBytes(least)}, or 0 for automatic`,
+          node,
+        )
+  }
+
+/** The shortest exact text of an amount that `bytes` reads. */
+export function printBytes(amount: number): string {
+  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
+    const size = UNITS[unit.toUpperCase()]!
+    if (amount >= size && amount % size === 0) return `${amount / size}${unit}`
+  }
+  return String(amount)
+}

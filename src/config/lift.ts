@@ -1,0 +1,153 @@
+/**
+ * A tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0
+ * (spec/torrust-newest §1.6–1.7). Pure; every node keeps the place it was written at, so mistakes
+ * are told in the words of the file. Whatever 2.0.0 does not know is a warning, as it always was.
+ */
+import { didYouMean } from '../nearest.ts'
+import { isWildcard } from './checks.ts'
+import { liftDatabase } from './lift-database.ts'
+import { found, type Report } from './mistake.ts'
+import {
+  DEFAULT,
+  type ListNode,
+  list,
+  type Node,
+  nodeAt,
+  scalar,
+  type TableNode,
+  table,
+} from './tree.ts'
+
+/** Names of schema 2.0.0 with all later additions; `true` = a value, or a table of free keys. */
+type Names = { readonly [name: string]: true | Names }
+
+const LISTENER: Names = { bind_address: true, tracker_usage_statistics: true, ipv6_v6only: true }
+const TSL: Names = { ssl_cert_path: true, ssl_key_path: true }
+const NAMES: Names = {
+  metadata: { app: true, purpose: true, schema_version: true },
+  logging: { threshold: true },
+  core: {
+    announce_policy: { interval: true, interval_min: true, max_peers_per_announce: true },
+    database: { driver: true, path: true },
+    inactive_peer_cleanup_interval: true,
+    listed: true,
+    net: { external_ip: true, on_reverse_proxy: true },
+    private: true,
+    private_mode: { check_keys_expiration: true },
+    tracker_policy: {
+      max_peer_timeout: true,
+      persistent_torrent_completed_stat: true,
+      remove_peerless_torrents: true,
+    },
+    tracker_usage_statistics: true,
+  },
+  udp_trackers: { ...LISTENER, cookie_lifetime: true, max_connection_id_errors_per_ip: true },
+  http_trackers: { ...LISTENER, tsl_config: TSL },
+  http_api: { bind_address: true, tsl_config: TSL, access_tokens: true },
+  health_check_api: { bind_address: true },
+  runtime: true,
+}
+
+export function lift(tree: TableNode, report: Report): TableNode {
+  const known = prune(tree, NAMES, report) as TableNode
+  const root = new Map(known.entries)
+
+  const edit = (name: string, change: (entries: Map<string, Node>) => void) => {
+    const node = root.get(name)
+    if (node?.kind !== 'table') return
+    const entries = new Map(node.entries)
+    change(entries)
+    root.set(name, table(entries, node.at))
+  }
+  edit('logging', (logging) => rename(logging, 'threshold', 'trace_filter'))
+  edit('http_api', (api) => rename(api, 'tsl_config', 'tls_config'))
+  edit('core', (core) => {
+    core.delete('net')
+    core.set('database', liftDatabase(core.get('database'), report))
+  })
+  for (const name of ['udp_trackers', 'http_trackers']) {
+    const listeners = root.get(name)
+    if (listeners?.kind === 'list') root.set(name, liftListeners(listeners, known, report))
+  }
+  const limit = banLimit(known.entries.get('udp_trackers'), report)
+  if (limit)
+    root.set(
+      'udp_tracker_server',
+      table(new Map([['max_connection_id_errors_per_ip', limit]]), limit.at),
+    )
+  return table(root, known.at)
+}
+
+/** The same tree without the keys that the schema does not have. */
+function prune(node: Node, names: Names, report: Report): Node {
+  // A list stands for each of its elements.
+  if (node.kind === 'list')
+    return list(
+      node.items.map((item) => prune(item, names, report)),
+      node.at,
+    )
+  if (node.kind !== 'table') return node
+  const entries = new Map<string, Node>()
+  for (const [key, value] of node.entries) {
+    const below = Object.hasOwn(names, key) ? names[key] : undefined
+    if (below === undefined)
+      report.warn(value.at, `unknown option, ignored${didYouMean(key, Object.keys(names))}`)
+    else entries.set(key, below === true ? value : prune(value, below, report))
+  }
+  return table(entries, node.at)
+}
+
+/** What schema 2.0.0 does unless told otherwise. */
+const COUNTED = scalar(true, { source: DEFAULT, path: 'core.tracker_usage_statistics' })
+
+function liftListeners(listeners: ListNode, known: TableNode, report: Report): ListNode {
+  const net = nodeAt(known, 'core', 'net')
+  if (net && net.kind !== 'table') report.mistake(net.at, `expected a table, ${found(net)}`)
+  const externalIp = nodeAt(net, 'external_ip')
+  const onReverseProxy = nodeAt(net, 'on_reverse_proxy')
+  // One switch counted everything before listeners had their own: without one it still does.
+  const counted = nodeAt(known, 'core', 'tracker_usage_statistics')
+
+  return list(
+    listeners.items.map((listener) => {
+      if (listener.kind !== 'table') return listener
+      const entries = new Map(listener.entries)
+      const network = new Map<string, Node>()
+      if (externalIp && !isWildcard(externalIp)) network.set('external_ip', externalIp)
+      if (onReverseProxy) network.set('on_reverse_proxy', onReverseProxy)
+      const v6only = entries.get('ipv6_v6only')
+      if (v6only) network.set('ipv6_v6only', v6only)
+      if (network.size > 0) entries.set('network', table(network, listener.at))
+      entries.delete('ipv6_v6only')
+      entries.delete('max_connection_id_errors_per_ip')
+      rename(entries, 'tsl_config', 'tls_config')
+      if (!entries.has('tracker_usage_statistics'))
+        entries.set('tracker_usage_statistics', counted ?? COUNTED)
+      return table(entries, listener.at)
+    }),
+    listeners.at,
+  )
+}
+
+/** Each UDP listener had its own; now they share one, the most patient. */
+function banLimit(listeners: Node | undefined, report: Report): Node | undefined {
+  if (listeners?.kind !== 'list') return undefined
+  let most: { node: Node; value: bigint } | undefined
+  for (const listener of listeners.items) {
+    const limit = nodeAt(listener, 'max_connection_id_errors_per_ip')
+    if (!limit) continue
+    // What is no number goes on as it is, to be told as a mistake.
+    if (limit.kind !== 'scalar' || typeof limit.value !== 'bigint') return limit
+    if (most && most.value !== limit.value)
+      report.warn(limit.at, 'UDP listeners share one limit, the largest that is given')
+    if (!most || limit.value > most.value) most = { node: limit, value: limit.value }
+  }
+  return most?.node
+}
+
+function rename(entries: Map<string, Node>, from: string, to: string): void {
+  const node = entries.get(from)
+  if (!node) return
+  entries.delete(from)
+  entries.set(to, node)
+}

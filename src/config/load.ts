@@ -1,0 +1,153 @@
+/**
+ * From where a configuration may stand to a checked configuration, or to all of its mistakes
+ * (decisions.md "Configuration"; spec/torrust-config §1–3). Touches no disk and no environment: both
+ * are arguments.
+ */
+import { BUILT_IN } from './built-in.ts'
+import { lift } from './lift.ts'
+import { type Mistake, printMistake, Report } from './mistake.ts'
+import type { Config } from './model.ts'
+import { applyOverrides, type Environment } from './overrides.ts'
+import { readConfig } from './read.ts'
+import { checkRules } from './rules.ts'
+import type { Schema } from './setting.ts'
+import { findSource } from './source.ts'
+import { parseToml, type TomlSource } from './toml.ts'
+import { DEFAULT, nodeAt, type Place, type TableNode } from './tree.ts'
+
+export interface LoadInput {
+  /** From `--config`; undefined = not given. */
+  readonly path?: string | undefined
+  readonly env: Environment
+  /** Absolute; relative paths start here. */
+  readonly cwd: string
+  /** The text of a file by its absolute path; throws like `readFileSync`. */
+  readFile(path: string): string
+}
+
+export interface Loaded {
+  readonly kind: 'loaded'
+  readonly config: Config
+  /** Where an option of the model came from: `default`, `tracker.toml:12` or a variable's name. */
+  origin(path: string): string
+  /** One a line, each with its place. */
+  readonly warnings: readonly string[]
+  /** What the configuration was read from, overrides apart: a file, a variable or the
+   *  built-in default. */
+  readonly source: string
+  /** There is an API and nobody could use it: one token must be made up for the run. */
+  readonly apiNeedsToken: boolean
+}
+
+export interface Failed {
+  readonly kind: 'failed'
+  readonly source: string
+  /** At least one. */
+  readonly mistakes: readonly Mistake[]
+  readonly warnings: readonly string[]
+}
+
+/** Options that must be written, in either schema: a default does not do. */
+const MANDATORY: Readonly<Record<Schema, readonly (readonly [string, string])[]>> = {
+  '2.0.0': [
+    ['metadata', 'schema_version'],
+    ['logging', 'threshold'],
+    ['core', 'private'],
+    ['core', 'listed'],
+  ],
+  '3.0.0': [
+    ['metadata', 'schema_version'],
+    ['logging', 'trace_filter'],
+    ['core', 'private'],
+    ['core', 'listed'],
+  ],
+}
+
+export function load(input: LoadInput): Loaded | Failed {
+  const report = new Report()
+  const source = findSource(input, report)
+  return source ? loadSource(source, input.env, report) : failed(report, report.mistakes[0]!.source)
+}
+
+/** `source` with the overrides of `env`, nothing else. */
+export function loadSource(
+  source: TomlSource,
+  env: Environment,
+  report: Report = new Report(),
+): Loaded | Failed {
+  const config = readSource(source, env, report)
+  if (!config || report.mistakes.length > 0) return failed(report, source.name)
+  const { http_api } = config
+  return {
+    kind: 'loaded',
+    config,
+    origin: (path) => printOrigin(report.origins.get(path)),
+    warnings: report.warnings.map(printMistake),
+    source: source.name,
+    apiNeedsToken: http_api !== null && Object.keys(http_api.access_tokens).length === 0,
+  }
+}
+
+/** What a tracker runs on that was given no configuration. */
+export function loadBuiltIn(): Loaded {
+  const loaded = loadSource(BUILT_IN, {})
+  if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
+  return loaded
+}
+
+const failed = (report: Report, source: string): Failed => ({
+  kind: 'failed',
+  source,
+  mistakes: report.mistakes.toSorted(byPlace),
+  warnings: report.warnings.map(printMistake),
+})
+
+/** In the order of the file; what has no line comes first. */
+const byPlace = (a: Mistake, b: Mistake): number =>
+  (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+
+function readSource(source: TomlSource, env: Environment, report: Report): Config | undefined {
+  const parsed = parseToml(source)
+  if (!('entries' in parsed)) {
+    report.mistakes.push(parsed)
+    return undefined
+  }
+  const tree = applyOverrides(parsed, env, report)
+  const schema = findSchema(tree, report)
+  if (!schema) return undefined
+  for (const keys of MANDATORY[schema]) {
+    const path = keys.join('.')
+    if (!nodeAt(tree, ...keys))
+      report.mistake(
+        { source: source.name, path },
+        `Missing mandatory configuration option. Option path: ${path}`,
+      )
+  }
+  const context = { schema, report }
+  const config = readConfig(schema === '2.0.0' ? lift(tree, report) : tree, context)
+  checkRules(config, context)
+  return config
+}
+
+/** The schema to read by; undefined: written for another version, so nothing in it can be judged. */
+function findSchema(tree: TableNode, report: Report): Schema | undefined {
+  const node = nodeAt(tree, 'metadata', 'schema_version')
+  const version = node?.kind === 'scalar' ? node.value : undefined
+  if (version === '2.0.0' || version === '3.0.0') return version
+  if (typeof version === 'string' && node) {
+    report.mistake(
+      node.at,
+      `Unsupported configuration version: ${JSON.stringify(version).slice(1, -1)} ` +
+        '(2.0.0 and 3.0.0 are supported)',
+    )
+    return undefined
+  }
+  // Missing, or no text at all, which is told later: guess, so that the rest can be told as well.
+  const isOld = nodeAt(tree, 'logging', 'threshold') ?? nodeAt(tree, 'core', 'net')
+  return isOld ? '2.0.0' : '3.0.0'
+}
+
+function printOrigin(place: Place | undefined): string {
+  if (!place || place.source === BUILT_IN.name) return DEFAULT
+  return place.line === undefined ? place.source : `${place.source}:${place.line}`
+}

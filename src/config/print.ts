@@ -1,0 +1,160 @@
+/**
+ * A configuration as TOML of schema 3.0.0 and as the JSON dump of the start, both walked along the
+ * settings table. Secrets are masked unless the caller says that the text is for a file.
+ */
+import type { Config } from './model.ts'
+import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting.ts'
+import { SETTINGS } from './settings.ts'
+import { tomlKey, tomlString } from './toml-text.ts'
+import { printPath } from './tree.ts'
+
+const MASK = '***'
+
+export interface TomlStyle {
+  /** Secrets in clear: only for a file that is to be loaded again. */
+  readonly secrets?: boolean
+  /** Documentation above every option and section, and absent options as comments. */
+  readonly annotated?: boolean
+  /** A comment behind every option, by its path. */
+  readonly note?: (path: string) => string
+}
+
+type Path = readonly (string | number)[]
+type Values = Readonly<Record<string, unknown>>
+
+/** The pretty JSON of the start-up log: documented key order, absent options null, secrets masked. */
+export const dump = (config: Config): string => JSON.stringify(plain(SETTINGS, config), null, 2)
+
+function plain(entry: AnyEntry, written: unknown): unknown {
+  if (written === null || written === undefined) return null
+  if (entry.kind === 'value') return entry.secret ? MASK : entry.json(written)
+  if (entry.kind === 'list') return (written as readonly unknown[]).map((e) => plain(entry.each, e))
+  const values = Object.entries(written)
+  return Object.fromEntries(
+    values.map(([key, value]) => [
+      key,
+      plain(entry.kind === 'map' ? entry.each : entry.rows[key]!, value),
+    ]),
+  )
+}
+
+export function toToml(config: Config, style: TomlStyle = {}): string {
+  // Whatever it was read from, what is printed has the names of 3.0.0.
+  const metadata = { ...config.metadata, schema_version: '3.0.0' }
+  return new Writer(style).document({ ...config, metadata })
+}
+
+const WIDTH = 98
+
+class Writer {
+  readonly #style: TomlStyle
+  readonly #lines: string[] = []
+
+  constructor(style: TomlStyle) {
+    this.#style = style
+  }
+
+  document(config: Values): string {
+    // An empty list has no section to stand in: it must come before the first one.
+    for (const [key, entry] of Object.entries(SETTINGS.rows))
+      if (entry.kind === 'list' && (config[key] as readonly unknown[] | null)?.length === 0)
+        this.#lines.push(`${key} = []${this.#note([key])}`)
+    this.#body(SETTINGS, config, [], '')
+    const text = this.#lines
+      .join('\n')
+      .replace(/\n{3,}/g, '\n\n')
+      .trim()
+    return `${text}\n`
+  }
+
+  /** Options first: in TOML whatever follows a section's header belongs to that section. */
+  #body(table: AnyTable, values: Values, path: Path, comment: string): void {
+    const rows = Object.entries(table.rows)
+    for (const [key, row] of rows)
+      if (row.kind === 'value') this.#option(row, key, values[key], path, comment)
+    for (const [key, row] of rows) {
+      if ('rows' in row) this.#section(row, values[key], [...path, key], comment)
+      else if (row.kind === 'list') this.#list(row, values[key], [...path, key], comment)
+      else if (row.kind === 'map') this.#map(row, values[key], [...path, key], comment)
+    }
+  }
+
+  #option(row: AnyValue, key: string, written: unknown, path: Path, comment: string): void {
+    const isAbsent = written === null || written === undefined
+    if (comment || isAbsent) {
+      const shown = isAbsent || row.example ? row.example : row.toml(written)
+      if (!this.#style.annotated || shown === undefined) return
+      this.#doc(row.doc, comment)
+      this.#lines.push(`# ${tomlKey(key)} = ${shown}`)
+      return
+    }
+    if (this.#style.annotated) this.#doc(row.doc, comment)
+    const shown = row.secret && !this.#style.secrets ? tomlString(MASK) : row.toml(written)
+    this.#lines.push(`${tomlKey(key)} = ${shown}${this.#note([...path, key])}`)
+  }
+
+  #section(table: AnyTable, written: unknown, path: Path, comment: string): void {
+    const isAbsent = written === null || written === undefined
+    if (isAbsent && !this.#style.annotated) return
+    const mark = comment || (isAbsent ? '# ' : '')
+    this.#header(`[${header(path)}]`, table.doc, mark)
+    this.#body(table, isAbsent ? initial(table) : (written as Values), path, mark)
+  }
+
+  #list(list: AnyList, written: unknown, path: Path, comment: string): void {
+    const elements = (written ?? []) as readonly Values[]
+    elements.forEach((element, i) => {
+      this.#header(`[[${header(path)}]]`, i === 0 ? list.doc : '', comment)
+      this.#body(list.each, element, [...path, i], comment)
+    })
+  }
+
+  #map(map: MapOf, written: unknown, path: Path, comment: string): void {
+    const values = Object.entries((written ?? {}) as Values)
+    if (values.length === 0 && !this.#style.annotated) return
+    this.#header(`[${header(path)}]`, map.doc, comment)
+    for (const [key, value] of values) this.#option(map.each, key, value, path, comment)
+    if (values.length === 0) this.#lines.push(`# ${map.each.example}`)
+  }
+
+  #header(header: string, doc: string, comment: string): void {
+    this.#lines.push('')
+    if (this.#style.annotated) this.#doc(doc, '')
+    this.#lines.push(comment + header)
+  }
+
+  #doc(doc: string, comment: string): void {
+    if (doc === '') return
+    // Inside a section that is commented out as a whole, its own words stand one step deeper.
+    const start = comment ? '#   ' : '# '
+    let line = ''
+    for (const word of doc.split(' ')) {
+      if (line && start.length + line.length + word.length >= WIDTH) {
+        this.#lines.push(start + line)
+        line = ''
+      }
+      line += line ? ` ${word}` : word
+    }
+    this.#lines.push(start + line)
+  }
+
+  #note(path: Path): string {
+    const note = this.#style.note?.(printPath(path))
+    return note === undefined ? '' : `  # ${note}`
+  }
+}
+
+const header = (path: Path): string =>
+  path
+    .filter((segment) => typeof segment === 'string')
+    .map(tomlKey)
+    .join('.')
+
+/** What an optional table would say, for its example. */
+const initial = (table: AnyTable): Values =>
+  Object.fromEntries(
+    Object.entries(table.rows).map(([key, row]) => [
+      key,
+      row.kind === 'value' ? row.initial : null,
+    ]),
+  )

@@ -1,0 +1,120 @@
+/**
+ * A written tree, in the names of schema 3.0.0, into the model: every option is checked by its row
+ * of the settings table and every key without a row is told. Never repairs a value.
+ */
+import { didYouMean } from '../nearest.ts'
+import { found, foundKind } from './mistake.ts'
+import type { Config } from './model.ts'
+import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting.ts'
+import { SETTINGS } from './settings.ts'
+import { DEFAULT, type Node, printPath, type TableNode } from './tree.ts'
+
+type Path = readonly (string | number)[]
+
+/** The configuration that `tree` describes; if the report has mistakes then, it is a stopgap. */
+export function readConfig(tree: TableNode, context: Context): Config {
+  // SETTINGS satisfies TableOf<Config>: what its rows accept is a Config.
+  return readTable(SETTINGS, tree, [], context) as Config
+}
+
+function readEntry(entry: AnyEntry, node: Node | undefined, path: Path, context: Context) {
+  switch (entry.kind) {
+    case 'value':
+      return readValue(entry, node, path, context)
+    case 'table':
+    case 'choice':
+      return readTable(entry, node, path, context)
+    case 'list':
+      return readList(entry, node, path, context)
+    case 'map':
+      return readMap(entry, node, path, context)
+  }
+}
+
+function readValue(row: AnyValue, node: Node | undefined, path: Path, context: Context): unknown {
+  const { report } = context
+  const name = printPath(path)
+  report.origins.set(name, node?.at ?? { source: DEFAULT, path: name })
+  if (node === undefined) return row.initial
+  const checked = row.check(node)
+  if ('value' in checked) return checked.value
+  report.mistake(node.at, checked.wrong)
+  return row.initial
+}
+
+function readTable(table: AnyTable, node: Node | undefined, path: Path, context: Context): unknown {
+  const { report } = context
+  if (node && node.kind !== 'table')
+    report.mistake(
+      node.at,
+      `expected a table, ${holdsSecret(table) ? foundKind(node) : found(node)}`,
+    )
+  const entries = node?.kind === 'table' ? node.entries : undefined
+  if (entries === undefined && table.optional) return null
+  if (node) report.origins.set(printPath(path), node.at)
+
+  for (const [key, stray] of entries ?? [])
+    if (!Object.hasOwn(table.rows, key)) unknownKey(key, stray, Object.keys(table.rows), context)
+  const values = Object.fromEntries(
+    Object.entries(table.rows).map(([key, entry]) => {
+      const written = entries?.get(key)
+      if (node && !written && entry.kind === 'value' && entry.needed)
+        report.mistake({ ...node.at, path: `${node.at.path}.${key}` }, entry.needed)
+      return [key, readEntry(entry, written, [...path, key], context)]
+    }),
+  )
+  return table.finish && node?.kind === 'table' ? table.finish(values, node, context) : values
+}
+
+function readList(list: AnyList, node: Node | undefined, path: Path, context: Context): unknown {
+  if (node === undefined) return null
+  if (node.kind === 'list')
+    return node.items.map((item, i) => readTable(list.each, item, [...path, i], context))
+  context.report.mistake(node.at, `expected a list of tables, ${found(node)}`)
+  return null
+}
+
+function readMap(map: MapOf, node: Node | undefined, path: Path, context: Context): unknown {
+  if (node === undefined) return {}
+  if (node.kind === 'table')
+    return Object.fromEntries(
+      [...node.entries].map(([key, value]) => [
+        key,
+        readValue(map.each, value, [...path, key], context),
+      ]),
+    )
+  context.report.mistake(node.at, `expected a table of texts, ${foundKind(node)}`)
+  return {}
+}
+
+/** Options that were taken out of the schema, and what to write instead. */
+const REPLACED: Readonly<Record<string, string>> = {
+  'logging.threshold': '`logging.trace_filter`',
+  'core.net': '`network` of each listener',
+  tsl_config: '`tls_config`',
+  ipv6_v6only: '`network.ipv6_v6only`',
+  max_connection_id_errors_per_ip: '`udp_tracker_server.max_connection_id_errors_per_ip`',
+}
+
+function unknownKey(key: string, node: Node, known: readonly string[], context: Context): void {
+  const { schema, report } = context
+  if (schema === '2.0.0') {
+    // Files of that schema carry stale keys, which never were a mistake there.
+    report.warn(node.at, `unknown option, ignored${didYouMean(key, known)}`)
+    return
+  }
+  const replaced = [node.at.path, key].find((name) => Object.hasOwn(REPLACED, name))
+  report.mistake(
+    node.at,
+    replaced === undefined
+      ? `unknown option${didYouMean(key, known) || `, known are ${known.join(', ')}`}`
+      : `schema 3.0.0 has no such option, it has ${REPLACED[replaced]}`,
+  )
+}
+
+const holdsSecret = (entry: AnyEntry): boolean =>
+  entry.kind === 'value'
+    ? entry.secret === true
+    : 'rows' in entry
+      ? Object.values(entry.rows).some(holdsSecret)
+      : holdsSecret(entry.each)

@@ -1,0 +1,141 @@
+/**
+ * Rules between options (spec/torrust-config §5, spec/torrust-newest §1.4, decisions.md): what each
+ * allows alone, but not together. Runs on a configuration whose options have been checked one by one.
+ */
+import { isLoopback, parseIp } from '../wire/address.ts'
+import { type BindAddress, type Config, printAddress } from './model.ts'
+import type { Context } from './setting.ts'
+import { DEFAULT, type Place, printPath } from './tree.ts'
+
+/** The token in the reference's documentation and templates: anyone knows it. */
+const WELL_KNOWN_TOKEN = 'MyAccessToken'
+
+export function checkRules(config: Config, context: Context): void {
+  const { report, schema } = context
+  const { core } = config
+  const at = (path: string): Place => report.origins.get(path) ?? { source: DEFAULT, path }
+  /** Only options that are what their author wrote can contradict each other. */
+  const sound = (...paths: string[]) => paths.every((path) => report.isSound(path))
+
+  if (core.private_mode && !core.private && sound('core.private'))
+    report.mistake(
+      at('core.private_mode'),
+      'Private mode section in configuration can only be included when the tracker is running ' +
+        'in private mode.',
+    )
+
+  const needsDatabase = {
+    'core.listed': core.listed,
+    'core.private': core.private,
+    'core.tracker_policy.persistent_torrent_completed_stat':
+      core.tracker_policy.persistent_torrent_completed_stat,
+  }
+  for (const [path, needed] of Object.entries(needsDatabase))
+    if (needed && !core.database && sound('core.database'))
+      report.mistake(
+        at(path),
+        `Configuration requires persistence for \`${path}\`, but \`[core.database]\` is missing.`,
+      )
+
+  // In schema 2.0.0 the two were independent.
+  if (
+    schema === '3.0.0' &&
+    core.tracker_policy.persistent_torrent_completed_stat &&
+    !core.tracker_usage_statistics &&
+    sound('core.tracker_usage_statistics')
+  )
+    report.mistake(
+      at('core.tracker_policy.persistent_torrent_completed_stat'),
+      'needs `core.tracker_usage_statistics = true`, found false',
+    )
+
+  const { interval, interval_min } = core.announce_policy
+  if (
+    interval_min > interval &&
+    sound('core.announce_policy.interval', 'core.announce_policy.interval_min')
+  )
+    report.warn(
+      at('core.announce_policy.interval_min'),
+      `${interval_min} is longer than \`interval\`, ${interval}: clients cannot keep to both`,
+    )
+
+  checkAddresses(config, context, at)
+
+  const api = config.http_api
+  if (api && sound('http_api.bind_address') && !isLocal(api.bind_address))
+    for (const [label, token] of Object.entries(api.access_tokens))
+      if (token === WELL_KNOWN_TOKEN)
+        report.warn(
+          at(printPath(['http_api', 'access_tokens', label])),
+          'a well-known token on an address that others can reach: anyone may use the API',
+        )
+}
+
+/** Whether only this machine can reach it. */
+function isLocal({ ip }: BindAddress): boolean {
+  const bytes = parseIp(ip)
+  return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
+}
+
+interface Listener {
+  readonly path: string
+  readonly bind: BindAddress
+  readonly v6only: boolean
+}
+
+/** No two listeners of one transport may want the same port of the same address. */
+function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {
+  const list = (
+    name: 'udp_trackers' | 'http_trackers',
+    listeners: Config['udp_trackers'] | Config['http_trackers'],
+  ): Listener[] =>
+    (listeners ?? []).map(({ bind_address, network }, i) => ({
+      path: `${name}.${i}.bind_address`,
+      bind: bind_address,
+      v6only: network.ipv6_v6only,
+    }))
+  const service = (name: string, bind: BindAddress): Listener => ({
+    path: `${name}.bind_address`,
+    bind,
+    v6only: false,
+  })
+  const udp = list('udp_trackers', config.udp_trackers)
+  const tcp = [
+    ...list('http_trackers', config.http_trackers),
+    ...(config.http_api ? [service('http_api', config.http_api.bind_address)] : []),
+    service('health_check_api', config.health_check_api.bind_address),
+  ]
+  for (const transport of [udp, tcp]) {
+    const listeners = transport.filter(
+      ({ path }) =>
+        report.isSound(path) &&
+        report.isSound(path.replace(/bind_address$/, 'network.ipv6_v6only')),
+    )
+    listeners.forEach((later, i) => {
+      const earlier = listeners.slice(0, i).find((other) => collide(other, later))
+      if (!earlier) return
+      const address = printAddress(later.bind)
+      const both =
+        earlier.bind.ip === later.bind.ip
+          ? `${address} is taken by ${earlier.path}`
+          : `${address} and ${printAddress(earlier.bind)} of ${earlier.path} overlap: ` +
+            '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart'
+      // The one of the two that somebody wrote is where the mistake is mended.
+      const place = at(later.path)
+      report.mistake(
+        place.source === DEFAULT ? { ...at(earlier.path), path: later.path } : place,
+        both,
+      )
+    })
+  }
+}
+
+function collide(a: Listener, b: Listener): boolean {
+  if (a.bind.port === 0 || a.bind.port !== b.bind.port) return false
+  const isDualStack = ({ bind, v6only }: Listener) => bind.ip === '::' && !v6only
+  return (
+    a.bind.ip === b.bind.ip ||
+    (isDualStack(a) && b.bind.ip === '0.0.0.0') ||
+    (isDualStack(b) && a.bind.ip === '0.0.0.0')
+  )
+}

@@ -1,0 +1,123 @@
+/**
+ * What a row of the settings table is. One row is an option's type, default, check, documentation
+ * and spelling; reading, printing, dumping and the annotated example all walk the same rows.
+ */
+import type { Check } from './checks.ts'
+import type { Report } from './mistake.ts'
+import { tomlString } from './toml-text.ts'
+import type { TableNode } from './tree.ts'
+
+export type Schema = '2.0.0' | '3.0.0'
+
+/** An option. `initial` is its value when nobody wrote one; null = absent. */
+export interface Value<T> {
+  readonly kind: 'value'
+  readonly doc: string
+  readonly initial: T
+  readonly check: Check<NonNullable<T>>
+  /** The value as TOML. */
+  toml(value: NonNullable<T>): string
+  /** The value as the start-up dump shows it. */
+  json(value: NonNullable<T>): unknown
+  /** Shown as `***` wherever a configuration is printed, and never in a message. */
+  readonly secret?: true
+  /** Said when the table is there and this option is not. */
+  readonly needed?: string
+  /** TOML of an option without a default, for the annotated example. */
+  readonly example?: string
+}
+
+export interface TableOf<T> {
+  readonly kind: 'table'
+  readonly doc: string
+  readonly rows: { readonly [K in keyof T]-?: Entry<T[K]> }
+  /** The whole table may be absent, which is then its meaning: null. */
+  readonly optional?: true
+}
+
+/** A table whose options depend on each other: `finish` makes the value of what was read. */
+export interface ChoiceOf<T> {
+  readonly kind: 'choice'
+  readonly doc: string
+  readonly rows: Readonly<Record<string, AnyEntry>>
+  readonly optional?: true
+  /** Told what is wrong, it still returns a value: reading goes on to find the other mistakes. */
+  finish(values: Readonly<Record<string, unknown>>, node: TableNode, context: Context): T
+}
+
+export interface Context {
+  readonly schema: Schema
+  readonly report: Report
+}
+
+/** `[[name]]`, absent = null. */
+export interface ListOf<T> {
+  readonly kind: 'list'
+  readonly doc: string
+  readonly each: TableOf<T>
+}
+
+/** A table whose keys are free text. */
+export interface MapOf {
+  readonly kind: 'map'
+  readonly doc: string
+  readonly each: Value<string>
+}
+
+export type Entry<T> =
+  | Value<T>
+  | (NonNullable<T> extends object ? TableOf<NonNullable<T>> | ChoiceOf<NonNullable<T>> : never)
+  | (NonNullable<T> extends readonly (infer Element)[] ? ListOf<Element> : never)
+  | (NonNullable<T> extends Readonly<Record<string, string>> ? MapOf : never)
+
+/** Any row, for code that walks the table without knowing the model. */
+export type AnyValue = Value<unknown>
+export interface AnyTable {
+  readonly kind: 'table' | 'choice'
+  readonly doc: string
+  readonly rows: Readonly<Record<string, AnyEntry>>
+  readonly optional?: true
+  finish?(values: Readonly<Record<string, unknown>>, node: TableNode, context: Context): unknown
+}
+export interface AnyList {
+  readonly kind: 'list'
+  readonly doc: string
+  readonly each: AnyTable
+}
+export type AnyEntry = AnyValue | AnyTable | AnyList | MapOf
+
+const literal = (value: unknown): string =>
+  typeof value === 'string' ? tomlString(value) : String(value)
+
+type Rest<T> = Partial<Omit<Value<T>, 'kind' | 'doc' | 'initial' | 'check'>>
+
+/** An option with a default. */
+export const value = <T extends {}>(
+  initial: NoInfer<T>,
+  check: Check<T>,
+  doc: string,
+  rest?: Rest<NoInfer<T>>,
+): Value<T> => ({
+  kind: 'value',
+  doc,
+  initial,
+  check: check as Check<NonNullable<T>>,
+  toml: literal,
+  json: (written) => written,
+  ...rest,
+})
+
+/** An option that is absent unless written. */
+export const optional = <T extends {}>(
+  check: Check<T>,
+  doc: string,
+  rest?: Rest<NoInfer<T>>,
+): Value<T | null> => ({
+  kind: 'value',
+  doc,
+  initial: null,
+  check: check as Check<NonNullable<T | null>>,
+  toml: literal,
+  json: (written) => written,
+  ...rest,
+})

@@ -1,0 +1,189 @@
+/**
+ * The settings table: every option of schema 3.0.0 and of our own tables. The compiler holds it
+ * against the model, so an option cannot be in one of them only. Rows stand in the order in which
+ * the start-up dump shows them (spec/torrust-newest §1.3).
+ */
+import { LIMITS } from '../limits.ts'
+import { bytes, flag, oneOf, printBytes, secret, url, wholeNumber } from './checks.ts'
+import { DATABASE } from './database.ts'
+import { address, HTTP_TRACKERS, TLS, UDP_TRACKERS } from './listeners.ts'
+import type { Config } from './model.ts'
+import { optional, type TableOf, value } from './setting.ts'
+import { tomlString } from './toml-text.ts'
+
+/** Clients read intervals as signed 32-bit numbers. */
+const MOST_INTERVAL = 2 ** 31 - 1
+const MOST_U32 = 2 ** 32 - 1
+/** The reference takes 64 bits; more seconds than this cannot be counted exactly here. */
+const MOST_U64 = Number.MAX_SAFE_INTEGER
+
+export const SETTINGS = {
+  kind: 'table',
+  doc: '',
+  rows: {
+    metadata: {
+      kind: 'table',
+      doc: 'What this file is.',
+      rows: {
+        app: value('torrust-tracker', oneOf('torrust-tracker'), 'The application it is for.'),
+        purpose: value('configuration', oneOf('configuration'), 'What it is for.'),
+        schema_version: value('3.0.0', oneOf('2.0.0', '3.0.0'), 'Version of the format.'),
+      },
+    },
+    logging: {
+      kind: 'table',
+      doc: 'What is written to the standard output.',
+      rows: {
+        trace_filter: value(
+          'info',
+          oneOf('off', 'error', 'warn', 'info', 'debug', 'trace'),
+          'The least severe kind of line that is written: off, error, warn, info, debug or trace.',
+        ),
+        trace_style: value(
+          'full',
+          oneOf('full', 'pretty', 'compact', 'json'),
+          'Shape of a line: full, pretty, compact or json.',
+        ),
+      },
+    },
+    core: {
+      kind: 'table',
+      doc: 'What the tracker does, whatever the protocol.',
+      rows: {
+        announce_policy: {
+          kind: 'table',
+          doc: 'What clients are told about announcing.',
+          rows: {
+            interval: value(
+              120,
+              wholeNumber(0, MOST_INTERVAL),
+              'Seconds a client should wait between two announces.',
+            ),
+            interval_min: value(
+              120,
+              wholeNumber(0, MOST_INTERVAL),
+              'Seconds it must wait at least. HTTP clients only.',
+            ),
+            max_peers_per_announce: value(
+              74,
+              wholeNumber(1, LIMITS.peersPerAnswer),
+              'Most peers in one answer.',
+            ),
+          },
+        },
+        database: DATABASE,
+        inactive_peer_cleanup_interval: value(
+          600,
+          wholeNumber(0, MOST_U64),
+          'Seconds between two sweeps for peers that are gone; 0 = never sweep.',
+        ),
+        listed: value(false, flag, 'Serve only torrents on the whitelist.'),
+        private: value(false, flag, 'Serve only clients with a key.'),
+        private_mode: {
+          kind: 'table',
+          doc: 'Only together with `private = true`.',
+          optional: true,
+          rows: {
+            check_keys_expiration: value(true, flag, 'Refuse keys that have expired.'),
+          },
+        },
+        tracker_policy: {
+          kind: 'table',
+          doc: 'What is kept, and for how long.',
+          rows: {
+            max_peer_timeout: value(
+              900,
+              wholeNumber(0, MOST_U32),
+              'Seconds after its last announce at which a peer is forgotten.',
+            ),
+            persistent_torrent_completed_stat: value(
+              false,
+              flag,
+              'Keep the number of completed downloads of each torrent in the database.',
+            ),
+            remove_peerless_torrents: value(
+              true,
+              flag,
+              'Forget a torrent whose last peer is gone.',
+            ),
+          },
+        },
+        tracker_usage_statistics: value(true, flag, 'Count requests and keep statistics.'),
+      },
+    },
+    udp_trackers: UDP_TRACKERS,
+    http_trackers: HTTP_TRACKERS,
+    udp_tracker_server: {
+      kind: 'table',
+      doc: 'What all UDP listeners have in common.',
+      rows: {
+        ip_bans_reset_interval_in_secs: value(
+          86_400,
+          (node) => {
+            const checked = wholeNumber(0, MOST_U64)(node)
+            return 'value' in checked && checked.value < 3600
+              ? {
+                  wrong:
+                    'The IP bans reset interval must be at least 3600 seconds. ' +
+                    `Found ${checked.value}`,
+                }
+              : checked
+          },
+          'Seconds after which all banned addresses are pardoned; 3600 or more.',
+        ),
+        max_connection_id_errors_per_ip: value(
+          10,
+          wholeNumber(0, MOST_U32),
+          'Wrong connection ids after which an address is banned.',
+        ),
+        connection_id_validation: value(
+          'strict',
+          oneOf('strict', 'disabled'),
+          '`disabled` answers requests whatever their connection id. Invites abuse.',
+        ),
+      },
+    },
+    http_api: {
+      kind: 'table',
+      doc: 'The API for operators: statistics, torrents, keys, whitelist. Without the section, none.',
+      optional: true,
+      rows: {
+        bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free one.'),
+        tls_config: TLS,
+        access_tokens: {
+          kind: 'map',
+          doc: 'Who may use the API, one line each: a name and a secret token.',
+          each: value('', secret, '', { secret: true, example: 'admin = "a long random text"' }),
+        },
+        public_url: optional(url('http', 'https'), 'The URL under which it is reached.', {
+          example: '"https://tracker.example.com/api"',
+        }),
+      },
+    },
+    health_check_api: {
+      kind: 'table',
+      doc: 'Answers whether every listener is up. Always on.',
+      rows: {
+        bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free one.'),
+      },
+    },
+    runtime: {
+      kind: 'table',
+      doc: 'What the tracker may use of the machine.',
+      rows: {
+        workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
+        max_memory: value(
+          0,
+          bytes(16 * 2 ** 20),
+          'Bytes for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory there is.',
+          {
+            toml: (amount) => {
+              const printed = printBytes(amount)
+              return /[A-Z]/.test(printed) ? tomlString(printed) : printed
+            },
+          },
+        ),
+      },
+    },
+  },
+} satisfies TableOf<Config>

@@ -1,0 +1,76 @@
+/**
+ * TOML text into a tree that knows where everything stands; the only file that knows the parser. A
+ * syntax error becomes a mistake with its line, unless the text is or may be secret.
+ */
+import { parse, TomlError } from 'smol-toml'
+import type { Mistake } from './mistake.ts'
+import { findPositions, positionKey } from './positions.ts'
+import { list, type Node, type Place, printPath, scalar, type TableNode, table } from './tree.ts'
+
+export interface TomlSource {
+  /** What messages call it. */
+  readonly name: string
+  readonly text: string
+  /** Whether a message may show a line of it. */
+  readonly quotable: boolean
+}
+
+/** Deeper nesting than any option has. */
+const DEEPEST = 64
+
+export function parseToml(source: TomlSource): TableNode | Mistake {
+  let values: unknown
+  try {
+    // Integers as bigint: `1` and `1.0` must stay different types, as they are in TOML.
+    values = parse(source.text, { integersAsBigInt: true, maxDepth: DEEPEST })
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    return syntaxMistake(error, source)
+  }
+  const positions = findPositions(source.text)
+
+  const nodeOf = (value: unknown, path: readonly (string | number)[]): Node => {
+    const position = positions.get(positionKey(path))
+    const at: Place = { source: source.name, path: printPath(path), ...position }
+    if (Array.isArray(value))
+      return list(
+        value.map((item, i) => nodeOf(item, [...path, i])),
+        at,
+      )
+    if (value instanceof Date) return scalar(value, at)
+    if (typeof value === 'object' && value !== null) return tableOf(value, path, at)
+    if (typeof value === 'string' || typeof value === 'boolean') return scalar(value, at)
+    if (typeof value === 'bigint' || typeof value === 'number') return scalar(value, at)
+    throw new TypeError(`not a TOML value at ${at.path}`)
+  }
+  const tableOf = (values: object, path: readonly (string | number)[], at: Place): TableNode =>
+    table(
+      new Map(Object.entries(values).map(([key, value]) => [key, nodeOf(value, [...path, key])])),
+      at,
+    )
+  return tableOf(values as object, [], { source: source.name, path: '' })
+}
+
+function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
+  const { line, column } = error
+  const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
+  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${reason}` }
+  const lines = source.text.split(/\r?\n/)
+  const text = lines[line - 1]
+  if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake
+  const margin = ' '.repeat(String(line).length)
+  // Control characters would move the caret, or the terminal.
+  const shown = text.replace(/[^\P{C}]/gu, ' ')
+  return {
+    ...mistake,
+    excerpt: `  ${line} | ${shown}\n  ${margin} | ${' '.repeat(Math.max(0, column - 1))}^`,
+  }
+}
+
+/** Whether a line could hold an access token or a database password. */
+function mayBeSecret(lines: readonly string[], at: number): boolean {
+  if (/token|password|secret|:\/\//i.test(lines[at]!)) return true
+  // Anything below the table of tokens, or inside an inline table or a text that began above.
+  const header = lines.slice(0, at + 1).findLast((line) => /^\s*\[/.test(line))
+  return /token/i.test(header ?? '') || /token[^\n]*[{[]\s*$/i.test(lines.slice(0, at).join('\n'))
+}

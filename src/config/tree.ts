@@ -1,0 +1,61 @@
+/**
+ * A configuration as it was written, before anything is believed: scalars, lists and tables, each
+ * with the place it came from. Tables are `Map`s, so a key like `__proto__` is a key like any other.
+ */
+import { isBareKey } from './toml-text.ts'
+
+/** Where a value was written. */
+export interface Place {
+  /** A file, an environment variable, or `DEFAULT`. */
+  readonly source: string
+  /** The option's path as its author wrote it, which in schema 2.0.0 is not the model's path. */
+  readonly path: string
+  readonly line?: number
+  readonly column?: number
+}
+
+/** `Place.source` of a value that nobody wrote. */
+export const DEFAULT = 'default'
+
+/** TOML integers are `bigint`, TOML floats are `number`; a date is nothing any option wants. */
+export type Scalar = string | boolean | bigint | number | Date
+
+export interface ScalarNode {
+  readonly kind: 'scalar'
+  readonly at: Place
+  readonly value: Scalar
+}
+export interface ListNode {
+  readonly kind: 'list'
+  readonly at: Place
+  readonly items: readonly Node[]
+}
+export interface TableNode {
+  readonly kind: 'table'
+  readonly at: Place
+  readonly entries: ReadonlyMap<string, Node>
+}
+export type Node = ScalarNode | ListNode | TableNode
+
+export const scalar = (value: Scalar, at: Place): ScalarNode => ({ kind: 'scalar', at, value })
+export const list = (items: readonly Node[], at: Place): ListNode => ({ kind: 'list', at, items })
+export const table = (entries: ReadonlyMap<string, Node>, at: Place): TableNode => ({
+  kind: 'table',
+  at,
+  entries,
+})
+
+export const ROOT: Place = { source: DEFAULT, path: '' }
+
+/** `core.private`, `udp_trackers.0.bind_address`; segments that are no bare keys are quoted. */
+export const printPath = (segments: readonly (string | number)[]): string =>
+  segments.map((s) => (isBareKey(String(s)) ? s : JSON.stringify(String(s)))).join('.')
+
+/** The node at a path of table keys. */
+export function nodeAt(node: Node | undefined, ...keys: readonly string[]): Node | undefined {
+  for (const key of keys) {
+    if (node?.kind !== 'table') return undefined
+    node = node.entries.get(key)
+  }
+  return node
+}

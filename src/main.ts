@@ -1,0 +1,56 @@
+/**
+ * Entry of the process: picks the command and ends with its exit code. The only file that knows the
+ * process's arguments, environment and end.
+ */
+import { version } from '../package.json' with { type: 'json' }
+import { parseCommandLine } from './cli/command-line.ts'
+import { TRACKER } from './cli/commands.ts'
+import type { Host } from './cli/host.ts'
+
+const SUCCESS = 0
+const FAILURE = 1
+const MISUSE = 2
+
+const host: Host = {
+  version,
+  env: process.env,
+  cwd: process.cwd(),
+  colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  print: (text) => void process.stdout.write(text),
+  complain: (text) => void process.stderr.write(text),
+  exit: (code) => process.exit(code),
+}
+
+// Whoever read our output may be gone (`tracker config print | head`): that is no error of ours.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+
+const code = await main(process.argv.slice(2))
+// Ending the process does not wait for a slow reader of a pipe.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise<void>((resolve) => stream.write('', () => resolve()))
+process.exit(code)
+
+async function main(words: readonly string[]): Promise<number> {
+  const parsed = parseCommandLine(TRACKER, words)
+  switch (parsed.kind) {
+    case 'help':
+      host.print(parsed.text)
+      return SUCCESS
+    case 'version':
+      host.print(`tracker ${version}\n`)
+      return SUCCESS
+    case 'misuse':
+      host.complain(`${parsed.message}\n`)
+      return MISUSE
+    case 'run':
+      try {
+        return (await parsed.command.run?.(parsed.invocation, host)) ?? FAILURE
+      } catch (error) {
+        host.complain(`tracker: ${error instanceof Error ? error.stack : error}\n`)
+        return FAILURE
+      }
+  }
+}

@@ -1,0 +1,71 @@
+/** The process: what it prints where, and the code it ends with. */
+import { expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
+import { workspace } from './fixture.ts'
+
+test('the version is that of the package', async () => {
+  using here = workspace()
+  expect(await here.run(['--version'])).toEqual({ code: 0, out: `tracker ${version}\n`, err: '' })
+})
+
+test('help goes to the standard output', async () => {
+  using here = workspace()
+  const { code, out, err } = await here.run(['--help'])
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toContain('Usage: tracker [options]')
+})
+
+test('wrong usage ends with 2 and one line on the standard error', async () => {
+  using here = workspace()
+  expect(await here.run(['--confg', 'x'])).toEqual({
+    code: 2,
+    out: '',
+    err: 'tracker: unknown option --confg, did you mean --config? See tracker --help\n',
+  })
+})
+
+test('a tracker with mistakes in its configuration tells all of them and starts nothing', async () => {
+  using here = workspace({
+    'tracker.toml': '[metadata]\nschema_version = "3.0.0"\n[core]\nlisted = 1\nprivte = true\n',
+  })
+  expect(await here.run([])).toEqual({
+    code: 1,
+    out: '',
+    err: `tracker: 4 mistakes in tracker.toml
+tracker.toml: Missing mandatory configuration option. Option path: logging.trace_filter
+tracker.toml: Missing mandatory configuration option. Option path: core.private
+tracker.toml:4:1: core.listed: expected true or false, found 1
+tracker.toml:5:1: core.privte: unknown option, did you mean private?
+`,
+  })
+  expect(existsSync(join(here.path, 'storage'))).toBe(false)
+})
+
+test('a mistake in the environment is not blamed on the file', async () => {
+  using here = workspace()
+  const name = 'TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__LISTED'
+  expect(await here.run(['config', 'check'], { [name]: 'maybe' })).toEqual({
+    code: 1,
+    out: '',
+    err: `tracker: 1 mistake in the configuration\n${name}: core.listed: expected true or false, found "maybe"\n`,
+  })
+})
+
+test('a reader that is gone is no error', async () => {
+  using here = workspace()
+  const main = join(import.meta.dir, '../../src/main.ts')
+  const child = Bun.spawn(
+    [
+      'bash',
+      '-c',
+      'set -o pipefail; "$0" "$1" config print --docs | true; echo "$?"',
+      process.execPath,
+      main,
+    ],
+    { cwd: here.path, env: { PATH: process.env.PATH ?? '' }, stderr: 'pipe', timeout: 10_000 },
+  )
+  expect(await new Response(child.stdout).text()).toBe('0\n')
+  expect(await new Response(child.stderr).text()).toBe('')
+})

@@ -1,0 +1,250 @@
+/** Schema 2.0.0, early and late, as the model of 3.0.0 (spec/torrust-newest §1.6–1.7). */
+import { describe, expect, test } from 'bun:test'
+import type { Config } from '../../src/config/model.ts'
+import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from './fixture.ts'
+
+const configOf = (toml: string): Config => loaded(loadToml(MINIMAL_2 + toml)).config
+
+const database = (driver: string, url: string) =>
+  `[core.database]\ndriver = "${driver}"\npath = "${url}"\n`
+
+describe('schema 2.0.0', () => {
+  test('with only what is mandatory gives the defaults of schema 3.0.0, and a database', () => {
+    const new3 = loaded(loadToml(`${MINIMAL_3}[core.database]`)).config
+    expect(configOf('')).toEqual({
+      ...new3,
+      metadata: { ...new3.metadata, schema_version: '2.0.0' },
+    })
+  })
+
+  test('threshold is trace_filter', () => {
+    const toml = MINIMAL_2.replace('"info"', '"debug"')
+    expect(loaded(loadToml(toml)).config.logging.trace_filter).toBe('debug')
+  })
+
+  test('a mistake is told in the words of the file', () => {
+    const toml = `${MINIMAL_2.replace('"info"', '"Info"')}[core.net]\nexternal_ip = "x"\n[[udp_trackers]]\n[[http_trackers]]`
+    expect(complaints(loadToml(toml))).toEqual([
+      expect.stringMatching(/^tracker\.toml:5:1: logging\.threshold: expected .* found "Info"$/),
+      'tracker.toml:10:1: core.net.external_ip: expected an IP address, found "x"',
+    ])
+  })
+
+  test('core.net goes to every listener', () => {
+    const config = configOf(
+      '[core.net]\nexternal_ip = "203.0.113.7"\non_reverse_proxy = true\n[[udp_trackers]]\n[[http_trackers]]\n',
+    )
+    const network = { external_ip: '203.0.113.7', on_reverse_proxy: true, ipv6_v6only: false }
+    expect(config.udp_trackers?.[0]?.network).toEqual(network)
+    expect(config.http_trackers?.[0]?.network).toEqual(network)
+  })
+
+  test.each(['0.0.0.0', '::', '0:0::0', '::ffff:0.0.0.0'])(
+    'the external address %s means that there is none',
+    (ip) => {
+      const config = configOf(`[core.net]\nexternal_ip = "${ip}"\n[[udp_trackers]]\n`)
+      expect(config.udp_trackers?.[0]?.network.external_ip).toBeNull()
+    },
+  )
+
+  test('options that listeners had of their own are kept', () => {
+    const config = configOf(`
+[[udp_trackers]]
+bind_address = "[::]:6969"
+cookie_lifetime = { secs = 60, nanos = 0 }
+tracker_usage_statistics = false
+ipv6_v6only = true
+max_connection_id_errors_per_ip = 25
+[[http_trackers]]
+ipv6_v6only = true
+[http_trackers.tsl_config]
+ssl_cert_path = "c"
+ssl_key_path = "k"
+[http_api]
+tsl_config = { ssl_cert_path = "a", ssl_key_path = "b" }
+`)
+    expect(config.udp_trackers?.[0]).toMatchObject({
+      cookie_lifetime: 60,
+      tracker_usage_statistics: false,
+      network: { ipv6_v6only: true },
+    })
+    expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(25)
+    expect(config.http_trackers?.[0]).toMatchObject({
+      tls_config: { ssl_cert_path: 'c', ssl_key_path: 'k' },
+      network: { ipv6_v6only: true },
+    })
+    expect(config.http_api?.tls_config).toEqual({ ssl_cert_path: 'a', ssl_key_path: 'b' })
+  })
+
+  test.each([
+    ['nothing said', '', true],
+    ['the one switch off', 'tracker_usage_statistics = false\n', false],
+  ])('with %s a listener is counted like everything else: %#', (_what, line, counted) => {
+    const config = configOf(`${line}[[udp_trackers]]\n[[http_trackers]]\n`)
+    expect(config.udp_trackers?.[0]?.tracker_usage_statistics).toBe(counted)
+    expect(config.http_trackers?.[0]?.tracker_usage_statistics).toBe(counted)
+  })
+
+  test('of several limits of wrong connection ids the largest counts, with a warning', () => {
+    const { config, warnings } = loaded(
+      loadToml(`${MINIMAL_2}
+[[udp_trackers]]
+max_connection_id_errors_per_ip = 20
+[[udp_trackers]]
+bind_address = "0.0.0.0:6868"
+max_connection_id_errors_per_ip = 30
+`),
+    )
+    expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(30)
+    expect(warnings).toEqual([expect.stringContaining('share one limit')])
+  })
+
+  test('both statistics that schema 3.0.0 wants together were independent', () => {
+    configOf(
+      'tracker_usage_statistics = false\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n',
+    )
+  })
+
+  test('whatever 2.0.0 does not know is a warning, names of 3.0.0 too, and has no effect', () => {
+    const { config, warnings } = loaded(
+      loadToml(`mode = "public"
+${MINIMAL_2}
+on_reverse_proxi = true
+[core.database]
+host = "h"
+[[http_trackers]]
+ssl_enabled = false
+tls_config = { ssl_cert_path = "c", ssl_key_path = "k" }
+[http_api]
+enabled = true
+[udp_tracker_server]
+max_connection_id_errors_per_ip = 99
+[toString]
+[runtime]
+workers = 2
+wrokers = 3
+`),
+    )
+    expect(warnings).toEqual([
+      'tracker.toml:1:1: mode: unknown option, ignored',
+      'tracker.toml:11:1: core.on_reverse_proxi: unknown option, ignored',
+      'tracker.toml:13:1: core.database.host: unknown option, ignored',
+      'tracker.toml:15:1: http_trackers.0.ssl_enabled: unknown option, ignored',
+      'tracker.toml:16:1: http_trackers.0.tls_config: unknown option, ignored, did you mean tsl_config?',
+      'tracker.toml:18:1: http_api.enabled: unknown option, ignored',
+      'tracker.toml:19:1: udp_tracker_server: unknown option, ignored',
+      'tracker.toml:21:1: toString: unknown option, ignored',
+      'tracker.toml:24:1: runtime.wrokers: unknown option, ignored, did you mean workers?',
+    ])
+    expect(config.http_trackers?.[0]?.tls_config).toBeNull()
+    expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(10)
+    expect(config.runtime.workers).toBe(2)
+  })
+
+  test.each([
+    'core.database',
+    'core.net',
+    'core',
+    'udp_trackers',
+    'http_api',
+    'runtime',
+    'logging',
+  ])('a number where %s should be is a mistake, not the end of the program', (path) => {
+    const key = path.replaceAll('.', '__')
+    const mistakes = complaints(
+      loadToml(`${MINIMAL_2}[[udp_trackers]]\n[[http_trackers]]\n`, { [key]: '1' }),
+    )
+    expect(mistakes.join('\n')).toContain(`${path}: expected a`)
+  })
+})
+
+describe('the database of schema 2.0.0', () => {
+  test.each<[string, string, string, object]>([
+    ['sqlite3 keeps its path', 'sqlite3', './x.db', { driver: 'sqlite3', path: './x.db' }],
+    [
+      'a MySQL URL is taken apart',
+      'mysql',
+      'mysql://db_user:db_user_secret_password@mysql:3307/torrust_tracker',
+      {
+        driver: 'mysql',
+        host: 'mysql',
+        port: 3307,
+        user: 'db_user',
+        password: 'db_user_secret_password',
+        database: 'torrust_tracker',
+      },
+    ],
+    [
+      'a PostgreSQL URL too, with its own port',
+      'postgresql',
+      'postgresql://u:p@h/d',
+      { driver: 'postgresql', host: 'h', port: 5432, user: 'u', password: 'p', database: 'd' },
+    ],
+    [
+      'in its short spelling',
+      'postgresql',
+      'postgres://u:p@h/d',
+      { driver: 'postgresql', host: 'h' },
+    ],
+    [
+      'percent escapes are undone',
+      'mysql',
+      'mysql://u%40x:p%2F%3A@h/d',
+      { user: 'u@x', password: 'p/:' },
+    ],
+    [
+      'no password is no password',
+      'mysql',
+      'mysql://root@localhost/torrust',
+      { user: 'root', password: '', port: 3306 },
+    ],
+    ['an IPv6 host loses its brackets', 'mysql', 'mysql://u:p@[::1]:3306/d', { host: '::1' }],
+  ])('%s', (_what, driver, url, expected) => {
+    expect(configOf(database(driver, url)).core.database).toMatchObject(expected)
+  })
+
+  test.each([
+    ['no URL', 'mysql', 'hunter2', 'path for MySQL driver should be a valid URL'],
+    [
+      'a URL of another kind',
+      'mysql',
+      'http://u:hunter2@h/d',
+      'path for MySQL driver should be a valid URL',
+    ],
+    [
+      'a URL of the other server',
+      'postgresql',
+      'mysql://u:hunter2@h/d',
+      'path for PostgreSQL driver should be a valid URL',
+    ],
+    [
+      'a broken escape',
+      'mysql',
+      'mysql://u:hunter2%@h/d',
+      'path for MySQL driver should be a valid URL',
+    ],
+    ['no user', 'mysql', 'mysql://h/d', 'expected a user in the URL, found none'],
+    ['no database', 'mysql', 'mysql://u:hunter2@h', 'expected a database in the URL, found none'],
+    [
+      'a URL for sqlite3',
+      'sqlite3',
+      'mysql://u:hunter2@h/d',
+      'found the URL of a database server, but driver is sqlite3',
+    ],
+  ])('%s is refused without repeating it', (_what, driver, url, words) => {
+    const mistakes = complaints(loadToml(MINIMAL_2 + database(driver, url)))
+    expect(mistakes).toEqual([expect.stringContaining(`core.database.path: `)])
+    expect(mistakes[0]).toContain(words)
+    expect(mistakes[0]).not.toContain('hunter2')
+  })
+
+  test('a server without a path is told the form of the URL', () => {
+    const mistakes = complaints(loadToml(MINIMAL_2, { CORE__DATABASE__DRIVER: 'mysql' }))
+    expect(mistakes).toEqual([expect.stringContaining('mysql://user:password@host:port/database')])
+  })
+
+  test('options of the URL are ignored with a warning', () => {
+    const { warnings } = loaded(loadToml(MINIMAL_2 + database('mysql', 'mysql://u:p@h/d?ssl=1')))
+    expect(warnings).toEqual([expect.stringContaining('ignored')])
+  })
+})

@@ -1,0 +1,271 @@
+/** Where a configuration comes from, what must stand in it, and that all mistakes are told at once. */
+import { describe, expect, test } from 'bun:test'
+import { complaints, loaded, loadIn, loadToml, MINIMAL_2, MINIMAL_3, OVERRIDE } from './fixture.ts'
+
+const TEXT = 'TORRUST_TRACKER_CONFIG_TOML'
+const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'
+const interval = (seconds: number) => `${MINIMAL_3}[core.announce_policy]\ninterval = ${seconds}\n`
+const FILES = {
+  '/home/op/tracker.toml': interval(1001),
+  '/home/op/named.toml': interval(1002),
+  '/etc/tracker.toml': interval(1003),
+}
+
+describe('sources', () => {
+  test.each<[string, Parameters<typeof loadIn>[0], number, string]>([
+    [
+      '--config goes first',
+      { path: 'named.toml', env: { [TEXT]: interval(1) } },
+      1002,
+      'named.toml',
+    ],
+    [
+      'then the text of the environment',
+      { env: { [TEXT]: interval(1004), [PATH]: '/x' } },
+      1004,
+      TEXT,
+    ],
+    [
+      'then the path of the environment',
+      { env: { [PATH]: '/etc/tracker.toml' } },
+      1003,
+      '/etc/tracker.toml',
+    ],
+    ['then tracker.toml', {}, 1001, 'tracker.toml'],
+    [
+      'names of variables in any case',
+      { env: { [TEXT.toLowerCase()]: interval(1004) } },
+      1004,
+      TEXT.toLowerCase(),
+    ],
+  ])('%s', (_what, world, seconds, source) => {
+    const result = loaded(loadIn({ files: FILES, ...world }))
+    expect(result.config.core.announce_policy.interval).toBe(seconds)
+    expect(result.source).toBe(source)
+    expect(result.origin('core.announce_policy.interval')).toBe(`${source}:10`)
+  })
+
+  test('with nothing at all the tracker is public, on the usual ports, its API local', () => {
+    const { config, source, warnings, apiNeedsToken, origin } = loaded(loadIn({}))
+    expect(source).toBe('the built-in default')
+    expect(warnings).toEqual([])
+    expect(apiNeedsToken).toBe(true)
+    expect(config).toMatchObject({
+      core: {
+        listed: false,
+        private: false,
+        database: { driver: 'sqlite3', path: './storage/tracker/lib/database/sqlite3.db' },
+      },
+      http_api: { bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: {} },
+      health_check_api: { bind_address: { ip: '127.0.0.1', port: 1313 } },
+      runtime: { workers: 0, max_memory: 0 },
+    })
+    expect(config.udp_trackers?.map((t) => t.bind_address)).toEqual([{ ip: '0.0.0.0', port: 6969 }])
+    expect(config.http_trackers?.map((t) => t.bind_address)).toEqual([
+      { ip: '0.0.0.0', port: 7070 },
+    ])
+    expect(origin('core.listed')).toBe('default')
+  })
+
+  test('overrides alone go over the built-in default', () => {
+    const env = { [`${OVERRIDE}HTTP_API__ACCESS_TOKENS__ADMIN`]: 'secret' }
+    const { config, apiNeedsToken } = loaded(loadIn({ env }))
+    expect(config.http_api?.access_tokens).toEqual({ admin: 'secret' })
+    expect(apiNeedsToken).toBe(false)
+  })
+
+  test('a byte order mark is no part of a file', () => {
+    loaded(loadToml(`\uFEFF${MINIMAL_3}`))
+  })
+
+  test('no file above the current directory takes part', () => {
+    const result = loaded(loadIn({ files: { '/home/tracker.toml': 'x = ', '/tracker.toml': 'x' } }))
+    expect(result.source).toBe('the built-in default')
+  })
+
+  test.each<[string, Parameters<typeof loadIn>[0], string]>([
+    [
+      'a missing file of --config',
+      { path: 'gone.toml' },
+      'gone.toml: no such file: /home/op/gone.toml, given by --config',
+    ],
+    [
+      'a missing file of the environment',
+      { env: { [PATH]: 'gone.toml' } },
+      `gone.toml: no such file: /home/op/gone.toml, given by ${PATH}`,
+    ],
+    ['a directory', { path: 'folder' }, 'folder: is a directory: /home/op/folder'],
+    [
+      'a file that may not be read',
+      { path: 'locked' },
+      'locked: permission denied: /home/op/locked',
+    ],
+    ['an empty path', { env: { [PATH]: '' } }, `${PATH}: expected a file, found nothing`],
+    ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file: /home/op/"a\\nb"'],
+  ])('%s is told as what it is', (_what, world, words) => {
+    const mistakes = complaints(loadIn({ files: FILES, ...world }))
+    expect(mistakes).toEqual([expect.stringContaining(words)])
+    expect(mistakes[0]).not.toContain('\n')
+  })
+
+  test('a file that cannot be read names every way to give another', () => {
+    const [mistake] = complaints(loadIn({ path: 'gone.toml' }))
+    for (const way of ['--config-toml-path', TEXT, PATH]) expect(mistake).toContain(way)
+  })
+
+  test('a misspelt variable is a warning with the right name', () => {
+    const env = {
+      TORRUST_TRACKER_CONFIG_OVERIDE_CORE__LISTED: 'true',
+      TORRUST_TRACKER_CONFIG_TMOL: '',
+    }
+    expect(loaded(loadIn({ env })).warnings).toEqual([
+      `TORRUST_TRACKER_CONFIG_OVERIDE_CORE__LISTED: unknown variable, ignored, did you mean ${OVERRIDE.slice(0, -1)}?`,
+      `TORRUST_TRACKER_CONFIG_TMOL: unknown variable, ignored, did you mean ${TEXT}?`,
+    ])
+  })
+})
+
+describe('what must be there', () => {
+  test('an empty text lacks all that is mandatory, and every one is told', () => {
+    expect(complaints(loadIn({ env: { [TEXT]: '' } }))).toEqual(
+      ['metadata.schema_version', 'logging.trace_filter', 'core.private', 'core.listed'].map(
+        (path) => `${TEXT}: Missing mandatory configuration option. Option path: ${path}`,
+      ),
+    )
+  })
+
+  test.each([
+    ['2.0.0', MINIMAL_2, 'threshold = "info"', 'logging.threshold'],
+    ['2.0.0', MINIMAL_2, 'private = false', 'core.private'],
+    ['2.0.0', MINIMAL_2, 'listed = false', 'core.listed'],
+    ['3.0.0', MINIMAL_3, 'trace_filter = "info"', 'logging.trace_filter'],
+    ['3.0.0', MINIMAL_3, 'private = false', 'core.private'],
+    ['3.0.0', MINIMAL_3, 'listed = false', 'core.listed'],
+  ])('schema %s demands that an option is written: %#', (_schema, toml, line, path) => {
+    expect(complaints(loadToml(toml.replace(line, '')))).toEqual([
+      `tracker.toml: Missing mandatory configuration option. Option path: ${path}`,
+    ])
+  })
+
+  test('an override may write what the file does not', () => {
+    const toml = MINIMAL_2.replace('listed = false', '')
+    expect(loaded(loadToml(toml, { CORE__LISTED: 'true' })).config.core.listed).toBe(true)
+  })
+
+  test('without a version the other mistakes are told by the schema it looks like', () => {
+    const toml = MINIMAL_2.replace('schema_version = "2.0.0"', '').replace('listed = false', '')
+    expect(complaints(loadToml(toml))).toEqual([
+      'tracker.toml: Missing mandatory configuration option. Option path: metadata.schema_version',
+      'tracker.toml: Missing mandatory configuration option. Option path: core.listed',
+    ])
+  })
+
+  test('another version is unsupported, and nothing else is said', () => {
+    const toml = `${MINIMAL_3.replace('3.0.0', '1.0.0')}nonsense = 1`
+    expect(complaints(loadToml(toml))).toEqual([
+      'tracker.toml:3:1: metadata.schema_version: Unsupported configuration version: 1.0.0 (2.0.0 and 3.0.0 are supported)',
+    ])
+  })
+
+  test('a version that is no text is a type mistake', () => {
+    expect(complaints(loadToml(MINIMAL_3.replace('"3.0.0"', '3')))).toEqual([
+      'tracker.toml:3:1: metadata.schema_version: expected "2.0.0" or "3.0.0", found 3',
+    ])
+  })
+})
+
+describe('mistakes', () => {
+  test('all are told at once, in the order of the file, one a line', () => {
+    const toml = `[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "Info"
+[core]
+listed = "no"
+private = false
+  [core.announce_policy]
+  interval = "x"
+[[udp_trackers]]
+bind_adress = "0.0.0.0:6969"
+[[udp_trackers]]
+bind_address = "localhost:6969"
+[health_check_api]
+bind_address = "127.0.0.1"
+`
+    expect(complaints(loadToml(toml, { RUNTIME__WORKERS: '999' }))).toEqual([
+      `${OVERRIDE}RUNTIME__WORKERS: runtime.workers: expected a whole number from 0 to 256, found 999`,
+      'tracker.toml:4:1: logging.trace_filter: expected "off" or "error" or "warn" or "info" or "debug" or "trace", found "Info"',
+      'tracker.toml:6:1: core.listed: expected true or false, found "no"',
+      'tracker.toml:9:3: core.announce_policy.interval: expected a whole number from 0 to 2147483647, found "x"',
+      'tracker.toml:11:1: udp_trackers.0.bind_adress: unknown option, did you mean bind_address?',
+      'tracker.toml:13:1: udp_trackers.1.bind_address: expected an address and port like "0.0.0.0:6969" or "[::]:6969", found "localhost:6969"',
+      'tracker.toml:15:1: health_check_api.bind_address: expected an address and port like "0.0.0.0:6969" or "[::]:6969", found "127.0.0.1"',
+    ])
+  })
+
+  test('a stopgap for a mistake is not blamed for what follows from it', () => {
+    const toml = `${MINIMAL_3.replace('private = false', 'private = 1')}[core.private_mode]\n`
+    expect(complaints(loadToml(toml))).toEqual([
+      'tracker.toml:8:1: core.private: expected true or false, found 1',
+    ])
+  })
+
+  test('a TOML mistake shows the line with a caret below the place', () => {
+    expect(complaints(loadToml('a = 1\nb = ,\n'))).toEqual([
+      'tracker.toml:2:5: TOML: invalid value\n  2 | b = ,\n    |     ^',
+    ])
+  })
+
+  test.each([
+    ['a token below its section', '[http_api.access_tokens]\nadmin = "hunter2'],
+    ['a token in an inline table', 'http_api = { access_tokens = { admin = "hunter2" '],
+    ['a password', 'password = hunter2'],
+    ['a URL', 'path = "mysql://root:hunter2@h/d'],
+    ['a token over two lines', 'access_tokens = {\n  admin = "hunter2'],
+  ])('a TOML mistake near %s keeps it to itself', (_what, toml) => {
+    const [mistake] = complaints(loadToml(toml))
+    expect(mistake).toContain('TOML: ')
+    expect(mistake).not.toContain('hunter2')
+  })
+
+  test('a TOML mistake in the environment shows no text at all', () => {
+    expect(complaints(loadIn({ env: { [TEXT]: 'a = hunter2' } }))).toEqual([
+      `${TEXT}:1:5: TOML: invalid value`,
+    ])
+  })
+
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'the section and the key %s are unknown like any other',
+    (name) => {
+      const toml = `${name} = 1\n${MINIMAL_3}${name} = 2\n[core.tracker_policy.${name}]\n`
+      expect(complaints(loadToml(toml))).toEqual([
+        expect.stringMatching(/^tracker\.toml:1:1: .*: unknown option, known are /),
+        expect.stringMatching(/^tracker\.toml:10:1: core\..*: unknown option, known are /),
+        expect.stringMatching(/^tracker\.toml:11:1: core\.tracker_policy\..*: unknown option/),
+      ])
+    },
+  )
+
+  test('a key with a line break in it stays on one line', () => {
+    const [mistake] = complaints(loadToml(`${MINIMAL_3}"a\\nb\\u001b[31m" = 1`))
+    expect(mistake).toStartWith('tracker.toml:9:1: core."a\\nb\\u001b[31m": unknown option')
+  })
+
+  test('a long text is cut and a password in a URL is masked', () => {
+    const long = complaints(
+      loadToml(`${MINIMAL_3}inactive_peer_cleanup_interval = "${'x'.repeat(500)}"`),
+    )
+    expect(long[0]!.length).toBeLessThan(220)
+    const url = complaints(
+      loadToml(`${MINIMAL_3}[core.database]\ndriver = "mysql://u:hunter2@h/d"`),
+    )
+    expect(url[0]).toContain('mysql://***@h/d')
+  })
+
+  test('a number of five thousand digits is refused, not computed with', () => {
+    const toml = `${MINIMAL_3}inactive_peer_cleanup_interval = 1${'0'.repeat(5000)}`
+    const [mistake] = complaints(loadToml(toml))
+    expect(mistake).toContain('expected a whole number from 0 to 9007199254740991')
+    expect(mistake!.length).toBeLessThan(300)
+  })
+})

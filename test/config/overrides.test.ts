@@ -1,0 +1,181 @@
+/** Override variables: names to paths, merging, and elements of lists (spec/torrust-config §3.1). */
+import { expect, test } from 'bun:test'
+import { overridePath } from '../../src/config/overrides.ts'
+import { complaints, loaded, loadIn, loadToml, MINIMAL_3, OVERRIDE } from './fixture.ts'
+
+test.each<[string, string, string[] | undefined]>([
+  ['two underscores separate', 'CORE__DATABASE__DRIVER', ['core', 'database', 'driver']],
+  ['one underscore is part of the name', 'CORE__MAX_PEER', ['core', 'max_peer']],
+  ['a point separates too', 'core.private', ['core', 'private']],
+  ['capitals do not matter', 'Core__Private', ['core', 'private']],
+  ['of three underscores the last is part of the name', 'A___B', ['a', '_b']],
+  ['white space around it goes', ' CORE__PRIVATE ', ['core', 'private']],
+  ['an empty part makes it no path', 'CORE____PRIVATE', undefined],
+  ['neither does an empty end', 'CORE__', undefined],
+  ['nor no name at all', '', undefined],
+])('in a name, %s', (_what, name, path) => {
+  expect(overridePath(name)).toEqual(path)
+})
+
+const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
+  loaded(loadToml(MINIMAL_3 + toml, overrides)).config
+
+test('the API token of the environment makes an API at its default address', () => {
+  const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__ADMIN: 'NewToken' })
+  expect(http_api).toEqual({
+    bind_address: { ip: '127.0.0.1', port: 1212 },
+    tls_config: null,
+    access_tokens: { admin: 'NewToken' },
+    public_url: null,
+  })
+})
+
+test('a label in the environment is lower case and another entry than the same in capitals', () => {
+  const config = configOf('[http_api.access_tokens]\nAdmin = "file"', {
+    HTTP_API__ACCESS_TOKENS__ADMIN: 'variable',
+  })
+  expect(config.http_api?.access_tokens).toEqual({ Admin: 'file', admin: 'variable' })
+})
+
+test('a variable replaces the value of the file and leaves its neighbours', () => {
+  const { core } = configOf('[core.announce_policy]\ninterval = 300\ninterval_min = 200', {
+    CORE__ANNOUNCE_POLICY__INTERVAL: '600',
+  })
+  expect(core.announce_policy).toMatchObject({ interval: 600, interval_min: 200 })
+})
+
+test('a list in a variable replaces the whole list', () => {
+  const { udp_trackers } = configOf(
+    '[[udp_trackers]]\n[[udp_trackers]]\nbind_address="1.2.3.4:5"',
+    {
+      UDP_TRACKERS: '[{bind_address="0.0.0.0:6868"}]',
+    },
+  )
+  expect(udp_trackers?.map(({ bind_address }) => bind_address.port)).toEqual([6868])
+})
+
+test('a table in a variable is merged like a section', () => {
+  const { core } = configOf('[core.announce_policy]\ninterval = 300', {
+    CORE: '{listed = false, announce_policy = {interval_min = 100}}',
+  })
+  expect(core.announce_policy).toMatchObject({ interval: 300, interval_min: 100 })
+})
+
+test('of two variables for one option the later in the environment wins', () => {
+  const { core } = configOf('', {
+    'CORE.LISTED': 'true',
+    CORE__DATABASE__DRIVER: 'sqlite3',
+    core__listed: 'false',
+  })
+  expect(core.listed).toBe(false)
+})
+
+test('a text over a section is a mistake, and so are the options it took away', () => {
+  expect(complaints(loadToml(MINIMAL_3, { CORE: 'x' }))).toEqual([
+    'tracker.toml: Missing mandatory configuration option. Option path: core.private',
+    'tracker.toml: Missing mandatory configuration option. Option path: core.listed',
+    `${OVERRIDE}CORE: core: expected a table, found a text`,
+  ])
+})
+
+test('the prefix may be written in any case', () => {
+  const result = loadIn({ env: { torrust_tracker_config_override_core__listed: 'true' } })
+  expect(loaded(result).config.core.listed).toBe(true)
+  expect(loaded(result).origin('core.listed')).toBe('torrust_tracker_config_override_core__listed')
+})
+
+test.each(['12345', '1.5', 'true'])(
+  '%s for a text is a type mistake unless it is quoted',
+  (word) => {
+    const name = 'CORE__DATABASE__PATH'
+    const [mistake] = complaints(loadToml(MINIMAL_3, { [name]: word }))
+    expect(mistake).toBe(
+      `${OVERRIDE}${name}: core.database.path: expected a text that is not empty, found ${word}`,
+    )
+    expect(configOf('', { [name]: `"${word}"` }).core.database).toEqual({
+      driver: 'sqlite3',
+      path: word,
+    })
+  },
+)
+
+test.each(['CORE__LISTED', 'CORE__ANNOUNCE_POLICY__INTERVAL', 'HTTP_API__BIND_ADDRESS'])(
+  'an empty %s is a mistake',
+  (name) => {
+    const [mistake] = complaints(loadToml(MINIMAL_3, { [name]: '' }))
+    expect(mistake).toStartWith(`${OVERRIDE}${name}: `)
+    expect(mistake).toEndWith('found ""')
+  },
+)
+
+const TWO =
+  '[[udp_trackers]]\nbind_address = "0.0.0.0:1"\n[[udp_trackers]]\nbind_address = "0.0.0.0:2"\n'
+const ports = (toml: string, overrides: Readonly<Record<string, string>>) =>
+  configOf(toml, overrides).udp_trackers?.map(({ bind_address }) => bind_address.port)
+
+test('an element of a list can be addressed by its number', () => {
+  expect(ports(TWO, { UDP_TRACKERS__1__BIND_ADDRESS: '0.0.0.0:9' })).toEqual([1, 9])
+})
+
+test('addressing an element leaves its other options', () => {
+  const { udp_trackers } = configOf(TWO, { UDP_TRACKERS__0__TRACKER_USAGE_STATISTICS: 'true' })
+  expect(udp_trackers?.map((one) => [one.bind_address.port, one.tracker_usage_statistics])).toEqual(
+    [
+      [1, true],
+      [2, false],
+    ],
+  )
+})
+
+test('the number behind the last element appends one', () => {
+  expect(ports(TWO, { UDP_TRACKERS__2__BIND_ADDRESS: '0.0.0.0:3' })).toEqual([1, 2, 3])
+})
+
+test('elements make a list where there was none, whatever the order of the variables', () => {
+  expect(
+    ports('', {
+      UDP_TRACKERS__1__BIND_ADDRESS: '0.0.0.0:2',
+      UDP_TRACKERS__0: '{bind_address="0.0.0.0:1"}',
+    }),
+  ).toEqual([1, 2])
+})
+
+test('an element goes over the whole list of another variable', () => {
+  expect(
+    ports(TWO, {
+      UDP_TRACKERS__0__BIND_ADDRESS: '0.0.0.0:9',
+      UDP_TRACKERS: '[{bind_address="0.0.0.0:5"}]',
+    }),
+  ).toEqual([9])
+})
+
+test.each([
+  ['a number past the end', 'UDP_TRACKERS__3__BIND_ADDRESS', 'the list has 2: the next one is 2'],
+  ['a word', 'UDP_TRACKERS__FIRST__BIND_ADDRESS', 'expected the number of an element'],
+  ['a number with a zero before it', 'UDP_TRACKERS__01__BIND_ADDRESS', 'expected the number'],
+  ['a negative number', 'UDP_TRACKERS__-1__BIND_ADDRESS', 'expected the number of an element'],
+])('%s addresses no element and is a mistake', (_what, name, words) => {
+  const mistakes = complaints(loadToml(MINIMAL_3 + TWO, { [name]: '0.0.0.0:9' }))
+  expect(mistakes).toEqual([expect.stringContaining(words)])
+  expect(mistakes[0]).toStartWith(`${OVERRIDE}${name}: udp_trackers.`)
+})
+
+test('a number as the label of a token is a label', () => {
+  const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__0: 'token' })
+  expect(http_api?.access_tokens).toEqual({ '0': 'token' })
+})
+
+test('a variable whose name has an empty part is ignored with a warning', () => {
+  const { warnings, config } = loaded(loadToml(MINIMAL_3, { CORE____LISTED: 'true' }))
+  expect(config.core.listed).toBe(false)
+  expect(warnings).toEqual([`${OVERRIDE}CORE____LISTED: ignored, a part of the name is empty`])
+})
+
+test.each(['__proto__', 'constructor', 'toString'])('%s in a name is an unknown option', (name) => {
+  const variable = `CORE.${name}`
+  const result = loadToml(MINIMAL_3, { [variable]: '{listed = true}' })
+  // Two underscores separate, so the first of them is `core`, `proto`, with an empty end.
+  if (name === '__proto__') expect(loaded(result).config.core.listed).toBe(false)
+  else expect(complaints(result)).toEqual([expect.stringContaining('unknown option')])
+  expect(({} as { listed?: unknown }).listed).toBeUndefined()
+})

@@ -1,0 +1,89 @@
+/** Every file of `share/default/config` loads, and is what its name says. */
+import { expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { printAddress } from '../../src/config/model.ts'
+import { loaded, loadToml } from './fixture.ts'
+
+const folder = join(import.meta.dir, '../../share/default/config')
+const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+/** What runs in each: database, UDP, HTTP, API, health. */
+const TEMPLATES: Readonly<Record<string, string>> = {
+  'tracker.development.sqlite3.toml':
+    'sqlite3 | 0.0.0.0:6868 0.0.0.0:6969 | 0.0.0.0:7070 0.0.0.0:7171 | 0.0.0.0:1212 | 127.0.0.1:1313',
+  'tracker.container.no-persistence.toml':
+    'none | 0.0.0.0:6969 | 0.0.0.0:7070 | none | 0.0.0.0:1313',
+  'tracker.container.sqlite3.toml':
+    'sqlite3 | 0.0.0.0:6969 | 0.0.0.0:7070 | 0.0.0.0:1212 | 0.0.0.0:1313',
+  'tracker.container.mysql.toml':
+    'mysql | 0.0.0.0:6969 | 0.0.0.0:7070 | 0.0.0.0:1212 | 0.0.0.0:1313',
+  'tracker.container.postgresql.toml':
+    'postgresql | 0.0.0.0:6969 | 0.0.0.0:7070 | 0.0.0.0:1212 | 0.0.0.0:1313',
+  'tracker.e2e.container.sqlite3.toml':
+    'sqlite3 | 0.0.0.0:6969 | 0.0.0.0:7070 | 0.0.0.0:1212 | 0.0.0.0:1313',
+  'tracker.udp.benchmarking.toml': 'none | 0.0.0.0:3000 | none | none | 127.0.0.1:1313',
+  'tracker.private.sqlite3.toml': 'sqlite3 | none | 0.0.0.0:7070 | 127.0.0.1:1212 | 127.0.0.1:1313',
+}
+
+/** Those whose token everybody knows warn of it, and of nothing else. */
+const WELL_KNOWN = ['tracker.development.sqlite3.toml', 'tracker.e2e.container.sqlite3.toml']
+
+test('no template is left out here', () => {
+  expect(readdirSync(folder).sort()).toEqual(
+    [...Object.keys(TEMPLATES), 'tracker_checker.json'].sort(),
+  )
+})
+
+test.each(Object.entries(TEMPLATES))('%s serves %s', (name, services) => {
+  const { config, warnings } = loaded(loadToml(read(name)))
+  const addresses = (listeners: typeof config.udp_trackers | typeof config.http_trackers) =>
+    listeners?.map(({ bind_address }) => printAddress(bind_address)).join(' ') ?? 'none'
+  expect(
+    [
+      config.core.database?.driver ?? 'none',
+      addresses(config.udp_trackers),
+      addresses(config.http_trackers),
+      config.http_api ? printAddress(config.http_api.bind_address) : 'none',
+      printAddress(config.health_check_api.bind_address),
+    ].join(' | '),
+  ).toBe(services)
+  const expected = WELL_KNOWN.includes(name) ? [expect.stringContaining('a well-known token')] : []
+  expect(warnings).toEqual(expected)
+})
+
+test.each(Object.keys(TEMPLATES))('every option that %s writes has its place in it', (name) => {
+  const text = read(name)
+  const { origin } = loaded(loadToml(text))
+  text.split('\n').forEach((line, i) => {
+    const key = /^([a-z_]+) = /.exec(line)?.[1]
+    if (key === undefined) return
+    const header = text
+      .split('\n')
+      .slice(0, i)
+      .findLast((l) => l.startsWith('['))!
+    const section = header.replace(/^\[+|\]+$/g, '')
+    const before = text
+      .split('\n')
+      .slice(0, i)
+      .filter((l) => l === header).length
+    const path = header.startsWith('[[') ? `${section}.${before - 1}.${key}` : `${section}.${key}`
+    expect([path, origin(path)]).toEqual([path, `tracker.toml:${i + 1}`])
+  })
+})
+
+test('a template for containers takes its token from the environment', () => {
+  const result = loadToml(read('tracker.container.sqlite3.toml'), {
+    HTTP_API__ACCESS_TOKENS__ADMIN: 'secret',
+    CORE__DATABASE__DRIVER: 'sqlite3',
+  })
+  expect(loaded(result).config.http_api?.access_tokens).toEqual({ admin: 'secret' })
+})
+
+test('the example of the checker asks the ports of the development template', () => {
+  expect(JSON.parse(read('tracker_checker.json'))).toEqual({
+    udp_trackers: ['127.0.0.1:6969'],
+    http_trackers: ['http://127.0.0.1:7070'],
+    health_checks: ['http://127.0.0.1:1313/health_check'],
+  })
+})
