@@ -2,6 +2,8 @@
  * `bun run build`: one executable with the serving thread inside, `dist/tracker`. Another file may be
  * named as the argument.
  */
+export {}
+
 const outfile = process.argv[2] ?? 'dist/tracker'
 const started = performance.now()
 const result = await Bun.build({

@@ -3,7 +3,7 @@
  * announce may come through here; what it holds the lock for is copying alone.
  */
 import { type AnnounceEvent, COUNT, type Family, PEER_ID_BYTES } from '../bittorrent.ts'
-import { COUNT_WORDS, EVENT_MASK, endpointHalves, ID_WORDS, NIL, TORRENT } from './layout.ts'
+import { DETAIL, EVENT_MASK, endpointHalves, flagsAt, NIL, seenAt, TORRENT } from './layout.ts'
 import type { Peers } from './peers.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
@@ -86,8 +86,7 @@ class Slice {
   readonly #family: Family
   readonly #width: number
   readonly #endpoints: Uint16Array
-  readonly #ids = new Uint32Array(SLICE * ID_WORDS)
-  readonly #counts = new Uint32Array(SLICE * COUNT_WORDS)
+  readonly #details = new Uint32Array(SLICE * DETAIL.words)
   readonly #seen = new Uint32Array(SLICE)
   readonly #flags = new Uint8Array(SLICE)
   #length = 0
@@ -112,13 +111,11 @@ class Slice {
   #copyPeer({ arrays }: Peers, slot: number, i: number): void {
     const width = this.#width
     for (let half = 0; half < width; half++)
-      this.#endpoints[i * width + half] = arrays.endpoints[slot * width + half]!
-    for (let word = 0; word < ID_WORDS; word++)
-      this.#ids[i * ID_WORDS + word] = arrays.ids[slot * ID_WORDS + word]!
-    for (let word = 0; word < COUNT_WORDS; word++)
-      this.#counts[i * COUNT_WORDS + word] = arrays.counts[slot * COUNT_WORDS + word]!
-    this.#seen[i] = arrays.seen[slot]!
-    this.#flags[i] = arrays.flags[slot]!
+      this.#endpoints[i * width + half] = arrays.hot[slot * arrays.stride + half]!
+    for (let word = 0; word < DETAIL.words; word++)
+      this.#details[i * DETAIL.words + word] = arrays.details[slot * DETAIL.words + word]!
+    this.#seen[i] = seenAt(arrays, slot)
+    this.#flags[i] = flagsAt(arrays, slot)
   }
 
   *peers(cutoff: number): Generator<InspectedPeer> {
@@ -130,7 +127,7 @@ class Slice {
         family: this.#family,
         address: endpoint.slice(0, -2),
         port: (endpoint[bytes - 2]! << 8) | endpoint[bytes - 1]!,
-        peerId: new Uint8Array(this.#ids.buffer, i * PEER_ID_BYTES, PEER_ID_BYTES).slice(),
+        peerId: new Uint8Array(this.#details.buffer, i * DETAIL.words * 4, PEER_ID_BYTES).slice(),
         seen: this.#seen[i]!,
         uploaded: this.#count(i, COUNT.uploaded),
         downloaded: this.#count(i, COUNT.downloaded),
@@ -141,7 +138,7 @@ class Slice {
   }
 
   #count(i: number, at: number): bigint {
-    const high = this.#counts[i * COUNT_WORDS + at]!
-    return (BigInt(high) << 32n) | BigInt(this.#counts[i * COUNT_WORDS + at + 1]!)
+    const word = i * DETAIL.words + DETAIL.counts + at
+    return (BigInt(this.#details[word]!) << 32n) | BigInt(this.#details[word + 1]!)
   }
 }

@@ -90,7 +90,7 @@ export const ORDER_SHIFT = { 4: 8, 6: 16 } as const
 export const ORDER_MASK = 31
 export const LARGE = { 4: 1 << 13, 6: 1 << 21 } as const
 
-/** Bits of a peer's flag byte; below them the last event (0–3). */
+/** Bits of a peer's flags; below them the last event (0–3). */
 export const EVENT_MASK = 3
 /** Was seen with bytes left: only such a peer can complete. */
 export const LEECHED = 4
@@ -99,16 +99,20 @@ export const COUNTED = 8
 /** Marks the first slot of a free run; its order is in the low bits. Never on a used slot. */
 export const FREE_RUN = 0x80
 
-/** Words of a peer's id and of its three counters. */
-export const ID_WORDS = 5
-export const COUNT_WORDS = 6
+/** What an announce only writes and the API reads: the peer id, then its three 64-bit counters. */
+export const DETAIL = { id: 0, idWords: 5, counts: 5, countWords: 6, words: 11 } as const
 
 /** Halves (two bytes) of an endpoint. */
 export const endpointHalves = (family: Family): 3 | 9 => (family === 4 ? 3 : 9)
 
-/** Bytes a slot costs in all arrays together, the share of a chunk's directory and index included. */
-export const slotBytes = (family: Family): number =>
-  endpointHalves(family) * 2 + 4 + 20 + 24 + 1 + 4
+/**
+ * Halves of what an announce reads of each peer, side by side in one cache line: the endpoint in
+ * compact form, the second it was last seen (low half first), its flags.
+ */
+export const hotHalves = (family: Family): number => endpointHalves(family) + 3
+
+/** Bytes a slot costs in all arrays together, but for the shares that only large swarms need. */
+export const slotBytes = (family: Family): number => hotHalves(family) * 2 + DETAIL.words * 4 + 4
 
 /** KiB charged to the budget for 64 more torrents (records, buckets) or 64 more slots. */
 export const TORRENT_BATCH = 64
@@ -155,10 +159,6 @@ export class Carver {
     const at = this.#take(length * 2)
     return new Uint16Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
   }
-  bytesOf(length: number): Uint8Array {
-    const at = this.#take(length)
-    return new Uint8Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
-  }
 }
 const EMPTY = new SharedArrayBuffer(0)
 
@@ -176,14 +176,11 @@ export const carveTorrents = (carver: Carver, torrents: number): TorrentArrays =
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
 export type PeerArrays = {
-  /** Endpoints in compact form, `endpointHalves` each: answering is copying. */
-  readonly endpoints: Uint16Array
-  /** Second of the last announce. */
-  readonly seen: Uint32Array
-  readonly ids: Uint32Array
-  /** Uploaded, downloaded, left, high word first; in a free run the first two words are its links. */
-  readonly counts: Uint32Array
-  readonly flags: Uint8Array
+  /** `stride` halves a slot, see `hotHalves`. The flags of a free run's first slot mark it. */
+  readonly hot: Uint16Array
+  readonly stride: number
+  /** `DETAIL.words` a slot; in a free run the first two words are its links. */
+  readonly details: Uint32Array
   /** Next slot of the same index bucket (large swarms only). */
   readonly next: Uint32Array
   readonly buckets: Uint32Array
@@ -192,20 +189,26 @@ export type PeerArrays = {
   readonly chunkOrdinal: Uint32Array
   /** Chunk numbers of large swarms in order of position, two a unit. */
   readonly directory: Uint32Array
-  readonly directoryMarks: Uint8Array
+  readonly directoryMarks: Uint16Array
 }
 
+/** Second of the last announce of the peer at `slot`. */
+export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
+  const at = (slot + 1) * stride
+  return (hot[at - 3]! | (hot[at - 2]! << 16)) >>> 0
+}
+export const flagsAt = ({ hot, stride }: PeerArrays, slot: number): number =>
+  hot[(slot + 1) * stride - 1]!
+
 export const carvePeers = (carver: Carver, family: Family, slots: number): PeerArrays => ({
-  endpoints: carver.halves(slots * endpointHalves(family)),
-  seen: carver.words(slots),
-  ids: carver.words(slots * ID_WORDS),
-  counts: carver.words(slots * COUNT_WORDS),
-  flags: carver.bytesOf(slots),
+  hot: carver.halves(slots * hotHalves(family)),
+  stride: hotHalves(family),
+  details: carver.words(slots * DETAIL.words),
   next: carver.words(slots),
   buckets: carver.words(slots),
   chunkTorrent: carver.words(slots / CHUNK),
   chunkOrdinal: carver.words(slots / CHUNK),
   // Twice what full chunks need, because a directory's run doubles.
   directory: carver.words((slots / CHUNK) * 4 + CHUNK * DIRECTORY_UNIT),
-  directoryMarks: carver.bytesOf((slots / CHUNK) * 2 + CHUNK),
+  directoryMarks: carver.halves((slots / CHUNK) * 2 + CHUNK),
 })

@@ -73,8 +73,9 @@ export class Lock {
         (word & CONTENDED) !== 0 ||
         Atomics.compareExchange(words, at, word, word | CONTENDED) === word
       ) {
-        Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
-        left -= SLEEP_MILLISECONDS
+        const slept = Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
+        // Woken in vain, because somebody was quicker, costs little time but may happen for ever.
+        left -= slept === 'timed-out' ? SLEEP_MILLISECONDS : 1
       }
     }
   }

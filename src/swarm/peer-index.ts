@@ -35,13 +35,13 @@ export class PeerIndex {
 
   /** Slot of the peer of `torrent` with the endpoint at `halves[0…]`; NIL = none. */
   find(torrent: number, halves: Uint16Array): number {
-    const { endpoints, next, buckets, chunkTorrent } = this.#arrays
+    const { hot, stride, next, buckets, chunkTorrent } = this.#arrays
     const width = this.#width
     let slot = buckets[this.#bucket(this.#hash(torrent, halves, 0))]!
     for (; slot !== NIL; slot = next[slot]!) {
-      const at = slot * width
+      const at = slot * stride
       let half = 0
-      while (half < width && endpoints[at + half] === halves[half]) half++
+      while (half < width && hot[at + half] === halves[half]) half++
       if (half === width && chunkTorrent[slot >>> CHUNK_ORDER] === torrent) return slot
     }
     return NIL
@@ -93,8 +93,8 @@ export class PeerIndex {
   }
 
   #hashOf(slot: number): number {
-    const { endpoints, chunkTorrent } = this.#arrays
-    return this.#hash(chunkTorrent[slot >>> CHUNK_ORDER]!, endpoints, slot * this.#width)
+    const { hot, stride, chunkTorrent } = this.#arrays
+    return this.#hash(chunkTorrent[slot >>> CHUNK_ORDER]!, hot, slot * stride)
   }
 
   #hash(torrent: number, halves: Uint16Array, at: number): number {

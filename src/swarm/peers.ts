@@ -6,23 +6,24 @@
  */
 import { type Announce, COUNT } from '../bittorrent.ts'
 import {
-  COUNT_WORDS,
   COUNTED,
+  DETAIL,
   endpointHalves,
   FAMILY_HEADER,
+  flagsAt,
   HEADER,
-  ID_WORDS,
   LEECHED,
   NIL,
   type PeerArrays,
   SWARM,
+  seenAt,
   TORRENT,
 } from './layout.ts'
 import { Storage, type StorageOptions } from './storage.ts'
 
 export class Peers {
   readonly arrays: PeerArrays
-  /** Halves of one endpoint in `arrays.endpoints`. */
+  /** Halves of one endpoint. */
   readonly width: 3 | 9
   readonly storage: Storage
   readonly #header: Uint32Array
@@ -70,16 +71,16 @@ export class Peers {
     const count = this.count(torrent)
     if (count === 0) return NIL
     if (this.storage.isLarge(torrent)) return this.storage.index.find(torrent, halves)
-    const { endpoints } = this.arrays
-    const width = this.width
+    const { hot, stride } = this.arrays
+    const last = this.width - 1
     const base = this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
     // The port is what differs most: compare it first.
-    const port = halves[width - 1]!
-    for (let slot = base, at = base * width; slot < base + count; slot++, at += width) {
-      if (endpoints[at + width - 1] !== port) continue
+    const port = halves[last]!
+    for (let slot = base, at = base * stride; slot < base + count; slot++, at += stride) {
+      if (hot[at + last] !== port) continue
       let half = 0
-      while (half < width - 1 && endpoints[at + half] === halves[half]) half++
-      if (half === width - 1) return slot
+      while (half < last && hot[at + half] === halves[half]) half++
+      if (half === last) return slot
     }
     return NIL
   }
@@ -112,7 +113,7 @@ export class Peers {
   update(torrent: number, slot: number, announce: Announce, now: number): number {
     const leechers = this.leechers(torrent)
     const seeder = isSeeder(announce)
-    const past = (this.arrays.flags[slot]! & (LEECHED | COUNTED)) | (seeder ? 0 : LEECHED)
+    const past = (flagsAt(this.arrays, slot) & (LEECHED | COUNTED)) | (seeder ? 0 : LEECHED)
     if (this.storage.positionOf(torrent, slot) < leechers === seeder) {
       // It changes sides: the peer at the border takes its place, then the border moves past it.
       const border = this.storage.slotAt(torrent, seeder ? leechers - 1 : leechers)
@@ -153,9 +154,9 @@ export class Peers {
 
   /** Whether this is the first completion of a peer that was seen with bytes left; remembers it. */
   complete(slot: number): boolean {
-    const flags = this.arrays.flags[slot]!
+    const flags = flagsAt(this.arrays, slot)
     if ((flags & (LEECHED | COUNTED)) !== LEECHED) return false
-    this.arrays.flags[slot] = flags | COUNTED
+    this.setFlags(slot, flags | COUNTED)
     return true
   }
 
@@ -164,7 +165,7 @@ export class Peers {
     let oldest = NIL
     for (let position = to - 1; position >= from; position--) {
       const slot = this.storage.slotAt(torrent, position)
-      const seen = this.arrays.seen[slot]!
+      const seen = seenAt(this.arrays, slot)
       // What moves into the hole stood higher and was looked at already.
       if (seen <= cutoff) this.remove(torrent, slot)
       else if (seen < oldest) oldest = seen
@@ -172,14 +173,23 @@ export class Peers {
     return oldest
   }
 
+  setFlags(slot: number, flags: number): void {
+    const { hot, stride } = this.arrays
+    hot[(slot + 1) * stride - 1] = flags
+  }
+
   #write(slot: number, announce: Announce, now: number, past: number): void {
-    const { endpoints, seen, ids, counts, flags } = this.arrays
-    const width = this.width
-    for (let i = 0; i < width; i++) endpoints[slot * width + i] = announce.endpointHalves[i]!
-    for (let i = 0; i < ID_WORDS; i++) ids[slot * ID_WORDS + i] = announce.words[5 + i]!
-    for (let i = 0; i < COUNT_WORDS; i++) counts[slot * COUNT_WORDS + i] = announce.counts[i]!
-    seen[slot] = now
-    flags[slot] = past | announce.event
+    const { hot, stride, details } = this.arrays
+    const { words, counts, endpointHalves: halves } = announce
+    const { width } = this
+    const at = slot * stride
+    for (let i = 0; i < width; i++) hot[at + i] = halves[i]!
+    hot[at + width] = now
+    hot[at + width + 1] = now >>> 16
+    hot[at + width + 2] = past | announce.event
+    const detail = slot * DETAIL.words
+    for (let i = 0; i < DETAIL.idWords; i++) details[detail + i] = words[5 + i]!
+    for (let i = 0; i < DETAIL.countWords; i++) details[detail + DETAIL.counts + i] = counts[i]!
   }
 }
 

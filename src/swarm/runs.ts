@@ -1,7 +1,7 @@
 /**
  * A buddy allocator over numbered units that knows neither what a unit is nor how it looks: runs of
  * 2^order units, aligned to their length. The links of a free run lie inside it (two words at its first
- * unit), its mark in a byte of that unit. Freed neighbours join again, so that years of growing
+ * unit), and so does its mark (a half). Freed neighbours join again, so that years of growing
  * and shrinking swarms do not crumble the memory.
  */
 import { CHUNK, CHUNK_ORDER, FREE_RUN, NIL } from './layout.ts'
@@ -13,14 +13,15 @@ export class Runs {
   readonly #orders: number
   readonly #links: Uint32Array
   readonly #stride: number
-  readonly #marks: Uint8Array
+  readonly #marks: Uint16Array
+  readonly #markStride: number
   readonly #capacity: number
   readonly #charge: (batches: number) => boolean
 
   /**
    * `header[high]` is the end of the units handed out so far, `header[heads…]` one free list per
-   * order. `links` holds two words at `unit × stride`, `marks` one byte per unit. `charge` asks the
-   * budget for batches of 64 units and may refuse.
+   * order. `links` holds two words at `unit × stride`, `marks` one half at the end of each
+   * `markStride` halves. `charge` asks the budget for batches of 64 units and may refuse.
    */
   constructor(options: {
     header: Uint32Array
@@ -29,7 +30,8 @@ export class Runs {
     orders: number
     links: Uint32Array
     stride: number
-    marks: Uint8Array
+    marks: Uint16Array
+    markStride: number
     capacity: number
     charge: (batches: number) => boolean
   }) {
@@ -40,6 +42,7 @@ export class Runs {
     this.#links = options.links
     this.#stride = options.stride
     this.#marks = options.marks
+    this.#markStride = options.markStride
     this.#capacity = options.capacity
     this.#charge = options.charge
   }
@@ -48,7 +51,7 @@ export class Runs {
   reset(): void {
     this.#header.fill(NIL, this.#heads, this.#heads + this.#orders)
     const end = this.#header[this.#high]!
-    this.#marks.fill(0, 0, end)
+    for (let unit = 0; unit < end; unit++) this.#mark(unit, 0)
     for (let base = 0; base < end; base += CHUNK) this.give(base, CHUNK_ORDER)
   }
 
@@ -69,7 +72,8 @@ export class Runs {
     const end = this.#header[this.#high]!
     for (; order < this.#orders - 1; order++) {
       const buddy = base ^ (1 << order)
-      if (buddy >= end || this.#marks[buddy] !== (FREE_RUN | order)) break
+      if (buddy >= end || this.#marks[(buddy + 1) * this.#markStride - 1] !== (FREE_RUN | order))
+        break
       this.#unlink(buddy, order)
       base = Math.min(base, buddy)
     }
@@ -95,7 +99,7 @@ export class Runs {
     this.#links[base * this.#stride + 1] = NIL
     if (head !== NIL) this.#links[head * this.#stride + 1] = base
     this.#header[this.#heads + order] = base
-    this.#marks[base] = FREE_RUN | order
+    this.#mark(base, FREE_RUN | order)
   }
 
   #unlink(base: number, order: number): void {
@@ -104,6 +108,10 @@ export class Runs {
     if (previous === NIL) this.#header[this.#heads + order] = next
     else this.#links[previous * this.#stride] = next
     if (next !== NIL) this.#links[next * this.#stride + 1] = previous
-    this.#marks[base] = 0
+    this.#mark(base, 0)
+  }
+
+  #mark(unit: number, mark: number): void {
+    this.#marks[(unit + 1) * this.#markStride - 1] = mark
   }
 }

@@ -9,20 +9,21 @@ import { Announce, type AnnounceEvent, type Family } from '../bittorrent.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
-  COUNT_WORDS,
   COUNTED,
+  DETAIL,
   DIRECTORY_UNIT,
   EVENT_MASK,
   FAMILY_HEADER,
   FREE_RUN,
+  flagsAt,
   HEADER,
-  ID_WORDS,
   LARGE,
   LEECHED,
   NIL,
   ORDER_MASK,
   ORDER_SHIFT,
   SWARM,
+  seenAt,
   TORRENT,
 } from './layout.ts'
 import type { Peers } from './peers.ts'
@@ -31,8 +32,7 @@ import type { Shard } from './shard.ts'
 type SavedPeer = {
   family: Family
   endpoint: Uint16Array
-  id: Uint32Array
-  counts: Uint32Array
+  details: Uint32Array
   seen: number
   flags: number
 }
@@ -76,18 +76,16 @@ function collect(
   claimed: Uint8Array,
   into: SavedPeer[],
 ): void {
-  const { endpoints, ids, counts, seen, flags } = peers.arrays
-  const { width } = peers
+  const { hot, stride, details } = peers.arrays
   for (const slot of slotsOf(peers, family, records, torrent, claimed.length)) {
-    if (claimed[slot] === 1 || (flags[slot]! & FREE_RUN) !== 0) continue
+    if (claimed[slot] === 1 || (flagsAt(peers.arrays, slot) & FREE_RUN) !== 0) continue
     claimed[slot] = 1
     into.push({
       family,
-      endpoint: endpoints.slice(slot * width, (slot + 1) * width),
-      id: ids.slice(slot * ID_WORDS, (slot + 1) * ID_WORDS),
-      counts: counts.slice(slot * COUNT_WORDS, (slot + 1) * COUNT_WORDS),
-      seen: seen[slot]!,
-      flags: flags[slot]!,
+      endpoint: hot.slice(slot * stride, slot * stride + peers.width),
+      details: details.slice(slot * DETAIL.words, (slot + 1) * DETAIL.words),
+      seen: seenAt(peers.arrays, slot),
+      flags: flagsAt(peers.arrays, slot),
     })
   }
 }
@@ -138,13 +136,14 @@ function restore(shard: Shard, saved: SavedTorrent): void {
     const peers = peer.family === 4 ? shard.peers4 : shard.peers6
     announce.family = peer.family
     announce.endpointHalves.set(peer.endpoint)
-    announce.words.set(peer.id, 5)
-    announce.counts.set(peer.counts)
+    announce.words.set(peer.details.subarray(0, DETAIL.idWords), 5)
+    announce.counts.set(peer.details.subarray(DETAIL.counts))
     announce.event = (peer.flags & EVENT_MASK) as AnnounceEvent
     if (peers.find(torrent, announce.endpointHalves) !== NIL) continue
     const slot = peers.insert(torrent, announce, peer.seen)
     if (slot === NIL) return
-    peers.arrays.flags[slot]! |= peer.flags & (LEECHED | COUNTED)
+    const past = peer.flags & (LEECHED | COUNTED)
+    peers.setFlags(slot, flagsAt(peers.arrays, slot) | past)
     records[at + TORRENT.oldest] = Math.min(records[at + TORRENT.oldest]!, peer.seen)
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { PeerList } from '../bittorrent.ts'
 import type { Dice } from './dice.ts'
-import { ID_WORDS, NIL } from './layout.ts'
+import { DETAIL, NIL, seenAt } from './layout.ts'
 import type { Peers } from './peers.ts'
 
 /** How many expired peers of a large swarm one run may step over before it gives up. */
@@ -49,9 +49,9 @@ function run(
   list: PeerList,
 ): void {
   if (take <= 0 || length === 0) return
-  const { endpoints, seen, ids } = peers.arrays
+  const { hot, stride, details } = peers.arrays
   const { storage, width } = peers
-  const { halves } = list
+  const { halves, ids } = list
   let count = list.count
   let to = list.at + count * width
   const end = count + Math.min(take, length)
@@ -61,12 +61,12 @@ function run(
     if (++offset === length) offset = 0
     if (position === skip) continue
     const slot = storage.slotAt(torrent, position)
-    if (seen[slot]! <= cutoff) continue
-    const from = slot * width
-    for (let half = 0; half < width; half++) halves[to++] = endpoints[from + half]!
-    if (list.ids !== undefined)
-      for (let word = 0; word < ID_WORDS; word++)
-        list.ids[count * ID_WORDS + word] = ids[slot * ID_WORDS + word]!
+    if (seenAt(peers.arrays, slot) <= cutoff) continue
+    const from = slot * stride
+    for (let half = 0; half < width; half++) halves[to++] = hot[from + half]!
+    if (ids !== undefined)
+      for (let word = 0; word < DETAIL.idWords; word++)
+        ids[count * DETAIL.idWords + word] = details[slot * DETAIL.words + word]!
     count++
   }
   list.count = count

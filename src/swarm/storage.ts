@@ -7,14 +7,13 @@ import type { Family } from '../bittorrent.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
-  COUNT_WORDS,
   chunkKib,
+  DETAIL,
   DIRECTORY_BATCH_KIB,
   DIRECTORY_ORDERS,
   DIRECTORY_UNIT,
   FAMILY_HEADER,
   HEADER,
-  ID_WORDS,
   LARGE,
   NIL,
   ORDER_MASK,
@@ -46,7 +45,6 @@ export class Storage {
   readonly #part: number
   readonly #shift: number
   readonly #large: number
-  readonly #width: number
   readonly #slots: Runs
   readonly #directories: Runs
 
@@ -58,16 +56,16 @@ export class Storage {
     this.#part = family === 4 ? TORRENT.v4 : TORRENT.v6
     this.#shift = ORDER_SHIFT[family]
     this.#large = LARGE[family]
-    this.#width = arrays.endpoints.length / arrays.seen.length
     this.#slots = new Runs({
       header,
       high: totals + FAMILY_HEADER.slotHigh,
       heads: totals + FAMILY_HEADER.slotFree,
       orders: SLOT_ORDERS,
-      links: arrays.counts,
-      stride: COUNT_WORDS,
-      marks: arrays.flags,
-      capacity: arrays.seen.length,
+      links: arrays.details,
+      stride: DETAIL.words,
+      marks: arrays.hot,
+      markStride: arrays.stride,
+      capacity: arrays.next.length,
       charge: (batches) => charge(batches * chunkKib(family)),
     })
     this.#directories = new Runs({
@@ -78,6 +76,7 @@ export class Storage {
       links: arrays.directory,
       stride: DIRECTORY_UNIT,
       marks: arrays.directoryMarks,
+      markStride: 1,
       capacity: arrays.directoryMarks.length,
       charge: (batches) => charge(batches * DIRECTORY_BATCH_KIB),
     })
@@ -216,13 +215,9 @@ export class Storage {
   }
 
   #copy(from: number, to: number): void {
-    const { endpoints, seen, ids, counts, flags } = this.#arrays
-    const width = this.#width
-    for (let i = 0; i < width; i++) endpoints[to * width + i] = endpoints[from * width + i]!
-    for (let i = 0; i < ID_WORDS; i++) ids[to * ID_WORDS + i] = ids[from * ID_WORDS + i]!
-    for (let i = 0; i < COUNT_WORDS; i++)
-      counts[to * COUNT_WORDS + i] = counts[from * COUNT_WORDS + i]!
-    seen[to] = seen[from]!
-    flags[to] = flags[from]!
+    const { hot, stride, details } = this.#arrays
+    for (let i = 0; i < stride; i++) hot[to * stride + i] = hot[from * stride + i]!
+    for (let i = 0; i < DETAIL.words; i++)
+      details[to * DETAIL.words + i] = details[from * DETAIL.words + i]!
   }
 }

@@ -154,10 +154,12 @@ export class Swarm {
     }
   }
 
+  /** One step, so that nobody ever sees more in use than is allowed, nor is refused for another's try. */
   #charge(kib: number): boolean {
-    const used = Atomics.add(this.#budget, 1, kib) + kib
-    if (used <= Atomics.load(this.#budget, 0)) return true
-    Atomics.sub(this.#budget, 1, kib)
-    return false
+    for (;;) {
+      const used = Atomics.load(this.#budget, 1)
+      if (used + kib > Atomics.load(this.#budget, 0)) return false
+      if (Atomics.compareExchange(this.#budget, 1, used, used + kib) === used) return true
+    }
   }
 }

@@ -97,7 +97,8 @@ export class Torrents {
 
   #free(torrent: number): void {
     const at = torrent * TORRENT.words
-    this.records[at + TORRENT.flags] = 0
+    // Nothing may be left to believe: whoever dies between `create` and the first peer is salvaged too.
+    this.records.fill(0, at, at + TORRENT.words)
     this.records[at + TORRENT.next] = this.header[HEADER.torrentFree]!
     this.header[HEADER.torrentFree] = torrent
   }
