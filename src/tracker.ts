@@ -4,7 +4,9 @@
  */
 import type { Announce, Answer, Family, ScrapeEntry } from './bittorrent.ts'
 import type { Clock } from './clock.ts'
+import { LIMITS } from './limits.ts'
 import type { Refusal } from './refusal.ts'
+import { Prefetch } from './swarm/prefetch.ts'
 import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
 
@@ -32,11 +34,13 @@ export class Tracker {
   readonly policy: Policy
   readonly #swarm: Swarm
   readonly #clock: Clock
+  readonly #prefetch: Prefetch
 
   constructor(swarm: Swarm, policy: Policy, clock: Clock) {
     this.#swarm = swarm
     this.policy = policy
     this.#clock = clock
+    this.#prefetch = new Prefetch(swarm, LIMITS.udpBatch)
   }
 
   /**
@@ -50,6 +54,14 @@ export class Tracker {
     const cutoff = this.#cutoff(now)
     const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
     return outcome === OUTCOME.refused ? 'full' : undefined
+  }
+
+  /**
+   * Tells of `count` announces that follow at once, five words of info hash each: they will be
+   * faster. At most `LIMITS.udpBatch`.
+   */
+  expect(words: Uint32Array, count: number): void {
+    this.#prefetch.load(words, count)
   }
 
   /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */

@@ -58,7 +58,7 @@ export async function udpClient(port: number, hostname = '127.0.0.1', bind?: str
   const received: Uint8Array[] = []
   const waiting: ((packet: Uint8Array) => void)[] = []
   const socket = await Bun.udpSocket({
-    ...(bind !== undefined && { hostname: bind }),
+    hostname: bind ?? (hostname.includes(':') ? '::1' : '127.0.0.1'),
     connect: { hostname, port },
     socket: {
       data(_socket, packet) {

@@ -10,7 +10,7 @@ import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { type HealthService, serveHealth } from '../servers/health.ts'
-import { enlargeReceiveBuffers } from '../servers/receive-buffer.ts'
+import { tuneUdpSockets } from '../servers/socket-options.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { type Policy, Tracker } from '../tracker.ts'
 import { startSweeper } from './sweeper.ts'
@@ -183,7 +183,7 @@ const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 function warnOnce(log: Log): (sockets: readonly number[]) => void {
   let warned = false
   return (sockets) => {
-    const bytes = enlargeReceiveBuffers(sockets, RECEIVE_BUFFER_BYTES)
+    const bytes = tuneUdpSockets(sockets, RECEIVE_BUFFER_BYTES)
     if (bytes === undefined || bytes >= RECEIVE_BUFFER_BYTES || warned) return
     warned = true
     log.warn(

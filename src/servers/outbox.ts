@@ -1,6 +1,6 @@
 /**
- * Answers of one UDP socket, collected during one turn of the event loop and handed to the kernel with
- * one system call. The bytes of a slot are the outbox's own: fill what `begin` lends, then `push`.
+ * Answers of one UDP socket, collected and handed to the kernel with one system call. The bytes of a slot
+ * are the outbox's own: fill what `begin` lends, then `push`; whoever pushes flushes.
  */
 import { LIMITS } from '../limits.ts'
 
@@ -18,7 +18,6 @@ export class Outbox {
   readonly halves: Uint16Array
   readonly #slotBytes: number
   readonly #events: OutboxEvents
-  readonly #flush = () => this.flush()
   /** Data, port and address of each answer, as `sendMany` wants them. */
   readonly #packets: (Uint8Array | number | string)[] = []
   /** By slot, then length: the views handed out before. Lengths repeat, and a view costs more than a send. */
@@ -52,8 +51,7 @@ export class Outbox {
     this.#packets[at + 1] = port
     this.#packets[at + 2] = address
     this.#queued++
-    if (this.#queued === 1) setImmediate(this.#flush)
-    else if (this.#queued === LIMITS.udpBatch) this.flush()
+    if (this.#queued === LIMITS.udpBatch) this.flush()
   }
 
   flush(): void {

@@ -1,7 +1,8 @@
 /**
- * The UDP tracker (BEP 15) on one socket: reads a datagram, asks the tracker, queues the answer. Decides
- * what is answered at all: an error only when it is no longer than the datagram that caused it.
- * Nothing a stranger sends may throw, block or grow anything here.
+ * The UDP tracker (BEP 15) on one socket: collects the datagrams of one turn of the event loop, reads them,
+ * asks the tracker, sends the answers together. Decides what is answered at all: an error only
+ * when it is no longer than the datagram that caused it. Nothing a stranger sends may throw, block or
+ * grow anything here.
  */
 import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import type { Clock } from '../clock.ts'
@@ -11,6 +12,8 @@ import { REFUSALS } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import { writeEndpoint } from '../wire/address.ts'
 import {
+  ACTION,
+  ANNOUNCE,
   ANSWER,
   readRequest,
   readScrapeHash,
@@ -34,6 +37,8 @@ export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only
   flags: (reusePort ? 4 : 0) | (ipv6Only ? 8 : 0),
 })
 
+/** Datagrams at once from which on reading ahead saves more than it costs. */
+const WORTH_EXPECTING = 4
 /** Largest interval a signed 32-bit field can carry. */
 const MAX_INTERVAL = 0x7fff_ffff
 
@@ -66,8 +71,8 @@ export type UdpServer = {
 /** Opens the socket. Rejects with one line that names the cause. */
 export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
   const listener = new UdpListener(options)
-  const { ip, port, onError } = options
-  const socket = await open(options, listener, onError).catch((error) => {
+  const { ip, port } = options
+  const socket = await open(options, listener).catch((error) => {
     throw listenError('udp', ip, port, error)
   })
   listener.attach(socket)
@@ -75,24 +80,20 @@ export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
     port: socket.port,
     fd: (socket as unknown as { fd: number }).fd,
     stop() {
-      listener.flush()
+      listener.serve()
       socket.close()
     },
   }
 }
 
-const open = (options: UdpOptions, listener: UdpListener, onError: (error: unknown) => void) =>
+const open = (options: UdpOptions, listener: UdpListener) =>
   Bun.udpSocket({
     hostname: options.ip,
     port: options.port,
     ...udpFlags(options),
     socket: {
       data(_socket, packet, port, address) {
-        try {
-          listener.receive(packet, port, address)
-        } catch (error) {
-          onError(error)
-        }
+        listener.receive(packet, port, address)
       },
       // Without this a client that closed its socket before the answer would end the process.
       error: () => listener.socketError(),
@@ -108,6 +109,14 @@ class UdpListener {
   readonly #answer: Answer
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   readonly #interval: number
+  /** What was received and not answered yet: datagrams, source ports, source addresses. */
+  readonly #packets: Uint8Array[] = []
+  readonly #ports: number[] = []
+  readonly #addresses: string[] = []
+  #received = 0
+  readonly #serve = () => this.serve()
+  readonly #hashes = new Uint32Array(LIMITS.udpBatch * 5)
+  readonly #hashBytes = new Uint8Array(this.#hashes.buffer)
 
   constructor(options: UdpOptions) {
     const { policy } = options.tracker
@@ -128,14 +137,50 @@ class UdpListener {
   attach(sender: Sender): void {
     this.#outbox.attach(sender)
   }
-  flush(): void {
-    this.#outbox.flush()
-  }
   socketError(): void {
     this.#counters[AT.socketErrors]!++
   }
 
+  /** Keeps a datagram until the turn of the event loop ends; Bun never uses its memory again. */
   receive(packet: Uint8Array, port: number, address: string): void {
+    const at = this.#received++
+    this.#packets[at] = packet
+    this.#ports[at] = port
+    this.#addresses[at] = address
+    if (at === 0) setImmediate(this.#serve)
+    else if (this.#received === LIMITS.udpBatch) this.serve()
+  }
+
+  /** Answers everything that was received. */
+  serve(): void {
+    const count = this.#received
+    this.#received = 0
+    this.#expect(count)
+    for (let i = 0; i < count; i++) {
+      try {
+        this.#one(this.#packets[i]!, this.#ports[i]!, this.#addresses[i]!)
+      } catch (error) {
+        this.#options.onError(error)
+      }
+    }
+    this.#outbox.flush()
+  }
+
+  /** Lets the tracker know of the announces before they are read one by one. */
+  #expect(count: number): void {
+    if (count < WORTH_EXPECTING) return
+    let announces = 0
+    for (let i = 0; i < count; i++) {
+      const packet = this.#packets[i]!
+      if (packet.length < ANNOUNCE.end || packet[11] !== ACTION.announce) continue
+      const to = announces++ * 20
+      for (let byte = 0; byte < 20; byte++)
+        this.#hashBytes[to + byte] = packet[ANNOUNCE.identity + byte]!
+    }
+    this.#options.tracker.expect(this.#hashes, announces)
+  }
+
+  #one(packet: Uint8Array, port: number, address: string): void {
     const announce = this.#announce
     if (!writeEndpoint(address, port, announce)) return
     const six = announce.family === 6 ? 1 : 0

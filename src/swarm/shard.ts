@@ -169,6 +169,7 @@ export class Shard {
       torrent = this.torrents.create(announce.words, key)
       if (torrent === NIL) {
         this.#header[HEADER.refusals]!++
+        this.#count(NIL, answer)
         return OUTCOME.refused
       }
       this.peers4.begin(torrent)

@@ -104,9 +104,10 @@ export class Swarm {
     this.shardOf(key).scrape(words, key, cutoff, entry)
   }
 
-  key(words: Uint32Array): number {
+  /** Seeded hash of the info hash at `words[at…]`. */
+  key(words: Uint32Array, at = 0): number {
     let key = this.#seed
-    for (let i = 0; i < 5; i++) key = mix(key, words[i]!)
+    for (let i = at; i < at + 5; i++) key = mix(key, words[i]!)
     return finish(key)
   }
 

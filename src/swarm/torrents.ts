@@ -16,13 +16,13 @@ import {
 export class Torrents {
   readonly header: Uint32Array
   readonly records: Uint32Array
-  readonly #buckets: Uint32Array
+  readonly buckets: Uint32Array
   readonly #charge: (kib: number) => boolean
 
   constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
     this.header = arrays.header
     this.records = arrays.records
-    this.#buckets = arrays.buckets
+    this.buckets = arrays.buckets
     this.#charge = charge
   }
 
@@ -34,7 +34,7 @@ export class Torrents {
     header[HEADER.downloads] = 0
     header[HEADER.torrentBuckets] = 1
     header[HEADER.torrentFree] = NIL
-    this.#buckets[0] = NIL
+    this.buckets[0] = NIL
     for (let torrent = header[HEADER.torrentHigh]! - 1; torrent >= 0; torrent--) this.#free(torrent)
   }
 
@@ -45,7 +45,7 @@ export class Torrents {
   /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `key`; NIL = unknown. */
   find(words: Uint32Array, key: number): number {
     const { records } = this
-    let torrent = this.#buckets[bucketOf(key, this.header[HEADER.torrentBuckets]!)]!
+    let torrent = this.buckets[bucketOf(key, this.header[HEADER.torrentBuckets]!)]!
     for (; torrent !== NIL; torrent = records[torrent * TORRENT.words + TORRENT.next]!) {
       const at = torrent * TORRENT.words
       if (
@@ -72,8 +72,8 @@ export class Torrents {
     records[at + TORRENT.key] = key
     records[at + TORRENT.flags] = USED
     const bucket = bucketOf(key, header[HEADER.torrentBuckets]!)
-    records[at + TORRENT.next] = this.#buckets[bucket]!
-    this.#buckets[bucket] = torrent
+    records[at + TORRENT.next] = this.buckets[bucket]!
+    this.buckets[bucket] = torrent
     if (++header[HEADER.torrents]! > header[HEADER.torrentBuckets]!) this.#split()
     return torrent
   }
@@ -83,8 +83,8 @@ export class Torrents {
     const { records, header } = this
     const at = torrent * TORRENT.words
     const bucket = bucketOf(records[at + TORRENT.key]!, header[HEADER.torrentBuckets]!)
-    let before = this.#buckets[bucket]!
-    if (before === torrent) this.#buckets[bucket] = records[at + TORRENT.next]!
+    let before = this.buckets[bucket]!
+    if (before === torrent) this.buckets[bucket] = records[at + TORRENT.next]!
     else {
       while (records[before * TORRENT.words + TORRENT.next] !== torrent)
         before = records[before * TORRENT.words + TORRENT.next]!
@@ -111,7 +111,7 @@ export class Torrents {
       return free
     }
     const high = header[HEADER.torrentHigh]!
-    if (high === this.#buckets.length) return NIL
+    if (high === this.buckets.length) return NIL
     if (high % TORRENT_BATCH === 0 && !this.#charge(TORRENT_BATCH_KIB)) return NIL
     header[HEADER.torrentHigh] = high + 1
     return high
@@ -120,18 +120,18 @@ export class Torrents {
   #split(): void {
     const { header, records } = this
     const fresh = header[HEADER.torrentBuckets]!
-    if (fresh === this.#buckets.length) return
+    if (fresh === this.buckets.length) return
     const parent = parentOf(fresh)
-    let torrent = this.#buckets[parent]!
-    this.#buckets[parent] = NIL
-    this.#buckets[fresh] = NIL
+    let torrent = this.buckets[parent]!
+    this.buckets[parent] = NIL
+    this.buckets[fresh] = NIL
     header[HEADER.torrentBuckets] = fresh + 1
     while (torrent !== NIL) {
       const at = torrent * TORRENT.words
       const following = records[at + TORRENT.next]!
       const bucket = bucketOf(records[at + TORRENT.key]!, fresh + 1)
-      records[at + TORRENT.next] = this.#buckets[bucket]!
-      this.#buckets[bucket] = torrent
+      records[at + TORRENT.next] = this.buckets[bucket]!
+      this.buckets[bucket] = torrent
       torrent = following
     }
   }
