@@ -45,12 +45,16 @@ export class Tracker {
 
   /**
    * Registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address as the
-   * transport established it. A refusal leaves the swarm as it was.
+   * transport established it; `now` is in seconds. A refusal leaves the swarm as it was.
    */
-  announce(announce: Announce, rules: ListenerRules, answer: Answer): Refusal | undefined {
+  announce(
+    announce: Announce,
+    rules: ListenerRules,
+    answer: Answer,
+    now = this.#clock.seconds(),
+  ): Refusal | undefined {
     if (rules.externalIp !== undefined && isLoopback(announce))
       substitute(announce, rules.externalIp)
-    const now = this.#clock.seconds()
     const cutoff = this.#cutoff(now)
     const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
     return outcome === OUTCOME.refused ? 'full' : undefined
@@ -65,8 +69,8 @@ export class Tracker {
   }
 
   /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */
-  scrape(words: Uint32Array, entry: ScrapeEntry): void {
-    this.#swarm.scrape(words, this.#cutoff(this.#clock.seconds()), entry)
+  scrape(words: Uint32Array, entry: ScrapeEntry, now = this.#clock.seconds()): void {
+    this.#swarm.scrape(words, this.#cutoff(now), entry)
   }
 
   /**

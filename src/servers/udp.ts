@@ -114,6 +114,8 @@ class UdpListener {
   readonly #ports: number[] = []
   readonly #addresses: string[] = []
   #received = 0
+  /** Second in which the turn is served. */
+  #now = 0
   readonly #serve = () => this.serve()
   readonly #hashes = new Uint32Array(LIMITS.udpBatch * 5)
   readonly #hashBytes = new Uint8Array(this.#hashes.buffer)
@@ -155,6 +157,7 @@ class UdpListener {
   serve(): void {
     const count = this.#received
     this.#received = 0
+    this.#now = this.#options.clock.seconds()
     this.#expect(count)
     for (let i = 0; i < count; i++) {
       try {
@@ -223,11 +226,10 @@ class UdpListener {
   }
 
   #connected(six: number): number {
-    const now = this.#options.clock.seconds()
-    const low = this.#options.connectionIds.issue(this.#announce, now)
+    const low = this.#options.connectionIds.issue(this.#announce, this.#now)
     this.#counters[AT.connects + six]!++
     const { bytes } = this.#outbox
-    return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, now, low)
+    return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, this.#now, low)
   }
 
   #announced(packet: Uint8Array, six: number): number {
@@ -235,7 +237,8 @@ class UdpListener {
     const at = this.#outbox.begin()
     answer.family = this.#announce.family
     answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
-    const refusal = this.#options.tracker.announce(this.#announce, this.#options.rules, answer)
+    const { tracker, rules } = this.#options
+    const refusal = tracker.announce(this.#announce, rules, answer, this.#now)
     if (refusal !== undefined)
       return this.#error(packet, `tracker announce error: ${REFUSALS[refusal]}`, six)
     this.#counters[AT.announces + six]!++
@@ -257,7 +260,7 @@ class UdpListener {
     const entry = this.#entry
     for (let i = 0; i < hashes; i++) {
       readScrapeHash(packet, i, this.#announce.infoHash)
-      this.#options.tracker.scrape(this.#announce.words, entry)
+      this.#options.tracker.scrape(this.#announce.words, entry, this.#now)
       writeScrapeEntry(bytes, at, i, entry.seeders, entry.downloaded, entry.leechers)
     }
     this.#counters[AT.scrapes + six]!++
@@ -266,9 +269,9 @@ class UdpListener {
 
   /** Whether the sender may be served: its connection id is right, or nobody insists on that. */
   #isGenuine(six: number): boolean {
-    const { connectionIds, clock, strict, bans } = this.#options
+    const { connectionIds, strict, bans } = this.#options
     const { idHigh, idLow } = this.#request
-    const problem = connectionIds.check(this.#announce, idHigh, idLow, clock.seconds())
+    const problem = connectionIds.check(this.#announce, idHigh, idLow, this.#now)
     if (problem === undefined) return true
     this.#counters[AT.connectionIdErrors + six]!++
     if (strict) bans.add(this.#announce)

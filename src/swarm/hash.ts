@@ -4,9 +4,12 @@
  * from choosing keys that share a chain.
  */
 
-/** Folds `word` into `hash`; both 32 bits. */
-export const mix = (hash: number, word: number): number => {
-  const folded = Math.imul(hash ^ word, 0x9e37_79b1)
+/**
+ * Folds `half` (16 bits) into `hash` (32 bits). Of what strangers choose never fold 32 bits at once:
+ * with the high ones they could undo what they did to the hash before, whatever the seed.
+ */
+export const mix = (hash: number, half: number): number => {
+  const folded = Math.imul(hash ^ half, 0x9e37_79b1)
   return folded ^ (folded >>> 15)
 }
 

@@ -107,7 +107,10 @@ export class Swarm {
   /** Seeded hash of the info hash at `words[at…]`. */
   key(words: Uint32Array, at = 0): number {
     let key = this.#seed
-    for (let i = at; i < at + 5; i++) key = mix(key, words[i]!)
+    for (let i = at; i < at + 5; i++) {
+      const word = words[i]!
+      key = mix(mix(key, word & 0xffff), word >>> 16)
+    }
     return finish(key)
   }
 

@@ -1,0 +1,146 @@
+/** The servers that are compared: how each is started on a port, with one thread and no logging. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { find, HERE, npmTracker, OUT, ROOT } from './build.ts'
+
+export type Transport = 'udp' | 'http'
+
+/** What a contender may know when it is started. */
+export type Setting = {
+  port: number
+  /** A free port for services that cannot be switched off. */
+  sparePort: number
+  /** An empty directory of its own; the working directory. */
+  room: string
+  /** Info hashes that will be announced, as lines of hex. */
+  hashes: () => string
+}
+
+/** Writes its files and returns its command line; `undefined` when it is not on this machine. */
+export type Start = (setting: Setting) => Promise<string[] | undefined>
+export type Contender = { name: string; udp?: Start; http?: Start }
+
+/** Name of the contender that stands for the limit of each transport. */
+export const LIMIT = { udp: 'echo', http: 'elysia' } as const
+
+/** Peers in each answer of the echo: the mean that the trackers give in this population. */
+const ECHO_PEERS = '10'
+/** Seconds after which an echo ends by itself, whatever became of the benchmark. */
+const ECHO_SECONDS = '600'
+
+export function contenders(trackers: readonly string[]): Contender[] {
+  return [
+    ...trackers.map((command, i) => tracker(`tracker${i ? i + 1 : ''}`, command)),
+    {
+      name: 'echo',
+      udp: async ({ port }) => [join(OUT, 'udp-echo'), `${port}`, ECHO_PEERS, ECHO_SECONDS],
+    },
+    {
+      name: 'elysia',
+      http: async ({ port }) => [process.execPath, join(HERE, 'elysia-empty.ts'), `${port}`],
+    },
+    { name: 'opentracker', udp: opentracker, http: opentracker },
+    { name: 'aquatic', udp: aquatic('aquatic_udp', 1), http: aquatic('aquatic_http', 2) },
+    torrust(),
+    { name: 'npm', udp: npm('udp'), http: npm('http') },
+  ]
+}
+
+/** This project's tracker, or another build of it. */
+function tracker(name: string, commandLine: string): Contender {
+  const start =
+    (transport: Transport): Start =>
+    async ({ room, port, sparePort }) => {
+      const words = commandLine.split(' ')
+      const source = words.find((word) => word.endsWith('.ts'))
+      if (source && !existsSync(join(ROOT, source))) return undefined
+      const config = join(room, 'tracker.toml')
+      await Bun.write(config, trackerConfig(transport, port, sparePort))
+      const absolute = words.map((word) => (existsSync(join(ROOT, word)) ? join(ROOT, word) : word))
+      return [...absolute, '--config', config]
+    }
+  return { name, udp: start('udp'), http: start('http') }
+}
+
+const trackerConfig = (transport: Transport, port: number, sparePort: number) => `
+[metadata]
+app = "torrust-tracker"
+purpose = "configuration"
+schema_version = "3.0.0"
+[logging]
+trace_filter = "error"
+[core]
+listed = false
+private = false
+[runtime]
+workers = 1
+[[${transport}_trackers]]
+bind_address = "127.0.0.1:${port}"
+[health_check_api]
+bind_address = "127.0.0.1:${sparePort}"
+`
+
+/** The 2024 release, which reads schema 2.0.0 and always has a database. */
+function torrust(): Contender {
+  const start =
+    (transport: Transport): Start =>
+    async ({ room, port, sparePort }) => {
+      const program = find('torrust-tracker')
+      if (!program) return undefined
+      const config = join(room, 'tracker.toml')
+      await Bun.write(config, torrustConfig(transport, port, sparePort))
+      return ['env', `TORRUST_TRACKER_CONFIG_TOML_PATH=${config}`, program]
+    }
+  return { name: 'torrust', udp: start('udp'), http: start('http') }
+}
+
+const torrustConfig = (transport: Transport, port: number, sparePort: number) => `
+[metadata]
+app = "torrust-tracker"
+purpose = "configuration"
+schema_version = "2.0.0"
+[logging]
+threshold = "error"
+[core]
+listed = false
+private = false
+tracker_usage_statistics = false
+[core.database]
+driver = "sqlite3"
+path = "./torrust.db"
+[[${transport}_trackers]]
+bind_address = "127.0.0.1:${port}"
+[health_check_api]
+bind_address = "127.0.0.1:${sparePort}"
+`
+
+/** Debian builds it whitelist-only; it enters its working directory as its root, as `nobody`. */
+const opentracker: Start = async ({ room, port, hashes }) => {
+  const program = find('opentracker')
+  if (!program) return undefined
+  await Bun.write(join(room, 'whitelist'), hashes())
+  const where = ['-i', '127.0.0.1', '-p', `${port}`, '-P', `${port}`]
+  return [program, ...where, '-d', '.', '-w', 'whitelist']
+}
+
+/** aquatic_http cannot do with fewer than two threads; both stay on the one core. */
+const aquatic =
+  (name: 'aquatic_udp' | 'aquatic_http', threads: 1 | 2): Start =>
+  async ({ room, port }) => {
+    const program = find(name)
+    if (!program) return undefined
+    const config = join(room, 'aquatic.toml')
+    const swarm = threads === 2 ? 'swarm_workers = 1\n' : ''
+    const lines = `socket_workers = 1\n${swarm}log_level = "error"\n`
+    await Bun.write(config, `${lines}[network]\naddress = "127.0.0.1:${port}"\n`)
+    return [program, '-c', config]
+  }
+
+const npm =
+  (transport: Transport): Start =>
+  async ({ port }) => {
+    const library = npmTracker()
+    const node = Bun.which('node')
+    if (!library || !node) return undefined
+    return [node, join(HERE, 'npm-server.mjs'), library, transport, `${port}`]
+  }
