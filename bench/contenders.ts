@@ -36,6 +36,10 @@ export function contenders(trackers: readonly string[]): Contender[] {
       udp: async ({ port }) => [join(OUT, 'udp-echo'), `${port}`, ECHO_PEERS, ECHO_SECONDS],
     },
     {
+      name: 'bun-echo',
+      udp: async ({ port }) => [process.execPath, join(HERE, 'bun-echo.ts'), `${port}`, ECHO_PEERS],
+    },
+    {
       name: 'elysia',
       http: async ({ port }) => [process.execPath, join(HERE, 'elysia-empty.ts'), `${port}`],
     },

@@ -12,7 +12,7 @@ import { type Row, table } from './table.ts'
 const USAGE = `usage: bun bench/main.ts udp|http|all [options]
   --rounds N        rounds in which every server runs once (5)
   --seconds S       measured seconds of each run (3)
-  --only A,B        of tracker, echo, elysia, opentracker, aquatic, torrust, npm
+  --only A,B        of tracker, echo, bun-echo, elysia, opentracker, aquatic, torrust, npm
   --mix M           mixed or announce (both)
   --tracker CMD     how this tracker is started; again for another build (bun src/main.ts)
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N

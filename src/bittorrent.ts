@@ -13,6 +13,13 @@ export type Family = 4 | 6
 /** Bytes of an endpoint: address, then port, both big endian (the compact forms of BEP 23 and 7). */
 export const endpointBytes = (family: Family): number => (family === 4 ? 6 : 18)
 
+/** Whether `bytes` begin with 127.0.0.0/8 or ::1. */
+export function isLoopback(bytes: Uint8Array, family: Family): boolean {
+  if (family === 4) return bytes[0] === 127
+  for (let i = 0; i < 15; i++) if (bytes[i] !== 0) return false
+  return bytes[15] === 1
+}
+
 /** Announce events, numbered as on the wire of BEP 15. */
 export const EVENT = { none: 0, completed: 1, started: 2, stopped: 3 } as const
 export type AnnounceEvent = (typeof EVENT)[keyof typeof EVENT]

@@ -2,7 +2,13 @@
  * The whole of the tracker's behaviour: what an announce and a scrape do, and when peers are forgotten.
  * Every transport calls the same three methods; no rule lives in a protocol.
  */
-import type { Announce, Answer, Family, ScrapeEntry } from './bittorrent.ts'
+import {
+  type Announce,
+  type Answer,
+  type Family,
+  isLoopback,
+  type ScrapeEntry,
+} from './bittorrent.ts'
 import type { Clock } from './clock.ts'
 import { LIMITS } from './limits.ts'
 import type { Refusal } from './refusal.ts'
@@ -28,7 +34,7 @@ export type ListenerRules = {
 }
 
 /** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
-const SWEEP_UNITS = 1_000
+const SWEEP_UNITS = 250
 
 export class Tracker {
   readonly policy: Policy
@@ -53,7 +59,7 @@ export class Tracker {
     answer: Answer,
     now = this.#clock.seconds(),
   ): Refusal | undefined {
-    if (rules.externalIp !== undefined && isLoopback(announce))
+    if (rules.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
       substitute(announce, rules.externalIp)
     const cutoff = this.#cutoff(now)
     const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
@@ -91,13 +97,6 @@ export class Tracker {
   #cutoff(now: number): number {
     return Math.max(0, now - this.policy.peerTimeoutSeconds)
   }
-}
-
-/** 127.0.0.0/8 or ::1. */
-function isLoopback({ family, endpoint }: Announce): boolean {
-  if (family === 4) return endpoint[0] === 127
-  for (let i = 0; i < 15; i++) if (endpoint[i] !== 0) return false
-  return endpoint[15] === 1
 }
 
 function substitute(announce: Announce, external: { family: Family; bytes: Uint8Array }): void {

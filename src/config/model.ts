@@ -4,6 +4,8 @@
  * is a path in the file. Optional things that are absent are `null`. Values are checked already.
  */
 
+import { joinPort } from '../wire/address.ts'
+
 export type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
 export type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
 
@@ -108,5 +110,4 @@ export interface HttpApiConfig {
 }
 
 /** `ip:port`, with brackets around IPv6. */
-export const printAddress = ({ ip, port }: BindAddress): string =>
-  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
+export const printAddress = ({ ip, port }: BindAddress): string => joinPort(ip, port)

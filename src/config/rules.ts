@@ -2,7 +2,8 @@
  * Rules between options (spec/torrust-config §5, spec/torrust-newest §1.4, decisions.md): what each
  * allows alone, but not together. Runs on a configuration whose options have been checked one by one.
  */
-import { isLoopback, parseIp } from '../wire/address.ts'
+import { isLoopback } from '../bittorrent.ts'
+import { parseIp } from '../wire/address.ts'
 import { type BindAddress, type Config, printAddress } from './model.ts'
 import type { Context } from './setting.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'

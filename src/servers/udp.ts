@@ -86,7 +86,8 @@ export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
   }
 }
 
-const open = (options: UdpOptions, listener: UdpListener) =>
+// Async, because Bun throws at once when the port is taken, and callers wait for a rejection.
+const open = async (options: UdpOptions, listener: UdpListener) =>
   Bun.udpSocket({
     hostname: options.ip,
     port: options.port,

@@ -1,0 +1,112 @@
+/**
+ * The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1): asks every service over its own
+ * socket and reports in the fields of both generations. 503 while the tracker is leaving, else 200,
+ * whatever the report says.
+ */
+import { Elysia } from 'elysia'
+import type { BindAddress } from '../config/model.ts'
+import { joinPort } from '../wire/address.ts'
+import { listen } from './listen.ts'
+import { probeHttp, probeUdp, type Verdict } from './probe.ts'
+
+export type HealthService = {
+  /** Where it listens; the port is the one it got. */
+  readonly address: BindAddress
+  /** `scheme://ip:port` of the same. */
+  readonly url: string
+  readonly publicUrl: string | null
+} & (
+  | { readonly type: 'udp_tracker'; readonly scheme: 'udp' }
+  | { readonly type: 'http_tracker' | 'tracker_rest_api'; readonly scheme: 'http' | 'https' }
+)
+
+export interface HealthOptions {
+  readonly bind: BindAddress
+  readonly services: () => readonly HealthService[]
+  /** Whether the tracker is stopping. */
+  readonly draining: () => boolean
+}
+
+export interface HealthServer {
+  readonly port: number
+  /** Closes every connection, whether its report is finished or not. */
+  stop(): Promise<void>
+}
+
+export type HealthReport = {
+  readonly status: 'Ok' | 'Error' | 'None'
+  readonly message: string
+  readonly details: readonly HealthDetail[]
+}
+
+type HealthDetail = {
+  readonly service_binding: string
+  readonly binding: string
+  readonly service_type: HealthService['type']
+  readonly public_url: string | null
+  readonly info: string
+  readonly result: Verdict
+}
+
+/** Longer than the slowest probe: a connection that waits for its report is not idle. */
+const IDLE_SECONDS = 30
+const MOST_BODY_BYTES = 64 * 1024
+
+/** Asks all services at once; takes as long as the slowest probe may. */
+export async function checkHealth(services: readonly HealthService[]): Promise<HealthReport> {
+  const details = await Promise.all(services.map(check))
+  const failed = details.some(({ result }) => 'Err' in result)
+  return {
+    status: details.length === 0 ? 'None' : failed ? 'Error' : 'Ok',
+    message: failed ? 'health check failed' : '',
+    details,
+  }
+}
+
+async function check(service: HealthService): Promise<HealthDetail> {
+  const { address, scheme, type, url } = service
+  const binding = joinPort(address.ip, address.port)
+  const about = { binding, service_type: type, public_url: service.publicUrl }
+  if (scheme === 'udp')
+    return {
+      service_binding: url,
+      ...about,
+      info: `checking the udp tracker health check at: ${binding}`,
+      result: await probeUdp(address),
+    }
+  const [name, path] =
+    type === 'http_tracker' ? ['http tracker', '/health_check'] : ['api', '/api/health_check']
+  return {
+    service_binding: `${url}/`,
+    ...about,
+    info: `checking ${name} health check at: ${url}${path}`,
+    result: await probeHttp(scheme, address, path),
+  }
+}
+
+const json = (value: unknown, status: number): Response =>
+  new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+
+/** Opens the listener. Rejects with one line that names the cause. */
+export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
+  /** The report being made: whoever asks meanwhile gets the same, so questions cannot pile up probes. */
+  let underWay: Promise<HealthReport> | undefined
+  const report = (): Promise<HealthReport> => {
+    underWay ??= checkHealth(options.services()).finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+  // Bun's own wildcard takes whatever no route takes, so Elysia's second router is never asked.
+  const routes = { '/*': () => new Response(null, { status: 404 }) }
+  const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
+    .get('/', () => json({}, 200))
+    .get('/health_check', async () => json(await report(), options.draining() ? 503 : 200))
+  const server = await listen(app, {
+    bind: options.bind,
+    tls: null,
+    idleSeconds: IDLE_SECONDS,
+    mostBodyBytes: MOST_BODY_BYTES,
+  })
+  return { port: server.address.port, stop: () => server.stop(0) }
+}

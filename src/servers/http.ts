@@ -1,0 +1,62 @@
+/**
+ * One HTTP(S) tracker listener: its routes and its limits (spec/torrust-http-tracker §2, §13). What a
+ * request means is decided in `http-requests.ts`. Routing is Bun's own, on the raw path.
+ */
+import { Elysia } from 'elysia'
+import type { HttpTrackerConfig } from '../config/model.ts'
+import type { CounterRow } from '../metrics.ts'
+import type { Tracker } from '../tracker.ts'
+import { HttpRequests, type Report } from './http-requests.ts'
+import { type HttpServer, listen } from './listen.ts'
+
+export interface HttpServerOptions {
+  readonly listener: HttpTrackerConfig
+  readonly tracker: Tracker
+  readonly counters: CounterRow
+  /** Whether other threads listen on the same port. */
+  readonly reusePort: boolean
+  readonly report: Report
+}
+
+/** Seconds without a request after which a connection is closed (Bun rounds up to 8). */
+const IDLE_SECONDS = 5
+const MOST_BODY_BYTES = 64 * 1024
+
+type Keyed = Bun.BunRequest<string>
+/** The path segment behind the route, percent-decoded. */
+const key = (request: Keyed): string | undefined => request.params.key
+
+/** Opens the listener. Rejects with one line that names the cause. */
+export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const { listener } = options
+  const requests = new HttpRequests(
+    listener,
+    options.tracker,
+    options.counters,
+    (request) => app.server?.requestIP(request) ?? null,
+    options.report,
+  )
+  const HEAD = (request: Request) => requests.head(request)
+  // Bun's own routes, which Elysia hands through: its context would cost every announce 5 %, and its
+  // second router, which the wildcard keeps out of the way, mistakes paths behind short host names.
+  const routes = {
+    '/announce': { GET: (request: Request) => requests.announce(request), HEAD },
+    '/announce/:key': { GET: (request: Keyed) => requests.announce(request, key(request)), HEAD },
+    '/scrape': { GET: (request: Request) => requests.scrape(request), HEAD },
+    '/scrape/:key': { GET: (request: Keyed) => requests.scrape(request, key(request)), HEAD },
+    '/*': (request: Request) => requests.other(request),
+  }
+  const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } }).get(
+    '/health_check',
+    () => requests.healthCheck(),
+  )
+
+  return await listen(app, {
+    bind: listener.bind_address,
+    tls: listener.tls_config,
+    reusePort: options.reusePort,
+    ipv6Only: listener.network.ipv6_v6only,
+    idleSeconds: IDLE_SECONDS,
+    mostBodyBytes: MOST_BODY_BYTES,
+  })
+}

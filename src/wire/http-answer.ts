@@ -1,0 +1,136 @@
+/**
+ * What an HTTP tracker answers, bencoded (BEP 3, 7, 23, 48; spec/torrust-http-tracker §6, §11, §12),
+ * and the memory it is collected in. Whatever a method returns is a view that the next call overwrites.
+ */
+import { Answer, type Family, PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { printIp } from './address.ts'
+import { BencodeWriter } from './bencode.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+/** Peers of one family with their ids, and the same memory as bytes. */
+class Peers {
+  readonly family: Family
+  readonly list: PeerList
+  readonly ids: Uint32Array
+  readonly endpoints: Uint8Array
+  readonly idBytes: Uint8Array
+  /** Bytes of one endpoint. */
+  readonly stride: number
+  /** Views of the first n endpoints by n: making one costs more than copying it. */
+  readonly #views: (Uint8Array | undefined)[] = []
+
+  constructor(family: Family, most: number) {
+    this.family = family
+    this.stride = family === 4 ? 6 : 18
+    const halves = new Uint16Array((most * this.stride) / 2)
+    this.ids = new Uint32Array(most * 5)
+    this.list = new PeerList(halves)
+    this.endpoints = new Uint8Array(halves.buffer)
+    this.idBytes = new Uint8Array(this.ids.buffer)
+  }
+
+  /** The endpoints of the list in their compact form. */
+  compact(): Uint8Array {
+    const { count } = this.list
+    let view = this.#views[count]
+    if (view === undefined) {
+      view = this.endpoints.subarray(0, count * this.stride)
+      this.#views[count] = view
+    }
+    return view
+  }
+}
+
+/** Writes answers for one server that gives at most `maxPeers` peers. */
+export class HttpAnswers {
+  readonly #out = new BencodeWriter()
+  readonly #peers4: Peers
+  readonly #peers6: Peers
+  readonly #answer: Answer
+  readonly #policy: string
+
+  constructor(policy: { interval: number; intervalMin: number; maxPeers: number }) {
+    this.#peers4 = new Peers(4, policy.maxPeers)
+    this.#peers6 = new Peers(6, policy.maxPeers)
+    this.#answer = new Answer(this.#peers4.list, this.#peers6.list, true)
+    this.#policy = `8:intervali${policy.interval}e12:min intervali${policy.intervalMin}e5:peers`
+  }
+
+  /** The answer to be filled; peer ids are asked for only where they will be written. */
+  prepare(compact: boolean): Answer {
+    this.#peers4.list.ids = compact ? undefined : this.#peers4.ids
+    this.#peers6.list.ids = compact ? undefined : this.#peers6.ids
+    return this.#answer
+  }
+
+  #begin(): BencodeWriter {
+    const { seeders, leechers } = this.#answer
+    return this.#out
+      .begin()
+      .raw('d8:complete')
+      .integer(seeders)
+      .raw('10:incomplete')
+      .integer(leechers)
+      .raw(this.#policy)
+  }
+
+  /** The prepared and filled answer in its compact form; both lists always stand there. */
+  compact(): Bytes {
+    return this.#begin()
+      .string(this.#peers4.compact())
+      .raw('6:peers6')
+      .string(this.#peers6.compact())
+      .raw('e')
+      .bytes()
+  }
+
+  /** The prepared and filled answer as dictionaries, peers of the asker's own family first. */
+  dictionaries(): Bytes {
+    const own = this.#answer.family
+    const out = this.#begin().raw('l')
+    this.#list(out, own === 4 ? this.#peers4 : this.#peers6)
+    this.#list(out, own === 4 ? this.#peers6 : this.#peers4)
+    return out.raw('ee').bytes()
+  }
+
+  #list(out: BencodeWriter, { endpoints, family, idBytes, list, stride }: Peers): void {
+    for (let i = 0; i < list.count; i++) {
+      const at = i * stride
+      const port = at + stride - 2
+      out
+        .raw('d2:ip')
+        .text(printIp(endpoints, family, at))
+        .raw('7:peer id')
+        .string(idBytes, i * 20, i * 20 + 20)
+        .raw('4:port')
+        .integer((endpoints[port]! << 8) | endpoints[port + 1]!)
+        .raw('e')
+    }
+  }
+
+  beginScrape(): void {
+    this.#out.begin().raw('d5:filesd')
+  }
+
+  /** One torrent of a scrape; the caller brings the hashes bytewise ascending and distinct. */
+  scraped(hashes: Uint8Array, at: number, entry: ScrapeEntry): void {
+    this.#out
+      .string(hashes, at, at + 20)
+      .raw('d8:complete')
+      .integer(entry.seeders)
+      .raw('10:downloaded')
+      .integer(entry.downloaded)
+      .raw('10:incomplete')
+      .integer(entry.leechers)
+      .raw('e')
+  }
+
+  endScrape(): Bytes {
+    return this.#out.raw('ee').bytes()
+  }
+
+  failure(reason: string): Bytes {
+    return this.#out.begin().raw('d14:failure reason').text(reason).raw('e').bytes()
+  }
+}

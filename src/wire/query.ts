@@ -1,0 +1,197 @@
+/**
+ * The raw query string of a tracker URL, pair by pair and value by value: byte-exact percent-decoding,
+ * integers as the reference reads them. Never `URLSearchParams`: it destroys binary values.
+ */
+import { LIMITS } from '../limits.ts'
+import { hexDigit } from './address.ts'
+
+const HASH = 0x23
+const PERCENT = 0x25
+const PLUS = 0x2b
+const AMPERSAND = 0x26
+const EQUALS = 0x3d
+const QUESTION = 0x3f
+
+/** Value of a hexadecimal digit; what is none makes every sum of two negative. */
+const HEX = Int16Array.from({ length: 0x100 }, (_, code) => {
+  const digit = hexDigit(code)
+  return digit < 0 ? -1_000 : digit
+})
+
+/** How many values `Pairs.shape` has: names up to 15 characters are not folded. */
+export const SHAPES = 16 * 128
+
+/** What `Pairs.next` found. */
+export const PAIR = { end: 0, pair: 1, malformed: 2 } as const
+export type Found = (typeof PAIR)[keyof typeof PAIR]
+
+const ENCODER = new TextEncoder()
+
+/**
+ * A cursor over `name=value&…`. It copies the text to bytes of its own first, which are read twice as fast
+ * as characters; all offsets point into `bytes`.
+ */
+export class Pairs {
+  /** Valid until the next `begin`. What is not ASCII has become bytes from 0x80 on. */
+  bytes: Uint8Array = new Uint8Array(16 * 1024)
+  #end = 0
+  #next = 0
+  nameStart = 0
+  nameEnd = 0
+  valueStart = 0
+  /** End of the value, and of the whole piece. */
+  end = 0
+
+  /** Starts at `text[from]`, the character behind the `?` of a URL; before it all is ASCII. */
+  begin(text: string, from: number): void {
+    let { read, written } = ENCODER.encodeInto(text, this.bytes)
+    if (read < text.length) {
+      this.bytes = new Uint8Array(text.length * 3)
+      written = ENCODER.encodeInto(text, this.bytes).written
+    }
+    while (from < written && this.bytes[from] === QUESTION) from++
+    this.#end = written
+    this.#next = from
+  }
+
+  /** Moves to the next pair. An empty piece, or one without exactly one `=`, is malformed. */
+  next(): Found {
+    const { bytes } = this
+    const start = this.#next
+    const last = this.#end
+    if (start > last) return PAIR.end
+    let equals = -1
+    let several = false
+    let i = start
+    for (; i < last; i++) {
+      const byte = bytes[i]!
+      if (byte > AMPERSAND && byte !== EQUALS) continue
+      if (byte === AMPERSAND) break
+      if (byte === HASH) {
+        this.#end = i // the fragment is no part of the query
+        break
+      }
+      if (byte !== EQUALS) continue
+      if (equals >= 0) several = true
+      else equals = i
+    }
+    this.nameStart = start
+    this.nameEnd = equals
+    this.valueStart = equals + 1
+    this.end = i
+    this.#next = i + 1
+    return equals < 0 || several ? PAIR.malformed : PAIR.pair
+  }
+
+  /** Whether the pair at the cursor has this name; names are never percent-decoded. */
+  named(name: Uint8Array): boolean {
+    return this.reads(this.nameStart, this.nameEnd, name)
+  }
+
+  /** Whether `bytes[from, end)` are these. */
+  reads(from: number, end: number, what: Uint8Array): boolean {
+    if (end - from !== what.length) return false
+    for (let i = 0; i < what.length; i++) if (this.bytes[from + i] !== what[i]) return false
+    return true
+  }
+
+  /** Length × 128 + first byte of the name, folded: what has another shape has another name. */
+  shape(): number {
+    return ((this.nameEnd - this.nameStart) * 128 + this.bytes[this.nameStart]!) % SHAPES
+  }
+
+  /** Why the query is refused when `next` met a malformed piece. */
+  complaint(): string {
+    return `Cannot parse query params: invalid param ${this.echo(this.nameStart, this.end)}`
+  }
+
+  /** A client's own text as a failure reason repeats it. */
+  echo(from: number, end: number): string {
+    const text = String.fromCharCode(
+      ...this.bytes.subarray(from, Math.min(end, from + LIMITS.echo)),
+    )
+    return end - from <= LIMITS.echo ? text : `${text}...`
+  }
+}
+
+/**
+ * Percent-decodes `source[from, end)` into `bytes` from `at` on, writing at most `room` bytes, and says
+ * how many there are in all; -1: a byte that no URL has. A `%` without two digits is itself.
+ */
+export function decodeBytes(
+  source: Uint8Array,
+  from: number,
+  end: number,
+  bytes: Uint8Array,
+  at: number,
+  room: number,
+): number {
+  let count = 0
+  for (let i = from; i < end; i++) {
+    let byte = source[i]!
+    if (byte > 0x7e) return -1
+    if (byte === PERCENT && i + 2 < end) {
+      const value = HEX[source[i + 1]!]! * 16 + HEX[source[i + 2]!]!
+      if (value >= 0) {
+        byte = value
+        i += 2
+      }
+    }
+    if (count < room) bytes[at + count] = byte
+    count++
+  }
+  return count
+}
+
+/** A decimal number up to `most`, with an optional `+` and leading zeros; -1: it is none. */
+export function decodeNumber(source: Uint8Array, from: number, end: number, most: number): number {
+  if (source[from] === PLUS) from++
+  if (from >= end) return -1
+  let value = 0
+  for (let i = from; i < end; i++) {
+    const digit = source[i]! - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+    if (value > most) return -1
+  }
+  return value
+}
+
+/** What `decodeCount` says of a value. */
+export const COUNTED = { exact: 0, invalid: 1, overflow: 2 } as const
+
+/**
+ * Writes a byte count as high and low word to `words[at]`, exactly and without `BigInt`. From 2^63 on
+ * it is an overflow, from 2^64 on no number at all, as the reference has it.
+ */
+export function decodeCount(
+  source: Uint8Array,
+  from: number,
+  end: number,
+  words: Uint32Array,
+  at: number,
+): (typeof COUNTED)[keyof typeof COUNTED] {
+  if (source[from] === PLUS) from++
+  if (from >= end) return COUNTED.invalid
+  let high = 0
+  let low = 0
+  for (let i = from; i < end; i++) {
+    const digit = source[i]! - 0x30
+    if (digit < 0 || digit > 9) return COUNTED.invalid
+    low = low * 10 + digit
+    // Both words stay below 2^32 between digits, so every product here is exact.
+    if (low > 0xffffffff) {
+      const carry = Math.floor(low / 0x1_0000_0000)
+      low -= carry * 0x1_0000_0000
+      high = high * 10 + carry
+      if (high > 0xffffffff) return COUNTED.invalid
+    } else if (high > 0) {
+      high *= 10
+      if (high > 0xffffffff) return COUNTED.invalid
+    }
+  }
+  if (high > 0x7fffffff) return COUNTED.overflow
+  words[at] = high
+  words[at + 1] = low
+  return COUNTED.exact
+}
