@@ -9,7 +9,7 @@ import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
 
 /** Peers copied under one hold of the lock: well below a millisecond. */
-const SLICE = 1024
+const SLICE = 512
 
 export type InspectedPeer = {
   readonly family: Family
@@ -39,7 +39,7 @@ export type InspectedTorrent = {
  * `cutoff`, IPv4 first. undefined = unknown; 'busy' = the lock was not to be had for `patience`
  * milliseconds: its holder may be dead, and the control thread must not wait for itself to notice.
  *
- * A family of at most 1,024 peers is one moment. A larger one is read in slices with the lock free
+ * A family of at most 512 peers is one moment. A larger one is read in slices with the lock free
  * between them: a peer that arrives, leaves or changes sides meanwhile may be there or not, and so
  * may a seeder that made room for it. No peer is listed twice, and none that never was.
  */

@@ -1,0 +1,160 @@
+/** What a rescue keeps, and what it does with memory that makes no sense at all. */
+import { describe, expect, test } from 'bun:test'
+import { EVENT } from '../../src/bittorrent.ts'
+import { FAMILY_HEADER, HEADER, NIL, SWARM, TORRENT, USED } from '../../src/swarm/layout.ts'
+import { dice, seed } from '../random.ts'
+import { arraysOf, hashesOfShard, hashWords, listed, World } from './harness.ts'
+import { faults } from './whole.ts'
+
+const SHARD = 4
+const DEAD = 2
+
+/** As the control thread does when thread `DEAD` died with the lock. */
+function rescue(world: World, shard = SHARD): void {
+  new Uint32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = DEAD
+  expect(world.swarm.recover(DEAD)).toBe(1)
+  expect(faults(world.memory)).toEqual([])
+}
+
+test('a rescue between two changes keeps everything', () => {
+  const world = new World({})
+  const hashes = hashesOfShard(world.swarm, SHARD, 20)
+  for (const [n, hash] of hashes.entries())
+    for (let peer = 0; peer < n * 10; peer++)
+      world.tell(hash, {
+        family: peer % 3 === 0 ? 6 : 4,
+        peer,
+        left: BigInt(peer % 2) << 40n,
+        uploaded: BigInt(peer) << 33n,
+        event: peer % 5 === 0 ? EVENT.completed : EVENT.started,
+        want: 0,
+      })
+  for (const hash of hashes)
+    for (const peer of [1, 5, 7]) world.tell(hash, { peer, event: EVENT.completed })
+  const before = hashes.map((hash) => listed(world, hash))
+  const totals = world.swarm.totals()
+  expect(totals.completions).toBeGreaterThan(40)
+  rescue(world)
+  expect(hashes.map((hash) => listed(world, hash))).toEqual(before)
+  expect(world.swarm.totals()).toEqual(totals)
+})
+
+test('a completion that was counted before a rescue is not counted again after it', () => {
+  const world = new World({})
+  const hash = hashWords(1)
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
+  for (const peer of [1, 2]) world.tell(hash, { peer, left: 1n })
+  world.tell(hash, { peer: 1, event: EVENT.completed })
+  rescue(world, shard)
+  world.tell(hash, { peer: 1, event: EVENT.completed })
+  expect(world.udp.answer.downloaded).toBe(1)
+  // And one that was not is.
+  world.tell(hash, { peer: 2, event: EVENT.completed })
+  expect(world.udp.answer.downloaded).toBe(2)
+})
+
+describe('a rescue does not believe', () => {
+  /** Two torrents, records 0 and 1; how many peers each has after `scribble` and the rescue. */
+  function salvaged(
+    peers: readonly [number, number],
+    scribble: (arrays: ReturnType<typeof arraysOf>) => void,
+  ) {
+    const world = new World({})
+    const hashes = hashesOfShard(world.swarm, SHARD, 2)
+    for (const [n, hash] of hashes.entries())
+      for (let peer = 0; peer < peers[n]!; peer++) world.tell(hash, { peer, id: n, want: 0 })
+    scribble(arraysOf(world.memory, world.memory.shards[SHARD]!))
+    rescue(world)
+    const told = hashes.map((hash) => listed(world, hash)?.peers ?? [])
+    for (const [n, list] of told.entries())
+      for (const { id } of list) expect(Buffer.from(id, 'hex').toString()).toEndWith(String(n))
+    return told.map((list) => list.length)
+  }
+  const SECOND = TORRENT.words
+  const BASE = TORRENT.v4 + SWARM.base
+  const COUNT = TORRENT.v4 + SWARM.count
+
+  test('that two torrents have the same slots', () => {
+    const shared = salvaged([3, 3], ({ torrents: { records } }) => {
+      records[SECOND + BASE] = records[BASE]!
+    })
+    expect(shared).toEqual([3, 0])
+  })
+
+  test('that two torrents have the same chunk', () => {
+    const shared = salvaged([130, 130], ({ torrents: { records }, peers4: { directory } }) => {
+      directory[records[BASE]! * 2 + 1] = directory[records[SECOND + BASE]! * 2 + 1]!
+    })
+    expect(shared).toEqual([66, 130])
+  })
+
+  test('that a free slot has a peer', () => {
+    const more = salvaged([1, 0], ({ torrents: { records } }) => {
+      records[COUNT] = 2
+    })
+    expect(more).toEqual([1, 0])
+  })
+
+  test('that a swarm without chunks has more than a chunk', () => {
+    const many = salvaged([64, 64], ({ torrents: { records } }) => {
+      records[COUNT] = NIL
+    })
+    expect(many).toEqual([64, 64])
+  })
+
+  test('that there are chunks beyond the last', () => {
+    const beyond = salvaged([130, 1], ({ torrents: { records }, peers4: { directory } }) => {
+      directory[records[BASE]! * 2 + 1] = 100
+    })
+    expect(beyond).toEqual([66, 1])
+  })
+})
+
+test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${seed})`, () => {
+  const roll = dice()
+  const world = new World({ bytes: 512 * 1024 })
+  const hashes = hashesOfShard(world.swarm, SHARD, 24)
+  const { torrents, peers4, peers6 } = arraysOf(world.memory, world.memory.shards[SHARD]!)
+  const { header, records, buckets } = torrents
+  const value = () => [0, 1, roll(70), roll(2000), roll(2 ** 32), 0xffff_ffff][roll(6)]!
+  for (let round = 0; round < 150; round++) {
+    for (let i = 0; i < 400; i++) {
+      const hash = hashes[Math.min(roll(24), roll(24), roll(24))]!
+      const event = roll(4) === 0 ? EVENT.stopped : EVENT.none
+      const family = roll(2) === 0 ? 4 : 6
+      world.tell(hash, { family, peer: roll(150), left: BigInt(roll(2)), event, want: 0 })
+    }
+    const high = header[HEADER.torrentHigh]!
+    for (let scribbles = 1 + roll(12); scribbles > 0; scribbles--) {
+      const at = roll(high) * TORRENT.words
+      const other = roll(high) * TORRENT.words
+      const isUsed = (records[at + TORRENT.flags]! & USED) !== 0
+      const peers = roll(2) === 0 ? peers4 : peers6
+      const totals = peers === peers4 ? HEADER.v4 : HEADER.v6
+      const chunks = header[totals + FAMILY_HEADER.slotHigh]! / 64
+      const kinds = [
+        // All of a record but its info hash, its downloads and the key made of the hash.
+        () => (records[at + TORRENT.next] = value()),
+        () => {
+          if (isUsed) records[at + TORRENT.flags + roll(8)] = value()
+        },
+        () => records.copyWithin(at, other, other + TORRENT.words),
+        () => (peers.directory[roll(256)] = value()),
+        () => (peers.chunkTorrent[roll(chunks)] = value()),
+        () => (peers.chunkOrdinal[roll(chunks)] = value()),
+        () => (peers.next[roll(chunks * 64)] = value()),
+        () => (peers.buckets[roll(256)] = value()),
+        () => (peers.hot[roll(chunks * 64 * peers.stride)] = value()),
+        () => (peers.details[roll(chunks * 64 * 11)] = value()),
+        () => (header[totals + FAMILY_HEADER.slotFree + roll(7)] = value()),
+        () => (header[totals + roll(4)] = value()),
+        () => (buckets[roll(64)] = value()),
+        () => (header[HEADER.torrents] = value()),
+        () => (header[HEADER.busy] = value()),
+        () => (header[HEADER.torrentFree] = value()),
+      ]
+      kinds[roll(kinds.length)]!()
+    }
+    rescue(world)
+  }
+}, 60_000)

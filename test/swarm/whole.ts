@@ -1,0 +1,264 @@
+/**
+ * What must be true of a shard between two changes, read from its memory alone: nothing here asks
+ * the classes that wrote it. A fault is a sentence; a whole shard has none.
+ */
+import { COUNT, type Family } from '../../src/bittorrent.ts'
+import { bucketOf, finish, mix } from '../../src/swarm/hash.ts'
+import {
+  CHUNK,
+  CHUNK_ORDER,
+  DETAIL,
+  DIRECTORY_ORDERS,
+  DIRECTORY_UNIT,
+  endpointHalves,
+  FAMILY_HEADER,
+  FREE_RUN,
+  flagsAt,
+  HEADER,
+  LARGE,
+  NIL,
+  ORDER_MASK,
+  ORDER_SHIFT,
+  type PeerArrays,
+  SLOT_ORDERS,
+  SWARM,
+  seenAt,
+  TORRENT,
+  type TorrentArrays,
+  USED,
+} from '../../src/swarm/layout.ts'
+import type { SwarmMemory } from '../../src/swarm/swarm.ts'
+import { arraysOf } from './harness.ts'
+
+type Report = (ok: boolean, fault: string) => void
+
+/**
+ * Faults of all shards, or of one that thread `holder` has locked; at most a handful, because one
+ * fault breaks much.
+ */
+export function faults(memory: SwarmMemory, only?: number, holder = 0): string[] {
+  const found: string[] = []
+  for (const [number, shard] of memory.shards.entries()) {
+    if (only !== undefined && number !== only) continue
+    const check: Report = (ok, fault) => {
+      if (!ok && found.length < 5) found.push(`shard ${number}: ${fault}`)
+    }
+    const { torrents, peers4, peers6 } = arraysOf(memory, shard)
+    check((torrents.header[HEADER.lock]! & 0xffff) === holder, 'is locked by another')
+    checkTorrents(torrents, check)
+    checkFamily(4, torrents, peers4, check)
+    checkFamily(6, torrents, peers6, check)
+  }
+  return found
+}
+
+function checkTorrents({ header, records, buckets }: TorrentArrays, check: Report): void {
+  check(header[HEADER.busy] === NIL, 'says that a torrent is being changed')
+  const high = header[HEADER.torrentHigh]!
+  const used = new Set(usedTorrents(header, records))
+  check(used.size === header[HEADER.torrents], `holds ${used.size} torrents, counts others`)
+  const hashes = new Set([...used].map((t) => `${records.subarray(t * 16, t * 16 + 5)}`))
+  check(hashes.size === used.size, 'holds an info hash twice')
+
+  const free = new Set<number>()
+  for (let torrent = header[HEADER.torrentFree]!; torrent !== NIL; ) {
+    check(torrent < high && !used.has(torrent) && !free.has(torrent), `free torrent ${torrent}`)
+    if (torrent >= high || free.has(torrent)) break
+    free.add(torrent)
+    torrent = records[torrent * TORRENT.words + TORRENT.next]!
+  }
+  check(used.size + free.size === high, 'has torrents neither used nor free')
+
+  const count = header[HEADER.torrentBuckets]!
+  check(count === Math.max(1, Math.min(buckets.length, count)), `${count} torrent buckets`)
+  check(count >= used.size, 'has fewer torrent buckets than torrents')
+  const reached = new Set<number>()
+  for (let bucket = 0; bucket < count; bucket++)
+    for (let torrent = buckets[bucket]!; torrent !== NIL; ) {
+      const at = torrent * TORRENT.words
+      check(used.has(torrent) && !reached.has(torrent), `torrent ${torrent} in a chain`)
+      if (!used.has(torrent) || reached.has(torrent)) break
+      reached.add(torrent)
+      let key = header[HEADER.seed]!
+      for (const word of records.subarray(at, at + 5))
+        key = mix(mix(key, word & 0xffff), word >>> 16)
+      check(finish(key) === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
+      check(bucketOf(finish(key), count) === bucket, `torrent ${torrent} in a wrong bucket`)
+      torrent = records[at + TORRENT.next]!
+    }
+  check(reached.size === used.size, 'has torrents that no look-up reaches')
+
+  let downloads = 0
+  for (const torrent of used) downloads += records[torrent * TORRENT.words + TORRENT.downloaded]!
+  check(downloads === header[HEADER.downloads], `adds up to ${downloads} downloads, says others`)
+}
+
+function* usedTorrents(header: Uint32Array, records: Uint32Array): Generator<number> {
+  for (let torrent = 0; torrent < header[HEADER.torrentHigh]!; torrent++)
+    if ((records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0) yield torrent
+}
+
+function checkFamily(
+  family: Family,
+  { header, records }: TorrentArrays,
+  arrays: PeerArrays,
+  check: Report,
+): void {
+  const totals = family === 4 ? HEADER.v4 : HEADER.v6
+  const slots = header[totals + FAMILY_HEADER.slotHigh]!
+  const units = header[totals + FAMILY_HEADER.directoryHigh]!
+  check(slots <= arrays.next.length && slots % CHUNK === 0, `${slots} slots`)
+  check(units <= arrays.directoryMarks.length && units % CHUNK === 0, `${units} directory units`)
+
+  const slotOwners = freeRuns('slot', header, totals + FAMILY_HEADER.slotFree, SLOT_ORDERS, slots, {
+    links: arrays.details,
+    stride: DETAIL.words,
+    marks: arrays.hot,
+    markStride: arrays.stride,
+    check,
+  })
+  const heads = totals + FAMILY_HEADER.directoryFree
+  const unitOwners = freeRuns('directory', header, heads, DIRECTORY_ORDERS, units, {
+    links: arrays.directory,
+    stride: DIRECTORY_UNIT,
+    marks: arrays.directoryMarks,
+    markStride: 1,
+    check,
+  })
+  const own = (owners: (string | undefined)[], base: number, size: number, owner: string) => {
+    check(base + size <= owners.length, `${owner} lies beyond the end`)
+    for (let at = base; at < base + size && at < owners.length; at++) {
+      check(owners[at] === undefined, `${at} belongs to ${owners[at]} and ${owner}`)
+      owners[at] = owner
+    }
+  }
+
+  let leechers = 0
+  let peers = 0
+  const large = new Map<number, number>()
+  for (const torrent of usedTorrents(header, records)) {
+    const at = torrent * TORRENT.words
+    const part = at + (family === 4 ? TORRENT.v4 : TORRENT.v6)
+    const flags = records[at + TORRENT.flags]!
+    const order = (flags >>> ORDER_SHIFT[family]) & ORDER_MASK
+    const base = records[part + SWARM.base]!
+    const count = records[part + SWARM.count]!
+    const name = `IPv${family} of torrent ${torrent}`
+    peers += count
+    leechers += records[part + SWARM.leechers]!
+    check(records[part + SWARM.leechers]! <= count, `${name} has more leechers than peers`)
+    const places: number[] = []
+    if ((flags & LARGE[family]) !== 0) {
+      const chunks = Math.ceil(count / CHUNK)
+      check(count > CHUNK / 2, `${name} is large with ${count}`)
+      check(chunks <= DIRECTORY_UNIT << order, `${name} has more chunks than its directory`)
+      own(unitOwners, base, 1 << order, name)
+      for (let ordinal = 0; ordinal < chunks; ordinal++) {
+        const chunk = arrays.directory[base * DIRECTORY_UNIT + ordinal]!
+        own(slotOwners, chunk * CHUNK, CHUNK, name)
+        check(arrays.chunkTorrent[chunk] === torrent, `${name} has a chunk of another`)
+        check(arrays.chunkOrdinal[chunk] === ordinal, `${name} has a chunk out of order`)
+        for (let i = 0; i < CHUNK; i++) places.push(chunk * CHUNK + i)
+      }
+      for (const slot of places.slice(0, count)) large.set(slot, torrent)
+    } else if (base === NIL) check(count === 0, `${name} has peers nowhere`)
+    else {
+      const size = 1 << order
+      check(order <= CHUNK_ORDER && count <= size && count > 0, `${name}: ${count} in ${size}`)
+      check(count * 4 > size, `${name} keeps ${size} slots for ${count}`)
+      own(slotOwners, base, size, name)
+      for (let i = 0; i < size; i++) places.push(base + i)
+    }
+    const endpoints = new Set<string>()
+    for (const [position, slot] of places.slice(0, count).entries()) {
+      const width = endpointHalves(family)
+      endpoints.add(`${arrays.hot.subarray(slot * arrays.stride, slot * arrays.stride + width)}`)
+      check((flagsAt(arrays, slot) & FREE_RUN) === 0, `${name} has a peer marked free`)
+      const left = slot * DETAIL.words + DETAIL.counts + COUNT.left
+      const isDone = arrays.details[left] === 0 && arrays.details[left + 1] === 0
+      const isLeecher = position < records[part + SWARM.leechers]!
+      check(isDone !== isLeecher, `${name} has a peer on the wrong side`)
+      const oldest = records[at + TORRENT.oldest]!
+      check(seenAt(arrays, slot) >= oldest, `${name} has a peer older than its oldest`)
+    }
+    check(endpoints.size === count, `${name} has a peer twice`)
+  }
+  check(!slotOwners.includes(undefined), `IPv${family} has lost slots`)
+  check(!unitOwners.includes(undefined), `IPv${family} has lost directory units`)
+  const counted = header[totals + FAMILY_HEADER.leechers]! === leechers
+  check(counted, `IPv${family} counts other leechers than ${leechers}`)
+  const seeders = header[totals + FAMILY_HEADER.seeders]!
+  check(seeders === peers - leechers, `IPv${family} counts other seeders than ${peers - leechers}`)
+  checkIndex(family, header, arrays, large, check)
+}
+
+/** By unit: 'a free run', or nobody so far. */
+function freeRuns(
+  what: string,
+  header: Uint32Array,
+  heads: number,
+  orders: number,
+  end: number,
+  memory: {
+    links: Uint32Array
+    stride: number
+    marks: Uint16Array
+    markStride: number
+    check: Report
+  },
+): (string | undefined)[] {
+  const { links, stride, check } = memory
+  const mark = (unit: number) => memory.marks[(unit + 1) * memory.markStride - 1]!
+  const owners: (string | undefined)[] = new Array(end).fill(undefined)
+  const starts = new Map<number, number>()
+  for (let order = 0; order < orders; order++) {
+    let previous = NIL
+    for (let base = header[heads + order]!; base !== NIL; base = links[base * stride]!) {
+      const fits = base + (1 << order) <= end && base % (1 << order) === 0
+      check(fits, `${what} run ${base} of order ${order} is out of place`)
+      check(!starts.has(base), `${what} run ${base} is free twice`)
+      if (!fits || starts.has(base)) break
+      starts.set(base, order)
+      check(links[base * stride + 1] === previous, `${what} run ${base} has a wrong link back`)
+      owners.fill('a free run', base, base + (1 << order))
+      previous = base
+    }
+  }
+  for (const [base, order] of starts) {
+    check(mark(base) === (FREE_RUN | order), `${what} run ${base} is marked wrong`)
+    const joined = order === orders - 1 || starts.get(base ^ (1 << order)) !== order
+    check(joined, `${what} runs ${base} and its buddy are free and not joined`)
+  }
+  for (let at = 0; at < end; at++)
+    check((mark(at) & FREE_RUN) === 0 || starts.has(at), `${what} ${at} is marked free`)
+  return owners
+}
+
+/** `large`: by slot of every peer of a large swarm, its torrent. */
+function checkIndex(
+  family: Family,
+  header: Uint32Array,
+  arrays: PeerArrays,
+  large: Map<number, number>,
+  check: Report,
+): void {
+  const totals = family === 4 ? HEADER.v4 : HEADER.v6
+  const width = endpointHalves(family)
+  const buckets = header[totals + FAMILY_HEADER.indexBuckets]!
+  const entries = header[totals + FAMILY_HEADER.indexed]!
+  check(entries === large.size, `IPv${family} index counts ${entries} of ${large.size}`)
+  check(buckets >= entries || buckets === arrays.buckets.length, `IPv${family} index is narrow`)
+  const reached = new Set<number>()
+  for (let bucket = 0; bucket < buckets; bucket++)
+    for (let slot = arrays.buckets[bucket]!; slot !== NIL; slot = arrays.next[slot]!) {
+      const torrent = large.get(slot)
+      check(torrent !== undefined && !reached.has(slot), `IPv${family} index has slot ${slot}`)
+      if (torrent === undefined || reached.has(slot)) break
+      reached.add(slot)
+      let hash = mix(header[HEADER.seed]!, torrent)
+      for (let i = 0; i < width; i++) hash = mix(hash, arrays.hot[slot * arrays.stride + i]!)
+      const place = bucketOf(finish(hash), buckets)
+      check(place === bucket, `IPv${family} slot ${slot} in a wrong bucket`)
+    }
+  check(reached.size === large.size, `IPv${family} index misses peers`)
+}
