@@ -33,7 +33,7 @@ class Population {
   readonly peers: number
   readonly #torrents: number
   /** Nine words for each announce of a batch: info hash, address, port, seeding, peer id. */
-  readonly #prepared = new Uint32Array(BATCH * 9)
+  readonly #prepared = new Int32Array(BATCH * 9)
 
   constructor(peers: number, torrents: number) {
     this.peers = peers

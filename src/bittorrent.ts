@@ -36,7 +36,7 @@ export const WANT_DEFAULT = -1
  */
 export class Announce {
   /** Info hash (words 0–4), peer id (5–9), endpoint (10–14), in memory order. */
-  readonly words: Uint32Array = new Uint32Array(15)
+  readonly words: Int32Array = new Int32Array(15)
   readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
   readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
   /** Both of them, as they stand side by side in a datagram. */
@@ -46,7 +46,7 @@ export class Announce {
   /** The same bytes as `endpoint`, two at a time in memory order. */
   readonly endpointHalves: Uint16Array = new Uint16Array(this.words.buffer, 40, 9)
   /** Uploaded, downloaded and left in bytes, each as two words; see `COUNT`. */
-  readonly counts: Uint32Array = new Uint32Array(6)
+  readonly counts: Int32Array = new Int32Array(6)
   family: Family = 4
   event: AnnounceEvent = EVENT.none
   /** Peers wanted: 0 = none, `WANT_DEFAULT` = as many as the tracker gives. */
@@ -74,9 +74,9 @@ export class PeerList {
   at = 0
   count = 0
   /** Room for the peer ids in the same order, five words each; absent = not wanted. */
-  ids: Uint32Array | undefined
+  ids: Int32Array | undefined
 
-  constructor(halves: Uint16Array, ids?: Uint32Array) {
+  constructor(halves: Uint16Array, ids?: Int32Array) {
     this.halves = halves
     this.ids = ids
   }

@@ -13,8 +13,8 @@ export const LIMITS = {
   peersPerAnswer: 1_000,
   /** Characters of a client's own text that a failure reason repeats. */
   echo: 100,
-  /** Answers collected in one turn of the event loop before they are handed to the kernel. */
-  udpBatch: 128,
+  /** Datagrams that are read, answered and sent together: more no longer fit the near caches. */
+  udpBatch: 32,
   /** Addresses whose connection-id errors are remembered; the least guilty make room. */
   banTable: 65_536,
 } as const

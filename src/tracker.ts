@@ -70,12 +70,12 @@ export class Tracker {
    * Tells of `count` announces that follow at once, five words of info hash each: they will be
    * faster. At most `LIMITS.udpBatch`.
    */
-  expect(words: Uint32Array, count: number): void {
+  expect(words: Int32Array, count: number): void {
     this.#prefetch.load(words, count)
   }
 
   /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */
-  scrape(words: Uint32Array, entry: ScrapeEntry, now = this.#clock.seconds()): void {
+  scrape(words: Int32Array, entry: ScrapeEntry, now = this.#clock.seconds()): void {
     this.#swarm.scrape(words, this.#cutoff(now), entry)
   }
 

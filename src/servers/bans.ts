@@ -15,7 +15,7 @@ const WAYS = 8
 export class Bans {
   readonly memory: SharedArrayBuffer
   readonly #header: Int32Array
-  readonly #entries: Uint32Array
+  readonly #entries: Int32Array
   readonly #seed: number
   readonly #limit: number
 
@@ -24,7 +24,7 @@ export class Bans {
     const bytes = HEADER.words * 4 + LIMITS.banTable * ENTRY.words * 4
     this.memory = memory ?? new SharedArrayBuffer(bytes)
     this.#header = new Int32Array(this.memory, 0, HEADER.words)
-    this.#entries = new Uint32Array(this.memory, HEADER.words * 4)
+    this.#entries = new Int32Array(this.memory, HEADER.words * 4)
     this.#seed = seed
     this.#limit = limit
   }

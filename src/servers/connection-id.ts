@@ -13,7 +13,7 @@ export class ConnectionIds {
   readonly #siphash: SipHash
   readonly #lifetimeSeconds: number
   /** The message: second, then address. Two words more than an IPv6 address needs stay zero. */
-  readonly #message = new Uint32Array(8)
+  readonly #message = new Int32Array(8)
   readonly #address = new Uint8Array(this.#message.buffer, 4, 16)
 
   constructor(secret: Uint8Array, lifetimeSeconds: number) {
@@ -36,8 +36,9 @@ export class ConnectionIds {
     // Arithmetic, not branches, decides whether the tag fits: its bytes leak through no timing.
     const difference = this.issue(announce, high) ^ low
     if (difference !== 0) return 'forged'
-    if (now - high > this.#lifetimeSeconds) return 'expired'
-    return high - now > SKEW_SECONDS ? 'from the future' : undefined
+    const issued = high >>> 0
+    if (now - issued > this.#lifetimeSeconds) return 'expired'
+    return issued - now > SKEW_SECONDS ? 'from the future' : undefined
   }
 }
 

@@ -17,7 +17,7 @@ export class SipHash {
    * Low half of the tag of the `length` bytes that stand little-endian in `words`. Bytes of the last
    * word beyond `length` must be zero, and `words` must reach two words past the last full block.
    */
-  tag(words: Uint32Array, length: number): number {
+  tag(words: Int32Array, length: number): number {
     const key = this.#key
     let a = key[0]! ^ 0x70736575
     let A = key[1]! ^ 0x736f6d65
@@ -34,8 +34,8 @@ export class SipHash {
     // Two rounds a block, then four to finish. Lower case is the low half of each state word.
     for (let round = 0; round < injected + 4; round++) {
       if (round < injected && (round & 1) === 0) {
-        low = words[round]! | 0
-        high = words[round + 1]! | 0
+        low = words[round]!
+        high = words[round + 1]!
         if (round === injected - 2) high |= length << 24
         d ^= low
         D ^= high
@@ -84,7 +84,7 @@ export class SipHash {
         if (round === injected - 1) c ^= 0xff
       }
     }
-    this.high = (A ^ B ^ C ^ D) >>> 0
-    return (a ^ b ^ c ^ d) >>> 0
+    this.high = A ^ B ^ C ^ D
+    return a ^ b ^ c ^ d
   }
 }

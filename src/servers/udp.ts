@@ -118,7 +118,7 @@ class UdpListener {
   /** Second in which the turn is served. */
   #now = 0
   readonly #serve = () => this.serve()
-  readonly #hashes = new Uint32Array(LIMITS.udpBatch * 5)
+  readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
   readonly #hashBytes = new Uint8Array(this.#hashes.buffer)
 
   constructor(options: UdpOptions) {

@@ -13,6 +13,6 @@ export class Dice {
     state ^= state >>> 17
     state ^= state << 5
     this.#state = state
-    return ((state >>> 0) % below) | 0
+    return (state & 0x7fff_ffff) % below
   }
 }

@@ -17,7 +17,7 @@ export const mix = (hash: number, half: number): number => {
 export const finish = (hash: number): number => {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash ^ (hash >>> 16)
 }
 
 /** Bucket of `hash` in a table that has `buckets` (≥ 1) of them by now. */

@@ -3,7 +3,17 @@
  * announce may come through here; what it holds the lock for is copying alone.
  */
 import { type AnnounceEvent, COUNT, type Family, PEER_ID_BYTES } from '../bittorrent.ts'
-import { DETAIL, EVENT_MASK, endpointHalves, flagsAt, NIL, seenAt, TORRENT } from './layout.ts'
+import {
+  DETAIL,
+  EPOCH,
+  EVENT_MASK,
+  endpointHalves,
+  flagsAt,
+  MOST,
+  NIL,
+  seenAt,
+  TORRENT,
+} from './layout.ts'
 import type { Peers } from './peers.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
@@ -45,7 +55,7 @@ export type InspectedTorrent = {
  */
 export function peersOf(
   swarm: Swarm,
-  words: Uint32Array,
+  words: Int32Array,
   cutoff: number,
   patience: number,
 ): InspectedTorrent | undefined | 'busy' {
@@ -58,19 +68,19 @@ export function peersOf(
     const listed = new Set<string>()
     // Downwards, because a peer that moves into the hole of another moves down, and a repetition can
     // be struck out where an omission could not.
-    for (let to = NIL; to > 0; ) {
+    for (let to: number = MOST; to > 0; ) {
       if (!shard.lock.tryAcquire(patience)) return 'busy'
       try {
         const torrent = shard.torrents.find(words, key)
         // Between two slices the torrent may be removed: what was read is still an answer.
-        if (torrent === NIL && to === NIL && family === 4) return undefined
+        if (torrent === NIL && to === MOST && family === 4) return undefined
         to = torrent === NIL ? 0 : slice.copy(shard, torrent, to)
         if (torrent !== NIL)
           downloaded = shard.torrents.records[torrent * TORRENT.words + TORRENT.downloaded]!
       } finally {
         shard.lock.release()
       }
-      for (const peer of slice.peers(cutoff)) {
+      for (const peer of slice.peers(cutoff - EPOCH)) {
         const endpoint = `${peer.address} ${peer.port}`
         if (!listed.has(endpoint)) peers.push(peer)
         listed.add(endpoint)
@@ -86,8 +96,8 @@ class Slice {
   readonly #family: Family
   readonly #width: number
   readonly #endpoints: Uint16Array
-  readonly #details = new Uint32Array(SLICE * DETAIL.words)
-  readonly #seen = new Uint32Array(SLICE)
+  readonly #details = new Int32Array(SLICE * DETAIL.words)
+  readonly #seen = new Int32Array(SLICE)
   readonly #flags = new Uint8Array(SLICE)
   #length = 0
 
@@ -128,7 +138,7 @@ class Slice {
         address: endpoint.slice(0, -2),
         port: (endpoint[bytes - 2]! << 8) | endpoint[bytes - 1]!,
         peerId: new Uint8Array(this.#details.buffer, i * DETAIL.words * 4, PEER_ID_BYTES).slice(),
-        seen: this.#seen[i]!,
+        seen: this.#seen[i]! + EPOCH,
         uploaded: this.#count(i, COUNT.uploaded),
         downloaded: this.#count(i, COUNT.downloaded),
         left: this.#count(i, COUNT.left),
@@ -139,6 +149,6 @@ class Slice {
 
   #count(i: number, at: number): bigint {
     const word = i * DETAIL.words + DETAIL.counts + at
-    return (BigInt(this.#details[word]!) << 32n) | BigInt(this.#details[word + 1]!)
+    return (BigInt(this.#details[word]! >>> 0) << 32n) | BigInt(this.#details[word + 1]! >>> 0)
   }
 }

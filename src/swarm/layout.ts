@@ -6,8 +6,16 @@
  */
 import type { Family } from '../bittorrent.ts'
 
-/** "No slot", "no run", "end of chain". */
-export const NIL = 0xffff_ffff
+/**
+ * "No slot", "no run", "end of chain". Words are signed throughout: numbers that fit 31 bits stay
+ * integers in the compiled code, unsigned ones with the high bit set would make it compute in floating point.
+ */
+export const NIL = -1
+/** Beyond every position and every second. */
+export const MOST = 0x7fff_ffff
+
+/** Unix seconds less this fit 31 bits until 2088; the shards know no other time. */
+export const EPOCH = 1_577_836_800
 
 /** Peers of a swarm that stand in one unbroken run; a larger swarm is a directory of such chunks. */
 export const CHUNK = 64
@@ -68,7 +76,7 @@ export const TORRENT = {
   /** Per family: see SWARM. */
   v4: 8,
   v6: 11,
-  /** No peer here was last seen before this second. */
+  /** No peer here was last seen before this second; MOST = there is none. */
   oldest: 14,
   /** Seeded hash of the info hash, kept so that a bucket can be split without reading the hash. */
   key: 15,
@@ -151,9 +159,9 @@ export class Carver {
     this.#at = Math.ceil((at + bytes) / 64) * 64
     return at
   }
-  words(length: number): Uint32Array {
+  words(length: number): Int32Array {
     const at = this.#take(length * 4)
-    return new Uint32Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
+    return new Int32Array(this.#memory ?? EMPTY, this.#memory ? at : 0, this.#memory ? length : 0)
   }
   halves(length: number): Uint16Array {
     const at = this.#take(length * 2)
@@ -163,9 +171,9 @@ export class Carver {
 const EMPTY = new SharedArrayBuffer(0)
 
 export type TorrentArrays = {
-  readonly header: Uint32Array
-  readonly records: Uint32Array
-  readonly buckets: Uint32Array
+  readonly header: Int32Array
+  readonly records: Int32Array
+  readonly buckets: Int32Array
 }
 
 export const carveTorrents = (carver: Carver, torrents: number): TorrentArrays => ({
@@ -180,22 +188,22 @@ export type PeerArrays = {
   readonly hot: Uint16Array
   readonly stride: number
   /** `DETAIL.words` a slot; in a free run the first two words are its links. */
-  readonly details: Uint32Array
+  readonly details: Int32Array
   /** Next slot of the same index bucket (large swarms only). */
-  readonly next: Uint32Array
-  readonly buckets: Uint32Array
+  readonly next: Int32Array
+  readonly buckets: Int32Array
   /** By chunk of a large swarm: its torrent, and its place in that torrent's directory. */
-  readonly chunkTorrent: Uint32Array
-  readonly chunkOrdinal: Uint32Array
+  readonly chunkTorrent: Int32Array
+  readonly chunkOrdinal: Int32Array
   /** Chunk numbers of large swarms in order of position, two a unit. */
-  readonly directory: Uint32Array
+  readonly directory: Int32Array
   readonly directoryMarks: Uint16Array
 }
 
-/** Second of the last announce of the peer at `slot`. */
+/** Second (since `EPOCH`) of the last announce of the peer at `slot`. */
 export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
   const at = (slot + 1) * stride
-  return (hot[at - 3]! | (hot[at - 2]! << 16)) >>> 0
+  return hot[at - 3]! | (hot[at - 2]! << 16)
 }
 export const flagsAt = ({ hot, stride }: PeerArrays, slot: number): number =>
   hot[(slot + 1) * stride - 1]!

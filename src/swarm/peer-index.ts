@@ -15,12 +15,12 @@ import {
 } from './layout.ts'
 
 export class PeerIndex {
-  readonly #header: Uint32Array
+  readonly #header: Int32Array
   readonly #family: number
   readonly #width: number
   readonly #arrays: PeerArrays
 
-  constructor(header: Uint32Array, family: Family, arrays: PeerArrays) {
+  constructor(header: Int32Array, family: Family, arrays: PeerArrays) {
     this.#header = header
     this.#family = family === 4 ? HEADER.v4 : HEADER.v6
     this.#width = endpointHalves(family)

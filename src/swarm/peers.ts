@@ -13,6 +13,7 @@ import {
   flagsAt,
   HEADER,
   LEECHED,
+  MOST,
   NIL,
   type PeerArrays,
   SWARM,
@@ -26,8 +27,8 @@ export class Peers {
   /** Halves of one endpoint. */
   readonly width: 3 | 9
   readonly storage: Storage
-  readonly #header: Uint32Array
-  readonly #records: Uint32Array
+  readonly #header: Int32Array
+  readonly #records: Int32Array
   readonly #seeders: number
   readonly #leechers: number
   readonly #part: number
@@ -162,7 +163,7 @@ export class Peers {
 
   /** Forgets peers last seen at `cutoff` or before, among positions `from` to `to`−1, downwards. */
   expire(torrent: number, from: number, to: number, cutoff: number): number {
-    let oldest = NIL
+    let oldest = MOST
     for (let position = to - 1; position >= from; position--) {
       const slot = this.storage.slotAt(torrent, position)
       const seen = seenAt(this.arrays, slot)

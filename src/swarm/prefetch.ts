@@ -12,28 +12,28 @@ import type { Swarm } from './swarm.ts'
 export class Prefetch {
   readonly #swarm: Swarm
   readonly #shards: Shard[] = []
-  readonly #torrents: Uint32Array
-  readonly #bases: Uint32Array
+  readonly #torrents: Int32Array
+  readonly #bases: Int32Array
   /** Keeps the loads from being dropped as useless. */
   sink = 0
 
   /** For batches of at most `most` announces. */
   constructor(swarm: Swarm, most: number) {
     this.#swarm = swarm
-    this.#torrents = new Uint32Array(most)
-    this.#bases = new Uint32Array(most * 2)
+    this.#torrents = new Int32Array(most)
+    this.#bases = new Int32Array(most * 2)
     for (let i = 0; i < most; i++) this.#shards.push(swarm.shards[0]!)
   }
 
   /** `words`: the info hashes, five words each in memory order. */
-  load(words: Uint32Array, count: number): void {
+  load(words: Int32Array, count: number): void {
     // Each pass reads, for all of them, what the next pass needs to know where to read.
     for (let i = 0; i < count; i++) this.#bucket(words, i)
     for (let i = 0; i < count; i++) this.#record(words, i)
     for (let i = 0; i < count; i++) this.#peers(i)
   }
 
-  #bucket(words: Uint32Array, i: number): void {
+  #bucket(words: Int32Array, i: number): void {
     const key = this.#swarm.key(words, i * 5)
     const shard = this.#swarm.shardOf(key)
     const { header, buckets } = shard.torrents
@@ -41,7 +41,7 @@ export class Prefetch {
     this.#torrents[i] = buckets[bucketOf(key, header[HEADER.torrentBuckets]!)]!
   }
 
-  #record(words: Uint32Array, i: number): void {
+  #record(words: Int32Array, i: number): void {
     const { records } = this.#shards[i]!.torrents
     let torrent = this.#torrents[i]!
     if (torrent !== NIL && records[torrent * TORRENT.words] !== words[i * 5])

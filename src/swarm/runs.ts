@@ -7,11 +7,11 @@
 import { CHUNK, CHUNK_ORDER, FREE_RUN, NIL } from './layout.ts'
 
 export class Runs {
-  readonly #header: Uint32Array
+  readonly #header: Int32Array
   readonly #high: number
   readonly #heads: number
   readonly #orders: number
-  readonly #links: Uint32Array
+  readonly #links: Int32Array
   readonly #stride: number
   readonly #marks: Uint16Array
   readonly #markStride: number
@@ -24,11 +24,11 @@ export class Runs {
    * `markStride` halves. `charge` asks the budget for batches of 64 units and may refuse.
    */
   constructor(options: {
-    header: Uint32Array
+    header: Int32Array
     high: number
     heads: number
     orders: number
-    links: Uint32Array
+    links: Int32Array
     stride: number
     marks: Uint16Array
     markStride: number

@@ -32,11 +32,11 @@ import type { Shard } from './shard.ts'
 type SavedPeer = {
   family: Family
   endpoint: Uint16Array
-  details: Uint32Array
+  details: Int32Array
   seen: number
   flags: number
 }
-type SavedTorrent = { hash: Uint32Array; key: number; downloaded: number; peers: SavedPeer[] }
+type SavedTorrent = { hash: Int32Array; key: number; downloaded: number; peers: SavedPeer[] }
 
 export function salvage(shard: Shard): void {
   const { header, records } = shard.torrents
@@ -65,13 +65,13 @@ export function salvage(shard: Shard): void {
 }
 
 /** One byte for each slot ever handed out: 1 = a torrent has it, so no other can. */
-const claims = (header: Uint32Array, family: number): Uint8Array =>
+const claims = (header: Int32Array, family: number): Uint8Array =>
   new Uint8Array(header[family + FAMILY_HEADER.slotHigh]!)
 
 function collect(
   peers: Peers,
   family: Family,
-  records: Uint32Array,
+  records: Int32Array,
   torrent: number,
   claimed: Uint8Array,
   into: SavedPeer[],
@@ -94,7 +94,7 @@ function collect(
 function* slotsOf(
   peers: Peers,
   family: Family,
-  records: Uint32Array,
+  records: Int32Array,
   torrent: number,
   slots: number,
 ): Generator<number> {
@@ -103,7 +103,8 @@ function* slotsOf(
   const flags = records[at + TORRENT.flags]!
   const order = (flags >>> ORDER_SHIFT[family]) & ORDER_MASK
   const base = records[part + SWARM.base]!
-  const count = records[part + SWARM.count]!
+  // Garbage may look negative: as much as it can be, then.
+  const count = records[part + SWARM.count]! >>> 0
   if (base === NIL) return
   if ((flags & LARGE[family]) === 0) {
     const end = Math.min(base + Math.min(count, CHUNK), slots)

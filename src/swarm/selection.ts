@@ -5,7 +5,7 @@
  */
 import type { PeerList } from '../bittorrent.ts'
 import type { Dice } from './dice.ts'
-import { DETAIL, NIL, seenAt } from './layout.ts'
+import { DETAIL, MOST, NIL, seenAt } from './layout.ts'
 import type { Peers } from './peers.ts'
 
 /** How many expired peers of a large swarm one run may step over before it gives up. */
@@ -27,7 +27,7 @@ export function select(
 ): void {
   const leechers = peers.leechers(torrent)
   const seeders = peers.count(torrent) - leechers
-  const position = self === NIL ? NIL : peers.storage.positionOf(torrent, self)
+  const position = self === NIL ? MOST : peers.storage.positionOf(torrent, self)
   const others = leechers - (position < leechers ? 1 : 0)
   const fromSeeders = seeder
     ? Math.min(seeders, Math.max(0, want - others))

@@ -10,8 +10,10 @@ import {
   Carver,
   carvePeers,
   carveTorrents,
+  EPOCH,
   HEADER,
   LARGE,
+  MOST,
   NIL,
   type ShardMemory,
   TORRENT,
@@ -30,8 +32,8 @@ export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME]
 export class SweepCursor {
   torrent = 0
   family: 4 | 6 = 4
-  /** End of the positions still to look at; NIL = the family was not begun. */
-  position: number = NIL
+  /** End of the positions still to look at; MOST = the family was not begun. */
+  position: number = MOST
 }
 
 /** Which torrents a sweep may remove once they have no peers. */
@@ -42,8 +44,8 @@ export class Shard {
   readonly torrents: Torrents
   readonly peers4: Peers
   readonly peers6: Peers
-  readonly #header: Uint32Array
-  readonly #records: Uint32Array
+  readonly #header: Int32Array
+  readonly #records: Int32Array
 
   constructor(
     memory: ShardMemory,
@@ -88,7 +90,7 @@ export class Shard {
   ): Outcome {
     this.lock.acquire()
     try {
-      return this.#announce(announce, key, now, cutoff, max, dice, answer)
+      return this.#announce(announce, key, now - EPOCH, cutoff - EPOCH, max, dice, answer)
     } catch (error) {
       salvage(this)
       throw error
@@ -97,13 +99,13 @@ export class Shard {
     }
   }
 
-  scrape(words: Uint32Array, key: number, cutoff: number, entry: ScrapeEntry): void {
+  scrape(words: Int32Array, key: number, cutoff: number, entry: ScrapeEntry): void {
     this.lock.acquire()
     try {
       const torrent = this.torrents.find(words, key)
       if (torrent !== NIL) {
         this.#header[HEADER.busy] = torrent
-        this.#expire(torrent, cutoff)
+        this.#expire(torrent, cutoff - EPOCH)
         this.#header[HEADER.busy] = NIL
       }
       entry.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
@@ -136,8 +138,8 @@ export class Shard {
       for (let left = units; left > 0 && cursor.torrent < high; ) {
         if (this.torrents.isUsed(cursor.torrent)) {
           this.#header[HEADER.busy] = cursor.torrent
-          left -= this.#sweepFamily(cursor, cutoff, left)
-          if (cursor.position === NIL && cursor.family === 4) this.#forgetIfIdle(cursor, retention)
+          left -= this.#sweepFamily(cursor, cutoff - EPOCH, left)
+          if (cursor.position === MOST && cursor.family === 4) this.#forgetIfIdle(cursor, retention)
           this.#header[HEADER.busy] = NIL
         } else cursor.torrent++
         left--
@@ -275,7 +277,7 @@ export class Shard {
     peers.expire(cursor.torrent, from, to, cutoff)
     if (from > 0) cursor.position = from
     else {
-      cursor.position = NIL
+      cursor.position = MOST
       if (cursor.family === 4) cursor.family = 6
       else cursor.family = 4
     }

@@ -31,8 +31,8 @@ const SMALL_AGAIN = CHUNK / 2
 
 export type StorageOptions = {
   readonly family: Family
-  readonly header: Uint32Array
-  readonly records: Uint32Array
+  readonly header: Int32Array
+  readonly records: Int32Array
   readonly arrays: PeerArrays
   /** Asks the budget for that many KiB. */
   readonly charge: (kib: number) => boolean
@@ -41,7 +41,7 @@ export type StorageOptions = {
 export class Storage {
   readonly index: PeerIndex
   readonly #arrays: PeerArrays
-  readonly #records: Uint32Array
+  readonly #records: Int32Array
   readonly #part: number
   readonly #shift: number
   readonly #large: number

@@ -72,7 +72,7 @@ export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
   const budget = new SharedArrayBuffer(8)
   new Int32Array(budget)[0] = Math.floor(maxBytes / 1024)
   for (const memory of shards) {
-    new Uint32Array(memory.torrents)[HEADER.seed] = seed
+    new Int32Array(memory.torrents)[HEADER.seed] = seed
     new Shard(memory, capacity, 1, () => false).reset()
   }
   return { capacity, shards, budget }
@@ -99,13 +99,13 @@ export class Swarm {
   }
 
   /** `words` is the info hash, five words in memory order. */
-  scrape(words: Uint32Array, cutoff: number, entry: ScrapeEntry): void {
+  scrape(words: Int32Array, cutoff: number, entry: ScrapeEntry): void {
     const key = this.key(words)
     this.shardOf(key).scrape(words, key, cutoff, entry)
   }
 
   /** Seeded hash of the info hash at `words[at…]`. */
-  key(words: Uint32Array, at = 0): number {
+  key(words: Int32Array, at = 0): number {
     let key = this.#seed
     for (let i = at; i < at + 5; i++) {
       const word = words[i]!

@@ -5,6 +5,7 @@
 import { bucketOf, parentOf } from './hash.ts'
 import {
   HEADER,
+  MOST,
   NIL,
   TORRENT,
   TORRENT_BATCH,
@@ -14,9 +15,9 @@ import {
 } from './layout.ts'
 
 export class Torrents {
-  readonly header: Uint32Array
-  readonly records: Uint32Array
-  readonly buckets: Uint32Array
+  readonly header: Int32Array
+  readonly records: Int32Array
+  readonly buckets: Int32Array
   readonly #charge: (kib: number) => boolean
 
   constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
@@ -43,7 +44,7 @@ export class Torrents {
   }
 
   /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `key`; NIL = unknown. */
-  find(words: Uint32Array, key: number): number {
+  find(words: Int32Array, key: number): number {
     const { records } = this
     let torrent = this.buckets[bucketOf(key, this.header[HEADER.torrentBuckets]!)]!
     for (; torrent !== NIL; torrent = records[torrent * TORRENT.words + TORRENT.next]!) {
@@ -61,14 +62,14 @@ export class Torrents {
   }
 
   /** A new torrent whose families are still to be begun; NIL when memory is spent. */
-  create(words: Uint32Array, key: number): number {
+  create(words: Int32Array, key: number): number {
     const torrent = this.#take()
     if (torrent === NIL) return NIL
     const at = torrent * TORRENT.words
     const { records, header } = this
     for (let i = 0; i < 5; i++) records[at + i] = words[i]!
     records[at + TORRENT.downloaded] = 0
-    records[at + TORRENT.oldest] = NIL
+    records[at + TORRENT.oldest] = MOST
     records[at + TORRENT.key] = key
     records[at + TORRENT.flags] = USED
     const bucket = bucketOf(key, header[HEADER.torrentBuckets]!)

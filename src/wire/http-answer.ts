@@ -12,7 +12,7 @@ type Bytes = Uint8Array<ArrayBuffer>
 class Peers {
   readonly family: Family
   readonly list: PeerList
-  readonly ids: Uint32Array
+  readonly ids: Int32Array
   readonly endpoints: Uint8Array
   readonly idBytes: Uint8Array
   /** Bytes of one endpoint. */
@@ -24,7 +24,7 @@ class Peers {
     this.family = family
     this.stride = family === 4 ? 6 : 18
     const halves = new Uint16Array((most * this.stride) / 2)
-    this.ids = new Uint32Array(most * 5)
+    this.ids = new Int32Array(most * 5)
     this.list = new PeerList(halves)
     this.endpoints = new Uint8Array(halves.buffer)
     this.idBytes = new Uint8Array(this.ids.buffer)

@@ -192,7 +192,7 @@ export class AnnounceQuery {
 
 /** Reads scrapes. One per server, filled again by every `read`. */
 export class ScrapeQuery {
-  readonly #words = new Uint32Array(LIMITS.httpScrapeHashes * 5)
+  readonly #words = new Int32Array(LIMITS.httpScrapeHashes * 5)
   /** The hashes in the order they were asked; `infoHash` knows the order of the answer. */
   readonly bytes: Uint8Array = new Uint8Array(this.#words.buffer)
   readonly #view = new DataView(this.#words.buffer)
@@ -205,7 +205,7 @@ export class ScrapeQuery {
   count = 0
 
   /** The `i`-th distinct hash, bytewise ascending, as the five words of its bytes. */
-  infoHash(i: number): Uint32Array {
+  infoHash(i: number): Int32Array {
     return this.#hashes[this.#order[i]!]!
   }
 

@@ -168,7 +168,7 @@ export function decodeCount(
   source: Uint8Array,
   from: number,
   end: number,
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
 ): (typeof COUNTED)[keyof typeof COUNTED] {
   if (source[from] === PLUS) from++

@@ -33,8 +33,8 @@ const HASH_BYTES = 20
  */
 export class UdpRequest {
   kind: 'connect' | 'announce' | 'scrape' | 'refuse' | 'drop' = 'drop'
+  /** Words of the datagram, signed: transaction id and connection id. */
   transaction = 0
-  /** The connection id. */
   idHigh = 0
   idLow = 0
   /** Info hashes of a scrape that will be answered; see `readScrapeHash`. */
@@ -51,10 +51,10 @@ export function readRequest(packet: Uint8Array, request: UdpRequest, announce: A
     request.kind = 'drop'
     return
   }
-  request.idHigh = readU32(packet, 0)
-  request.idLow = readU32(packet, 4)
-  request.transaction = readU32(packet, 12)
-  const problem = readBody(packet, readU32(packet, 8), request, announce)
+  request.idHigh = readI32(packet, 0)
+  request.idLow = readI32(packet, 4)
+  request.transaction = readI32(packet, 12)
+  const problem = readBody(packet, readI32(packet, 8), request, announce)
   if (problem === undefined) return
   request.kind = 'refuse'
   request.problem = problem
@@ -88,21 +88,21 @@ function readAnnounce(
   if (packet.length < ANNOUNCE.end) return 'announce too short'
   const port = (packet[ANNOUNCE.port]! << 8) | packet[ANNOUNCE.port + 1]!
   if (port === 0) return "port can't be 0"
-  const event = readU32(packet, ANNOUNCE.event)
+  const event = readI32(packet, ANNOUNCE.event)
   // 4 is how libtorrent says `paused` (BEP 21), which is no event to a tracker.
-  if (event > 4) return 'invalid announce event'
+  if (event < 0 || event > 4) return 'invalid announce event'
 
   const { identity, counts } = announce
   for (let i = 0; i < 40; i++) identity[i] = packet[ANNOUNCE.identity + i]!
-  counts[COUNT.downloaded] = readU32(packet, ANNOUNCE.downloaded)
-  counts[COUNT.downloaded + 1] = readU32(packet, ANNOUNCE.downloaded + 4)
-  counts[COUNT.left] = readU32(packet, ANNOUNCE.left)
-  counts[COUNT.left + 1] = readU32(packet, ANNOUNCE.left + 4)
-  counts[COUNT.uploaded] = readU32(packet, ANNOUNCE.uploaded)
-  counts[COUNT.uploaded + 1] = readU32(packet, ANNOUNCE.uploaded + 4)
+  counts[COUNT.downloaded] = readI32(packet, ANNOUNCE.downloaded)
+  counts[COUNT.downloaded + 1] = readI32(packet, ANNOUNCE.downloaded + 4)
+  counts[COUNT.left] = readI32(packet, ANNOUNCE.left)
+  counts[COUNT.left + 1] = readI32(packet, ANNOUNCE.left + 4)
+  counts[COUNT.uploaded] = readI32(packet, ANNOUNCE.uploaded)
+  counts[COUNT.uploaded + 1] = readI32(packet, ANNOUNCE.uploaded + 4)
   announce.event = event === 4 ? EVENT.none : (event as AnnounceEvent)
   // Clients send 0 and −1 alike for "you decide".
-  const want = readU32(packet, ANNOUNCE.want) | 0
+  const want = readI32(packet, ANNOUNCE.want)
   announce.want = want > 0 ? want : WANT_DEFAULT
   announce.port = port
   request.kind = 'announce'
@@ -199,8 +199,9 @@ export function writeError(
   return ANSWER.errorAt + message.length
 }
 
-export const readU32 = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+/** Signed, so that it stays an integer in the compiled code. */
+export const readI32 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24

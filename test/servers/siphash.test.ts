@@ -26,7 +26,7 @@ function tag(siphash: SipHash, message: Uint8Array): string {
   const padded = new Uint8Array(Math.ceil(message.length / 8) * 8 + 16)
   padded.set(message)
   const out = new DataView(new ArrayBuffer(8))
-  out.setUint32(0, siphash.tag(new Uint32Array(padded.buffer), message.length), true)
+  out.setUint32(0, siphash.tag(new Int32Array(padded.buffer), message.length), true)
   out.setUint32(4, siphash.high, true)
   return Buffer.from(out.buffer).toString('hex')
 }

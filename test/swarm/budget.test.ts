@@ -70,7 +70,7 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
 }, 60_000)
 
 /** Announces of new peers until one is not remembered. How many were. */
-function fillUp(world: World, hash: Uint32Array, from = 0): number {
+function fillUp(world: World, hash: Int32Array, from = 0): number {
   for (let peer = from; ; peer++)
     if (world.tell(hash, { peer, want: 0 }) !== OUTCOME.done) return peer - from
 }
@@ -109,7 +109,7 @@ describe('once the memory is spent', () => {
 
   test('a chunk without a place in the directory is given back', () => {
     const world = new World({})
-    const [hash, passing] = hashesOfShard(world.swarm, 3, 2) as [Uint32Array, Uint32Array]
+    const [hash, passing] = hashesOfShard(world.swarm, 3, 2) as [Int32Array, Int32Array]
     // With 4,096 peers both the directory and all of its memory are full.
     for (let peer = 0; peer < 4096; peer++) world.tell(hash, { peer, want: 0 })
     for (let peer = 0; peer < 200; peer++) world.tell(passing, { peer, want: 0 })
@@ -125,7 +125,7 @@ describe('once the memory is spent', () => {
 
   test('memory that was freed is used again, however often', () => {
     const world = new World({ bytes: 96 * KIB })
-    const [hash, other] = hashesOfShard(world.swarm, 3, 2) as [Uint32Array, Uint32Array]
+    const [hash, other] = hashesOfShard(world.swarm, 3, 2) as [Int32Array, Int32Array]
     const count = fillUp(world, hash)
     const { used } = world.swarm.memory()
     for (let round = 0; round < 5; round++) {
@@ -150,7 +150,7 @@ describe('once the memory is spent', () => {
       })
     expect(world.swarm.totals().refusals).toBeGreaterThan(100)
     const { torrents, seeders } = world.swarm.totals()
-    new Uint32Array(world.memory.shards[3]!.torrents)[HEADER.lock] = 2
+    new Int32Array(world.memory.shards[3]!.torrents)[HEADER.lock] = 2
     expect(world.swarm.recover(2)).toBe(1)
     expect(faults(world.memory)).toEqual([])
     expect(world.swarm.totals().torrents).toBe(torrents)

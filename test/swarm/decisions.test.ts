@@ -249,7 +249,7 @@ describe('a seeder is who has nothing left', () => {
 test('info hashes that differ in one word only are different torrents, also in one chain', () => {
   const world = new World({})
   const shard = world.swarm.shardOf(world.swarm.key(hash))
-  const hashes: Uint32Array[] = []
+  const hashes: Int32Array[] = []
   for (let at = 0; at < 5; at++)
     for (let word = 1, found = 0; found < 40; word++) {
       const other = hash.with(at, hash[at]! ^ word)

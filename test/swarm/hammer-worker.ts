@@ -13,7 +13,7 @@ export type HammerTask = {
   readonly memory: SwarmMemory
   readonly thread: number
   readonly seed: number
-  readonly hashes: readonly Uint32Array[]
+  readonly hashes: readonly Int32Array[]
   /** 0 = until it is killed. */
   readonly steps: number
   /** Word `thread` counts the steps. */

@@ -18,14 +18,14 @@ import type { NaiveAnnounce } from '../naive/swarm.ts'
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** Info hash number `n` as five words. */
-export const hashWords = (n: number): Uint32Array =>
-  Uint32Array.from({ length: 5 }, (_, i) => Math.imul(n + 1, 0x9e37_79b1 + 2 * i) ^ (n << i))
-export const hashHex = (words: Uint32Array): string =>
+export const hashWords = (n: number): Int32Array =>
+  Int32Array.from({ length: 5 }, (_, i) => Math.imul(n + 1, 0x9e37_79b1 + 2 * i) ^ (n << i))
+export const hashHex = (words: Int32Array): string =>
   hex(new Uint8Array(words.buffer, words.byteOffset, 20))
 
 /** `count` info hashes of one shard, so that its structures grow with few torrents. */
-export function hashesOfShard(swarm: Swarm, shard: number, count: number): Uint32Array[] {
-  const found: Uint32Array[] = []
+export function hashesOfShard(swarm: Swarm, shard: number, count: number): Int32Array[] {
+  const found: Int32Array[] = []
   for (let n = 0; found.length < count; n++)
     if (swarm.shardOf(swarm.key(hashWords(n))) === swarm.shards[shard]) found.push(hashWords(n))
   return found
@@ -56,7 +56,7 @@ export type Wish = {
 }
 
 /** Fills `announce` and returns the same for the twin. */
-export function write(announce: Announce, hash: Uint32Array, wish: Wish): NaiveAnnounce {
+export function write(announce: Announce, hash: Int32Array, wish: Wish): NaiveAnnounce {
   const { family = 4, peer = 0, event = EVENT.none, left = 0n, uploaded = 0n } = wish
   const { downloaded = 0n, id = peer, want = WANT_DEFAULT } = wish
   announce.words.set(hash)
@@ -85,7 +85,7 @@ export class Reply {
     this.#max = max
     const list = (width: number) => {
       const made = new PeerList(new Uint16Array(max * width + 14).fill(0xabcd))
-      made.ids = new Uint32Array(max * 5 + 1).fill(0xabcd)
+      made.ids = new Int32Array(max * 5 + 1).fill(0xabcd)
       made.at = 7
       return made
     }
@@ -135,14 +135,14 @@ export class World {
   }
 
   /** Announces over UDP, or over HTTP when `both`; what was told is in `udp` or `http`. */
-  tell(hash: Uint32Array, wish: Wish = {}, both = false): Outcome {
+  tell(hash: Int32Array, wish: Wish = {}, both = false): Outcome {
     write(this.announce, hash, wish)
     const { answer } = both ? this.http : this.udp
     answer.family = wish.asked ?? this.announce.family
     return this.swarm.announce(this.announce, this.now, this.cutoff, MAX, answer)
   }
 
-  scrape(hash: Uint32Array): { seeders: number; leechers: number; downloaded: number } {
+  scrape(hash: Int32Array): { seeders: number; leechers: number; downloaded: number } {
     const entry = { seeders: -1, leechers: -1, downloaded: -1 }
     this.swarm.scrape(hash, this.cutoff, entry)
     return entry
@@ -150,7 +150,7 @@ export class World {
 }
 
 /** A torrent as the inspector shows it, peers in order of their endpoints. */
-export function listed(world: World, hash: Uint32Array, cutoff = -1) {
+export function listed(world: World, hash: Int32Array, cutoff = -1) {
   const torrent = peersOf(world.swarm, hash, cutoff, 5_000)
   if (torrent === 'busy') throw new Error('the shard is locked')
   if (torrent === undefined) return undefined

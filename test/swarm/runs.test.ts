@@ -10,7 +10,7 @@ const HIGH = 0
 const HEADS = 1
 
 function make(budget = Number.POSITIVE_INFINITY) {
-  const header = new Uint32Array(HEADS + ORDERS).fill(NIL, HEADS)
+  const header = new Int32Array(HEADS + ORDERS).fill(NIL, HEADS)
   const marks = new Uint16Array(CAPACITY * 2)
   const paid = { batches: 0 }
   const runs = new Runs({
@@ -18,7 +18,7 @@ function make(budget = Number.POSITIVE_INFINITY) {
     high: HIGH,
     heads: HEADS,
     orders: ORDERS,
-    links: new Uint32Array(CAPACITY * 3),
+    links: new Int32Array(CAPACITY * 3),
     stride: 3,
     marks,
     markStride: 2,

@@ -11,7 +11,7 @@ const DEAD = 2
 
 /** As the control thread does when thread `DEAD` died with the lock. */
 function rescue(world: World, shard = SHARD): void {
-  new Uint32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = DEAD
+  new Int32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = DEAD
   expect(world.swarm.recover(DEAD)).toBe(1)
   expect(faults(world.memory)).toEqual([])
 }

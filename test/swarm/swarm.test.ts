@@ -28,7 +28,7 @@ const naivelyListed = (torrent: NaiveTorrent | undefined) => {
 }
 
 /** A sweep that was interrupted by announces may forget any of the expired, and nobody else. */
-function reconcile(world: World, hash: Uint32Array, torrent: NaiveTorrent, cutoff: number): number {
+function reconcile(world: World, hash: Int32Array, torrent: NaiveTorrent, cutoff: number): number {
   const here = new Set(listed(world, hash)!.peers.map((peer) => peer.endpoint))
   let forgotten = 0
   for (const peer of [...torrent.peers.values()])
@@ -145,7 +145,7 @@ test(`a long random life agrees with the slow truth (SEED=${seed})`, () => {
       const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40), 0)!
       if (done) sweeps.delete(shard)
       else sweeps.set(shard, cursor)
-      const isHere = (words: Uint32Array) =>
+      const isHere = (words: Int32Array) =>
         world.swarm.shardOf(world.swarm.key(words)) === world.swarm.shards[shard]
       for (const swept of hashes.filter(isHere)) {
         const known = twin.torrents.get(hashHex(swept))
@@ -204,7 +204,7 @@ test(`a swarm grows over many chunks and falls back to nothing (SEED=${seed})`, 
   const [hash] = hashesOfShard(world.swarm, 0, 1)
   const neighbours = hashesOfShard(world.swarm, 0, 40).slice(1)
   const name = hashHex(hash!)
-  const say = (words: Uint32Array, wish: Wish) => {
+  const say = (words: Int32Array, wish: Wish) => {
     const asker = write(world.announce, words, wish)
     expect(world.tell(words, wish)).toBe(OUTCOME.done)
     const counts = twin.announce(hashHex(words), asker, world.now, world.cutoff)

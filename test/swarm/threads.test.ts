@@ -92,7 +92,7 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
   const survivor = hammer({ ...task, thread: 2, seed })
   await survivor.goesOn(1)
   // A torrent that nobody touches any more.
-  const [quiet] = hashesOfShard(world.swarm, SHARD, 9).slice(8) as [Uint32Array]
+  const [quiet] = hashesOfShard(world.swarm, SHARD, 9).slice(8) as [Int32Array]
   for (let peer = 0; peer < 70; peer++) world.tell(quiet, { peer, left: BigInt(peer % 2) })
   const untouched = listed(world, quiet)
   let mended = 0

@@ -19,7 +19,7 @@ const torn = tornSwarm(world.memory, DEAD, trap)
 const brittle = brittleSwarm(world.memory, DEAD, trap)
 /** The first is the one that is changed. */
 const hashes = hashesOfShard(world.swarm, SHARD, 12)
-const [hash] = hashes as [Uint32Array]
+const [hash] = hashes as [Int32Array]
 const pristine = snapshot(world.memory)
 
 function snapshot(memory: SwarmMemory): () => void {
@@ -32,14 +32,14 @@ function snapshot(memory: SwarmMemory): () => void {
 }
 
 /** The same announce through any view of the swarm. */
-function say(swarm: Swarm, words: Uint32Array, wish: Wish): void {
+function say(swarm: Swarm, words: Int32Array, wish: Wish): void {
   write(world.announce, words, wish)
   world.http.answer.family = world.announce.family
   swarm.announce(world.announce, world.now, world.cutoff, 74, world.http.answer)
 }
 
 /** Peers `from` to `to`−1 of a family; every third is a leecher. */
-function fill(words: Uint32Array, family: Family, to: number, from = 0): void {
+function fill(words: Int32Array, family: Family, to: number, from = 0): void {
   for (let peer = from; peer < to; peer++)
     say(world.swarm, words, { family, peer, left: peer % 3 === 0 ? 1n : 0n })
 }
@@ -176,7 +176,7 @@ const cases: Record<string, Case> = {
 
 /** What the control thread does when thread `DEAD` died with the lock of the shard. */
 function rescue(): void {
-  new Uint32Array(world.memory.shards[SHARD]!.torrents)[HEADER.lock] = DEAD
+  new Int32Array(world.memory.shards[SHARD]!.torrents)[HEADER.lock] = DEAD
   expect(world.swarm.recover(DEAD)).toBe(1)
 }
 

@@ -32,7 +32,7 @@ export class Trap {
 /** A swarm whose every array calls `trap` before it is written. */
 export function tornSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swarm {
   const { words, halves } = Carver.prototype
-  const guard = <T extends Uint32Array | Uint16Array>(array: T): T =>
+  const guard = <T extends Int32Array | Uint16Array>(array: T): T =>
     new Proxy(array, {
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target)

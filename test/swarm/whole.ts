@@ -93,7 +93,7 @@ function checkTorrents({ header, records, buckets }: TorrentArrays, check: Repor
   check(downloads === header[HEADER.downloads], `adds up to ${downloads} downloads, says others`)
 }
 
-function* usedTorrents(header: Uint32Array, records: Uint32Array): Generator<number> {
+function* usedTorrents(header: Int32Array, records: Int32Array): Generator<number> {
   for (let torrent = 0; torrent < header[HEADER.torrentHigh]!; torrent++)
     if ((records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0) yield torrent
 }
@@ -195,12 +195,12 @@ function checkFamily(
 /** By unit: 'a free run', or nobody so far. */
 function freeRuns(
   what: string,
-  header: Uint32Array,
+  header: Int32Array,
   heads: number,
   orders: number,
   end: number,
   memory: {
-    links: Uint32Array
+    links: Int32Array
     stride: number
     marks: Uint16Array
     markStride: number
@@ -237,7 +237,7 @@ function freeRuns(
 /** `large`: by slot of every peer of a large swarm, its torrent. */
 function checkIndex(
   family: Family,
-  header: Uint32Array,
+  header: Int32Array,
   arrays: PeerArrays,
   large: Map<number, number>,
   check: Report,

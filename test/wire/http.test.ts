@@ -24,7 +24,7 @@ function announce(query: string | undefined): NaiveAnnounce | string {
   if (failure !== undefined) return failure
   const { request, port, compact, ip } = reader
   const count = (at: number) =>
-    (BigInt(request.counts[at]!) << 32n) | BigInt(request.counts[at + 1]!)
+    (BigInt(request.counts[at]! >>> 0) << 32n) | BigInt(request.counts[at + 1]! >>> 0)
   return {
     infoHash: latin1(request.infoHash),
     peerId: latin1(request.peerId),

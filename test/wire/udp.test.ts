@@ -6,9 +6,9 @@ import {
   ANNOUNCE,
   ANSWER,
   PROTOCOL,
+  readI32,
   readRequest,
   readScrapeHash,
-  readU32,
   UdpRequest,
   writeAnnounce,
   writeConnect,
@@ -56,15 +56,13 @@ test('a connect is read, and its answer is laid out as in the specification', ()
 
 test('an announce is read in full', () => {
   const { request, announce } = read(announcePacket())
-  expect(request).toMatchObject({ kind: 'announce', transaction: 0xdead_beef })
+  expect(request).toMatchObject({ kind: 'announce', transaction: 0xdead_beef | 0 })
   expect([...announce.infoHash]).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
   expect([...announce.peerId]).toEqual(Array.from({ length: 20 }, (_, i) => i + 21))
   expect([...announce.counts.subarray(COUNT.downloaded, COUNT.downloaded + 2)]).toEqual([
     0x0102_0304, 0x0506_0708,
   ])
-  expect([...announce.counts.subarray(COUNT.left, COUNT.left + 2)]).toEqual([
-    0xffff_ffff, 0xffff_ffff,
-  ])
+  expect([...announce.counts.subarray(COUNT.left, COUNT.left + 2)]).toEqual([-1, -1])
   expect([...announce.counts.subarray(COUNT.uploaded, COUNT.uploaded + 2)]).toEqual([0, 1])
   expect(announce).toMatchObject({ event: EVENT.started, want: WANT_DEFAULT, port: 6881 })
 })
@@ -140,8 +138,8 @@ test('the answer to a scrape has an entry of three words for each hash', () => {
   writeScrapeEntry(out, 0, 0, 1, 2, 3)
   writeScrapeEntry(out, 0, 1, 4, 5, 0xffff_ffff)
   expect(writeScrape(out, 0, 7, 2)).toBe(32)
-  expect(Array.from({ length: 8 }, (_, i) => readU32(out, i * 4))).toEqual([
-    2, 7, 1, 2, 3, 4, 5, 0xffff_ffff,
+  expect(Array.from({ length: 8 }, (_, i) => readI32(out, i * 4))).toEqual([
+    2, 7, 1, 2, 3, 4, 5, -1,
   ])
 })
 
@@ -149,7 +147,7 @@ test('an error carries its text', () => {
   const out = new Uint8Array(20)
   expect(writeError(out, 0, 9, 'bad request')).toBe(19)
   expect(Buffer.from(out.subarray(8, 19)).toString()).toBe('bad request')
-  expect([readU32(out, 0), readU32(out, 4)]).toEqual([ACTION.error, 9])
+  expect([readI32(out, 0), readI32(out, 4)]).toEqual([ACTION.error, 9])
 })
 
 describe('what is wrong is said', () => {
