@@ -73,7 +73,7 @@ function layout({ style, colour }: LogOptions, event: Event): string {
   const padded = level.toUpperCase().padStart(5)
   const painted = colour ? `\x1b[${COLOURS[level]}m${padded}\x1b[0m` : padded
   const message = printable(event.message)
-  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${printable(String(value))}`)
+  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${oneLine(String(value))}`)
   if (style === 'compact') {
     const time = timestamp.slice(11, 19)
     return [dim(time, colour), painted, dim(`${target}:`, colour), message, ...pairs].join(' ')
@@ -90,6 +90,9 @@ const printable = (text: string): string =>
     /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
+
+/** Fields may carry what a stranger sent: a line break of his would begin a line of ours. */
+const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\x0a')
 
 /** A full pipe loses the line and a closed one all lines: neither may stop the tracker. */
 function toStandardOutput(line: string): void {

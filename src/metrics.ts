@@ -22,6 +22,8 @@ export const COUNTERS = [
   'banned',
   /** Dropped because the source port is 0. */
   'discarded',
+  /** Dropped unread, so that a flood leaves the thread time for everything else. */
+  'aborted',
   /** Answers the kernel did not take. */
   'unsent',
   /** Errors the kernel reported on the socket (clients that were gone before the answer). */

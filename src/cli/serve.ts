@@ -44,15 +44,21 @@ function fail(host: Host, reason: string): number {
   return 1
 }
 
+/**
+ * Ctrl-C reaches every process of the terminal, and a `bun run` in front of us passes it on besides:
+ * what arrives together is one signal. Nobody presses twice as fast.
+ */
+const TOGETHER_MILLISECONDS = 200
+
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 /** The first signal; the second one ends the process at once. */
 function stopSignal(host: Host) {
   const { promise, resolve } = Promise.withResolvers<string>()
-  let received = false
+  let first: number | undefined
   const on = (signal: keyof typeof SIGNALS) => () => {
-    if (received) host.exit(SIGNALS[signal])
-    received = true
+    first ??= performance.now()
+    if (performance.now() - first > TOGETHER_MILLISECONDS) host.exit(SIGNALS[signal])
     resolve(signal)
   }
   const handlers = { SIGINT: on('SIGINT'), SIGTERM: on('SIGTERM') }

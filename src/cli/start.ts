@@ -9,7 +9,7 @@ import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
-import { type HealthService, serveHealth } from '../servers/health.ts'
+import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
 import { tuneUdpSockets } from '../servers/socket-options.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { type Policy, Tracker } from '../tracker.ts'
@@ -36,6 +36,10 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
   sayWhatStarts(config, log)
+
+  // Starts last and stops last: it is there to say that we are leaving for as long as we are.
+  let health: HealthServer | undefined
+  starting.defer(() => health?.stop())
 
   const count = threadCount(config, log)
   const memory = reserve(config)
@@ -83,8 +87,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   let draining = false
   const { bind_address: bind } = config.health_check_api
   log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
-  const health = await serveHealth({ bind, services: () => services, draining: () => draining })
-  starting.defer(() => health.stop())
+  health = await serveHealth({ bind, services: () => services, draining: () => draining })
   const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
   log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
 

@@ -35,6 +35,8 @@ export type ThreadsOptions = {
 export class Threads {
   readonly #options: ThreadsOptions
   readonly #serving: ServingThread[] = []
+  /** Starts under way; a stop waits for them, too. */
+  readonly #starting = new Set<Promise<void>>()
   #setup: Omit<ThreadSetup, 'thread' | 'threads'>
   #stopping = false
   #alive = 0
@@ -78,15 +80,24 @@ export class Threads {
   async stop(graceMilliseconds: number): Promise<void> {
     this.#stopping = true
     await Promise.all(this.#serving.map((serving) => serving.stop(graceMilliseconds)))
+    await Promise.allSettled(this.#starting)
   }
 
-  async #start(thread: number): Promise<void> {
+  #start(thread: number): Promise<void> {
+    const starting = this.#open(thread).finally(() => this.#starting.delete(starting))
+    this.#starting.add(starting)
+    return starting
+  }
+
+  async #open(thread: number): Promise<void> {
     const setup = { ...this.#setup, thread, threads: this.#options.count }
     const born = this.#options.milliseconds()
     const serving =
       this.#options.count === 1
         ? await startThread(setup)
         : await startWorker(setup, (reason) => this.#died(thread, born, reason))
+    // Too late: the stop that came meanwhile has not seen it.
+    if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
     this.#alive++
     this.#rememberPorts(serving.opened)
@@ -126,7 +137,8 @@ export class Threads {
       if (this.#stopping) return
       try {
         await this.#start(thread)
-        this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
+        if (!this.#stopping)
+          this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
       } catch (error) {
         const reason = error instanceof Error ? error.message : error
         this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)

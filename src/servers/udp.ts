@@ -26,6 +26,7 @@ import {
 } from '../wire/udp.ts'
 import type { Bans } from './bans.ts'
 import type { ConnectionIds } from './connection-id.ts'
+import { Inbox } from './inbox.ts'
 import { listenError } from './listen-error.ts'
 import { Outbox, type Sender } from './outbox.ts'
 
@@ -80,7 +81,7 @@ export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
     port: socket.port,
     fd: (socket as unknown as { fd: number }).fd,
     stop() {
-      listener.serve()
+      listener.flush()
       socket.close()
     },
   }
@@ -110,14 +111,9 @@ class UdpListener {
   readonly #answer: Answer
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   readonly #interval: number
-  /** What was received and not answered yet: datagrams, source ports, source addresses. */
-  readonly #packets: Uint8Array[] = []
-  readonly #ports: number[] = []
-  readonly #addresses: string[] = []
-  #received = 0
-  /** Second in which the turn is served. */
+  readonly #inbox: Inbox
+  /** Second in which the batch is served. */
   #now = 0
-  readonly #serve = () => this.serve()
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
   readonly #hashBytes = new Uint8Array(this.#hashes.buffer)
 
@@ -126,6 +122,12 @@ class UdpListener {
     this.#options = options
     this.#counters = options.counters
     this.#interval = Math.min(policy.interval, MAX_INTERVAL)
+    this.#inbox = new Inbox(options.clock, {
+      serve: (count) => this.#serve(count),
+      aborted: () => {
+        this.#counters[AT.aborted]!++
+      },
+    })
     const longestScrape = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
     this.#outbox = new Outbox(Math.max(ANSWER.peersAt + policy.maxPeers * 18, longestScrape), {
       unsent: (count) => {
@@ -143,26 +145,21 @@ class UdpListener {
   socketError(): void {
     this.#counters[AT.socketErrors]!++
   }
-
-  /** Keeps a datagram until the turn of the event loop ends; Bun never uses its memory again. */
   receive(packet: Uint8Array, port: number, address: string): void {
-    const at = this.#received++
-    this.#packets[at] = packet
-    this.#ports[at] = port
-    this.#addresses[at] = address
-    if (at === 0) setImmediate(this.#serve)
-    else if (this.#received === LIMITS.udpBatch) this.serve()
+    this.#inbox.receive(packet, port, address)
+  }
+  /** Answers everything that was received. */
+  flush(): void {
+    this.#inbox.flush()
   }
 
-  /** Answers everything that was received. */
-  serve(): void {
-    const count = this.#received
-    this.#received = 0
+  #serve(count: number): void {
+    const { packets, ports, addresses } = this.#inbox
     this.#now = this.#options.clock.seconds()
-    this.#expect(count)
+    this.#expect(packets, count)
     for (let i = 0; i < count; i++) {
       try {
-        this.#one(this.#packets[i]!, this.#ports[i]!, this.#addresses[i]!)
+        this.#one(packets[i]!, ports[i]!, addresses[i]!)
       } catch (error) {
         this.#options.onError(error)
       }
@@ -171,11 +168,11 @@ class UdpListener {
   }
 
   /** Lets the tracker know of the announces before they are read one by one. */
-  #expect(count: number): void {
+  #expect(packets: readonly Uint8Array[], count: number): void {
     if (count < WORTH_EXPECTING) return
     let announces = 0
     for (let i = 0; i < count; i++) {
-      const packet = this.#packets[i]!
+      const packet = packets[i]!
       if (packet.length < ANNOUNCE.end || packet[11] !== ACTION.announce) continue
       const to = announces++ * 20
       for (let byte = 0; byte < 20; byte++)

@@ -29,3 +29,26 @@ export const bucketOf = (hash: number, buckets: number): number => {
 
 /** The bucket whose entries are divided when bucket number `fresh` (≥ 1) is added. */
 export const parentOf = (fresh: number): number => fresh - (1 << (31 - Math.clz32(fresh)))
+
+/** Secret halves for `infoHashKey`, drawn from a seed. */
+export function infoHashSecrets(seed: number): Int32Array {
+  const secrets = new Int32Array(10)
+  for (let i = 0; i < secrets.length; i++) secrets[i] = finish(mix(seed, i + 1)) & 0xffff
+  return secrets
+}
+
+/**
+ * Key of the info hash at `words[at…]`: NH (of UMAC, RFC 4418) over its ten halves, then mixed. Two hashes
+ * share a key by chance alone, 2^-16 at the worst pair, whatever a stranger chooses; and the five
+ * products do not wait for each other.
+ */
+export function infoHashKey(secrets: Int32Array, words: Int32Array, at: number): number {
+  let sum = 0
+  for (let i = 0; i < 5; i++) {
+    const word = words[at + i]!
+    const low = ((word & 0xffff) + secrets[i * 2]!) & 0xffff
+    const high = ((word >>> 16) + secrets[i * 2 + 1]!) & 0xffff
+    sum = (sum + Math.imul(low, high)) | 0
+  }
+  return finish(sum)
+}

@@ -5,7 +5,7 @@
  */
 import type { PeerList } from '../bittorrent.ts'
 import type { Dice } from './dice.ts'
-import { DETAIL, MOST, NIL, seenAt } from './layout.ts'
+import { CHUNK, DETAIL, MOST, NIL } from './layout.ts'
 import type { Peers } from './peers.ts'
 
 /** How many expired peers of a large swarm one run may step over before it gives up. */
@@ -52,22 +52,32 @@ function run(
   const { hot, stride, details } = peers.arrays
   const { storage, width } = peers
   const { halves, ids } = list
+  const stop = start + length
   let count = list.count
   let to = list.at + count * width
   const end = count + Math.min(take, length)
-  let offset = take < length ? dice.roll(length) : 0
-  for (let looks = Math.min(length, take + PATIENCE); looks > 0 && count < end; looks--) {
-    const position = start + offset
-    if (++offset === length) offset = 0
-    if (position === skip) continue
-    const slot = storage.slotAt(torrent, position)
-    if (seenAt(peers.arrays, slot) <= cutoff) continue
-    const from = slot * stride
-    for (let half = 0; half < width; half++) halves[to++] = hot[from + half]!
-    if (ids !== undefined)
-      for (let word = 0; word < DETAIL.idWords; word++)
-        ids[count * DETAIL.idWords + word] = details[slot * DETAIL.words + word]!
-    count++
+  let position = take < length ? start + dice.roll(length) : start
+  for (let looks = Math.min(length, take + PATIENCE); looks > 0 && count < end; ) {
+    // Positions up to the end of a chunk have slots that follow one another.
+    let slot = storage.slotAt(torrent, position)
+    const stretch = storage.isLarge(torrent) ? CHUNK - (position & (CHUNK - 1)) : length
+    const last = Math.min(position + Math.min(stretch, looks), stop)
+    looks -= last - position
+    for (; position < last && count < end; position++, slot++) {
+      const from = slot * stride
+      const seen = hot[from + width]! | (hot[from + width + 1]! << 16)
+      if (position === skip || seen <= cutoff) continue
+      halves[to] = hot[from]!
+      halves[to + 1] = hot[from + 1]!
+      halves[to + 2] = hot[from + 2]!
+      for (let half = 3; half < width; half++) halves[to + half] = hot[from + half]!
+      to += width
+      if (ids !== undefined)
+        for (let word = 0; word < DETAIL.idWords; word++)
+          ids[count * DETAIL.idWords + word] = details[slot * DETAIL.words + word]!
+      count++
+    }
+    if (position === stop) position = start
   }
   list.count = count
 }

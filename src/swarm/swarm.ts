@@ -4,7 +4,7 @@
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
 import { Dice } from './dice.ts'
-import { finish, mix } from './hash.ts'
+import { infoHashKey, infoHashSecrets } from './hash.ts'
 import {
   type Capacity,
   Carver,
@@ -81,7 +81,7 @@ export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
 export class Swarm {
   readonly shards: readonly Shard[]
   readonly #budget: Int32Array
-  readonly #seed: number
+  readonly #secrets: Int32Array
   readonly #dice: Dice
 
   /** `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. */
@@ -89,7 +89,7 @@ export class Swarm {
     this.#budget = new Int32Array(memory.budget)
     const charge = (kib: number) => this.#charge(kib)
     this.shards = memory.shards.map((shard) => new Shard(shard, memory.capacity, thread, charge))
-    this.#seed = this.shards[0]!.torrents.header[HEADER.seed]!
+    this.#secrets = infoHashSecrets(this.shards[0]!.torrents.header[HEADER.seed]!)
     this.#dice = new Dice(seed)
   }
 
@@ -106,12 +106,7 @@ export class Swarm {
 
   /** Seeded hash of the info hash at `words[at…]`. */
   key(words: Int32Array, at = 0): number {
-    let key = this.#seed
-    for (let i = at; i < at + 5; i++) {
-      const word = words[i]!
-      key = mix(mix(key, word & 0xffff), word >>> 16)
-    }
-    return finish(key)
+    return infoHashKey(this.#secrets, words, at)
   }
 
   shardOf(key: number): Shard {

@@ -1,6 +1,12 @@
 /** The UDP tracker over real sockets. Numbers in names: spec/torrust-udp-and-core part F. */
 import { describe, expect, test } from 'bun:test'
+import { LIMITS } from '../../src/limits.ts'
+import { AT, Metrics } from '../../src/metrics.ts'
+import { Bans } from '../../src/servers/bans.ts'
+import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { serveUdp } from '../../src/servers/udp.ts'
 import { startTracker, udpClient } from '../harness.ts'
+import { makeTracker } from './http-fixture.ts'
 import {
   actionOf,
   announcePacket,
@@ -261,3 +267,48 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   view.setUint32(4, 0)
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
+
+test('a flood that never ends leaves the thread time: the rest of a long turn is dropped unread', async () => {
+  let milliseconds = 1_800_000_000_000
+  let step = 0
+  // Every look at the clock costs `step`, as if the thread were that slow.
+  const clock = {
+    milliseconds: () => (milliseconds += step),
+    seconds: () => Math.floor(milliseconds / 1000),
+  }
+  const counters = new Metrics(1, 1).row(0, 0)
+  const server = await serveUdp({
+    ip: '127.0.0.1',
+    port: 0,
+    ipv6Only: false,
+    reusePort: false,
+    tracker: makeTracker(),
+    rules: { externalIp: undefined },
+    connectionIds: new ConnectionIds(new Uint8Array(16), 120),
+    strict: true,
+    bans: new Bans(10, 1),
+    counters,
+    clock,
+    onError: (error) => {
+      throw error
+    },
+  })
+  using client = await udpClient(server.port)
+  const burst = () => {
+    for (let i = 0; i < 100; i++) client.send(connectPacket(i))
+  }
+  burst()
+  for (let i = 0; i < 100; i++) await client.receive()
+  expect([counters[AT.connects], counters[AT.aborted]]).toEqual([100, 0])
+
+  step = LIMITS.udpTurnMilliseconds + 1
+  burst()
+  for (let i = 0; i < LIMITS.udpBatch; i++) await client.receive()
+  // The turn is over: whoever asks now is served.
+  client.send(connectPacket(1_000))
+  expect(transactionOf(await client.receive())).toBe(1_000)
+  const served = counters[AT.connects]!
+  expect(served).toBeWithin(100 + LIMITS.udpBatch, 200)
+  expect(served + counters[AT.aborted]!).toBe(201)
+  server.stop()
+})
