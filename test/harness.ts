@@ -43,7 +43,11 @@ export async function startTracker({
   core = '',
   rest = LISTENERS,
   runtime = RUNTIME,
-}: { core?: string; rest?: string; runtime?: string } = {}): Promise<TestTracker> {
+}: {
+  core?: string
+  rest?: string
+  runtime?: string
+} = {}): Promise<TestTracker> {
   const lines: string[] = []
   const config = configOf(HEAD + core + rest + runtime)
   const log = new Log({ filter: 'info', style: 'full', colour: false }, Date.now, (line) => {
@@ -78,11 +82,16 @@ export async function udpClient(port: number, hostname = '127.0.0.1', bind?: str
       const here = received.shift()
       if (here) return Promise.resolve(here)
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-      const timer = setTimeout(() => reject(new Error('no answer')), patience)
-      waiting.push((packet) => {
+      const take = (packet: Uint8Array) => {
         clearTimeout(timer)
         resolve(packet)
-      })
+      }
+      // Whoever gave up must not take what comes for the next.
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(take), 1)
+        reject(new Error('no answer'))
+      }, patience)
+      waiting.push(take)
       return promise
     },
     /** Everything that came and was not asked for. */

@@ -3,7 +3,7 @@
  * the classes that wrote it. A fault is a sentence; a whole shard has none.
  */
 import { COUNT, type Family } from '../../src/bittorrent.ts'
-import { bucketOf, finish, mix } from '../../src/swarm/hash.ts'
+import { bucketOf, finish, infoHashKey, infoHashSecrets, mix } from '../../src/swarm/hash.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
@@ -79,11 +79,9 @@ function checkTorrents({ header, records, buckets }: TorrentArrays, check: Repor
       check(used.has(torrent) && !reached.has(torrent), `torrent ${torrent} in a chain`)
       if (!used.has(torrent) || reached.has(torrent)) break
       reached.add(torrent)
-      let key = header[HEADER.seed]!
-      for (const word of records.subarray(at, at + 5))
-        key = mix(mix(key, word & 0xffff), word >>> 16)
-      check(finish(key) === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
-      check(bucketOf(finish(key), count) === bucket, `torrent ${torrent} in a wrong bucket`)
+      const key = infoHashKey(infoHashSecrets(header[HEADER.seed]!), records, at)
+      check(key === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
+      check(bucketOf(key, count) === bucket, `torrent ${torrent} in a wrong bucket`)
       torrent = records[at + TORRENT.next]!
     }
   check(reached.size === used.size, 'has torrents that no look-up reaches')

@@ -1,0 +1,122 @@
+/** What `tracker` refuses to serve, what it warns of, and the code it ends with. */
+import { afterEach, expect, spyOn, test } from 'bun:test'
+import type { Host } from '../../src/cli/host.ts'
+import { serve } from '../../src/cli/serve.ts'
+import { refusalOf, warningsOf } from '../../src/cli/unfinished.ts'
+import type { Loaded } from '../../src/config/load.ts'
+import { configOf } from '../harness.ts'
+
+const toml = (changes = '', listed = false, isPrivate = false): string => `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "off"
+[core]
+listed = ${listed}
+private = ${isPrivate}
+${changes}
+[health_check_api]
+bind_address = "127.0.0.1:0"
+[runtime]
+workers = 1
+max_memory = "64MiB"
+`
+const KEEP = '[core.database]\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n'
+
+test.each([
+  ['[core.database]', true, false, 'core.listed'],
+  ['[core.database]', false, true, 'core.private'],
+  [KEEP, false, false, 'core.tracker_policy.persistent_torrent_completed_stat'],
+])('%s listed=%p private=%p is not served: %s', (changes, listed, isPrivate, option) => {
+  const refusal = refusalOf(configOf(toml(changes, listed, isPrivate)))
+  expect(refusal).toContain(` ${option} asks for; it will not serve as if it is false`)
+})
+
+test('all that cannot be done yet is named at once', () => {
+  expect(refusalOf(configOf(toml(KEEP, true, true)))).toContain(
+    ' core.private, core.listed, core.tracker_policy.persistent_torrent_completed_stat asks for',
+  )
+})
+
+test('a plain public tracker is served without a warning', () => {
+  const config = configOf(toml())
+  expect([refusalOf(config), warningsOf(config)]).toEqual([undefined, []])
+})
+
+test('what is left out harmlessly is a warning', () => {
+  const warnings = warningsOf(configOf(toml('[core.database]\n[http_api]\n')))
+  expect(warnings.map((warning) => warning.split(':')[0])).toEqual(['http_api', 'core.database'])
+})
+
+/** Signal handlers of this process that `serve` set, so that a test can call one. */
+const handlers = (signal: NodeJS.Signals) => process.listeners(signal)
+
+function hostOf() {
+  const complaints: string[] = []
+  const exits: number[] = []
+  const host: Host = {
+    version: '0',
+    env: {},
+    cwd: '/',
+    colour: false,
+    print: () => {},
+    complain: (text) => void complaints.push(text),
+    exit: ((code: number) => void exits.push(code)) as Host['exit'],
+  }
+  return { host, complaints, exits }
+}
+
+const loaded = (text: string): Loaded => ({
+  ...({ kind: 'loaded', warnings: [] } as unknown as Loaded),
+  config: configOf(text),
+})
+
+const spies: { mockRestore(): void }[] = []
+afterEach(() => {
+  for (const spy of spies.splice(0)) spy.mockRestore()
+})
+
+test('a refusal is one line, and nothing is started', async () => {
+  const { host, complaints } = hostOf()
+  const open = spyOn(Bun, 'udpSocket')
+  spies.push(open)
+  expect(await serve(loaded(toml('[core.database]', true)), host)).toBe(1)
+  expect(complaints).toEqual([expect.stringMatching(/^tracker: [^\n]+\n$/)])
+  expect(open).not.toHaveBeenCalled()
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s ends it with 0 and leaves no handler',
+  async (signal) => {
+    const { host, complaints, exits } = hostOf()
+    const before = handlers(signal).length
+    const serving = serve(loaded(toml()), host)
+    const handler = handlers(signal).at(-1)!
+    expect(handlers(signal)).toHaveLength(before + 1)
+    // Before it is up: it starts, and stops at once.
+    handler(signal)
+    expect(await serving).toBe(0)
+    expect([complaints, exits, handlers(signal).length]).toEqual([[], [], before])
+  },
+)
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('a second signal, %s, ends it with %d at once', async (signal, code) => {
+  const { host, exits } = hostOf()
+  let now = 1_000
+  spies.push(spyOn(performance, 'now').mockImplementation(() => now))
+  const serving = serve(loaded(toml()), host)
+  const first = handlers('SIGTERM').at(-1)!
+  const second = handlers(signal).at(-1)!
+  first('SIGTERM')
+  // Ctrl-C that also comes by way of a parent.
+  now += 200
+  second(signal)
+  expect(exits).toEqual([])
+  now += 1
+  second(signal)
+  expect(exits).toEqual([code])
+  expect(await serving).toBe(0)
+})

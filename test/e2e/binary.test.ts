@@ -1,0 +1,273 @@
+/** The compiled program as a stranger uses it: a file, a directory to run it in, and signals. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
+import { workspace } from '../cli/fixture.ts'
+import { hashOf, udpPeer } from '../peer.ts'
+import { until } from '../until.ts'
+import { compiled, configuration, freePort, launch, listeners } from './program.ts'
+
+// Starts processes, and waits for a grace period of five seconds where a client does not finish.
+setDefaultTimeout(20_000)
+
+const binary = compiled()
+const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
+/** The built-in default's own ports may be taken on the machine of whoever runs the tests. */
+const ANY_PORTS = {
+  [`${OVERRIDE}UDP_TRACKERS__0__BIND_ADDRESS`]: '127.0.0.1:0',
+  [`${OVERRIDE}HTTP_TRACKERS__0__BIND_ADDRESS`]: '127.0.0.1:0',
+  [`${OVERRIDE}HEALTH_CHECK_API__BIND_ADDRESS`]: '127.0.0.1:0',
+}
+const LAST_LINE = / INFO TRACKER: Tracker successfully shutdown\.\n$/
+
+test('says its version', async () => {
+  await using run = await launch(binary, { words: ['--version'] })
+  expect(await run.ended()).toEqual({ code: 0, out: `tracker ${version}\n`, err: '' })
+})
+
+test('shows its help', async () => {
+  await using run = await launch(binary, { words: ['--help'] })
+  const { code, out, err } = await run.ended()
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toContain('Usage: tracker [options]')
+})
+
+test('serves with nothing around it, says where, and leaves nothing behind', async () => {
+  await using run = await launch(binary, { env: ANY_PORTS })
+  const { udp_trackers, http_trackers, health_checks } = await run.services()
+  expect([udp_trackers.length, http_trackers.length, health_checks.length]).toEqual([1, 1, 1])
+  expect((await fetch(`${http_trackers[0]}/health_check`)).status).toBe(200)
+  const { code, out, err } = await run.stop('SIGINT')
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toMatch(LAST_LINE)
+  expect(out).toMatch(/ WARN CONFIGURATION: http_api: .* not started\n/)
+  expect(out).toMatch(/ WARN CONFIGURATION: core\.database: .* not opened\n/)
+  expect(readdirSync(run.cwd)).toEqual([])
+})
+
+test('serves from the file that init wrote, with and without its name, and keeps its secret', async () => {
+  using here = workspace()
+  const directory = here.path
+  await using init = await launch(binary, { directory, words: ['init'] })
+  expect((await init.ended()).code).toBe(0)
+  const token = /"([0-9a-f]{32})"/.exec(readFileSync(join(directory, 'tracker.toml'), 'utf8'))![1]!
+  for (const words of [['--config', 'tracker.toml'], []]) {
+    await using run = await launch(binary, { directory, words, env: ANY_PORTS })
+    expect((await run.services()).http_trackers).toHaveLength(1)
+    const { code, out, err } = await run.stop()
+    expect([code, err]).toEqual([0, ''])
+    expect(out).not.toContain(token)
+  }
+  expect(readdirSync(directory)).toEqual(['tracker.toml'])
+})
+
+test('tells every mistake of its configuration in one line each and starts nothing', async () => {
+  const toml = configuration().replace('private = false', 'private = "no"\nlsted = true')
+  await using run = await launch(binary, { toml })
+  const { code, out, err } = await run.ended()
+  expect([code, out]).toEqual([1, ''])
+  expect(err).toMatch(
+    /^tracker: 2 mistakes in [^\n]+\n[^\n]+core\.private: [^\n]+\n[^\n]+core\.lsted: [^\n]+\n$/,
+  )
+  expect(readdirSync(run.cwd)).toEqual([])
+})
+
+test.each([
+  [
+    'core.private',
+    configuration({ core: '[core.database]' }).replace('private = false', 'private = true'),
+  ],
+  [
+    'core.listed',
+    configuration({ core: '[core.database]' }).replace('listed = false', 'listed = true'),
+  ],
+  [
+    'core.tracker_policy.persistent_torrent_completed_stat',
+    configuration({
+      core: '[core.database]\n[core.tracker_policy]\npersistent_torrent_completed_stat = true',
+    }),
+  ],
+])('does not serve as if %s were false', async (option, toml) => {
+  await using run = await launch(binary, { toml })
+  const { code, out, err } = await run.ended()
+  expect([code, out]).toEqual([1, ''])
+  expect(err).toMatch(new RegExp(`^tracker: .* ${option} .*\n$`))
+})
+
+describe.each([1, 2])('with %d serving threads', (workers) => {
+  const toml = (rest = listeners()) =>
+    configuration({ rest }).replace('workers = 2', `workers = ${workers}`)
+
+  const takeUdp = async () => {
+    const socket = await Bun.udpSocket({ hostname: '127.0.0.1' })
+    return { port: socket.port, release: () => socket.close() }
+  }
+  const takeTcp = async () => {
+    const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    return { port: server.port, release: () => server.stop(true) }
+  }
+  test.each([
+    ['udp', takeUdp, (port: number) => listeners(port, 0, 0)],
+    ['http', takeTcp, (port: number) => listeners(0, port, 0)],
+    ['http', takeTcp, (port: number) => listeners(0, 0, port)],
+  ])('ends with one line when its %s port is in use', async (scheme, take, rest) => {
+    const { port, release } = await take()
+    try {
+      await using run = await launch(binary, { toml: toml(rest(port)) })
+      const { code, err } = await run.ended()
+      expect({ code, err }).toEqual({
+        code: 1,
+        err: `tracker: port in use: ${scheme} 127.0.0.1:${port}\n`,
+      })
+    } finally {
+      release()
+    }
+  })
+
+  test('does not share its ports with a tracker that runs already', async () => {
+    const rest = listeners(await freePort(), await freePort(), await freePort())
+    await using first = await launch(binary, { toml: toml(rest) })
+    const { udp_trackers } = await first.services()
+    await using second = await launch(binary, { toml: toml(rest) })
+    const { code, err } = await second.ended()
+    expect([code, err]).toEqual([1, `tracker: port in use: udp ${udp_trackers[0]}\n`])
+    expect((await first.stop()).code).toBe(0)
+  })
+
+  test('is ready again on the same ports after any end', async () => {
+    const rest = listeners(await freePort(), await freePort(), await freePort())
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT'] as const) {
+      await using run = await launch(binary, { toml: toml(rest) })
+      const { udp_trackers, http_trackers } = await run.services()
+      // A connection that is open when the tracker ends must not keep its port.
+      expect((await fetch(`${http_trackers[0]}/health_check`)).status).toBe(200)
+      using peer = await udpPeer(Number(udp_trackers[0]!.split(':')[1]))
+      expect((await peer.announce(hashOf(1))).seeders).toBe(1)
+      run.child.kill(signal)
+      expect((await run.ended()).code).toBe(signal === 'SIGKILL' ? 137 : 0)
+    }
+  })
+
+  test.concurrent.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends in time on %s with idle, slow and flooding clients',
+    async (signal) => {
+      await using run = await launch(binary, { toml: toml() })
+      const { udp_trackers, http_trackers } = await run.services()
+      const idle = await connection(
+        http_trackers[0]!,
+        'GET /health_check HTTP/1.1\r\nHost: a\r\n\r\n',
+      )
+      await until('an answer on the idle connection', () => idle.received().includes('200 OK'))
+      const slow = await connection(http_trackers[0]!, 'GET /announce?info_ha')
+      using flooding = await flood(Number(udp_trackers[0]!.split(':')[1]))
+      await until('an answer to the flood', () => flooding.answers() > 100)
+      const { code, out, err } = await run.stop(signal)
+      expect([code, err]).toEqual([0, ''])
+      expect(out).toContain(`Tracker shutting down (${signal}) ...\n`)
+      expect(out).toMatch(LAST_LINE)
+      await until('the connections to be closed', () => idle.closed() && slow.closed())
+    },
+  )
+})
+
+test.concurrent('ends at once on a second signal', async () => {
+  await using run = await launch(binary, { toml: configuration() })
+  const { http_trackers } = await run.services()
+  // What makes a stop take its time: a request that is not finished.
+  await connection(http_trackers[0]!, 'GET /announce?info_ha')
+  run.child.kill('SIGTERM')
+  await run.says(/shutting down/)
+  // Signals that come together with the first are the first.
+  const code = await until('it to end', () => {
+    run.child.kill('SIGINT')
+    return run.child.exitCode ?? undefined
+  })
+  const { out } = await run.ended()
+  expect(code).toBe(130)
+  expect(out).not.toMatch(LAST_LINE)
+})
+
+test.concurrent('answers health checks with 200 only when all of it is up, and with 503 while it ends', async () => {
+  const health = await freePort()
+  await using run = await launch(binary, { toml: configuration({ rest: listeners(0, 0, health) }) })
+  const ask = () => fetch(`http://127.0.0.1:${health}/health_check`).catch(() => undefined)
+  const first = await until('an answer of the health check', ask)
+  expect(first.status).toBe(200)
+  expect(await first.json()).toMatchObject({
+    status: 'Ok',
+    details: [
+      { service_type: 'udp_tracker', result: { Ok: 'Connected' } },
+      { service_type: 'http_tracker', result: { Ok: '200 OK' } },
+    ],
+  })
+  const { http_trackers } = await run.services()
+  await connection(http_trackers[0]!, 'GET /announce?info_ha')
+  run.child.kill('SIGTERM')
+  await until('the health check to say that it ends', async () => (await ask())?.status === 503)
+  expect((await run.ended()).code).toBe(0)
+})
+
+test.concurrent('goes on serving when nobody reads its log any more', async () => {
+  const port = await freePort()
+  const rest = listeners(port)
+  await using run = await launch(binary, { toml: configuration({ rest }), deaf: true })
+  using peer = await udpPeer(port)
+  await until('an answer', () => peer.announce(hashOf(2)).catch(() => undefined))
+  run.child.kill('SIGTERM')
+  expect(await run.child.exited).toBe(0)
+})
+
+/** A TCP connection that sent `text` and reads what comes. */
+async function connection(url: string, text: string) {
+  const { hostname, port } = new URL(url)
+  let received = ''
+  let closed = false
+  await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      open: (socket) => void socket.write(text),
+      data: (_socket, bytes) => {
+        received += bytes.toString('latin1')
+      },
+      close: () => {
+        closed = true
+      },
+      error: () => {},
+    },
+  })
+  return { received: () => received, closed: () => closed }
+}
+
+/** Connect requests without end, each sent when an answer or nothing at all came for the last ones. */
+async function flood(port: number) {
+  let answers = 0
+  const connect = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 0, 0, 0, 1)
+  const send = () => {
+    try {
+      socket.sendMany([connect, connect])
+    } catch {
+      // Whoever was flooded is gone.
+    }
+  }
+  const socket = await Bun.udpSocket({
+    connect: { hostname: '127.0.0.1', port },
+    socket: {
+      data: () => {
+        answers++
+        send()
+      },
+      error: () => {},
+    },
+  })
+  // Every answer brings two requests, so the tracker gets as many as it can take.
+  const kick = setInterval(send, 10)
+  return {
+    answers: () => answers,
+    [Symbol.dispose]() {
+      clearInterval(kick)
+      socket.close()
+    },
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Two real clients that know of each other from the tracker alone exchange a file: over UDP and over
+ * HTTP, against the source and against the compiled program.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { decodeBencode } from '../../src/wire/bencode.ts'
+import { type Scraped, udpPeer } from '../peer.ts'
+import { percent } from '../servers/http-fixture.ts'
+import { until } from '../until.ts'
+import { ARIA2C, startAria2, writeTorrent } from './aria2.ts'
+import { compiled, configuration, launch, type Program, type Run, source } from './program.ts'
+
+const NAME = 'a file.bin'
+const FILE_BYTES = 60_000
+/** A client told to wait this long asks once in all: what it learned, it learned then. */
+const INTERVAL_SECONDS = 600
+const PATIENCE_MILLISECONDS = 20_000
+
+type Transport = 'udp' | 'http'
+type Role = 'seeder' | 'leecher'
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  'the source': source,
+  'the compiled program': compiled(),
+}
+type Case = [program: string, transport: Transport, first: Role, second: Role]
+const CASES = Object.keys(PROGRAMS).flatMap((program) =>
+  (['udp', 'http'] as const).flatMap((transport): Case[] => [
+    [program, transport, 'seeder', 'leecher'],
+    [program, transport, 'leecher', 'seeder'],
+  ]),
+)
+
+describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
+  let directory: string
+  const trackers = new Map<string, Run>()
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'tracker-clients-'))
+    const core = `[core.announce_policy]\ninterval = ${INTERVAL_SECONDS}\ninterval_min = ${INTERVAL_SECONDS}\n`
+    for (const [name, program] of Object.entries(PROGRAMS))
+      trackers.set(name, await launch(program, { toml: configuration({ core }) }))
+  })
+  afterAll(async () => {
+    for (const tracker of trackers.values()) await tracker[Symbol.asyncDispose]()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  // Whoever comes second is the only one that can be told of the other: the first never asks again.
+  test.concurrent.each(CASES)(
+    'of %s exchange a file over %s when the %s comes first and the %s is told of it',
+    async (program, transport, first, second) => {
+      const { udp_trackers, http_trackers } = await trackers.get(program)!.services()
+      const url =
+        transport === 'udp' ? `udp://${udp_trackers[0]}/announce` : `${http_trackers[0]}/announce`
+      const here = join(directory, `${program} ${transport} ${first}`)
+      mkdirSync(join(here, 'seeder'), { recursive: true })
+      // Its own content, so its own info hash: the exchanges go on side by side.
+      const content = crypto.getRandomValues(new Uint8Array(FILE_BYTES))
+      writeFileSync(join(here, 'seeder', NAME), content)
+      const torrent = join(here, 'file.torrent')
+      const infoHash = writeTorrent(torrent, url, NAME, content)
+      const becomes = (seeders: number, downloaded: number, leechers: number) =>
+        until(
+          `${seeders} seeders, ${downloaded} downloads, ${leechers} leechers`,
+          async () =>
+            Bun.deepEquals(await scrape(url, infoHash), { seeders, downloaded, leechers }),
+          PATIENCE_MILLISECONDS,
+        )
+
+      await becomes(0, 0, 0)
+      await using one = await startAria2(join(here, first), torrent, transport === 'udp')
+      await (first === 'seeder' ? becomes(1, 0, 0) : becomes(0, 0, 1))
+      await using two = await startAria2(join(here, second), torrent, transport === 'udp')
+      await becomes(2, 1, 0)
+      await Promise.all([one.stop(), two.stop()])
+      await becomes(0, 1, 0)
+      expect(sha256(readFileSync(join(here, 'leecher', NAME)))).toBe(sha256(content))
+    },
+    4 * PATIENCE_MILLISECONDS,
+  )
+})
+
+const sha256 = (bytes: Uint8Array): string =>
+  new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+
+/** As a third party would, over the transport of the announces. */
+async function scrape(announceUrl: string, infoHash: Uint8Array): Promise<Scraped> {
+  const { protocol, host, port } = new URL(announceUrl)
+  if (protocol === 'udp:') {
+    using peer = await udpPeer(Number(port))
+    return await peer.scrape(infoHash)
+  }
+  const answer = await fetch(`http://${host}/scrape?info_hash=${percent(infoHash)}`)
+  const files = decodeBencode(new Uint8Array(await answer.arrayBuffer()))
+  const entry = [...((files as Map<string, Map<string, Map<string, number>>>).get('files') ?? [])]
+  const [, counts] = entry[0]!
+  return {
+    seeders: counts.get('complete')!,
+    downloaded: counts.get('downloaded')!,
+    leechers: counts.get('incomplete')!,
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * What the reference's own tools read out of a log (spec/torrust-config §7.1): the services that run
+ * and where. A stranger's parser, so it knows nothing of how the log is written.
+ */
+
+export type Services = {
+  /** `ip:port`. */
+  readonly udp_trackers: string[]
+  readonly http_trackers: string[]
+  /** With the path that is asked. */
+  readonly health_checks: string[]
+}
+
+const ANSI = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g')
+const UDP = /Started on: udp:\/\/([\d.]+:\d+)/
+const HTTP = /Started on: (https?:\/\/[\d.]+:\d+)/
+
+export function parseLog(log: string): Services {
+  const services: Services = { udp_trackers: [], http_trackers: [], health_checks: [] }
+  for (const raw of log.split('\n')) {
+    if (!raw.includes('INFO')) continue
+    const line = raw.replace(ANSI, '')
+    const found = (pattern: RegExp): string[] => {
+      const address = pattern.exec(line)?.[1]?.replace('0.0.0.0', '127.0.0.1')
+      return address === undefined ? [] : [address]
+    }
+    if (line.includes('UDP TRACKER')) services.udp_trackers.push(...found(UDP))
+    else if (line.includes('HTTP TRACKER')) services.http_trackers.push(...found(HTTP))
+    else if (line.includes('HEALTH CHECK API'))
+      services.health_checks.push(...found(HTTP).map((url) => `${url}/health_check`))
+  }
+  return services
+}

@@ -1,0 +1,123 @@
+/** What a running tracker prints, read the way the reference's own tools read it. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { until } from '../until.ts'
+import { parseLog } from './log-parser.ts'
+import { configuration, freePort, launch, listeners, source } from './program.ts'
+
+setDefaultTimeout(20_000)
+
+const ESCAPE = '\x1b['
+const started = (target: string, url: string): string =>
+  `2024-10-17T16:07:39.989540Z  INFO ${target}: Started on: ${url}`
+const painted = (target: string, url: string): string =>
+  `\x1b[2m2024-10-17T16:07:39.989540Z\x1b[0m \x1b[32m INFO\x1b[0m \x1b[2m${target}\x1b[0m\x1b[2m:\x1b[0m Started on: ${url}`
+
+describe("the reference's parser", () => {
+  const SAMPLE: [string, string][] = [
+    ['UDP TRACKER', 'udp://0.0.0.0:6969'],
+    ['UDP TRACKER', 'udp://127.0.0.1:6868'],
+    ['HTTP TRACKER', 'http://0.0.0.0:7070'],
+    ['API', 'http://0.0.0.0:1212'],
+    ['HEALTH CHECK API', 'http://127.0.0.1:1313'],
+  ]
+  test.each([
+    ['plain', started],
+    ['painted', painted],
+  ])('reads %s lines (items 15-19)', (_name, line) => {
+    expect(parseLog(SAMPLE.map(([target, url]) => line(target, url)).join('\n'))).toEqual({
+      udp_trackers: ['127.0.0.1:6969', '127.0.0.1:6868'],
+      http_trackers: ['http://127.0.0.1:7070'],
+      health_checks: ['http://127.0.0.1:1313/health_check'],
+    })
+  })
+})
+
+const REST = `
+[[udp_trackers]]
+bind_address = "0.0.0.0:0"
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+[[http_trackers]]
+bind_address = "0.0.0.0:0"
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`
+
+describe.each([
+  ['a pipe', false],
+  ['a terminal', true],
+])('the log of a tracker that writes to %s', (_name, terminal) => {
+  test('tells its services, in the order of the configuration', async () => {
+    await using run = await launch(source, { toml: configuration({ rest: REST }), terminal })
+    const { udp_trackers, http_trackers, health_checks } = await run.services()
+    expect(udp_trackers).toHaveLength(2)
+    expect(http_trackers).toHaveLength(1)
+    for (const url of [`${http_trackers[0]}/health_check`, health_checks[0]!])
+      expect((await fetch(url)).status).toBe(200)
+    const report = await (await fetch(health_checks[0]!)).json()
+    expect(
+      (report as { details: { binding: string }[] }).details.map(({ binding }) =>
+        binding.replace('0.0.0.0', '127.0.0.1'),
+      ),
+    ).toEqual([...udp_trackers, http_trackers[0]!.slice('http://'.length)])
+    const { out } = await run.stop()
+    expect(out.includes(ESCAPE)).toBe(terminal)
+    expect(out).not.toMatch(/ panicked at |RUST_BACKTRACE=1/)
+    expect(out.replaceAll('\r', '')).toContain('Tracker successfully shutdown.\n')
+  })
+})
+
+test('a terminal that wants no colours gets none', async () => {
+  await using run = await launch(source, {
+    toml: configuration(),
+    terminal: true,
+    env: { NO_COLOR: '1' },
+  })
+  expect((await run.services()).udp_trackers).toHaveLength(1)
+  expect((await run.stop()).out).not.toContain(ESCAPE)
+})
+
+test('every line of the json style is an object, whatever the threads say', async () => {
+  const toml = configuration({ rest: listeners() }).replace(
+    'trace_filter = "info"',
+    'trace_filter = "trace"\ntrace_style = "json"',
+  )
+  await using run = await launch(source, { toml })
+  await run.says(/HEALTH CHECK API/)
+  const { out } = await run.stop()
+  const events = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string; target: string })
+  expect(new Set(events.map(({ target }) => target))).toEqual(
+    new Set(['TRACKER', 'CONFIGURATION', 'UDP TRACKER', 'HTTP TRACKER', 'HEALTH CHECK API']),
+  )
+})
+
+test('nothing is said when the log is off', async () => {
+  const health = await freePort()
+  const toml = configuration({ rest: listeners(0, 0, health) }).replace('"info"', '"off"')
+  await using run = await launch(source, { toml })
+  await until('it to serve', () =>
+    fetch(`http://127.0.0.1:${health}/health_check`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  )
+  expect(await run.stop()).toEqual({ code: 0, out: '', err: '' })
+})
+
+test('requests are not logged', async () => {
+  await using run = await launch(source, { toml: configuration() })
+  const { http_trackers } = await run.services()
+  const before = run.text.out
+  for (const path of ['/announce?info_hash=%', '/scrape', '/%f2%s%d', '/health_check'])
+    await fetch(`${http_trackers[0]}${path}`)
+  const { out, err } = await run.stop()
+  expect(err).toBe('')
+  expect(out.slice(before.length).split('\n')).toEqual([
+    expect.stringContaining('Tracker shutting down (SIGTERM) ...'),
+    expect.stringContaining('Tracker successfully shutdown.'),
+    '',
+  ])
+})

@@ -1,0 +1,160 @@
+/**
+ * The tracker as a process of its own, from its source or compiled, the way a stranger runs it: in an
+ * empty directory, with neither Bun nor Node to be found.
+ */
+import { afterAll, beforeAll } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '../until.ts'
+import { parseLog, type Services } from './log-parser.ts'
+
+const ROOT = join(import.meta.dir, '../..')
+const PATIENCE_MILLISECONDS = 15_000
+
+export type Program = () => readonly string[]
+
+export const source: Program = () => [process.execPath, join(ROOT, 'src/main.ts')]
+
+/** Compiles the tracker before the first test of the file that calls this; gone after its last. */
+export function compiled(): Program {
+  let directory = ''
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'tracker-binary-'))
+    const build = Bun.spawn([process.execPath, 'build.ts', join(directory, 'tracker')], {
+      cwd: ROOT,
+      stdout: 'ignore',
+      stderr: 'pipe',
+    })
+    if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text())
+  })
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  return () => [join(directory, 'tracker')]
+}
+
+/** A public tracker on ports that the system chooses. */
+export const configuration = (changes: { core?: string; rest?: string } = {}): string => `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+listed = false
+private = false
+${changes.core ?? ''}
+[runtime]
+workers = 2
+max_memory = "64MiB"
+${changes.rest ?? listeners()}
+`
+
+export const listeners = (udp = 0, http = 0, health = 0): string => `
+[[udp_trackers]]
+bind_address = "127.0.0.1:${udp}"
+[[http_trackers]]
+bind_address = "127.0.0.1:${http}"
+[health_check_api]
+bind_address = "127.0.0.1:${health}"
+`
+
+export type Run = Awaited<ReturnType<typeof launch>>
+
+export async function launch(
+  program: Program,
+  {
+    words = [],
+    toml,
+    env = {},
+    terminal = false,
+    deaf = false,
+    directory,
+  }: {
+    words?: readonly string[]
+    toml?: string
+    env?: Readonly<Record<string, string>>
+    /** Both its outputs are a terminal. */
+    terminal?: boolean
+    /** Nobody reads its standard output: the other end is closed before it says a word. */
+    deaf?: boolean
+    /** Where it runs, instead of an empty directory that is gone with it. */
+    directory?: string
+  } = {},
+) {
+  const cwd = directory ?? mkdtempSync(join(tmpdir(), 'tracker-e2e-'))
+  const text = { out: '', err: '' }
+  const collect = (into: 'out' | 'err') => (bytes: Uint8Array) => {
+    text[into] += Buffer.from(bytes).toString()
+  }
+  const child = Bun.spawn([...program(), ...words], {
+    cwd,
+    env: {
+      PATH: '/nonexistent',
+      ...(toml !== undefined && { TORRUST_TRACKER_CONFIG_TOML: toml }),
+      ...env,
+    },
+    ...(terminal
+      ? { terminal: { data: (_terminal: unknown, bytes: Uint8Array) => collect('out')(bytes) } }
+      : { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' }),
+  })
+  const drain = async (stream: unknown, into: 'out' | 'err') => {
+    for await (const bytes of stream as ReadableStream<Uint8Array>) collect(into)(bytes)
+  }
+  if (deaf) await (child.stdout as unknown as ReadableStream).cancel()
+  const collected = terminal
+    ? Promise.resolve()
+    : Promise.all([deaf || drain(child.stdout, 'out'), drain(child.stderr, 'err')])
+  const ended = async () => {
+    const code = await child.exited
+    await collected
+    return { code, out: text.out, err: text.err }
+  }
+  return {
+    cwd,
+    child,
+    /** What it said so far on its standard output and error. */
+    text,
+    /** Resolves when it has ended, with all it said. */
+    ended,
+    /** Resolves when it has said something, on its standard output, that matches. */
+    says: (pattern: RegExp): Promise<RegExpExecArray> =>
+      until(
+        () => `${pattern} in ${text.out}${text.err}`,
+        () => {
+          const found = pattern.exec(text.out)
+          if (!found && child.exitCode !== null) throw new Error(`it ended: ${text.err}`)
+          return found ?? undefined
+        },
+        PATIENCE_MILLISECONDS,
+      ),
+    /** Where it serves, once it does. */
+    async services(): Promise<Services> {
+      await this.says(/HEALTH CHECK API:\S* Started on: .*\r?\n/)
+      return parseLog(text.out)
+    },
+    async stop(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM') {
+      child.kill(signal)
+      return await ended()
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null) child.kill('SIGKILL')
+      await child.exited
+      if (directory === undefined) rmSync(cwd, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A TCP and UDP port that is free now. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const udp = await Bun.udpSocket({ hostname: '127.0.0.1' })
+    const { port } = udp
+    try {
+      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
+      return port
+    } catch {
+      // Taken for TCP: another one.
+    } finally {
+      udp.close()
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** One serving thread, in this thread: it opens everything or nothing, and closes it all. */
+import { expect, test } from 'bun:test'
+import { Metrics } from '../src/metrics.ts'
+import { Bans } from '../src/servers/bans.ts'
+import { createSwarmMemory } from '../src/swarm/swarm.ts'
+import { startThread, type ThreadSetup } from '../src/thread.ts'
+import { configOf } from './harness.ts'
+import { hashOf, udpPeer } from './peer.ts'
+import { policy } from './servers/http-fixture.ts'
+
+const HEAD =
+  '[metadata]\nschema_version = "3.0.0"\n[logging]\ntrace_filter = "off"\n[core]\nlisted = false\nprivate = false\n'
+
+function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup {
+  const config = configOf(HEAD + toml)
+  const udp = config.udp_trackers ?? []
+  const http = config.http_trackers ?? []
+  return {
+    thread: 1,
+    threads: 1,
+    swarm: createSwarmMemory(64 * 2 ** 20, 1),
+    metrics: new Metrics(1, udp.length + http.length).memory,
+    bans: { memory: new Bans(10, 1).memory, seed: 1, limit: 10 },
+    secret: new Uint8Array(16),
+    strict: true,
+    policy,
+    logging: { filter: 'off', style: 'full', colour: false },
+    udp,
+    http,
+    ...changes,
+  }
+}
+
+const udp = (port: number, more = '') =>
+  `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`
+const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
+
+test('tells the ports it got, in the order of the lists', async () => {
+  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
+  const { udpPorts, httpPorts, udpSockets } = thread.opened
+  expect([udpPorts.length, httpPorts.length, udpSockets.length]).toEqual([2, 1, 2])
+  expect(new Set([...udpPorts, ...udpSockets, ...httpPorts]).size).toBe(5)
+  for (const port of udpPorts) {
+    using peer = await udpPeer(port)
+    expect((await peer.scrape(hashOf(1))).seeders).toBe(0)
+  }
+  await thread.stop(0)
+  // Its own address again, at once and alone.
+  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)))
+  await again.stop(0)
+})
+
+test('keeps nothing open when the last listener cannot be opened', async () => {
+  const first = await startThread(setupOf(udp(0) + http(0)))
+  const [udpPort] = first.opened.udpPorts as [number]
+  const [httpPort] = first.opened.httpPorts as [number]
+  const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
+  const { port } = free
+  free.close()
+  await expect(startThread(setupOf(udp(port) + http(httpPort)))).rejects.toThrow(
+    `port in use: http 127.0.0.1:${httpPort}`,
+  )
+  await expect(startThread(setupOf(udp(port) + udp(udpPort)))).rejects.toThrow(
+    `port in use: udp 127.0.0.1:${udpPort}`,
+  )
+  const third = await startThread(setupOf(udp(port)))
+  await third.stop(0)
+  await first.stop(0)
+})
+
+test('threads that share a port tell each other nothing but the swarm', async () => {
+  const shared = { swarm: createSwarmMemory(64 * 2 ** 20, 1), threads: 2 }
+  const metrics = new Metrics(2, 1).memory
+  const one = await startThread(setupOf(udp(0), { ...shared, metrics, thread: 1 }))
+  const [port] = one.opened.udpPorts as [number]
+  const two = await startThread(setupOf(udp(port), { ...shared, metrics, thread: 2 }))
+  using before = await udpPeer(port)
+  await before.announce(hashOf(1), { port: 7001 })
+  await one.stop(0)
+  using after = await udpPeer(port)
+  expect((await after.announce(hashOf(1), { left: 1 })).peers).toEqual(['7f0000011b59'])
+  await two.stop(0)
+})
+
+test('an external address stands for peers of this machine', async () => {
+  const network = 'network.external_ip = "203.0.113.7"\n'
+  const thread = await startThread(setupOf(udp(0, network)))
+  const [port] = thread.opened.udpPorts as [number]
+  using one = await udpPeer(port)
+  await one.announce(hashOf(1), { port: 7001 })
+  using other = await udpPeer(port)
+  expect((await other.announce(hashOf(1), { left: 1 })).peers).toEqual(['cb0071071b59'])
+  await thread.stop(0)
+})
