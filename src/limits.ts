@@ -15,8 +15,10 @@ export const LIMITS = {
   echo: 100,
   /** Datagrams that are read, answered and sent together: more no longer fit the near caches. */
   udpBatch: 32,
-  /** Longest time that reading datagrams may keep a thread from its timers, signals and HTTP. */
-  udpTurnMilliseconds: 20,
+  /** Longest time that reading datagrams may keep a thread from its timers, signals and HTTP; and
+   *  where reading cannot be interrupted, the time after which they are dropped unread. */
+  udpTurnMilliseconds: 10,
+  udpFloodMilliseconds: 250,
   /** Addresses whose connection-id errors are remembered; the least guilty make room. */
   banTable: 65_536,
 } as const

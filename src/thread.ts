@@ -9,6 +9,7 @@ import { Log, type LogOptions } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Bans } from './servers/bans.ts'
 import { ConnectionIds } from './servers/connection-id.ts'
+import { Garbage } from './servers/garbage.ts'
 import { serveHttp } from './servers/http.ts'
 import { serveUdp } from './servers/udp.ts'
 import { Swarm, type SwarmMemory } from './swarm/swarm.ts'
@@ -30,6 +31,8 @@ export type ThreadSetup = {
     readonly seed: number
     readonly limit: number
   }
+  /** A word for each UDP socket of each thread, see servers/read-break.ts. */
+  readonly breaks: SharedArrayBuffer
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   /** Wrong connection ids are refused. */
@@ -65,12 +68,13 @@ export type FromThread =
 /** Opens everything or nothing. Rejects with one line that names the cause. */
 export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
-  const swarm = new Swarm(setup.swarm, setup.thread, seed)
+  const swarm = new Swarm(setup.swarm, setup.thread, seed, setup.threads === 1)
   const tracker = new Tracker(swarm, setup.policy, systemClock)
   const bans = new Bans(setup.bans.limit, setup.bans.seed, setup.bans.memory)
   const log = new Log(setup.logging, systemClock.milliseconds)
   const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
   const reusePort = setup.threads > 1
+  const garbage = new Garbage()
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
   const udpPorts: number[] = []
   const udpSockets: number[] = []
@@ -89,6 +93,8 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         bans,
         counters: metrics.row(setup.thread - 1, index),
         clock: systemClock,
+        garbage,
+        breakWord: { words: breakWordsOf(setup), at: index },
         onError: onceEach((error) => log.error('UDP TRACKER', `internal error: ${error}`)),
       })
       stops.push(() => server.stop())
@@ -101,6 +107,7 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         tracker,
         counters: metrics.row(setup.thread - 1, setup.udp.length + index),
         reusePort,
+        garbage,
         report: (what, error) => log.error('HTTP TRACKER', `internal error: ${what}: ${error}`),
       })
       stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
@@ -108,15 +115,21 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     }
   } catch (error) {
     await Promise.all(stops.map((stop) => stop(0)))
+    garbage[Symbol.dispose]()
     throw error
   }
   return {
     opened: { udpPorts, httpPorts, udpSockets },
     stop: async (graceMilliseconds) => {
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
+      garbage[Symbol.dispose]()
     },
   }
 }
+
+/** The words of one thread in `breaks`. */
+export const breakWordsOf = (setup: Pick<ThreadSetup, 'breaks' | 'thread' | 'udp'>): Int32Array =>
+  new Int32Array(setup.breaks, (setup.thread - 1) * setup.udp.length * 4, setup.udp.length)
 
 function externalIp(text: string | null) {
   const bytes = text === null ? undefined : parseIp(text)

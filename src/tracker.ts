@@ -33,6 +33,8 @@ export type ListenerRules = {
   readonly externalIp: { readonly family: Family; readonly bytes: Uint8Array } | undefined
 }
 
+/** A swarm of up to about this size stays in the processor's caches: reading ahead would only cost. */
+const CACHED_BYTES = 64 * 2 ** 20
 /** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
 const SWEEP_UNITS = 250
 
@@ -71,7 +73,7 @@ export class Tracker {
    * faster. At most `LIMITS.udpBatch`.
    */
   expect(words: Int32Array, count: number): void {
-    this.#prefetch.load(words, count)
+    if (this.#swarm.memory().used > CACHED_BYTES) this.#prefetch.load(words, count)
   }
 
   /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */

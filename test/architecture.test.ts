@@ -38,7 +38,7 @@ const OWNER: Record<string, string> = {
   'smol-toml': 'config/',
   'bun:sqlite': 'database/sqlite.ts',
   'mysql2/promise': 'database/mysql.ts',
-  'bun:ffi': 'servers/socket-options.ts',
+  'bun:ffi': 'servers/libc.ts',
   elysia: 'servers/',
 }
 

@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { Metrics } from '../src/metrics.ts'
 import { Bans } from '../src/servers/bans.ts'
+import { breakMemory } from '../src/servers/read-break.ts'
 import { createSwarmMemory } from '../src/swarm/swarm.ts'
 import { startThread, type ThreadSetup } from '../src/thread.ts'
 import { configOf } from './harness.ts'
@@ -21,6 +22,7 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     swarm: createSwarmMemory(64 * 2 ** 20, 1),
     metrics: new Metrics(1, udp.length + http.length).memory,
     bans: { memory: new Bans(10, 1).memory, seed: 1, limit: 10 },
+    breaks: breakMemory(udp.length),
     secret: new Uint8Array(16),
     strict: true,
     policy,
@@ -69,7 +71,11 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
 })
 
 test('threads that share a port tell each other nothing but the swarm', async () => {
-  const shared = { swarm: createSwarmMemory(64 * 2 ** 20, 1), threads: 2 }
+  const shared = {
+    swarm: createSwarmMemory(64 * 2 ** 20, 1),
+    breaks: breakMemory(2),
+    threads: 2,
+  }
   const metrics = new Metrics(2, 1).memory
   const one = await startThread(setupOf(udp(0), { ...shared, metrics, thread: 1 }))
   const [port] = one.opened.udpPorts as [number]

@@ -10,8 +10,10 @@ import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
+import { breakMemory, closeLeftovers } from '../servers/read-break.ts'
 import { tuneUdpSockets } from '../servers/socket-options.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { breakWordsOf } from '../thread.ts'
 import { type Policy, Tracker } from '../tracker.ts'
 import { startSweeper } from './sweeper.ts'
 import { Threads } from './threads.ts'
@@ -43,12 +45,13 @@ export async function start(config: Config, log: Log): Promise<Running> {
 
   const count = threadCount(config, log)
   const memory = reserve(config)
-  const swarm = new Swarm(memory, count + 1, random32())
+  const swarm = new Swarm(memory, count + 1, random32(), count === 1)
   const tracker = new Tracker(swarm, policyOf(config), systemClock)
   const banSeed = random32()
   const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
   const bans = new Bans(banLimit, banSeed)
 
+  const breaks = breakMemory(count * udp.length)
   const enlarge = warnOnce(log)
   const threads = await Threads.start({
     count,
@@ -56,6 +59,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       swarm: memory,
       metrics: new Metrics(count, udp.length + http.length).memory,
       bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
+      breaks,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
       strict: config.udp_tracker_server.connection_id_validation === 'strict',
       policy: tracker.policy,
@@ -68,6 +72,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     onDeath: (thread) => {
       const mended = swarm.recover(thread)
       bans.unlock()
+      closeLeftovers(breakWordsOf({ breaks, thread, udp }))
       if (mended > 0) log.error('TRACKER', `mended ${mended} shard(s) it had left locked`)
     },
     onStart: ({ udpSockets }) => enlarge(udpSockets),

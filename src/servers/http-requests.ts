@@ -11,6 +11,7 @@ import type { ListenerRules, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp, writeAddress, writeEndpoint } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
 import { HttpAnswers } from '../wire/http-answer.ts'
+import type { Garbage } from './garbage.ts'
 import { rawPath } from './listen.ts'
 
 /** Told of an error that nobody foresaw; each kind is told once. */
@@ -45,6 +46,7 @@ export class HttpRequests {
   readonly #counters: CounterRow
   readonly #peerAddress: PeerAddress
   readonly #report: Report
+  readonly #garbage: Garbage
   readonly #told = new Set<string>()
   readonly #rules: ListenerRules
   readonly #announce = new AnnounceQuery()
@@ -58,12 +60,14 @@ export class HttpRequests {
     counters: CounterRow,
     peerAddress: PeerAddress,
     report: Report,
+    garbage: Garbage,
   ) {
     this.#listener = listener
     this.#tracker = tracker
     this.#counters = counters
     this.#peerAddress = peerAddress
     this.#report = report
+    this.#garbage = garbage
     this.#answers = new HttpAnswers(tracker.policy)
     const external = listener.network.external_ip
     const bytes = external === null ? undefined : parseIp(external)
@@ -112,6 +116,7 @@ export class HttpRequests {
   }
 
   #answerAnnounce(request: Request, key: string | undefined): Response {
+    this.#garbage.made(1)
     const located = this.#locate(request)
     const { url } = request
     const query = this.#announce

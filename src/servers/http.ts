@@ -6,6 +6,7 @@ import { Elysia } from 'elysia'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import type { CounterRow } from '../metrics.ts'
 import type { Tracker } from '../tracker.ts'
+import type { Garbage } from './garbage.ts'
 import { HttpRequests, type Report } from './http-requests.ts'
 import { type HttpServer, listen } from './listen.ts'
 
@@ -13,6 +14,7 @@ export interface HttpServerOptions {
   readonly listener: HttpTrackerConfig
   readonly tracker: Tracker
   readonly counters: CounterRow
+  readonly garbage: Garbage
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean
   readonly report: Report
@@ -35,6 +37,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     options.counters,
     (request) => app.server?.requestIP(request) ?? null,
     options.report,
+    options.garbage,
   )
   const HEAD = (request: Request) => requests.head(request)
   // Bun's own routes, which Elysia hands through: its context would cost every announce 5 %, and its

@@ -1,11 +1,12 @@
 /**
  * Datagrams of one UDP socket, collected until there is a batch or the turn of the event loop ends. Knows
  * nothing of what is in them. Keeps a flood from keeping the thread: Bun reads until nothing is left,
- * which in a flood is never, so when a turn has taken too long the rest of it is dropped unread, which
- * is faster than it can arrive.
+ * which in a flood is never, so a turn that takes too long is broken off; where that is not
+ * possible the rest of it is dropped unread, which is faster than it can arrive.
  */
 import type { Clock } from '../clock.ts'
 import { LIMITS } from '../limits.ts'
+import type { ReadBreak } from './read-break.ts'
 
 export type InboxEvents = {
   /** `count` datagrams are waiting at the front of the three arrays. */
@@ -22,10 +23,13 @@ export class Inbox {
   readonly #clock: Clock
   readonly #events: InboxEvents
   readonly #endTurn = () => {
+    // First, because answers leave through the same descriptor.
+    this.#readBreak?.end()
     this.flush()
     this.#reading = false
     this.#shedding = false
   }
+  #readBreak: ReadBreak | undefined
   #received = 0
   /** Whether a turn is under way, when it began, and whether it has taken too long. */
   #reading = false
@@ -35,6 +39,11 @@ export class Inbox {
   constructor(clock: Clock, events: InboxEvents) {
     this.#clock = clock
     this.#events = events
+  }
+
+  /** How to interrupt the reading, once the socket is open. */
+  attach(readBreak: ReadBreak | undefined): void {
+    this.#readBreak = readBreak
   }
 
   receive(packet: Uint8Array, port: number, address: string): void {
@@ -54,7 +63,10 @@ export class Inbox {
     if (this.#received < LIMITS.udpBatch) return
     this.flush()
     const lasted = this.#clock.milliseconds() - this.#turnBegan
-    this.#shedding = lasted > LIMITS.udpTurnMilliseconds
+    if (lasted <= LIMITS.udpTurnMilliseconds) return
+    // What was read already still comes in; it is less than a batch, so nothing is sent meanwhile.
+    if (this.#readBreak?.begin()) return
+    this.#shedding = lasted > LIMITS.udpFloodMilliseconds
   }
 
   /** Serves what was received so far. */

@@ -26,9 +26,11 @@ import {
 } from '../wire/udp.ts'
 import type { Bans } from './bans.ts'
 import type { ConnectionIds } from './connection-id.ts'
+import type { Garbage } from './garbage.ts'
 import { Inbox } from './inbox.ts'
 import { listenError } from './listen-error.ts'
 import { Outbox, type Sender } from './outbox.ts'
+import { ReadBreak } from './read-break.ts'
 
 /**
  * An undocumented option of `Bun.udpSocket`: the flags of its socket library for SO_REUSEPORT and
@@ -57,6 +59,9 @@ export type UdpOptions = {
   readonly bans: Bans
   readonly counters: CounterRow
   readonly clock: Clock
+  readonly garbage: Garbage
+  /** The socket's word for its read break, see read-break.ts; undefined = it is never interrupted. */
+  readonly breakWord: { readonly words: Int32Array; readonly at: number } | undefined
   /** Called with what a handler threw; a bug of ours, never a client's doing. */
   readonly onError: (error: unknown) => void
 }
@@ -76,11 +81,15 @@ export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
   const socket = await open(options, listener).catch((error) => {
     throw listenError('udp', ip, port, error)
   })
-  listener.attach(socket)
+  const { fd } = socket as unknown as { fd: number }
+  const { breakWord } = options
+  const readBreak = breakWord && ReadBreak.of(fd, breakWord.words, breakWord.at)
+  listener.attach(socket, readBreak)
   return {
     port: socket.port,
-    fd: (socket as unknown as { fd: number }).fd,
+    fd,
     stop() {
+      readBreak?.[Symbol.dispose]()
       listener.flush()
       socket.close()
     },
@@ -139,8 +148,9 @@ class UdpListener {
     this.#answer = new Answer(new PeerList(halves), new PeerList(halves), false)
   }
 
-  attach(sender: Sender): void {
+  attach(sender: Sender, readBreak: ReadBreak | undefined): void {
     this.#outbox.attach(sender)
+    this.#inbox.attach(readBreak)
   }
   socketError(): void {
     this.#counters[AT.socketErrors]!++
@@ -165,6 +175,7 @@ class UdpListener {
       }
     }
     this.#outbox.flush()
+    this.#options.garbage.made(count)
   }
 
   /** Lets the tracker know of the announces before they are read one by one. */

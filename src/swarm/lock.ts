@@ -15,12 +15,17 @@ export class Lock {
   readonly #words: Int32Array
   readonly #at: number
   readonly #me: number
+  readonly #alone: boolean
 
-  /** `thread` ≥ 1: 0 in the word means free. */
-  constructor(memory: SharedArrayBuffer, wordIndex: number, thread: number) {
+  /**
+   * `thread` ≥ 1: 0 in the word means free. `alone`: no other thread has the memory, so nothing is locked at
+   * all; atomic instructions would make every announce wait for the writes of the one before.
+   */
+  constructor(memory: SharedArrayBuffer, wordIndex: number, thread: number, alone = false) {
     this.#words = new Int32Array(memory)
     this.#at = wordIndex
     this.#me = thread
+    this.#alone = alone
   }
 
   /** Thread number of the holder; 0 = free. */
@@ -29,6 +34,7 @@ export class Lock {
   }
 
   acquire(): void {
+    if (this.#alone) return
     if (Atomics.compareExchange(this.#words, this.#at, 0, this.#me) !== 0)
       this.#wait(Number.POSITIVE_INFINITY)
   }
@@ -36,11 +42,14 @@ export class Lock {
   /** false = somebody else held it for all of `milliseconds`. For threads that must not hang. */
   tryAcquire(milliseconds: number): boolean {
     return (
-      Atomics.compareExchange(this.#words, this.#at, 0, this.#me) === 0 || this.#wait(milliseconds)
+      this.#alone ||
+      Atomics.compareExchange(this.#words, this.#at, 0, this.#me) === 0 ||
+      this.#wait(milliseconds)
     )
   }
 
   release(): void {
+    if (this.#alone) return
     const word = Atomics.exchange(this.#words, this.#at, 0)
     if ((word & CONTENDED) !== 0) Atomics.notify(this.#words, this.#at, 1)
   }

@@ -52,10 +52,11 @@ export class Shard {
     capacity: Capacity,
     thread: number,
     charge: (kib: number) => boolean,
+    alone = false,
   ) {
     const arrays = carveTorrents(new Carver(memory.torrents), capacity.torrents)
     const { header, records } = arrays
-    this.lock = new Lock(memory.torrents, HEADER.lock, thread)
+    this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
     this.torrents = new Torrents(arrays, charge)
     const peers = (family: 4 | 6, buffer: SharedArrayBuffer, slots: number) =>
       new Peers({

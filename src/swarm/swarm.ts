@@ -84,11 +84,16 @@ export class Swarm {
   readonly #secrets: Int32Array
   readonly #dice: Dice
 
-  /** `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. */
-  constructor(memory: SwarmMemory, thread: number, seed: number) {
+  /**
+   * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. `alone`: no other thread
+   * uses the memory.
+   */
+  constructor(memory: SwarmMemory, thread: number, seed: number, alone = false) {
     this.#budget = new Int32Array(memory.budget)
     const charge = (kib: number) => this.#charge(kib)
-    this.shards = memory.shards.map((shard) => new Shard(shard, memory.capacity, thread, charge))
+    this.shards = memory.shards.map(
+      (shard) => new Shard(shard, memory.capacity, thread, charge, alone),
+    )
     this.#secrets = infoHashSecrets(this.shards[0]!.torrents.header[HEADER.seed]!)
     this.#dice = new Dice(seed)
   }

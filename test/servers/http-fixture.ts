@@ -1,6 +1,7 @@
 /** A real tracker behind one HTTP listener on port 0, and a socket that sends exactly the given bytes. */
 import type { HttpTrackerConfig } from '../../src/config/model.ts'
 import { AT, type Counter, type CounterRow, Metrics } from '../../src/metrics.ts'
+import { Garbage } from '../../src/servers/garbage.ts'
 import { serveHttp } from '../../src/servers/http.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { type Policy, Tracker } from '../../src/tracker.ts'
@@ -39,12 +40,14 @@ export async function serve(
 ) {
   const { tracker = makeTracker(), network, ...rest } = changes
   const counters: CounterRow = new Metrics(1, 1).row(0, 0)
+  const garbage = new Garbage()
   const reports: string[] = []
   const server = await serveHttp({
     listener: { ...listener, ...rest, network: { ...listener.network, ...network } },
     tracker,
     counters,
     reusePort: false,
+    garbage,
     report: (what) => reports.push(what),
   })
   return {
@@ -53,7 +56,10 @@ export async function serve(
     reports,
     counters,
     count: (counter: Counter) => [counters[AT[counter]], counters[AT[counter] + 1]],
-    [Symbol.asyncDispose]: () => server.stop(0),
+    [Symbol.asyncDispose]: () => {
+      garbage[Symbol.dispose]()
+      return server.stop(0)
+    },
   }
 }
 

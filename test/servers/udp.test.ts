@@ -4,6 +4,7 @@ import { LIMITS } from '../../src/limits.ts'
 import { AT, Metrics } from '../../src/metrics.ts'
 import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { Garbage } from '../../src/servers/garbage.ts'
 import { serveUdp } from '../../src/servers/udp.ts'
 import { startTracker, udpClient } from '../harness.ts'
 import { makeTracker } from './http-fixture.ts'
@@ -268,7 +269,7 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
 
-test('a flood that never ends leaves the thread time: the rest of a long turn is dropped unread', async () => {
+test('a flood that cannot be interrupted leaves the thread time: the rest of a long turn is dropped unread', async () => {
   let milliseconds = 1_800_000_000_000
   let step = 0
   // Every look at the clock costs `step`, as if the thread were that slow.
@@ -277,6 +278,7 @@ test('a flood that never ends leaves the thread time: the rest of a long turn is
     seconds: () => Math.floor(milliseconds / 1000),
   }
   const counters = new Metrics(1, 1).row(0, 0)
+  using garbage = new Garbage()
   const server = await serveUdp({
     ip: '127.0.0.1',
     port: 0,
@@ -289,6 +291,8 @@ test('a flood that never ends leaves the thread time: the rest of a long turn is
     bans: new Bans(10, 1),
     counters,
     clock,
+    breakWord: undefined,
+    garbage,
     onError: (error) => {
       throw error
     },
@@ -301,7 +305,7 @@ test('a flood that never ends leaves the thread time: the rest of a long turn is
   for (let i = 0; i < 100; i++) await client.receive()
   expect([counters[AT.connects], counters[AT.aborted]]).toEqual([100, 0])
 
-  step = LIMITS.udpTurnMilliseconds + 1
+  step = LIMITS.udpFloodMilliseconds + 1
   burst()
   for (let i = 0; i < LIMITS.udpBatch; i++) await client.receive()
   // The turn is over: whoever asks now is served.

@@ -1,0 +1,36 @@
+/**
+ * Collects garbage at a pace of our own. The engine counts the address space reserved for the swarm as
+ * heap, and collects in proportion to it: left alone it would let datagrams pile up until they no longer
+ * fit the caches, and old garbage until there are gigabytes of it. One for each thread.
+ */
+
+/** Requests after which the young garbage is collected: a few megabytes. */
+const YOUNG_EVERY = 16_384
+/** A full collection takes some milliseconds; without requests there is nothing to collect. */
+const FULL_EVERY_MILLISECONDS = 60_000
+
+export class Garbage {
+  #young = 0
+  #all = 0
+  readonly #timer = setInterval(() => {
+    if (this.#all > 0) Bun.gc(true)
+    this.#all = 0
+  }, FULL_EVERY_MILLISECONDS)
+
+  constructor() {
+    this.#timer.unref()
+  }
+
+  /** Tells of requests that were served and left garbage. */
+  made(requests: number): void {
+    this.#all += requests
+    this.#young += requests
+    if (this.#young < YOUNG_EVERY) return
+    this.#young = 0
+    Bun.gc(false)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+}

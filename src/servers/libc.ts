@@ -1,0 +1,37 @@
+/**
+ * The few calls of the C library that Bun has no words for, on Linux; elsewhere there are none. Only this
+ * file knows how they are reached. Descriptors belong to the process, whichever thread opened them.
+ */
+import { dlopen, FFIType } from 'bun:ffi'
+
+/** Names of the library, glibc and musl. */
+const LIBRARIES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
+const { i32, u32, ptr } = FFIType
+
+const open = (library: string) =>
+  dlopen(library, {
+    setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },
+    getsockopt: { args: [i32, i32, i32, ptr, ptr], returns: i32 },
+    socket: { args: [i32, i32, i32], returns: i32 },
+    dup: { args: [i32], returns: i32 },
+    dup3: { args: [i32, i32, i32], returns: i32 },
+    close: { args: [i32], returns: i32 },
+  }).symbols
+
+export type Libc = ReturnType<typeof open>
+
+/** Opened when it is first asked for, once a thread; null: there is none. */
+let opened: Libc | null | undefined
+
+export function libc(): Libc | undefined {
+  if (opened === undefined) opened = process.platform === 'linux' ? find() : null
+  return opened ?? undefined
+}
+
+function find(): Libc | null {
+  for (const library of LIBRARIES)
+    try {
+      return open(library)
+    } catch {}
+  return null
+}
