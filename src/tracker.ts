@@ -33,8 +33,8 @@ export type ListenerRules = {
   readonly externalIp: { readonly family: Family; readonly bytes: Uint8Array } | undefined
 }
 
-/** A swarm of up to about this size stays in the processor's caches: reading ahead would only cost. */
-const CACHED_BYTES = 64 * 2 ** 20
+/** A swarm up to about this size stays in the processor's near caches: reading ahead would only cost. */
+const CACHED_BYTES = 4 * 2 ** 20
 /** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
 const SWEEP_UNITS = 250
 
@@ -68,12 +68,17 @@ export class Tracker {
     return outcome === OUTCOME.refused ? 'full' : undefined
   }
 
+  /** Whether it pays to tell of announces before they come: not while the swarm fits the caches. */
+  get wantsNotice(): boolean {
+    return this.#swarm.memory().used > CACHED_BYTES
+  }
+
   /**
    * Tells of `count` announces that follow at once, five words of info hash each: they will be
    * faster. At most `LIMITS.udpBatch`.
    */
   expect(words: Int32Array, count: number): void {
-    if (this.#swarm.memory().used > CACHED_BYTES) this.#prefetch.load(words, count)
+    this.#prefetch.load(words, count)
   }
 
   /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */

@@ -4,8 +4,10 @@
  * fit the caches, and old garbage until there are gigabytes of it. One for each thread.
  */
 
-/** Requests after which the young garbage is collected: a few megabytes. */
-const YOUNG_EVERY = 16_384
+/** Datagrams after which the young garbage is collected: a few megabytes. */
+const YOUNG_EVERY = 8_192
+/** An HTTP request leaves as much garbage as this many datagrams. */
+export const HTTP_REQUEST = 4
 /** A full collection takes some milliseconds; without requests there is nothing to collect. */
 const FULL_EVERY_MILLISECONDS = 60_000
 
@@ -21,10 +23,10 @@ export class Garbage {
     this.#timer.unref()
   }
 
-  /** Tells of requests that were served and left garbage. */
-  made(requests: number): void {
-    this.#all += requests
-    this.#young += requests
+  /** Tells of datagrams, or their worth, that were served and left garbage. */
+  made(datagrams: number): void {
+    this.#all += datagrams
+    this.#young += datagrams
     if (this.#young < YOUNG_EVERY) return
     this.#young = 0
     Bun.gc(false)

@@ -11,7 +11,7 @@ import type { ListenerRules, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp, writeAddress, writeEndpoint } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
 import { HttpAnswers } from '../wire/http-answer.ts'
-import type { Garbage } from './garbage.ts'
+import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { rawPath } from './listen.ts'
 
 /** Told of an error that nobody foresaw; each kind is told once. */
@@ -116,7 +116,7 @@ export class HttpRequests {
   }
 
   #answerAnnounce(request: Request, key: string | undefined): Response {
-    this.#garbage.made(1)
+    this.#garbage.made(HTTP_REQUEST)
     const located = this.#locate(request)
     const { url } = request
     const query = this.#announce

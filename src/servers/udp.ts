@@ -17,6 +17,7 @@ import {
   ANSWER,
   readRequest,
   readScrapeHash,
+  readWord,
   UdpRequest,
   writeAnnounce,
   writeConnect,
@@ -124,7 +125,6 @@ class UdpListener {
   /** Second in which the batch is served. */
   #now = 0
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
-  readonly #hashBytes = new Uint8Array(this.#hashes.buffer)
 
   constructor(options: UdpOptions) {
     const { policy } = options.tracker
@@ -180,14 +180,14 @@ class UdpListener {
 
   /** Lets the tracker know of the announces before they are read one by one. */
   #expect(packets: readonly Uint8Array[], count: number): void {
-    if (count < WORTH_EXPECTING) return
+    if (count < WORTH_EXPECTING || !this.#options.tracker.wantsNotice) return
     let announces = 0
     for (let i = 0; i < count; i++) {
       const packet = packets[i]!
       if (packet.length < ANNOUNCE.end || packet[11] !== ACTION.announce) continue
-      const to = announces++ * 20
-      for (let byte = 0; byte < 20; byte++)
-        this.#hashBytes[to + byte] = packet[ANNOUNCE.identity + byte]!
+      const to = announces++ * 5
+      for (let word = 0; word < 5; word++)
+        this.#hashes[to + word] = readWord(packet, ANNOUNCE.identity + word * 4)
     }
     this.#options.tracker.expect(this.#hashes, announces)
   }

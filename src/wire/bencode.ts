@@ -68,7 +68,8 @@ export class BencodeWriter {
     for (let limit = 10; value >= limit; limit *= 10) digits++
     const memory = this.#reserve(digits)
     for (let at = this.#length + digits - 1; at >= this.#length; at--) {
-      const rest = Math.floor(value / 10)
+      // Whole numbers that fit 31 bits stay integers in the compiled code.
+      const rest = value <= 0x7fff_ffff ? (value / 10) | 0 : Math.floor(value / 10)
       memory[at] = ZERO + (value - rest * 10)
       value = rest
     }

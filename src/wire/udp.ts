@@ -199,6 +199,10 @@ export function writeError(
   return ANSWER.errorAt + message.length
 }
 
+/** Four bytes as a word in memory order, as `Announce.words` holds them. */
+export const readWord = (bytes: Uint8Array, at: number): number =>
+  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+
 /** Signed, so that it stays an integer in the compiled code. */
 export const readI32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
