@@ -1,11 +1,13 @@
 /** The UDP tracker over real sockets. Numbers in names: spec/torrust-udp-and-core part F. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
 import { LIMITS } from '../../src/limits.ts'
-import { AT, Metrics } from '../../src/metrics.ts'
+import { AT, type Counter, Metrics } from '../../src/metrics.ts'
 import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
-import { serveUdp } from '../../src/servers/udp.ts'
+import { breakMemory, closeLeftovers, ReadBreak } from '../../src/servers/read-break.ts'
+import { serveUdp, type UdpOptions } from '../../src/servers/udp.ts'
 import { startTracker, udpClient } from '../harness.ts'
 import { makeTracker } from './http-fixture.ts'
 import {
@@ -269,16 +271,15 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
 
-test('a flood that cannot be interrupted leaves the thread time: the rest of a long turn is dropped unread', async () => {
-  let milliseconds = 1_800_000_000_000
-  let step = 0
-  // Every look at the clock costs `step`, as if the thread were that slow.
-  const clock = {
-    milliseconds: () => (milliseconds += step),
-    seconds: () => Math.floor(milliseconds / 1000),
+/** A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. */
+async function slowServer(breakWord: UdpOptions['breakWord']) {
+  const time = { now: 1_800_000_000_000, step: 0 }
+  const milliseconds = () => {
+    time.now += time.step
+    return time.now
   }
+  const garbage = new Garbage()
   const counters = new Metrics(1, 1).row(0, 0)
-  using garbage = new Garbage()
   const server = await serveUdp({
     ip: '127.0.0.1',
     port: 0,
@@ -290,29 +291,97 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
     strict: true,
     bans: new Bans(10, 1),
     counters,
-    clock,
-    breakWord: undefined,
+    clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
     garbage,
+    breakWord,
     onError: (error) => {
       throw error
     },
   })
-  using client = await udpClient(server.port)
-  const burst = () => {
-    for (let i = 0; i < 100; i++) client.send(connectPacket(i))
+  return {
+    ...server,
+    time,
+    count: (counter: Counter) => counters[AT[counter]]!,
+    [Symbol.dispose]() {
+      server.stop()
+      garbage[Symbol.dispose]()
+    },
   }
-  burst()
-  for (let i = 0; i < 100; i++) await client.receive()
-  expect([counters[AT.connects], counters[AT.aborted]]).toEqual([100, 0])
+}
 
-  step = LIMITS.udpFloodMilliseconds + 1
-  burst()
+/** More than three batches that arrive in one turn of the event loop. */
+const BURST = LIMITS.udpBatch * 3 + 4
+function burst(client: { send(packet: Uint8Array): unknown }): void {
+  for (let i = 0; i < BURST; i++) client.send(connectPacket(i))
+}
+
+test('a long turn of reading is broken off for others, and no datagram is lost', async () => {
+  const words = new Int32Array(breakMemory(1))
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  using server = await slowServer({ words, at: 0 })
+  using client = await udpClient(server.port)
+  const before = descriptors()
+  server.time.step = LIMITS.udpTurnMilliseconds + 1
+  const begin = spyOn(ReadBreak.prototype, 'begin')
+  for (let round = 0; round < 10; round++) {
+    burst(client)
+    const answered = new Set<number>()
+    while (answered.size < BURST) answered.add(transactionOf(await client.receive()))
+  }
+  expect([server.count('connects'), server.count('aborted')]).toEqual([BURST * 10, 0])
+  expect(begin.mock.calls.length).toBeGreaterThanOrEqual(10)
+  begin.mockRestore()
+  expect([words[0], descriptors()]).toEqual([-1, before])
+})
+
+test('a server stopped while its reading is broken off leaves no descriptor open', async () => {
+  const words = new Int32Array(breakMemory(1))
+  const before = readdirSync('/proc/self/fd').length
+  {
+    using server = await slowServer({ words, at: 0 })
+    using client = await udpClient(server.port)
+    using pause = ReadBreak.of(server.fd, words, 0)
+    expect(pause?.begin()).toBe(true)
+    expect(words[0]).toBeGreaterThan(0)
+    client.send(connectPacket(1))
+    await expect(client.receive(50)).rejects.toThrow('no answer')
+    pause?.end()
+    expect(transactionOf(await client.receive())).toBe(1)
+    pause?.begin()
+  }
+  expect([words[0], readdirSync('/proc/self/fd').length]).toEqual([-1, before])
+})
+
+test('what a thread that died in a break left open is closed', async () => {
+  const words = new Int32Array(breakMemory(2))
+  const before = readdirSync('/proc/self/fd').length
+  const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port: 0 })
+  const { port, fd } = socket as unknown as { port: number; fd: number }
+  ReadBreak.of(fd, words, 1)?.begin()
+  socket.close()
+  // The kernel still keeps the port for a socket that nobody reads.
+  expect(() => Bun.udpSocket({ hostname: '127.0.0.1', port })).toThrow('EADDRINUSE')
+  closeLeftovers(words)
+  const again = await Bun.udpSocket({ hostname: '127.0.0.1', port })
+  again.close()
+  // The empty socket of the break died with its thread's memory alone: one descriptor, once a death.
+  expect(readdirSync('/proc/self/fd').length).toBe(before + 1)
+})
+
+test('a flood that cannot be interrupted leaves the thread time: the rest of a long turn is dropped unread', async () => {
+  using server = await slowServer(undefined)
+  using client = await udpClient(server.port)
+  burst(client)
+  for (let i = 0; i < BURST; i++) await client.receive()
+  expect([server.count('connects'), server.count('aborted')]).toEqual([BURST, 0])
+
+  server.time.step = LIMITS.udpFloodMilliseconds + 1
+  burst(client)
   for (let i = 0; i < LIMITS.udpBatch; i++) await client.receive()
   // The turn is over: whoever asks now is served.
   client.send(connectPacket(1_000))
   expect(transactionOf(await client.receive())).toBe(1_000)
-  const served = counters[AT.connects]!
-  expect(served).toBeWithin(100 + LIMITS.udpBatch, 200)
-  expect(served + counters[AT.aborted]!).toBe(201)
-  server.stop()
+  const served = server.count('connects')
+  expect(served).toBeWithin(BURST + LIMITS.udpBatch, BURST * 2)
+  expect(served + server.count('aborted')).toBe(BURST * 2 + 1)
 })
