@@ -8,7 +8,8 @@ const outfile = process.argv[2] ?? 'dist/tracker'
 const started = performance.now()
 const result = await Bun.build({
   entrypoints: ['src/main.ts', 'src/thread.ts'],
-  compile: { outfile },
+  // The directory it runs in is the operator's: no file of ours is looked for there.
+  compile: { outfile, autoloadDotenv: false, autoloadBunfig: false },
   minify: { whitespace: true, syntax: true, identifiers: false },
   bytecode: true,
   format: 'esm',

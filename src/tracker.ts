@@ -37,12 +37,15 @@ export type ListenerRules = {
 const CACHED_BYTES = 4 * 2 ** 20
 /** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
 const SWEEP_UNITS = 250
+/** The first slices are smaller: until the engine has compiled it, the code is many times slower. */
+const FIRST_SWEEP_UNITS = 4
 
 export class Tracker {
   readonly policy: Policy
   readonly #swarm: Swarm
   readonly #clock: Clock
   readonly #prefetch: Prefetch
+  #sweepUnits = FIRST_SWEEP_UNITS
 
   constructor(swarm: Swarm, policy: Policy, clock: Clock) {
     this.#swarm = swarm
@@ -95,7 +98,8 @@ export class Tracker {
     for (const shard of this.#swarm.shards) {
       const cursor = new SweepCursor()
       for (let done: boolean | undefined = false; done !== true; ) {
-        done = shard.sweep(cursor, cutoff, this.policy.retention, SWEEP_UNITS, 0)
+        done = shard.sweep(cursor, cutoff, this.policy.retention, this.#sweepUnits, 0)
+        if (this.#sweepUnits < SWEEP_UNITS) this.#sweepUnits++
         yield done !== undefined
       }
     }

@@ -21,11 +21,15 @@ export function startSweeper(
   const sweep = async () => {
     const started = milliseconds()
     log.info(TARGET, 'Cleaning up torrents..')
-    for (const moved of tracker.sweep()) {
-      if (disposed) return
-      await (moved ? new Promise(setImmediate) : Bun.sleep(BUSY_WAIT_MILLISECONDS))
+    try {
+      for (const moved of tracker.sweep()) {
+        if (disposed) return
+        await (moved ? new Promise(setImmediate) : Bun.sleep(BUSY_WAIT_MILLISECONDS))
+      }
+      log.info(TARGET, `Cleaned up torrents in: ${milliseconds() - started}ms`)
+    } catch (error) {
+      log.error(TARGET, `the sweep failed and will be tried again: ${error}`)
     }
-    log.info(TARGET, `Cleaned up torrents in: ${milliseconds() - started}ms`)
     plan()
   }
   // Planned after a sweep, not at a beat: a slow sweep never meets the next one.

@@ -127,9 +127,18 @@ export class Threads {
     if (this.#stopping) return
     const { log, milliseconds, onDeath } = this.#options
     log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
-    onDeath(thread)
+    this.#mend(thread, onDeath)
     const lived = milliseconds() - born
     this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
+  }
+
+  /** Whatever comes of it, the thread must be replaced. */
+  #mend(thread: number, onDeath: (thread: number) => void): void {
+    try {
+      onDeath(thread)
+    } catch (error) {
+      this.#options.log.error('TRACKER', `what thread ${thread} left was not mended: ${error}`)
+    }
   }
 
   #replace(thread: number, wait: number): void {
@@ -140,6 +149,8 @@ export class Threads {
         if (!this.#stopping)
           this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
       } catch (error) {
+        // It may have served already, and died with something in its hands.
+        this.#mend(thread, this.#options.onDeath)
         const reason = error instanceof Error ? error.message : error
         this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)
         this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))

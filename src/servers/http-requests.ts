@@ -100,6 +100,7 @@ export class HttpRequests {
   }
 
   healthCheck(): Response {
+    this.#garbage.made(HTTP_REQUEST)
     return new Response('{"status":"Ok"}', JSON_TYPE)
   }
 
@@ -116,7 +117,6 @@ export class HttpRequests {
   }
 
   #answerAnnounce(request: Request, key: string | undefined): Response {
-    this.#garbage.made(HTTP_REQUEST)
     const located = this.#locate(request)
     const { url } = request
     const query = this.#announce
@@ -160,6 +160,7 @@ export class HttpRequests {
 
   /** Makes the client's address the endpoint of the announce (port 0 for now); false: unknown. */
   #locate(request: Request): boolean {
+    this.#garbage.made(HTTP_REQUEST)
     const announce = this.#announce.request
     announce.family = 4
     if (!this.#listener.network.on_reverse_proxy) {

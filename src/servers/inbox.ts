@@ -63,7 +63,8 @@ export class Inbox {
     if (this.#received < LIMITS.udpBatch) return
     this.flush()
     const lasted = this.#clock.milliseconds() - this.#turnBegan
-    if (lasted <= LIMITS.udpTurnMilliseconds) return
+    // Less than nothing: the clock was set back, and says nothing of this turn.
+    if (lasted >= 0 && lasted <= LIMITS.udpTurnMilliseconds) return
     // What was read already still comes in; it is less than a batch, so nothing is sent meanwhile.
     if (this.#readBreak?.begin()) return
     this.#shedding = lasted > LIMITS.udpFloodMilliseconds

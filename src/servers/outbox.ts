@@ -62,23 +62,31 @@ export class Outbox {
   }
 
   /**
-   * An error of the kernel (`ECONNREFUSED`: some earlier client was gone) stands for one answer at
-   * most and consumes itself, so the rest is tried again; a full buffer is final.
+   * An error of the kernel may be an old one (some earlier client was gone), which consumes itself, or
+   * that of the first answer, whose address cannot be reached: so it is tried twice, then left out, and
+   * the others go on. A full buffer is final.
    */
   #send(packets: readonly (Uint8Array | number | string)[]): void {
     let rest = packets
-    for (let tries = packets.length / 3 + 1; rest.length > 0 && tries > 0; tries--) {
+    let failures = 0
+    while (rest.length > 0) {
       let sent = 0
       try {
         sent = this.#sender?.sendMany(rest) ?? 0
         if (sent === 0) break
+        failures = 0
       } catch {
         this.#events.socketError()
+        if (++failures === 2) {
+          failures = 0
+          this.#events.unsent(1)
+          sent = 1
+        }
       }
       if (sent * 3 === rest.length) return
       rest = rest.slice(sent * 3)
     }
-    this.#events.unsent(rest.length / 3)
+    if (rest.length > 0) this.#events.unsent(rest.length / 3)
   }
 
   #view(length: number): Uint8Array {

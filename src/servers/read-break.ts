@@ -60,8 +60,10 @@ export class ReadBreak {
     const spare = this.#libc.dup(this.#fd)
     if (spare < 0) return false
     this.#words[this.#at] = spare
-    this.#libc.dup3(this.#empty, this.#fd, O_CLOEXEC)
-    return true
+    if (this.#libc.dup3(this.#empty, this.#fd, O_CLOEXEC) >= 0) return true
+    this.#words[this.#at] = NONE
+    this.#libc.close(spare)
+    return false
   }
 
   end(): void {

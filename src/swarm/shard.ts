@@ -171,7 +171,7 @@ export class Shard {
       if (announce.event === EVENT.stopped) return this.#count(NIL, answer)
       torrent = this.torrents.create(announce.words, key)
       if (torrent === NIL) {
-        this.#header[HEADER.refusals]!++
+        this.#tally(HEADER.refusals)
         this.#count(NIL, answer)
         return OUTCOME.refused
       }
@@ -192,7 +192,7 @@ export class Shard {
       }
       if (slot === NIL) {
         outcome = OUTCOME.unremembered
-        this.#header[HEADER.refusals]!++
+        this.#tally(HEADER.refusals)
       } else {
         const oldest = torrent * TORRENT.words + TORRENT.oldest
         if (now < this.#records[oldest]!) this.#records[oldest] = now
@@ -247,9 +247,15 @@ export class Shard {
   }
 
   #completed(torrent: number): void {
+    if (this.#header[HEADER.downloads] === MOST) return
     this.#records[torrent * TORRENT.words + TORRENT.downloaded]!++
     this.#header[HEADER.downloads]!++
-    this.#header[HEADER.completions]!++
+    this.#tally(HEADER.completions)
+  }
+
+  /** Words are signed: rather stand still than turn negative. */
+  #tally(word: number): void {
+    if (this.#header[word] !== MOST) this.#header[word]!++
   }
 
   /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */
@@ -279,8 +285,7 @@ export class Shard {
     if (from > 0) cursor.position = from
     else {
       cursor.position = MOST
-      if (cursor.family === 4) cursor.family = 6
-      else cursor.family = 4
+      cursor.family = cursor.family === 4 ? 6 : 4
     }
     return to - from
   }

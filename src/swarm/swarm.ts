@@ -13,6 +13,7 @@ import {
   carveTorrents,
   FAMILY_HEADER,
   HEADER,
+  MOST,
   type ShardMemory,
   slotBytes,
   TORRENT,
@@ -70,7 +71,7 @@ export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
     peers6: new SharedArrayBuffer(peers6),
   }))
   const budget = new SharedArrayBuffer(8)
-  new Int32Array(budget)[0] = Math.floor(maxBytes / 1024)
+  new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
   for (const memory of shards) {
     new Int32Array(memory.torrents)[HEADER.seed] = seed
     new Shard(memory, capacity, 1, () => false).reset()
@@ -125,6 +126,10 @@ export class Swarm {
       if (!shard.lock.seize(dead)) continue
       try {
         salvage(shard)
+      } catch (error) {
+        // Empty is whole, too: its peers announce again within minutes.
+        shard.reset()
+        throw error
       } finally {
         shard.lock.release()
       }
