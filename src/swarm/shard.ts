@@ -109,10 +109,7 @@ export class Shard {
         this.#expire(torrent, cutoff - EPOCH)
         this.#header[HEADER.busy] = NIL
       }
-      entry.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
-      entry.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
-      entry.downloaded =
-        torrent === NIL ? 0 : this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
+      this.#count(torrent, entry)
     } catch (error) {
       salvage(this)
       throw error
@@ -230,7 +227,7 @@ export class Shard {
     }
   }
 
-  #count(torrent: number, answer: Answer): Outcome {
+  #count(torrent: number, answer: ScrapeEntry): Outcome {
     answer.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
     answer.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
     answer.downloaded =
