@@ -14,10 +14,10 @@ import {
   type ToThread,
 } from '../thread.ts'
 
-/** Waits between attempts to replace a thread: the second death in a row waits longer. */
+/** Waits before a thread that died young is replaced; twice as long after each start that fails. */
 const FIRST_WAIT_MILLISECONDS = 100
 const LONGEST_WAIT_MILLISECONDS = 10_000
-/** A thread that lived this long starts the waits afresh. */
+/** A thread that lived this long is replaced at once. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
 export type ThreadsOptions = {
@@ -39,7 +39,6 @@ export class Threads {
   readonly #starting = new Set<Promise<void>>()
   #setup: Omit<ThreadSetup, 'thread' | 'threads'>
   #stopping = false
-  #alive = 0
 
   private constructor(options: ThreadsOptions) {
     this.#options = options
@@ -71,11 +70,6 @@ export class Threads {
     }
   }
 
-  /** Threads that serve now, of how many. */
-  get state(): { readonly alive: number; readonly wanted: number } {
-    return { alive: this.#alive, wanted: this.#options.count }
-  }
-
   /** Stops listening everywhere; connections have `graceMilliseconds` to end. */
   async stop(graceMilliseconds: number): Promise<void> {
     this.#stopping = true
@@ -99,7 +93,6 @@ export class Threads {
     // Too late: the stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
-    this.#alive++
     this.#rememberPorts(serving.opened)
     this.#options.onStart(serving.opened)
   }
@@ -122,20 +115,19 @@ export class Threads {
   }
 
   #died(thread: number, born: number, reason: string): void {
-    this.#alive--
     delete this.#serving[thread - 1]
     if (this.#stopping) return
-    const { log, milliseconds, onDeath } = this.#options
+    const { log, milliseconds } = this.#options
     log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
-    this.#mend(thread, onDeath)
+    this.#mend(thread)
     const lived = milliseconds() - born
     this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
   }
 
   /** Whatever comes of it, the thread must be replaced. */
-  #mend(thread: number, onDeath: (thread: number) => void): void {
+  #mend(thread: number): void {
     try {
-      onDeath(thread)
+      this.#options.onDeath(thread)
     } catch (error) {
       this.#options.log.error('TRACKER', `what thread ${thread} left was not mended: ${error}`)
     }
@@ -150,7 +142,7 @@ export class Threads {
           this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
       } catch (error) {
         // It may have served already, and died with something in its hands.
-        this.#mend(thread, this.#options.onDeath)
+        this.#mend(thread)
         const reason = error instanceof Error ? error.message : error
         this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)
         this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))
