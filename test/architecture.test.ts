@@ -2,16 +2,17 @@
 import { expect, test } from 'bun:test'
 import { dirname, join, relative } from 'node:path'
 
-const BOTTOM = ['bittorrent', 'limits', 'refusal', 'clock', 'log', 'metrics', 'nearest']
+const BOTTOM = ['bittorrent', 'limits', 'refusal', 'clock', 'log', 'metrics', 'nearest', 'hash']
 
 const MAY_OPEN: Record<string, readonly string[]> = {
   ...Object.fromEntries(BOTTOM.map((room) => [room, []])),
   wire: ['bittorrent', 'limits'],
-  swarm: ['bittorrent', 'limits'],
-  access: ['bittorrent', 'limits'],
+  swarm: ['bittorrent', 'limits', 'hash'],
+  access: ['bittorrent', 'limits', 'hash'],
   config: ['bittorrent', 'limits', 'nearest', 'wire'],
   database: ['bittorrent', 'limits'],
   persist: ['bittorrent', 'limits', 'clock', 'log', 'metrics', 'swarm', 'database'],
+  permissions: ['bittorrent', 'limits', 'clock', 'log', 'access', 'database'],
   tracker: ['bittorrent', 'limits', 'refusal', 'clock', 'metrics', 'swarm', 'access'],
   client: ['bittorrent', 'limits', 'wire'],
   servers: [...BOTTOM, 'wire', 'tracker', 'client'],
@@ -25,6 +26,7 @@ const MAY_OPEN: Record<string, readonly string[]> = {
     'access',
     'database',
     'persist',
+    'permissions',
     'client',
     'wire',
     'thread',

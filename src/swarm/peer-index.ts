@@ -4,7 +4,7 @@
  * of at most 64 endpoints that lie side by side is faster than a look-up.
  */
 import type { Family } from '../bittorrent.ts'
-import { bucketOf, finish, mix, parentOf } from './hash.ts'
+import { bucketOf, finish, mix, parentOf } from '../hash.ts'
 import {
   CHUNK_ORDER,
   endpointHalves,

@@ -3,8 +3,8 @@
  * an info hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
+import { infoHashKey, infoHashSecrets } from '../hash.ts'
 import { Dice } from './dice.ts'
-import { infoHashKey, infoHashSecrets } from './hash.ts'
 import {
   type Capacity,
   Carver,

@@ -2,7 +2,7 @@
  * The torrents of one shard: fixed records found by info hash through a linear hash table. Knows
  * nothing of peers but that a torrent has two families of them. The caller holds the shard's lock.
  */
-import { bucketOf, parentOf } from './hash.ts'
+import { bucketOf, parentOf } from '../hash.ts'
 import {
   HEADER,
   MOST,

@@ -3,7 +3,7 @@
  * the classes that wrote it. A fault is a sentence; a whole shard has none.
  */
 import { COUNT, type Family } from '../../src/bittorrent.ts'
-import { bucketOf, finish, infoHashKey, infoHashSecrets, mix } from '../../src/swarm/hash.ts'
+import { bucketOf, finish, infoHashKey, infoHashSecrets, mix } from '../../src/hash.ts'
 import {
   CHUNK,
   CHUNK_ORDER,

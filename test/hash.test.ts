@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import { bucketOf, finish, mix, parentOf } from '../../src/swarm/hash.ts'
-import { dice, seed } from '../random.ts'
-import { World } from './harness.ts'
+import { bucketOf, finish, mix, parentOf } from '../src/hash.ts'
+import { dice, seed } from './random.ts'
+import { World } from './swarm/harness.ts'
 
 test(`a table that grows by a bucket moves entries only from the divided one (SEED=${seed})`, () => {
   const roll = dice()

@@ -1,7 +1,7 @@
 /**
  * Seeded mixing of keys into 32 bits, and linear hashing: a table that grows by one bucket per
  * insertion, so that no announce ever waits for a rehash. Not a MAC; the seed only keeps strangers
- * from choosing keys that share a chain.
+ * from choosing keys that share a chain. Used by every table in shared memory.
  */
 
 /**
