@@ -4,7 +4,8 @@
  * the tables they stand as 40 lower-case hex digits.
  *
  * Every method rejects with a `DatabaseError` and with nothing else, within `PATIENCE_MILLISECONDS`
- * whatever the server does; what it was asked to write is then either written whole or not at all.
+ * whatever the server does; what it was asked to write is then either written whole or not at all. Many
+ * may be called at once. Rows that others wrote and that mean nothing are skipped wherever they are read (rows.ts).
  */
 
 /** Longest time a call may take: less than the management API gives a request (5 s). */
@@ -48,7 +49,7 @@ export interface Database {
   readKeys(from: bigint): Promise<Part<readonly KeyRow[]>>
   /** Ascending by key. */
   listKeys(offset: number, limit: number): Promise<readonly KeyRow[]>
-  /** All or none: rejects with fault `duplicate` when one is there already. */
+  /** All or none: rejects with fault `duplicate` when one is there already or stands there twice. */
   addKeys(rows: readonly KeyRow[]): Promise<void>
   /** In one transaction. How many there were. */
   removeKeys(keys: readonly string[]): Promise<number>
@@ -60,20 +61,21 @@ export interface Database {
   /** Completions of all torrents since the database exists (`torrents_downloads_total`). */
   downloadsTotal(): Promise<number>
   /**
-   * Adds `counts[i]` completions to torrent i and their sum to the total, in one transaction. Resolves
-   * with the total after it. When the outcome of an earlier try is unknown, `provenBy` is the total
+   * Adds `counts[i]` completions (whole, not negative) to torrent i and their sum to the total, in one
+   * transaction. Resolves with the total after it. When the outcome of an earlier try is unknown, `provenBy` is the total
    * that it would have left: if the total is that already, nothing is added again.
    */
   addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number>
 
-  /** Ends connections. Later calls reject. */
+  /** Does what was asked before, then ends connections. Later calls reject with `unreachable`. */
   close(): Promise<void>
 }
 
 /**
- * `unreachable`: no connection, or it was lost; `late`: no answer in time, the outcome of a write is
- * unknown to the caller in both cases. `duplicate`: an `addKeys` found one of its keys. `refused`: the
- * database said no (locked, full, no such table, no permission). `invalid`: it is not what it should be.
+ * `unreachable`: no connection, or it was lost; `late`: no answer in time. In both cases a write may have
+ * been done or still be done; but a call that waited in vain for its turn is never begun (errand.ts).
+ * `duplicate`: an `addKeys` found one of its keys. `refused`: the database said no (locked, full, no
+ * such table, no permission). `invalid`: it is not what it should be.
  */
 export type Fault = 'unreachable' | 'late' | 'duplicate' | 'refused' | 'invalid'
 

@@ -1,0 +1,170 @@
+/**
+ * MySQL and MariaDB, with mysql2. Every session says how it wants to be served: nothing may depend on
+ * the defaults of a server. Values travel beside prepared statements, never within them.
+ */
+import { connect as connectSocket, type Socket } from 'node:net'
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  type ResultSetHeader,
+  type RowDataPacket,
+} from 'mysql2/promise'
+import type { DatabaseConfig } from '../config/model.ts'
+import type { Database } from './contract.ts'
+import { placeOf } from './faults.ts'
+import { failureOf } from './mysql-failure.ts'
+import { migrate } from './mysql-schema.ts'
+import { settings } from './mysql-settings.ts'
+import { openServer } from './server-opening.ts'
+import { MYSQL } from './server-sql.ts'
+import type { Row, Server, Session, Value } from './session.ts'
+
+type MysqlConfig = DatabaseConfig & { driver: 'mysql' }
+
+const KEEP_ALIVE_MILLISECONDS = 30_000
+/** More than the texts there are (batch.ts): none is prepared twice on one connection. */
+const MOST_STATEMENTS = 300
+
+/** Connects, and brings the tables of that database to the form of schema.ts. */
+export const openMysql = (config: MysqlConfig): Promise<Database> =>
+  openServer(config, new MysqlServer(config), MYSQL, migrate)
+
+class MysqlServer implements Server {
+  readonly driver = 'mysql'
+  readonly about: string
+  readonly failureOf = failureOf
+  readonly #config: MysqlConfig
+  /** The server has no certificate. */
+  #plain: boolean
+
+  constructor(config: MysqlConfig) {
+    this.#config = config
+    this.about = placeOf(config)
+    this.#plain = isPath(config.host)
+  }
+
+  async connect(
+    signal: AbortSignal,
+    lockMilliseconds: number,
+    statementMilliseconds: number,
+  ): Promise<Session> {
+    const session = await this.#logIn(signal)
+    try {
+      for (const statement of settings(lockMilliseconds, statementMilliseconds))
+        await session.write(statement)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+
+  async #logIn(signal: AbortSignal): Promise<Session> {
+    if (!this.#plain)
+      try {
+        return await logIn(this.#config, signal, TLS)
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === NO_TLS)) throw error
+        this.#plain = true
+      }
+    return await logIn(this.#config, signal, {})
+  }
+}
+
+/**
+ * Like the reference: encrypted where the server can, and no certificate is asked for, because servers
+ * make their own. It keeps out listeners, not impostors.
+ */
+const TLS: ConnectionOptions = { ssl: { rejectUnauthorized: false } }
+const NO_TLS = 'HANDSHAKE_NO_SSL_SUPPORT'
+
+const isPath = (host: string): boolean => host.startsWith('/')
+
+async function logIn(
+  config: MysqlConfig,
+  signal: AbortSignal,
+  options: ConnectionOptions,
+): Promise<Session> {
+  signal.throwIfAborted()
+  const { host, port, user, password, database } = config
+  const socket = isPath(host) ? connectSocket({ path: host }) : connectSocket({ host, port })
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, KEEP_ALIVE_MILLISECONDS)
+  const giveUp = () => socket.destroy(signal.reason)
+  signal.addEventListener('abort', giveUp)
+  try {
+    const connection = await createConnection({
+      ...options,
+      stream: socket,
+      user,
+      password,
+      database,
+      // Whoever asks has a limit of its own.
+      connectTimeout: 0,
+      charset: 'utf8mb4',
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      maxPreparedStatements: MOST_STATEMENTS,
+      // Its parsers are otherwise built as source text, with names from the server in it.
+      disableEval: true,
+    })
+    return new MysqlSession(connection, socket)
+  } catch (error) {
+    socket.destroy()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}
+
+class MysqlSession implements Session {
+  alive = true
+  readonly #connection: Connection
+  readonly #socket: Socket
+
+  constructor(connection: Connection, socket: Socket) {
+    this.#connection = connection
+    this.#socket = socket
+    const gone = () => {
+      this.alive = false
+    }
+    // Without anybody who listens, an error between two calls would end the thread.
+    connection.on('error', gone)
+    connection.on('end', gone)
+    socket.on('close', gone)
+  }
+
+  async rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]> {
+    // As arrays: two columns may have one name.
+    return (await this.#do<RowDataPacket[][]>(sql, values)) as unknown[][]
+  }
+
+  async write(sql: string, values?: readonly Value[]): Promise<number> {
+    return (await this.#do<ResultSetHeader>(sql, values)).affectedRows
+  }
+
+  async #do<T extends RowDataPacket[][] | ResultSetHeader>(
+    sql: string,
+    values: readonly Value[] = [],
+  ): Promise<T> {
+    const options = { sql, rowsAsArray: true }
+    // What begins and ends a transaction cannot be prepared everywhere.
+    const [result] =
+      values.length === 0
+        ? await this.#connection.query<T>(options)
+        : await this.#connection.execute<T>(options, [...values])
+    return result
+  }
+
+  destroy(): void {
+    this.alive = false
+    // The library's own `destroy` waits for the server to hang up.
+    this.#socket.destroy()
+  }
+
+  async end(): Promise<void> {
+    this.alive = false
+    await this.#connection.end()
+  }
+}

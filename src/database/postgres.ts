@@ -1,0 +1,153 @@
+/**
+ * PostgreSQL, with Bun's own client. Where it connects to, and as whom, is the configuration's business
+ * alone: every setting for which the client would ask the environment is given.
+ */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { type ReservedSQL, SQL } from 'bun'
+import type { DatabaseConfig } from '../config/model.ts'
+import type { Database } from './contract.ts'
+import { placeOf } from './faults.ts'
+import { failureOf } from './postgres-failure.ts'
+import { migrate } from './postgres-schema.ts'
+import { openServer } from './server-opening.ts'
+import { POSTGRES } from './server-sql.ts'
+import type { Row, Server, Session, Value } from './session.ts'
+
+type PostgresConfig = DatabaseConfig & { driver: 'postgresql' }
+
+/** Never reached: whoever connects has a shorter limit. The client's own 0 would mean half a minute. */
+const CONNECT_SECONDS = 20
+
+/** Connects, and brings the tables of that database to the form of schema.ts. */
+export const openPostgres = (config: PostgresConfig): Promise<Database> =>
+  openServer(config, new PostgresServer(config), POSTGRES, migrate)
+
+class PostgresServer implements Server {
+  readonly driver = 'postgresql'
+  readonly about: string
+  readonly failureOf = failureOf
+  readonly #config: PostgresConfig
+
+  constructor(config: PostgresConfig) {
+    this.#config = config
+    this.about = placeOf(config)
+  }
+
+  async connect(
+    signal: AbortSignal,
+    lockMilliseconds: number,
+    statementMilliseconds: number,
+  ): Promise<Session> {
+    signal.throwIfAborted()
+    const life = { alive: true }
+    const client = clientOf(this.#config, life)
+    const giveUp = () => void client.close({ timeout: 0 })
+    signal.addEventListener('abort', giveUp)
+    try {
+      // The client would put another connection in the place of a lost one, in the middle of a transaction.
+      const session = new PostgresSession(client, await client.reserve(), life)
+      for (const statement of settings(lockMilliseconds, statementMilliseconds))
+        await session.write(statement)
+      return session
+    } catch (error) {
+      giveUp()
+      throw signal.aborted ? signal.reason : await explained(error, this.#config.host)
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+}
+
+function clientOf(config: PostgresConfig, life: { alive: boolean }): SQL {
+  const { host, port, user, password, database } = config
+  return new SQL({
+    adapter: 'postgres',
+    // A directory of sockets, too.
+    hostname: host,
+    port,
+    username: user,
+    password,
+    database,
+    // Like the reference: encrypted where the server can, whatever its certificate says.
+    tls: 'prefer',
+    channelBinding: 'disable',
+    // Said here because PGOPTIONS and PGAPPNAME would be heeded otherwise.
+    connection: { options: '', application_name: 'tracker' },
+    max: 1,
+    idleTimeout: 0,
+    maxLifetime: 0,
+    connectionTimeout: CONNECT_SECONDS,
+    bigint: true,
+    prepare: true,
+    onclose: () => {
+      life.alive = false
+    },
+  })
+}
+
+const settings = (lockMilliseconds: number, statementMilliseconds: number): string[] => [
+  `SET client_encoding = 'UTF8'`,
+  'SET standard_conforming_strings = on',
+  `SET default_transaction_isolation = 'read committed'`,
+  `SET lock_timeout = ${lockMilliseconds}`,
+  `SET statement_timeout = ${statementMilliseconds}`,
+]
+
+/** The client says the same of a name that nobody knows and of a port that nobody listens at. */
+async function explained(error: unknown, host: string): Promise<unknown> {
+  if (!(error instanceof SQL.PostgresError) || error.code !== 'ERR_POSTGRES_CONNECTION_REFUSED')
+    return error
+  const isKnown =
+    isIP(host) !== 0 ||
+    host.startsWith('/') ||
+    (await lookup(host).then(
+      () => true,
+      () => false,
+    ))
+  return new SQL.PostgresError(isKnown ? 'connection refused' : 'no host has this name', {
+    code: error.code,
+  })
+}
+
+class PostgresSession implements Session {
+  readonly #client: SQL
+  readonly #connection: ReservedSQL
+  readonly #life: { alive: boolean }
+
+  constructor(client: SQL, connection: ReservedSQL, life: { alive: boolean }) {
+    this.#client = client
+    this.#connection = connection
+    this.#life = life
+  }
+
+  get alive(): boolean {
+    return this.#life.alive
+  }
+
+  async rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]> {
+    return await this.#do(sql, values)
+  }
+
+  async write(sql: string, values?: readonly Value[]): Promise<number> {
+    return (await this.#do(sql, values)).affectedRows
+  }
+
+  #do(sql: string, values: readonly Value[] = []): SQL.Query<unknown[][]> {
+    let count = 0
+    const numbered = sql.replaceAll('?', () => `$${++count}`)
+    return this.#connection.unsafe<unknown[][]>(numbered, [...values]).values()
+  }
+
+  destroy(): void {
+    this.#life.alive = false
+    void this.#client.close({ timeout: 0 })
+  }
+
+  async end(): Promise<void> {
+    this.#life.alive = false
+    // Closing waits for what is reserved.
+    await this.#connection.release()
+    await this.#client.close()
+  }
+}

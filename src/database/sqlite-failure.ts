@@ -1,0 +1,58 @@
+/**
+ * What SQLite says, as a `DatabaseError`. Its messages name tables and columns, never a value that was
+ * bound; everything of ours is bound.
+ */
+import type { DatabaseConfig } from '../config/model.ts'
+import { DatabaseError, type Fault } from './contract.ts'
+import { cannotOpen, queryFailed } from './faults.ts'
+import { ForeignFile } from './sqlite-schema.ts'
+
+/** SQLite's own name of an error (`SQLITE_BUSY_RECOVERY`), '' for others. */
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
+
+/** Somebody else holds a lock: the same may well succeed a moment later. */
+export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
+
+export function queryFailure(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error
+  return queryFailed('sqlite3', faultOf(error), messageOf(error))
+}
+
+export function openingFailure(
+  config: DatabaseConfig & { driver: 'sqlite3' },
+  error: unknown,
+): DatabaseError {
+  if (error instanceof ForeignFile) return cannotOpen(config, 'invalid', error.message)
+  const code = codeOf(error)
+  if (code === 'SQLITE_NOTADB')
+    return cannotOpen(
+      config,
+      'invalid',
+      `${config.path} is no SQLite database: name another file in core.database.path, or move this one away`,
+    )
+  if (/^SQLITE_CORRUPT/.test(code))
+    return cannotOpen(
+      config,
+      'invalid',
+      `${messageOf(error)}: restore ${config.path} from a backup, or move it away`,
+    )
+  if (isBusy(error))
+    return cannotOpen(
+      config,
+      'refused',
+      'another program holds it locked: stop that one, or wait for it',
+    )
+  return cannotOpen(config, faultOf(error), messageOf(error))
+}
+
+function faultOf(error: unknown): Fault {
+  const code = codeOf(error)
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return 'invalid'
+  // A disk that fails leaves open what of a transaction is on it.
+  if (/^SQLITE_(IOERR|CANTOPEN)/.test(code)) return 'unreachable'
+  if (/^SQLITE_CONSTRAINT/.test(code) && messageOf(error).endsWith(' keys.key')) return 'duplicate'
+  return 'refused'
+}

@@ -1,0 +1,74 @@
+/** The MySQL driver on a real server (MySQL or MariaDB): the contract, and what only such a server has. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { openMysql } from '../../src/database/mysql.ts'
+import { hashes } from './hashes.ts'
+import { survivesFaults } from './server-faults.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
+import { signsContract } from './suite.ts'
+
+const START_MILLISECONDS = 100_000
+const server = testServer('mysql')
+
+describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
+  signsContract('mysql', 'mysql', () => ServerPlace.on(server!))
+  if (server) survivesFaults(server)
+
+  test('adding what is there already uses up no ids', async () => {
+    await using place = await ServerPlace.on(server!)
+    const database = await place.open()
+    for (let i = 0; i < 5; i++) {
+      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
+      await database.addToWhitelist(hashes(100))
+    }
+    await database.addDownloads(hashes(1, 101), Float64Array.of(1))
+    await database.addToWhitelist(hashes(1, 101))
+    await database.close()
+    for (const table of ['torrents', 'whitelist'])
+      expect(Number((await place.sql(`SELECT MAX(id) FROM ${table}`))[0]![0])).toBeWithin(101, 255)
+  })
+
+  test('no limit of an `id` is taken for a duplicate key', async () => {
+    await using place = await ServerPlace.on(server!)
+    const database = await place.open()
+    await place.sql('INSERT INTO torrents (id, info_hash) VALUES (2147483647, "x")')
+    await expect(database.addDownloads(hashes(1), Float64Array.of(1))).rejects.toMatchObject({
+      fault: 'refused',
+    })
+    await database.close()
+  })
+})
+
+describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () => {
+  let odd: PrivateServer
+  beforeAll(async () => {
+    odd = await PrivateServer.start(server!, [
+      '--encrypted',
+      '--sql-mode=ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,NO_UNSIGNED_SUBTRACTION',
+      '--autocommit=0',
+      '--transaction-isolation=SERIALIZABLE',
+      '--default-storage-engine=MyISAM',
+      '--character-set-server=latin1',
+      '--collation-server=latin1_german1_ci',
+      '--skip-character-set-client-handshake',
+      '--log-bin',
+      '--binlog-format=STATEMENT',
+    ])
+  }, START_MILLISECONDS)
+  afterAll(() => odd[Symbol.asyncDispose]())
+
+  signsContract('mysql with odd defaults', 'mysql', () => ServerPlace.on(odd.config))
+
+  test('connections are encrypted where the server can', async () => {
+    await using place = await ServerPlace.on(odd.config)
+    await place.sql(`CREATE USER secret IDENTIFIED BY 'only over TLS' REQUIRE SSL`)
+    await place.sql('GRANT ALL ON *.* TO secret')
+    const database = await openMysql({
+      ...place.config,
+      driver: 'mysql',
+      user: 'secret',
+      password: 'only over TLS',
+    })
+    await database.ping()
+    await database.close()
+  })
+})

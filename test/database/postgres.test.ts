@@ -1,0 +1,95 @@
+/** The PostgreSQL driver on a real server: the contract, and what only such a server has. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { hashes } from './hashes.ts'
+import { survivesFaults } from './server-faults.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
+import { signsContract } from './suite.ts'
+
+const START_MILLISECONDS = 100_000
+const server = testServer('postgresql')
+
+describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
+  signsContract('postgresql', 'postgresql', () => ServerPlace.on(server!))
+  if (server) survivesFaults(server)
+
+  test('adding what is there already uses up no ids', async () => {
+    await using place = await ServerPlace.on(server!)
+    const database = await place.open()
+    for (let i = 0; i < 5; i++) {
+      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
+      await database.addToWhitelist(hashes(100))
+    }
+    await database.addDownloads(hashes(1, 101), Float64Array.of(1))
+    await database.addToWhitelist(hashes(1, 101))
+    await database.close()
+    for (const table of ['torrents', 'whitelist'])
+      expect(await place.sql(`SELECT max(id) FROM ${table}`)).toEqual([[101]])
+  })
+
+  test('no variable of the environment changes where or how it connects', async () => {
+    await using place = await ServerPlace.on(server!)
+    const elsewhere = 'postgres://somebody:else@192.0.2.1:9/nothing?sslmode=verify-full'
+    const opener = Bun.spawn([process.execPath, join(import.meta.dir, 'opener.ts')], {
+      stdin: new Blob([JSON.stringify(place.config)]),
+      stdout: 'pipe',
+      env: {
+        PATH: process.env.PATH,
+        ...Object.fromEntries(
+          ['DATABASE_URL', 'POSTGRES_URL', 'PGURL', 'PG_URL', 'TLS_DATABASE_URL']
+            .concat('TLS_POSTGRES_DATABASE_URL')
+            .map((name) => [name, elsewhere]),
+        ),
+        PGHOST: '192.0.2.1',
+        PGPORT: '9',
+        PGUSER: 'somebody',
+        PGUSERNAME: 'somebody',
+        PGPASSWORD: 'else',
+        PGDATABASE: 'nothing',
+        PGSSLMODE: 'verify-full',
+        PGCHANNELBINDING: 'require',
+        PGAPPNAME: 'nothing',
+        PGOPTIONS: '-c search_path=nowhere -c default_transaction_read_only=on',
+      },
+    })
+    expect(await opener.stdout.text()).toBe('7\n')
+    expect(await opener.exited).toBe(0)
+  })
+})
+
+describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('postgresql'), () => {
+  signsContract('postgresql with odd defaults', 'postgresql', () =>
+    ServerPlace.on(
+      server!,
+      `TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'
+        LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR-u-ks-level1'`,
+      [
+        'default_transaction_isolation = serializable',
+        'standard_conforming_strings = off',
+        `client_encoding = 'LATIN1'`,
+        'statement_timeout = 20',
+        'lock_timeout = 20',
+        'enable_indexscan = off',
+      ],
+    ),
+  )
+})
+
+describe.skipIf(!server)(server ? 'with a server that encrypts' : skipReason('postgresql'), () => {
+  let own: PrivateServer
+  beforeAll(async () => {
+    own = await PrivateServer.start(server!, ['--encrypted'])
+  }, START_MILLISECONDS)
+  afterAll(() => own[Symbol.asyncDispose]())
+
+  test('connections are encrypted', async () => {
+    await using place = await ServerPlace.on(own.config)
+    const database = await place.open()
+    await database.ping()
+    expect(
+      await place.sql(`SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE datname = '${place.config.database}' AND application_name = 'tracker'`),
+    ).toEqual([[true]])
+    await database.close()
+  })
+})

@@ -1,0 +1,61 @@
+/**
+ * A way to a database server that breaks at the one moment that matters: when a transaction is
+ * committed. Whether the server did it, the one who asked is never told.
+ */
+import { connect, createServer, type Socket } from 'node:net'
+import type { ServerConfig } from './servers.ts'
+
+/** `asked`: the server never hears of the COMMIT. `answered`: it does it, and its answer is lost. */
+export type Breaks = 'never' | 'asked' | 'answered'
+
+export class BreakingWay implements AsyncDisposable {
+  /** What happens to the next COMMIT; it is `never` again afterwards. */
+  breaks: Breaks = 'never'
+  readonly config: ServerConfig
+  readonly #server
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(target: ServerConfig, server: ReturnType<typeof createServer>) {
+    this.#server = server
+    const address = server.address() as { port: number }
+    this.config = { ...target, host: '127.0.0.1', port: address.port }
+    server.on('connection', (near) => this.#join(near, connect(target.port, target.host)))
+  }
+
+  static async to(target: ServerConfig): Promise<BreakingWay> {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return new BreakingWay(target, server)
+  }
+
+  #join(near: Socket, far: Socket): void {
+    let committing = false
+    const part = () => {
+      near.destroy()
+      far.destroy()
+    }
+    for (const socket of [near, far]) {
+      this.#sockets.add(socket)
+      socket.on('error', part)
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        part()
+      })
+    }
+    near.on('data', (bytes) => {
+      if (bytes.includes('COMMIT')) {
+        committing = this.breaks === 'answered'
+        const never = this.breaks === 'asked'
+        if (never || committing) this.breaks = 'never'
+        if (never) return part()
+      }
+      far.write(bytes)
+    })
+    far.on('data', (bytes) => (committing ? part() : void near.write(bytes)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}

@@ -1,0 +1,204 @@
+/** What happens when the database's thread hangs or dies: nothing to the thread that asks. */
+import { describe, expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Database, DatabaseError } from '../../src/database/contract.ts'
+import { openDatabase } from '../../src/database/remote.ts'
+import { failureOf, faultOf } from './failure.ts'
+import { FAULTY_URL } from './faulty-worker.ts'
+import { hashes, key } from './hashes.ts'
+import { SqliteFile } from './sqlite-file.ts'
+
+const TEST_MILLISECONDS = 60_000
+
+/** `reports`: what the log would have been told. */
+function faulty(
+  what: string,
+  deed: (database: Database, file: SqliteFile, reports: string[]) => Promise<void>,
+): void {
+  test(
+    what,
+    async () => {
+      await using file = new SqliteFile()
+      const reports: string[] = []
+      const report = (trouble: string) => reports.push(trouble)
+      const database = await openDatabase(file.config, { report, url: FAULTY_URL })
+      try {
+        await deed(database, file, reports)
+      } finally {
+        await database.close()
+      }
+    },
+    TEST_MILLISECONDS,
+  )
+}
+const bring = (database: Database, fault: string, word = '') =>
+  database.removeKeys([`${fault}|${word}`])
+
+describe.concurrent("the database's thread", () => {
+  faulty('that forgets a call is late with that one only', async (database, _file, reports) => {
+    const forgotten = failureOf(() => bring(database, 'hangs'))
+    await database.addToWhitelist(hashes(1))
+    expect((await forgotten).fault).toBe('late')
+    expect(await database.listWhitelist(0, 9)).toEqual(hashes(1))
+    expect(reports).toEqual([])
+  })
+
+  faulty('that is blocked does not do later what was given up', async (database, file) => {
+    const go = `${file.path}.go`
+    const blocked = failureOf(() => bring(database, 'blocks', go))
+    const given = [
+      () => database.addToWhitelist(hashes(1)),
+      () => database.addKeys([{ key: key(1), validUntil: null }]),
+      () => database.addDownloads(hashes(1), Float64Array.of(1)),
+      () => database.ping(),
+    ].map(faultOf)
+    expect(await Promise.all(given)).toEqual(['late', 'late', 'late', 'late'])
+    expect((await blocked).fault).toBe('late')
+    const later = database.addToWhitelist(hashes(1, 2))
+    writeFileSync(go, '')
+    await later
+    expect(await database.listWhitelist(0, 9)).toEqual(hashes(1, 2))
+    expect(await database.listKeys(0, 9)).toEqual([])
+    expect(await database.downloadsTotal()).toBe(0)
+  })
+
+  faulty('that is blocked is not given calls without end', async (database, file) => {
+    const go = `${file.path}.go`
+    const blocked = bring(database, 'blocks', go)
+    const calls = Array.from({ length: 2_000 }, () =>
+      database.ping().then(
+        () => 'done',
+        (error: DatabaseError) => error.message,
+      ),
+    )
+    const refused = `the database sqlite3:${file.path} does not answer, and 1000 calls wait already`
+    expect(await calls.at(-1)!).toBe(refused)
+    writeFileSync(go, '')
+    await blocked
+    const said = await Promise.all(calls)
+    expect(said.filter((words) => words === 'done').length).toBe(999)
+    expect(said.filter((words) => words === refused).length).toBe(1_001)
+    await database.ping()
+  })
+
+  faulty('that is blocked does not stop the close', async (database, file) => {
+    const go = `${file.path}.go`
+    const blocked = faultOf(() => bring(database, 'blocks', go))
+    const waiting = faultOf(() => database.ping())
+    await database.close()
+    expect([await blocked, await waiting]).toEqual(['unreachable', 'unreachable'])
+    writeFileSync(go, '')
+  })
+
+  faulty('does what was asked of it before it is closed', async (database, file) => {
+    const calls = [
+      database.addToWhitelist(hashes(5_000)),
+      database.addKeys([{ key: key(1), validUntil: null }]),
+      database.addDownloads(hashes(1), Float64Array.of(4)),
+    ]
+    await database.close()
+    await Promise.all(calls)
+    expect(file.sql('SELECT count(*) FROM whitelist')).toEqual([[5_000n]])
+    expect(file.sql('SELECT key FROM keys')).toEqual([[key(1)]])
+    expect(file.sql('SELECT value FROM torrent_aggregate_metrics')).toEqual([[4n]])
+  })
+
+  faulty('waits for what takes its time before it closes', async (database, file) => {
+    const go = `${file.path}.go`
+    await database.addKeys([{ key: key(1), validUntil: null }])
+    const slow = database.removeKeys([`dawdles|${go}`, key(1)])
+    await database.ping()
+    const closing = database.close()
+    writeFileSync(go, '')
+    expect(await slow).toBe(1)
+    await closing
+  })
+
+  faulty('that dies fails its calls and is replaced', async (database, file, reports) => {
+    await database.addToWhitelist(hashes(1))
+    for (let round = 1; round <= 2; round++) {
+      const calls = [() => bring(database, 'throws', key(7)), () => bring(database, 'hangs')]
+      for (const error of await Promise.all(calls.map(failureOf)))
+        expect([error.fault, error.message]).toEqual([
+          'unreachable',
+          `the database sqlite3:${file.path} was lost: its thread died`,
+        ])
+      // The next ones wait for the other thread, all for the same.
+      const next = await Promise.all([1, 2, 3].map(() => database.listWhitelist(0, 9)))
+      expect(next).toEqual([hashes(1), hashes(1), hashes(1)])
+      expect(reports.length).toBe(round)
+    }
+    expect(reports[0]).toBe('the database thread died: error: died over ***')
+  })
+
+  faulty('that dies again and again is left alone for longer', async (database, file) => {
+    writeFileSync(`${file.path}.dead`, '')
+    expect(await faultOf(() => bring(database, 'throws'))).toBe('unreachable')
+    const messages: string[] = []
+    const lost = `the database sqlite3:${file.path} was lost a moment ago`
+    while (messages.at(-1) !== lost && messages.length < 20)
+      messages.push((await failureOf(() => database.ping())).message)
+    expect(messages.at(-1)).toBe(lost)
+    expect(messages.length).toBeWithin(4, 12)
+  })
+
+  faulty('that breaks the contract is an error and a report', async (database, _file, reports) => {
+    const error = await failureOf(() => bring(database, 'breaks', key(7)))
+    expect([error.fault, error.message]).toEqual(['refused', 'the database driver failed'])
+    expect(reports).toEqual(['the database driver failed: TypeError: expected a key, found ***'])
+    await database.ping()
+  })
+
+  faulty('gets its own copy of what it is given', async (database) => {
+    const mine = hashes(3)
+    const counts = Float64Array.of(1, 2, 3)
+    const calls = [
+      database.addToWhitelist(mine.subarray(20, 40)),
+      database.addDownloads(mine, counts),
+    ]
+    mine.fill(0)
+    counts.fill(0)
+    await Promise.all(calls)
+    expect(await database.listWhitelist(0, 9)).toEqual(hashes(1, 2))
+    expect(await database.downloadsOf(hashes(3))).toEqual(Float64Array.of(1, 2, 3))
+
+    // The same while it still waits for another thread.
+    expect(await faultOf(() => bring(database, 'throws'))).toBe('unreachable')
+    const last = hashes(1, 9)
+    const call = database.addToWhitelist(last)
+    last.fill(0)
+    await call
+    expect(await database.listWhitelist(1, 9)).toEqual(hashes(1, 9))
+  })
+
+  test(
+    'that never opens its database ends the start with one line',
+    async () => {
+      await using file = new SqliteFile()
+      const reports: string[] = []
+      const report = (trouble: string) => reports.push(trouble)
+      const open = () => openDatabase(file.config, { report, url: FAULTY_URL })
+      writeFileSync(`${file.path}.mute`, '')
+      const mute = await failureOf(open)
+      expect([mute.fault, mute.message]).toEqual([
+        'late',
+        `cannot open the database sqlite3:${file.path}: no answer within 9 s`,
+      ])
+      rmSync(`${file.path}.mute`)
+      writeFileSync(`${file.path}.dead`, '')
+      const dead = await failureOf(open)
+      expect([dead.fault, dead.message]).toEqual([
+        'refused',
+        `cannot open the database sqlite3:${file.path}: the driver failed`,
+      ])
+      expect(reports).toEqual(['the database driver failed: Error: dead from the start'])
+      const lost = await failureOf(() => openDatabase(file.config, { report, url: 'data:,throw' }))
+      expect([lost.fault, lost.message]).toEqual([
+        'unreachable',
+        `cannot open the database sqlite3:${file.path}: its thread died`,
+      ])
+      expect(reports[1]).toStartWith('the database thread died: ')
+    },
+    TEST_MILLISECONDS,
+  )
+})

@@ -1,0 +1,13 @@
+/** A database behind its thread: the contract again, and what happens when the thread or the disk fails. */
+import { openDatabase } from '../../src/database/remote.ts'
+import { SqliteFile } from './sqlite-file.ts'
+import { type Place, signsContract } from './suite.ts'
+
+signsContract('sqlite3 on its thread', 'sqlite3', async (): Promise<Place> => {
+  const file = new SqliteFile()
+  return {
+    open: () => openDatabase(file.config),
+    sql: async (statement) => file.sql(statement),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  }
+})

@@ -1,0 +1,31 @@
+/** An SQLite database in a directory of its own, and a way to look at it behind the driver's back. */
+import { Database as Connection } from 'bun:sqlite'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export class SqliteFile implements AsyncDisposable {
+  readonly directory: string = mkdtempSync(join(tmpdir(), 'tracker-sqlite-'))
+  readonly path: string = join(this.directory, 'tracker.db')
+
+  get config() {
+    return { driver: 'sqlite3', path: this.path } as const
+  }
+
+  /** One statement or several; the rows of the first. */
+  sql(statements: string): unknown[][] {
+    const connection = new Connection(this.path, { create: true, safeIntegers: true })
+    try {
+      connection.run('PRAGMA busy_timeout = 5000')
+      if (/^\s*(SELECT|PRAGMA)/i.test(statements)) return connection.query(statements).values()
+      connection.run(statements)
+      return []
+    } finally {
+      connection.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,51 @@
+/** The SQLite driver on its own thread's side: the contract, and what only a file can do. */
+import { expect, test } from 'bun:test'
+import { openSqlite } from '../../src/database/sqlite.ts'
+import { hashes, key } from './hashes.ts'
+import { SqliteFile } from './sqlite-file.ts'
+import { type Place, signsContract } from './suite.ts'
+
+signsContract('sqlite3', 'sqlite3', async (): Promise<Place> => {
+  const file = new SqliteFile()
+  return {
+    open: () => openSqlite(file.config),
+    sql: async (statement) => file.sql(statement),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  }
+})
+
+test('rows of types that only SQLite lets stand there mean nothing', async () => {
+  await using file = new SqliteFile()
+  const database = await openSqlite(file.config)
+  await database.addKeys([{ key: key(1), validUntil: 1n }])
+  await database.addToWhitelist(hashes(1))
+  const odd = (number: number) => `'${key(number)}'`
+  file.sql(`INSERT INTO keys (key, valid_until) VALUES (${odd(2)}, 'never'), (${odd(3)}, 1.5),
+    (${odd(4)}, x'00'), (CAST(${odd(5)} AS BLOB), NULL), ('${'k'.repeat(33)}', NULL),
+    ('${'k'.repeat(32)}' || char(0) || 'k', NULL)`)
+  file.sql(
+    `INSERT INTO whitelist (info_hash) VALUES (x'${'a5'.repeat(20)}'), (zeroblob(1000)), ('')`,
+  )
+  expect(await database.listKeys(0, 9)).toEqual([{ key: key(1), validUntil: 1n }])
+  expect((await database.readKeys(0n)).rows).toEqual([{ key: key(1), validUntil: 1n }])
+  expect(await database.listWhitelist(0, 9)).toEqual(hashes(1))
+  expect((await database.readWhitelist(0n)).rows).toEqual(hashes(1))
+  expect(await database.removeKeysExpiredBefore(2n)).toBe(1)
+  expect(file.sql('SELECT count(*) FROM keys')).toEqual([[6n]])
+  file.sql(`INSERT INTO torrents (info_hash, completed) VALUES ('${hashes(1).toHex()}', 'many')`)
+  expect(await database.downloadsOf(hashes(1))).toEqual(Float64Array.of(0))
+  await database.close()
+})
+
+test('rows are read whatever their ids are', async () => {
+  await using file = new SqliteFile()
+  const database = await openSqlite(file.config)
+  const ids = [-(2n ** 63n), -1n, 0n, 1n, 2n ** 63n - 1n]
+  for (const [i, id] of ids.entries()) {
+    file.sql(`INSERT INTO keys VALUES (${id}, '${key(i)}', NULL)`)
+    file.sql(`INSERT INTO whitelist VALUES (${id}, '${hashes(1, i).toHex()}')`)
+  }
+  expect(await database.readWhitelist(0n)).toEqual({ rows: hashes(5, 0), next: undefined })
+  expect((await database.readKeys(0n)).rows.map((row) => row.key)).toEqual([0, 1, 2, 3, 4].map(key))
+  await database.close()
+})
