@@ -106,3 +106,30 @@ export class Answer {
 
 /** What a scrape is told of one info hash. */
 export type ScrapeEntry = { seeders: number; downloaded: number; leechers: number }
+
+/** Characters of a key of a private tracker: letters and digits (spec/torrust-http-tracker §9). */
+export const KEY_CHARACTERS = 32
+
+/** By code. A table, because the processor guesses comparisons of random characters wrong. */
+const IS_KEY_CHARACTER = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[0-9A-Za-z]/.test(String.fromCharCode(code)) ? 1 : 0,
+)
+export const isKeyCharacter = (code: number): boolean => code < 128 && IS_KEY_CHARACTER[code] === 1
+
+/** A key of a private tracker, packed. Owned by one reader and filled again and again. */
+export class Key {
+  /** The characters, four a word in memory order. */
+  readonly words: Int32Array = new Int32Array(KEY_CHARACTERS / 4)
+  readonly bytes: Uint8Array = new Uint8Array(this.words.buffer)
+
+  /** Takes the key that is `text`; false: it is none, and what stands here now is none either. */
+  read(text: string): boolean {
+    if (text.length !== KEY_CHARACTERS) return false
+    for (let i = 0; i < KEY_CHARACTERS; i++) {
+      const code = text.charCodeAt(i)
+      if (!isKeyCharacter(code)) return false
+      this.bytes[i] = code
+    }
+    return true
+  }
+}

@@ -37,7 +37,16 @@ export const AT: Readonly<Record<Counter, number>> = Object.fromEntries(
   COUNTERS.map((name, i) => [name, i * 2]),
 ) as Record<Counter, number>
 
-const PER_LISTENER = COUNTERS.length * 2
+/** Kinds of UDP requests whose processing time is sampled. */
+export const KINDS = ['connect', 'announce', 'scrape'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** Index of a kind's nanoseconds, of both families; the number of samples is the next one. */
+export const TIME_AT: Readonly<Record<Kind, number>> = Object.fromEntries(
+  KINDS.map((kind, i) => [kind, COUNTERS.length * 2 + i * 2]),
+) as Record<Kind, number>
+
+const PER_LISTENER = (COUNTERS.length + KINDS.length) * 2
 
 /** One thread's counters of one listener; `row[AT.announces + six]++` counts. */
 export type CounterRow = Float64Array
@@ -67,6 +76,17 @@ export class Metrics {
       const row = this.row(thread, listener)
       sum.ipv4 += row[AT[counter]]!
       sum.ipv6 += row[AT[counter] + 1]!
+    }
+    return sum
+  }
+
+  /** What all threads measured of one listener's requests of `kind`: their mean is the quotient. */
+  processing(listener: number, kind: Kind): { nanoseconds: number; samples: number } {
+    const sum = { nanoseconds: 0, samples: 0 }
+    for (let thread = 0; thread < this.#threads; thread++) {
+      const row = this.row(thread, listener)
+      sum.nanoseconds += row[TIME_AT[kind]]!
+      sum.samples += row[TIME_AT[kind] + 1]!
     }
     return sum
   }

@@ -3,6 +3,7 @@
  * of a worker; with one thread the main thread calls `startThread` itself and there is no worker.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { Access, type AccessMemory } from './access/access.ts'
 import { systemClock } from './clock.ts'
 import type { HttpTrackerConfig, UdpTrackerConfig } from './config/model.ts'
 import { Log, type LogOptions } from './log.ts'
@@ -25,6 +26,8 @@ export type ThreadSetup = {
   readonly thread: number
   readonly threads: number
   readonly swarm: SwarmMemory
+  /** Whom the tracker serves what; undefined = everybody everything. */
+  readonly access: AccessMemory | undefined
   readonly metrics: SharedArrayBuffer
   readonly bans: {
     readonly memory: SharedArrayBuffer
@@ -69,7 +72,8 @@ export type FromThread =
 export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
   const swarm = new Swarm(setup.swarm, setup.thread, seed, setup.threads === 1)
-  const tracker = new Tracker(swarm, setup.policy, systemClock)
+  const access = setup.access && new Access(setup.access, setup.threads === 1)
+  const tracker = new Tracker(swarm, setup.policy, systemClock, access)
   const bans = new Bans(setup.bans.limit, setup.bans.seed, setup.bans.memory)
   const log = new Log(setup.logging, systemClock.milliseconds)
   const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)

@@ -1,12 +1,15 @@
 /**
- * The whole of the tracker's behaviour: what an announce and a scrape do, and when peers are forgotten.
- * Every transport calls the same three methods; no rule lives in a protocol.
+ * The whole of the tracker's behaviour: who is served, what an announce and a scrape do, and when
+ * peers are forgotten. Every transport calls the same methods; no rule lives in a protocol.
  */
+import type { Access } from './access/access.ts'
+import { UNKNOWN } from './access/keys.ts'
 import {
   type Announce,
   type Answer,
   type Family,
   isLoopback,
+  type Key,
   type ScrapeEntry,
 } from './bittorrent.ts'
 import type { Clock } from './clock.ts'
@@ -33,7 +36,10 @@ export type ListenerRules = {
   readonly externalIp: { readonly family: Family; readonly bytes: Uint8Array } | undefined
 }
 
-/** A swarm up to about this size stays in the processor's near caches: reading ahead would only cost. */
+/**
+ * A swarm up to about this size stays in the processor's near caches: reading ahead would only
+ * cost.
+ */
 const CACHED_BYTES = 4 * 2 ** 20
 /** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
 const SWEEP_UNITS = 250
@@ -44,19 +50,43 @@ export class Tracker {
   readonly policy: Policy
   readonly #swarm: Swarm
   readonly #clock: Clock
+  readonly #access: Access | undefined
   readonly #prefetch: Prefetch
   #sweepUnits = FIRST_SWEEP_UNITS
 
-  constructor(swarm: Swarm, policy: Policy, clock: Clock) {
+  /** `access`: whom it serves what; undefined = everybody everything. */
+  constructor(swarm: Swarm, policy: Policy, clock: Clock, access?: Access) {
     this.#swarm = swarm
     this.policy = policy
     this.#clock = clock
+    this.#access = access
     this.#prefetch = new Prefetch(swarm, LIMITS.udpBatch)
   }
 
+  /** Only those who show a key are served: transports need not look for it otherwise. */
+  get isPrivate(): boolean {
+    return this.#access?.keys !== undefined
+  }
+
   /**
-   * Registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address as the
-   * transport established it; `now` is in seconds. A refusal leaves the swarm as it was.
+   * Whether whoever shows `key` may announce the info hash in `words` (five, in memory order):
+   * asked of every announce before it is made. The key comes first.
+   */
+  admit(words: Int32Array, key: Key | undefined): Refusal | undefined {
+    if (this.#access === undefined) return undefined
+    const fault = this.#keyFault(this.#access, key)
+    if (fault !== undefined) return fault
+    return this.#isListed(words) ? undefined : 'unlisted'
+  }
+
+  /** Whether whoever shows `key` may know what is known: asked once of every scrape. */
+  mayScrape(key: Key | undefined): boolean {
+    return this.#access === undefined || this.#keyFault(this.#access, key) === undefined
+  }
+
+  /**
+   * Registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address
+   * as the transport established it; `now` is in seconds. A refusal leaves the swarm as it was.
    */
   announce(
     announce: Announce,
@@ -66,7 +96,7 @@ export class Tracker {
   ): Refusal | undefined {
     if (rules.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
       substitute(announce, rules.externalIp)
-    const cutoff = this.#cutoff(now)
+    const cutoff = this.cutoff(now)
     const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
     return outcome === OUTCOME.refused ? 'full' : undefined
   }
@@ -81,12 +111,17 @@ export class Tracker {
    * faster. At most `LIMITS.udpBatch`.
    */
   expect(words: Int32Array, count: number): void {
+    this.#access?.whitelist?.expect(words, count)
     this.#prefetch.load(words, count)
   }
 
-  /** What is known of the info hash in `words` (five, in memory order); zeroes when nothing is. */
-  scrape(words: Int32Array, entry: ScrapeEntry, now = this.#clock.seconds()): void {
-    this.#swarm.scrape(words, this.#cutoff(now), entry)
+  /**
+   * What is known of the info hash in `words` (five, in memory order); zeroes when nothing is,
+   * when it is not listed, or when whoever asks may not know, as `mayScrape` said.
+   */
+  scrape(words: Int32Array, entry: ScrapeEntry, may: boolean, now = this.#clock.seconds()): void {
+    if (may && this.#isListed(words)) this.#swarm.scrape(words, this.cutoff(now), entry)
+    else entry.seeders = entry.downloaded = entry.leechers = 0
   }
 
   /**
@@ -94,7 +129,7 @@ export class Tracker {
    * less than a millisecond, and yields false when a lock was held for too long by somebody else.
    */
   *sweep(): Generator<boolean, void, void> {
-    const cutoff = this.#cutoff(this.#clock.seconds())
+    const cutoff = this.cutoff()
     for (const shard of this.#swarm.shards) {
       const cursor = new SweepCursor()
       for (let done: boolean | undefined = false; done !== true; ) {
@@ -105,7 +140,21 @@ export class Tracker {
     }
   }
 
-  #cutoff(now: number): number {
+  #isListed(words: Int32Array): boolean {
+    return this.#access?.whitelist?.has(words) ?? true
+  }
+
+  #keyFault({ keys, checksExpiration }: Access, key: Key | undefined): Refusal | undefined {
+    if (keys === undefined) return undefined
+    if (key === undefined) return 'keyMissing'
+    const validUntil = keys.validUntil(key.words)
+    if (validUntil === UNKNOWN) return 'keyUnknown'
+    if (!checksExpiration || validUntil === Infinity) return undefined
+    return validUntil < this.#clock.milliseconds() ? 'keyExpired' : undefined
+  }
+
+  /** A peer last seen at this second or before counts as gone. */
+  cutoff(now = this.#clock.seconds()): number {
     return Math.max(0, now - this.policy.peerTimeoutSeconds)
   }
 }

@@ -1,5 +1,7 @@
 /** One serving thread, in this thread: it opens everything or nothing, and closes it all. */
 import { expect, test } from 'bun:test'
+import { Access, createAccessMemory } from '../src/access/access.ts'
+import { packHashes } from '../src/access/whitelist.ts'
 import { Metrics } from '../src/metrics.ts'
 import { Bans } from '../src/servers/bans.ts'
 import { breakMemory } from '../src/servers/read-break.ts'
@@ -20,6 +22,7 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     thread: 1,
     threads: 1,
     swarm: createSwarmMemory(64 * 2 ** 20, 1),
+    access: undefined,
     metrics: new Metrics(1, udp.length + http.length).memory,
     bans: { memory: new Bans(10, 1).memory, seed: 1, limit: 10 },
     breaks: breakMemory(udp.length),
@@ -96,5 +99,21 @@ test('an external address stands for peers of this machine', async () => {
   await one.announce(hashOf(1), { port: 7001 })
   using other = await udpPeer(port)
   expect((await other.announce(hashOf(1), { left: 1 })).peers).toEqual(['cb0071071b59'])
+  await thread.stop(0)
+})
+
+test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
+  const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
+  const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
+  const metrics = new Metrics(threads, 1).memory
+  const thread = await startThread(setupOf(udp(0), { access, threads, metrics }))
+  using peer = await udpPeer(thread.opened.udpPorts[0]!)
+  const { whitelist } = new Access(access, threads === 1)
+  const { words } = packHashes(hashOf(1))
+  await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
+  whitelist!.add(words)
+  expect((await peer.announce(hashOf(1))).seeders).toBe(1)
+  whitelist!.remove(words)
+  await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
   await thread.stop(0)
 })

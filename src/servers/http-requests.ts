@@ -3,10 +3,10 @@
  * (spec/torrust-http-tracker §3–§12). Synchronous from the first line to the last, so that no request
  * waits for another and the reused memory is never shared; opens no socket.
  */
-import type { ScrapeEntry } from '../bittorrent.ts'
+import { Key, type ScrapeEntry } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { AT, type CounterRow } from '../metrics.ts'
-import { REFUSALS } from '../refusal.ts'
+import { REFUSALS, type Refusal, refusalWords } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp, writeAddress, writeEndpoint } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
@@ -20,8 +20,6 @@ export type Report = (what: string, error: unknown) => void
 /** Where a request came from, as the socket knows it; null: the client is gone. */
 export type PeerAddress = (request: Request) => { readonly address: string } | null
 
-const KEY = /^[0-9A-Za-z]{32}$/
-const BAD_KEY = 'Authentication error: Invalid format for authentication key param'
 const NO_FORWARDED =
   'Error resolving peer IP: missing or invalid the right most X-Forwarded-For IP (mandatory on reverse proxy tracker configuration)'
 const NO_CONNECTION = 'Error resolving peer IP: cannot get the client IP from the connection info'
@@ -49,6 +47,7 @@ export class HttpRequests {
   readonly #garbage: Garbage
   readonly #told = new Set<string>()
   readonly #rules: ListenerRules
+  readonly #key = new Key()
   readonly #announce = new AnnounceQuery()
   readonly #scrape = new ScrapeQuery()
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
@@ -123,9 +122,11 @@ export class HttpRequests {
     const announce = query.request
     this.#count(AT.received)
 
-    const fault = query.read(url, url.indexOf('?')) ?? keyFault(key)
+    const fault = query.read(url, url.indexOf('?')) ?? this.#keyFault(key)
     if (fault !== undefined) return this.#failure(fault)
     const six = this.#six()
+    const stranger = this.#tracker.admit(announce.words, this.#keyOf(key))
+    if (stranger !== undefined) return this.#refused(stranger, six)
     const believed = query.ip !== '' && this.#listener.use_ip_from_query_string
     const noAddress = believed ? this.#believe(query.ip, located) : this.#unlocated(located)
     if (noAddress !== undefined) return this.#failure(noAddress)
@@ -134,7 +135,7 @@ export class HttpRequests {
     const answer = this.#answers.prepare(query.compact)
     answer.family = announce.family
     const refusal = this.#tracker.announce(announce, this.#rules, answer)
-    if (refusal !== undefined) return this.#failure(`Tracker error: ${REFUSALS[refusal]}`, six)
+    if (refusal !== undefined) return this.#refused(refusal, six)
     this.#count(AT.announces, six)
     this.#count(AT.responses, six)
     return new Response(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
@@ -146,11 +147,13 @@ export class HttpRequests {
     const query = this.#scrape
     this.#count(AT.received)
 
-    const fault = query.read(url, url.indexOf('?')) ?? keyFault(key) ?? this.#unlocated(located)
+    const fault =
+      query.read(url, url.indexOf('?')) ?? this.#keyFault(key) ?? this.#unlocated(located)
     if (fault !== undefined) return this.#failure(fault)
+    const may = this.#tracker.mayScrape(this.#keyOf(key))
     this.#answers.beginScrape()
     for (let i = 0; i < query.count; i++) {
-      this.#tracker.scrape(query.infoHash(i), this.#entry)
+      this.#tracker.scrape(query.infoHash(i), this.#entry, may)
       this.#answers.scraped(query.bytes, query.offset(i), this.#entry)
     }
     this.#count(AT.scrapes)
@@ -205,6 +208,20 @@ export class HttpRequests {
     this.#counters[counter + six]!++
   }
 
+  /** Reads `key`. Whatever is no key is a fault, even where nobody asks for one. */
+  #keyFault(key: string | undefined): string | undefined {
+    return key === undefined || this.#key.read(key) ? undefined : REFUSALS.keyMalformed
+  }
+
+  /** The key that `#keyFault` read. */
+  #keyOf(key: string | undefined): Key | undefined {
+    return key === undefined ? undefined : this.#key
+  }
+
+  #refused(refusal: Refusal, six: number): Response {
+    return this.#failure(refusalWords(refusal, this.#announce.request.infoHash), six)
+  }
+
   #failure(reason: string, six = this.#six()): Response {
     this.#count(AT.errors, six)
     this.#count(AT.responses, six)
@@ -222,6 +239,3 @@ export class HttpRequests {
     return new Response(null, { status: 500 })
   }
 }
-
-const keyFault = (key: string | undefined): string | undefined =>
-  key === undefined || KEY.test(key) ? undefined : BAD_KEY

@@ -1,37 +1,19 @@
 /**
- * The UDP tracker (BEP 15) on one socket: collects the datagrams of one turn of the event loop, reads them,
- * asks the tracker, sends the answers together. Decides what is answered at all: an error only
- * when it is no longer than the datagram that caused it. Nothing a stranger sends may throw, block or
- * grow anything here.
+ * The UDP tracker (BEP 15) on one socket: collects the datagrams of one turn of the event loop, has them
+ * served, sends the answers together. What a datagram means is decided in `udp-requests.ts`. Nothing a
+ * stranger sends may throw, block or grow anything here.
  */
-import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import type { Clock } from '../clock.ts'
 import { LIMITS } from '../limits.ts'
 import { AT, type CounterRow } from '../metrics.ts'
-import { REFUSALS } from '../refusal.ts'
-import type { ListenerRules, Tracker } from '../tracker.ts'
-import { writeEndpoint } from '../wire/address.ts'
-import {
-  ACTION,
-  ANNOUNCE,
-  ANSWER,
-  readRequest,
-  readScrapeHash,
-  readWord,
-  UdpRequest,
-  writeAnnounce,
-  writeConnect,
-  writeError,
-  writeScrape,
-  writeScrapeEntry,
-} from '../wire/udp.ts'
-import type { Bans } from './bans.ts'
-import type { ConnectionIds } from './connection-id.ts'
+import type { Tracker } from '../tracker.ts'
+import { ACTION, ANNOUNCE, ANSWER, readWord } from '../wire/udp.ts'
 import type { Garbage } from './garbage.ts'
 import { Inbox } from './inbox.ts'
 import { listenError } from './listen-error.ts'
 import { Outbox, type Sender } from './outbox.ts'
 import { ReadBreak } from './read-break.ts'
+import { UdpRequests, type UdpRequestsOptions } from './udp-requests.ts'
 
 /**
  * An undocumented option of `Bun.udpSocket`: the flags of its socket library for SO_REUSEPORT and
@@ -43,22 +25,13 @@ export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only
 
 /** Datagrams at once from which on reading ahead saves more than it costs. */
 const WORTH_EXPECTING = 4
-/** Largest interval a signed 32-bit field can carry. */
-const MAX_INTERVAL = 0x7fff_ffff
 
-export type UdpOptions = {
+export type UdpOptions = UdpRequestsOptions & {
   readonly ip: string
   readonly port: number
   readonly ipv6Only: boolean
   /** Other threads open the same port. */
   readonly reusePort: boolean
-  readonly tracker: Tracker
-  readonly rules: ListenerRules
-  readonly connectionIds: ConnectionIds
-  /** false: wrong connection ids are counted and served all the same. */
-  readonly strict: boolean
-  readonly bans: Bans
-  readonly counters: CounterRow
   readonly clock: Clock
   readonly garbage: Garbage
   /** The socket's word for its read break, see read-break.ts; undefined = it is never interrupted. */
@@ -114,38 +87,32 @@ const open = async (options: UdpOptions, listener: UdpListener) =>
 
 class UdpListener {
   readonly #options: UdpOptions
+  readonly #tracker: Tracker
   readonly #counters: CounterRow
-  readonly #request = new UdpRequest()
-  readonly #announce = new Announce()
   readonly #outbox: Outbox
-  readonly #answer: Answer
-  readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
-  readonly #interval: number
+  readonly #requests: UdpRequests
   readonly #inbox: Inbox
-  /** Second in which the batch is served. */
-  #now = 0
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
 
   constructor(options: UdpOptions) {
-    const { policy } = options.tracker
     this.#options = options
+    this.#tracker = options.tracker
     this.#counters = options.counters
-    this.#interval = Math.min(policy.interval, MAX_INTERVAL)
     this.#inbox = new Inbox(options.clock, {
       serve: (count) => this.#serve(count),
       aborted: () => {
         this.#counters[AT.aborted]!++
       },
     })
+    const longestAnnounce = ANSWER.peersAt + options.tracker.policy.maxPeers * 18
     const longestScrape = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
-    this.#outbox = new Outbox(Math.max(ANSWER.peersAt + policy.maxPeers * 18, longestScrape), {
+    this.#outbox = new Outbox(Math.max(longestAnnounce, longestScrape), {
       unsent: (count) => {
         this.#counters[AT.unsent]! += count
       },
       socketError: () => this.socketError(),
     })
-    const { halves } = this.#outbox
-    this.#answer = new Answer(new PeerList(halves), new PeerList(halves), false)
+    this.#requests = new UdpRequests(options, this.#outbox)
   }
 
   attach(sender: Sender, readBreak: ReadBreak | undefined): void {
@@ -165,11 +132,11 @@ class UdpListener {
 
   #serve(count: number): void {
     const { packets, ports, addresses } = this.#inbox
-    this.#now = this.#options.clock.seconds()
+    const now = this.#options.clock.seconds()
     this.#expect(packets, count)
     for (let i = 0; i < count; i++) {
       try {
-        this.#one(packets[i]!, ports[i]!, addresses[i]!)
+        this.#requests.serve(packets[i]!, ports[i]!, addresses[i]!, now)
       } catch (error) {
         this.#options.onError(error)
       }
@@ -180,7 +147,7 @@ class UdpListener {
 
   /** Lets the tracker know of the announces before they are read one by one. */
   #expect(packets: readonly Uint8Array[], count: number): void {
-    if (count < WORTH_EXPECTING || !this.#options.tracker.wantsNotice) return
+    if (count < WORTH_EXPECTING || !this.#tracker.wantsNotice) return
     let announces = 0
     for (let i = 0; i < count; i++) {
       const packet = packets[i]!
@@ -189,111 +156,6 @@ class UdpListener {
       for (let word = 0; word < 5; word++)
         this.#hashes[to + word] = readWord(packet, ANNOUNCE.identity + word * 4)
     }
-    this.#options.tracker.expect(this.#hashes, announces)
-  }
-
-  #one(packet: Uint8Array, port: number, address: string): void {
-    const announce = this.#announce
-    if (!writeEndpoint(address, port, announce)) return
-    const six = announce.family === 6 ? 1 : 0
-    this.#counters[AT.received + six]!++
-    if (port === 0) {
-      this.#counters[AT.discarded + six]!++
-      return
-    }
-    if (this.#options.strict && this.#options.bans.has(announce)) {
-      this.#counters[AT.banned + six]!++
-      return
-    }
-    const request = this.#request
-    readRequest(packet, request, announce)
-    const length = this.#handle(packet, six)
-    if (length === 0) return
-    this.#counters[AT.responses + six]!++
-    this.#outbox.push(length, port, address)
-  }
-
-  /** Writes the answer at the outbox's free slot. Its length; 0 = none is due. */
-  #handle(packet: Uint8Array, six: number): number {
-    switch (this.#request.kind) {
-      case 'announce':
-        return this.#isGenuine(six)
-          ? this.#announced(packet, six)
-          : this.#error(packet, 'tracker announce error: Connection cookie error', six)
-      case 'connect':
-        return this.#connected(six)
-      case 'scrape':
-        return this.#isGenuine(six)
-          ? this.#scraped(packet, six)
-          : this.#error(packet, 'Connection cookie error', six)
-      case 'refuse':
-        return this.#error(packet, `bad request: ${this.#request.problem}`, six)
-      case 'drop':
-        this.#counters[AT.malformed + six]!++
-        return 0
-    }
-  }
-
-  #connected(six: number): number {
-    const low = this.#options.connectionIds.issue(this.#announce, this.#now)
-    this.#counters[AT.connects + six]!++
-    const { bytes } = this.#outbox
-    return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, this.#now, low)
-  }
-
-  #announced(packet: Uint8Array, six: number): number {
-    const answer = this.#answer
-    const at = this.#outbox.begin()
-    answer.family = this.#announce.family
-    answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
-    const { tracker, rules } = this.#options
-    const refusal = tracker.announce(this.#announce, rules, answer, this.#now)
-    if (refusal !== undefined)
-      return this.#error(packet, `tracker announce error: ${REFUSALS[refusal]}`, six)
-    this.#counters[AT.announces + six]!++
-    return writeAnnounce(
-      this.#outbox.bytes,
-      at,
-      this.#request.transaction,
-      this.#interval,
-      answer.leechers,
-      answer.seeders,
-      answer.peers4.count * 6 + answer.peers6.count * 18,
-    )
-  }
-
-  #scraped(packet: Uint8Array, six: number): number {
-    const { bytes } = this.#outbox
-    const at = this.#outbox.begin()
-    const { hashes, transaction } = this.#request
-    const entry = this.#entry
-    for (let i = 0; i < hashes; i++) {
-      readScrapeHash(packet, i, this.#announce.infoHash)
-      this.#options.tracker.scrape(this.#announce.words, entry, this.#now)
-      writeScrapeEntry(bytes, at, i, entry.seeders, entry.downloaded, entry.leechers)
-    }
-    this.#counters[AT.scrapes + six]!++
-    return writeScrape(bytes, at, transaction, hashes)
-  }
-
-  /** Whether the sender may be served: its connection id is right, or nobody insists on that. */
-  #isGenuine(six: number): boolean {
-    const { connectionIds, strict, bans } = this.#options
-    const { idHigh, idLow } = this.#request
-    const problem = connectionIds.check(this.#announce, idHigh, idLow, this.#now)
-    if (problem === undefined) return true
-    this.#counters[AT.connectionIdErrors + six]!++
-    if (strict) bans.add(this.#announce)
-    return !strict
-  }
-
-  #error(packet: Uint8Array, message: string, six: number): number {
-    if (ANSWER.errorAt + message.length > packet.length) {
-      this.#counters[AT.malformed + six]!++
-      return 0
-    }
-    this.#counters[AT.errors + six]!++
-    const { bytes } = this.#outbox
-    return writeError(bytes, this.#outbox.begin(), this.#request.transaction, message)
+    this.#tracker.expect(this.#hashes, announces)
   }
 }

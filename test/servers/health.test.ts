@@ -1,7 +1,7 @@
 /** The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1) over services that live, die and lie. */
 import { describe, expect, test } from 'bun:test'
 import { type HealthService, serveHealth } from '../../src/servers/health.ts'
-import { probeHttp, probeUdp } from '../../src/servers/probe.ts'
+import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { exchange, get, parseResponse, serve } from './http-fixture.ts'
 
@@ -14,7 +14,7 @@ async function health(services: HealthService[] = [], draining = () => false) {
   }
 }
 
-type Type = Exclude<HealthService['type'], 'udp_tracker'>
+type Type = 'http_tracker' | 'tracker_rest_api'
 const httpService = (
   address: { ip: string; port: number },
   type: Type = 'http_tracker',
@@ -112,6 +112,27 @@ describe('the report', () => {
         ],
       }),
     )
+  })
+
+  test('says what was last seen of the database', async () => {
+    let verdict: Verdict = { Ok: 'Connected' }
+    const url = 'mysql://127.0.0.1:3306/tracker'
+    await using api = await health([{ type: 'database', url, verdict: () => verdict }])
+    const detail = {
+      service_binding: url,
+      binding: '127.0.0.1:3306/tracker',
+      service_type: 'database',
+      public_url: null,
+      info: `checking the database at: ${url}`,
+      result: verdict,
+    }
+    expect((await report(api.url)).report).toEqual({ status: 'Ok', message: '', details: [detail] })
+    verdict = { Err: 'connection refused' }
+    expect((await report(api.url)).report).toEqual({
+      status: 'Error',
+      message: 'health check failed',
+      details: [{ ...detail, result: verdict }],
+    })
   })
 
   test('asks the API at its own path', async () => {

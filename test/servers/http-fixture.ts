@@ -1,4 +1,5 @@
 /** A real tracker behind one HTTP listener on port 0, and a socket that sends exactly the given bytes. */
+import type { Access } from '../../src/access/access.ts'
 import type { HttpTrackerConfig } from '../../src/config/model.ts'
 import { AT, type Counter, type CounterRow, Metrics } from '../../src/metrics.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
@@ -24,10 +25,13 @@ export const listener: HttpTrackerConfig = {
   network: { external_ip: null, on_reverse_proxy: false, ipv6_v6only: false },
 }
 
-export function makeTracker(changes: Partial<Policy> = {}): Tracker {
+/** The moment in which the trackers of `makeTracker` live. */
+export const NOW_MILLISECONDS = 1_000_000_000
+
+export function makeTracker(changes: Partial<Policy> = {}, access?: Access): Tracker {
   const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, 1), 1, 1)
-  const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
-  return new Tracker(swarm, { ...policy, ...changes }, clock)
+  const clock = { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS }
+  return new Tracker(swarm, { ...policy, ...changes }, clock, access)
 }
 
 export type Serving = Awaited<ReturnType<typeof serve>>

@@ -19,11 +19,18 @@ export type AnnounceFields = {
   want?: number
   port?: number
   transaction?: number
+  /** Bytes behind the announce (BEP 41). */
+  options?: readonly number[]
 }
 
+/** The options of a client whose announce URL has that path. */
+export const urlData = (path: string): number[] => [2, path.length, ...Buffer.from(path, 'latin1')]
+
 export function announcePacket(id: bigint, fields: AnnounceFields = {}): Uint8Array {
-  const view = new DataView(new ArrayBuffer(98))
+  const { options = [] } = fields
+  const view = new DataView(new ArrayBuffer(98 + options.length))
   const bytes = new Uint8Array(view.buffer)
+  bytes.set(options, 98)
   view.setBigUint64(0, id)
   view.setUint32(8, 1)
   view.setUint32(12, fields.transaction ?? 7)

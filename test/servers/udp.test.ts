@@ -1,8 +1,9 @@
 /** The UDP tracker over real sockets. Numbers in names: spec/torrust-udp-and-core part F. */
 import { describe, expect, spyOn, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
+import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { LIMITS } from '../../src/limits.ts'
-import { AT, type Counter, Metrics } from '../../src/metrics.ts'
+import { AT, type Counter, KINDS, type Kind, Metrics } from '../../src/metrics.ts'
 import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
@@ -265,27 +266,28 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
     const answer = await client.ask(announcePacket(client.id, { infoHash }))
     if (actionOf(answer) === ERROR) refused = messageOf(answer)
   }
-  expect(refused).toBe('tracker announce error: tracker is full, come back later')
+  expect(refused).toBe('Tracker error: tracker is full, come back later')
   view.setUint32(0, 0)
   view.setUint32(4, 0)
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
 
 /** A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. */
-async function slowServer(breakWord: UdpOptions['breakWord']) {
+async function slowServer(breakWord: UdpOptions['breakWord'], tracker = makeTracker()) {
   const time = { now: 1_800_000_000_000, step: 0 }
   const milliseconds = () => {
     time.now += time.step
     return time.now
   }
   const garbage = new Garbage()
-  const counters = new Metrics(1, 1).row(0, 0)
+  const metrics = new Metrics(1, 1)
+  const counters = metrics.row(0, 0)
   const server = await serveUdp({
     ip: '127.0.0.1',
     port: 0,
     ipv6Only: false,
     reusePort: false,
-    tracker: makeTracker(),
+    tracker,
     rules: { externalIp: undefined },
     connectionIds: new ConnectionIds(new Uint8Array(16), 120),
     strict: true,
@@ -302,6 +304,7 @@ async function slowServer(breakWord: UdpOptions['breakWord']) {
     ...server,
     time,
     count: (counter: Counter) => counters[AT[counter]]!,
+    processing: (kind: Kind) => metrics.processing(0, kind),
     [Symbol.dispose]() {
       server.stop()
       garbage[Symbol.dispose]()
@@ -384,4 +387,38 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
   const served = server.count('connects')
   expect(served).toBeWithin(BURST + LIMITS.udpBatch, BURST * 2)
   expect(served + server.count('aborted')).toBe(BURST * 2 + 1)
+})
+
+describe('processing times', () => {
+  test('are measured of some requests of each kind', async () => {
+    using server = await slowServer(undefined)
+    using client = await connected(server.port)
+    for (const packet of [
+      connectPacket(1),
+      announcePacket(client.id),
+      scrapePacket(client.id, [hash(1)]),
+    ])
+      for (let i = 0; i < 300; i++) await client.ask(packet)
+    for (const kind of KINDS) {
+      const { nanoseconds, samples } = server.processing(kind)
+      expect(samples).toBeWithin(4, 6)
+      // More than nothing, less than a tenth of a second each.
+      expect(nanoseconds / samples).toBeWithin(100, 100_000_000)
+    }
+  })
+
+  test('are those of requests that were served: errors and silence do not count', async () => {
+    const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
+    const access = new Access(createAccessMemory({ ...rules, whitelistCapacity: 1 })!, true)
+    using server = await slowServer(undefined, makeTracker({}, access))
+    using client = await connected(server.port)
+    const unlisted = announcePacket(client.id)
+    for (let i = 0; i < 200; i++)
+      for (const packet of [unlisted, new Uint8Array(99)])
+        expect(actionOf(await client.ask(packet))).toBe(ERROR)
+    for (let i = 0; i < 100; i++) client.send(new Uint8Array(3))
+    client.send(connectPacket(77))
+    expect(transactionOf(await client.receive())).toBe(77)
+    expect(KINDS.map((kind) => server.processing(kind).samples)).toEqual([0, 0, 0])
+  })
 })

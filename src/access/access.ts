@@ -1,0 +1,61 @@
+/**
+ * Who may be served: the tables of a private and of a listed tracker. A tracker that is neither
+ * has no `Access` at all, and pays nothing for it.
+ */
+import { createKeys, KEY_CAPACITY, Keys } from './keys.ts'
+import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
+
+/**
+ * What every thread is given; survives `postMessage`. A buffer that is not there: nobody is
+ * asked.
+ */
+export type AccessMemory = {
+  readonly whitelist: SharedArrayBuffer | undefined
+  readonly keys: SharedArrayBuffer | undefined
+  /** Keys beyond their time are refused. */
+  readonly checksExpiration: boolean
+}
+
+export type AccessRules = {
+  readonly listed: boolean
+  readonly private: boolean
+  readonly checksExpiration: boolean
+  readonly seed: number
+  /** Most entries, where the usual ones are too many. */
+  readonly whitelistCapacity?: number
+  readonly keyCapacity?: number
+}
+
+/** undefined: the tracker serves everybody everything. Throws one line when memory cannot be had. */
+export function createAccessMemory(rules: AccessRules): AccessMemory | undefined {
+  const { listed, private: isPrivate, checksExpiration, seed } = rules
+  if (!listed && !isPrivate) return undefined
+  try {
+    return {
+      whitelist: listed
+        ? createWhitelist(seed, rules.whitelistCapacity ?? WHITELIST_CAPACITY)
+        : undefined,
+      keys: isPrivate ? createKeys(seed, rules.keyCapacity ?? KEY_CAPACITY) : undefined,
+      checksExpiration,
+    }
+  } catch {
+    throw new Error(
+      'cannot reserve 1 GiB of address space for whitelist and keys: allow more (ulimit -v, vm.overcommit_memory)',
+    )
+  }
+}
+
+export class Access {
+  /** undefined: every torrent is served. */
+  readonly whitelist: Whitelist | undefined
+  /** undefined: everybody is served. */
+  readonly keys: Keys | undefined
+  readonly checksExpiration: boolean
+
+  /** `alone`: no other thread has this memory. */
+  constructor(memory: AccessMemory, alone: boolean) {
+    this.whitelist = memory.whitelist && new Whitelist(memory.whitelist, alone)
+    this.keys = memory.keys && new Keys(memory.keys, alone)
+    this.checksExpiration = memory.checksExpiration
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The keys of a private tracker, in shared memory, and until when each is good. Says what it
+ * knows of a key; what follows from that is not decided here.
+ */
+import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
+import { finish, mix } from '../hash.ts'
+import { createTable, type Entries } from './layout.ts'
+import { type Slices, Table } from './table.ts'
+
+const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
+/** 285 MB of address space. */
+export const KEY_CAPACITY = 2 ** 22
+
+/** Less than every millisecond until which a key can be good. */
+export const UNKNOWN = -1
+
+export const createKeys = (seed: number, capacity = KEY_CAPACITY): SharedArrayBuffer =>
+  createTable(SHAPE, capacity, seed)
+
+/** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
+export type PlainKey = { readonly key: string; readonly validUntil: number }
+
+/** Keys as the table takes them. What is no key is left out. */
+export function packKeys(keys: readonly PlainKey[]): Entries {
+  const words = new Int32Array(keys.length * SHAPE.key)
+  const milliseconds = new Float64Array(keys.length)
+  const packed = new Key()
+  let count = 0
+  for (const { key, validUntil } of keys) {
+    if (!packed.read(key)) continue
+    for (let i = 0; i < SHAPE.key; i++) words[count * SHAPE.key + i] = packed.words[i]!
+    milliseconds[count++] = validUntil
+  }
+  return {
+    words: words.subarray(0, count * SHAPE.key),
+    values: new Int32Array(milliseconds.buffer, 0, count * SHAPE.value),
+  }
+}
+
+export class Keys extends Table {
+  /** A millisecond as the two cells of an entry. */
+  readonly #milliseconds = new Float64Array(1)
+  readonly #value = new Int32Array(this.#milliseconds.buffer)
+
+  constructor(memory: SharedArrayBuffer, alone: boolean) {
+    super(SHAPE, memory, alone)
+  }
+
+  /**
+   * Last millisecond at which the key at `words[at…]` is good; Infinity = for ever; or `UNKNOWN`.
+   */
+  validUntil(words: Int32Array, at = 0): number {
+    return this.read(words, at, this.#value) ? this.#milliseconds[0]! : UNKNOWN
+  }
+
+  /** Puts a key in, or makes it good until `validUntil`. false: it is new, and the table is full. */
+  add(words: Int32Array, at: number, validUntil: number): boolean {
+    this.#milliseconds[0] = validUntil
+    return this.put({ words: words.subarray(at, at + SHAPE.key), values: this.#value })
+  }
+
+  /** Takes out the keys that were no longer good at `milliseconds`, a little with each step. */
+  removeExpired(milliseconds: number): Slices<void> {
+    return this.removeWhere(() => this.#milliseconds[0]! < milliseconds, this.#value)
+  }
+
+  protected hashOf(words: Int32Array, at: number): number {
+    let hash = this.seed
+    for (let i = at; i < at + SHAPE.key; i++) {
+      hash = mix(hash, words[i]! & 0xffff)
+      hash = mix(hash, words[i]! >>> 16)
+    }
+    return finish(hash)
+  }
+}
+
+const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+/** Bytes from here on would make the first characters likelier than the last. */
+const UNBIASED = 256 - (256 % CHARACTERS.length)
+
+/** A key nobody can guess: every character equally likely. */
+export function randomKey(): string {
+  let key = ''
+  while (key.length < KEY_CHARACTERS)
+    for (const byte of crypto.getRandomValues(new Uint8Array(KEY_CHARACTERS)))
+      if (byte < UNBIASED && key.length < KEY_CHARACTERS)
+        key += CHARACTERS[byte % CHARACTERS.length]
+  return key
+}

@@ -1,0 +1,48 @@
+/**
+ * The info hashes that a listed tracker serves, in shared memory: five words each, 36 bytes with
+ * their share of the buckets. Whoever has no such table serves them all.
+ */
+import { INFO_HASH_BYTES } from '../bittorrent.ts'
+import { infoHashKey, infoHashSecrets } from '../hash.ts'
+import { LIMITS } from '../limits.ts'
+import { createTable, type Entries } from './layout.ts'
+import { Table } from './table.ts'
+
+const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
+/** 600 MB of address space. */
+export const WHITELIST_CAPACITY = 2 ** 24
+
+export const createWhitelist = (seed: number, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
+  createTable(SHAPE, capacity, seed)
+
+const NO_VALUES = new Int32Array()
+
+/** Info hashes as the table takes them; `hashes` are packed. */
+export function packHashes(hashes: Uint8Array): Entries {
+  const { buffer, byteOffset, byteLength } = hashes.byteOffset % 4 === 0 ? hashes : hashes.slice()
+  return { words: new Int32Array(buffer, byteOffset, byteLength / 4), values: NO_VALUES }
+}
+
+export class Whitelist extends Table {
+  readonly #secrets: Int32Array
+  readonly #scratch = new Int32Array(LIMITS.udpBatch)
+
+  constructor(memory: SharedArrayBuffer, alone: boolean) {
+    super(SHAPE, memory, alone)
+    this.#secrets = infoHashSecrets(this.seed)
+  }
+
+  /** Tells of `count` hashes that will be asked for at once, at most `LIMITS.udpBatch`. */
+  expect(words: Int32Array, count: number): void {
+    this.preload(words, count, this.#scratch)
+  }
+
+  /** false: it is new, and the table is full. */
+  add(words: Int32Array, at = 0): boolean {
+    return this.put({ words: words.subarray(at, at + SHAPE.key), values: NO_VALUES })
+  }
+
+  protected hashOf(words: Int32Array, at: number): number {
+    return infoHashKey(this.#secrets, words, at)
+  }
+}

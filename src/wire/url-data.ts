@@ -1,0 +1,54 @@
+/**
+ * The key in an announce's BEP 41 options: clients send there what stands behind host and port in
+ * the announce URL, here `/announce/KEY`. No datagram makes it throw or allocate; options that
+ * make no sense are skipped, and what is cut off is read as far as it is there.
+ */
+import { isKeyCharacter, KEY_CHARACTERS, type Key } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
+import { ANNOUNCE } from './udp.ts'
+
+/** Types of options. `end` and `nop` are one byte, every other has a length byte and data. */
+const OPTION = { end: 0, nop: 1, urlData: 2 } as const
+const BEFORE = '/announce/'
+const BEHIND = BEFORE.length + KEY_CHARACTERS
+const QUESTION_MARK = 0x3f
+
+/**
+ * `none`: the URL is another or ends before the key. `malformed`: what stands in its place is no
+ * key.
+ */
+export type UrlKey = 'none' | 'malformed' | 'key'
+
+/** Reads the key that is sent along with the announce `packet` into `key`. */
+export function readUrlKey(packet: Uint8Array, key: Key): UrlKey {
+  const end = Math.min(packet.length, LIMITS.datagram)
+  // Several options are one URL: this many characters of it have been read, and fit.
+  let place = 0
+  for (let at: number = ANNOUNCE.end; at < end; ) {
+    const option = packet[at++]
+    if (option === OPTION.end) break
+    if (option === OPTION.nop || at === end) continue
+    const next = at + 1 + packet[at]!
+    if (option === OPTION.urlData)
+      for (at++; at < next && at < end; at++) {
+        if (!fits(packet[at]!, place, key)) return verdict(place, packet[at] === QUESTION_MARK)
+        place++
+      }
+    at = next
+  }
+  return verdict(place, true)
+}
+
+/** Whether `character` may stand at `place` of the URL. A character of the key is taken. */
+function fits(character: number, place: number, key: Key): boolean {
+  if (place < BEFORE.length) return character === BEFORE.charCodeAt(place)
+  if (place === BEHIND || !isKeyCharacter(character)) return false
+  key.bytes[place - BEFORE.length] = character
+  return true
+}
+
+/** Of a URL that fits as far as `place`; `ends`: its path is over there. */
+function verdict(place: number, ends: boolean): UrlKey {
+  if (place < BEFORE.length || (place === BEFORE.length && ends)) return 'none'
+  return place === BEHIND && ends ? 'key' : 'malformed'
+}

@@ -1,0 +1,277 @@
+/**
+ * Private and listed trackers over both protocols. Numbers in names: spec/torrust-http-tracker
+ * §19 (HTTP), spec/torrust-udp-and-core part F (UDP).
+ */
+import { describe, expect, test } from 'bun:test'
+import { Access, createAccessMemory } from '../../src/access/access.ts'
+import { packKeys } from '../../src/access/keys.ts'
+import { packHashes } from '../../src/access/whitelist.ts'
+import { AT, type Counter, Metrics } from '../../src/metrics.ts'
+import { Bans } from '../../src/servers/bans.ts'
+import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { Garbage } from '../../src/servers/garbage.ts'
+import { serveUdp } from '../../src/servers/udp.ts'
+import type { Tracker } from '../../src/tracker.ts'
+import { run } from '../access/entries.ts'
+import {
+  announceQuery,
+  get,
+  hashA,
+  hashB,
+  makeTracker,
+  NOW_MILLISECONDS,
+  percent,
+  type Reply,
+  serve,
+} from './http-fixture.ts'
+import {
+  actionOf,
+  announcePacket,
+  connected,
+  messageOf,
+  readAnnounce,
+  urlData,
+} from './udp-client.ts'
+
+const GOOD = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const EXPIRED = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const UNKNOWN = 'C1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const TEXT = {
+  missing: 'Authentication error: Missing authentication key param for private tracker',
+  malformed: 'Authentication error: Invalid format for authentication key param',
+  unknown: 'Authentication error: Failed to read key',
+  expired: 'Authentication error: Key has expired',
+  unlisted: `Tracker error: The torrent: ${hashB.toString('hex')}, is not whitelisted`,
+}
+
+/** hashA is listed; GOOD is good for ever. */
+function trackerOf(mode: 'listed' | 'private' | 'both', checksExpiration = true): Tracker {
+  const access = new Access(
+    createAccessMemory({
+      listed: mode !== 'private',
+      private: mode !== 'listed',
+      checksExpiration,
+      seed: 3,
+      whitelistCapacity: 10,
+      keyCapacity: 10,
+    })!,
+    true,
+  )
+  access.whitelist?.add(packHashes(hashA).words)
+  const keys = [
+    { key: GOOD, validUntil: Infinity },
+    { key: EXPIRED, validUntil: NOW_MILLISECONDS - 1 },
+  ]
+  if (access.keys) run(access.keys.putAll(packKeys(keys)))
+  return makeTracker({}, access)
+}
+
+describe('HTTP', () => {
+  const announce = (key?: string, changes: Record<string, string> = {}) =>
+    `/announce${key === undefined ? '' : `/${key}`}?${announceQuery(changes)}`
+  const scrape = (hash: Uint8Array, key?: string) =>
+    `/scrape${key === undefined ? '' : `/${key}`}?info_hash=${percent(hash)}`
+  const ofB = { info_hash: percent(hashB) }
+  /** Seeders of every hash. */
+  const seeders = (reply: Reply) =>
+    [...(reply.value.get('files') as Map<string, Map<string, number>>).values()].map((entry) =>
+      entry.get('complete'),
+    )
+
+  describe('listed', () => {
+    test('43, 65: an unlisted torrent is refused by name and nothing is stored', async () => {
+      await using tracker = await serve({ tracker: trackerOf('listed') })
+      const reply = await get(tracker.url, announce(undefined, ofB))
+      expect([reply.status, reply.failure]).toEqual([200, TEXT.unlisted])
+      expect(reply.headers['content-type']).toBe('text/plain; charset=utf-8')
+      expect([tracker.count('announces'), tracker.count('errors')]).toEqual([
+        [0, 0],
+        [1, 0],
+      ])
+    })
+    test('44: a listed torrent is served', async () => {
+      await using tracker = await serve({ tracker: trackerOf('listed') })
+      expect((await get(tracker.url, announce())).value.get('complete')).toBe(1)
+    })
+    test('45, 46, 67: scrapes tell zeroes of the one, numbers of the other', async () => {
+      const tracker = trackerOf('listed')
+      await using serving = await serve({ tracker })
+      await get(serving.url, announce())
+      const both = `${scrape(hashA)}&info_hash=${percent(hashB)}`
+      expect(seeders(await get(serving.url, both)).sort()).toEqual([0, 1])
+      expect(seeders(await get(serving.url, scrape(hashA)))).toEqual([1])
+      expect(seeders(await get(serving.url, scrape(hashB)))).toEqual([0])
+      expect(serving.count('scrapes')).toEqual([3, 0])
+    })
+  })
+
+  describe('private', () => {
+    test.each([
+      ['47: a good key', GOOD, undefined],
+      ['a good key, escaped', GOOD.replace('A', '%41'), undefined],
+      ['48, 64: no key', undefined, TEXT.missing],
+      ['49, 63: a malformed key', 'INVALID_KEY', TEXT.malformed],
+      ['50, 64: an unknown key', UNKNOWN, TEXT.unknown],
+      ['an expired key', EXPIRED, TEXT.expired],
+    ])('an announce with %s', async (_what, key, failure) => {
+      await using tracker = await serve({ tracker: trackerOf('private') })
+      const reply = await get(tracker.url, announce(key))
+      expect([reply.status, reply.failure]).toEqual([200, failure])
+      expect(tracker.count('announces')).toEqual([failure === undefined ? 1 : 0, 0])
+      expect(tracker.count('responses')).toEqual([1, 0])
+    })
+    test.each([
+      ['53: a good key', GOOD, 1],
+      ['52, 67: no key', undefined, 0],
+      ['54, 67: an unknown key', UNKNOWN, 0],
+      ['an expired key', EXPIRED, 0],
+    ])('a scrape with %s is no failure', async (_what, key, seen) => {
+      await using tracker = await serve({ tracker: trackerOf('private') })
+      await get(tracker.url, announce(GOOD))
+      expect(seeders(await get(tracker.url, scrape(hashA, key)))).toEqual([seen])
+      expect(tracker.count('scrapes')).toEqual([1, 0])
+    })
+    test('51: a scrape with a malformed key is a failure', async () => {
+      await using tracker = await serve({ tracker: trackerOf('private') })
+      expect((await get(tracker.url, scrape(hashA, 'INVALID_KEY'))).failure).toBe(TEXT.malformed)
+      expect(tracker.count('scrapes')).toEqual([0, 0])
+    })
+    test('43: expired keys are good where nobody checks', async () => {
+      await using tracker = await serve({ tracker: trackerOf('private', false) })
+      expect((await get(tracker.url, announce(EXPIRED))).value.get('complete')).toBe(1)
+      expect(seeders(await get(tracker.url, scrape(hashA, EXPIRED)))).toEqual([1])
+    })
+    test('the key of one request is not that of the next', async () => {
+      await using tracker = await serve({ tracker: trackerOf('private') })
+      await get(tracker.url, announce(GOOD))
+      expect((await get(tracker.url, announce())).failure).toBe(TEXT.missing)
+      expect(seeders(await get(tracker.url, scrape(hashA)))).toEqual([0])
+    })
+  })
+
+  test('errors come in the order query, key format, key, whitelist, address (§3)', async () => {
+    await using tracker = await serve({
+      tracker: trackerOf('both'),
+      network: { on_reverse_proxy: true },
+    })
+    const told = async (path: string) => (await get(tracker.url, path)).failure
+    expect(await told(announce('INVALID_KEY', { ...ofB, port: 'x' }))).toContain('port')
+    expect(await told(announce('INVALID_KEY', ofB))).toBe(TEXT.malformed)
+    expect(await told(announce(UNKNOWN, ofB))).toBe(TEXT.unknown)
+    expect(await told(announce(undefined, ofB))).toBe(TEXT.missing)
+    expect(await told(announce(GOOD, ofB))).toBe(TEXT.unlisted)
+    expect(await told(announce(GOOD))).toContain('Error resolving peer IP')
+    expect(await told(scrape(hashA))).toContain('Error resolving peer IP')
+  })
+})
+
+describe('UDP', () => {
+  async function serveTracker(tracker: Tracker) {
+    const garbage = new Garbage()
+    const counters = new Metrics(1, 1).row(0, 0)
+    const server = await serveUdp({
+      ip: '127.0.0.1',
+      port: 0,
+      ipv6Only: false,
+      reusePort: false,
+      tracker,
+      rules: { externalIp: undefined },
+      connectionIds: new ConnectionIds(new Uint8Array(16), 120),
+      strict: true,
+      bans: new Bans(10, 1),
+      counters,
+      clock: { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS },
+      garbage,
+      breakWord: undefined,
+      onError: (error) => {
+        throw error
+      },
+    })
+    const client = await connected(server.port)
+    return {
+      ...client,
+      count: (counter: Counter) => counters[AT[counter]],
+      /** The failure, or how many seeders there are. */
+      async told(hash: Uint8Array, options: readonly number[] = []): Promise<string | number> {
+        const answer = await client.ask(announcePacket(client.id, { infoHash: hash, options }))
+        return actionOf(answer) === 3 ? messageOf(answer) : readAnnounce(answer).seeders
+      },
+      [Symbol.dispose]() {
+        client[Symbol.dispose]()
+        server.stop()
+        garbage[Symbol.dispose]()
+      },
+    }
+  }
+
+  test('listed: an unlisted torrent is refused in the words of HTTP, within the length of the question', async () => {
+    using tracker = await serveTracker(trackerOf('listed'))
+    const answer = await tracker.ask(announcePacket(tracker.id, { infoHash: hashB }))
+    expect([actionOf(answer), messageOf(answer)]).toEqual([3, TEXT.unlisted])
+    expect(answer.length).toBeLessThanOrEqual(98)
+    expect(await tracker.told(hashA)).toBe(1)
+    expect([tracker.count('announces'), tracker.count('errors')]).toEqual([1, 1])
+  })
+
+  test('19: listed: zeroes for what is not listed, numbers for what is', async () => {
+    using tracker = await serveTracker(trackerOf('listed'))
+    await tracker.told(hashA)
+    expect(await tracker.scrape(hashA, hashB, hashA)).toEqual([
+      [1, 0, 0],
+      [0, 0, 0],
+      [1, 0, 0],
+    ])
+    expect(tracker.count('scrapes')).toBe(1)
+  })
+
+  test.each([
+    ['a good key', urlData(`/announce/${GOOD}`), 1],
+    ['a good key and a query', urlData(`/announce/${GOOD}?a=b`), 1],
+    ['no options', [], TEXT.missing],
+    ['no key', urlData('/announce'), TEXT.missing],
+    ['a malformed key', urlData('/announce/short'), TEXT.malformed],
+    ['an unknown key', urlData(`/announce/${UNKNOWN}`), TEXT.unknown],
+    ['an expired key', urlData(`/announce/${EXPIRED}`), TEXT.expired],
+  ])('private: an announce with %s', async (_what, options, expected) => {
+    using tracker = await serveTracker(trackerOf('private'))
+    expect(await tracker.told(hashB, options)).toBe(expected)
+    expect(tracker.count('announces')).toBe(expected === 1 ? 1 : 0)
+  })
+
+  test('private: the key of one datagram is not that of the next', async () => {
+    using tracker = await serveTracker(trackerOf('private'))
+    expect(await tracker.told(hashB, urlData(`/announce/${GOOD}`))).toBe(1)
+    expect(await tracker.told(hashB)).toBe(TEXT.missing)
+    expect(await tracker.told(hashB, urlData(`/announce/${GOOD.slice(1)}`))).toBe(TEXT.malformed)
+  })
+
+  test('18: private: scrapes carry no key and tell zeroes', async () => {
+    using tracker = await serveTracker(trackerOf('private'))
+    expect(await tracker.told(hashA, urlData(`/announce/${GOOD}`))).toBe(1)
+    expect(await tracker.scrape(hashA, hashB)).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ])
+    expect(tracker.count('scrapes')).toBe(1)
+  })
+
+  test('private and listed: the key comes first', async () => {
+    using tracker = await serveTracker(trackerOf('both'))
+    const good = urlData(`/announce/${GOOD}`)
+    expect(await tracker.told(hashB)).toBe(TEXT.missing)
+    expect(await tracker.told(hashB, good)).toBe(TEXT.unlisted)
+    expect(await tracker.told(hashA, good)).toBe(1)
+  })
+
+  test('a wrong connection id is told before anything of keys', async () => {
+    using tracker = await serveTracker(trackerOf('private'))
+    const answer = await tracker.ask(announcePacket(tracker.id ^ 1n))
+    expect(messageOf(answer)).toBe('tracker announce error: Connection cookie error')
+  })
+
+  test('public: options are tolerated, whatever they say', async () => {
+    using tracker = await serveTracker(makeTracker())
+    for (const options of [urlData('/announce/short'), [2], [2, 255, 1], [0, 0, 0]])
+      expect(await tracker.told(hashA, options)).toBe(1)
+  })
+})

@@ -1,0 +1,136 @@
+/** The key in BEP 41 options: what clients send, what nobody should, and a slow twin. */
+import { describe, expect, test } from 'bun:test'
+import { Key } from '../../src/bittorrent.ts'
+import { LIMITS } from '../../src/limits.ts'
+import { ANNOUNCE } from '../../src/wire/udp.ts'
+import { readUrlKey } from '../../src/wire/url-data.ts'
+import { dice, seed } from '../random.ts'
+
+const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const URL = `/announce/${KEY}`
+
+const text = (value: string): number[] => [...Buffer.from(value, 'latin1')]
+const urlData = (value: string): number[] => [2, value.length, ...text(value)]
+const packetOf = (options: readonly number[]): Uint8Array => {
+  const packet = new Uint8Array(ANNOUNCE.end + options.length).fill(7)
+  packet.set(options, ANNOUNCE.end)
+  return packet
+}
+
+/** What is read, and the key if it is one. */
+function read(options: readonly number[]): string {
+  const key = new Key()
+  const verdict = readUrlKey(packetOf(options), key)
+  return verdict === 'key' ? Buffer.from(key.bytes).toString('latin1') : verdict
+}
+
+describe('a key is found', () => {
+  test.each([
+    ['as libtorrent sends it', urlData(URL)],
+    ['with an end behind it', [...urlData(URL), 0]],
+    ['with a query', urlData(`${URL}?passkey=x&y=/announce/`)],
+    ['with an empty query', urlData(`${URL}?`)],
+    ['in several options', [...urlData('/announce/A1b2'), ...urlData(URL.slice(14))]],
+    ['in single characters', text(URL).flatMap((code) => [2, 1, code])],
+    ['between empty options', [2, 0, ...urlData(URL), 2, 0]],
+    ['behind padding', [1, 1, 1, ...urlData(URL)]],
+    ['with padding between its parts', [...urlData('/announc'), 1, ...urlData(URL.slice(8))]],
+    ['behind an option nobody knows', [77, 3, 2, 2, 2, ...urlData(URL)]],
+    ['behind an empty option nobody knows', [255, 0, ...urlData(URL)]],
+    ['when its query is cut off', [2, 255, ...text(`${URL}?cut`)]],
+    ['when the datagram ends with it, whatever was promised', [2, 255, ...text(URL)]],
+    ['before a stray byte', [...urlData(URL), 2]],
+  ])('%s', (_what, options) => {
+    expect(read(options)).toBe(KEY)
+  })
+})
+
+describe('no key is asked for', () => {
+  test.each([
+    ['without options', []],
+    ['with padding only', [1, 1, 1]],
+    ['behind the end of the options', [0, ...urlData(URL)]],
+    ['without a URL', [2, 0]],
+    ['with a stray byte', [2]],
+    ['with the plain URL', urlData('/announce')],
+    ['with the plain URL and a query', urlData(`/announce?key=${KEY}`)],
+    ['with an empty key', urlData('/announce/')],
+    ['with an empty key and a query', urlData('/announce/?a=b')],
+    ['with the root', urlData('/')],
+    ['with another path', urlData(`/scrape/${KEY}`)],
+    ['with a bare key', urlData(`/${KEY}`)],
+    ['with a path in capitals', urlData(`/ANNOUNCE/${KEY}`)],
+    ['with a whole URL', urlData(`udp://tracker${URL}`)],
+    ['inside an option nobody knows', [3, URL.length, ...text(URL)]],
+  ])('%s', (_what, options) => {
+    expect(read(options)).toBe('none')
+  })
+})
+
+describe('what stands in its place is no key', () => {
+  test.each([
+    ['too short', urlData(URL.slice(0, -1))],
+    ['too short, with a query', urlData(`${URL.slice(0, -1)}?a`)],
+    ['too long', urlData(`${URL}0`)],
+    ['with a slash behind it', urlData(`${URL}/`)],
+    ['with an escape', urlData(`/announce/%41${KEY.slice(1)}`)],
+    ['with a zero byte', urlData(`/announce/\0${KEY.slice(1)}`)],
+    ['with a byte above ASCII', urlData(`/announce/\xe4${KEY.slice(1)}`)],
+    ['cut off', [2, 42, ...text(URL.slice(0, -1))]],
+    [
+      'cut off by the end of the options',
+      [...urlData(URL.slice(0, 20)), 0, ...urlData(URL.slice(20))],
+    ],
+    ['continued by another option', [...urlData(URL), ...urlData('x')]],
+  ])('%s', (_what, options) => {
+    expect(read(options)).toBe('malformed')
+  })
+})
+
+test('what lies beyond the limit of a datagram is not looked at', () => {
+  const room = LIMITS.datagram - ANNOUNCE.end
+  const padding = (length: number) => Array<number>(length).fill(1)
+  const option = urlData(URL)
+  expect(read([...padding(room - option.length), ...option])).toBe(KEY)
+  expect(read([...padding(room - option.length + 1), ...option])).toBe('malformed')
+  expect(read([...padding(room), ...option])).toBe('none')
+})
+
+/** The slow truth: all URL data as one text, then its path. */
+function naive(options: readonly number[]): string {
+  let url = ''
+  for (let at = 0; at < options.length && options[at] !== 0; ) {
+    if (options[at] === 1) at++
+    else {
+      const length = options[at + 1] ?? 0
+      if (options[at] === 2) url += String.fromCharCode(...options.slice(at + 2, at + 2 + length))
+      at += 2 + length
+    }
+  }
+  const [path = ''] = url.split('?')
+  if (!path.startsWith('/announce/') || path === '/announce/') return 'none'
+  const key = path.slice('/announce/'.length)
+  return /^[0-9A-Za-z]{32}$/.test(key) ? key : 'malformed'
+}
+
+test(`whatever is sent is read as the slow twin reads it, and throws nothing (SEED=${seed})`, () => {
+  const roll = dice()
+  const seen = { none: 0, malformed: 0, key: 0 }
+  for (let i = 0; i < 20_000; i++) {
+    const options: number[] = []
+    const url = [URL, `${URL}?q`, '/announce', URL.slice(0, roll(50)), `${URL}${roll(9)}`][roll(5)]!
+    for (let at = 0; at < url.length; ) {
+      const length = 1 + roll(40)
+      options.push(...urlData(url.slice(at, at + length)))
+      at += length
+      if (roll(4) === 0) options.push(...[[1], [1, 1], [9, 2, 5, 5], [200, 0], [0]][roll(5)]!)
+    }
+    // Damage: a byte changed, or the end cut off.
+    if (roll(4) === 0 && options.length > 0) options[roll(options.length)] = roll(256)
+    if (roll(4) === 0) options.length = roll(options.length + 1)
+    const verdict = read(options)
+    expect([options, verdict]).toEqual([options, naive(options)])
+    seen[verdict === KEY ? 'key' : verdict === 'none' ? 'none' : 'malformed']++
+  }
+  for (const times of Object.values(seen)) expect(times).toBeGreaterThan(1_500)
+})
