@@ -40,9 +40,20 @@ export const HEADER = {
   completions: 8,
   /** Announces refused, and peers not remembered, because memory is spent. */
   refusals: 9,
+  /** Ends of the list of torrents that want the database's attention, and its length; see ledger.ts. */
+  ledgerFirst: 10,
+  ledgerLast: 11,
+  listed: 12,
+  /** Sum of what the torrents owe the database. */
+  owed: 13,
+  /** Grows with every rescue, which gives the torrents other numbers; odd while one is under way. */
+  rescues: 14,
   /** Per family: see FAMILY_HEADER. */
   v4: 16,
   v6: 64,
+  /** Where the ring of questions begins and ends, counted without end; see stored.ts. */
+  askedFrom: 112,
+  askedTo: 113,
   words: 128,
 } as const
 
@@ -92,8 +103,13 @@ export const SWARM = {
   leechers: 2,
 } as const
 
-/** Bits of `TORRENT.flags`: in use, then order (5 bits) and size of each family's run. */
+/**
+ * Bits of `TORRENT.flags`: in use; stands in the ledger's list; its stored count has not arrived; then order
+ * (5 bits) and size of each family's run.
+ */
 export const USED = 1
+export const LISTED = 2
+export const WANTED = 4
 export const ORDER_SHIFT = { 4: 8, 6: 16 } as const
 export const ORDER_MASK = 31
 export const LARGE = { 4: 1 << 13, 6: 1 << 21 } as const
@@ -122,16 +138,24 @@ export const hotHalves = (family: Family): number => endpointHalves(family) + 3
 /** Bytes a slot costs in all arrays together, but for the shares that only large swarms need. */
 export const slotBytes = (family: Family): number => hotHalves(family) * 2 + DETAIL.words * 4 + 4
 
-/** KiB charged to the budget for 64 more torrents (records, buckets) or 64 more slots. */
+/** KiB charged to the budget for 64 more torrents (records, buckets, ledger) or 64 more slots. */
 export const TORRENT_BATCH = 64
 export const TORRENT_BATCH_KIB = 5
 export const chunkKib = (family: Family): number => (family === 4 ? 4 : 5)
 /** KiB charged for 64 more directory units. */
 export const DIRECTORY_BATCH_KIB = 1
 
+/** A stored count of a torrent that is not here: its info hash, its state, the count. */
+export const STORED = { hash: 0, state: 5, count: 6, words: 8 } as const
+/** Stored counts that a shard remembers, and questions that may wait; powers of two. */
+export const STORED_COUNTS = 2048
+export const QUESTIONS = 64
+
 /** How many records each array of a shard can hold; the same on every thread. */
 export type Capacity = {
   readonly torrents: number
+  /** As many when completions are kept in a database, else none. */
+  readonly ledger: number
   readonly slots4: number
   readonly slots6: number
 }
@@ -174,12 +198,27 @@ export type TorrentArrays = {
   readonly header: Int32Array
   readonly records: Int32Array
   readonly buckets: Int32Array
+  /** By torrent: its neighbours in the ledger's list, and completions the database was not told of. */
+  readonly ledgerNext: Int32Array
+  readonly ledgerPrevious: Int32Array
+  readonly owed: Int32Array
+  /** `STORED.words` a count; and numbers of those that are asked for. */
+  readonly stored: Int32Array
+  readonly questions: Int32Array
 }
 
-export const carveTorrents = (carver: Carver, torrents: number): TorrentArrays => ({
+export const carveTorrents = (
+  carver: Carver,
+  { torrents, ledger }: Pick<Capacity, 'torrents' | 'ledger'>,
+): TorrentArrays => ({
   header: carver.words(HEADER.words),
   records: carver.words(torrents * TORRENT.words),
   buckets: carver.words(torrents),
+  ledgerNext: carver.words(ledger),
+  ledgerPrevious: carver.words(ledger),
+  owed: carver.words(ledger),
+  stored: carver.words(ledger > 0 ? STORED_COUNTS * STORED.words : 0),
+  questions: carver.words(ledger > 0 ? QUESTIONS : 0),
 })
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */

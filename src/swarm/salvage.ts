@@ -36,10 +36,17 @@ type SavedPeer = {
   seen: number
   flags: number
 }
-type SavedTorrent = { hash: Int32Array; key: number; downloaded: number; peers: SavedPeer[] }
+type SavedTorrent = {
+  hash: Int32Array
+  key: number
+  downloaded: number
+  owed: number
+  isWanted: boolean
+  peers: SavedPeer[]
+}
 
 export function salvage(shard: Shard): void {
-  const { header, records } = shard.torrents
+  const { header, records, ledger } = shard.torrents
   const busy = header[HEADER.busy]!
   const saved: SavedTorrent[] = []
   const claimed4 = claims(header, HEADER.v4)
@@ -57,11 +64,16 @@ export function salvage(shard: Shard): void {
       hash,
       key: records[at + TORRENT.key]!,
       downloaded: records[at + TORRENT.downloaded]!,
+      owed: ledger.owed(torrent),
+      isWanted: ledger.isWanted(torrent),
       peers,
     })
   }
   shard.reset()
+  // Whoever looks without the lock must not take the torrents that are missing now for gone.
+  header[HEADER.rescues]! |= 1
   for (const torrent of saved) restore(shard, torrent)
+  header[HEADER.rescues]!++
 }
 
 /** One byte for each slot ever handed out: 1 = a torrent has it, so no other can. */
@@ -123,7 +135,7 @@ function* slotsOf(
 }
 
 function restore(shard: Shard, saved: SavedTorrent): void {
-  const { header, records } = shard.torrents
+  const { header, records, ledger } = shard.torrents
   if (shard.torrents.find(saved.hash, saved.key) !== NIL) return
   const torrent = shard.torrents.create(saved.hash, saved.key)
   if (torrent === NIL) return
@@ -132,6 +144,7 @@ function restore(shard: Shard, saved: SavedTorrent): void {
   const at = torrent * TORRENT.words
   records[at + TORRENT.downloaded] = saved.downloaded
   header[HEADER.downloads]! += saved.downloaded
+  ledger.restore(torrent, saved.owed, saved.isWanted)
   const announce = new Announce()
   for (const peer of saved.peers) {
     const peers = peer.family === 4 ? shard.peers4 : shard.peers6

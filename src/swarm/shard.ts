@@ -54,7 +54,7 @@ export class Shard {
     charge: (kib: number) => boolean,
     alone = false,
   ) {
-    const arrays = carveTorrents(new Carver(memory.torrents), capacity.torrents)
+    const arrays = carveTorrents(new Carver(memory.torrents), capacity)
     const { header, records } = arrays
     this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
     this.torrents = new Torrents(arrays, charge)
@@ -110,6 +110,7 @@ export class Shard {
         this.#header[HEADER.busy] = NIL
       }
       this.#count(torrent, entry)
+      if (torrent === NIL) entry.downloaded = this.torrents.stored.count(words, key)
     } catch (error) {
       salvage(this)
       throw error
@@ -244,6 +245,7 @@ export class Shard {
   }
 
   #completed(torrent: number): void {
+    this.torrents.ledger.owe(torrent)
     if (this.#header[HEADER.downloads] === MOST) return
     this.#records[torrent * TORRENT.words + TORRENT.downloaded]!++
     this.#header[HEADER.downloads]!++
@@ -292,7 +294,6 @@ export class Shard {
     const torrent = cursor.torrent++
     if (!retention.removePeerless) return
     if (this.peers4.count(torrent) + this.peers6.count(torrent) > 0) return
-    const downloaded = this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
-    if (!(retention.keepCompleted && downloaded > 0)) this.torrents.remove(torrent)
+    if (!this.torrents.isKept(torrent, retention.keepCompleted)) this.torrents.remove(torrent)
   }
 }

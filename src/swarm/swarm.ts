@@ -47,13 +47,18 @@ export type Totals = {
   readonly refusals: number
 }
 
-/** Reserves a swarm of at most `maxBytes`. Throws RangeError when the system gives no address space. */
-export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
+/**
+ * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are for a database. Throws
+ * RangeError when the system gives no address space.
+ */
+export function createSwarmMemory(maxBytes: number, seed: number, persistent = false): SwarmMemory {
   // One shard may fill up alone (a huge swarm lives in one), so each could hold the whole budget.
   const bytes = Math.min(maxBytes, LARGEST_BUFFER)
   const chunks = (family: 4 | 6) => Math.ceil(bytes / slotBytes(family) / CHUNK) * CHUNK
+  const most = Math.ceil(bytes / (TORRENT.words * 4 + 4))
   const capacity = {
-    torrents: Math.ceil(bytes / (TORRENT.words * 4 + 4)),
+    torrents: most,
+    ledger: persistent ? most : 0,
     slots4: chunks(4),
     slots6: chunks(6),
   }
@@ -62,7 +67,7 @@ export function createSwarmMemory(maxBytes: number, seed: number): SwarmMemory {
     carve(carver)
     return carver.bytes
   }
-  const torrents = size((carver) => carveTorrents(carver, capacity.torrents))
+  const torrents = size((carver) => carveTorrents(carver, capacity))
   const peers4 = size((carver) => carvePeers(carver, 4, capacity.slots4))
   const peers6 = size((carver) => carvePeers(carver, 6, capacity.slots6))
   const shards = Array.from({ length: SHARDS }, () => ({
@@ -153,6 +158,16 @@ export class Swarm {
       }
     }
     return sum
+  }
+
+  /** Whether completions are for a database. */
+  get persistent(): boolean {
+    return this.shards[0]!.torrents.ledger.on
+  }
+
+  /** Completions that wait for the database. Read without locks, like the totals. */
+  owed(): number {
+    return this.shards.reduce((sum, { torrents }) => sum + torrents.header[HEADER.owed]!, 0)
   }
 
   /** Bytes in use and allowed. Memory that was used once stays in use; freed slots are used again. */

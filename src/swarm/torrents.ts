@@ -13,30 +13,47 @@ import {
   type TorrentArrays,
   USED,
 } from './layout.ts'
+import { Ledger } from './ledger.ts'
+import { StoredCounts } from './stored.ts'
 
 export class Torrents {
   readonly header: Int32Array
   readonly records: Int32Array
   readonly buckets: Int32Array
+  readonly ledger: Ledger
+  /** Of torrents that are not here. */
+  readonly stored: StoredCounts
   readonly #charge: (kib: number) => boolean
 
   constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
     this.header = arrays.header
     this.records = arrays.records
     this.buckets = arrays.buckets
+    this.ledger = new Ledger(arrays)
+    this.stored = new StoredCounts(arrays)
     this.#charge = charge
   }
 
   /** No torrents; what was handed out before stays paid for. */
   reset(): void {
     const { header } = this
+    header[HEADER.rescues]! |= 1
     header[HEADER.busy] = NIL
     header[HEADER.torrents] = 0
     header[HEADER.downloads] = 0
     header[HEADER.torrentBuckets] = 1
     header[HEADER.torrentFree] = NIL
     this.buckets[0] = NIL
+    this.ledger.reset()
+    this.stored.reset()
     for (let torrent = header[HEADER.torrentHigh]! - 1; torrent >= 0; torrent--) this.#free(torrent)
+    header[HEADER.rescues]!++
+  }
+
+  /** Whether a torrent without peers stays: somebody may still ask how often it was completed. */
+  isKept(torrent: number, keepCompleted: boolean): boolean {
+    const downloaded = this.records[torrent * TORRENT.words + TORRENT.downloaded]!
+    return (keepCompleted && downloaded > 0) || this.ledger.holds(torrent)
   }
 
   isUsed(torrent: number): boolean {
@@ -71,18 +88,23 @@ export class Torrents {
     records[at + TORRENT.downloaded] = 0
     records[at + TORRENT.oldest] = MOST
     records[at + TORRENT.key] = key
-    records[at + TORRENT.flags] = USED
+    records[at + TORRENT.flags] = USED | this.ledger.firstFlags
     const bucket = bucketOf(key, header[HEADER.torrentBuckets]!)
     records[at + TORRENT.next] = this.buckets[bucket]!
     this.buckets[bucket] = torrent
     if (++header[HEADER.torrents]! > header[HEADER.torrentBuckets]!) this.#split()
+    if (this.ledger.on) {
+      this.ledger.list(torrent)
+      this.stored.forget(words, key)
+    }
     return torrent
   }
 
-  /** Removes a torrent that has no peers. */
+  /** Removes a torrent that has no peers and that the ledger does not hold. */
   remove(torrent: number): void {
     const { records, header } = this
     const at = torrent * TORRENT.words
+    this.ledger.unlist(torrent)
     const bucket = bucketOf(records[at + TORRENT.key]!, header[HEADER.torrentBuckets]!)
     let before = this.buckets[bucket]!
     if (before === torrent) this.buckets[bucket] = records[at + TORRENT.next]!

@@ -125,9 +125,15 @@ export class World {
   now = 1_000_000
   lifetime = 100
 
-  constructor(options: { bytes?: number; seed?: number; memory?: SwarmMemory; thread?: number }) {
-    const { bytes = 1024 * 1024, seed = 1, thread = 1 } = options
-    this.memory = options.memory ?? createSwarmMemory(bytes, seed)
+  constructor(options: {
+    bytes?: number
+    seed?: number
+    persistent?: boolean
+    memory?: SwarmMemory
+    thread?: number
+  }) {
+    const { bytes = 1024 * 1024, seed = 1, persistent = false, thread = 1 } = options
+    this.memory = options.memory ?? createSwarmMemory(bytes, seed, persistent)
     this.swarm = new Swarm(this.memory, thread, seed)
   }
   get cutoff(): number {
@@ -170,7 +176,7 @@ export const MAX = 74
 
 /** The arrays of a shard, read without its classes. */
 export const arraysOf = (memory: SwarmMemory, shard: ShardMemory) => ({
-  torrents: carveTorrents(new Carver(shard.torrents), memory.capacity.torrents),
+  torrents: carveTorrents(new Carver(shard.torrents), memory.capacity),
   peers4: carvePeers(new Carver(shard.peers4), 4, memory.capacity.slots4),
   peers6: carvePeers(new Carver(shard.peers6), 6, memory.capacity.slots6),
 })

@@ -17,7 +17,7 @@ function rescue(world: World, shard = SHARD): void {
 }
 
 test('a rescue between two changes keeps everything', () => {
-  const world = new World({})
+  const world = new World({ persistent: true })
   const hashes = hashesOfShard(world.swarm, SHARD, 20)
   for (const [n, hash] of hashes.entries())
     for (let peer = 0; peer < n * 10; peer++)
@@ -34,7 +34,10 @@ test('a rescue between two changes keeps everything', () => {
   const before = hashes.map((hash) => listed(world, hash))
   const totals = world.swarm.totals()
   expect(totals.completions).toBeGreaterThan(40)
+  const owed = world.swarm.owed()
+  expect(owed).toBe(totals.completions)
   rescue(world)
+  expect(world.swarm.owed()).toBe(owed)
   expect(hashes.map((hash) => listed(world, hash))).toEqual(before)
   expect(world.swarm.totals()).toEqual(totals)
 })
@@ -112,7 +115,7 @@ describe('a rescue does not believe', () => {
 
 test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${seed})`, () => {
   const roll = dice()
-  const world = new World({ bytes: 512 * 1024 })
+  const world = new World({ bytes: 512 * 1024, persistent: true })
   const hashes = hashesOfShard(world.swarm, SHARD, 24)
   const { torrents, peers4, peers6 } = arraysOf(world.memory, world.memory.shards[SHARD]!)
   const { header, records, buckets } = torrents
@@ -152,6 +155,10 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
         () => (header[HEADER.torrents] = value()),
         () => (header[HEADER.busy] = value()),
         () => (header[HEADER.torrentFree] = value()),
+        () => (header[HEADER.ledgerFirst + roll(4)] = value()),
+        () => (torrents.ledgerNext[roll(high)] = value()),
+        () => (torrents.ledgerPrevious[roll(high)] = value()),
+        () => (torrents.owed[roll(high)] = value()),
       ]
       kinds[roll(kinds.length)]!()
     }

@@ -34,7 +34,7 @@ function hammer(task: HammerTask) {
 }
 
 test(`two threads that hammer one shard leave exactly what they put there (SEED=${seed})`, async () => {
-  const world = new World({ seed, thread: MAIN })
+  const world = new World({ seed, thread: MAIN, persistent: true })
   const hashes = [...hashesOfShard(world.swarm, SHARD, 8), hashWords(1_000_000)]
   const progress = new SharedArrayBuffer(64)
   const { memory } = world
@@ -83,7 +83,7 @@ test(`two threads that hammer one shard leave exactly what they put there (SEED=
 
 test(`a thread that dies anywhere is survived by the shard and the others (SEED=${seed})`, async () => {
   const roll = dice()
-  const world = new World({ seed, thread: MAIN })
+  const world = new World({ seed, thread: MAIN, persistent: true })
   const hashes = hashesOfShard(world.swarm, SHARD, 8)
   const { lock } = world.swarm.shards[SHARD]!
   const progress = new SharedArrayBuffer(64)

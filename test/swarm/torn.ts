@@ -65,7 +65,15 @@ export function tornSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swar
 export function brittleSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swarm {
   const swarm = new Swarm(memory, thread, 1)
   for (const { torrents, peers4, peers6 } of swarm.shards)
-    for (const room of [torrents, peers4, peers6, peers4.storage, peers6.storage])
+    for (const room of [
+      torrents,
+      torrents.ledger,
+      torrents.stored,
+      peers4,
+      peers6,
+      peers4.storage,
+      peers6.storage,
+    ])
       for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(room))) {
         const method: unknown = Reflect.get(room, name)
         if (name === 'constructor' || typeof method !== 'function') continue

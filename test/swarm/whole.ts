@@ -29,6 +29,7 @@ import {
 } from '../../src/swarm/layout.ts'
 import type { SwarmMemory } from '../../src/swarm/swarm.ts'
 import { arraysOf } from './harness.ts'
+import { checkLedger, checkStored } from './whole-ledger.ts'
 
 type Report = (ok: boolean, fault: string) => void
 
@@ -52,8 +53,10 @@ export function faults(memory: SwarmMemory, only?: number, holder = 0): string[]
   return found
 }
 
-function checkTorrents({ header, records, buckets }: TorrentArrays, check: Report): void {
+function checkTorrents(arrays: TorrentArrays, check: Report): void {
+  const { header, records, buckets } = arrays
   check(header[HEADER.busy] === NIL, 'says that a torrent is being changed')
+  check((header[HEADER.rescues]! & 1) === 0, 'says that it is being rescued')
   const high = header[HEADER.torrentHigh]!
   const used = new Set(usedTorrents(header, records))
   check(used.size === header[HEADER.torrents], `holds ${used.size} torrents, counts others`)
@@ -89,6 +92,8 @@ function checkTorrents({ header, records, buckets }: TorrentArrays, check: Repor
   let downloads = 0
   for (const torrent of used) downloads += records[torrent * TORRENT.words + TORRENT.downloaded]!
   check(downloads === header[HEADER.downloads], `adds up to ${downloads} downloads, says others`)
+  checkLedger(arrays, used, check)
+  checkStored(arrays, used, check)
 }
 
 function* usedTorrents(header: Int32Array, records: Int32Array): Generator<number> {

@@ -1,0 +1,164 @@
+/**
+ * Joins swarm and database: looks up what is stored of a torrent when it appears, and writes completions in
+ * batches. No announce and no scrape waits for it. While the database is away all that is owed waits in
+ * the swarm, merged per torrent, but for one batch in hand. Where completions are not kept it only
+ * sees to it that the database is there. Must be used by one thread alone.
+ */
+import type { Clock } from './clock.ts'
+import type { Database } from './database/contract.ts'
+import type { Log } from './log.ts'
+import { Batch } from './persist/batch.ts'
+import { DatabaseHealth, type DatabaseState } from './persist/health.ts'
+import { Questions } from './persist/questions.ts'
+import type { Swarm } from './swarm/swarm.ts'
+
+export type PersistenceOptions = {
+  readonly swarm: Swarm
+  readonly database: Database
+  readonly clock: Clock
+  readonly log: Log
+  readonly pace?: Pace
+}
+
+export type Pace = {
+  /** Between two looks at what is due, and before the first retry; each further wait is twice as long. */
+  readonly cycleMilliseconds: number
+  readonly longestRetryMilliseconds: number
+  /** After so long without a question, one is asked for its own sake. */
+  readonly quietMilliseconds: number
+}
+const PACE: Pace = {
+  cycleMilliseconds: 500,
+  longestRetryMilliseconds: 10_000,
+  quietMilliseconds: 5_000,
+}
+
+export class Persistence implements Disposable {
+  readonly #swarm: Swarm
+  readonly #database: Database
+  readonly #pace: Pace
+  readonly #health: DatabaseHealth
+  readonly #batch: Batch
+  readonly #questions: Questions
+  /** `Batch.written` when the database began to fail. */
+  #writtenBefore = 0
+  #timer: Timer | undefined
+  #running: Promise<void> = Promise.resolve()
+  #isStopping = false
+
+  constructor({ swarm, database, clock, log, pace = PACE }: PersistenceOptions) {
+    this.#swarm = swarm
+    this.#database = database
+    this.#pace = pace
+    this.#health = new DatabaseHealth(database, clock, log, {
+      firstMilliseconds: pace.cycleMilliseconds,
+      longestMilliseconds: pace.longestRetryMilliseconds,
+    })
+    this.#batch = new Batch(swarm, this.#health)
+    this.#questions = new Questions(swarm, this.#health)
+  }
+
+  /** Rejects with a DatabaseError. */
+  async start(): Promise<void> {
+    if (this.#swarm.persistent) this.#batch.total = await this.#database.downloadsTotal()
+    this.#plan()
+  }
+
+  /** Whether the database answered when it was last asked anything, a few seconds ago at most. */
+  state(): DatabaseState {
+    return this.#health.state()
+  }
+
+  /** Completions of all times that are in the database. */
+  persistedTotal(): number {
+    return this.#batch.total
+  }
+  /** Completions that are not, or not known to be. */
+  waiting(): number {
+    return this.#batch.owed() + this.#swarm.owed()
+  }
+  /** Completions of all times. */
+  total(): number {
+    return this.persistedTotal() + this.waiting()
+  }
+
+  /**
+   * Stops, and writes all that is owed. Call it when nobody announces any more. What it could not write
+   * is lost, and said in the log.
+   */
+  async flush(graceMilliseconds: number): Promise<void> {
+    this[Symbol.dispose]()
+    let isOver = false
+    const over = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      isOver = true
+      over.resolve()
+    }, graceMilliseconds)
+    await Promise.race([this.#writeAll(() => isOver), over.promise])
+    clearTimeout(timer)
+    const lost = this.waiting()
+    if (lost > 0) this.#health.gaveUp(`${lost} completed download(s) could not be written`)
+  }
+
+  /** Nothing is begun any more. */
+  [Symbol.dispose](): void {
+    this.#isStopping = true
+    clearTimeout(this.#timer)
+  }
+
+  #plan(): void {
+    if (this.#isStopping) return
+    const wait = this.#health.retry ?? this.#pace.cycleMilliseconds
+    this.#timer = setTimeout(() => {
+      this.#running = this.#cycle().then(() => this.#plan())
+    }, wait)
+  }
+
+  /** Never rejects. */
+  async #cycle(): Promise<void> {
+    const isStopping = () => this.#isStopping
+    try {
+      // A batch that was not full was the last: what came meanwhile can wait for the next cycle.
+      for (let isFull = true; isFull && !isStopping(); ) {
+        isFull = !this.#batch.isEmpty || this.#batch.gather()
+        if (!this.#batch.isEmpty) await this.#batch.settle(isStopping)
+      }
+      if (isStopping()) return
+      await this.#questions.answer(isStopping)
+      await this.#health.look(this.#pace.quietMilliseconds)
+      const written = this.#batch.written - this.#writtenBefore
+      this.#health.recovered(
+        this.#swarm.persistent ? `${written} completed download(s) caught up` : 'nothing was lost',
+      )
+      this.#writtenBefore = this.#batch.written
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  async #writeAll(isOver: () => boolean): Promise<void> {
+    await this.#running
+    while (this.waiting() > 0 && !isOver()) {
+      try {
+        if (this.#batch.isEmpty) this.#batch.gather()
+        await this.#batch.settle(() => true)
+      } catch (error) {
+        this.#failed(error)
+      }
+      // The database failed, or what is left is in a shard that is locked.
+      if (this.waiting() > 0 && !isOver()) await Bun.sleep(RUSH_MILLISECONDS)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#health.failed(
+      error,
+      this.#swarm.persistent
+        ? 'completed downloads wait in memory until it works again'
+        : 'it will be asked again',
+    )
+  }
+}
+
+/** Between two tries when the program is about to end. */
+const RUSH_MILLISECONDS = 20
