@@ -13,7 +13,7 @@ export type AuthKey = {
   readonly expires: bigint | null
 }
 
-/** One key to add: `key` null = make one up; `secondsValid` null = for ever, at most `MOST_SECONDS_VALID`. */
+/** One key to add: `key` null = make one up; `secondsValid` null = for ever, else up to `LAST_EXPIRY_SECOND`. */
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
 /**
@@ -27,7 +27,7 @@ export interface PermissionBook {
   removeFromWhitelist(hashes: Uint8Array): Promise<void>
   reloadWhitelist(): Promise<void>
   listWhitelist(offset: number, limit: number): Promise<Uint8Array>
-  /** In the order of `keys`. `clash` when a name is taken or given twice: nothing was added. */
+  /** In the order of `keys`. `duplicate` when a name is taken or given twice: nothing was added. */
   addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]>
   /** How many there were. */
   removeKeys(keys: readonly string[]): Promise<number>

@@ -1,0 +1,45 @@
+/**
+ * Reads the body of a request, and no more of it than the management API accepts
+ * (spec/torrust-rest-api §1, §6.2). A body that breaks off is never mistaken for a whole one.
+ */
+import { type Answer, BODY_TOO_LONG, text } from './answers.ts'
+
+const MOST_BYTES = 2_097_152
+/** What an answer leaves unread of a longer body is not waited for. */
+const LEFTOVER_BYTES = 64 * 1024
+
+const NOT_JSON = text(415, 'Expected request with `Content-Type: application/json`')
+
+/** The bytes of a JSON body, unread as JSON, or the answer to a request that has none. */
+export async function readJsonBytes(
+  request: Request,
+): Promise<{ readonly bytes: Uint8Array } | { readonly fault: Answer }> {
+  if (!isJson(request.headers.get('content-type'))) return { fault: NOT_JSON }
+  if (lengthOf(request) > MOST_BYTES) return { fault: BODY_TOO_LONG }
+  const parts: Uint8Array[] = []
+  let length = 0
+  try {
+    // Breaking off cancels the stream; the connection is closed with the answer.
+    for await (const part of request.body ?? []) {
+      length += part.length
+      if (length > MOST_BYTES) return { fault: BODY_TOO_LONG }
+      parts.push(part)
+    }
+  } catch {
+    // The client is gone, or its chunks are none.
+    return { fault: { status: 400, close: true } }
+  }
+  return { bytes: Buffer.concat(parts, length) }
+}
+
+/** `application/json` or `application/…+json`, with parameters or without. */
+function isJson(contentType: string | null): boolean {
+  const [essence = ''] = (contentType ?? '').split(';', 1)
+  return /^application\/(?:[!#$&^_.+\-0-9a-z]+\+)?json$/i.test(essence.trim())
+}
+
+const lengthOf = ({ headers }: Request): number => Number(headers.get('content-length') ?? 0)
+
+/** Whether so much of the request may still be on its way that nobody should go on reading it. */
+export const isLong = (request: Request): boolean =>
+  request.headers.has('transfer-encoding') || lengthOf(request) > LEFTOVER_BYTES

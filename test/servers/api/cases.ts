@@ -1,0 +1,953 @@
+/**
+ * Requests to the management API and what must come back, byte for byte, numbered as in
+ * spec/torrust-rest-api §11. They hold for any tracker with the token `MyAccessToken`, a SQLite database
+ * and nothing in it and its swarm, in their order: some build on what those before them did.
+ */
+export const TOKEN = 'MyAccessToken'
+
+export type Case = {
+  readonly name: string
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly status: number
+  /** Content type; absent = none, and an empty body. */
+  readonly type?: string
+  readonly expected?: string | RegExp
+  readonly allow?: string
+}
+
+type Outcome = Pick<Case, 'status' | 'type' | 'expected'>
+
+const TEXT = 'text/plain; charset=utf-8'
+const JSON_TYPE = 'application/json'
+const KEY_TYPE = 'application/json; charset=utf-8'
+const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
+const OTHER = '9c38422213e30bff212b30c360d26f9a02136422'
+const KEY = '0123456789abcdefghijklmnopqrstuv'
+const PROTECTED = { 'content-type': JSON_TYPE }
+
+const rejected = (reason: string) => ({
+  status: 500,
+  type: TEXT,
+  expected: `Unhandled rejection: Err { reason: "${reason}" }`,
+})
+const UNAUTHORIZED = rejected('unauthorized')
+const NOT_VALID = rejected('token not valid')
+const NOT_FOUND = { status: 404 }
+const DONE = { status: 200, type: JSON_TYPE, expected: '{"status":"ok"}' }
+const bad = (expected: string) => ({ status: 400, type: TEXT, expected })
+const badQuery = (detail: string) => bad(`Failed to deserialize query string: ${detail}`)
+const badHash = (value: string) =>
+  bad(`Invalid URL: invalid infohash param: string "${value}", expected a 40 character long string`)
+const unprocessable = (detail: string) => ({
+  status: 422,
+  type: TEXT,
+  expected: `Failed to deserialize the JSON body into the target type: ${detail}`,
+})
+const noJson = (detail: string) => bad(`Failed to parse the request body as JSON: ${detail}`)
+
+/** `&token=` or `?token=` behind a path. */
+export const withToken = (path: string): string =>
+  `${path}${path.includes('?') ? '&' : '?'}token=${TOKEN}`
+
+const OPERATIONS: readonly (readonly [method: string, path: string])[] = [
+  ['GET', '/api/v1/stats'],
+  ['GET', '/api/v1/torrents'],
+  ['GET', `/api/v1/torrent/${HASH}`],
+  ['POST', `/api/v1/whitelist/${HASH}`],
+  ['DELETE', `/api/v1/whitelist/${HASH}`],
+  ['GET', '/api/v1/whitelist/reload'],
+  ['GET', '/api/v1/whitelist'],
+  ['POST', '/api/v1/whitelist/bulk'],
+  ['DELETE', '/api/v1/whitelist/bulk'],
+  ['POST', '/api/v1/keys'],
+  ['GET', '/api/v1/keys'],
+  ['GET', '/api/v1/keys/reload'],
+  ['POST', '/api/v1/keys/bulk'],
+  ['DELETE', '/api/v1/keys/bulk'],
+  ['POST', '/api/v1/key/60'],
+  ['DELETE', `/api/v1/key/${KEY}`],
+  ['GET', '/api/openapi.json'],
+  // Unknown paths and wrong methods are not told apart from known ones either.
+  ['GET', '/'],
+  ['GET', '/health_check'],
+  ['GET', '/api/v1/nothing'],
+  ['GET', '/api/health_check/'],
+  ['POST', '/api/health_check'],
+  ['PUT', '/api/v1/stats'],
+  ['GET', '/api/v1/torrent/'],
+  ['GET', '/api/v1/torrent/%ff'],
+  ['OPTIONS', '/api/v1/stats'],
+]
+
+const authentication: readonly Case[] = [
+  ...OPERATIONS.flatMap(([method, path]) => [
+    { name: `2: ${method} ${path} without a token`, method, path, ...UNAUTHORIZED },
+    {
+      name: `3: ${method} ${path} with an empty token`,
+      method,
+      path: `${path}?token=`,
+      ...NOT_VALID,
+    },
+    {
+      name: `4: ${method} ${path} with a wrong token`,
+      method,
+      path: `${path}?token=wrong`,
+      ...NOT_VALID,
+    },
+  ]),
+  ...[
+    ['1: in the query', '/api/v1/keys/reload?token=MyAccessToken', undefined, DONE],
+    ['5: first in the query', '/api/v1/keys/reload?token=MyAccessToken&a=b', undefined, DONE],
+    ['5: last in the query', '/api/v1/keys/reload?a=b&token=MyAccessToken', undefined, DONE],
+    [
+      'with its name and value escaped',
+      '/api/v1/keys/reload?%74oken=My%41ccessToken',
+      undefined,
+      DONE,
+    ],
+    ['as the bearer', '/api/v1/keys/reload', 'Bearer MyAccessToken', DONE],
+    [
+      'as the bearer, over a wrong one in the query',
+      '/api/v1/keys/reload?token=x',
+      'Bearer MyAccessToken',
+      DONE,
+    ],
+    [
+      'of a wrong bearer, over the right one in the query',
+      '/api/v1/keys/reload?token=MyAccessToken',
+      'Bearer x',
+      NOT_VALID,
+    ],
+    ['of a bearer with nothing', '/api/v1/keys/reload', 'Bearer', NOT_VALID],
+    [
+      'of a bearer in small letters',
+      '/api/v1/keys/reload',
+      'bearer MyAccessToken',
+      rejected('unknown token provided'),
+    ],
+    [
+      'of another scheme',
+      '/api/v1/keys/reload',
+      'Basic MyAccessToken',
+      rejected('unknown token provided'),
+    ],
+    [
+      'in the query, beside a scheme of a proxy',
+      '/api/v1/keys/reload?token=MyAccessToken',
+      'Basic eDp5',
+      DONE,
+    ],
+    ['longer by one', '/api/v1/keys/reload?token=MyAccessTokenn', undefined, NOT_VALID],
+    ['shorter by one', '/api/v1/keys/reload?token=MyAccessToke', undefined, NOT_VALID],
+    ['in other letters', '/api/v1/keys/reload?token=myaccesstoken', undefined, NOT_VALID],
+    [
+      'in a parameter of another name',
+      '/api/v1/keys/reload?Token=MyAccessToken',
+      undefined,
+      UNAUTHORIZED,
+    ],
+    [
+      'twice',
+      '/api/v1/keys/reload?token=MyAccessToken&token=MyAccessToken',
+      undefined,
+      badQuery('duplicate field `token`'),
+    ],
+    [
+      'twice on an unknown path',
+      '/x?token=MyAccessToken&token=',
+      undefined,
+      badQuery('duplicate field `token`'),
+    ],
+  ].map(([name, path, authorization, outcome]) => ({
+    name: `the token ${name}`,
+    path: path as string,
+    ...(authorization !== undefined && { headers: { authorization: authorization as string } }),
+    ...(outcome as Pick<Case, 'status' | 'type' | 'expected'>),
+  })),
+]
+
+const health: readonly Case[] = [
+  {
+    name: '6: health',
+    path: '/api/health_check',
+    status: 200,
+    type: JSON_TYPE,
+    expected: '{"status":"Ok"}',
+  },
+  {
+    name: '6: health with a wrong token',
+    path: '/api/health_check?token=x',
+    status: 200,
+    type: JSON_TYPE,
+    expected: '{"status":"Ok"}',
+  },
+  {
+    name: 'health with the wrong method',
+    method: 'POST',
+    path: withToken('/api/health_check'),
+    status: 405,
+    allow: 'GET,HEAD',
+  },
+]
+
+const routing: readonly Case[] = [
+  ...[
+    '/',
+    '/x',
+    '/api',
+    '/api/',
+    '/api/v1',
+    '/api/v1/',
+    '/api/v2/stats',
+    '/api/health_check/',
+    '/health_check',
+    '/api/v1/stats/',
+    '//api/v1/stats',
+    '/api//v1/stats',
+    '/API/v1/stats',
+    '/api/v1/Stats',
+    '/api/v1/st%61ts',
+    '/api%2Fv1/stats',
+    '/api/v1/../v1/stats',
+    '/api/v1/./stats',
+    '/api/v1/%2e%2e/v1/stats',
+    '/api\\v1\\stats',
+    '/api/v1/stats;a=b',
+    '/api/v1/stats/x',
+    '/api/v1/torrents/',
+    '/api/v1/torrent',
+    '/api/v1/torrent/',
+    `/api/v1/torrent/${HASH}/`,
+    `/api/v1/torrent/${HASH}/x`,
+    `/api/v1/torrent//${HASH}`,
+    '/api/v1/torrent/%20',
+    '/api/v1/torrent/%20%09',
+    '/api/v1/key',
+    '/api/v1/keys/',
+    '/api/v1/keys/reload/',
+    '/api/v1/whitelist/',
+    '/api/v1/metric',
+  ].map((path) => ({ name: `nothing at ${path}`, path: withToken(path), ...NOT_FOUND })),
+  ...(
+    [
+      ['POST', '/api/v1/stats', 'GET,HEAD'],
+      ['PUT', '/api/v1/stats', 'GET,HEAD'],
+      ['DELETE', '/api/v1/torrents', 'GET,HEAD'],
+      ['OPTIONS', '/api/v1/torrents', 'GET,HEAD'],
+      ['TRACE', '/api/v1/torrents', 'GET,HEAD'],
+      ['PATCH', `/api/v1/torrent/${HASH}`, 'GET,HEAD'],
+      ['GET', `/api/v1/whitelist/${HASH}`, 'POST,DELETE'],
+      ['HEAD', `/api/v1/whitelist/${HASH}`, 'POST,DELETE'],
+      ['PUT', `/api/v1/whitelist/${HASH}`, 'POST,DELETE'],
+      ['POST', '/api/v1/whitelist/reload', 'GET,HEAD'],
+      ['DELETE', '/api/v1/whitelist/reload', 'GET,HEAD'],
+      ['GET', '/api/v1/whitelist/bulk', 'POST,DELETE'],
+      ['POST', '/api/v1/whitelist', 'GET,HEAD'],
+      ['PUT', '/api/v1/keys', 'POST,GET,HEAD'],
+      ['DELETE', '/api/v1/keys', 'POST,GET,HEAD'],
+      ['POST', '/api/v1/keys/reload', 'GET,HEAD'],
+      ['DELETE', '/api/v1/keys/reload', 'GET,HEAD'],
+      ['GET', '/api/v1/keys/bulk', 'POST,DELETE'],
+      ['GET', '/api/v1/key/60', 'POST,DELETE'],
+      ['POST', '/api/openapi.json', 'GET,HEAD'],
+    ] as const
+  ).map(([method, path, allow]) => ({
+    name: `${method} ${path} is not allowed`,
+    method,
+    path: withToken(path),
+    status: 405,
+    allow,
+  })),
+  ...(
+    [
+      ['GET', '/api/v1/torrent/%ff', 'info_hash'],
+      ['POST', '/api/v1/whitelist/a%C3', 'info_hash'],
+      ['DELETE', '/api/v1/whitelist/%ed%a0%80', 'info_hash'],
+      ['POST', '/api/v1/key/%ff', 'seconds_valid_or_key'],
+      ['DELETE', '/api/v1/key/%80', 'seconds_valid_or_key'],
+    ] as const
+  ).map(([method, path, name]) => ({
+    name: `${method} ${path} is no UTF-8`,
+    method,
+    path: withToken(path),
+    ...bad(`Invalid URL: Invalid UTF-8 in \`${name}\``),
+  })),
+]
+
+const stats: readonly Case[] = [
+  {
+    name: '7: stats of an empty tracker, in the order of their fields',
+    path: withToken('/api/v1/stats'),
+    status: 200,
+    type: JSON_TYPE,
+    expected:
+      /^\{"torrents":0,"seeders":0,"completed":0,"completed_in_session":0,"completed_persisted":0,"completed_persisted_enabled":(true|false),"leechers":0,"tcp4_connections_handled":0,"tcp4_announces_handled":0,"tcp4_scrapes_handled":0,"tcp6_connections_handled":0,"tcp6_announces_handled":0,"tcp6_scrapes_handled":0,"udp_requests_discarded":0,"udp_requests_aborted":0,"udp_requests_banned":0,"udp_banned_ips_total":0,"udp_avg_connect_processing_time_ns":0,"udp_avg_announce_processing_time_ns":0,"udp_avg_scrape_processing_time_ns":0,"udp4_requests":0,"udp4_connections_handled":0,"udp4_announces_handled":0,"udp4_scrapes_handled":0,"udp4_responses":0,"udp4_errors_handled":0,"udp6_requests":0,"udp6_connections_handled":0,"udp6_announces_handled":0,"udp6_scrapes_handled":0,"udp6_responses":0,"udp6_errors_handled":0\}$/,
+  },
+  ...['json', ''].map((format) => ({
+    name: `stats as "${format}"`,
+    path: withToken(`/api/v1/stats?format=${format}`),
+    status: 200,
+    type: JSON_TYPE,
+    expected: /^\{"torrents":0,/,
+  })),
+  {
+    name: 'stats for Prometheus',
+    path: withToken('/api/v1/stats?format=prometheus'),
+    status: 200,
+    type: 'text/plain; version=0.0.4',
+    expected:
+      /^torrents 0\nseeders 0\ncompleted 0\ncompleted_in_session 0\ncompleted_persisted 0\ncompleted_persisted_enabled [01]\nleechers 0\n(\w+ 0\n){24}udp6_errors_handled 0$/,
+  },
+  {
+    name: 'stats in another format',
+    path: withToken('/api/v1/stats?format=XML'),
+    ...badQuery('unknown variant `XML`, expected `json` or `prometheus`'),
+  },
+  {
+    name: 'stats in two formats',
+    path: withToken('/api/v1/stats?format=json&format=json'),
+    ...badQuery('duplicate field `format`'),
+  },
+]
+
+const INVALID_DIGIT = badQuery('invalid digit found in string')
+const torrents: readonly Case[] = [
+  {
+    name: 'no torrents',
+    path: withToken('/api/v1/torrents'),
+    status: 200,
+    type: JSON_TYPE,
+    expected: '[]',
+  },
+  {
+    name: '17: an unknown torrent',
+    path: withToken(`/api/v1/torrent/${HASH}`),
+    status: 200,
+    type: JSON_TYPE,
+    expected: '"torrent not known"',
+  },
+  {
+    name: '17: an unknown torrent in capitals',
+    path: withToken(`/api/v1/torrent/${HASH.toUpperCase()}`),
+    status: 200,
+    type: JSON_TYPE,
+    expected: '"torrent not known"',
+  },
+  {
+    name: 'unknown torrents by name',
+    path: withToken(`/api/v1/torrents?info_hash=${HASH}&info_hash=${HASH}`),
+    status: 200,
+    type: JSON_TYPE,
+    expected: '[]',
+  },
+  ...['offset', 'limit'].flatMap((name) =>
+    [
+      ...[
+        '%20',
+        '+',
+        '-1',
+        '1.1',
+        'INVALID',
+        '%2B',
+        '1%20',
+        '0x10',
+        '%C3%A9',
+        '%EF%BC%91',
+        '42949x',
+      ].map((value) => [value, INVALID_DIGIT] as const),
+      ...['4294967296', '99999999999999999999', '4294967296x'].map(
+        (value) => [value, badQuery('number too large to fit in target type')] as const,
+      ),
+      [`1&${name}=1`, badQuery('unsupported value')] as const,
+      [`&${name}=`, badQuery('unsupported value')] as const,
+      ...['', '0', '4294967295', '00000000000001', '%2B1'].map(
+        (value) => [value, { status: 200, type: JSON_TYPE, expected: '[]' }] as const,
+      ),
+    ].map(([value, outcome]) => ({
+      name: `13: torrents?${name}=${value}`,
+      path: withToken(`/api/v1/torrents?${name}=${value}`),
+      ...outcome,
+    })),
+  ),
+  {
+    name: 'of several mistakes in a page the first is told',
+    path: withToken('/api/v1/torrents?limit=99999999999&offset=x'),
+    ...badQuery('number too large to fit in target type'),
+  },
+  ...(
+    [
+      ['', ''],
+      ['%20', ' '],
+      ['-1', '-1'],
+      ['1.1', '1.1'],
+      ['INVALID', 'INVALID'],
+      [HASH.slice(1), HASH.slice(1)],
+      [`${HASH}0`, `${HASH}0`],
+      [`g${HASH.slice(1)}`, `g${HASH.slice(1)}`],
+      ['%22%0A%5C', '"\n\\'],
+      ['%ff', '\ufffd'],
+      [`${HASH}&info_hash=x`, 'x'],
+    ] as const
+  ).map(([value, shown]) => ({
+    name: `14: torrents?info_hash=${value}`,
+    path: withToken(`/api/v1/torrents?info_hash=${value}`),
+    ...badHash(shown),
+  })),
+]
+
+const BAD_PARAMETERS = [
+  ['0', '0'],
+  ['-1', '-1'],
+  ['1.1', '1.1'],
+  ['INVALID%20INFO%20HASH', 'INVALID INFO HASH'],
+  [HASH.slice(1), HASH.slice(1)],
+  [`${HASH.slice(1)}&`, `${HASH.slice(1)}&`],
+  ['a+b', 'a+b'],
+  ['a%2Fb', 'a/b'],
+  ['%zz', '%zz'],
+  ['%', '%'],
+  ['%00', '\0'],
+  ['%C3%A9', 'é'],
+  ['%EF%BB%BF', '\ufeff'],
+] as const
+const invalidHashes: readonly Case[] = (
+  [
+    ['18', 'GET', '/api/v1/torrent/'],
+    ['24', 'POST', '/api/v1/whitelist/'],
+    ['27', 'DELETE', '/api/v1/whitelist/'],
+  ] as const
+).flatMap(([number, method, path]) => [
+  ...BAD_PARAMETERS.map(([sent, shown]) => ({
+    name: `${number}: ${method} ${path}${sent}`,
+    method,
+    path: withToken(path + sent),
+    ...badHash(shown),
+  })),
+  ...['', '%20', '%09', '%20%20'].map((sent) => ({
+    name: `${number}: ${method} ${path}${sent}`,
+    method,
+    path: withToken(path + sent),
+    ...NOT_FOUND,
+  })),
+])
+
+const jsonCase = (
+  method: string,
+  path: string,
+  name: string,
+  body: string,
+  outcome: Outcome,
+): Case => ({ name, method, path: withToken(path), headers: PROTECTED, body, ...outcome })
+const bulk = (method: string, name: string, body: string, outcome: Outcome) =>
+  jsonCase(method, '/api/v1/whitelist/bulk', name, body, outcome)
+const counted = (count: number) => ({
+  status: 200,
+  type: JSON_TYPE,
+  expected: `{"status":"ok","count":${count}}`,
+})
+const listed = (...hashes: string[]) => ({
+  name: `the whitelist has ${hashes.length}`,
+  path: withToken('/api/v1/whitelist'),
+  status: 200,
+  type: JSON_TYPE,
+  expected: JSON.stringify(hashes),
+})
+
+const whitelist: readonly Case[] = [
+  listed(),
+  {
+    name: '20: adding',
+    method: 'POST',
+    path: withToken(`/api/v1/whitelist/${HASH.toUpperCase()}`),
+    ...DONE,
+  },
+  {
+    name: '21: adding twice',
+    method: 'POST',
+    path: withToken(`/api/v1/whitelist/${HASH}`),
+    ...DONE,
+  },
+  listed(HASH),
+  { name: '30: reloading', path: withToken('/api/v1/whitelist/reload'), ...DONE },
+  listed(HASH),
+  { name: '25: removing', method: 'DELETE', path: withToken(`/api/v1/whitelist/${HASH}`), ...DONE },
+  {
+    name: '26: removing what is not there',
+    method: 'DELETE',
+    path: withToken(`/api/v1/whitelist/${HASH}`),
+    ...DONE,
+  },
+  listed(),
+  bulk(
+    'POST',
+    'adding many',
+    `{"info_hashes":["${OTHER}","${HASH.toUpperCase()}","${HASH}"]}`,
+    counted(3),
+  ),
+  listed(HASH, OTHER),
+  {
+    name: 'the whitelist from the second on',
+    path: withToken('/api/v1/whitelist?offset=1'),
+    status: 200,
+    type: JSON_TYPE,
+    expected: `["${OTHER}"]`,
+  },
+  {
+    name: 'the first of the whitelist',
+    path: withToken('/api/v1/whitelist?limit=1'),
+    status: 200,
+    type: JSON_TYPE,
+    expected: `["${HASH}"]`,
+  },
+  {
+    name: 'none of the whitelist',
+    path: withToken('/api/v1/whitelist?limit=0'),
+    status: 200,
+    type: JSON_TYPE,
+    expected: '[]',
+  },
+  {
+    name: 'the whitelist with a bad limit',
+    path: withToken('/api/v1/whitelist?limit=x'),
+    ...INVALID_DIGIT,
+  },
+  bulk(
+    'DELETE',
+    'removing many with mistakes among them',
+    `{"info_hashes":["${HASH}","x","${OTHER}",""]}`,
+    bad(
+      'Invalid URL: nothing was done: info_hashes[1]: string "x", expected a 40 character long string; info_hashes[3]: string "", expected a 40 character long string',
+    ),
+  ),
+  listed(HASH, OTHER),
+  bulk('DELETE', 'removing many', `{"info_hashes":["${HASH}","${OTHER}","${HASH}"]}`, counted(3)),
+  listed(),
+  bulk('POST', 'adding none', '{"info_hashes":[]}', counted(0)),
+  bulk(
+    'POST',
+    'a list with a number',
+    `{"info_hashes":["${HASH}",5]}`,
+    unprocessable(
+      'info_hashes[1]: invalid type: integer `5`, expected a string at line 1 column 60',
+    ),
+  ),
+  bulk(
+    'POST',
+    'no list at all',
+    '{}',
+    unprocessable('missing field `info_hashes` at line 1 column 2'),
+  ),
+  bulk(
+    'POST',
+    'two lists',
+    '{"info_hashes":[],"info_hashes":[]}',
+    unprocessable('duplicate field `info_hashes` at line 1 column 31'),
+  ),
+  bulk(
+    'POST',
+    'something else',
+    '{"info_hashes":"x"}',
+    unprocessable('info_hashes: invalid type: string "x", expected a sequence at line 1 column 18'),
+  ),
+  bulk(
+    'POST',
+    'half a list',
+    `{"info_hashes":["${HASH}"`,
+    noJson('info_hashes: EOF while parsing a list at line 1 column 58'),
+  ),
+  listed(),
+]
+
+const resource = (key: string, seconds: 'expires' | 'permanent') =>
+  seconds === 'permanent'
+    ? `{"key":"${key}","valid_until":null,"expiry_time":null}`
+    : new RegExp(
+        `^\\{"key":"${key}","valid_until":\\d+,"expiry_time":"\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(\\.\\d{3})? UTC"\\}$`,
+      )
+const created = (expected: string | RegExp) => ({ status: 200, type: KEY_TYPE, expected })
+const ANY_KEY = '[0-9A-Za-z]{32}'
+const post = (name: string, body: string, outcome: Outcome) =>
+  jsonCase('POST', '/api/v1/keys', name, body, outcome)
+const LENGTH = 'Invalid key length. Key must be have 32 chars'
+const CHARACTERS = 'Invalid chars for key. Key can only alphanumeric chars (0-9, a-z, A-Z)'
+const badKey = (key: string, reason: string) =>
+  bad(`Invalid URL: invalid auth key: string "${key}", ${reason}`)
+const badId = (key: string) => bad(`Invalid auth key id param "${key}"`)
+const badDuration = (seconds: string) => bad(`Invalid URL: invalid auth key duration: "${seconds}"`)
+
+const keyBodies: readonly Case[] = (
+  [
+    ['', noJson('EOF while parsing a value at line 1 column 0')],
+    ['  ', noJson('EOF while parsing a value at line 1 column 2')],
+    ['{', noJson('EOF while parsing an object at line 1 column 1')],
+    ['x', noJson('expected value at line 1 column 1')],
+    ['nul', noJson('EOF while parsing a value at line 1 column 3')],
+    ['null', unprocessable('invalid type: null, expected struct AddKeyForm at line 1 column 4')],
+    [
+      '5',
+      unprocessable('invalid type: integer `5`, expected struct AddKeyForm at line 1 column 1'),
+    ],
+    [
+      '1.5',
+      unprocessable(
+        'invalid type: floating point `1.5`, expected struct AddKeyForm at line 1 column 3',
+      ),
+    ],
+    [
+      'true',
+      unprocessable('invalid type: boolean `true`, expected struct AddKeyForm at line 1 column 4'),
+    ],
+    [
+      '"a\\"b"',
+      unprocessable('invalid type: string "a\\"b", expected struct AddKeyForm at line 1 column 6'),
+    ],
+    ['{}', unprocessable('missing field `key` at line 1 column 2')],
+    ['{"key":null}', unprocessable('missing field `seconds_valid` at line 1 column 12')],
+    ['{"seconds_valid":60}', unprocessable('missing field `key` at line 1 column 20')],
+    ['{\n "key": null\n}', unprocessable('missing field `seconds_valid` at line 3 column 1')],
+    [
+      '{"key":null,"key":null,"seconds_valid":1}',
+      unprocessable('duplicate field `key` at line 1 column 17'),
+    ],
+    [
+      '{"seconds_valid":1,"seconds_valid":1}',
+      unprocessable('duplicate field `seconds_valid` at line 1 column 34'),
+    ],
+    [
+      '{"key":5,"seconds_valid":1}',
+      unprocessable('key: invalid type: integer `5`, expected a string at line 1 column 8'),
+    ],
+    [
+      '{"key":[],"seconds_valid":1}',
+      unprocessable('key: invalid type: sequence, expected a string at line 1 column 7'),
+    ],
+    [
+      '{"key":{},"seconds_valid":1}',
+      unprocessable('key: invalid type: map, expected a string at line 1 column 7'),
+    ],
+    [
+      '{"key":null,"seconds_valid":"-1"}',
+      unprocessable('seconds_valid: invalid type: string "-1", expected u64 at line 1 column 32'),
+    ],
+    [
+      '{"key":null,"seconds_valid":"text"}',
+      unprocessable('seconds_valid: invalid type: string "text", expected u64 at line 1 column 34'),
+    ],
+    [
+      '{"key":null,"seconds_valid":-1}',
+      unprocessable('seconds_valid: invalid value: integer `-1`, expected u64 at line 1 column 30'),
+    ],
+    [
+      '{"key":null,"seconds_valid":1.5}',
+      unprocessable(
+        'seconds_valid: invalid type: floating point `1.5`, expected u64 at line 1 column 31',
+      ),
+    ],
+    [
+      '{"key":null,"seconds_valid":1e2}',
+      unprocessable(
+        'seconds_valid: invalid type: floating point `100.0`, expected u64 at line 1 column 31',
+      ),
+    ],
+    [
+      '{"key":null,"seconds_valid":18446744073709551616}',
+      unprocessable(
+        'seconds_valid: invalid type: floating point `1.8446744073709552e19`, expected u64 at line 1 column 48',
+      ),
+    ],
+    [
+      '{"key":null,"seconds_valid":1e999}',
+      noJson('seconds_valid: number out of range at line 1 column 33'),
+    ],
+    [
+      '{"key":null,"seconds_valid":01}',
+      noJson('seconds_valid: invalid number at line 1 column 30'),
+    ],
+    ['{"key":null,"seconds_valid":1', noJson('EOF while parsing an object at line 1 column 29')],
+    ['{"key":null,}', noJson('trailing comma at line 1 column 13')],
+    ['{"key":null "seconds_valid":1}', noJson('expected `,` or `}` at line 1 column 13')],
+    ['{"key" null}', noJson('key: expected `:` at line 1 column 8')],
+    ['{key:null}', noJson('key must be a string at line 1 column 2')],
+    ['{"key":nil,"seconds_valid":1}', noJson('key: expected ident at line 1 column 9')],
+    ['{"key":"a', noJson('key: EOF while parsing a string at line 1 column 9')],
+    ['{"key":"\\x","seconds_valid":1}', noJson('key: invalid escape at line 1 column 10')],
+    [
+      '{"key":"\n"}',
+      noJson(
+        'key: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0',
+      ),
+    ],
+    [
+      '{"key":"\\ud800","seconds_valid":1}',
+      noJson('key: unexpected end of hex escape at line 1 column 15'),
+    ],
+    [
+      '[]',
+      unprocessable(
+        'invalid length 0, expected struct AddKeyForm with 2 elements at line 1 column 2',
+      ),
+    ],
+    [
+      '[null]',
+      unprocessable(
+        'invalid length 1, expected struct AddKeyForm with 2 elements at line 1 column 6',
+      ),
+    ],
+    ['[null,1,2]', noJson('trailing characters at line 1 column 9')],
+    [
+      '[5,1]',
+      unprocessable('[0]: invalid type: integer `5`, expected a string at line 1 column 2'),
+    ],
+    ['{"a":[1,{"b":[}]}', noJson('a: expected value at line 1 column 15')],
+  ] as const
+).map(([body, outcome]) => post(`a key of ${JSON.stringify(body)}`, body, outcome))
+
+const keys: readonly Case[] = [
+  { name: 'no keys', path: withToken('/api/v1/keys'), ...created('[]') },
+  post(
+    '31: a generated key',
+    '{"key":null,"seconds_valid":60}',
+    created(resource(ANY_KEY, 'expires')),
+  ),
+  post(
+    'a generated key for ever',
+    '{"key":null,"seconds_valid":null}',
+    created(/^\{"key":"[0-9A-Za-z]{32}","valid_until":null,"expiry_time":null\}$/),
+  ),
+  post('32: a given key', `{"key":"${KEY}","seconds_valid":60}`, created(resource(KEY, 'expires'))),
+  post('a given key again', `{"key":"${KEY}","seconds_valid":60}`, {
+    status: 500,
+    type: TEXT,
+    expected: /^Unhandled rejection: Err \{ reason: "failed to generate key: .*" \}$/,
+  }),
+  { name: '40: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
+  { name: '37: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
+  {
+    name: 'deleting what is not there',
+    method: 'DELETE',
+    path: withToken(`/api/v1/key/${KEY}`),
+    ...rejected(
+      'failed to delete key: Failed to remove record from Sqlite3 database, error-code: 0',
+    ),
+  },
+  post('a given key for ever, in a list', `["${KEY}",null]`, created(resource(KEY, 'permanent'))),
+  {
+    name: 'deleting it',
+    method: 'DELETE',
+    path: withToken(`/api/v1/key/%30${KEY.slice(1)}`),
+    ...DONE,
+  },
+  post(
+    'fields nobody knows, and text behind',
+    `{"a":[{"b":"\\u00e9\\n"},[[]],-1.5e3,true],"key":"${KEY}","seconds_valid":null,"":{}} x`,
+    created(resource(KEY, 'permanent')),
+  ),
+  { name: 'deleting that', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
+  ...keyBodies,
+  ...(
+    [
+      ['-1', LENGTH],
+      ['invalid', LENGTH],
+      [KEY.slice(1), LENGTH],
+      [`${KEY}0`, LENGTH],
+      ['', LENGTH],
+      [`%${KEY.slice(1)}`, CHARACTERS],
+      [`é${KEY.slice(2)}`, CHARACTERS],
+      [`é${KEY.slice(1)}`, LENGTH],
+    ] as const
+  ).map(([key, reason]) =>
+    post(`35: the key ${key}`, JSON.stringify({ key, seconds_valid: 60 }), badKey(key, reason)),
+  ),
+  post(
+    'the longest time',
+    '{"key":null,"seconds_valid":18446744073709551615}',
+    badDuration('18446744073709551615'),
+  ),
+  post(
+    'a time beyond the last expiry',
+    '{"key":null,"seconds_valid":8210266876799}',
+    badDuration('8210266876799'),
+  ),
+  post(
+    'a time too long before a bad key',
+    '{"key":"x","seconds_valid":18446744073709551615}',
+    badDuration('18446744073709551615'),
+  ),
+  ...[
+    undefined,
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'text/json',
+    'json',
+    'application/jsonx',
+    '',
+  ].map((type) => ({
+    name: `a key of the type ${type}`,
+    method: 'POST',
+    path: withToken('/api/v1/keys'),
+    ...(type !== undefined && { headers: { 'content-type': type } }),
+    body: '{"key":null,"seconds_valid":60}',
+    status: 415,
+    type: TEXT,
+    expected: 'Expected request with `Content-Type: application/json`',
+  })),
+  ...['application/json; charset=utf-8', 'Application/JSON', 'application/vnd.api+json'].map(
+    (type) => ({
+      name: `a body of the type ${type}`,
+      method: 'POST',
+      path: withToken('/api/v1/keys'),
+      headers: { 'content-type': type },
+      body: '{}',
+      ...unprocessable('missing field `key` at line 1 column 2'),
+    }),
+  ),
+  ...(
+    [
+      ['0', '0'],
+      ['-1', '-1'],
+      ['INVALID%20AUTH%20KEY%20WITH%20SPACES', 'INVALID AUTH KEY WITH SPACES'],
+      [KEY.slice(1), KEY.slice(1)],
+      [`${KEY}0`, `${KEY}0`],
+    ] as const
+  ).map(([sent, shown]) => ({
+    name: `38: deleting ${sent}`,
+    method: 'DELETE',
+    path: withToken(`/api/v1/key/${sent}`),
+    ...badId(shown),
+  })),
+  {
+    name: '41: a generated key by path',
+    method: 'POST',
+    path: withToken('/api/v1/key/60'),
+    ...created(resource(ANY_KEY, 'expires')),
+  },
+  {
+    name: '41: a generated key by path, with a sign',
+    method: 'POST',
+    path: withToken('/api/v1/key/+060'),
+    ...created(resource(ANY_KEY, 'expires')),
+  },
+  {
+    name: 'a generated key by path for too long',
+    method: 'POST',
+    path: withToken('/api/v1/key/18446744073709551615'),
+    ...badDuration('18446744073709551615'),
+  },
+  ...(
+    [
+      ['-1', '-1'],
+      ['text', 'text'],
+      ['18446744073709551616', '18446744073709551616'],
+      ['1.5', '1.5'],
+      ['a%22%5C%0Ab', 'a\\"\\\\\\nb'],
+      ['a%00%1B', 'a\\0\\u{1b}'],
+    ] as const
+  ).map(([sent, shown]) => ({
+    name: `41: a generated key for ${sent} seconds`,
+    method: 'POST',
+    path: withToken(`/api/v1/key/${sent}`),
+    ...bad(`Invalid URL: Cannot parse \`"${shown}"\` to a \`u64\``),
+  })),
+  jsonCase(
+    'POST',
+    '/api/v1/keys/bulk',
+    'many keys',
+    `{"keys":[{"key":"${KEY}","seconds_valid":60},["${KEY.toUpperCase()}",null]]}`,
+    created(
+      /^\[\{"key":"0123456789abcdefghijklmnopqrstuv","valid_until":\d+,.*\},\{"key":"0123456789ABCDEFGHIJKLMNOPQRSTUV","valid_until":null,"expiry_time":null\}\]$/,
+    ),
+  ),
+  jsonCase(
+    'POST',
+    '/api/v1/keys/bulk',
+    'many keys with mistakes among them',
+    `{"keys":[{"key":null,"seconds_valid":60},{"key":"x","seconds_valid":60},{"key":null,"seconds_valid":18446744073709551615}]}`,
+    bad(
+      `Invalid URL: nothing was done: keys[1]: invalid auth key: string "x", ${LENGTH}; keys[2]: invalid auth key duration: "18446744073709551615"`,
+    ),
+  ),
+  jsonCase(
+    'POST',
+    '/api/v1/keys/bulk',
+    'a form without a field among many',
+    '{"keys":[{"key":null,"seconds_valid":1},{"key":null}]}',
+    unprocessable('keys[1]: missing field `seconds_valid` at line 1 column 52'),
+  ),
+  jsonCase(
+    'POST',
+    '/api/v1/keys/bulk',
+    'a form of another type among many',
+    '{"keys":[{"key":null,"seconds_valid":"x"}]}',
+    unprocessable(
+      'keys[0].seconds_valid: invalid type: string "x", expected u64 at line 1 column 40',
+    ),
+  ),
+  jsonCase('POST', '/api/v1/keys/bulk', 'no keys to add', '{"keys":[]}', created('[]')),
+  jsonCase(
+    'DELETE',
+    '/api/v1/keys/bulk',
+    'deleting many with a mistake',
+    `{"keys":["${KEY}","x"]}`,
+    bad('Invalid URL: nothing was done: keys[1]: Invalid auth key id param "x"'),
+  ),
+  jsonCase(
+    'DELETE',
+    '/api/v1/keys/bulk',
+    'deleting many',
+    `{"keys":["${KEY}","${KEY.toUpperCase()}","${'0'.repeat(32)}"]}`,
+    counted(2),
+  ),
+  jsonCase('DELETE', '/api/v1/keys/bulk', 'deleting none', '{"keys":[]}', counted(0)),
+]
+
+export const CASES: readonly Case[] = [
+  ...authentication,
+  ...health,
+  ...routing,
+  ...stats,
+  ...torrents,
+  ...invalidHashes,
+  ...whitelist,
+  ...keys,
+]
+
+/**
+ * What cannot be done when the tables are gone, or without a database: number, method, path, body, and with
+ * what the reason begins.
+ */
+export const NEEDS_DATABASE = [
+  ['23', 'POST', `/api/v1/whitelist/${HASH}`, undefined, 'failed to whitelist torrent'],
+  [
+    '28',
+    'DELETE',
+    `/api/v1/whitelist/${HASH}`,
+    undefined,
+    'failed to remove torrent from whitelist',
+  ],
+  ['30', 'GET', '/api/v1/whitelist/reload', undefined, 'failed to reload whitelist'],
+  ['34', 'POST', '/api/v1/keys', '{"key":null,"seconds_valid":60}', 'failed to generate key'],
+  ['39', 'DELETE', `/api/v1/key/${KEY}`, undefined, 'failed to delete key'],
+  ['40', 'GET', '/api/v1/keys/reload', undefined, 'failed to reload keys'],
+  ['41', 'POST', '/api/v1/key/60', undefined, 'failed to generate key'],
+  ['ours', 'GET', '/api/v1/whitelist', undefined, 'failed to list whitelist'],
+  ['ours', 'GET', '/api/v1/keys', undefined, 'failed to list keys'],
+  [
+    'ours',
+    'POST',
+    '/api/v1/whitelist/bulk',
+    `{"info_hashes":["${HASH}"]}`,
+    'failed to whitelist torrent',
+  ],
+  [
+    'ours',
+    'DELETE',
+    '/api/v1/whitelist/bulk',
+    `{"info_hashes":["${HASH}"]}`,
+    'failed to remove torrent from whitelist',
+  ],
+  ['ours', 'POST', '/api/v1/keys/bulk', '{"keys":[[null,60]]}', 'failed to generate key'],
+  ['ours', 'DELETE', '/api/v1/keys/bulk', `{"keys":["${KEY}"]}`, 'failed to delete key'],
+] as const
