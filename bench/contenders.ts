@@ -1,7 +1,7 @@
 /** The servers that are compared: how each is started on a port, with one thread and no logging. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, HERE, npmTracker, OUT, ROOT } from './build.ts'
+import { find, HERE, npmTracker, OUT } from './build.ts'
+import { trackerStart } from './tracker.ts'
 
 export type Transport = 'udp' | 'http'
 
@@ -10,6 +10,8 @@ export type Setting = {
   port: number
   /** A free port for services that cannot be switched off. */
   sparePort: number
+  /** A free port for the management API. */
+  apiPort: number
   /** An empty directory of its own; the working directory. */
   room: string
   /** Info hashes that will be announced, as lines of hex. */
@@ -51,38 +53,11 @@ export function contenders(trackers: readonly string[]): Contender[] {
 }
 
 /** This project's tracker, or another build of it. */
-function tracker(name: string, commandLine: string): Contender {
-  const start =
-    (transport: Transport): Start =>
-    async ({ room, port, sparePort }) => {
-      const words = commandLine.split(' ')
-      const source = words.find((word) => word.endsWith('.ts'))
-      if (source && !existsSync(join(ROOT, source))) return undefined
-      const config = join(room, 'tracker.toml')
-      await Bun.write(config, trackerConfig(transport, port, sparePort))
-      const absolute = words.map((word) => (existsSync(join(ROOT, word)) ? join(ROOT, word) : word))
-      return [...absolute, '--config', config]
-    }
-  return { name, udp: start('udp'), http: start('http') }
-}
-
-const trackerConfig = (transport: Transport, port: number, sparePort: number) => `
-[metadata]
-app = "torrust-tracker"
-purpose = "configuration"
-schema_version = "3.0.0"
-[logging]
-trace_filter = "error"
-[core]
-listed = false
-private = false
-[runtime]
-workers = 1
-[[${transport}_trackers]]
-bind_address = "127.0.0.1:${port}"
-[health_check_api]
-bind_address = "127.0.0.1:${sparePort}"
-`
+const tracker = (name: string, commandLine: string): Contender => ({
+  name,
+  udp: trackerStart(commandLine, 'udp'),
+  http: trackerStart(commandLine, 'http'),
+})
 
 /** The 2024 release, which reads schema 2.0.0 and always has a database. */
 function torrust(): Contender {

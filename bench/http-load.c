@@ -23,7 +23,7 @@
 struct client {
   int fd;
   uint32_t number;
-  uint32_t next_peer;                   /* peers announce in turn */
+  uint32_t peer, next_peer;             /* peers announce in turn; the former announced last */
   uint64_t sent;
   enum kind kind;
   bool waiting;                         /* a request is in flight */
@@ -57,14 +57,21 @@ static char *escape(char *at, const uint8_t hash[20]) {
   return at;
 }
 
+/* `/announce`, or `/announce/KEY`, up to the hash. */
+static char *write_target(char *at, const char *path, uint32_t peer) {
+  at = stpcpy(stpcpy(at, "GET "), path);
+  if (people.key_count) at += sprintf(at, "/%.*s", KEY_BYTES, people.keys[peer % people.key_count]);
+  return stpcpy(at, "?info_hash=");
+}
+
 static char *write_announce(struct client *client, char *at) {
-  uint32_t peer = client->next_peer;
+  uint32_t peer = client->next_peer < people.peers ? client->next_peer : client->number;
   uint8_t hash[20], id[20];
-  client->next_peer += people.sockets;
-  if (client->next_peer >= people.peers) client->next_peer = client->number;
+  client->peer = peer;
+  client->next_peer = peer + people.sockets;
   info_hash(&people, people.torrent[peer], hash);
   peer_id(&people, peer, id);
-  at = escape(stpcpy(at, "GET /announce?info_hash="), hash);
+  at = escape(write_target(at, "/announce", peer), hash);
   return at + sprintf(at, "&peer_id=%.20s&port=%u&uploaded=0&downloaded=0&left=%s&compact=1"
                           "&numwant=%d%s", (const char *)id, (unsigned)peer_port(&people, peer),
                       is_seeder(&people, peer) ? "0" : "1048576", options.want,
@@ -75,7 +82,7 @@ static char *write_scrape(char *at) {
   uint8_t hash[20];
   uint32_t peer = (uint32_t)(next_random(&random_state) % people.peers);
   info_hash(&people, people.torrent[peer], hash);
-  return escape(stpcpy(at, "GET /scrape?info_hash="), hash);
+  return escape(write_target(at, "/scrape", peer), hash);
 }
 
 /* Asks for no compression: not every tracker offers it, and all are to do the same work. */
@@ -94,9 +101,10 @@ static void send_request(struct client *client, uint64_t now) {
   issued++;
 }
 
-/* Whether `--rate` allows one more request by now. */
-static bool is_allowed(uint64_t now) {
-  if (!options.rate || filling) return true;
+/* Whether `--rate` allows one more request by now; while filling, every peer has its turn once. */
+static bool is_allowed(const struct client *client, uint64_t now) {
+  if (filling) return client->next_peer < people.peers;
+  if (!options.rate) return true;
   return (double)issued < (double)(now - paced_from) / SECOND * options.rate;
 }
 
@@ -118,6 +126,7 @@ static void open_connection(struct client *client) {
 static void reopen(struct client *client) {
   close(client->fd);
   tally.reconnects++;
+  if (client->waiting && filling) client->next_peer = client->peer;
   client->waiting = false;
   open_connection(client);
 }
@@ -141,8 +150,8 @@ static bool count_peers(const char *body, size_t length) {
 }
 
 static void take_body(struct client *client, const char *body, size_t length, uint64_t now) {
+  uint64_t bad = tally.errors + tally.malformed;
   record_latency(now - client->sent);
-  last_answer = now;
   client->waiting = false;
   while (length && (body[length - 1] == '\n' || body[length - 1] == '\r')) length--;
   bool whole = length > 2 && body[0] == 'd' && body[length - 1] == 'e';
@@ -153,7 +162,10 @@ static void take_body(struct client *client, const char *body, size_t length, ui
     tally.malformed++;
   else
     tally.answers[client->kind]++;
-  filled += filling;
+  bool good = bad == tally.errors + tally.malformed;
+  if (good || !filling) last_answer = now; /* a tracker that refuses everything is never filled */
+  if (good) filled += filling;
+  else if (filling) client->next_peer = client->peer;
 }
 
 /* Whether the connection may carry another request. Some trackers close it without saying so. */
@@ -192,7 +204,7 @@ static void receive(struct client *client, uint64_t now) {
     else closes_silently = true;
     reopen(client);
   }
-  if (!client->waiting && is_allowed(now)) send_request(client, now);
+  if (!client->waiting && is_allowed(client, now)) send_request(client, now);
 }
 
 /* ---- the run ---- */
@@ -213,15 +225,15 @@ static void turn(uint64_t now) {
   struct epoll_event events[256];
   int count = epoll_wait(poller, events, 256, 0);
   for (int i = 0; i < count; i++) receive(events[i].data.ptr, now);
-  for (int c = 0; options.rate && c < options.sockets; c++)
-    if (!clients[c].waiting && is_allowed(now)) send_request(&clients[c], now);
+  for (int c = 0; c < options.sockets; c++)
+    if (!clients[c].waiting && is_allowed(&clients[c], now)) send_request(&clients[c], now);
 }
 
 /* Runs until `end`, or while filling until every peer has announced. */
 static uint64_t run(uint64_t end) {
   static uint64_t scanned;
   uint64_t now = now_ns();
-  while (now < end && !(filling && filled >= people.peers)) {
+  while (now < end && !(filling && filled >= people.peers) && !is_asked_to_end()) {
     turn(now);
     if (now - scanned > SCAN_NS) drop_lost(scanned = now);
     if (now - last_answer > SILENCE_NS) errno = ETIMEDOUT, fail("waiting for an answer");
@@ -235,9 +247,11 @@ static uint64_t run(uint64_t end) {
 int main(int argc, char **argv) {
   struct options defaults = {.mix = "mixed", .seconds = 3, .seed = 1, .torrents = 50000,
                              .peers = 100000, .want = 30, .sockets = 64, .window = 1,
-                             .timeout_ms = 2000};
+                             .timeout_ms = 2000, .fill = 1};
   options = read_options(argc, argv, defaults);
   if (options.print_hashes) return print_hashes(&options), 0;
+  if (options.print_keys) return print_keys(&options), 0;
+  filling = options.fill;
   mixed = !strcmp(options.mix, "mixed");
   random_state = options.seed;
   people = make_population(&options);
@@ -251,7 +265,7 @@ int main(int argc, char **argv) {
     open_connection(&clients[c]);
     send_request(&clients[c], opened);
   }
-  uint64_t began = run(UINT64_MAX);
+  uint64_t began = filling ? run(UINT64_MAX) : opened;
   filling = false;
   paced_from = began;
   issued = 0;

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,24 @@ uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
+static volatile sig_atomic_t asked_to_end;
+
+static void ask_to_end(int signal) {
+  (void)signal;
+  asked_to_end = 1;
+}
+
+bool is_asked_to_end(void) {
+  return asked_to_end;
+}
+
 /* ---- options ---- */
 
 static bool set_option(struct options *o, const char *name, const char *value) {
   struct { const char *name; int *at; } numbers[] = {
     {"--port", &o->port}, {"--pid", &o->pid}, {"--want", &o->want}, {"--sockets", &o->sockets},
     {"--window", &o->window}, {"--timeout-ms", &o->timeout_ms}, {"--rate", &o->rate},
+    {"--fill", &o->fill},
   };
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     if (!strcmp(name, numbers[i].name)) return *numbers[i].at = atoi(value), true;
@@ -41,12 +54,15 @@ static bool set_option(struct options *o, const char *name, const char *value) {
   if (!strcmp(name, "--seed")) return o->seed = strtoull(value, NULL, 10), true;
   if (!strcmp(name, "--torrents")) return o->torrents = (uint32_t)atol(value), true;
   if (!strcmp(name, "--peers")) return o->peers = (uint32_t)atol(value), true;
+  if (!strcmp(name, "--keys")) return o->keys = (uint32_t)atol(value), true;
+  if (!strcmp(name, "--completions")) return o->completions = (uint32_t)atol(value), true;
   return false;
 }
 
 struct options read_options(int argc, char **argv, struct options options) {
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--print-hashes")) options.print_hashes = true;
+    else if (!strcmp(argv[i], "--print-keys")) options.print_keys = true;
     else if (i + 1 < argc && set_option(&options, argv[i], argv[i + 1])) i++;
     else {
       fprintf(stderr, "%s: unknown option or missing value: %s\n", argv[0], argv[i]);
@@ -56,10 +72,12 @@ struct options read_options(int argc, char **argv, struct options options) {
   bool known_mix = !strcmp(options.mix, "mixed") || !strcmp(options.mix, "announce");
   if (!known_mix || options.torrents < 1 || options.peers < options.torrents ||
       options.sockets < 1 || options.sockets > 4096 || options.window < 1 ||
-      options.window > 64 || options.peers < (uint32_t)options.sockets) {
+      options.window > 64 || options.peers < (uint32_t)options.sockets ||
+      options.completions / options.torrents >= COMPLETIONS_PER_TORRENT) {
     fprintf(stderr, "%s: a value is out of bounds\n", argv[0]);
     exit(2);
   }
+  signal(SIGTERM, ask_to_end);
   return options;
 }
 
@@ -86,8 +104,25 @@ static uint32_t draw_torrent(const double *sum, uint32_t torrents, uint64_t *ran
   return low;
 }
 
+/* Letters and digits; numbers of one seed give different keys, as far as anybody will ever see. */
+static void write_key(uint64_t seed, uint32_t number, char key[KEY_BYTES]) {
+  static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  uint64_t state = mix64(mix64(~seed) ^ number);
+  for (int i = 0; i < KEY_BYTES; i++) key[i] = alphabet[next_random(&state) % 62];
+}
+
+/* Written beforehand, so that a request with a key costs hardly more than one without. */
+static char (*make_keys(uint64_t seed, uint32_t count))[KEY_BYTES] {
+  char (*keys)[KEY_BYTES] = malloc((count ? count : 1) * sizeof *keys);
+  if (!keys) fail("memory");
+  for (uint32_t number = 0; number < count; number++) write_key(seed, number, keys[number]);
+  return keys;
+}
+
 struct population make_population(const struct options *options) {
-  struct population people = {options->seed, options->peers, (uint32_t)options->sockets, NULL};
+  struct population people = {.seed = options->seed, .peers = options->peers,
+                              .sockets = (uint32_t)options->sockets, .key_count = options->keys,
+                              .keys = make_keys(options->seed, options->keys)};
   uint32_t *torrent = people.torrent = malloc(people.peers * sizeof *torrent);
   if (!torrent) fail("memory");
   uint64_t random = options->seed;
@@ -118,13 +153,19 @@ void peer_id(const struct population *people, uint32_t peer, uint8_t id[20]) {
 }
 
 void print_hashes(const struct options *options) {
-  struct population people = {options->seed, options->peers, (uint32_t)options->sockets, NULL};
+  struct population people = {.seed = options->seed};
   for (uint32_t torrent = 0; torrent < options->torrents; torrent++) {
     uint8_t hash[20];
     info_hash(&people, torrent, hash);
     for (int i = 0; i < 20; i++) printf("%02x", hash[i]);
     putchar('\n');
   }
+}
+
+void print_keys(const struct options *options) {
+  char (*keys)[KEY_BYTES] = make_keys(options->seed, options->keys);
+  for (uint32_t number = 0; number < options->keys; number++)
+    printf("%.*s\n", KEY_BYTES, keys[number]);
 }
 
 struct sockaddr_in source_address(int index) {
@@ -194,6 +235,11 @@ static void number(const char *name, double value) {
   printf("\"%s\":%.6g,", name, value);
 }
 
+/* For what must be exact. */
+static void count(const char *name, uint64_t value) {
+  printf("\"%s\":%llu,", name, (unsigned long long)value);
+}
+
 void report(const struct options *options, const struct tally *tally, uint64_t elapsed_ns,
             uint64_t fill_ns, struct usage before, struct usage after) {
   double seconds = (double)elapsed_ns / SECOND;
@@ -212,6 +258,8 @@ void report(const struct options *options, const struct tally *tally, uint64_t e
   number("lost", (double)tally->lost);
   number("unsent", (double)tally->unsent);
   number("reconnects", (double)tally->reconnects);
+  count("completions", tally->completions);
+  count("completionsLate", tally->completions_late);
   number("peersPerAnswer", announces ? (double)tally->peers_told / (double)announces : 0);
   number("generatorIdle", (double)tally->idle_ns / (double)elapsed_ns);
   number("userMs", (double)(after.user_ms - before.user_ms));

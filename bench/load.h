@@ -25,11 +25,18 @@ struct options {
   int window;          /* requests in flight per socket (UDP only; over HTTP it is one) */
   int timeout_ms;      /* a request without an answer for so long is lost, another takes its place */
   int rate;            /* requests per second over all sockets; 0 = as fast as answers come */
+  uint32_t keys;       /* authentication keys that the peers carry in turn; 0 = none */
+  uint32_t completions; /* downloads that end, spread over the measured seconds (UDP only) */
+  int fill;            /* 0 = every peer has announced already, the measured seconds begin at once */
   bool print_hashes;   /* print the info hashes, one a line, and end */
+  bool print_keys;     /* print the keys likewise */
 };
 
 /* Reads `--name value` pairs; prints the mistake and exits 2 when there is one. */
 struct options read_options(int argc, char **argv, struct options defaults);
+
+#define KEY_BYTES 32
+#define COMPLETIONS_PER_TORRENT 512 /* each needs a port of its own */
 
 /* Who announces what. Peer p belongs to socket p % sockets. */
 struct population {
@@ -37,10 +44,13 @@ struct population {
   uint32_t peers;
   uint32_t sockets;
   uint32_t *torrent; /* of each peer: every torrent has one peer, the rest is drawn Zipf-like */
+  uint32_t key_count;
+  char (*keys)[KEY_BYTES]; /* peer p carries number p % key_count */
 };
 
 struct population make_population(const struct options *options);
 void print_hashes(const struct options *options);
+void print_keys(const struct options *options);
 
 /* A well-mixed 64-bit value of `x`; also the step of the random number generator below. */
 static inline uint64_t mix64(uint64_t x) {
@@ -71,6 +81,9 @@ struct sockaddr_in tracker_address(int port);
 
 uint64_t now_ns(void);
 
+/* Whether somebody asked for the end (SIGTERM): the report is made of what was measured until then. */
+bool is_asked_to_end(void);
+
 /* Counts of the measured seconds. */
 struct tally {
   uint64_t answers[KINDS];
@@ -81,6 +94,8 @@ struct tally {
   uint64_t reconnects; /* connections opened because the tracker closed the one before */
   uint64_t peers_told; /* in all announce answers */
   uint64_t idle_ns;    /* time in which the generator had nothing to do */
+  uint64_t completions; /* downloads whose end the tracker has confirmed */
+  uint64_t completions_late; /* those of them that it confirmed behind the measured seconds */
 };
 
 void record_latency(uint64_t ns);

@@ -1,26 +1,40 @@
 /**
- * `bun bench/main.ts udp|http|all`: runs the trackers that are on this machine side by side under
- * the same seeded load and prints one table per mix. Method and published tables: docs/benchmarks.md.
+ * `bun bench/main.ts JOB`: runs servers under the same seeded load, in turns, and prints tables. Other
+ * trackers beside this one, its access modes, its databases, its management API. Method and published
+ * tables: docs/benchmarks.md.
  */
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
+import { measureApi } from './api.ts'
 import { compile, installCrates } from './build.ts'
-import { type Contender, contenders, type Transport } from './contenders.ts'
-import { type Load, measure } from './run.ts'
-import { type Row, table } from './table.ts'
+import type { Transport } from './contenders.ts'
+import { compareModes } from './modes.ts'
+import { comparePersistence } from './persistence.ts'
+import type { Plan } from './plan.ts'
+import { compare } from './side-by-side.ts'
+import { FROM_SOURCE } from './tracker.ts'
 
-const USAGE = `usage: bun bench/main.ts udp|http|all [options]
+const USAGE = `usage: bun bench/main.ts JOB [options]
+  udp, http, all    this tracker and others side by side
+  modes             public, listed, private and both (--transport udp or http)
+  persistence       completions that are stored: no database, sqlite3, and the servers of
+                    TEST_MYSQL_URL and TEST_POSTGRES_URL where these are set
+  api               the management API of a tracker with a million torrents, idle and under load
   --rounds N        rounds in which every server runs once (5)
-  --seconds S       measured seconds of each run (3)
-  --only A,B        of tracker, echo, bun-echo, elysia, opentracker, aquatic, torrust, npm
-  --mix M           mixed or announce (both)
-  --tracker CMD     how this tracker is started; again for another build (bun src/main.ts)
+  --seconds S       measured seconds of each run (3; persistence 10)
+  --only A,B        of those in the table: tracker, echo, bun-echo, elysia, opentracker, aquatic,
+                    torrust, npm; public, listed, private, both; none, sqlite3, mysql, postgresql
+  --mix M           mixed or announce (side by side both, else announce)
+  --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side again for another build
+  --whitelist N     modes: entries, the torrents of the load among them (1000000)
+  --keys N          modes: keys that the peers carry in turn (100000)
+  --requests N      api: of each kind (100)
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N
                     passed to the load generator
   --rate N          requests per second offered, for latencies at equal load (as many as possible)
   --install         build the Rust trackers into bench/out/cargo first`
 
-const FOR_THE_LOAD = ['seconds', 'seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate']
+const FOR_THE_LOAD = ['seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,10 +42,14 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
     mix: { type: 'string' },
-    tracker: { type: 'string', multiple: true, default: ['bun src/main.ts'] },
+    tracker: { type: 'string', multiple: true, default: [FROM_SOURCE] },
+    transport: { type: 'string', default: 'udp' },
+    whitelist: { type: 'string', default: '1000000' },
+    keys: { type: 'string', default: '100000' },
+    requests: { type: 'string', default: '100' },
     install: { type: 'boolean' },
     help: { type: 'boolean' },
-    seconds: { type: 'string', default: '3' },
+    seconds: { type: 'string' },
     seed: { type: 'string' },
     torrents: { type: 'string' },
     peers: { type: 'string' },
@@ -42,60 +60,44 @@ const { values, positionals } = parseArgs({
   },
 })
 
+const JOBS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = {
+  udp: (plan) => compare('udp', plan),
+  http: (plan) => compare('http', plan),
+  async all(plan) {
+    await compare('udp', plan)
+    await compare('http', plan)
+  },
+  modes: (plan) => compareModes(values.transport as Transport, plan),
+  persistence: comparePersistence,
+  api: measureApi,
+}
+
 const what = positionals[0] ?? ''
-if (values.help || positionals.length !== 1 || !['udp', 'http', 'all'].includes(what)) {
+const job = Object.hasOwn(JOBS, what) ? JOBS[what] : undefined
+const known = positionals.length === 1 && ['udp', 'http'].includes(values.transport)
+if (values.help || !job || !known) {
   console.error(USAGE)
   process.exit(values.help ? 0 : 2)
 }
 compile()
 if (values.install) installCrates()
-const transports: readonly Transport[] = what === 'all' ? ['udp', 'http'] : [what as Transport]
-const chosen = values.only?.split(',')
-const mixes = values.mix ? [values.mix] : ['mixed', 'announce']
-const fixed = Object.entries(values).filter(([name]) => FOR_THE_LOAD.includes(name)) as [
-  string,
-  string,
-][]
-
 console.log(`${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Bun ${Bun.version}`)
-for (const transport of transports) {
-  const players = contenders(values.tracker).filter(
-    ({ name, ...starts }) =>
-      starts[transport] && (!chosen || chosen.includes(name.replace(/^tracker\d+$/, 'tracker'))),
-  )
-  for (const mix of mixes) {
-    const rows = await play(players, transport, { mix, ...Object.fromEntries(fixed) })
-    console.log(
-      `\n${transport}, ${mix} (${values.rounds} rounds of ${values.seconds} s, medians)\n`,
-    )
-    console.log(table(transport, rows))
-  }
-}
+await job(planned())
 
-/** A B C A B C …, so that whatever else the machine does falls on all alike. */
-async function play(
-  players: readonly Contender[],
-  transport: Transport,
-  load: Load,
-): Promise<Row[]> {
-  const rows: Row[] = players.map(({ name }) => ({ name, results: [] }))
-  for (let round = 0; round < Number(values.rounds); round++)
-    for (const [i, player] of players.entries()) await turn(player, rows[i]!, transport, load)
-  return rows
-}
-
-async function turn(player: Contender, row: Row, transport: Transport, load: Load): Promise<void> {
-  if (row.remark) return
-  try {
-    const result = await measure(player.name, player[transport]!, transport, load)
-    if (!result) {
-      row.remark = 'not found'
-      return
-    }
-    row.results.push(result)
-    const rate = Math.round(result.perSecond)
-    console.error(`${transport} ${load.mix} ${row.name}: ${rate} responses/s`)
-  } catch (error) {
-    row.remark = `failed: ${error instanceof Error ? error.message : error}`
+function planned(): Plan {
+  const seconds = values.seconds ?? (what === 'persistence' ? '10' : '3')
+  const given = Object.entries(values).filter(([name]) => FOR_THE_LOAD.includes(name))
+  const chosen = values.only?.split(',')
+  return {
+    rounds: Number(values.rounds),
+    seconds: Number(seconds),
+    trackers: values.tracker,
+    mixes: values.mix === undefined ? undefined : [values.mix],
+    load: { seconds, ...(Object.fromEntries(given) as Record<string, string>) },
+    whitelist: Number(values.whitelist),
+    keys: Number(values.keys),
+    requests: Number(values.requests),
+    chooses: (name) => !chosen || chosen.includes(name),
+    heading: `${values.rounds} rounds of ${seconds} s, medians`,
   }
 }

@@ -3,14 +3,13 @@ import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { OUT } from './build.ts'
 import type { Start, Transport } from './contenders.ts'
+import { isReady } from './ready.ts'
 
 const SERVER_CORE = '0'
-const LOAD_CORE = '1'
-const READY_MS = 30_000
-const ASK_EVERY_MS = 20
+export const LOAD_CORE = '1'
 
 /** What a load generator reports; times in microseconds unless the name says otherwise. */
-export const FIELDS = [
+const FIELDS = [
   'seconds',
   'fillSeconds',
   'perSecond',
@@ -23,6 +22,8 @@ export const FIELDS = [
   'lost',
   'unsent',
   'reconnects',
+  'completions',
+  'completionsLate',
   'peersPerAnswer',
   'generatorIdle',
   'userMs',
@@ -33,10 +34,22 @@ export const FIELDS = [
   'p99',
   'p999',
 ] as const
-export type Result = Record<(typeof FIELDS)[number], number>
+/** `startMs`: from the start of the process to its first answer. */
+export type Result = Record<(typeof FIELDS)[number] | 'startMs', number>
 
 /** Options of the load generators, by name without the dashes. */
 export type Load = { readonly mix: string; readonly [option: string]: string }
+
+/** A server that answers. Disposing of it ends its process. */
+export type Serving = AsyncDisposable & {
+  readonly name: string
+  readonly transport: Transport
+  readonly port: number
+  readonly apiPort: number
+  readonly room: string
+  readonly pid: number
+  readonly startMs: number
+}
 
 /** `undefined` when the server is not on this machine. */
 export async function measure(
@@ -45,61 +58,96 @@ export async function measure(
   transport: Transport,
   load: Load,
 ): Promise<Result | undefined> {
-  const room = join(OUT, 'run', `${transport}-${name}`)
+  await using server = await serve(name, start, transport, load)
+  return server && (await applyLoad(server, load).result)
+}
+
+/** The working directory of a server. */
+export const roomOf = (name: string, transport: Transport) =>
+  join(OUT, 'run', `${transport}-${name}`)
+
+/** A fresh server in an empty room of its own; `undefined` when it is not on this machine. */
+export async function serve(
+  name: string,
+  start: Start,
+  transport: Transport,
+  load: Load,
+): Promise<Serving | undefined> {
+  const room = roomOf(name, transport)
   rmSync(room, { recursive: true, force: true })
   mkdirSync(room, { recursive: true })
-  const port = freePort()
-  const setting = { port, sparePort: freePort(), room, hashes: () => hashes(transport, load) }
-  const command = await start(setting)
+  const [port, sparePort, apiPort] = freePorts()
+  const hashes = () => print(transport, load, 'hashes')
+  const command = await start({ port, sparePort, apiPort, room, hashes })
   if (!command) return undefined
-  await using server = launch(command, room)
-  await ready(server, transport, port)
-  const words = ['--port', `${port}`, '--pid', `${server.process.pid}`, ...options(load)]
-  const generator = Bun.spawn(['taskset', '-c', LOAD_CORE, program(transport), ...words], {
-    stderr: 'pipe',
-  })
+  await using starting = new AsyncDisposableStack()
+  const began = performance.now()
+  const server = starting.use(launch(command, room))
+  const gone = () => server.process.exitCode !== null
+  if (!(await isReady(transport, port, gone)))
+    throw new Error(`the server did not start: ${server.complaint()}`)
+  const startMs = performance.now() - began
+  const running = starting.move()
+  const { pid } = server.process
+  const end = () => running.disposeAsync()
+  return { name, transport, port, apiPort, room, pid, startMs, [Symbol.asyncDispose]: end }
+}
+
+/** Lets a load generator work on a server. `end` makes it come to its report before its time. */
+export function applyLoad(server: Serving, load: Load): { result: Promise<Result>; end(): void } {
+  const words = ['--port', `${server.port}`, '--pid', `${server.pid}`, ...options(load)]
+  const pinned = ['taskset', '-c', LOAD_CORE, program(server.transport), ...words]
+  const generator = Bun.spawn(pinned, { stderr: 'pipe' })
   running.add(generator)
-  const output = await new Response(generator.stdout).text()
-  const complaint = await new Response(generator.stderr).text()
-  const failed = await generator.exited
-  running.delete(generator)
-  if (failed) throw new Error(`${name}: ${complaint.trim()}`)
-  return readResult(JSON.parse(output))
+  const report = async (): Promise<Result> => {
+    const output = await new Response(generator.stdout).text()
+    const complaint = await new Response(generator.stderr).text()
+    const failed = await generator.exited
+    running.delete(generator)
+    if (failed) throw new Error(`${server.name}: ${complaint.trim()}`)
+    return readResult(JSON.parse(output), server.startMs)
+  }
+  return { result: report(), end: () => generator.kill('SIGTERM') }
+}
+
+/** The info hashes or keys of a load, one a line. */
+export function print(transport: Transport, load: Load, what: 'hashes' | 'keys'): string {
+  const command = [program(transport), ...options(load), `--print-${what}`]
+  return Bun.spawnSync(command).stdout.toString()
 }
 
 const program = (transport: Transport) => join(OUT, `${transport}-load`)
 const options = (load: Load) =>
   Object.entries(load).flatMap(([name, value]) => [`--${name}`, value])
 
-function hashes(transport: Transport, load: Load): string {
-  const command = [program(transport), ...options(load), '--print-hashes']
-  return Bun.spawnSync(command).stdout.toString()
-}
-
-function readResult(value: unknown): Result {
+function readResult(value: unknown, startMs: number): Result {
   const found = value as Partial<Record<string, unknown>>
   const read = (field: string) => {
     const number = found[field]
     if (typeof number !== 'number') throw new Error(`the load generator did not report ${field}`)
     return number
   }
-  return Object.fromEntries(FIELDS.map((field) => [field, read(field)])) as Result
+  const fields = FIELDS.map((field) => [field, read(field)])
+  return { ...Object.fromEntries(fields), startMs } as Result
 }
 
-/** A port that is free now for TCP, and hardly taken for UDP in the meantime. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  listener.stop(true)
-  return listener.port
+/** Ports that are free now for TCP, and hardly taken for UDP in the meantime. */
+function freePorts(): [number, number, number] {
+  const listen = () => Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const listeners = [listen(), listen(), listen()] as const
+  for (const listener of listeners) listener.stop(true)
+  const [first, second, third] = listeners
+  return [first.port, second.port, third.port]
 }
-
-type Server = ReturnType<typeof launch>
 
 /** What runs now; whoever stops the benchmark early must not leave anything behind. */
 const running = new Set<Bun.Subprocess>()
+/** What else is to be undone then. */
+export const undoOnInterrupt = new Set<() => Promise<unknown>>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
+  process.once(signal, async () => {
     for (const one of running) one.kill('SIGKILL')
+    await Promise.allSettled([...undoOnInterrupt].map((undo) => undo()))
     process.exit(1)
   })
 
@@ -122,46 +170,5 @@ function launch(command: string[], room: string) {
       clearTimeout(patience)
       running.delete(server)
     },
-  }
-}
-
-/** Asks until there is an answer. */
-async function ready(server: Server, transport: Transport, port: number): Promise<void> {
-  const ask = transport === 'udp' ? askUdp : askHttp
-  for (let waited = 0; waited < READY_MS; waited += ASK_EVERY_MS) {
-    if (server.process.exitCode !== null) break
-    if (await ask(port)) return
-    await Bun.sleep(ASK_EVERY_MS)
-  }
-  throw new Error(`the server did not start: ${server.complaint()}`)
-}
-
-const CONNECT_REQUEST = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4)
-
-async function askUdp(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const socket = await Bun.udpSocket({
-    connect: { hostname: '127.0.0.1', port },
-    socket: { data: () => resolve(true), error: () => resolve(false) },
-  })
-  const patience = setTimeout(() => resolve(false), 200)
-  try {
-    socket.send(CONNECT_REQUEST)
-    return await promise
-  } catch {
-    return false
-  } finally {
-    clearTimeout(patience)
-    socket.close()
-  }
-}
-
-async function askHttp(port: number): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } })
-    socket.end()
-    return true
-  } catch {
-    return false
   }
 }

@@ -1,7 +1,8 @@
 /*
- * Loads a UDP tracker (BEP 15) as many clients at once: sockets with a window of requests in
- * flight each. Every peer announces once, then the measured seconds begin. Spins instead of
- * sleeping, so that the tracker never pays for waking it up.
+ * Loads a UDP tracker (BEP 15, keys by BEP 41) as many clients at once: sockets with a window of
+ * requests in flight each. Every peer announces once, then the measured seconds begin. Spins instead
+ * of sleeping, so that the tracker never pays for waking it up. Over 300 lines because one program in
+ * the order of its life reads best: requests, sending, answers, the run.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -21,10 +22,30 @@
 #define SILENCE_NS (10 * SECOND)        /* after so long without any answer the load gives up */
 #define SCAN_NS (20 * SECOND / 1000)    /* between two searches for lost requests */
 
-static const size_t REQUEST_BYTES[KINDS] = {16, 98, 36};
+#define DRAIN_NS (5 * SECOND)           /* to confirm completions behind the measured seconds */
+
+#define ANNOUNCE_BYTES 98
+#define KEY_PATH "/announce/"           /* of the URL that a client with a key was given */
+#define KEY_OPTION_BYTES (2 + sizeof KEY_PATH - 1 + KEY_BYTES)
+#define REQUEST_MAX (ANNOUNCE_BYTES + KEY_OPTION_BYTES)
+
+/*
+ * What an announce is for. VISIT: a peer of the population says that it is there. A download that ends
+ * has two: a peer of its own has bytes left (BEGIN), and when the tracker has answered that, none
+ * (END). While filling, and for downloads always, each is repeated until it is answered, which changes
+ * nothing if the tracker had heard it: so the tracker knows exactly as many as are counted here.
+ */
+struct deed { enum { VISIT, BEGIN, END } what; uint32_t number; };
+#define COMPLETION_PORT 65024           /* and up: the population's are below */
 
 /* A place for one request in flight. Its number and generation make the transaction id. */
-struct slot { uint64_t sent; uint32_t generation; enum kind kind; bool busy; };
+struct slot {
+  uint64_t sent;
+  uint32_t generation;
+  enum kind kind;
+  bool busy;
+  struct deed deed;                     /* of an announce */
+};
 
 struct client {
   int fd;
@@ -36,6 +57,9 @@ struct client {
   struct slot slots[WINDOW_MAX];
   uint8_t free[WINDOW_MAX];             /* stack of slots that may send */
   int free_count;
+  uint32_t next_completion;             /* likewise */
+  struct deed open[WINDOW_MAX];         /* stack of those that began and go on */
+  int open_count;                       /* with those in flight never more than the window */
 };
 
 static struct options options;
@@ -46,10 +70,12 @@ static uint64_t random_state, last_answer;
 static uint64_t filled;                 /* announces answered while filling */
 static uint64_t issued, paced_from;     /* for `--rate` */
 static bool filling = true, mixed;
+static bool draining;                   /* nothing but completions is sent any more */
+static size_t request_bytes[KINDS] = {16, ANNOUNCE_BYTES, 36};
 
 /* ---- requests ---- */
 
-static uint8_t outgoing[KINDS][WINDOW_MAX * 98];
+static uint8_t outgoing[KINDS][WINDOW_MAX * REQUEST_MAX];
 static uint32_t outgoing_count[KINDS];
 
 static void put32(uint8_t *at, uint32_t value) {
@@ -62,19 +88,39 @@ static void write_connect(uint8_t *at) {
   put32(at + 4, 0x27101980);
 }
 
-static void write_announce(struct client *client, uint8_t *at) {
-  uint32_t peer = client->next_peer;
-  client->next_peer += people.sockets;
-  if (client->next_peer >= people.peers) client->next_peer = client->number;
+/* The path of the announce URL as an option behind the announce (BEP 41): all are of one size. */
+static void write_key_option(uint32_t peer, uint8_t *at) {
+  at[0] = 2;                            /* URL data */
+  at[1] = KEY_OPTION_BYTES - 2;
+  memcpy(at + 2, KEY_PATH, sizeof KEY_PATH - 1);
+  memcpy(at + 1 + sizeof KEY_PATH, people.keys[peer % people.key_count], KEY_BYTES);
+}
+
+static void write_visit(uint32_t peer, uint8_t *at) {
   uint16_t port = htons(peer_port(&people, peer));
-  memset(at + 56, 0, 40);
   info_hash(&people, people.torrent[peer], at + 16);
   peer_id(&people, peer, at + 36);
   put32(at + 68, is_seeder(&people, peer) ? 0 : 1 << 20);
   put32(at + 80, filling ? 2 : 0);      /* event: started, or none */
   put32(at + 88, peer);
-  put32(at + 92, (uint32_t)options.want);
   memcpy(at + 96, &port, 2);
+}
+
+static void write_completion(struct deed deed, uint8_t *at) {
+  uint16_t port = htons((uint16_t)(COMPLETION_PORT + deed.number / options.torrents));
+  info_hash(&people, deed.number % options.torrents, at + 16);
+  peer_id(&people, people.peers + deed.number, at + 36);
+  put32(at + 68, deed.what == END ? 0 : 1 << 20);
+  put32(at + 80, deed.what == END ? 1 : 2); /* event: completed, or started */
+  memcpy(at + 96, &port, 2);
+}
+
+static void write_announce(struct deed deed, uint8_t *at) {
+  memset(at + 56, 0, 40);
+  put32(at + 92, (uint32_t)options.want);
+  if (deed.what == VISIT) write_visit(deed.number, at);
+  else write_completion(deed, at);
+  if (people.key_count) write_key_option(deed.number, at + ANNOUNCE_BYTES);
 }
 
 static void write_scrape(uint8_t *at) {
@@ -89,9 +135,36 @@ static enum kind choose(struct client *client, uint64_t now) {
     client->connected_at = now;         /* one refresh at a time; the answer sets it again */
     return CONNECT;
   }
-  if (filling || !mixed) return ANNOUNCE;
+  if (filling || draining || !mixed) return ANNOUNCE;
   uint64_t draw = next_random(&random_state) % 101;
   return draw < 50 ? CONNECT : draw < 100 ? ANNOUNCE : SCRAPE;
+}
+
+/* How many of all completions may have begun by now. */
+static uint32_t completions_due(uint64_t now) {
+  if (filling) return 0;
+  double share = (double)(now - paced_from) / (options.seconds * (double)SECOND);
+  return draining || share > 1 ? options.completions : (uint32_t)(share * options.completions);
+}
+
+/* Those that began go first, so that the stack of open ones never overflows. */
+static struct deed next_deed(struct client *client, uint64_t now) {
+  struct deed next = {VISIT, client->next_peer};
+  if (client->open_count) return client->open[--client->open_count];
+  if (client->next_completion < completions_due(now)) {
+    next = (struct deed){BEGIN, client->next_completion};
+    client->next_completion += people.sockets;
+    return next;
+  }
+  if (next.number >= people.peers) next.number = client->number;
+  client->next_peer = next.number + people.sockets;
+  return next;
+}
+
+/* An announce without a good answer. */
+static void reopen(struct client *client, const struct slot *slot) {
+  if (slot->kind == ANNOUNCE && (filling || slot->deed.what != VISIT))
+    client->open[client->open_count++] = slot->deed;
 }
 
 static void add_request(struct client *client, uint64_t now) {
@@ -101,10 +174,10 @@ static void add_request(struct client *client, uint64_t now) {
   slot->generation = (slot->generation + 1) & 0xffffff;
   slot->sent = now;
   slot->busy = true;
-  uint8_t *at = outgoing[slot->kind] + outgoing_count[slot->kind]++ * REQUEST_BYTES[slot->kind];
+  uint8_t *at = outgoing[slot->kind] + outgoing_count[slot->kind]++ * request_bytes[slot->kind];
   if (slot->kind == CONNECT) write_connect(at);
   else memcpy(at, &client->connection, 8);
-  if (slot->kind == ANNOUNCE) write_announce(client, at);
+  if (slot->kind == ANNOUNCE) write_announce(slot->deed = next_deed(client, now), at);
   if (slot->kind == SCRAPE) write_scrape(at);
   put32(at + 8, slot->kind);
   put32(at + 12, slot->generation << 8 | (uint32_t)number);
@@ -123,7 +196,7 @@ static void send_outgoing(struct client *client) {
   unsigned count = 0;
   for (int kind = 0; kind < KINDS; kind++) {
     if (!outgoing_count[kind]) continue;
-    uint16_t bytes = (uint16_t)REQUEST_BYTES[kind];
+    uint16_t bytes = (uint16_t)request_bytes[kind];
     pieces[count] = (struct iovec){outgoing[kind], outgoing_count[kind] * bytes};
     struct msghdr *header = &messages[count++].msg_hdr;
     *header = (struct msghdr){.msg_iov = &pieces[count - 1], .msg_iovlen = 1};
@@ -139,14 +212,23 @@ static void send_outgoing(struct client *client) {
   if (sendmmsg(client->fd, messages, count, 0) < (int)count) tally.unsent++;
 }
 
-/* How many requests `--rate` allows by now. */
-static int64_t allowance(uint64_t now) {
-  if (!options.rate || filling) return INT64_MAX;
+/* While filling, every peer has its turn once: how many still have it before them. */
+static int64_t visits_left(const struct client *client) {
+  if (client->next_peer >= people.peers) return 0;
+  return (people.peers - 1 - client->next_peer) / people.sockets + 1;
+}
+
+/* How many requests `--rate` allows by now; at the begin and at the end, how many are to be made. */
+static int64_t allowance(const struct client *client, uint64_t now) {
+  if (!client->has_connection) return INT64_MAX;
+  if (filling) return client->open_count + visits_left(client);
+  if (draining) return client->open_count + (client->next_completion < options.completions);
+  if (!options.rate) return INT64_MAX;
   return (int64_t)((double)(now - paced_from) / SECOND * options.rate) - (int64_t)issued;
 }
 
 static void send_requests(struct client *client, uint64_t now) {
-  int64_t allowed = allowance(now);
+  int64_t allowed = allowance(client, now);
   int count = client->free_count < allowed ? client->free_count : (int)allowed;
   if (count <= 0) return;
   memset(outgoing_count, 0, sizeof outgoing_count);
@@ -175,6 +257,30 @@ static void take_error(struct client *client, size_t length) {
   client->wants_connection = true;
 }
 
+static void take_deed(struct client *client, struct slot *slot) {
+  filled += filling;
+  if (slot->deed.what == BEGIN) {
+    client->open[client->open_count++] = (struct deed){END, slot->deed.number};
+  } else if (slot->deed.what == END) {
+    tally.completions++;
+    tally.completions_late += draining;
+  }
+}
+
+static void take_kind(struct client *client, struct slot *slot, const uint8_t *packet,
+                      size_t length, uint64_t now) {
+  tally.answers[slot->kind]++;
+  if (slot->kind == CONNECT) {
+    memcpy(&client->connection, packet + 8, 8);
+    client->has_connection = true;
+    client->connected_at = now;
+  }
+  if (slot->kind == ANNOUNCE) {
+    tally.peers_told += (length - 20) / 6;
+    take_deed(client, slot);
+  }
+}
+
 static void take_answer(struct client *client, const uint8_t *packet, size_t length, uint64_t now) {
   uint32_t transaction = length >= 8 ? get32(packet + 4) : UINT32_MAX;
   uint32_t number = transaction & 0xff;
@@ -186,23 +292,14 @@ static void take_answer(struct client *client, const uint8_t *packet, size_t len
   if (!slot->busy) return;              /* answered twice, or after it was counted as lost */
   slot->busy = false;
   client->free[client->free_count++] = (uint8_t)number;
-  record_latency(now - slot->sent);
-  last_answer = now;
-  if (get32(packet) == 3) return take_error(client, length);
-  if (!is_well_formed(slot->kind, packet, length)) {
-    tally.malformed++;
-    return;
-  }
-  tally.answers[slot->kind]++;
-  if (slot->kind == CONNECT) {
-    memcpy(&client->connection, packet + 8, 8);
-    client->has_connection = true;
-    client->connected_at = now;
-  }
-  if (slot->kind == ANNOUNCE) {
-    tally.peers_told += (length - 20) / 6;
-    filled += filling;
-  }
+  if (!draining) record_latency(now - slot->sent);
+  bool refused = get32(packet) == 3;
+  bool good = !refused && is_well_formed(slot->kind, packet, length);
+  if (good || !filling) last_answer = now; /* a tracker that refuses everything is never filled */
+  if (good) return take_kind(client, slot, packet, length, now);
+  reopen(client, slot);
+  if (refused) take_error(client, length);
+  else tally.malformed++;
 }
 
 static uint8_t incoming[WINDOW_MAX][ROOM];
@@ -231,6 +328,7 @@ static void drop_lost(uint64_t now) {
       if (!slot->busy || now - slot->sent < limit) continue;
       slot->busy = false;
       clients[c].free[clients[c].free_count++] = (uint8_t)i;
+      reopen(&clients[c], slot);
       tally.lost++;
     }
 }
@@ -238,7 +336,7 @@ static void drop_lost(uint64_t now) {
 static void open_client(int number) {
   struct client *client = &clients[number];
   struct sockaddr_in source = source_address(number), target = tracker_address(options.port);
-  client->number = client->next_peer = (uint32_t)number;
+  client->number = client->next_peer = client->next_completion = (uint32_t)number;
   client->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   if (client->fd < 0 || bind(client->fd, (struct sockaddr *)&source, sizeof source) ||
       connect(client->fd, (struct sockaddr *)&target, sizeof target))
@@ -254,11 +352,16 @@ static void turn(uint64_t now) {
   }
 }
 
-/* Runs until `end`, or while filling until every peer has announced. */
+static bool is_done(void) {
+  if (filling) return filled >= people.peers;
+  return draining && tally.completions >= options.completions;
+}
+
+/* Runs until `end`, or until what is to be done before has been done. */
 static uint64_t run(uint64_t end) {
   static uint64_t scanned;
   uint64_t now = now_ns();
-  while (now < end && !(filling && filled >= people.peers)) {
+  while (now < end && !is_done() && !is_asked_to_end()) {
     turn(now);
     if (now - scanned > SCAN_NS) drop_lost(scanned = now);
     if (now - last_answer > SILENCE_NS) errno = ETIMEDOUT, fail("waiting for an answer");
@@ -272,9 +375,12 @@ static uint64_t run(uint64_t end) {
 int main(int argc, char **argv) {
   struct options defaults = {.mix = "mixed", .seconds = 3, .seed = 1, .torrents = 100000,
                              .peers = 200000, .want = 30, .sockets = 8, .window = 24,
-                             .timeout_ms = 500};
+                             .timeout_ms = 500, .fill = 1};
   options = read_options(argc, argv, defaults);
   if (options.print_hashes) return print_hashes(&options), 0;
+  if (options.print_keys) return print_keys(&options), 0;
+  if (options.keys) request_bytes[ANNOUNCE] += KEY_OPTION_BYTES;
+  filling = options.fill;
   mixed = !strcmp(options.mix, "mixed");
   random_state = options.seed;
   people = make_population(&options);
@@ -284,7 +390,7 @@ int main(int argc, char **argv) {
   for (int c = 0; c < options.sockets; c++) open_client(c);
 
   uint64_t opened = last_answer = now_ns();
-  uint64_t began = run(UINT64_MAX);
+  uint64_t began = filling ? run(UINT64_MAX) : opened;
   filling = false;
   paced_from = began;
   issued = 0;
@@ -293,5 +399,10 @@ int main(int argc, char **argv) {
   struct usage before = read_usage(options.pid);
   uint64_t ended = run(began + (uint64_t)(options.seconds * (double)SECOND));
   struct usage after = read_usage(options.pid);
-  report(&options, &tally, ended - began, began - opened, before, after);
+  struct tally measured = tally;
+  draining = true;
+  run(ended + DRAIN_NS);
+  measured.completions = tally.completions;
+  measured.completions_late = tally.completions_late;
+  report(&options, &measured, ended - began, began - opened, before, after);
 }

@@ -15,6 +15,7 @@ const MAY_OPEN: Record<string, readonly string[]> = {
   permissions: ['bittorrent', 'limits', 'clock', 'log', 'access', 'database'],
   tracker: ['bittorrent', 'limits', 'refusal', 'clock', 'metrics', 'swarm', 'access'],
   client: ['bittorrent', 'limits', 'wire'],
+  statistics: ['metrics'],
   servers: [...BOTTOM, 'wire', 'tracker', 'client'],
   thread: [...BOTTOM, 'servers', 'tracker', 'swarm', 'access', 'wire'],
   cli: [
@@ -27,6 +28,7 @@ const MAY_OPEN: Record<string, readonly string[]> = {
     'database',
     'persist',
     'permissions',
+    'statistics',
     'client',
     'wire',
     'thread',

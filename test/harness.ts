@@ -53,7 +53,7 @@ export async function startTracker({
   const log = new Log({ filter: 'info', style: 'full', colour: false }, Date.now, (line) => {
     lines.push(line)
   })
-  const running = await start(config, log)
+  const running = await start(config, log, '0.0.0')
   return { ...running, lines, config, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
 }
 

@@ -49,13 +49,17 @@ export async function udpPeer(port: number, hostname = '127.0.0.1', from?: strin
 
   return {
     connect,
-    /** Announces as the address it sends from; `port` is where it says that it can be reached. */
+    /**
+     * Announces as the address it sends from; `port` is where it says that it can be reached. `options`
+     * are those of BEP 41, as bytes.
+     */
     async announce(
       infoHash: Uint8Array,
-      { left = 0, event = 0, port = 0, want = -1 }: Partial<typeof QUIET> = {},
+      { left = 0, event = 0, port = 0, want = -1, options = [] }: Partial<typeof QUIET> = {},
     ): Promise<Swarm> {
-      const body = new Uint8Array(82)
+      const body = new Uint8Array(82 + options.length)
       const view = new DataView(body.buffer)
+      body.set(options, 82)
       body.set(infoHash)
       body.set(Buffer.from('-TT0001-abcdefghijkl'), 20)
       view.setBigUint64(48, BigInt(left))
@@ -81,4 +85,4 @@ export async function udpPeer(port: number, hostname = '127.0.0.1', from?: strin
   }
 }
 
-const QUIET = { left: 0, event: 0 as number, port: 0, want: -1 }
+const QUIET = { left: 0, event: 0 as number, port: 0, want: -1, options: [] as readonly number[] }

@@ -1,29 +1,30 @@
 /** `tracker` without a command: serves until a signal comes, and says what happens meanwhile. */
+import { randomBytes } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Loaded } from '../config/load.ts'
+import type { Config } from '../config/model.ts'
 import { dump } from '../config/print.ts'
 import { Log } from '../log.ts'
 import type { Host } from './host.ts'
 import { start } from './start.ts'
-import { refusalOf, warningsOf } from './unfinished.ts'
 
 /** Before an orchestrator loses patience; open connections get half of it (start.ts). */
 const STOP_WITHIN_MILLISECONDS = 10_000
 
 /** Resolves with the exit code: 0 after a clean stop, 1 when it could not start or stop. */
 export async function serve(loaded: Loaded, host: Host): Promise<number> {
-  const { config } = loaded
-  const refusal = refusalOf(config)
-  if (refusal !== undefined) return fail(host, refusal)
+  const token = loaded.apiNeedsToken ? randomBytes(16).toString('hex') : undefined
+  const config = token === undefined ? loaded.config : withToken(loaded.config, token)
   const { trace_filter: filter, trace_style: style } = config.logging
   const log = new Log({ filter, style, colour: host.colour }, systemClock.milliseconds)
   const stop = stopSignal(host)
   try {
     log.info('TRACKER', 'Logging initialized')
-    for (const warning of [...loaded.warnings, ...warningsOf(config)])
-      log.warn('CONFIGURATION', warning)
+    for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
     log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
-    const running = await start(config, log)
+    const running = await start(config, log, host.version)
+    // Not to the log, which is kept and read by others: whoever started us sees it, once.
+    if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
     const signal = await stop.promise
     log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
     running.drain()
@@ -38,6 +39,12 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     stop.forget()
   }
 }
+
+/** An API that nobody may use is of no use: who starts the tracker is told a token. */
+const withToken = (config: Config, token: string): Config => ({
+  ...config,
+  http_api: config.http_api && { ...config.http_api, access_tokens: { run: token } },
+})
 
 function fail(host: Host, reason: string): number {
   host.complain(`tracker: ${reason}\n`)

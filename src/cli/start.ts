@@ -3,6 +3,7 @@
  * stopping is starting reversed.
  */
 import { availableParallelism, totalmem } from 'node:os'
+import { Access, createAccessMemory } from '../access/access.ts'
 import { systemClock } from '../clock.ts'
 import { type Config, printAddress } from '../config/model.ts'
 import type { Log } from '../log.ts'
@@ -15,11 +16,15 @@ import { tuneUdpSockets } from '../servers/socket-options.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { breakWordsOf } from '../thread.ts'
 import { type Policy, Tracker } from '../tracker.ts'
+import { apiService, sayWhatStarts, trackerServices } from './services.ts'
+import { startApi } from './start-api.ts'
+import { openStorage } from './storage.ts'
 import { startSweeper } from './sweeper.ts'
 import { Threads } from './threads.ts'
 
-/** What open HTTP connections get when the tracker stops. */
-const GRACE_MILLISECONDS = 5_000
+/** What open HTTP connections get when the tracker stops, and what those of the API get before. */
+const GRACE_MILLISECONDS = 4_000
+const API_GRACE_MILLISECONDS = 1_000
 /** Room for the datagrams that arrive while a thread is busy. */
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 /** Longer timers fire at once. */
@@ -27,13 +32,15 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 export type Running = AsyncDisposable & {
   readonly ports: Threads['ports']
+  /** undefined: there is no management API. */
+  readonly apiPort: number | undefined
   readonly healthPort: number
   /** From now on the health API says that we are leaving. */
   drain(): void
 }
 
 /** Opens everything the configuration asks for. Rejects with one line that names the cause. */
-export async function start(config: Config, log: Log): Promise<Running> {
+export async function start(config: Config, log: Log, version: string): Promise<Running> {
   await using starting = new AsyncDisposableStack()
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
@@ -46,10 +53,17 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const count = threadCount(config, log)
   const memory = reserve(config)
   const swarm = new Swarm(memory, count + 1, random32(), count === 1)
-  const tracker = new Tracker(swarm, policyOf(config), systemClock)
+  const accessMemory = createAccessMemory({ ...rulesOf(config), seed: random32() })
+  const access = accessMemory && new Access(accessMemory, count === 1)
+  const tracker = new Tracker(swarm, policyOf(config), systemClock, access)
   const banSeed = random32()
   const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
   const bans = new Bans(banLimit, banSeed)
+  const metrics = new Metrics(count, udp.length + http.length)
+
+  // Before the first announce: a private tracker must know its keys. Behind the last one when it stops.
+  const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
+  if (storage !== undefined) starting.use(storage)
 
   const breaks = breakMemory(count * udp.length)
   const enlarge = warnOnce(log)
@@ -57,7 +71,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
     count,
     setup: {
       swarm: memory,
-      metrics: new Metrics(count, udp.length + http.length).memory,
+      access: accessMemory,
+      metrics: metrics.memory,
       bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
       breaks,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
@@ -78,7 +93,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     onStart: ({ udpSockets }) => enlarge(udpSockets),
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
-  const services = servicesOf(config, threads.ports)
+  const services: HealthService[] = trackerServices(config, threads.ports)
   for (const { type, url } of services)
     log.info(type === 'udp_tracker' ? 'UDP TRACKER' : 'HTTP TRACKER', `Started on: ${url}`)
 
@@ -87,6 +102,13 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
   const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER))
   starting.defer(() => clearInterval(forgiving))
+
+  const api = await startApi({ config, swarm, tracker, metrics, bans, storage, log, version })
+  if (api !== undefined) {
+    starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
+    services.push(apiService(config, api))
+  }
+  if (storage !== undefined) services.push(storage.health)
 
   // Last: whoever gets an answer from it knows that everything else is up.
   let draining = false
@@ -99,51 +121,13 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const running = starting.move()
   return {
     ports: threads.ports,
+    apiPort: api?.address.port,
     healthPort: health.port,
     drain: () => {
       draining = true
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
-}
-
-function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
-  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
-    log.warn('TRACKER', 'No services enabled in configuration')
-  if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
-  if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
-  if (http_api === null) log.info('TRACKER', 'No API block in configuration')
-  for (const { bind_address } of udp_trackers ?? [])
-    log.info('UDP TRACKER', `Starting on: ${printAddress(bind_address)}`)
-  for (const { bind_address, tls_config } of http_trackers ?? []) {
-    if (tls_config !== null) {
-      log.info('HTTP TRACKER', `Using https: cert path: ${tls_config.ssl_cert_path}.`)
-      log.info('HTTP TRACKER', `Using https: key path: ${tls_config.ssl_key_path}.`)
-    }
-    const scheme = tls_config === null ? 'http' : 'https'
-    log.info('HTTP TRACKER', `Starting on: ${scheme}://${printAddress(bind_address)}`)
-  }
-}
-
-function servicesOf(config: Config, ports: Threads['ports']): HealthService[] {
-  const udp = (config.udp_trackers ?? []).map(({ bind_address: { ip }, public_url }, i) => {
-    const address = { ip, port: ports.udp[i]! }
-    const url = `udp://${printAddress(address)}`
-    return {
-      type: 'udp_tracker' as const,
-      scheme: 'udp' as const,
-      address,
-      url,
-      publicUrl: public_url,
-    }
-  })
-  const http = (config.http_trackers ?? []).map((listener, i) => {
-    const address = { ip: listener.bind_address.ip, port: ports.http[i]! }
-    const scheme = listener.tls_config === null ? ('http' as const) : ('https' as const)
-    const url = `${scheme}://${printAddress(address)}`
-    return { type: 'http_tracker' as const, scheme, address, url, publicUrl: listener.public_url }
-  })
-  return [...udp, ...http]
 }
 
 function threadCount(config: Config, log: Log): number {
@@ -160,7 +144,8 @@ function threadCount(config: Config, log: Log): number {
 function reserve(config: Config): SwarmMemory {
   const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
   try {
-    return createSwarmMemory(bytes, random32())
+    const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
+    return createSwarmMemory(bytes, random32(), persistent)
   } catch {
     throw new Error(
       `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,
@@ -173,6 +158,12 @@ function memoryOfMachine(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
+
+const rulesOf = ({ core }: Config) => ({
+  listed: core.listed,
+  private: core.private,
+  checksExpiration: core.private_mode?.check_keys_expiration ?? true,
+})
 
 const policyOf = ({ core }: Config): Policy => ({
   interval: core.announce_policy.interval,

@@ -1,7 +1,7 @@
 /**
  * The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1): asks every service over its own
- * socket and reports in the fields of both generations. 503 while the tracker is leaving, else 200,
- * whatever the report says.
+ * socket and reports in the fields of both generations, the database last, should there be one. 503
+ * while the tracker is leaving, else 200, whatever the report says.
  */
 import { Elysia } from 'elysia'
 import type { BindAddress } from '../config/model.ts'
@@ -9,7 +9,8 @@ import { joinPort } from '../wire/address.ts'
 import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
-export type HealthService = {
+/** A listener of ours, asked over its own socket. */
+type Listener = {
   /** Where it listens; the port is the one it got. */
   readonly address: BindAddress
   /** `scheme://ip:port` of the same. */
@@ -19,6 +20,17 @@ export type HealthService = {
   | { readonly type: 'udp_tracker'; readonly scheme: 'udp' }
   | { readonly type: 'http_tracker' | 'tracker_rest_api'; readonly scheme: 'http' | 'https' }
 )
+
+/** What the tracker depends on and watches all the time; the reference knows no such thing. */
+type Watched = {
+  readonly type: 'database'
+  /** `scheme://host:port/name` or `sqlite3:path`, without secrets. */
+  readonly url: string
+  /** What was last seen of it. */
+  verdict(): Verdict
+}
+
+export type HealthService = Listener | Watched
 
 export interface HealthOptions {
   readonly bind: BindAddress
@@ -64,6 +76,15 @@ export async function checkHealth(services: readonly HealthService[]): Promise<H
 }
 
 async function check(service: HealthService): Promise<HealthDetail> {
+  if (service.type === 'database')
+    return {
+      service_binding: service.url,
+      binding: service.url.replace(/^[a-z0-9]+:(\/\/)?/, ''),
+      service_type: service.type,
+      public_url: null,
+      info: `checking the database at: ${service.url}`,
+      result: service.verdict(),
+    }
   const { address, scheme, type, url } = service
   const binding = joinPort(address.ip, address.port)
   const about = { binding, service_type: type, public_url: service.publicUrl }

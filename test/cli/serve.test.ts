@@ -2,7 +2,6 @@
 import { afterEach, expect, spyOn, test } from 'bun:test'
 import type { Host } from '../../src/cli/host.ts'
 import { serve } from '../../src/cli/serve.ts'
-import { refusalOf, warningsOf } from '../../src/cli/unfinished.ts'
 import type { Loaded } from '../../src/config/load.ts'
 import { configOf } from '../harness.ts'
 
@@ -21,33 +20,6 @@ bind_address = "127.0.0.1:0"
 workers = 1
 max_memory = "64MiB"
 `
-const KEEP = '[core.database]\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n'
-
-test.each([
-  ['[core.database]', true, false, 'core.listed'],
-  ['[core.database]', false, true, 'core.private'],
-  [KEEP, false, false, 'core.tracker_policy.persistent_torrent_completed_stat'],
-])('%s listed=%p private=%p is not served: %s', (changes, listed, isPrivate, option) => {
-  const refusal = refusalOf(configOf(toml(changes, listed, isPrivate)))
-  expect(refusal).toContain(` ${option} asks for; it will not serve as if it is false`)
-})
-
-test('all that cannot be done yet is named at once', () => {
-  expect(refusalOf(configOf(toml(KEEP, true, true)))).toContain(
-    ' core.private, core.listed, core.tracker_policy.persistent_torrent_completed_stat asks for',
-  )
-})
-
-test('a plain public tracker is served without a warning', () => {
-  const config = configOf(toml())
-  expect([refusalOf(config), warningsOf(config)]).toEqual([undefined, []])
-})
-
-test('what is left out harmlessly is a warning', () => {
-  const warnings = warningsOf(configOf(toml('[core.database]\n[http_api]\n')))
-  expect(warnings.map((warning) => warning.split(':')[0])).toEqual(['http_api', 'core.database'])
-})
-
 /** Signal handlers of this process that `serve` set, so that a test can call one. */
 const handlers = (signal: NodeJS.Signals) => process.listeners(signal)
 

@@ -23,7 +23,8 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   'tracker.e2e.container.sqlite3.toml':
     'sqlite3 | 0.0.0.0:6969 | 0.0.0.0:7070 | 0.0.0.0:1212 | 0.0.0.0:1313',
   'tracker.udp.benchmarking.toml': 'none | 0.0.0.0:3000 | none | none | 127.0.0.1:1313',
-  'tracker.private.sqlite3.toml': 'sqlite3 | none | 0.0.0.0:7070 | 127.0.0.1:1212 | 127.0.0.1:1313',
+  'tracker.private.sqlite3.toml':
+    'sqlite3 | 0.0.0.0:6969 | 0.0.0.0:7070 | 127.0.0.1:1212 | 127.0.0.1:1313',
 }
 
 /** Those whose token everybody knows warn of it, and of nothing else. */

@@ -69,12 +69,19 @@ export async function startAria2(directory: string, torrent: string, udpTracker:
     ],
     { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', env: { HOME: directory, PATH: '/usr/bin' } },
   )
-  const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  let said = ''
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const bytes of stream) said += Buffer.from(bytes)
+  }
+  const output = Promise.all([read(child.stdout), read(child.stderr)])
   return {
+    /** All it said so far. */
+    text: () => said,
     /** Ends as Ctrl-C would: it tells the tracker that it stops. Resolves with all it said. */
     async stop(): Promise<string> {
       child.kill('SIGINT')
-      return (await output).join('')
+      await output
+      return said
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null) child.kill('SIGKILL')

@@ -1,0 +1,195 @@
+/**
+ * The management API of a tracker with a million torrents: how long its answers take, one request after
+ * the other, while the tracker is idle and while announces come as fast as they are answered; and what
+ * becomes of the announces. Client and load share a core; the client goes first.
+ */
+import { setPriority } from 'node:os'
+import type { Plan } from './plan.ts'
+import { applyLoad, LOAD_CORE, type Load, print, type Result, type Serving, serve } from './run.ts'
+import { CORE, median, thousands } from './table.ts'
+import { trackerStart } from './tracker.ts'
+
+const TOKEN = crypto.randomUUID()
+const POPULATION = { mix: 'announce', torrents: '1000000', peers: '2000000' }
+/** So many that each peer has a port of its own; 192 requests in flight, as elsewhere. */
+const SOCKETS = { sockets: '32', window: '6' }
+/** The load is ended before; this is for when nobody does. */
+const LOAD_SECONDS = '120'
+const PATIENCE_MS = 10_000
+/** For all requests of one kind; those that are left are not made then. */
+const ASKING_MS = 30_000
+
+type Question = {
+  readonly name: string
+  /** Request target number `i` behind `/api/v1/`. */
+  target(i: number): string
+  /** Whether that is the answer to it. */
+  fits(body: unknown, i: number): boolean
+}
+type Timing = { readonly ms: readonly number[]; readonly bytes: number; readonly wrong: number }
+
+export async function measureApi(plan: Plan): Promise<void> {
+  const load: Load = { ...POPULATION, ...SOCKETS, ...plan.load, seconds: LOAD_SECONDS, fill: '0' }
+  const start = trackerStart(plan.trackers[0]!, 'udp', async ({ apiPort }) => ({
+    tables: `[http_api]\nbind_address = "127.0.0.1:${apiPort}"\naccess_tokens = { bench = "${TOKEN}" }`,
+  }))
+  await using server = await serve('api', start, 'udp', load)
+  if (!server) throw new Error(`there is no tracker: ${plan.trackers[0]}`)
+  stayBesideTheLoad()
+  await isUp(server)
+  await applyLoad(server, { ...load, fill: '1', seconds: '0.1' }).result
+  const undisturbed = async () => void (await Bun.sleep(plan.seconds * 1000))
+  const { result: alone } = await meanwhile(server, load, undisturbed)
+  const lines = [['none', '', '', '', '', '', ...announces(alone, alone), '', '', '']]
+  for (const question of questions(load)) {
+    const idle = await ask(server, question, plan.requests)
+    const loaded = await meanwhile(server, load, () =>
+      ask(server, question, plan.requests, plan.seconds),
+    )
+    lines.push(row(question, idle, loaded, alone))
+    console.error(`${question.name}: ${median(idle.ms).toFixed(2)} ms`)
+  }
+  console.log(`\nmanagement API, ${load.torrents} torrents, ${load.peers} peers\n`)
+  for (const line of [HEAD, HEAD.map((_, i) => (i === 0 ? '---' : '---:')), ...lines])
+    console.log(`| ${line.join(' | ')} |`)
+}
+
+function questions(load: Load): Question[] {
+  const hashes = print('udp', load, 'hashes').trimEnd().split('\n')
+  const count = hashes.length
+  const page = (offset: number, limit: number): Question => ({
+    name: `torrents?offset=${offset}&limit=${limit}`,
+    target: () => `torrents?offset=${offset}&limit=${limit}`,
+    fits: (body) => isPage(body, Math.min(limit, count - offset)),
+  })
+  const detail = (name: string, hashOf: (i: number) => string): Question => ({
+    name,
+    target: (i) => `torrent/${hashOf(i)}`,
+    fits: (body, i) => field(body, 'info_hash') === hashOf(i),
+  })
+  return [
+    ...[0, count / 2, count - 100].map((offset) => page(Math.floor(offset), 100)),
+    page(0, 4000),
+    { name: 'stats', target: () => 'stats', fits: (body) => field(body, 'torrents') === count },
+    // The first ones are the popular ones.
+    detail('torrent, some', (i) => hashes[(Math.floor(count / 2) + i) % count]!),
+    detail('torrent, the largest', () => hashes[0]!),
+  ]
+}
+
+const field = (body: unknown, name: string): unknown =>
+  typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
+
+/** Whether that is a list of so many torrents, ascending. */
+function isPage(body: unknown, count: number): boolean {
+  if (!Array.isArray(body) || body.length !== count) return false
+  const hashes = body.map((torrent) => String(field(torrent, 'info_hash')))
+  return hashes.every((hash, i) => hash.length === 40 && (i === 0 || hashes[i - 1]! < hash))
+}
+
+/** Whoever answers announces may still be about to open the API. */
+async function isUp({ apiPort }: Serving): Promise<void> {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
+    const response = await fetch(`http://127.0.0.1:${apiPort}/api/health_check`).catch(() => {})
+    if (response?.status === 200) return
+    await Bun.sleep(10)
+  }
+  throw new Error('the tracker opened no management API')
+}
+
+/** One request after the other: `requests` of them, and more until `seconds` are over. */
+async function ask(
+  server: Serving,
+  question: Question,
+  requests: number,
+  seconds = 0,
+): Promise<Timing> {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'accept-encoding': 'identity' }
+  const ms: number[] = []
+  let bytes = 0
+  let wrong = 0
+  const start = performance.now()
+  const passed = () => performance.now() - start
+  for (let i = 0; passed() < ASKING_MS && (i < requests || passed() < seconds * 1000); i++) {
+    const url = `http://127.0.0.1:${server.apiPort}/api/v1/${question.target(i)}`
+    const began = performance.now()
+    try {
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE_MS) })
+      const text = await response.text()
+      ms.push(performance.now() - began)
+      bytes = text.length
+      if (response.status !== 200 || !question.fits(JSON.parse(text), i)) wrong++
+    } catch {
+      ms.push(performance.now() - began)
+      wrong++
+    }
+  }
+  return { ms, bytes, wrong }
+}
+
+/** What `deed` comes to while the load runs, and the announces that the tracker answered meanwhile. */
+async function meanwhile<T>(server: Serving, load: Load, deed: () => Promise<T>) {
+  const running = applyLoad(server, load)
+  try {
+    const outcome = await deed()
+    running.end()
+    return { outcome, result: await running.result }
+  } finally {
+    running.end()
+  }
+}
+
+/** This process asks: not on the core of the server, and before the load, which never sleeps. */
+function stayBesideTheLoad(): void {
+  Bun.spawnSync(['taskset', '-a', '-c', '-p', LOAD_CORE, `${process.pid}`])
+  try {
+    setPriority(-10)
+  } catch {
+    console.error('not allowed to go before the load: times include waiting for the core')
+  }
+}
+
+const HEAD = [
+  'request',
+  'KB',
+  'idle: median ms',
+  'p99',
+  'under load: median ms',
+  'p99',
+  'announces/s',
+  '÷ without requests',
+  CORE[0],
+  'requests/s',
+  'requests',
+  'wrong answers',
+]
+
+function row(
+  { name }: Question,
+  idle: Timing,
+  { outcome: loaded, result }: { outcome: Timing; result: Result },
+  alone: Result,
+): string[] {
+  const sum = loaded.ms.reduce((all, one) => all + one, 0)
+  return [
+    name,
+    (idle.bytes / 1000).toFixed(1),
+    median(idle.ms).toFixed(2),
+    percentile99(idle.ms).toFixed(2),
+    median(loaded.ms).toFixed(2),
+    percentile99(loaded.ms).toFixed(2),
+    ...announces(result, alone),
+    ((loaded.ms.length / sum) * 1000).toFixed(0),
+    `${idle.ms.length} + ${loaded.ms.length}`,
+    `${idle.wrong + loaded.wrong}`,
+  ]
+}
+
+const announces = (result: Result, alone: Result) => [
+  thousands(result.announcesPerSecond),
+  (result.announcesPerSecond / alone.announcesPerSecond).toFixed(2),
+  CORE[1](result, {}, []),
+]
+
+const percentile99 = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.99) - 1]!

@@ -1,0 +1,92 @@
+/**
+ * What access control costs: the same tracker as a public one, with a whitelist, with keys, and with both,
+ * under the same load. Only where keys are asked for does the load carry them.
+ */
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { accessDatabase } from './access-database.ts'
+import type { Setting, Transport } from './contenders.ts'
+import type { Plan } from './plan.ts'
+import { inTurns } from './rounds.ts'
+import { applyLoad, type Load, type Result, roomOf, type Serving, serve } from './run.ts'
+import { removeFile } from './stores.ts'
+import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './table.ts'
+import { type Flavour, trackerStart } from './tracker.ts'
+
+const MODES = [
+  { name: 'public', listed: false, private: false },
+  { name: 'listed', listed: true, private: false },
+  { name: 'private', listed: false, private: true },
+  { name: 'both', listed: true, private: true },
+] as const
+type Mode = (typeof MODES)[number]
+
+/** A seed that nobody measures with. */
+const STRANGER = '987654321'
+const FILE = 'tracker.db'
+
+const COLUMNS: readonly Column<Result>[] = [
+  RATE,
+  ['÷ public', ratio('public', (r) => r.perSecond)],
+  CORE,
+  CPU,
+  ['CPU ÷ public', ratio('public', cpu)],
+  MEMORY,
+  ['start to first answer ms', (r) => r.startMs.toFixed(0)],
+  ...DOUBTS,
+]
+
+export async function compareModes(transport: Transport, plan: Plan): Promise<void> {
+  for (const mix of plan.mixes ?? ['announce']) {
+    const players = MODES.filter(({ name }) => plan.chooses(name)).map((mode) => ({
+      name: mode.name,
+      turn: () => run(mode, transport, mix, plan),
+    }))
+    const rows = await inTurns(players, plan.rounds, (name, { perSecond }) =>
+      console.error(`${transport} ${mix} ${name}: ${Math.round(perSecond)} responses/s`),
+    )
+    const extent = `${plan.whitelist} whitelisted, ${plan.keys} keys`
+    console.log(`\n${transport}, ${mix}, ${extent} (${plan.heading})\n`)
+    console.log(table(COLUMNS, rows))
+  }
+}
+
+async function run(
+  mode: Mode,
+  transport: Transport,
+  mix: string,
+  plan: Plan,
+): Promise<Result | undefined> {
+  const keys = mode.private ? { keys: `${plan.keys}` } : undefined
+  const load = { mix, ...plan.load, ...keys }
+  const start = trackerStart(plan.trackers[0]!, transport, (setting) =>
+    flavour(mode, setting, plan),
+  )
+  const name = `mode-${mode.name}`
+  try {
+    await using server = await serve(name, start, transport, load)
+    if (!server) return undefined
+    const result = await applyLoad(server, load).result
+    if (mode.listed || mode.private) await prove(server, load)
+    return result
+  } finally {
+    // Large, and the next run begins with a copy of its own.
+    removeFile(roomOf(name, transport), FILE)
+  }
+}
+
+/** A tracker that let everybody in would look fast: strangers' torrents and keys must be refused. */
+async function prove(server: Serving, load: Load): Promise<void> {
+  const stranger = { ...load, mix: 'announce', seed: STRANGER, seconds: '0.2', fill: '0' }
+  const { announces, errors } = await applyLoad(server, stranger).result
+  if (announces > 0 || errors === 0) throw new Error(`it took ${announces} announces of strangers`)
+}
+
+async function flavour(mode: Mode, { room }: Setting, plan: Plan): Promise<Flavour> {
+  if (!mode.listed && !mode.private) return {}
+  const seed = plan.load.seed ?? '1'
+  const { whitelist, keys } = plan
+  copyFileSync(accessDatabase({ seed, whitelist, keys }), join(room, FILE))
+  const tables = `[core.database]\ndriver = "sqlite3"\npath = "./${FILE}"`
+  return { listed: mode.listed, private: mode.private, tables }
+}

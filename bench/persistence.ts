@@ -1,0 +1,80 @@
+/**
+ * What it costs to store completions: announces under full load, 10,000 downloads a second among them that
+ * end, without a database and with each driver. Afterwards the database must hold as many as the tracker
+ * confirmed.
+ */
+import type { Plan } from './plan.ts'
+import { inTurns } from './rounds.ts'
+import { applyLoad, type Result, roomOf, serve } from './run.ts'
+import { type Store, type StoreKind, storeKinds } from './stores.ts'
+import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, ratio, table, thousands } from './table.ts'
+import { trackerStart } from './tracker.ts'
+
+const COMPLETIONS_PER_SECOND = 10_000
+/** Behind the last announce; then everything must be stored. */
+const SETTLING_MS = 2_000
+
+/** `stored`, `storedTotal`: NaN without a database. */
+type Outcome = Result & { readonly stored: number; readonly storedTotal: number }
+
+const BESIDE = 'none'
+const COLUMNS: readonly Column<Outcome>[] = [
+  ['announces/s', (r) => thousands(r.announcesPerSecond)],
+  [`÷ ${BESIDE}`, ratio(BESIDE, (r) => r.announcesPerSecond)],
+  CORE,
+  CPU,
+  [`CPU ÷ ${BESIDE}`, ratio(BESIDE, cpu)],
+  MEMORY,
+  ['completions', (r) => `${r.completions}`],
+  ['… confirmed late', (r) => `${r.completionsLate}`],
+  ['stored', (_r, _others, all) => compare(all, (r) => r.stored)],
+  ['stored in the total', (_r, _others, all) => compare(all, (r) => r.storedTotal)],
+  ...DOUBTS,
+]
+
+/** `all`, or by how many each round is wrong. */
+function compare(all: readonly Outcome[], stored: (r: Outcome) => number): string {
+  const wrong = all.map((r) => stored(r) - r.completions)
+  if (wrong.some(Number.isNaN)) return '–'
+  return wrong.every((difference) => difference === 0) ? 'all' : `WRONG by ${wrong.join(', ')}`
+}
+
+export async function comparePersistence(plan: Plan): Promise<void> {
+  const load = {
+    completions: `${Math.round(COMPLETIONS_PER_SECOND * plan.seconds)}`,
+    mix: 'announce',
+    ...plan.load,
+  }
+  const kinds: StoreKind[] = [{ name: BESIDE, open: openNothing }, ...storeKinds()]
+  const players = kinds
+    .filter(({ name }) => plan.chooses(name))
+    .map((kind) => ({ name: kind.name, turn: () => run(kind, load, plan) }))
+  const rows = await inTurns(players, plan.rounds, (name, r) =>
+    console.error(`${name}: ${Math.round(r.announcesPerSecond)} announces/s, stored ${r.stored}`),
+  )
+  console.log(`\npersistence of ${load.completions} completions (${plan.heading})\n`)
+  console.log(table(COLUMNS, rows))
+}
+
+async function run(
+  kind: StoreKind,
+  load: Parameters<typeof applyLoad>[1],
+  plan: Plan,
+): Promise<Outcome | undefined> {
+  const name = `persistence-${kind.name}`
+  await using store = await kind.open(roomOf(name, 'udp'))
+  const start = trackerStart(plan.trackers[0]!, 'udp', async () => ({ tables: store.toml }))
+  await using server = await serve(name, start, 'udp', load)
+  if (!server) return undefined
+  const result = await applyLoad(server, load).result
+  await Bun.sleep(SETTLING_MS)
+  const { torrents, total } = await store.read()
+  return { ...result, stored: torrents, storedTotal: total }
+}
+
+/** No database, and so no policy that needs one. */
+const openNothing = async (): Promise<Store> => ({
+  toml: '',
+  read: async () => ({ torrents: NaN, total: NaN }),
+  async [Symbol.asyncDispose]() {},
+})

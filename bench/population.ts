@@ -1,0 +1,88 @@
+/**
+ * Who announces when the swarm is measured without sockets: prepared in batches, so that preparing is not
+ * measured. Everything is drawn from a seed.
+ */
+import type { Announce, Key } from '../src/bittorrent.ts'
+
+export const SEED = 1
+/** Announces that are prepared together, then timed together. */
+export const BATCH = 10_000
+
+/** A number from 0 to 2³²−1 that belongs to `value`. */
+export function mix(value: number): number {
+  value = Math.imul(value ^ (value >>> 16), 0x21f0aaad)
+  value = Math.imul(value ^ (value >>> 15), 0x735a2d97)
+  return (value ^ (value >>> 15)) >>> 0
+}
+
+const KEY_WORDS = 8
+
+export function writeHash(torrent: number, words: Int32Array, at: number): void {
+  for (let word = 0; word < 5; word++)
+    words[at + word] = mix(torrent * 5 + word + SEED * 0x9e3779b1)
+}
+
+/** Not letters and digits, which the tracker's tables do not look at. */
+export function writeKey(number: number, words: Int32Array, at: number): void {
+  for (let word = 0; word < KEY_WORDS; word++)
+    words[at + word] = mix(number * KEY_WORDS + word + SEED * 0x85ebca6b)
+}
+
+/** Who announces: every torrent has one peer, the rest gather in the popular ones (Zipf). */
+export class Population {
+  readonly peers: number
+  readonly #torrents: number
+  /** Nine words for each announce of a batch: info hash, address, port, seeding, peer id. */
+  readonly #prepared = new Int32Array(BATCH * 9)
+  readonly #keys: number
+  readonly #preparedKeys: Int32Array
+
+  /** The peers carry `keys` keys in turn. */
+  constructor(peers: number, torrents: number, keys = 0) {
+    this.peers = peers
+    this.#torrents = torrents
+    this.#keys = keys
+    this.#preparedKeys = new Int32Array(keys > 0 ? BATCH * KEY_WORDS : 0)
+  }
+
+  /** Prepares announces number `from` and on; each peer has its turn once in `peers` announces. */
+  prepare(from: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      // A stride that shares no factor with the sizes, so the order is scattered and complete.
+      const peer = ((from + i) * 7_368_787) % this.peers
+      const torrent = this.#torrentOf(peer)
+      const at = i * 9
+      writeHash(torrent, this.#prepared, at)
+      this.#prepared[at + 5] = mix(peer)
+      this.#prepared[at + 6] = 1024 + (peer % 64_000)
+      this.#prepared[at + 7] = mix(peer + 1) % 4 === 0 ? 1 << 20 : 0
+      this.#prepared[at + 8] = peer
+      if (this.#keys > 0) writeKey(peer % this.#keys, this.#preparedKeys, i * KEY_WORDS)
+    }
+  }
+
+  read(i: number, announce: Announce): void {
+    const { words, endpointHalves } = announce
+    const prepared = this.#prepared
+    const at = i * 9
+    for (let word = 0; word < 5; word++) words[word] = prepared[at + word]!
+    words[5] = prepared[at + 8]!
+    words[10] = prepared[at + 5]!
+    endpointHalves[2] = prepared[at + 6]!
+    announce.counts[5] = prepared[at + 7]!
+  }
+
+  readHash(i: number, words: Int32Array, at: number): void {
+    for (let word = 0; word < 5; word++) words[at + word] = this.#prepared[i * 9 + word]!
+  }
+
+  readKey(i: number, { words }: Key): void {
+    for (let word = 0; word < KEY_WORDS; word++)
+      words[word] = this.#preparedKeys[i * KEY_WORDS + word]!
+  }
+
+  #torrentOf(peer: number): number {
+    if (peer < this.#torrents) return peer
+    return Math.floor(this.#torrents ** (mix(peer + 2) / 2 ** 32))
+  }
+}

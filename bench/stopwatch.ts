@@ -1,0 +1,17 @@
+/** Time and memory of this process. */
+import { readFileSync } from 'node:fs'
+
+export const residentBytes = () =>
+  Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]) * 4096
+export const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b)
+
+/** Milliseconds since its making: by the clock, and without the time other programs had the core. */
+export class Stopwatch {
+  readonly #began = performance.now()
+  readonly #usage = process.cpuUsage()
+  read(): { wall: number; own: number } {
+    const { user, system } = process.cpuUsage(this.#usage)
+    const wall = performance.now() - this.#began
+    return { wall, own: Math.min(wall, (user + system) / 1000) }
+  }
+}

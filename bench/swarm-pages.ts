@@ -1,0 +1,71 @@
+/**
+ * How long a page of the list of torrents takes (`GET /api/v1/torrents`), and how long it holds a lock.
+ * Nobody else wants the locks here: a hold is what an announce would wait for.
+ */
+import { Listing } from '../src/swarm/listing.ts'
+import { Lock } from '../src/swarm/lock.ts'
+import type { Line } from './lines.ts'
+import { Population } from './population.ts'
+import { Stopwatch, sorted } from './stopwatch.ts'
+import { TIMEOUT_SECONDS, TrackerAlone } from './tracker-alone.ts'
+
+const TORRENTS = 1_000_000
+const PEERS = 2_000_000
+const TIMES = 20
+
+/** Offset and limit. */
+export const PAGES = ['0:100', '500000:100', '999900:100', '500000:4000'] as const
+
+/** Child process: one line of the table. */
+export async function pages(page: string): Promise<Line> {
+  const [offset, limit] = page.split(':').map(Number) as [number, number]
+  const bench = new TrackerAlone()
+  bench.fill(new Population(PEERS, TORRENTS))
+  const holds = watchLocks()
+  const list = async (cutoff: number) => {
+    const began = performance.now()
+    let count = 0
+    for await (const some of new Listing(bench.swarm).list(cutoff, offset, limit))
+      count += some.length
+    if (count !== limit) throw new Error(`${count} torrents instead of ${limit}`)
+    return performance.now() - began
+  }
+  const first = await list(bench.seconds - TIMEOUT_SECONDS)
+  const ms: number[] = []
+  for (let i = 1; i < TIMES; i++) ms.push(await list(bench.seconds - TIMEOUT_SECONDS))
+  const { length } = holds
+  // Now every peer is looked at, because none may be counted.
+  for (let i = 0; i < TIMES; i++) await list(bench.seconds)
+  const own = sorted(holds.map((hold) => hold.own))
+  return {
+    offset: `${offset}`,
+    limit,
+    'first ms': first,
+    'median ms': sorted(ms)[TIMES >> 1]!,
+    'longest ms': Math.max(...ms),
+    'locks/page': length / TIMES,
+    'median hold µs': own[own.length >> 1]! * 1000,
+    'longest hold ms': own.at(-1)!,
+    '… by the clock ms': Math.max(...holds.map(({ wall }) => wall)),
+  }
+}
+
+type Hold = ReturnType<Stopwatch['read']>
+
+/** Every hold of a lock from now on. */
+function watchLocks(): readonly Hold[] {
+  const holds: Hold[] = []
+  const { tryAcquire, release } = Lock.prototype
+  let watch: Stopwatch | undefined
+  Lock.prototype.tryAcquire = function (milliseconds) {
+    const acquired = tryAcquire.call(this, milliseconds)
+    if (acquired) watch = new Stopwatch()
+    return acquired
+  }
+  Lock.prototype.release = function () {
+    release.call(this)
+    if (watch) holds.push(watch.read())
+    watch = undefined
+  }
+  return holds
+}

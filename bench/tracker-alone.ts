@@ -1,0 +1,94 @@
+/** A tracker with an empty swarm, no sockets, and a clock that the benchmark sets. */
+import { Access, type AccessMemory } from '../src/access/access.ts'
+import { Announce, Answer, EVENT, Key, PeerList } from '../src/bittorrent.ts'
+import { LIMITS } from '../src/limits.ts'
+import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
+import { type ListenerRules, Tracker } from '../src/tracker.ts'
+import { BATCH, type Population, SEED } from './population.ts'
+import { Stopwatch, sorted } from './stopwatch.ts'
+
+export const TIMEOUT_SECONDS = 900
+const MAX_BYTES = 4 * 1024 ** 3
+const WANT = 30
+const TIMED_BATCHES = 100
+/** Announces that a UDP server reads together. */
+const AHEAD = LIMITS.udpBatch
+const RULES: ListenerRules = { externalIp: undefined }
+
+export class TrackerAlone {
+  seconds = 1_000_000_000
+  readonly #announce = new Announce()
+  readonly #key = new Key()
+  readonly #expected = new Int32Array(AHEAD * 5)
+  readonly #answer = new Answer(list(3), list(9), false)
+  readonly swarm: Swarm
+  readonly tracker: Tracker
+  /** undefined: everybody is served everything. */
+  readonly access: Access | undefined
+  /** Peers in all answers. */
+  told = 0
+
+  constructor(access?: AccessMemory) {
+    this.swarm = new Swarm(createSwarmMemory(MAX_BYTES, SEED), 1, SEED)
+    this.access = access && new Access(access, false)
+    const policy = {
+      interval: 120,
+      intervalMin: 120,
+      maxPeers: 74,
+      peerTimeoutSeconds: TIMEOUT_SECONDS,
+      retention: { removePeerless: true, keepCompleted: false },
+    }
+    const clock = { seconds: () => this.seconds, milliseconds: () => this.seconds * 1000 }
+    this.tracker = new Tracker(this.swarm, policy, clock, this.access)
+    this.#announce.want = WANT
+  }
+
+  fill(population: Population): void {
+    this.#announce.event = EVENT.started
+    for (let from = 0; from < population.peers; from += BATCH) {
+      const count = Math.min(BATCH, population.peers - from)
+      population.prepare(from, count)
+      this.#run(population, count, false)
+    }
+    this.#announce.event = EVENT.none
+    this.told = 0
+  }
+
+  /** Median nanoseconds per announce; `ahead`: a few at once are told of first, as over UDP. */
+  time(population: Population, ahead: boolean): number {
+    const times: number[] = []
+    this.told = 0
+    for (let batch = 0; batch < TIMED_BATCHES; batch++) {
+      population.prepare(batch * BATCH, BATCH)
+      const watch = new Stopwatch()
+      this.#run(population, BATCH, ahead)
+      times.push((watch.read().own * 1e6) / BATCH)
+    }
+    return sorted(times)[TIMED_BATCHES >> 1]!
+  }
+  /** Peers in an answer, since `time` was called last. */
+  get peersPerAnswer(): number {
+    return this.told / (TIMED_BATCHES * BATCH)
+  }
+
+  /** Makes `count` prepared announces. */
+  #run(population: Population, count: number, ahead: boolean): void {
+    const key = this.tracker.isPrivate ? this.#key : undefined
+    for (let i = 0; i < count; i++) {
+      if (ahead && i % AHEAD === 0 && this.tracker.wantsNotice) {
+        const few = Math.min(AHEAD, count - i)
+        for (let n = 0; n < few; n++) population.readHash(i + n, this.#expected, n * 5)
+        this.tracker.expect(this.#expected, few)
+      }
+      population.read(i, this.#announce)
+      if (key) population.readKey(i, key)
+      const refusal =
+        this.tracker.admit(this.#announce.words, key) ??
+        this.tracker.announce(this.#announce, RULES, this.#answer)
+      if (refusal) throw new Error(`refused: ${refusal}`)
+      this.told += this.#answer.peers4.count
+    }
+  }
+}
+
+const list = (halves: number) => new PeerList(new Uint16Array(74 * halves))

@@ -1,0 +1,69 @@
+/**
+ * What the tracker remembers beyond its own life: the database in its thread, the completions owed to it,
+ * the keys and the whitelist. Opened before the first announce, closed behind the last one.
+ */
+import type { Access } from '../access/access.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/model.ts'
+import { DRIVER_NAMES } from '../database/contract.ts'
+import { openDatabase } from '../database/remote.ts'
+import type { Log } from '../log.ts'
+import { Permissions, PURGE_EVERY_MILLISECONDS } from '../permissions.ts'
+import { Persistence } from '../persist.ts'
+import type { HealthService } from '../servers/health.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+
+/** What is owed must be written by then, or is lost and said to be. */
+const FLUSH_MILLISECONDS = 3_000
+
+export type StorageSetting = {
+  readonly config: Config
+  readonly swarm: Swarm
+  readonly access: Access | undefined
+  readonly log: Log
+  readonly clock: Clock
+}
+
+export type Storage = AsyncDisposable & {
+  readonly permissions: Permissions
+  readonly health: HealthService
+  /** Completions in the database; undefined = they are not kept. */
+  readonly persistedDownloads: (() => number) | undefined
+}
+
+/** undefined: nothing is to be remembered. Rejects with one line that names the cause. */
+export async function openStorage(setting: StorageSetting): Promise<Storage | undefined> {
+  const { config, swarm, access, log, clock } = setting
+  if (config.core.database === null) return undefined
+  await using opening = new AsyncDisposableStack()
+  const report = (trouble: string) => log.error('DATABASE', trouble)
+  const database = await openDatabase(config.core.database, { report })
+  opening.defer(() => database.close())
+  log.info('DATABASE', `Opened: ${database.about}`)
+  const permissions = opening.use(new Permissions({ database, access, clock, log }))
+  await permissions.load()
+  const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
+  opening.defer(() => clearInterval(purging))
+  const keeps = config.core.tracker_policy.persistent_torrent_completed_stat
+  const persistence = new Persistence({ database, swarm, log, clock })
+  await persistence.start()
+  opening.defer(() => persistence.flush(FLUSH_MILLISECONDS))
+  const opened = opening.move()
+  return {
+    permissions,
+    health: {
+      type: 'database',
+      url: database.about,
+      verdict: () => {
+        const state = persistence.state()
+        return state.ok ? { Ok: 'Connected' } : { Err: state.message }
+      },
+    },
+    persistedDownloads: keeps ? () => persistence.persistedTotal() : undefined,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** As the messages of the API call it. */
+export const databaseNameOf = ({ core }: Config): string =>
+  DRIVER_NAMES[core.database?.driver ?? 'sqlite3']

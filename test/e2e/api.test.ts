@@ -1,0 +1,330 @@
+/**
+ * The management API of the running program, from the source and compiled. Numbers in names: `REST`
+ * spec/torrust-rest-api §11, `UDP` spec/torrust-udp-and-core part F, `HTTP` spec/torrust-http-tracker §19,
+ * `NEWEST` sections of spec/torrust-newest.
+ *
+ * Do not apply to a running program: REST 44 (one listener cannot be stopped alone; servers/health.test.ts),
+ * 45 and 47 in part (types of the reference; what they print is seen in the key resource here), 55 (a million
+ * torrents; bench), UDP 48 and 52 (texts and senders that never leave the reference's process), NEWEST 2.3–2.5
+ * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashOf } from '../peer.ts'
+import { CASES, NEEDS_DATABASE, TOKEN } from '../servers/api/cases.ts'
+import { withToken } from '../servers/api/fixture.ts'
+import { hashA, hashB } from '../servers/http-fixture.ts'
+import { until } from '../until.ts'
+import { compiled, launch, type Program, source } from './program.ts'
+import { OTHER_TOKEN, type RunningTracker, runTracker, tomlOf } from './tracker.ts'
+
+setDefaultTimeout(20_000)
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  'the source': source,
+  'the compiled program': compiled(),
+}
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+const KEY = '0123456789abcdefghijklmnopqrstuv'
+const [SMALL, LARGE] = [hex(hashB), hex(hashA)]
+
+describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+  describe('with nothing in it answers', () => {
+    let tracker: RunningTracker
+    beforeAll(async () => {
+      tracker = await runTracker(program)
+    })
+    afterAll(() => tracker[Symbol.asyncDispose]())
+
+    test.each(CASES.map((one) => [one.name, one] as const))('REST %s', async (_name, one) => {
+      const { status, headers, body } = await tracker.ask(one)
+      const { expected = '' } = one
+      expect({
+        status,
+        type: headers['content-type'],
+        allow: headers.allow,
+        id: typeof headers['x-request-id'],
+        body,
+      }).toEqual({
+        status: one.status,
+        type: one.type,
+        allow: one.allow,
+        id: 'string',
+        body: expected instanceof RegExp ? expect.stringMatching(expected) : expected,
+      })
+    })
+
+    test('REST 6, 43, NEWEST 7.1: health names every service in both generations’ fields', async () => {
+      const reply = await fetch(`${tracker.health}/health_check`)
+      expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'application/json'])
+      const [udp, http, api] = [
+        `127.0.0.1:${tracker.udp[0]}`,
+        tracker.http[0]!.slice('http://'.length),
+        tracker.api.slice('http://'.length),
+      ]
+      expect(await reply.text()).toBe(
+        JSON.stringify({
+          status: 'Ok',
+          message: '',
+          details: [
+            {
+              service_binding: `udp://${udp}`,
+              binding: udp,
+              service_type: 'udp_tracker',
+              public_url: null,
+              info: `checking the udp tracker health check at: ${udp}`,
+              result: { Ok: 'Connected' },
+            },
+            {
+              service_binding: `http://${http}/`,
+              binding: http,
+              service_type: 'http_tracker',
+              public_url: null,
+              info: `checking http tracker health check at: http://${http}/health_check`,
+              result: { Ok: '200 OK' },
+            },
+            {
+              service_binding: `http://${api}/`,
+              binding: api,
+              service_type: 'tracker_rest_api',
+              public_url: null,
+              info: `checking api health check at: http://${api}/api/health_check`,
+              result: { Ok: '200 OK' },
+            },
+            {
+              service_binding: 'sqlite3:tracker.db',
+              binding: 'tracker.db',
+              service_type: 'database',
+              public_url: null,
+              info: 'checking the database at: sqlite3:tracker.db',
+              result: { Ok: 'Connected' },
+            },
+          ],
+        }),
+      )
+    })
+
+    test('keeps its secrets to the end', () => tracker.stop())
+  })
+
+  describe('with torrents and keys', () => {
+    let tracker: RunningTracker
+    beforeAll(async () => {
+      tracker = await runTracker(program)
+    })
+    afterAll(() => tracker[Symbol.asyncDispose]())
+    const page = (query: string) => tracker.call('GET', `torrents${query}`)
+    const summary = (hash: string, seeders: number, leechers: number) => ({
+      info_hash: hash,
+      seeders,
+      completed: 0,
+      leechers,
+    })
+
+    test('REST 7: one seeder is one torrent and one seeder', async () => {
+      await tracker.announce({ hash: hashB })
+      expect(await tracker.stats()).toMatchObject({
+        torrents: 1,
+        seeders: 1,
+        completed: 0,
+        leechers: 0,
+      })
+    })
+
+    test('REST 9, 10, 11, 12, 54, UDP 54, 55: lists are by info hash, in pages, or as asked', async () => {
+      expect(await page('')).toEqual([summary(SMALL, 1, 0)])
+      await tracker.announce({ query: { left: 5, event: 'started' } })
+      const [small, large] = [summary(SMALL, 1, 0), summary(LARGE, 0, 1)]
+      for (const [query, expected] of [
+        ['', [small, large]],
+        ['?limit=1', [small]],
+        ['?offset=1', [large]],
+        ['?offset=1&limit=1', [large]],
+        ['?offset=2', []],
+        ['?limit=0', []],
+        [`?info_hash=${SMALL}&info_hash=${SMALL}`, [small, small]],
+        [`?info_hash=${LARGE}&info_hash=${hex(hashOf(9))}&info_hash=${SMALL}`, [large, small]],
+        [`?info_hash=${LARGE.toUpperCase()}&limit=0&offset=7`, [large]],
+      ] as const)
+        expect([query, await page(query)]).toEqual([query, expected])
+      const { body } = await tracker.ask(withToken({ path: '/api/v1/torrents?limit=1' }))
+      expect(body).toBe(`[{"info_hash":"${SMALL}","seeders":1,"completed":0,"leechers":0}]`)
+    })
+
+    test('REST 16, UDP 54, 57, NEWEST 2.6: a torrent has its peers, every field in order', async () => {
+      const before = Math.floor(Date.now() / 1000) * 1000
+      using peer = await tracker.peer()
+      await peer.announce(hashOf(7), { left: 3, port: 6881, event: 2 })
+      const query = { peer_id: '-qB0000-000000000000', uploaded: 7, downloaded: '9007199254740993' }
+      await tracker.announce({ hash: hashOf(7), query })
+      const { body } = await tracker.ask(withToken({ path: `/api/v1/torrent/${hex(hashOf(7))}` }))
+      const moments = Array.from(body.matchAll(/"updated\w*":(\d+)/g), ([, ms]) => Number(ms))
+      expect(moments).toHaveLength(6)
+      for (const moment of moments) {
+        expect(moment).toBeGreaterThanOrEqual(before)
+        expect(moment).toBeLessThanOrEqual(Date.now())
+      }
+      const [first, second] = [moments[0], moments[3]]
+      expect(moments).toEqual([first, first, first, second, second, second] as number[])
+      const peerText = (id: string, client: string, port: number, moment: number, counts: string) =>
+        `{"peer_id":{"id":"0x${Buffer.from(id).toString('hex')}","client":${client}},"peer_addr":"127.0.0.1:${port}","updated":${moment},"updated_milliseconds_ago":${moment},"updated_at_ms":${moment},${counts}}`
+      expect(body).toBe(
+        `{"info_hash":"${hex(hashOf(7))}","seeders":1,"completed":0,"leechers":1,"peers":[${[
+          peerText(
+            '-TT0001-abcdefghijkl',
+            '"TuoTu"',
+            6881,
+            first!,
+            '"uploaded":0,"downloaded":0,"left":3,"event":"Started"',
+          ),
+          peerText(
+            '-qB0000-000000000000',
+            '"qBittorrent"',
+            17548,
+            second!,
+            '"uploaded":7,"downloaded":9007199254740993,"left":0,"event":"Completed"',
+          ),
+        ].join(',')}]}`,
+      )
+    })
+
+    test('REST 17: an unknown torrent is no failure', async () => {
+      expect(await tracker.call('GET', `torrent/${hex(hashOf(99))}`)).toBe('torrent not known')
+    })
+
+    test('REST 1, NEWEST 2.1: every token opens the door, in the header and in the query', async () => {
+      const query = new URLSearchParams({ token: OTHER_TOKEN })
+      for (const request of [
+        { path: '/api/v1/stats', headers: { authorization: `Bearer ${OTHER_TOKEN}` } },
+        { path: '/api/v1/stats', headers: { authorization: `Bearer ${TOKEN}` } },
+        { path: `/api/v1/stats?${query}` },
+        { path: `/api/v1/stats?token=${TOKEN}` },
+      ])
+        expect((await tracker.ask(request)).status).toBe(200)
+    })
+
+    test('REST 20, 25: the whitelist is kept though nobody asks for it', async () => {
+      await tracker.call('POST', `whitelist/${LARGE.toUpperCase()}`)
+      expect(tracker.sql('SELECT info_hash FROM whitelist')).toEqual([[LARGE]])
+      expect(await tracker.told({ hash: hashOf(8) })).toBe(1)
+      await tracker.call('DELETE', `whitelist/${LARGE}`)
+      expect(tracker.sql('SELECT info_hash FROM whitelist')).toEqual([])
+      expect(await page(`?info_hash=${LARGE}`)).toEqual([summary(LARGE, 0, 1)])
+    })
+
+    test('REST 31, 32, 45, UDP 43, 44, 45: a key is answered as it is stored', async () => {
+      const expires = async (form: object, seconds: number) => {
+        const from = Math.floor(Date.now() / 1000)
+        const { key, valid_until, expiry_time } = await tracker.call('POST', 'keys', form)
+        expect(key).toMatch(/^[0-9A-Za-z]{32}$/)
+        expect(valid_until).toBeGreaterThanOrEqual(from + seconds)
+        expect(valid_until).toBeLessThanOrEqual(Math.floor(Date.now() / 1000) + seconds)
+        const text = new Date(valid_until * 1000).toISOString().replace('T', ' ').slice(0, 19)
+        expect(expiry_time).toMatch(new RegExp(`^${text}(\\.\\d{3})? UTC$`))
+        const row = `SELECT valid_until FROM keys WHERE key = '${key}'`
+        expect(tracker.sql(row)).toEqual([[valid_until]])
+        return key
+      }
+      const generated = await expires({ key: null, seconds_valid: 100 }, 100)
+      expect(await expires({ key: KEY, seconds_valid: 100 }, 100)).toBe(KEY)
+      expect(generated).not.toBe(KEY)
+      for (const key of [null, KEY.toUpperCase()])
+        expect(await tracker.call('POST', 'keys', { key, seconds_valid: null })).toEqual({
+          key: key ?? expect.stringMatching(/^[0-9A-Za-z]{32}$/),
+          valid_until: null,
+          expiry_time: null,
+        })
+      expect(tracker.sql('SELECT count(*) FROM keys WHERE valid_until IS NULL')).toEqual([[2]])
+    })
+
+    test('REST 47, UDP 48: keys of the epoch are shown to the second', async () => {
+      tracker.sql('DELETE FROM keys')
+      tracker.sql(
+        `INSERT INTO keys (key, valid_until) VALUES ('${KEY}', 60), ('a${KEY.slice(1)}', 0)`,
+      )
+      const { body, headers } = await tracker.ask(withToken({ path: '/api/v1/keys' }))
+      expect(headers['content-type']).toBe('application/json; charset=utf-8')
+      expect(body).toBe(
+        `[{"key":"${KEY}","valid_until":60,"expiry_time":"1970-01-01 00:01:00 UTC"},{"key":"a${KEY.slice(1)}","valid_until":0,"expiry_time":"1970-01-01 00:00:00 UTC"}]`,
+      )
+    })
+
+    describe('and with its tables dropped', () => {
+      beforeAll(() => {
+        tracker.sql('DROP TABLE whitelist; DROP TABLE keys')
+      })
+      test.each(NEEDS_DATABASE)('REST %s: %s %s fails', async (_n, method, path, body, reason) => {
+        const content = body === undefined ? {} : { body }
+        const reply = await tracker.ask(withToken({ method, path, ...content }))
+        expect([reply.status, reply.headers['content-type']]).toEqual([
+          500,
+          'text/plain; charset=utf-8',
+        ])
+        expect(reply.body).toStartWith(
+          `Unhandled rejection: Err { reason: "${reason}: The Sqlite3 query was malformed: no such table: `,
+        )
+        expect(await tracker.told()).toBe(1)
+      })
+    })
+
+    test('keeps its secrets to the end', () => tracker.stop())
+  })
+
+  describe('without a database', () => {
+    let tracker: RunningTracker
+    beforeAll(async () => {
+      tracker = await runTracker(program, { database: false })
+    })
+    afterAll(() => tracker[Symbol.asyncDispose]())
+
+    test.each(NEEDS_DATABASE)(
+      'NEWEST 2.1: %s: %s %s is a conflict',
+      async (_n, method, path, body) => {
+        const content = body === undefined ? {} : { body }
+        const reply = await tracker.ask(withToken({ method, path, ...content }))
+        const what = path.includes('whitelist') ? 'whitelist' : 'auth keys'
+        expect([reply.status, reply.headers['content-type'], reply.body]).toEqual([
+          409,
+          'application/json',
+          `{"status":"err","reason":"${what} capability is disabled by configuration"}`,
+        ])
+      },
+    )
+
+    test('everything else is served', async () => {
+      expect(await tracker.told()).toBe(1)
+      expect(await tracker.call('GET', 'torrents')).toEqual([
+        { info_hash: LARGE, seeders: 1, completed: 0, leechers: 0 },
+      ])
+      expect(await tracker.stats()).toMatchObject({
+        torrents: 1,
+        completed_persisted_enabled: false,
+      })
+    })
+
+    test('keeps its secrets to the end', () => tracker.stop())
+  })
+
+  test('REST 42: health of a tracker without services is None', async () => {
+    const toml = tomlOf({ database: false, listeners: '' }).replace(/\[http_api\][^[]+/, '')
+    await using run = await launch(program, { toml })
+    const { health_checks } = await run.services()
+    const reply = await fetch(health_checks[0]!)
+    expect([reply.status, await reply.text()]).toEqual([
+      200,
+      '{"status":"None","message":"","details":[]}',
+    ])
+  })
+
+  test('an API without a token is told one, which opens it', async () => {
+    const toml = tomlOf({ database: false }).replace(/access_tokens = .*/, '')
+    await using run = await launch(program, { toml })
+    const [, api] = await run.says(/INFO API: Started on: (\S+)/)
+    const [, token] = await until(
+      'a token',
+      () => /token for this run: (\S+)/.exec(run.text.err) ?? undefined,
+    )
+    const ask = (shown = '') => fetch(`${api}/api/v1/stats?token=${shown}`)
+    expect([(await ask(token)).status, (await ask()).status]).toEqual([200, 500])
+    expect((await run.stop()).out).not.toContain(token!)
+  })
+})

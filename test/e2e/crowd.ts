@@ -1,0 +1,115 @@
+/**
+ * Peers that come to some torrents and complete them, one after the other, over UDP, and what a tracker
+ * that keeps counts owes for it. A peer that is refused, or gets no answer at all, is an error.
+ */
+import { EVENT, type UdpPeer, udpPeer } from '../peer.ts'
+import { urlData } from '../servers/udp-client.ts'
+
+/** Some hundreds of completions in a second: the machine has other work. */
+const ROUND = 10
+const REST_MILLISECONDS = 10
+const FIRST_PORT = 1_024
+const PORTS = 60_000
+
+type Completion = { readonly torrent: number; readonly answeredAt: number }
+
+export class Crowd implements Disposable {
+  /** Completions that the tracker answered, in their order. */
+  readonly completions: Completion[] = []
+  /** Completions of each torrent that were sent, answered or not. */
+  readonly sent: number[]
+  /** Longest time an announce was without an answer since this was last set. */
+  slowestMilliseconds = 0
+  readonly #hashes: readonly Uint8Array[]
+  readonly #options: readonly number[]
+  readonly #port: number
+  readonly #peer: UdpPeer
+  #isOver = false
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(
+    port: number,
+    peer: UdpPeer,
+    hashes: readonly Uint8Array[],
+    options: readonly number[],
+  ) {
+    this.#port = port
+    this.#peer = peer
+    this.#hashes = hashes
+    this.#options = options
+    this.sent = hashes.map(() => 0)
+  }
+
+  /** `key`: that of its announce URL, where the tracker wants one. */
+  static async at(port: number, hashes: readonly Uint8Array[], key?: string): Promise<Crowd> {
+    return new Crowd(port, await udpPeer(port), hashes, optionsOf(key))
+  }
+
+  /** Peers come from now on until it stops. */
+  start(): void {
+    this.#running = this.#go(() => !this.#isOver)
+    // Whoever stops it is told.
+    this.#running.catch(() => undefined)
+  }
+
+  /** Rejects when a peer was refused, or was not answered. */
+  async stop(): Promise<void> {
+    this.#isOver = true
+    await this.#running
+  }
+
+  /** `count` more completions. */
+  async complete(count: number): Promise<void> {
+    const end = this.completions.length + count
+    await this.#go(() => this.completions.length < end)
+  }
+
+  /** Completions of each torrent that were answered before that moment. */
+  answered(before = Number.POSITIVE_INFINITY): number[] {
+    const counts = this.#hashes.map(() => 0)
+    for (const { torrent, answeredAt } of this.completions)
+      if (answeredAt < before) counts[torrent]!++
+    return counts
+  }
+
+  /** 'served', or what a peer with that key is told. */
+  async knock(infoHash: Uint8Array, key?: string): Promise<string> {
+    const options = key === undefined ? this.#options : optionsOf(key)
+    // Another socket, because the crowd goes on.
+    using peer = await udpPeer(this.#port)
+    return await peer.announce(infoHash, { left: 1, options }).then(
+      () => 'served',
+      (error: Error) => error.message,
+    )
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    this.#peer[Symbol.dispose]()
+  }
+
+  async #go(wants: () => boolean): Promise<void> {
+    while (wants()) {
+      for (let i = 0; i < ROUND && wants(); i++) await this.#one()
+      await Bun.sleep(REST_MILLISECONDS)
+    }
+  }
+
+  async #one(): Promise<void> {
+    const number = this.completions.length
+    const torrent = number % this.#hashes.length
+    const port = FIRST_PORT + (number % PORTS)
+    await this.#announce(torrent, { port, left: 1, event: EVENT.started })
+    this.sent[torrent]!++
+    await this.#announce(torrent, { port, left: 0, event: EVENT.completed })
+    this.completions.push({ torrent, answeredAt: performance.now() })
+  }
+
+  async #announce(torrent: number, what: { port: number; left: number; event: number }) {
+    const asked = performance.now()
+    await this.#peer.announce(this.#hashes[torrent]!, { ...what, options: this.#options, want: 1 })
+    this.slowestMilliseconds = Math.max(this.slowestMilliseconds, performance.now() - asked)
+  }
+}
+
+const optionsOf = (key?: string): number[] => (key === undefined ? [] : urlData(`/announce/${key}`))

@@ -1,0 +1,227 @@
+/**
+ * What becomes of a running tracker when its database server hangs, dies, comes back and goes for good,
+ * while peers go on completing: they notice nothing, people are told, and nothing that can be written
+ * is lost.
+ */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashes, key } from '../database/hashes.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from '../database/servers.ts'
+import { until } from '../until.ts'
+import { Crowd } from './crowd.ts'
+import { startKeeper } from './keeper.ts'
+import { compiled, type Program, source } from './program.ts'
+
+setDefaultTimeout(180_000)
+
+const PATIENCE_MILLISECONDS = 40_000
+/** A tracker that waits for its database lets announces wait for seconds. */
+const SLOWEST_MILLISECONDS = 2_000
+
+const PROGRAMS: readonly (readonly [string, Program])[] = [
+  ['the source', source],
+  ['the compiled program', compiled()],
+]
+const DRIVERS = ['mysql', 'postgresql'] as const
+type Driver = (typeof DRIVERS)[number]
+
+const KEY = key(1)
+const ANOTHER_KEY = key(2)
+const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
+const ANOTHER_TORRENT = hashes(1, 100)
+const [FIRST] = TORRENTS.map((hash) => hash.toHex()) as [string]
+const ANOTHER = ANOTHER_TORRENT.toHex()
+
+/** Everything that needs the database, and what it says when that fails. */
+const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
+  ['POST', 'keys', 'failed to generate key', { key: ANOTHER_KEY, seconds_valid: 60 }],
+  [
+    'POST',
+    'keys/bulk',
+    'failed to generate key',
+    { keys: [{ key: ANOTHER_KEY, seconds_valid: null }] },
+  ],
+  ['POST', 'key/60', 'failed to generate key'],
+  ['DELETE', `key/${KEY}`, 'failed to delete key'],
+  ['DELETE', 'keys/bulk', 'failed to delete key', { keys: [KEY] }],
+  ['GET', 'keys/reload', 'failed to reload keys'],
+  ['GET', 'keys', 'failed to list keys'],
+  ['POST', `whitelist/${ANOTHER}`, 'failed to whitelist torrent'],
+  ['POST', 'whitelist/bulk', 'failed to whitelist torrent', { info_hashes: [ANOTHER] }],
+  ['DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'],
+  ['DELETE', 'whitelist/bulk', 'failed to remove torrent from whitelist', { info_hashes: [FIRST] }],
+  ['GET', 'whitelist/reload', 'failed to reload whitelist'],
+  ['GET', 'whitelist', 'failed to list whitelist'],
+]
+
+type Scene = Awaited<ReturnType<typeof scene>>
+
+/** A private and listed tracker with a crowd, on a database server of its own. */
+async function scene(driver: Driver, program: Program) {
+  await using opening = new AsyncDisposableStack()
+  const server = opening.use(await PrivateServer.start(testServer(driver)!))
+  // It goes with its server.
+  const place = await ServerPlace.on(server.config)
+  const keeper = opening.use(
+    await startKeeper(program, { database: { ...place.config }, isPrivate: true, listed: true }),
+  )
+  await keeper.must('POST', 'keys', { key: KEY, seconds_valid: null })
+  const info_hashes = TORRENTS.map((hash) => hash.toHex())
+  await keeper.must('POST', 'whitelist/bulk', { info_hashes })
+  const crowd = opening.use(await Crowd.at(keeper.udpPort, TORRENTS, KEY))
+  const opened = opening.move()
+  return { server, place, keeper, crowd, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** What is stored, and what should be. */
+async function books({ place, crowd }: Scene) {
+  const rows = await place.sql('SELECT completed FROM torrents ORDER BY info_hash')
+  const [total] = await place.sql('SELECT value FROM torrent_aggregate_metrics')
+  return {
+    stored: { each: rows.map(([count]) => Number(count)), total: Number(total?.[0]) },
+    accepted: { each: crowd.answered(), total: crowd.completions.length },
+  }
+}
+
+const balanced = (scene: Scene) =>
+  until(
+    'everything to be stored',
+    async () => {
+      const { stored, accepted } = await books(scene)
+      return Bun.deepEquals(stored, accepted)
+    },
+    PATIENCE_MILLISECONDS,
+  )
+
+const healthIs = (scene: Scene, status: 'Ok' | 'Error') =>
+  until(
+    `health to say ${status}`,
+    async () => {
+      const report = await scene.keeper.health()
+      return report.status === status && report
+    },
+    PATIENCE_MILLISECONDS,
+  )
+
+/** While the database is away: what peers and people see. */
+async function lookAround(scene: Scene): Promise<void> {
+  const { keeper, crowd, place } = scene
+  const { details } = await healthIs(scene, 'Error')
+  const { driver, host, port, database, password } = place.config
+  const url = `${driver}://${host}:${port}/${database}`
+  const results = details.map(({ service_type, result }) => [service_type, Object.keys(result)])
+  expect(results).toEqual([
+    ['udp_tracker', ['Ok']],
+    ['http_tracker', ['Ok']],
+    ['tracker_rest_api', ['Ok']],
+    ['database', ['Err']],
+  ])
+  expect(details.at(-1)).toMatchObject({ service_binding: url, public_url: null })
+  expect(JSON.stringify(details)).not.toContain(password)
+
+  // All at once: none waits for the others. What takes longer than five seconds is no 500 (REST §1).
+  const before = crowd.completions.length
+  const answers = CALLS.map(async ([method, path, what, body]) => {
+    const { status, type, text } = await keeper.call(method, path, body)
+    expect({ path, status, type, text }).toEqual({
+      path,
+      status: 500,
+      type: 'text/plain; charset=utf-8',
+      text: expect.stringMatching(
+        new RegExp(`^Unhandled rejection: Err \\{ reason: "${what}: .+" \\}$`),
+      ),
+    })
+    for (const secret of [KEY, ANOTHER_KEY, password]) expect(text).not.toContain(secret)
+  })
+  await Promise.all(answers)
+  await until('more peers to be served', () => crowd.completions.length > before + 100)
+
+  // Memory is as it was.
+  expect({
+    known: await crowd.knock(TORRENTS[0]!),
+    unlisted: await crowd.knock(ANOTHER_TORRENT),
+    unknown: await crowd.knock(TORRENTS[0]!, ANOTHER_KEY),
+  }).toEqual({
+    known: 'served',
+    unlisted: expect.stringContaining('is not whitelisted'),
+    unknown: expect.stringContaining('Failed to read key'),
+  })
+}
+
+/** When it is back: all is as it was, and can be changed again. */
+async function comeBack(scene: Scene): Promise<void> {
+  const { keeper, crowd } = scene
+  await healthIs(scene, 'Ok')
+  expect(await keeper.must('GET', 'keys')).toMatchObject([{ key: KEY }])
+  expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
+  await keeper.must('POST', 'keys', { key: ANOTHER_KEY, seconds_valid: null })
+  expect(await crowd.knock(TORRENTS[0]!, ANOTHER_KEY)).toBe('served')
+  await keeper.must('DELETE', `key/${ANOTHER_KEY}`)
+  expect(await crowd.knock(TORRENTS[0]!, ANOTHER_KEY)).toContain('Failed to read key')
+}
+
+/** Ends the tracker; how many completions it says are lost. */
+async function endOf({ keeper, place }: Scene): Promise<number> {
+  const { code, out, err } = await keeper.stop([KEY, ANOTHER_KEY, place.config.password])
+  // It gives itself ten seconds, and says so and ends with 1 when they are not enough.
+  expect([code, err]).toEqual([0, ''])
+  return Number(/ (\d+) completed download\S* could not be written/.exec(out)?.[1] ?? 0)
+}
+
+describe.concurrent.each(DRIVERS)('%s', (driver) => {
+  const isAbsent = testServer(driver) === undefined
+  const name = isAbsent ? ` (${skipReason(driver)})` : ''
+
+  test.skipIf(isAbsent).each(PROGRAMS)(
+    `that hangs, then dies, then is gone for good, under %s${name}`,
+    async (_program, program) => {
+      await using it = await scene(driver, program)
+      const { server, keeper, crowd } = it
+      crowd.start()
+      await until('some completions', () => crowd.completions.length > 200)
+      server.signal('SIGSTOP')
+      await lookAround(it)
+      server.signal('SIGCONT')
+      await comeBack(it)
+      await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
+
+      await server.kill()
+      await lookAround(it)
+      await server.start()
+      await comeBack(it)
+      await crowd.stop()
+      await balanced(it)
+      expect(crowd.slowestMilliseconds).toBeLessThan(SLOWEST_MILLISECONDS)
+
+      await server.kill()
+      await crowd.complete(50)
+      expect(await endOf(it)).toBe(50)
+      await server.start()
+      const { stored, accepted } = await books(it)
+      expect(stored.total).toBe(accepted.total - 50)
+    },
+  )
+
+  test.skipIf(isAbsent)(
+    `that hangs keeps nobody from ending the tracker, whoever else does not finish${name}`,
+    async () => {
+      await using it = await scene(driver, source)
+      const { server, keeper, crowd } = it
+      await crowd.complete(50)
+      await balanced(it)
+      server.signal('SIGSTOP')
+      await crowd.complete(30)
+      // Each of them would wait for the one before, and a client that never ends its request for its grace.
+      const calls = CALLS.map(([method, path, , body]) => keeper.call(method, path, body))
+      const { hostname, port } = new URL(keeper.http)
+      const slow = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } })
+      slow.write('GET /announce?info_ha')
+      await until('the tracker to be asked', async () => (await keeper.health()).status === 'Error')
+      expect(await endOf(it)).toBe(30)
+      await Promise.allSettled(calls)
+      slow.end()
+      server.signal('SIGCONT')
+      const { stored, accepted } = await books(it)
+      expect(stored.total).toBe(accepted.total - 30)
+    },
+  )
+})
