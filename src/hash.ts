@@ -31,20 +31,32 @@ export const bucketOf = (hash: number, buckets: number): number => {
 export const parentOf = (fresh: number): number => fresh - (1 << (31 - Math.clz32(fresh)))
 
 /** Secret halves for `infoHashKey`, drawn from a seed. */
-export function infoHashSecrets(seed: number): Int32Array {
-  const secrets = new Int32Array(10)
+export const infoHashSecrets = (seed: number): Int32Array => secretHalves(seed, 10)
+
+/** As many secret halves as there are halves in what is to be hashed. */
+export function secretHalves(seed: number, count: number): Int32Array {
+  const secrets = new Int32Array(count)
   for (let i = 0; i < secrets.length; i++) secrets[i] = finish(mix(seed, i + 1)) & 0xffff
   return secrets
 }
 
+/** Key of the info hash at `words[at…]`. */
+export const infoHashKey = (secrets: Int32Array, words: Int32Array, at: number): number =>
+  hashWords(secrets, words, at, 5)
+
 /**
- * Key of the info hash at `words[at…]`: NH (of UMAC, RFC 4418) over its ten halves, then mixed. Two hashes
- * share a key by chance alone, 2^-16 at the worst pair, whatever a stranger chooses; and the five
+ * Seeded hash of `count` words at `words[at…]`: NH (of UMAC, RFC 4418) over their halves, then mixed. Two
+ * of them share a hash by chance alone, 2^-16 at the worst pair, whatever a stranger chooses; and the
  * products do not wait for each other.
  */
-export function infoHashKey(secrets: Int32Array, words: Int32Array, at: number): number {
+export function hashWords(
+  secrets: Int32Array,
+  words: Int32Array,
+  at: number,
+  count: number,
+): number {
   let sum = 0
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < count; i++) {
     const word = words[at + i]!
     const low = ((word & 0xffff) + secrets[i * 2]!) & 0xffff
     const high = ((word >>> 16) + secrets[i * 2 + 1]!) & 0xffff

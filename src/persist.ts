@@ -139,14 +139,16 @@ export class Persistence implements Disposable {
   async #writeAll(isOver: () => boolean): Promise<void> {
     await this.#running
     while (this.waiting() > 0 && !isOver()) {
+      if (this.#batch.isEmpty) this.#batch.gather()
+      // What is left may be in a shard that is locked.
+      let isStuck = this.#batch.isEmpty
       try {
-        if (this.#batch.isEmpty) this.#batch.gather()
         await this.#batch.settle(() => true)
       } catch (error) {
         this.#failed(error)
+        isStuck = true
       }
-      // The database failed, or what is left is in a shard that is locked.
-      if (this.waiting() > 0 && !isOver()) await Bun.sleep(RUSH_MILLISECONDS)
+      if (isStuck) await Bun.sleep(RUSH_MILLISECONDS)
     }
   }
 

@@ -326,7 +326,7 @@ describe('what fails changes nothing', () => {
 describe('one after the other', () => {
   test('what is added while a reload is under way is not lost, nor is what was added before it', async () => {
     await using its = await open()
-    await its.database.addToWhitelist(hashes(15_000, 100))
+    await its.database.addToWhitelist(hashes(2_000, 100))
     await Promise.all([
       its.book.addToWhitelist(hashes(1, 1)),
       its.book.reloadWhitelist(),
@@ -336,7 +336,7 @@ describe('one after the other', () => {
       its.book.addToWhitelist(hashes(1, 3)),
     ])
     expect(its.listed()).toEqual([2, 3])
-    expect(its.access!.whitelist!.size).toBe(15_002)
+    expect(its.access!.whitelist!.size).toBe(2_002)
   })
 
   test('nothing begins before what was asked earlier has ended, well or badly', async () => {
@@ -376,10 +376,10 @@ describe('one after the other', () => {
 
   test('disposing waits for all of it', async () => {
     await using its = await open()
-    void its.book.addToWhitelist(hashes(10_000))
+    void its.book.addToWhitelist(hashes(1_000))
     void its.book.addKeys([plain(1)])
     await its.book[Symbol.asyncDispose]()
-    expect([its.access!.whitelist!.size, its.validUntil(key(1))]).toEqual([10_000, Infinity])
+    expect([its.access!.whitelist!.size, its.validUntil(key(1))]).toEqual([1_000, Infinity])
   })
 })
 

@@ -3,7 +3,7 @@
  * knows of a key; what follows from that is not decided here.
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
-import { finish, mix } from '../hash.ts'
+import { hashWords, secretHalves } from '../hash.ts'
 import { createTable, type Entries } from './layout.ts'
 import { type Slices, Table } from './table.ts'
 
@@ -42,8 +42,11 @@ export class Keys extends Table {
   readonly #milliseconds = new Float64Array(1)
   readonly #value = new Int32Array(this.#milliseconds.buffer)
 
+  readonly #secrets: Int32Array
+
   constructor(memory: SharedArrayBuffer, alone: boolean) {
     super(SHAPE, memory, alone)
+    this.#secrets = secretHalves(this.seed, SHAPE.key * 2)
   }
 
   /**
@@ -65,12 +68,7 @@ export class Keys extends Table {
   }
 
   protected hashOf(words: Int32Array, at: number): number {
-    let hash = this.seed
-    for (let i = at; i < at + SHAPE.key; i++) {
-      hash = mix(hash, words[i]! & 0xffff)
-      hash = mix(hash, words[i]! >>> 16)
-    }
-    return finish(hash)
+    return hashWords(this.#secrets, words, at, SHAPE.key)
   }
 }
 

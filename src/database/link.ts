@@ -12,8 +12,11 @@ import type { Failure, FromDatabase, Method, ToDatabase } from './message.ts'
 /** Calls the thread may owe an answer. Those that hang must not pile up. */
 const MOST_OWED = 1_000
 
-/** Time for what was asked before the close, and for the goodbye to a server. */
-const CLOSING_MILLISECONDS = 3_000
+/**
+ * Time for what was asked before the close, and for the goodbye to a server. With what a stop gives to
+ * connections and to writing before (cli/start.ts, cli/storage.ts) it stays within ten seconds.
+ */
+const CLOSING_MILLISECONDS = 1_500
 
 export type LinkOptions = {
   readonly config: DatabaseConfig

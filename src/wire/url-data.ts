@@ -13,6 +13,11 @@ const BEFORE = '/announce/'
 const BEHIND = BEFORE.length + KEY_CHARACTERS
 const QUESTION_MARK = 0x3f
 
+/** Where the key stands when the URL is one option with nothing else in it, as clients send it. */
+const PLAIN = { path: ANNOUNCE.end + 2, key: ANNOUNCE.end + 2 + BEFORE.length } as const
+const PLAIN_END = PLAIN.key + KEY_CHARACTERS
+const BEFORE_BYTES = Uint8Array.from(BEFORE, (character) => character.charCodeAt(0))
+
 /**
  * `none`: the URL is another or ends before the key. `malformed`: what stands in its place is no
  * key.
@@ -21,6 +26,7 @@ export type UrlKey = 'none' | 'malformed' | 'key'
 
 /** Reads the key that is sent along with the announce `packet` into `key`. */
 export function readUrlKey(packet: Uint8Array, key: Key): UrlKey {
+  if (readPlain(packet, key)) return 'key'
   const end = Math.min(packet.length, LIMITS.datagram)
   // Several options are one URL: this many characters of it have been read, and fit.
   let place = 0
@@ -37,6 +43,21 @@ export function readUrlKey(packet: Uint8Array, key: Key): UrlKey {
     at = next
   }
   return verdict(place, true)
+}
+
+/** The same, for the datagrams that are almost all of them; false: it is another, or there is no key. */
+function readPlain(packet: Uint8Array, key: Key): boolean {
+  if (packet.length !== PLAIN_END) return false
+  if (packet[ANNOUNCE.end] !== OPTION.urlData || packet[ANNOUNCE.end + 1] !== BEHIND) return false
+  for (let i = 0; i < BEFORE_BYTES.length; i++)
+    if (packet[PLAIN.path + i] !== BEFORE_BYTES[i]) return false
+  const { bytes } = key
+  for (let i = 0; i < KEY_CHARACTERS; i++) {
+    const character = packet[PLAIN.key + i]!
+    if (!isKeyCharacter(character)) return false
+    bytes[i] = character
+  }
+  return true
 }
 
 /** Whether `character` may stand at `place` of the URL. A character of the key is taken. */

@@ -196,11 +196,11 @@ export class PrivateServer implements AsyncDisposable {
     const states = () =>
       this.#processes().flatMap((pid) =>
         readdirSync(`/proc/${pid}/task`).map((thread) =>
-          // What stands before the last bracket is the program's name.
+          // Before the last bracket stands the program's name; Z has ended, and nobody asked how.
           readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').replace(/.*\) /s, '').at(0),
         ),
       )
-    await until('the server to stand still', () => states().every((state) => state === 'T'))
+    await until('the server to stand still', () => states().every((state) => 'TZ'.includes(state!)))
   }
 
   thaw(): void {

@@ -12,7 +12,9 @@ import {
   actionOf,
   announcePacket,
   connectPacket,
+  messageOf,
   scrapePacket,
+  transactionOf,
 } from '../servers/udp-client.ts'
 import { until } from '../until.ts'
 import { compiled, launch, type Program, source } from './program.ts'
@@ -260,11 +262,34 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     }
   })
 
+  test('NEWEST 3.3: a UDP client is told peers of its own family, whatever that of the listener', async () => {
+    const infoHash = hashOf(200)
+    for (const [i, [at, hostname, bytes]] of (
+      [
+        [UDP.four, '127.0.0.1', 20],
+        [UDP.both, '127.0.0.1', 20 + 6],
+        [UDP.both, '::1', 20],
+        [UDP.both, '::1', 20 + 18],
+        [UDP.four, '127.0.0.1', 20 + 2 * 6],
+      ] as const
+    ).entries()) {
+      using client = await counted(tracker.udp[at]!, hostname)
+      const answer = await client.announce({ infoHash, port: 1_000 + i, left: 1n })
+      expect([hostname, answer.length]).toEqual([hostname, bytes])
+    }
+  })
+
   test('NEWEST 3.2: wrong connection ids are errors, and then a ban, in figures', async () => {
     using client = await counted(tracker.udp[UDP.four]!, '127.0.0.1', '127.0.0.9')
     const before = await tracker.stats()
-    for (let time = 0; time < 11; time++)
-      expect(actionOf(await client.ask(announcePacket(BigInt(time))))).toBe(3)
+    for (let time = 0; time < 11; time++) {
+      const answer = await client.ask(announcePacket(BigInt(time), { transaction: time }))
+      expect([actionOf(answer), transactionOf(answer), messageOf(answer)]).toEqual([
+        3,
+        time,
+        'tracker announce error: Connection cookie error',
+      ])
+    }
     client.send(connectPacket())
     const banned = async () => (await tracker.stats()).udp_requests_banned === 1
     await until('the ban', banned)

@@ -4,7 +4,8 @@
  * `NEWEST` sections of spec/torrust-newest.
  *
  * Do not apply to a running program: REST 44 (one listener cannot be stopped alone; servers/health.test.ts),
- * 45 and 47 in part (types of the reference; what they print is seen in the key resource here), 55 (a million
+ * 20 and 25 in part (what an unlisted tracker has in memory shows nowhere: here its database is looked at), 45
+ * and 47 in part (types of the reference; what they print is seen in the key resource here), 55 (a million
  * torrents; bench), UDP 48 and 52 (texts and senders that never leave the reference's process), NEWEST 2.3–2.5
  * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
  */

@@ -34,6 +34,7 @@ const ANOTHER = ANOTHER_TORRENT.toHex()
 /** Everything that needs the database, and what it says when that fails. */
 const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
   ['POST', 'keys', 'failed to generate key', { key: ANOTHER_KEY, seconds_valid: 60 }],
+  ['GET', 'keys', 'failed to list keys'],
   [
     'POST',
     'keys/bulk',
@@ -44,7 +45,6 @@ const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
   ['DELETE', `key/${KEY}`, 'failed to delete key'],
   ['DELETE', 'keys/bulk', 'failed to delete key', { keys: [KEY] }],
   ['GET', 'keys/reload', 'failed to reload keys'],
-  ['GET', 'keys', 'failed to list keys'],
   ['POST', `whitelist/${ANOTHER}`, 'failed to whitelist torrent'],
   ['POST', 'whitelist/bulk', 'failed to whitelist torrent', { info_hashes: [ANOTHER] }],
   ['DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'],
@@ -133,6 +133,8 @@ async function lookAround(scene: Scene): Promise<void> {
     for (const secret of [KEY, ANOTHER_KEY, password]) expect(text).not.toContain(secret)
   })
   await Promise.all(answers)
+  // One more, behind whatever was begun for them: that has failed for good when this one is answered.
+  expect((await keeper.call('GET', 'keys')).status).toBe(500)
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 
   // Memory is as it was.
@@ -178,9 +180,9 @@ describe.concurrent.each(DRIVERS)('%s', (driver) => {
       const { server, keeper, crowd } = it
       crowd.start()
       await until('some completions', () => crowd.completions.length > 200)
-      server.signal('SIGSTOP')
+      await server.freeze()
       await lookAround(it)
-      server.signal('SIGCONT')
+      server.thaw()
       await comeBack(it)
       await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
 
@@ -208,18 +210,19 @@ describe.concurrent.each(DRIVERS)('%s', (driver) => {
       const { server, keeper, crowd } = it
       await crowd.complete(50)
       await balanced(it)
-      server.signal('SIGSTOP')
+      await server.freeze()
       await crowd.complete(30)
+      await healthIs(it, 'Error')
       // Each of them would wait for the one before, and a client that never ends its request for its grace.
-      const calls = CALLS.map(([method, path, , body]) => keeper.call(method, path, body))
+      for (const [method, path, , body] of CALLS)
+        keeper.call(method, path, body).catch(() => 'the tracker has ended')
       const { hostname, port } = new URL(keeper.http)
       const slow = await Bun.connect({ hostname, port: Number(port), socket: { data() {} } })
       slow.write('GET /announce?info_ha')
-      await until('the tracker to be asked', async () => (await keeper.health()).status === 'Error')
+      await keeper.must('GET', 'stats')
       expect(await endOf(it)).toBe(30)
-      await Promise.allSettled(calls)
       slow.end()
-      server.signal('SIGCONT')
+      server.thaw()
       const { stored, accepted } = await books(it)
       expect(stored.total).toBe(accepted.total - 30)
     },

@@ -8,10 +8,7 @@ import type { SwarmMemory } from '../../src/swarm/swarm.ts'
 import type { SqliteFile } from '../database/sqlite-file.ts'
 import { hashHex, World } from '../swarm/harness.ts'
 
-/**
- * What happens to a call: nothing special; no answer, and nothing done; done, and no answer; no answer
- * before `answer` is called; refused.
- */
+/** What happens to a call: nothing special; no answer, and nothing done; done, and no answer; refused. */
 export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused'
 
 /** Passes every call on to a real database, unless `fate` has other plans with it. */

@@ -147,6 +147,8 @@ test('accepts what JSON.parse accepts, of texts that are nearly right', () => {
       const at = roll(text.length + 1)
       text = text.slice(0, at) + '[]{},:"\\ 0e-nt\n'[roll(15)] + text.slice(at + roll(2))
     }
+    // JSON.parse makes Infinity of what is out of range, and here it is a mistake.
+    if (/e\+?\d{3}/i.test(text)) continue
     // Behind the value of the one member everything ends, as for JSON.parse.
     const wrapped = accepts(text)
     const truth = parses(`{"x":${text}}`)

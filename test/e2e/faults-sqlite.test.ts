@@ -1,0 +1,221 @@
+/**
+ * What becomes of a running tracker when its SQLite file is locked by another program or its disk is full,
+ * while peers go on completing: they notice nothing, people are told, and nothing that can be written
+ * is lost.
+ */
+import { Database as Connection } from 'bun:sqlite'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hashes, key } from '../database/hashes.ts'
+import { SqliteFile } from '../database/sqlite-file.ts'
+import { until } from '../until.ts'
+import { Crowd } from './crowd.ts'
+import { startKeeper } from './keeper.ts'
+import { compiled, type Program, source } from './program.ts'
+
+setDefaultTimeout(120_000)
+
+const PATIENCE_MILLISECONDS = 40_000
+/** Longer than any call may take, and than three of them. */
+const LOCKED_MILLISECONDS = 12_000
+/** A tracker that waits for its database lets announces wait for seconds. */
+const SLOWEST_MILLISECONDS = 2_000
+
+const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
+const NEW_KEY = key(2)
+const NEW_TORRENT = hashes(1, 100)
+const [FIRST] = TORRENTS.map((hash) => hash.toHex()) as [string]
+
+type Scene = Awaited<ReturnType<typeof scene>>
+
+/** A listed tracker with a crowd, on a file of its own. `workers`: with one, the main thread serves. */
+async function scene(program: Program, workers: number, path?: string) {
+  await using opening = new AsyncDisposableStack()
+  const file = opening.use(new SqliteFile())
+  const database = { driver: 'sqlite3', path: path ?? file.path } as const
+  const keeper = opening.use(await startKeeper(program, { database, listed: true, workers }))
+  const info_hashes = TORRENTS.map((hash) => hash.toHex())
+  await keeper.must('POST', 'whitelist/bulk', { info_hashes })
+  const crowd = opening.use(await Crowd.at(keeper.udpPort, TORRENTS))
+  const opened = opening.move()
+  return { path: database.path, keeper, crowd, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Another program with the file open. */
+function other({ path }: Pick<Scene, 'path'>) {
+  const connection = new Connection(path)
+  connection.run('PRAGMA busy_timeout = 5000')
+  return connection
+}
+
+function books(it: Scene) {
+  using connection = other(it)
+  const column = (sql: string) =>
+    connection
+      .query<Record<string, number>, []>(sql)
+      .all()
+      .flatMap((row) => Object.values(row))
+  const stored = column('SELECT completed FROM torrents ORDER BY info_hash')
+  const [total] = column('SELECT value FROM torrent_aggregate_metrics')
+  const { completions } = it.crowd
+  return {
+    stored: { each: stored, total },
+    accepted: { each: it.crowd.answered(), total: completions.length },
+  }
+}
+
+const balanced = (it: Scene) =>
+  until(
+    'everything to be stored',
+    () => {
+      const { stored, accepted } = books(it)
+      return Bun.deepEquals(stored, accepted)
+    },
+    PATIENCE_MILLISECONDS,
+  )
+
+const healthIs = ({ keeper }: Scene, status: 'Ok' | 'Error') =>
+  until(
+    `health to say ${status}`,
+    async () => {
+      const report = await keeper.health()
+      return report.status === status && report
+    },
+    PATIENCE_MILLISECONDS,
+  )
+
+/** While nothing can be written: what peers and people see. `reason` is SQLite's. */
+async function lookAround(it: Scene, reason: string): Promise<void> {
+  const { keeper, crowd, path } = it
+  const { details } = await healthIs(it, 'Error')
+  expect(details.at(-1)).toEqual({
+    service_binding: `sqlite3:${path}`,
+    binding: path,
+    service_type: 'database',
+    public_url: null,
+    info: `checking the database at: sqlite3:${path}`,
+    result: { Err: `The Sqlite3 query was malformed: ${reason}` },
+  })
+  const before = crowd.completions.length
+  const refused = async (method: string, route: string, what: string, body?: unknown) => {
+    const { status, text } = await keeper.call(method, route, body)
+    expect({ route, status, text }).toEqual({
+      route,
+      status: 500,
+      text: expect.stringMatching(
+        // Whoever had to wait for others may be told that it is late instead.
+        new RegExp(`^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s)" \\}$`),
+      ),
+    })
+    expect(text).not.toContain(NEW_KEY)
+  }
+  await Promise.all([
+    refused('POST', 'keys', 'failed to generate key', { key: NEW_KEY, seconds_valid: null }),
+    refused('POST', `whitelist/${NEW_TORRENT.toHex()}`, 'failed to whitelist torrent'),
+    refused('DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'),
+  ])
+  // What is only read is there.
+  expect(await keeper.must('GET', 'keys')).toEqual([])
+  expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
+  await keeper.must('GET', 'whitelist/reload')
+  expect(await crowd.knock(TORRENTS[0]!)).toBe('served')
+  expect(await crowd.knock(NEW_TORRENT)).toContain('is not whitelisted')
+  await until('more peers to be served', () => crowd.completions.length > before + 100)
+}
+
+async function comeBack(it: Scene): Promise<void> {
+  const { keeper, crowd, path } = it
+  await healthIs(it, 'Ok')
+  expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
+  await keeper.must('POST', 'keys', { key: NEW_KEY, seconds_valid: null })
+  await crowd.stop()
+  await balanced(it)
+  await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
+  expect(crowd.slowestMilliseconds).toBeLessThan(SLOWEST_MILLISECONDS)
+  const { code, err } = await keeper.stop([NEW_KEY])
+  expect([code, err]).toEqual([0, ''])
+  using connection = other({ path })
+  expect(connection.query('PRAGMA integrity_check').values()).toEqual([['ok']])
+}
+
+const CASES: readonly (readonly [string, Program, number])[] = [
+  ['one thread, from the source', source, 1],
+  ['two threads, compiled', compiled(), 2],
+]
+
+/** Whether a small disk can be had: a directory that is gone at the end of the scope. */
+function smallDisk() {
+  const directory = mkdtempSync(join(tmpdir(), 'tracker-disk-'))
+  const disk = join(directory, 'disk')
+  mkdirSync(disk)
+  const mount = ['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tracker-test', disk]
+  const isThere = process.platform === 'linux' && Bun.spawnSync(mount).success
+  return {
+    disk,
+    isThere,
+    [Symbol.dispose]() {
+      if (isThere) Bun.spawnSync(['umount', '--lazy', disk])
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+function mayMount(): boolean {
+  using probe = smallDisk()
+  return probe.isThere
+}
+
+describe.concurrent('an SQLite file', () => {
+  test.each(CASES)(
+    `that another program locks for ${LOCKED_MILLISECONDS / 1_000} s, under %s`,
+    async (_name, program, workers) => {
+      await using it = await scene(program, workers)
+      it.crowd.start()
+      await until('some completions', () => it.crowd.completions.length > 200)
+      {
+        using lock = other(it)
+        lock.run('BEGIN EXCLUSIVE')
+        const end = performance.now() + LOCKED_MILLISECONDS
+        await lookAround(it, 'database is locked')
+        await Bun.sleep(end - performance.now())
+        lock.run('COMMIT')
+      }
+      await comeBack(it)
+    },
+  )
+
+  test('that another program locks keeps nobody from ending the tracker', async () => {
+    await using it = await scene(source, 1)
+    const { keeper, crowd } = it
+    await crowd.complete(40)
+    await balanced(it)
+    using lock = other(it)
+    lock.run('BEGIN EXCLUSIVE')
+    await crowd.complete(30)
+    keeper.call('POST', 'key/60').catch(() => 'the tracker has ended')
+    await keeper.must('GET', 'stats')
+    const { code, out, err } = await keeper.stop()
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/ ERROR DATABASE: \S+: 30 completed download\S* could not be written: /)
+    lock.run('COMMIT')
+    const { stored, accepted } = books(it)
+    expect(stored.total).toBe(accepted.total - 30)
+  })
+
+  const isPossible = mayMount()
+  test.skipIf(!isPossible)(
+    `on a full disk${isPossible ? '' : ' (skipped: no tmpfs may be mounted)'}`,
+    async () => {
+      using place = smallDisk()
+      await using it = await scene(source, 1, join(place.disk, 'tracker.db'))
+      it.crowd.start()
+      await until('some completions', () => it.crowd.completions.length > 200)
+      const filler = join(place.disk, 'filler')
+      expect(() => writeFileSync(filler, new Uint8Array(4 * 2 ** 20))).toThrow('ENOSPC')
+      await lookAround(it, 'database or disk is full')
+      rmSync(filler)
+      await comeBack(it)
+    },
+  )
+})

@@ -1,0 +1,303 @@
+/**
+ * What an operator changes while the program runs, and what is still there when it runs again: keys,
+ * whitelist and counts, from the source and compiled. Numbers in names as in api.test.ts.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EVENT, hashOf, type UdpPeer } from '../peer.ts'
+import { NEEDS_DATABASE } from '../servers/api/cases.ts'
+import { withToken } from '../servers/api/fixture.ts'
+import { hashA, hashB } from '../servers/http-fixture.ts'
+import { urlData } from '../servers/udp-client.ts'
+import { until } from '../until.ts'
+import { compiled, type Program, source } from './program.ts'
+import { outcome, type RunningTracker, runTracker, TOLD } from './tracker.ts'
+
+setDefaultTimeout(30_000)
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  'the source': source,
+  'the compiled program': compiled(),
+}
+const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const OTHER = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+const ZEROES = [0, 0, 0]
+const optionsOf = (key: string) => urlData(`/announce/${key}`)
+
+/** Sockets over UDP, and connections over HTTP, that ask at once: no thread has none of them. */
+const SOCKETS = 24
+
+/** One after the other for a `told` that says the same to everybody. */
+const both = async (
+  tracker: RunningTracker,
+  peer: UdpPeer,
+  key: string,
+  hash: Uint8Array = hashA,
+) => [
+  await tracker.told({ key, hash }).then((told) => (typeof told === 'number' ? 'served' : told)),
+  await outcome(peer.announce(hash, { options: optionsOf(key) })).then((told) =>
+    typeof told === 'number' ? 'served' : told,
+  ),
+]
+const SERVED = ['served', 'served']
+const twice = (told: string) => [told, told]
+
+describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+  describe('private and listed, with two threads', () => {
+    let tracker: RunningTracker
+    let peer: UdpPeer
+    const sockets: UdpPeer[] = []
+    beforeAll(async () => {
+      tracker = await runTracker(program, { mode: 'both' })
+      peer = await tracker.peer()
+      for (let count = 0; count < SOCKETS; count++) sockets.push(await tracker.peer())
+    })
+    afterAll(() => {
+      for (const socket of [peer, ...sockets]) socket[Symbol.dispose]()
+      return tracker[Symbol.asyncDispose]()
+    })
+    /** What all of them are told, each kind once. */
+    const everybody = async (key: string, hash: Uint8Array) => {
+      const told = await Promise.all(
+        sockets.flatMap((socket) => [
+          outcome(socket.announce(hash, { options: optionsOf(key) })),
+          tracker.told({ key, hash }),
+        ]),
+      )
+      return [...new Set(told.map((one) => (typeof one === 'number' ? 'served' : one)))]
+    }
+
+    test('HTTP 44, 47, UDP 40, 42, REST 48, 49: a change holds for everybody from the next request on', async () => {
+      const key = await tracker.addKey(null)
+      const [one, other] = [hashOf(1), hashOf(2)]
+      for (let round = 0; round < 5; round++) {
+        expect(await everybody(key, one)).toEqual([TOLD.unlisted(one)])
+        await tracker.call('POST', `whitelist/${hex(one)}`)
+        expect(await everybody(key, one)).toEqual(['served'])
+        await tracker.call('DELETE', `whitelist/${hex(one)}`)
+      }
+      for (let round = 0; round < 5; round++) {
+        const hashes = { info_hashes: [hex(one), hex(other)] }
+        await tracker.call('POST', 'whitelist/bulk', hashes)
+        await tracker.call('POST', 'keys', { key: KEY, seconds_valid: 60 })
+        expect(await everybody(KEY, other)).toEqual(['served'])
+        await tracker.call('DELETE', `key/${KEY}`)
+        expect(await everybody(KEY, other)).toEqual([TOLD.unknown])
+        await tracker.call('DELETE', 'whitelist/bulk', hashes)
+        expect(await everybody(key, other)).toEqual([TOLD.unlisted(other)])
+      }
+    })
+
+    test('UDP 43–45, REST 31, 32, 41, 48: keys of every kind are good', async () => {
+      await tracker.call('POST', `whitelist/${hex(hashA)}`)
+      for (const [method, target, form] of [
+        ['POST', 'keys', { key: null, seconds_valid: 100 }],
+        ['POST', 'keys', { key: 'a'.repeat(32), seconds_valid: 100 }],
+        ['POST', 'keys', { key: null, seconds_valid: null }],
+        ['POST', 'keys', { key: 'b'.repeat(32), seconds_valid: null }],
+        ['POST', 'keys', ['c'.repeat(32), 8_000_000_000_000]],
+        ['POST', 'key/60', undefined],
+      ] as const) {
+        const { key } = await tracker.call(method, target, form)
+        expect([target, form, await both(tracker, peer, key)]).toEqual([target, form, SERVED])
+        expect(await tracker.scrape([hashA], key)).not.toEqual([ZEROES])
+      }
+    })
+
+    test('UDP 43, 49, REST 46: a key is good for as long as it was made for, and no longer', async () => {
+      const began = performance.now()
+      const key = await tracker.addKey(1)
+      const seen: string[][] = []
+      await until('it to expire', async () => {
+        seen.push(await both(tracker, peer, key))
+        return seen.at(-1)![0] === TOLD.expired
+      })
+      expect(performance.now() - began).toBeGreaterThan(990)
+      const last = seen.findIndex((told) => told.includes(TOLD.expired))
+      expect(seen.slice(0, last).every((told) => Bun.deepEquals(told, SERVED))).toBe(true)
+      expect(await both(tracker, peer, key)).toEqual(twice(TOLD.expired))
+      expect(await tracker.scrape([hashA], key)).toEqual([ZEROES])
+      // It is expired, not forgotten.
+      const keys: { key: string }[] = await tracker.call('GET', 'keys')
+      expect(keys.map((one) => one.key)).toContain(key)
+    })
+
+    test('REST 40, 48, UDP 42: a reload makes the keys what the database holds', async () => {
+      const second = Math.floor(Date.now() / 1000)
+      const row = (key: string, validUntil: unknown) =>
+        `INSERT INTO keys (key, valid_until) VALUES ('${key}', ${validUntil});`
+      const [good, late, negative, past] = ['d', 'e', 'f', 'g'].map((letter) => letter.repeat(32))
+      await tracker.addKey(null, OTHER)
+      tracker.sql(
+        `DELETE FROM keys WHERE key = '${OTHER}';` +
+          row(good!, 'NULL') +
+          row(late!, second + 1_000) +
+          row(negative!, -second - 1_000) +
+          row(past!, second - 1_000) +
+          // What means nothing is passed over.
+          row('short', 'NULL') +
+          row('h'.repeat(32), `'text'`) +
+          row('%'.repeat(32), 'NULL'),
+      )
+      expect(await both(tracker, peer, OTHER)).toEqual(SERVED)
+      for (const key of [good!, late!, negative!, past!])
+        expect(await both(tracker, peer, key)).toEqual(twice(TOLD.unknown))
+      expect(await tracker.call('GET', 'keys/reload')).toEqual({ status: 'ok' })
+      expect(await both(tracker, peer, OTHER)).toEqual(twice(TOLD.unknown))
+      for (const key of [good!, late!, negative!])
+        expect([key, await both(tracker, peer, key)]).toEqual([key, SERVED])
+      expect(await both(tracker, peer, past!)).toEqual(twice(TOLD.expired))
+      expect(await both(tracker, peer, 'h'.repeat(32))).toEqual(twice(TOLD.unknown))
+    })
+
+    test('REST 30, 49, UDP 40: a reload makes the whitelist what the database holds', async () => {
+      const key = await tracker.addKey(null)
+      const hash = hashOf(0xab)
+      await tracker.call('POST', `whitelist/${hex(hashB)}`)
+      tracker.sql(
+        `DELETE FROM whitelist WHERE info_hash = '${hex(hashB)}';
+         INSERT INTO whitelist (info_hash) VALUES ('${hex(hash)}'), ('short'), ('${'x'.repeat(40)}')`,
+      )
+      const told = async () => [
+        await both(tracker, peer, key, hashB),
+        await both(tracker, peer, key, hash),
+      ]
+      expect(await told()).toEqual([SERVED, twice(TOLD.unlisted(hash))])
+      expect(await tracker.call('GET', 'whitelist/reload')).toEqual({ status: 'ok' })
+      expect(await told()).toEqual([twice(TOLD.unlisted(hashB)), SERVED])
+    })
+
+    test('REST 23, 28, 30, 34, 39, 40, 41: what the database refuses changes nothing', async () => {
+      const key = await tracker.addKey(null, '0123456789abcdefghijklmnopqrstuv')
+      await tracker.call('POST', 'whitelist/3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0')
+      tracker.sql('DROP TABLE whitelist; DROP TABLE keys')
+      for (const [, method, path, body] of NEEDS_DATABASE) {
+        const content = body === undefined ? {} : { body }
+        const { status } = await tracker.ask(withToken({ method, path, ...content }))
+        expect([method, path, status]).toEqual([method, path, 500])
+        expect(await both(tracker, peer, key, hashB)).toEqual(SERVED)
+      }
+      const form = JSON.stringify({ key: OTHER, seconds_valid: 60 })
+      const added = await tracker.ask(
+        withToken({ method: 'POST', path: '/api/v1/keys', body: form }),
+      )
+      expect(added.status).toBe(500)
+      expect(added.body).not.toContain(OTHER)
+      expect(await both(tracker, peer, OTHER, hashB)).toEqual(twice(TOLD.unknown))
+    })
+
+    test('keeps its secrets to the end', () => tracker.stop())
+  })
+
+  test('REST 48, UDP 43: where nobody checks, expired keys are good, over both protocols', async () => {
+    const tables = '[core.private_mode]\ncheck_keys_expiration = false\n'
+    await using tracker = await runTracker(program, { mode: 'private', tables })
+    using peer = await tracker.peer()
+    const key = await tracker.addKey(0)
+    tracker.sql(`INSERT INTO keys (key, valid_until) VALUES ('${OTHER}', 1)`)
+    expect(await both(tracker, peer, OTHER)).toEqual(twice(TOLD.unknown))
+    await tracker.call('GET', 'keys/reload')
+    for (const expired of [key, OTHER]) {
+      expect(await both(tracker, peer, expired)).toEqual(SERVED)
+      expect(await tracker.scrape([hashA], expired)).toEqual([[2, 0, 0]])
+    }
+    expect(await both(tracker, peer, KEY)).toEqual(twice(TOLD.unknown))
+    await tracker.stop()
+  })
+
+  describe('what was there is there again', () => {
+    let room = ''
+    beforeAll(() => {
+      room = mkdtempSync(join(tmpdir(), 'tracker-restart-'))
+    })
+    afterAll(() => rmSync(room, { recursive: true, force: true }))
+
+    const persistent = '[core.tracker_policy]\npersistent_torrent_completed_stat = true\n'
+    const open = (tables = persistent) => runTracker(program, { mode: 'both', room, tables })
+    const figures = async (tracker: RunningTracker) => {
+      const stats = await tracker.stats()
+      return [
+        'completed',
+        'completed_in_session',
+        'completed_persisted',
+        'torrents',
+        'seeders',
+      ].map((name) => stats[name])
+    }
+    const complete = async (peer: UdpPeer, port: number) => {
+      const options = optionsOf(KEY)
+      await peer.announce(hashA, { left: 1, event: EVENT.started, port, options })
+      await peer.announce(hashA, { left: 0, event: EVENT.completed, port, options })
+    }
+    const scraped = async (tracker: RunningTracker, expected: readonly number[]) =>
+      await until(`${expected}`, async () =>
+        Bun.deepEquals(await tracker.scrape([hashA], KEY), [expected]),
+      )
+    let temporary: string
+
+    test('UDP 37, 46, REST 51: a completion is counted once, and stored', async () => {
+      await using tracker = await open()
+      using peer = await tracker.peer()
+      expect(await tracker.stats()).toMatchObject({ completed_persisted_enabled: true })
+      await tracker.addKey(null, KEY)
+      temporary = await tracker.addKey(100_000)
+      await tracker.call('POST', `whitelist/${hex(hashA)}`)
+      await complete(peer, 1_000)
+      await complete(peer, 1_001)
+      expect(await tracker.scrape([hashA], KEY)).toEqual([[2, 2, 0]])
+      await until('both to be stored', async () =>
+        Bun.deepEquals(await figures(tracker), [2, 2, 2, 1, 2]),
+      )
+      expect(tracker.sql('SELECT info_hash, completed FROM torrents')).toEqual([[hex(hashA), 2]])
+      await complete(peer, 1_002)
+      await tracker.stop()
+      expect(tracker.sql('SELECT info_hash, completed FROM torrents')).toEqual([[hex(hashA), 3]])
+    })
+
+    test('UDP 42, 46, REST 48, 49, 51, NEWEST 4.2: keys, whitelist and counts, but no peers', async () => {
+      await using tracker = await open()
+      using peer = await tracker.peer()
+      expect(await figures(tracker)).toEqual([3, 0, 3, 0, 0])
+      // A scrape alone finds out, and makes no torrent.
+      await scraped(tracker, [0, 3, 0])
+      expect(await figures(tracker)).toEqual([3, 0, 3, 0, 0])
+      const options = optionsOf(temporary)
+      expect(await peer.announce(hashA, { left: 1, port: 2_000, options })).toEqual({
+        seeders: 0,
+        leechers: 1,
+        peers: [],
+      })
+      expect(await both(tracker, peer, KEY, hashB)).toEqual(twice(TOLD.unlisted(hashB)))
+      expect(await both(tracker, peer, OTHER)).toEqual(twice(TOLD.unknown))
+      await scraped(tracker, [0, 3, 1])
+      await complete(peer, 2_001)
+      await scraped(tracker, [1, 4, 1])
+      expect((await figures(tracker))[1]).toBe(1)
+      await tracker.call('DELETE', `key/${temporary}`)
+      await tracker.call('DELETE', `whitelist/${hex(hashA)}`)
+      await tracker.stop()
+      expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[4]])
+    })
+
+    test('what was taken away stays away, and counts are not asked for where they are not kept', async () => {
+      await using tracker = await open('')
+      using peer = await tracker.peer()
+      expect(await both(tracker, peer, temporary)).toEqual(twice(TOLD.unknown))
+      expect(await both(tracker, peer, KEY)).toEqual(twice(TOLD.unlisted(hashA)))
+      await tracker.call('POST', `whitelist/${hex(hashA)}`)
+      expect(await both(tracker, peer, KEY)).toEqual(SERVED)
+      await complete(peer, 3_000)
+      expect(await tracker.scrape([hashA], KEY)).toEqual([[3, 1, 0]])
+      expect(await tracker.stats()).toMatchObject({
+        completed: 1,
+        completed_persisted: 0,
+        completed_persisted_enabled: false,
+      })
+      await tracker.stop()
+      expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[4]])
+    })
+  })
+})
