@@ -2,7 +2,7 @@
 import type { TorrentView } from '../servers/api/parts.ts'
 import { peersOf } from '../swarm/inspect.ts'
 import { Listing } from '../swarm/listing.ts'
-import { patiently } from '../swarm/patience.ts'
+import { patiently, Turns } from '../swarm/patience.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
 /**
@@ -17,12 +17,16 @@ export function torrentView(
   const listing = new Listing(swarm, longestWaitMilliseconds)
   return {
     one: async (words) => {
-      const look = () => {
-        const torrent = peersOf(swarm, words, cutoff(), 0)
-        return torrent === 'busy' ? undefined : { torrent }
+      const steps = peersOf(swarm, words, cutoff())
+      const turns = new Turns()
+      for (;;) {
+        const step = await patiently(() => {
+          const made = steps.next()
+          return made.done || made.value ? made : undefined
+        }, longestWaitMilliseconds)
+        if (step.done) return step.value
+        if (turns.isOver) await turns.next()
       }
-      const { torrent } = await patiently(look, longestWaitMilliseconds)
-      return torrent
     },
     some: (hashes) => listing.summaries(cutoff(), hashes),
     page: (offset, limit) => listing.list(cutoff(), offset, limit),

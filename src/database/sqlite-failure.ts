@@ -11,6 +11,9 @@ import { ForeignFile } from './sqlite-schema.ts'
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
+/** SQLite's names, and those of the system when the directory is to be made. */
+const CANNOT_WRITE = /^(SQLITE_(CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|EROFS|ENOENT)/
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
 
 /** Somebody else holds a lock: the same may well succeed a moment later. */
@@ -44,6 +47,12 @@ export function openingFailure(
       config,
       'refused',
       'another program holds it locked: stop that one, or wait for it',
+    )
+  if (CANNOT_WRITE.test(code))
+    return cannotOpen(
+      config,
+      'refused',
+      `${messageOf(error)}: let the tracker write the file and its directory, or name another file in core.database.path`,
     )
   return cannotOpen(config, faultOf(error), messageOf(error))
 }

@@ -46,19 +46,18 @@ export type InspectedTorrent = {
 
 /**
  * The torrent with the info hash `words` (five, in memory order) and its peers last seen after
- * `cutoff`, IPv4 first. undefined = unknown; 'busy' = the lock was not to be had for `patience`
- * milliseconds: its holder may be dead, and the control thread must not wait for itself to notice.
+ * `cutoff`, IPv4 first; undefined = unknown. In steps, between which everybody else may have a turn: each yields
+ * false when the lock was not to be had, and is then made again.
  *
  * A family of at most 512 peers is one moment. A larger one is read in slices with the lock free
  * between them: a peer that arrives, leaves or changes sides meanwhile may be there or not, and so
  * may a seeder that made room for it. No peer is listed twice, and none that never was.
  */
-export function peersOf(
+export function* peersOf(
   swarm: Swarm,
   words: Int32Array,
   cutoff: number,
-  patience: number,
-): InspectedTorrent | undefined | 'busy' {
+): Generator<boolean, InspectedTorrent | undefined, void> {
   const key = swarm.key(words)
   const shard = swarm.shardOf(key)
   const peers: InspectedPeer[] = []
@@ -69,7 +68,11 @@ export function peersOf(
     // Downwards, because a peer that moves into the hole of another moves down, and a repetition can
     // be struck out where an omission could not.
     for (let to: number = MOST; to > 0; ) {
-      if (!shard.lock.tryAcquire(patience)) return 'busy'
+      // Its holder may be dead, and the control thread must not wait for itself to notice.
+      if (!shard.lock.tryAcquire(0)) {
+        yield false
+        continue
+      }
       try {
         const torrent = shard.torrents.find(words, key)
         // Between two slices the torrent may be removed: what was read is still an answer.
@@ -85,6 +88,7 @@ export function peersOf(
         if (!listed.has(endpoint)) peers.push(peer)
         listed.add(endpoint)
       }
+      yield true
     }
   }
   const seeders = peers.filter((peer) => peer.left === 0n).length

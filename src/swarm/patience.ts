@@ -8,8 +8,11 @@ import type { Shard } from './shard.ts'
 /** After this long a lock is not busy but broken: its holder was not found dead, and does not go on. */
 const LONGEST_WAIT_MILLISECONDS = 2_000
 const LOOK_AGAIN_MILLISECONDS = 1
-/** Work between two turns of the event loop. */
-const TURN_MILLISECONDS = 1
+/**
+ * Work between two turns of the event loop. In a flood of datagrams everybody else's turn takes 10 ms
+ * (limits.ts): shorter ones would make a page take for ever.
+ */
+const TURN_MILLISECONDS = 3
 
 /**
  * What `attempt` returns; undefined means that a lock was busy, and it is made again a little later. Rejects

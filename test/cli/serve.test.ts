@@ -1,4 +1,4 @@
-/** What `tracker` refuses to serve, what it warns of, and the code it ends with. */
+/** What `tracker` says when it cannot serve, and the code it ends with. */
 import { afterEach, expect, spyOn, test } from 'bun:test'
 import type { Host } from '../../src/cli/host.ts'
 import { serve } from '../../src/cli/serve.ts'
@@ -48,11 +48,12 @@ afterEach(() => {
   for (const spy of spies.splice(0)) spy.mockRestore()
 })
 
-test('a refusal is one line, and nothing is started', async () => {
+test('a failure is one line, and nothing is opened', async () => {
   const { host, complaints } = hostOf()
   const open = spyOn(Bun, 'udpSocket')
   spies.push(open)
-  expect(await serve(loaded(toml('[core.database]', true)), host)).toBe(1)
+  const nowhere = '[core.database]\npath = "/dev/null/tracker.db"\n[[udp_trackers]]\n'
+  expect(await serve(loaded(toml(nowhere, true)), host)).toBe(1)
   expect(complaints).toEqual([expect.stringMatching(/^tracker: [^\n]+\n$/)])
   expect(open).not.toHaveBeenCalled()
 })

@@ -166,8 +166,8 @@ export function survivesFaults(server: ServerConfig): void {
     inTime('that hangs makes calls late, and they work again when it goes on', async () => {
       await withDatabase(async (database, place) => {
         await database.addDownloads(hashes(2), Float64Array.of(1, 1))
-        await own.freeze()
         try {
+          await own.freeze()
           // More calls than connections: those in line are late as well.
           const calls = Array.from({ length: 6 }, () => [
             faultOf(() => database.ping()),

@@ -27,10 +27,10 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const ZEROES = [0, 0, 0]
 const optionsOf = (key: string) => urlData(`/announce/${key}`)
 
-/** Sockets over UDP, and connections over HTTP, that ask at once: no thread has none of them. */
+/** UDP sockets, and as many HTTP connections, that ask at once: so many that every thread has some. */
 const SOCKETS = 24
 
-/** One after the other for a `told` that says the same to everybody. */
+/** What whoever announces with that key is told over HTTP, and over UDP. */
 const both = async (
   tracker: RunningTracker,
   peer: UdpPeer,
@@ -116,8 +116,8 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
         return seen.at(-1)![0] === TOLD.expired
       })
       expect(performance.now() - began).toBeGreaterThan(990)
-      const last = seen.findIndex((told) => told.includes(TOLD.expired))
-      expect(seen.slice(0, last).every((told) => Bun.deepEquals(told, SERVED))).toBe(true)
+      const first = seen.findIndex((told) => told.includes(TOLD.expired))
+      expect(seen.slice(0, first).every((told) => Bun.deepEquals(told, SERVED))).toBe(true)
       expect(await both(tracker, peer, key)).toEqual(twice(TOLD.expired))
       expect(await tracker.scrape([hashA], key)).toEqual([ZEROES])
       // It is expired, not forgotten.

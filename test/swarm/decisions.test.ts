@@ -1,9 +1,8 @@
 /** Who is a peer, a seeder and a download: the swarm's share of decisions.md, line by line. */
 import { describe, expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT } from '../../src/bittorrent.ts'
-import { peersOf } from '../../src/swarm/inspect.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
-import { hashWords, listed, MAX, type Reply, World } from './harness.ts'
+import { hashWords, inspect, listed, MAX, type Reply, World } from './harness.ts'
 
 const hash = hashWords(1)
 const { none, completed, started, stopped } = EVENT
@@ -268,5 +267,5 @@ test('info hashes that differ in one word only are different torrents, also in o
 test('a scrape of an unknown torrent is zeroes and creates nothing', () => {
   const world = new World({})
   expect(world.scrape(hash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
-  expect(peersOf(world.swarm, hash, 0, 0)).toBeUndefined()
+  expect(inspect(world.swarm, hash, 0)).toBeUndefined()
 })

@@ -9,7 +9,7 @@ import {
   PeerList,
   WANT_DEFAULT,
 } from '../../src/bittorrent.ts'
-import { peersOf } from '../../src/swarm/inspect.ts'
+import { type InspectedTorrent, peersOf } from '../../src/swarm/inspect.ts'
 import { Carver, carvePeers, carveTorrents, type ShardMemory } from '../../src/swarm/layout.ts'
 import type { Outcome } from '../../src/swarm/shard.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../../src/swarm/swarm.ts'
@@ -157,7 +157,7 @@ export class World {
 
 /** A torrent as the inspector shows it, peers in order of their endpoints. */
 export function listed(world: World, hash: Int32Array, cutoff = -1) {
-  const torrent = peersOf(world.swarm, hash, cutoff, 5_000)
+  const torrent = inspect(world.swarm, hash, cutoff, 5_000)
   if (torrent === 'busy') throw new Error('the shard is locked')
   if (torrent === undefined) return undefined
   const peers = torrent.peers.map((peer) => {
@@ -180,3 +180,19 @@ export const arraysOf = (memory: SwarmMemory, shard: ShardMemory) => ({
   peers4: carvePeers(new Carver(shard.peers4), 4, memory.capacity.slots4),
   peers6: carvePeers(new Carver(shard.peers6), 6, memory.capacity.slots6),
 })
+
+/** All the steps of an inspection at once; 'busy': a lock was not to be had for `patience` ms. */
+export function inspect(
+  swarm: Swarm,
+  hash: Int32Array,
+  cutoff: number,
+  patience = 0,
+): InspectedTorrent | undefined | 'busy' {
+  const steps = peersOf(swarm, hash, cutoff)
+  for (let since = performance.now(); ; ) {
+    const step = steps.next()
+    if (step.done) return step.value
+    if (step.value) since = performance.now()
+    else if (performance.now() - since >= patience) return 'busy'
+  }
+}

@@ -1,10 +1,9 @@
 /** What the management API is shown of a torrent. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { peersOf } from '../../src/swarm/inspect.ts'
 import { Lock } from '../../src/swarm/lock.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
-import { hashWords, World } from './harness.ts'
+import { hashWords, inspect, World } from './harness.ts'
 
 const hash = hashWords(1)
 
@@ -21,7 +20,7 @@ describe.each([
   test.each(['uploaded', 'downloaded', 'left'] as const)('is shown exactly as %s', (field) => {
     const world = new World({})
     world.tell(hash, { peer: 1, left: 7n, uploaded: 8n, downloaded: 9n, [field]: count })
-    const torrent = peersOf(world.swarm, hash, 0, 0)
+    const torrent = inspect(world.swarm, hash, 0)
     expect(torrent).toMatchObject({
       peers: [{ left: 7n, uploaded: 8n, downloaded: 9n, [field]: count }],
     })
@@ -39,7 +38,7 @@ test('a peer is shown with its address, port, id, event and time', () => {
   world.tell(hash, { family: 6, peer: 6, event: EVENT.completed })
   const address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
   const shown = { seen: world.now, uploaded: 0n, downloaded: 0n }
-  expect(peersOf(world.swarm, hash, 0, 0)).toEqual({
+  expect(inspect(world.swarm, hash, 0)).toEqual({
     seeders: 1,
     leechers: 1,
     downloaded: 0,
@@ -69,7 +68,7 @@ test('a peer is shown with its address, port, id, event and time', () => {
 test('what is shown stays as it was when the swarm goes on', () => {
   const world = new World({})
   world.tell(hash, { peer: 5 })
-  const torrent = peersOf(world.swarm, hash, 0, 0)
+  const torrent = inspect(world.swarm, hash, 0)
   const copy = structuredClone(torrent)
   world.tell(hash, { peer: 5, event: EVENT.stopped })
   world.tell(hash, { peer: 6 })
@@ -78,10 +77,10 @@ test('what is shown stays as it was when the swarm goes on', () => {
 
 test('an unknown torrent is not shown, one without peers is', () => {
   const world = new World({})
-  expect(peersOf(world.swarm, hash, 0, 0)).toBeUndefined()
+  expect(inspect(world.swarm, hash, 0)).toBeUndefined()
   world.tell(hash, { peer: 5 })
   world.tell(hash, { peer: 5, event: EVENT.stopped })
-  expect(peersOf(world.swarm, hash, 0, 0)).toEqual({
+  expect(inspect(world.swarm, hash, 0)).toEqual({
     seeders: 0,
     leechers: 0,
     downloaded: 0,
@@ -93,7 +92,7 @@ test.each([511, 512, 513, 3000])('all of %d peers are listed, each once', (count
   const world = new World({})
   for (let peer = 0; peer < count; peer++)
     world.tell(hash, { peer, left: BigInt(peer % 2), want: 0 })
-  const torrent = peersOf(world.swarm, hash, 0, 0)
+  const torrent = inspect(world.swarm, hash, 0)
   if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
   const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
   expect(new Set(ids).size).toBe(count)
@@ -106,8 +105,8 @@ test('expired peers are left out, also those of a large swarm', () => {
   for (let peer = 0; peer < 100; peer++) world.tell(hash, { peer, left: 1n })
   world.now += 100
   world.tell(hash, { peer: 7 })
-  expect(peersOf(world.swarm, hash, world.cutoff, 0)).toMatchObject({ seeders: 1, leechers: 0 })
-  expect(peersOf(world.swarm, hash, world.cutoff - 1, 0)).toMatchObject({ leechers: 99 })
+  expect(inspect(world.swarm, hash, world.cutoff)).toMatchObject({ seeders: 1, leechers: 0 })
+  expect(inspect(world.swarm, hash, world.cutoff - 1)).toMatchObject({ leechers: 99 })
 })
 
 test('a torrent whose shard is locked is busy, and the lock is left alone', () => {
@@ -116,10 +115,10 @@ test('a torrent whose shard is locked is busy, and the lock is left alone', () =
   const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
   const other = new Lock(world.memory.shards[shard]!.torrents, 0, 2)
   other.acquire()
-  expect(peersOf(world.swarm, hash, 0, 1)).toBe('busy')
+  expect(inspect(world.swarm, hash, 0)).toBe('busy')
   expect(other.holder()).toBe(2)
   other.release()
-  expect(peersOf(world.swarm, hash, 0, 0)).toMatchObject({ seeders: 1 })
+  expect(inspect(world.swarm, hash, 0)).toMatchObject({ seeders: 1 })
   expect(other.holder()).toBe(0)
 })
 
@@ -135,7 +134,7 @@ describe('between two slices of a large swarm', () => {
       lock.release = release
       meanwhile(world)
     }
-    const torrent = peersOf(world.swarm, hash, 0, 0)
+    const torrent = inspect(world.swarm, hash, 0)
     if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
     const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
     expect(new Set(ids).size).toBe(ids.length)

@@ -1,0 +1,146 @@
+/**
+ * How a running tracker ends that owes its database: by a signal, and nothing is lost; by `kill -9`, and
+ * what it confirmed is there, with all completions but those of the last moment.
+ */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashes } from '../database/hashes.ts'
+import { type Rows, ServerPlace, skipReason, testServer } from '../database/servers.ts'
+import { SqliteFile } from '../database/sqlite-file.ts'
+import { until } from '../until.ts'
+import { Crowd } from './crowd.ts'
+import { type Keeper, startKeeper } from './keeper.ts'
+import { compiled, type Program, source } from './program.ts'
+
+setDefaultTimeout(120_000)
+
+const PATIENCE_MILLISECONDS = 40_000
+/** Completions are written about twice a second; a loaded machine may be late. */
+const LAST_MOMENT_MILLISECONDS = 3_000
+const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
+const PAGE = 1_000
+
+type Place = AsyncDisposable & {
+  readonly config: SqliteFile['config'] | ServerPlace['config']
+  sql(statement: string): Rows | Promise<Rows>
+}
+type Driver = Place['config']['driver']
+
+const placeOf = async (driver: Driver): Promise<Place> =>
+  driver === 'sqlite3' ? new SqliteFile() : await ServerPlace.on(testServer(driver)!)
+
+const isAbsent = (driver: Driver) => driver !== 'sqlite3' && testServer(driver) === undefined
+const remark = (driver: Driver) =>
+  driver !== 'sqlite3' && isAbsent(driver) ? ` (${skipReason(driver)})` : ''
+
+const open = (program: Program, { config }: Place) =>
+  startKeeper(program, { database: { ...config } as never })
+
+async function stored(place: Place) {
+  const rows = await place.sql('SELECT completed FROM torrents ORDER BY info_hash')
+  const [total] = await place.sql('SELECT value FROM torrent_aggregate_metrics')
+  return { each: rows.map(([count]) => Number(count)), total: Number(total?.[0]) }
+}
+
+const sum = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0)
+
+/** Adds keys and torrents through the API as fast as it answers, until it does no more. */
+function administrators(keeper: Keeper, count: number) {
+  const keys: string[] = []
+  const listed: string[] = []
+  let number = 1_000
+  const one = async () => {
+    for (;;) {
+      const hash = hashes(1, ++number).toHex()
+      try {
+        keys.push((await keeper.must('POST', 'keys', { key: null, seconds_valid: null })).key)
+        await keeper.must('POST', `whitelist/${hash}`)
+        listed.push(hash)
+      } catch (error) {
+        // Nobody confirmed the last one.
+        if (error instanceof TypeError) return
+        throw error
+      }
+    }
+  }
+  return { keys, listed, ended: Promise.all(Array.from({ length: count }, one)) }
+}
+
+/** All that the API lists at `path`. */
+async function listed<T>(keeper: Keeper, path: string): Promise<T[]> {
+  const all: T[] = []
+  for (;;) {
+    const page: T[] = await keeper.must('GET', `${path}?offset=${all.length}&limit=${PAGE}`)
+    all.push(...page)
+    if (page.length < PAGE) return all
+  }
+}
+
+describe.each([
+  ['sqlite3', 'the source', source],
+  ['sqlite3', 'the compiled program', compiled()],
+  ['mysql', 'the source', source],
+  ['postgresql', 'the source', source],
+] as const)('%s, %s', (driver, _program, program) => {
+  test.skipIf(isAbsent(driver))(`killed in the middle of writes${remark(driver)}`, async () => {
+    await using place = await placeOf(driver)
+    await using killed = await open(program, place)
+    using crowd = await Crowd.at(killed.udpPort, TORRENTS)
+    crowd.start()
+    const { keys, listed: hashesListed, ended } = administrators(killed, 4)
+    const begun = performance.now()
+    await until(
+      'enough to be lost',
+      () =>
+        performance.now() - begun > LAST_MOMENT_MILLISECONDS + 1_000 &&
+        crowd.completions.length > 1_000 &&
+        hashesListed.length > 50,
+      PATIENCE_MILLISECONDS,
+    )
+    const moment = performance.now()
+    killed.run.child.kill('SIGKILL')
+    await ended
+    await killed.run.ended()
+    crowd[Symbol.dispose]()
+
+    if (driver === 'sqlite3') expect(await place.sql('PRAGMA integrity_check')).toEqual([['ok']])
+    const { each, total } = await stored(place)
+    const least = crowd.answered(moment - LAST_MOMENT_MILLISECONDS)
+    expect(sum(least)).toBeGreaterThan(0)
+    expect(each.length).toBe(TORRENTS.length)
+    for (const [torrent, count] of each.entries())
+      expect(count).toBeWithin(least[torrent]!, crowd.sent[torrent]! + 1)
+    expect(total).toBe(sum(each))
+    const age = moment - (crowd.completions[total]?.answeredAt ?? moment)
+    console.log(
+      driver,
+      'lost',
+      crowd.completions.length - total,
+      'oldest',
+      age,
+      'keys',
+      keys.length,
+    )
+
+    await using again = await open(program, place)
+    const known = new Set((await listed<{ key: string }>(again, 'keys')).map(({ key }) => key))
+    expect(keys.filter((key) => !known.has(key))).toEqual([])
+    const onList = new Set(await listed<string>(again, 'whitelist'))
+    expect(hashesListed.filter((hash) => !onList.has(hash))).toEqual([])
+    // And it goes on counting where it was.
+    using others = await Crowd.at(again.udpPort, TORRENTS)
+    await others.complete(40)
+    expect((await again.stop(keys)).code).toBe(0)
+    expect((await stored(place)).each).toEqual(each.map((count) => count + 2))
+  })
+
+  test.skipIf(isAbsent(driver))(`told to end while it owes${remark(driver)}`, async () => {
+    await using place = await placeOf(driver)
+    await using keeper = await open(program, place)
+    using crowd = await Crowd.at(keeper.udpPort, TORRENTS)
+    await crowd.complete(333)
+    const { code, out, err } = await keeper.stop()
+    expect([code, err]).toEqual([0, ''])
+    expect(out).not.toContain('could not be written')
+    expect(await stored(place)).toEqual({ each: crowd.answered(), total: 333 })
+  })
+})

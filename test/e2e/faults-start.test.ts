@@ -1,0 +1,139 @@
+/**
+ * A database that is not there, or not what it should be, when the tracker starts: one line that says
+ * which, what is wrong and what to do; no secret, no listener, and no wait without end.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DatabaseConfig } from '../../src/config/model.ts'
+import { type ServerConfig, skipReason, testServer } from '../database/servers.ts'
+import { keeperToml, TOKEN } from './keeper.ts'
+import { compiled, freePort, launch, type Program, source } from './program.ts'
+
+setDefaultTimeout(60_000)
+
+/** Ten seconds is the promise; a loaded machine takes a while to begin with. */
+const END_MILLISECONDS = 15_000
+const WRONG_PASSWORD = 'wrong and secret'
+
+const PROGRAMS: readonly (readonly [string, Program])[] = [
+  ['the source', source],
+  ['the compiled program', compiled()],
+]
+
+let room: string
+beforeAll(() => {
+  room = mkdtempSync(join(tmpdir(), 'tracker-start-'))
+  mkdirSync(join(room, 'directory'))
+  writeFileSync(join(room, 'diary'), 'Dear diary, a tracker looked at me today.\n'.repeat(99))
+})
+afterAll(() => rmSync(room, { recursive: true, force: true }))
+
+/** Starts a tracker that cannot; what it said on standard error, without the common beginning. */
+async function complaintOf(program: Program, database: DatabaseConfig): Promise<string> {
+  const [udp, http, api, health] = await Promise.all(Array.from({ length: 4 }, freePort))
+  const ports = { udp: udp!, http: http!, api: api!, health: health! }
+  const started = performance.now()
+  await using run = await launch(program, { toml: keeperToml({ database }, ports) })
+  const isOpen = async (port: number) => {
+    try {
+      const socket = { data() {} }
+      ;(await Bun.connect({ hostname: '127.0.0.1', port, socket })).end()
+      return true
+    } catch {
+      return false
+    }
+  }
+  while (run.child.exitCode === null) {
+    expect(await Promise.all([http!, api!, health!].map(isOpen))).toEqual([false, false, false])
+    await Bun.sleep(20)
+  }
+  const { code, out, err } = await run.ended()
+  expect(code).toBe(1)
+  expect(performance.now() - started).toBeLessThan(END_MILLISECONDS)
+  expect(out).not.toContain('Started on')
+  for (const secret of [TOKEN, 'password' in database ? database.password : TOKEN])
+    expect(out + err).not.toContain(secret)
+  return /^tracker: cannot open the database ([^\n]+)\n$/.exec(err)?.[1] ?? `not one line: ${err}`
+}
+
+const UNWRITABLE =
+  'let the tracker write the file and its directory, or name another file in core.database.path'
+
+describe.each(PROGRAMS)('with %s', (_program, program) => {
+  const sqlite = async (path: string) => {
+    const complaint = await complaintOf(program, { driver: 'sqlite3', path })
+    expect(complaint).toStartWith(`sqlite3:${path}: `)
+    return complaint.slice(`sqlite3:${path}: `.length)
+  }
+
+  test('a file that is no database', async () => {
+    const path = join(room, 'diary')
+    expect(await sqlite(path)).toBe(
+      `${path} is no SQLite database: name another file in core.database.path, or move this one away`,
+    )
+  })
+
+  test('a directory in the place of a file, and a file in the place of a directory', async () => {
+    expect(await sqlite(join(room, 'directory'))).toBe('it is a directory: name a file in it')
+    expect(await sqlite(join(room, 'diary', 'tracker.db'))).toBe(
+      'a part of its path is a file: name another directory',
+    )
+  })
+
+  // Root may write anywhere, but nobody makes files there.
+  test.skipIf(process.platform !== 'linux')(
+    'a directory that is not writable, or cannot be made (/sys)',
+    async () => {
+      expect(await sqlite('/sys/tracker.db')).toBe(`unable to open database file: ${UNWRITABLE}`)
+      expect(await sqlite('/sys/tracker/tracker.db')).toEndWith(
+        `, mkdir '/sys/tracker': ${UNWRITABLE}`,
+      )
+    },
+  )
+
+  describe.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
+    const server = testServer(driver)
+    const name = server === undefined ? `: ${skipReason(driver)}` : ''
+    const ends = async (change: Partial<ServerConfig>, expected: string | RegExp) => {
+      const config = { ...server!, ...change }
+      const complaint = await complaintOf(program, config)
+      const place = `${driver}://${config.host}:${config.port}/${config.database}: `
+      expect(complaint).toStartWith(place)
+      expect(complaint.slice(place.length)).toMatch(expected)
+    }
+
+    test.skipIf(server === undefined)(`at a port where nobody listens${name}`, async () => {
+      await ends({ port: await freePort() }, /^connection refused/)
+    })
+    test.skipIf(server === undefined)(`with a wrong password${name}`, async () => {
+      await ends(
+        { password: WRONG_PASSWORD },
+        /^(Access denied for user 'tracker'|password authentication failed for user "tracker")/,
+      )
+    })
+    test.skipIf(server === undefined)(`with a database that does not exist${name}`, async () => {
+      await ends(
+        { database: 'no_such_database' },
+        /^database "no_such_database" does not exist: create it first$/,
+      )
+    })
+  })
+})
+
+// Beside each other, because it takes them so long.
+describe.concurrent('a server that says nothing', () => {
+  test.each(['mysql', 'postgresql'] as const)('is given up: %s', async (driver) => {
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    try {
+      const account = { user: 'tracker', password: WRONG_PASSWORD, database: 'tracker' }
+      const config = { driver, host: '127.0.0.1', port: silent.port, ...account }
+      expect(await complaintOf(source, config)).toMatch(
+        new RegExp(`^${driver}://127.0.0.1:${silent.port}/tracker: no answer within \\d+ m?s$`),
+      )
+    } finally {
+      silent.stop(true)
+    }
+  })
+})
