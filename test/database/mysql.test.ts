@@ -1,7 +1,7 @@
 /** The MySQL driver on a real server (MySQL or MariaDB): the contract, and what only such a server has. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openMysql } from '../../src/database/mysql.ts'
-import { hashes } from './hashes.ts'
+import { hashes, key } from './hashes.ts'
 import { survivesFaults } from './server-faults.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
 import { signsContract } from './suite.ts'
@@ -57,6 +57,24 @@ describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () 
   afterAll(() => odd[Symbol.asyncDispose]())
 
   signsContract('mysql with odd defaults', 'mysql', () => ServerPlace.on(odd.config))
+
+  test('the defaults are odd indeed, and nothing depends on them', async () => {
+    await using place = await ServerPlace.on(odd.config)
+    const [defaults] = await place.sql(
+      'SELECT @@GLOBAL.autocommit, @@GLOBAL.sql_mode, @@GLOBAL.binlog_format, @@character_set_results',
+    )
+    expect(defaults).toEqual(['0', expect.stringContaining('NO_BACKSLASH'), 'STATEMENT', 'latin1'])
+    const database = await place.open()
+    expect(await database.downloadsTotal()).toBe(0)
+    // Reads are of now, not of when the connection began to read.
+    await place.sql('UPDATE torrent_aggregate_metrics SET value = 9')
+    expect(await database.downloadsTotal()).toBe(9)
+    // What is done is done.
+    await database.addKeys([{ key: key(1), validUntil: 1n }])
+    expect(await database.removeKeysExpiredBefore(9n)).toBe(1)
+    expect(await place.sql('SELECT COUNT(*) FROM `keys`')).toEqual([['0']])
+    await database.close()
+  })
 
   test('connections are encrypted where the server can', async () => {
     await using place = await ServerPlace.on(odd.config)

@@ -1,6 +1,6 @@
 /**
- * A way to a database server that breaks at the one moment that matters: when a transaction is
- * committed. Whether the server did it, the one who asked is never told.
+ * A way to a database server that breaks at the one moment that matters, when a transaction is
+ * committed (whether the server did it, the one who asked is never told), or that falls silent.
  */
 import { connect, createServer, type Socket } from 'node:net'
 import type { ServerConfig } from './servers.ts'
@@ -14,6 +14,7 @@ export class BreakingWay implements AsyncDisposable {
   readonly config: ServerConfig
   readonly #server
   readonly #sockets = new Set<Socket>()
+  readonly #silent = new Set<Socket>()
 
   private constructor(target: ServerConfig, server: ReturnType<typeof createServer>) {
     this.#server = server
@@ -51,7 +52,15 @@ export class BreakingWay implements AsyncDisposable {
       }
       far.write(bytes)
     })
-    far.on('data', (bytes) => (committing ? part() : void near.write(bytes)))
+    far.on('data', (bytes) => {
+      if (committing) part()
+      else if (!this.#silent.has(far)) near.write(bytes)
+    })
+  }
+
+  /** From now on no answer comes through on the connections that there are. */
+  fallSilent(): void {
+    for (const socket of this.#sockets) this.#silent.add(socket)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -84,6 +84,17 @@ export function survivesFaults(server: ServerConfig): void {
       await database.close()
       await until('the connections to be gone', async () => !(await connectionsTo(place.config)))
     })
+
+    inTime('that say nothing any more are thrown away, all of them', async () => {
+      await using place = await ServerPlace.on(server)
+      await using way = await BreakingWay.to(place.config)
+      const database = await openDriver(way.config)
+      await Promise.all(Array.from({ length: 20 }, () => database.ping()))
+      way.fallSilent()
+      expect(await faultOf(() => database.ping())).toBe('late')
+      await database.ping()
+      await database.close()
+    })
   })
 
   describe('a transaction', () => {

@@ -195,12 +195,10 @@ export class PrivateServer implements AsyncDisposable {
     this.#signal('SIGSTOP')
     const states = () =>
       this.#processes().flatMap((pid) =>
-        readdirSync(`/proc/${pid}/task`).map((thread) =>
-          // Before the last bracket stands the program's name; Z has ended, and nobody asked how.
-          readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').replace(/.*\) /s, '').at(0),
-        ),
+        readdirSync(`/proc/${pid}/task`).map((id) => stateOf(pid, id)),
       )
-    await until('the server to stand still', () => states().every((state) => 'TZ'.includes(state!)))
+    // Z and nothing: it has ended.
+    await until('the server to stand still', () => states().every((state) => 'TZ'.includes(state)))
   }
 
   thaw(): void {
@@ -235,5 +233,15 @@ export class PrivateServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** One letter. */
+function stateOf(pid: number, thread: string): string {
+  try {
+    // What stands before the last bracket is the program's name.
+    return readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').replace(/.*\) /s, '').charAt(0)
+  } catch {
+    return ''
   }
 }

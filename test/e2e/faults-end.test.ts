@@ -110,16 +110,6 @@ describe.each([
     for (const [torrent, count] of each.entries())
       expect(count).toBeWithin(least[torrent]!, crowd.sent[torrent]! + 1)
     expect(total).toBe(sum(each))
-    const age = moment - (crowd.completions[total]?.answeredAt ?? moment)
-    console.log(
-      driver,
-      'lost',
-      crowd.completions.length - total,
-      'oldest',
-      age,
-      'keys',
-      keys.length,
-    )
 
     await using again = await open(program, place)
     const known = new Set((await listed<{ key: string }>(again, 'keys')).map(({ key }) => key))

@@ -116,12 +116,12 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
     refused('POST', `whitelist/${NEW_TORRENT.toHex()}`, 'failed to whitelist torrent'),
     refused('DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'),
   ])
-  // What is only read is there.
+  // Memory is as it was, and what is only read is there.
+  expect(await crowd.knock(TORRENTS[0]!)).toBe('served')
+  expect(await crowd.knock(NEW_TORRENT)).toContain('is not whitelisted')
   expect(await keeper.must('GET', 'keys')).toEqual([])
   expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
   await keeper.must('GET', 'whitelist/reload')
-  expect(await crowd.knock(TORRENTS[0]!)).toBe('served')
-  expect(await crowd.knock(NEW_TORRENT)).toContain('is not whitelisted')
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 }
 

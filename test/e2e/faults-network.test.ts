@@ -1,0 +1,49 @@
+/**
+ * What becomes of the counts of a running tracker when the network loses the answer to a commit, so that it
+ * cannot know whether it was done: no completion is counted twice, and none is lost.
+ */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashes } from '../database/hashes.ts'
+import { ServerPlace, skipReason, testServer } from '../database/servers.ts'
+import { until } from '../until.ts'
+import { Crowd } from './crowd.ts'
+import { startKeeper } from './keeper.ts'
+import { LossyLink } from './lossy-link.ts'
+import { source } from './program.ts'
+
+setDefaultTimeout(90_000)
+
+const PATIENCE_MILLISECONDS = 40_000
+const LOSSES = 3
+const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
+
+describe.concurrent.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
+  const server = testServer(driver)
+  const name = server === undefined ? ` (${skipReason(driver)})` : ''
+
+  test.skipIf(server === undefined)(`counts exactly when answers get lost${name}`, async () => {
+    await using place = await ServerPlace.on(server!)
+    using link = await LossyLink.to(place.config)
+    await using keeper = await startKeeper(source, { database: { ...link.config } })
+    using crowd = await Crowd.at(keeper.udpPort, TORRENTS)
+    const stored = async () => {
+      const rows = await place.sql('SELECT completed FROM torrents ORDER BY info_hash')
+      return rows.map(([count]) => Number(count))
+    }
+    await crowd.complete(100)
+    link.lose(LOSSES)
+    crowd.start()
+    await until('answers to be lost', () => link.lost === LOSSES, PATIENCE_MILLISECONDS)
+    await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
+    await crowd.stop()
+    await until(
+      'everything to be stored',
+      async () => Bun.deepEquals(await stored(), crowd.answered()),
+      PATIENCE_MILLISECONDS,
+    )
+    expect((await keeper.stop([link.config.password])).code).toBe(0)
+    expect(await stored()).toEqual(crowd.answered())
+    const [total] = await place.sql('SELECT value FROM torrent_aggregate_metrics')
+    expect(Number(total![0])).toBe(crowd.completions.length)
+  })
+})

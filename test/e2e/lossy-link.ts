@@ -1,0 +1,69 @@
+/**
+ * A way to a database server on which the answer to a commit gets lost when it is told to, and the
+ * connection with it: whoever asked cannot know whether it was done.
+ */
+import { connect, createServer, type Socket } from 'node:net'
+import type { ServerConfig } from '../database/servers.ts'
+
+/** PostgreSQL says it when it is done; MySQL only hears it. */
+const COMMIT = 'COMMIT'
+
+export class LossyLink implements Disposable {
+  /** Where the server seems to be. */
+  readonly config: ServerConfig
+  /** Answers that were lost. */
+  lost = 0
+  #toLose = 0
+  readonly #server: ReturnType<typeof createServer>
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(config: ServerConfig, port: number, server: LossyLink['#server']) {
+    this.config = { ...config, host: '127.0.0.1', port }
+    this.#server = server
+    server.on('connection', (client) => this.#join(client, connect(config.port, config.host)))
+  }
+
+  static async to(config: ServerConfig): Promise<LossyLink> {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    return new LossyLink(config, address.port, server)
+  }
+
+  /** The answers to the next `count` commits. */
+  lose(count: number): void {
+    this.#toLose = count
+  }
+
+  [Symbol.dispose](): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #join(client: Socket, server: Socket): void {
+    let wasAsked = false
+    client.on('data', (bytes) => {
+      wasAsked = this.config.driver === 'mysql' && bytes.includes(COMMIT)
+      server.write(bytes)
+    })
+    server.on('data', (bytes) => {
+      if (this.#toLose > 0 && (wasAsked || bytes.includes(`${COMMIT}\0`))) {
+        this.#toLose--
+        this.lost++
+        client.destroy()
+      } else client.write(bytes)
+    })
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        other.destroy()
+      })
+    }
+  }
+}
