@@ -127,21 +127,30 @@ export class Permissions implements PermissionBook {
   }
 
   /**
-   * To be called from time to time: forgets keys that expired long ago, where expired keys are of no use,
-   * and reads again what may differ from the database. Never rejects.
+   * To be called from time to time: forgets keys that expired long ago, where expired keys are of no use.
+   * Never rejects.
    */
   async purge(): Promise<void> {
-    const inDoubt = this.#inDoubt
+    const keys = this.#keys
+    if (!this.#purges || keys === undefined) return
+    // The log was told; the next call tries again.
+    await this.#queue.inTurn(() => this.#purge(keys)).catch(() => undefined)
+  }
+
+  /**
+   * To be called often while the database works: reads again what may differ from it, after a write of
+   * which nobody knows whether it was done. Never rejects.
+   */
+  async mend(): Promise<void> {
+    if (!this.#inDoubt) return
     this.#inDoubt = false
     try {
-      const inTurn = (work: () => Promise<void>) => this.#queue.inTurn(work)
-      const readings = [() => this.#readWhitelist(), () => this.#readKeys()]
-      if (inDoubt) await Promise.all(readings.map(inTurn))
-      const keys = this.#keys
-      if (this.#purges && keys !== undefined) await inTurn(() => this.#purge(keys))
+      await Promise.all([
+        this.#queue.inTurn(() => this.#readWhitelist()),
+        this.#queue.inTurn(() => this.#readKeys()),
+      ])
     } catch {
-      // The log was told; the next call tries again.
-      this.#inDoubt ||= inDoubt
+      this.#inDoubt = true
     }
   }
 

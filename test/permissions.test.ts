@@ -484,7 +484,7 @@ describe('a purge', () => {
 
 describe('a write of which nobody knows whether it was done', () => {
   test.each(['late', 'unreachable'] as const)(
-    '%s: is read again by the next purge that can',
+    '%s: is read again as soon as that can be',
     async (fault) => {
       let answers = false
       await using its = await open({
@@ -499,14 +499,14 @@ describe('a write of which nobody knows whether it was done', () => {
       })
       expect(await faultOf(its.book.addKeys([plain(1)]))).toBe(fault)
       expect(its.validUntil(key(1))).toBe(UNKNOWN)
-      await its.book.purge()
+      await its.book.mend()
       expect(its.validUntil(key(1))).toBe(UNKNOWN)
       answers = true
-      await its.book.purge()
+      await its.book.mend()
       expect(its.validUntil(key(1))).toBe(Infinity)
       const reads = its.lines.length
       answers = false
-      await its.book.purge()
+      await its.book.mend()
       expect(its.lines.length).toBe(reads)
     },
   )
@@ -516,7 +516,7 @@ describe('a write of which nobody knows whether it was done', () => {
       around: () => ({ addKeys: lose('refused'), readKeys: lose('late') }),
     })
     expect(await faultOf(its.book.addKeys([plain(1)]))).toBe('refused')
-    await its.book.purge()
+    await its.book.mend()
     expect(its.lines).toEqual([])
   })
 })

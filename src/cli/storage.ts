@@ -13,6 +13,7 @@ import { Persistence } from '../persist.ts'
 import type { HealthService } from '../servers/health.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
+const MEND_EVERY_MILLISECONDS = 5_000
 /** What is owed must be written by then, or is lost and said to be. */
 const FLUSH_MILLISECONDS = 3_000
 
@@ -44,9 +45,12 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   await permissions.load()
   const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(purging))
-  const keeps = config.core.tracker_policy.persistent_torrent_completed_stat
   const persistence = new Persistence({ database, swarm, log, clock })
   await persistence.start()
+  const mending = setInterval(() => {
+    if (persistence.state().ok) permissions.mend()
+  }, MEND_EVERY_MILLISECONDS)
+  opening.defer(() => clearInterval(mending))
   opening.defer(() => persistence.flush(FLUSH_MILLISECONDS))
   const opened = opening.move()
   return {
@@ -59,7 +63,9 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
         return state.ok ? { Ok: 'Connected' } : { Err: state.message }
       },
     },
-    persistedDownloads: keeps ? () => persistence.persistedTotal() : undefined,
+    persistedDownloads: config.core.tracker_policy.persistent_torrent_completed_stat
+      ? () => persistence.persistedTotal()
+      : undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -75,7 +75,13 @@ export class DatabaseHealth {
       return
     }
     this.#trouble = { since: this.#clock.milliseconds(), message, retry: this.#firstRetry }
-    this.#log.error(TARGET, `${this.#database.about}: ${message}; ${consequence}`)
+    this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
+  }
+
+  /** Some messages name the database already. */
+  #placed(message: string): string {
+    const { about } = this.#database
+    return message.includes(about) ? message : `${about}: ${message}`
   }
 
   /** All that waited is done. */
