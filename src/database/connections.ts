@@ -6,7 +6,7 @@
 import { DatabaseError, DRIVER_NAMES, PATIENCE_MILLISECONDS } from './contract.ts'
 import { closed, queryFailed } from './faults.ts'
 import { type Patience, TooLate, withinPatience } from './patience.ts'
-import type { Server, Session } from './session.ts'
+import { connectWithin, type Server, type Session } from './session.ts'
 
 const MOST_CONNECTIONS = 4
 /** Longer than this a connection is not trusted: routers forget quiet ones without telling anybody. */
@@ -89,10 +89,10 @@ export class Connections {
     }
   }
 
-  async #connect({ signal }: Patience): Promise<Session> {
+  async #connect(patience: Patience): Promise<Session> {
     this.#open++
     try {
-      return await this.#server.connect(signal, LOCK_MILLISECONDS, STATEMENT_MILLISECONDS)
+      return await connectWithin(patience, this.#server, LOCK_MILLISECONDS, STATEMENT_MILLISECONDS)
     } catch (error) {
       this.#makeRoom()
       throw error

@@ -50,13 +50,17 @@ class MysqlServer implements Server {
     statementMilliseconds: number,
   ): Promise<Session> {
     const session = await this.#logIn(signal)
+    const giveUp = () => session.destroy()
+    signal.addEventListener('abort', giveUp)
     try {
       for (const statement of settings(lockMilliseconds, statementMilliseconds))
         await session.write(statement)
       return session
     } catch (error) {
-      session.destroy()
-      throw error
+      giveUp()
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      signal.removeEventListener('abort', giveUp)
     }
   }
 

@@ -67,7 +67,8 @@ function clientOf(config: PostgresConfig, life: { alive: boolean }): SQL {
     hostname: host,
     port,
     username: user,
-    password,
+    // A function, because an empty text would be filled in from PGPASSWORD.
+    password: () => password,
     database,
     // Like the reference: encrypted where the server can, whatever its certificate says.
     tls: 'prefer',

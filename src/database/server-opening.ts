@@ -8,7 +8,7 @@ import { cannotOpen } from './faults.ts'
 import { type Patience, TooLate, withinPatience } from './patience.ts'
 import { ServerDatabase } from './server-database.ts'
 import type { Statements } from './server-sql.ts'
-import type { Server, Session } from './session.ts'
+import { connectWithin, type Server, type Session } from './session.ts'
 
 /** A little less than is promised, so that the promise is kept. */
 const WHOLE_MILLISECONDS = OPENING_MILLISECONDS - 500
@@ -26,7 +26,7 @@ export async function openServer(
   try {
     await withinPatience(WHOLE_MILLISECONDS, async (patience) => {
       // No limit on statements: a server that rewrites a large table goes on, and the next start finds it done.
-      const session = await server.connect(patience.signal, LOCK_MILLISECONDS, 0)
+      const session = await connectWithin(patience, server, LOCK_MILLISECONDS, 0)
       progress.connected = true
       await migrateWith(session, migrate, patience)
     })

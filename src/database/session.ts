@@ -3,6 +3,7 @@
  * server is to whoever keeps connections to it. Nothing here knows what is stored.
  */
 import type { Fault } from './contract.ts'
+import type { Patience } from './patience.ts'
 
 export type Value = string | bigint | number | null
 /** Columns in the order of the statement. Whole numbers come as bigint, number or text: see `wholeNumber`. */
@@ -46,6 +47,25 @@ export interface Server {
     statementMilliseconds: number,
   ): Promise<Session>
   failureOf(error: unknown): Failure
+}
+
+/** `server.connect` that ends with the patience, even if a server falls silent between two words. */
+export async function connectWithin(
+  patience: Patience,
+  server: Server,
+  lockMilliseconds: number,
+  statementMilliseconds: number,
+): Promise<Session> {
+  const connecting = server.connect(patience.signal, lockMilliseconds, statementMilliseconds)
+  try {
+    return await patience.bear(() => connecting)
+  } catch (error) {
+    connecting.then(
+      (session) => session.destroy(),
+      () => undefined,
+    )
+    throw error
+  }
 }
 
 /** A whole number in any of the forms in which the libraries give it; null for NULL and anything else. */

@@ -2,7 +2,10 @@
 import { hashes } from './hashes.ts'
 import { openDriver } from './servers.ts'
 
-const database = await openDriver(await Bun.stdin.json())
-await database.addDownloads(hashes(1), Float64Array.of(7))
-console.log(await database.downloadsTotal())
-await database.close()
+try {
+  const database = await openDriver(await Bun.stdin.json())
+  console.log(await database.addDownloads(hashes(1), Float64Array.of(7)))
+  await database.close()
+} catch (error) {
+  console.log(error instanceof Error ? error.message : error)
+}

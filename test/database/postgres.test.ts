@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { hashes } from './hashes.ts'
 import { survivesFaults } from './server-faults.ts'
-import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
+import { PrivateServer, type ServerConfig, ServerPlace, skipReason, testServer } from './servers.ts'
 import { signsContract } from './suite.ts'
 
 const START_MILLISECONDS = 100_000
@@ -27,19 +27,27 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), ()
       expect(await place.sql(`SELECT max(id) FROM ${table}`)).toEqual([[101]])
   })
 
-  test('no variable of the environment changes where or how it connects', async () => {
-    await using place = await ServerPlace.on(server!)
-    const elsewhere = 'postgres://somebody:else@192.0.2.1:9/nothing?sslmode=verify-full'
-    const opener = Bun.spawn([process.execPath, join(import.meta.dir, 'opener.ts')], {
-      stdin: new Blob([JSON.stringify(place.config)]),
-      stdout: 'pipe',
-      env: {
-        PATH: process.env.PATH,
-        ...Object.fromEntries(
-          ['DATABASE_URL', 'POSTGRES_URL', 'PGURL', 'PG_URL', 'TLS_DATABASE_URL']
-            .concat('TLS_POSTGRES_DATABASE_URL')
-            .map((name) => [name, elsewhere]),
-        ),
+  describe('no variable of the environment', () => {
+    /** What a program says that opens it in such an environment. */
+    const openIn = async (environment: Record<string, string>, config: ServerConfig) => {
+      const opener = Bun.spawn([process.execPath, join(import.meta.dir, 'opener.ts')], {
+        stdin: new Blob([JSON.stringify(config)]),
+        stdout: 'pipe',
+        env: { PATH: process.env.PATH, ...environment },
+      })
+      return (await opener.stdout.text()).trim()
+    }
+
+    test('changes where or how it connects', async () => {
+      await using place = await ServerPlace.on(server!)
+      const elsewhere = 'postgres://somebody:else@192.0.2.1:9/nothing?sslmode=verify-full'
+      const environment = {
+        DATABASE_URL: elsewhere,
+        POSTGRES_URL: elsewhere,
+        PGURL: elsewhere,
+        PG_URL: elsewhere,
+        TLS_DATABASE_URL: elsewhere,
+        TLS_POSTGRES_DATABASE_URL: elsewhere,
         PGHOST: '192.0.2.1',
         PGPORT: '9',
         PGUSER: 'somebody',
@@ -50,10 +58,16 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), ()
         PGCHANNELBINDING: 'require',
         PGAPPNAME: 'nothing',
         PGOPTIONS: '-c search_path=nowhere -c default_transaction_read_only=on',
-      },
+      }
+      expect(await openIn(environment, place.config)).toBe('7')
     })
-    expect(await opener.stdout.text()).toBe('7\n')
-    expect(await opener.exited).toBe(0)
+
+    test('lends a password', async () => {
+      await using place = await ServerPlace.on(server!)
+      const { password } = place.config
+      const said = await openIn({ PGPASSWORD: password }, { ...place.config, password: '' })
+      expect(said).toContain('authentication failed for user')
+    })
   })
 })
 

@@ -11,6 +11,8 @@ export type Breaks = 'never' | 'asked' | 'answered'
 export class BreakingWay implements AsyncDisposable {
   /** What happens to the next COMMIT; it is `never` again afterwards. */
   breaks: Breaks = 'never'
+  /** How many pieces of the server's come through on a connection that is yet to be made. */
+  pieces = Number.POSITIVE_INFINITY
   readonly config: ServerConfig
   readonly #server
   readonly #sockets = new Set<Socket>()
@@ -31,6 +33,7 @@ export class BreakingWay implements AsyncDisposable {
 
   #join(near: Socket, far: Socket): void {
     let committing = false
+    let pieces = this.pieces
     const part = () => {
       near.destroy()
       far.destroy()
@@ -54,7 +57,7 @@ export class BreakingWay implements AsyncDisposable {
     })
     far.on('data', (bytes) => {
       if (committing) part()
-      else if (!this.#silent.has(far)) near.write(bytes)
+      else if (pieces-- > 0 && !this.#silent.has(far)) near.write(bytes)
     })
   }
 

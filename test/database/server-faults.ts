@@ -45,16 +45,6 @@ export function survivesFaults(server: ServerConfig): void {
       expect([fault, reason]).toEqual(['unreachable', expect.stringMatching(/refused|ENOENT/)])
     })
 
-    inTime('gives up on a port where nobody answers', async () => {
-      const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-      try {
-        const [fault, reason] = await reasonOf({ port: silent.port })
-        expect([fault, reason]).toEqual(['late', expect.stringContaining('no answer within')])
-      } finally {
-        silent.stop(true)
-      }
-    })
-
     inTime('is possible for many at once on an empty database', async () => {
       await using place = await ServerPlace.on(server)
       const opened = await Promise.all(Array.from({ length: 6 }, () => place.open()))
@@ -94,6 +84,36 @@ export function survivesFaults(server: ServerConfig): void {
       expect(await faultOf(() => database.ping())).toBe('late')
       await database.ping()
       await database.close()
+    })
+  })
+
+  describe('a server that falls silent', () => {
+    /** What becomes of a call whose connection gets so many pieces and no more, and of the one after it. */
+    const silentAfter = async (pieces: number) => {
+      await using place = await ServerPlace.on(server)
+      await using way = await BreakingWay.to(place.config)
+      const database = await openDriver(way.config)
+      way.pieces = pieces
+      const fault = await faultOf(() => database.ping())
+      way.pieces = Number.POSITIVE_INFINITY
+      await database.ping()
+      await database.close()
+      return fault
+    }
+
+    inTime('while a call connects makes that call late, at whatever word', async () => {
+      const faults = await Promise.all([0, 1, 2, 3, 4].map(silentAfter))
+      expect(faults).toEqual(Array(5).fill('late'))
+    })
+
+    inTime('while it is opened is given up, at whatever word', async () => {
+      await using place = await ServerPlace.on(server)
+      const openings = [0, 1, 2, 3, 4, 5, 8].map(async (pieces) => {
+        await using way = await BreakingWay.to(place.config)
+        way.pieces = pieces
+        return await faultOf(() => openDriver(way.config))
+      })
+      expect(await Promise.all(openings)).toEqual(Array(7).fill('late'))
     })
   })
 

@@ -106,7 +106,9 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
       status: 500,
       text: expect.stringMatching(
         // Whoever had to wait for others may be told that it is late instead.
-        new RegExp(`^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s)" \\}$`),
+        new RegExp(
+          `^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s)" \\}$`,
+        ),
       ),
     })
     expect(text).not.toContain(NEW_KEY)

@@ -2,7 +2,7 @@
  * A way to a database server on which the answer to a commit gets lost when it is told to, and the
  * connection with it: whoever asked cannot know whether it was done.
  */
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { ServerConfig } from '../database/servers.ts'
 
 /** PostgreSQL says it when it is done; MySQL only hears it. */
@@ -14,10 +14,10 @@ export class LossyLink implements Disposable {
   /** Answers that were lost. */
   lost = 0
   #toLose = 0
-  readonly #server: ReturnType<typeof createServer>
+  readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  private constructor(config: ServerConfig, port: number, server: LossyLink['#server']) {
+  private constructor(config: ServerConfig, port: number, server: Server) {
     this.config = { ...config, host: '127.0.0.1', port }
     this.#server = server
     server.on('connection', (client) => this.#join(client, connect(config.port, config.host)))
