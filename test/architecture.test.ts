@@ -2,13 +2,23 @@
 import { expect, test } from 'bun:test'
 import { dirname, join, relative } from 'node:path'
 
-const BOTTOM = ['bittorrent', 'limits', 'refusal', 'clock', 'log', 'metrics', 'nearest', 'hash']
+const BOTTOM = [
+  'bittorrent',
+  'limits',
+  'refusal',
+  'clock',
+  'log',
+  'metrics',
+  'nearest',
+  'hash',
+  'shared-memory',
+]
 
 const MAY_OPEN: Record<string, readonly string[]> = {
   ...Object.fromEntries(BOTTOM.map((room) => [room, []])),
   wire: ['bittorrent', 'limits'],
-  swarm: ['bittorrent', 'limits', 'hash'],
-  access: ['bittorrent', 'limits', 'hash'],
+  swarm: ['bittorrent', 'limits', 'hash', 'shared-memory'],
+  access: ['bittorrent', 'limits', 'hash', 'shared-memory'],
   config: ['bittorrent', 'limits', 'nearest', 'wire'],
   database: ['bittorrent', 'limits'],
   persist: ['bittorrent', 'limits', 'clock', 'log', 'metrics', 'swarm', 'database'],

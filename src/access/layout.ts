@@ -1,4 +1,5 @@
 /** How a table of `table.ts` lies in its memory: all in words, called cells here. */
+import { reserve } from '../shared-memory.ts'
 
 /**
  * Cells of the front: how many entries, buckets and records there are, and what only the writer
@@ -40,7 +41,7 @@ export const recordsAt = (capacity: number): number => BUCKETS_AT + Math.max(cap
 /** Memory of an empty table for `capacity` entries. Untouched pages cost nothing. */
 export function createTable(shape: Shape, capacity: number, seed: number): SharedArrayBuffer {
   const cells = recordsAt(capacity) + (capacity + SPARE + 1) * strideOf(shape)
-  const memory = new SharedArrayBuffer(cells * 4)
+  const memory = reserve(cells * 4)
   const header = new Int32Array(memory, 0, HEADER.cells)
   header[HEADER.seed] = seed
   header[HEADER.capacity] = capacity

@@ -4,6 +4,7 @@
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
 import { infoHashKey, infoHashSecrets } from '../hash.ts'
+import { reserve } from '../shared-memory.ts'
 import { Dice } from './dice.ts'
 import {
   type Capacity,
@@ -71,9 +72,9 @@ export function createSwarmMemory(maxBytes: number, seed: number, persistent = f
   const peers4 = size((carver) => carvePeers(carver, 4, capacity.slots4))
   const peers6 = size((carver) => carvePeers(carver, 6, capacity.slots6))
   const shards = Array.from({ length: SHARDS }, () => ({
-    torrents: new SharedArrayBuffer(torrents),
-    peers4: new SharedArrayBuffer(peers4),
-    peers6: new SharedArrayBuffer(peers6),
+    torrents: reserve(torrents),
+    peers4: reserve(peers4),
+    peers6: reserve(peers6),
   }))
   const budget = new SharedArrayBuffer(8)
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
