@@ -5,7 +5,7 @@
 import type { Access } from '../access/access.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/model.ts'
-import { DRIVER_NAMES } from '../database/contract.ts'
+import { type Database, DRIVER_NAMES } from '../database/contract.ts'
 import { openDatabase } from '../database/remote.ts'
 import type { Log } from '../log.ts'
 import { Permissions, PURGE_EVERY_MILLISECONDS } from '../permissions.ts'
@@ -42,11 +42,11 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   opening.defer(() => database.close())
   log.info('DATABASE', `Opened: ${database.about}`)
   const permissions = opening.use(new Permissions({ database, access, clock, log }))
-  await permissions.load()
+  await naming(database, permissions.load())
   const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(purging))
   const persistence = new Persistence({ database, swarm, log, clock })
-  await persistence.start()
+  await naming(database, persistence.start())
   const mending = setInterval(() => {
     if (persistence.state().ok) permissions.mend()
   }, MEND_EVERY_MILLISECONDS)
@@ -67,6 +67,16 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
       ? () => persistence.persistedTotal()
       : undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** A start that fails says which database it was. */
+async function naming(database: Database, work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`cannot read the database ${database.about}: ${reason}`)
   }
 }
 

@@ -8,7 +8,7 @@ import { DatabaseError, type Fault } from '../database/contract.ts'
 export type Patience = {
   /** Less than the API gives a request, more than the database may take for a call. */
   readonly answerMilliseconds: number
-  /** At the end, what was asked gets this long to be begun: a database that hangs must not keep us. */
+  /** At the end, what was asked gets this long: a database that hangs must not keep us. */
   readonly endMilliseconds: number
 }
 const PATIENCE: Patience = { answerMilliseconds: 4_500, endMilliseconds: 1_000 }
@@ -40,14 +40,18 @@ export class Queue {
   inTime<T>(work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const { answerMilliseconds } = this.#patience
-    const late = this.#fault('late', `has not answered within ${answerMilliseconds / 1_000} s`)
-    let isLate = false
+    let state: 'waits' | 'begun' | 'given up' = 'waits'
+    const late = (rest: string) =>
+      this.#fault('late', `has not answered within ${answerMilliseconds / 1_000} s; ${rest}`)
     const timer = setTimeout(() => {
-      isLate = true
-      reject(late)
+      if (state === 'begun') return reject(late('whether it will be done is not known'))
+      state = 'given up'
+      reject(late('nothing was changed'))
     }, answerMilliseconds)
     this.inTurn(async () => {
-      if (isLate) throw late
+      // The caller was told already.
+      if (state === 'given up') return undefined as T
+      state = 'begun'
       return await work()
     })
       .then(resolve, reject)
@@ -55,12 +59,17 @@ export class Queue {
     return promise
   }
 
-  /** Resolves when everything that was asked is done or given up. */
+  /**
+   * From now on nothing is begun but for a moment. Resolves when everything is done or the moment over: the
+   * database is closed then, which ends whatever still hangs.
+   */
   async end(): Promise<void> {
+    const moment = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
       this.#isOver = true
+      moment.resolve()
     }, this.#patience.endMilliseconds)
-    await this.#last
+    await Promise.race([this.#last, moment.promise])
     clearTimeout(timer)
   }
 

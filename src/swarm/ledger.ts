@@ -38,7 +38,7 @@ export class Ledger {
     this.#owed.fill(0, 0, header[HEADER.torrentHigh]!)
   }
 
-  /** The torrent waited for longest; NIL = there is none. */
+  /** The torrent whose turn it is; NIL = there is none. */
   first(): number {
     return this.#header[HEADER.ledgerFirst]!
   }
@@ -67,11 +67,13 @@ export class Ledger {
   owe(torrent: number, completions = 1): void {
     if (!this.on) return
     const header = this.#header
+    // In front of the torrents that strangers may make up: those can wait, this can be lost.
+    if (this.#owed[torrent] === 0) this.unlist(torrent)
     // Words are signed: rather stand still than turn negative.
     const more = Math.min(completions, MOST - header[HEADER.owed]!)
     this.#owed[torrent]! += more
     header[HEADER.owed]! += more
-    this.list(torrent)
+    this.#listAs('first', torrent)
   }
 
   /** For a torrent that a rescue made anew: what it owed and wanted before, believed as far as possible. */
@@ -96,15 +98,21 @@ export class Ledger {
   }
 
   list(torrent: number): void {
+    this.#listAs('last', torrent)
+  }
+
+  #listAs(place: 'first' | 'last', torrent: number): void {
     const flags = torrent * TORRENT.words + TORRENT.flags
     if ((this.#records[flags]! & LISTED) !== 0) return
     const header = this.#header
-    const last = header[HEADER.ledgerLast]!
-    this.#next[torrent] = NIL
-    this.#previous[torrent] = last
-    if (last === NIL) header[HEADER.ledgerFirst] = torrent
-    else this.#next[last] = torrent
-    header[HEADER.ledgerLast] = torrent
+    const next = place === 'first' ? header[HEADER.ledgerFirst]! : NIL
+    const previous = place === 'first' ? NIL : header[HEADER.ledgerLast]!
+    this.#next[torrent] = next
+    this.#previous[torrent] = previous
+    if (previous === NIL) header[HEADER.ledgerFirst] = torrent
+    else this.#next[previous] = torrent
+    if (next === NIL) header[HEADER.ledgerLast] = torrent
+    else this.#previous[next] = torrent
     header[HEADER.listed]!++
     this.#records[flags]! |= LISTED
   }

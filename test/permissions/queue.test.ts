@@ -22,9 +22,12 @@ test('who waits is told in time, and what was not begun by then is never done', 
     happened.push('the first goes on')
   })
   const second = queue.inTime(async () => happened.push('the second is begun'))
-  for (const call of [first, second]) {
+  for (const [call, rest] of [
+    [first, 'whether it will be done is not known'],
+    [second, 'nothing was changed'],
+  ] as const) {
     const { fault, message } = await failureOf(() => call)
-    expect([fault, message]).toEqual(['late', `${nowhere} has not answered within 0.02 s`])
+    expect([fault, message]).toEqual(['late', `${nowhere} has not answered within 0.02 s; ${rest}`])
   }
   const third = queue.inTime(async () => happened.push('the third is done'))
   letGo()
@@ -43,14 +46,22 @@ test('who does not wait has time', async () => {
   expect(await second).toBe('done')
 })
 
-test('the end waits for what was begun, and not for what was not', async () => {
+test('the end waits for what can be done in a moment', async () => {
+  const queue = new Queue('sqlite3:nowhere', hurried)
+  const happened: string[] = []
+  queue.inTurn(async () => happened.push('first'))
+  queue.inTurn(async () => happened.push('second'))
+  await queue.end()
+  expect(happened).toEqual(['first', 'second'])
+})
+
+test('the end does not wait for what hangs, and nothing is begun behind it', async () => {
   const queue = new Queue('sqlite3:nowhere', { ...hurried, endMilliseconds: 1 })
   const { work, letGo } = hanging()
   const first = queue.inTurn(work)
   const second = failureOf(() => queue.inTurn(async () => undefined))
-  // Timers go off in the order of their times: it was let go when the patience was over.
-  setTimeout(letGo, 20)
   await queue.end()
+  letGo()
   await first
   const { fault, message } = await second
   expect([fault, message]).toEqual(['unreachable', `${nowhere} is being closed`])

@@ -90,21 +90,34 @@ describe('the ledger', () => {
     expect([hasDues(lender.shard), lender.take()]).toEqual([false, []])
   })
 
-  test('adds up the completions of a torrent, and gives the oldest first', () => {
+  test('adds up the completions of a torrent', () => {
     const lender = new Lender()
     for (const n of [3, 1, 2]) lender.complete(n)
     for (const peer of [2, 3]) lender.complete(1, peer)
     expect(lender.world.swarm.owed()).toBe(5)
     expect(lender.take(2)).toEqual([
-      [3, 1, true],
+      [2, 1, true],
       [1, 3, true],
     ])
     lender.complete(3, 2)
-    expect(lender.take()).toEqual([
-      [2, 1, true],
-      [3, 1, true],
-    ])
+    expect(lender.take()).toEqual([[3, 2, true]])
     expect(lender.world.swarm.owed()).toBe(0)
+  })
+
+  test('gives those that owe before those that only want, these the oldest first', () => {
+    const lender = new Lender()
+    for (const n of [4, 0, 5, 3]) lender.world.tell(lender.hashes[n]!, { peer: 1 })
+    lender.complete(5)
+    expect(lender.take(3)).toEqual([
+      [5, 1, true],
+      [4, 0, true],
+      [0, 0, true],
+    ])
+    lender.complete(4)
+    expect(lender.take()).toEqual([
+      [4, 1, true],
+      [3, 0, true],
+    ])
   })
 
   test('gives no more than there is room for', () => {
@@ -115,7 +128,7 @@ describe('the ledger', () => {
     expect(small.count).toBe(2)
     expect(takeDues(lender.shard, small, 100, 0)).toBe(true)
     expect(small.count).toBe(2)
-    expect(lender.take()).toEqual([[2, 1, true]])
+    expect(lender.take()).toEqual([[0, 1, true]])
   })
 
   test('waits for a stored count until it arrives, and takes it once', () => {
@@ -204,9 +217,9 @@ describe('a sweep', () => {
     expect(faults(lender.world.memory)).toEqual([])
     expect(lender.world.swarm.totals().torrents).toBe(3)
     expect(lender.take()).toEqual([
+      [4, 1, true],
       [1, 1, true],
       [3, 0, true],
-      [4, 1, true],
     ])
   })
 })
@@ -221,9 +234,10 @@ test('a rescue forgets no debt and no wish', () => {
   lender.rescue()
   const taken = lender.take().sort()
   expect(taken).toEqual([
+    [0, 1, false],
     [1, 2, false],
     [2, 0, true],
-    [3, 1, true],
+    [3, 0, true],
   ])
   expect([lender.downloaded(0), lender.downloaded(1)]).toEqual([6, 9])
 })

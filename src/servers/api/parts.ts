@@ -18,8 +18,8 @@ export type NewKey = { readonly key: string | null; readonly secondsValid: bigin
 
 /**
  * Keys and whitelist (`permissions.ts`). Each method changes the database first, then what every thread
- * reads, and rejects with an error whose `fault` is a `Fault` when the database fails: then nothing
- * was changed. They are done one after the other, in the order of the calls.
+ * reads, and rejects with an error whose `fault` is a `Fault` when the database fails: then nothing was
+ * changed, unless its message says that this is not known. They are done one after the other, in the order of the calls.
  */
 export interface PermissionBook {
   /** Packed info hashes, 20 bytes each. */
