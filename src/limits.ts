@@ -21,4 +21,8 @@ export const LIMITS = {
   udpFloodMilliseconds: 250,
   /** Addresses whose connection-id errors are remembered; the least guilty make room. */
   banTable: 65_536,
+  /** Elements of one bulk request to the management API: each is read, checked, stored and answered
+   *  in one go. An info hash costs less than a key, and 2 MiB of body hold no more of them. */
+  bulkKeys: 10_000,
+  bulkInfoHashes: 50_000,
 } as const

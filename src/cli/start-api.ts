@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { serveApi } from '../servers/api/api.ts'
 import type { Bans } from '../servers/bans.ts'
+import type { Garbage } from '../servers/garbage.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { readStatistics, type StatisticsSources } from '../statistics.ts'
 import type { Swarm } from '../swarm/swarm.ts'
@@ -19,6 +20,8 @@ export type ApiSetting = {
   readonly metrics: Metrics
   readonly bans: Bans
   readonly storage: Storage | undefined
+  /** Of the thread this is called on. */
+  readonly garbage: Garbage
   readonly log: Log
   readonly version: string
 }
@@ -39,6 +42,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
     bind: http_api.bind_address,
     tls: http_api.tls_config,
     clock: systemClock,
+    garbage: setting.garbage,
     version: setting.version,
     parts: {
       tokens: Object.values(http_api.access_tokens),

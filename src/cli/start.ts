@@ -10,6 +10,7 @@ import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
+import { Garbage } from '../servers/garbage.ts'
 import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
 import { breakMemory, closeLeftovers } from '../servers/read-break.ts'
 import { tuneUdpSockets } from '../servers/socket-options.ts'
@@ -46,6 +47,8 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const http = config.http_trackers ?? []
   sayWhatStarts(config, log)
 
+  // Of the API and health; where this thread serves trackers, too, those have one of their own.
+  const garbage = starting.use(new Garbage())
   // Starts last and stops last: it is there to say that we are leaving for as long as we are.
   let health: HealthServer | undefined
   starting.defer(() => health?.stop())
@@ -103,7 +106,8 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER))
   starting.defer(() => clearInterval(forgiving))
 
-  const api = await startApi({ config, swarm, tracker, metrics, bans, storage, log, version })
+  const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }
+  const api = await startApi(about)
   if (api !== undefined) {
     starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
     services.push(apiService(config, api))
@@ -114,7 +118,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
   let draining = false
   const { bind_address: bind } = config.health_check_api
   log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
-  health = await serveHealth({ bind, services: () => services, draining: () => draining })
+  health = await serveHealth({
+    bind,
+    services: () => services,
+    draining: () => draining,
+    garbage,
+  })
   const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
   log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
 

@@ -8,6 +8,8 @@
 const YOUNG_EVERY = 8_192
 /** An HTTP request leaves as much garbage as this many datagrams. */
 export const HTTP_REQUEST = 4
+/** The same of one to the main thread's own servers, which copy its target: up to 16 KiB, several times. */
+export const worthOf = (target: string): number => HTTP_REQUEST + target.length / 1024
 /** A full collection takes some milliseconds; without requests there is nothing to collect. */
 const FULL_EVERY_MILLISECONDS = 60_000
 

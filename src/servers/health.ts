@@ -6,6 +6,7 @@
 import { Elysia } from 'elysia'
 import type { BindAddress } from '../config/model.ts'
 import { joinPort } from '../wire/address.ts'
+import { type Garbage, worthOf } from './garbage.ts'
 import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
@@ -37,6 +38,7 @@ export interface HealthOptions {
   readonly services: () => readonly HealthService[]
   /** Whether the tracker is stopping. */
   readonly draining: () => boolean
+  readonly garbage: Garbage
 }
 
 export interface HealthServer {
@@ -118,11 +120,20 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     })
     return underWay
   }
+  /** Strangers may ask as often as they like: what each leaves behind is told. */
+  const told =
+    (answer: () => Response | Promise<Response>) =>
+    ({ url }: { readonly url: string }) => {
+      options.garbage.made(worthOf(url))
+      return answer()
+    }
   // Bun's own wildcard takes whatever no route takes, so Elysia's second router is never asked.
-  const routes = { '/*': () => new Response(null, { status: 404 }) }
+  const routes = { '/*': told(() => new Response(null, { status: 404 })) }
+  const empty = told(() => json({}, 200))
+  const health = told(async () => json(await report(), options.draining() ? 503 : 200))
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
-    .get('/', () => json({}, 200))
-    .get('/health_check', async () => json(await report(), options.draining() ? 503 : 200))
+    .get('/', ({ request }) => empty(request))
+    .get('/health_check', ({ request }) => health(request))
   const server = await listen(app, {
     bind: options.bind,
     tls: null,

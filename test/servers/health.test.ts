@@ -1,16 +1,23 @@
 /** The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1) over services that live, die and lie. */
 import { describe, expect, test } from 'bun:test'
+import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
 import { type HealthService, serveHealth } from '../../src/servers/health.ts'
 import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
+import { CountedGarbage } from './api/fixture.ts'
 import { exchange, get, parseResponse, serve } from './http-fixture.ts'
 
 async function health(services: HealthService[] = [], draining = () => false) {
   const bind = { ip: '127.0.0.1', port: 0 }
-  const server = await serveHealth({ bind, services: () => services, draining })
+  const garbage = new CountedGarbage()
+  const server = await serveHealth({ bind, services: () => services, draining, garbage })
   return {
     url: `http://127.0.0.1:${server.port}`,
-    [Symbol.asyncDispose]: () => server.stop(),
+    garbage,
+    [Symbol.asyncDispose]: async () => {
+      await server.stop()
+      garbage[Symbol.dispose]()
+    },
   }
 }
 
@@ -199,6 +206,18 @@ test('the other routes are {} and 404', async () => {
     expect((await get(api.url, path)).status).toBe(404)
   const posted = 'POST /health_check HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
   expect(parseResponse(await exchange(api.url, posted)).status).toBe(404)
+})
+
+test('a request is told of as garbage, a long target as more of it', async () => {
+  await using api = await health()
+  for (const path of ['/', '/health_check', '/nowhere']) {
+    const before = api.garbage.told
+    await get(api.url, path)
+    const short = api.garbage.told - before
+    await get(api.url, `${path}?${'a'.repeat(10_239)}`)
+    expect(short).toBeGreaterThan(HTTP_REQUEST)
+    expect(api.garbage.told - before - 2 * short).toBeCloseTo(10, 6)
+  }
 })
 
 describe('a UDP probe', () => {

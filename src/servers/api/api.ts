@@ -6,6 +6,7 @@
 import { Elysia, t } from 'elysia'
 import type { Clock } from '../../clock.ts'
 import type { BindAddress, TlsConfig } from '../../config/model.ts'
+import type { Garbage } from '../garbage.ts'
 import { type HttpServer, listen } from '../listen.ts'
 import { json } from './answers.ts'
 import { describe } from './documentation.ts'
@@ -23,6 +24,7 @@ export interface ApiOptions {
   readonly tls: TlsConfig | null
   readonly parts: ApiParts
   readonly clock: Clock
+  readonly garbage: Garbage
   /** Of the program, for the OpenAPI document. */
   readonly version: string
   /** Longest time until an answer begins. */
@@ -35,7 +37,7 @@ const IDLE_SECONDS = 12
 
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
-  const { parts, clock } = options
+  const { parts, clock, garbage } = options
   const operations: readonly Operation[] = [
     health,
     ...statsOperations(parts),
@@ -44,7 +46,8 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     ...keyOperations(parts, clock),
     { ...openApiOperation, answer: () => json(document) },
   ]
-  const door = new Door(parts, operations, options.patienceMilliseconds ?? PATIENCE_MILLISECONDS)
+  const patience = options.patienceMilliseconds ?? PATIENCE_MILLISECONDS
+  const door = new Door(parts, operations, garbage, patience)
   const routes = { '/*': (request: Request) => door.answer(request, undefined) }
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
   for (const operation of operations) {

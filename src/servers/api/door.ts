@@ -2,6 +2,7 @@
  * Every request to the management API comes through here: token, path, method, parameter, and five seconds
  * for all of it (spec/torrust-rest-api §1). Whatever is wrong with a request or with us is an answer.
  */
+import { type Garbage, worthOf } from '../garbage.ts'
 import { rawPath } from '../listen.ts'
 import { type Answer, badUrl, NOT_FOUND, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
@@ -22,18 +23,26 @@ export class Door {
   readonly #tokens: Tokens
   readonly #paths: Paths
   readonly #report: ApiParts['report']
+  readonly #garbage: Garbage
   readonly #milliseconds: number
   readonly #told = new Set<string>()
 
-  constructor(parts: ApiParts, operations: readonly Operation[], milliseconds: number) {
+  constructor(
+    parts: ApiParts,
+    operations: readonly Operation[],
+    garbage: Garbage,
+    milliseconds: number,
+  ) {
     this.#tokens = new Tokens(parts.tokens)
     this.#paths = new Paths(operations)
     this.#report = (what, error) => parts.report(what, error)
+    this.#garbage = garbage
     this.#milliseconds = milliseconds
   }
 
   /** `operation`: what the router found at path and method; undefined: nothing. Never rejects. */
   async answer(request: Request, operation: Operation | undefined): Promise<Response> {
+    this.#garbage.made(worthOf(request.url))
     const what = operation === undefined ? 'api' : `${operation.method} ${operation.path}`
     const late = Promise.withResolvers<undefined>()
     const timer = setTimeout(late.resolve, this.#milliseconds)

@@ -7,11 +7,12 @@ import { debugQuote, echo } from './answers.ts'
 import { printFloat, readNumber } from './json-number.ts'
 import { readString } from './json-string.ts'
 
-/** `syntax`: this is no JSON. `data`: it is, but not what was asked for. */
+/** `syntax`: this is no JSON. `data`: it is, but not what was asked for. `excess`: there is too much of it. */
+type FaultKind = 'syntax' | 'data' | 'excess'
 export class JsonFault extends Error {
-  readonly kind: 'syntax' | 'data'
+  readonly kind: FaultKind
 
-  constructor(kind: 'syntax' | 'data', message: string) {
+  constructor(kind: FaultKind, message: string) {
     super(message)
     this.kind = kind
   }

@@ -3,6 +3,7 @@
  * them (spec/torrust-rest-api §6.2). The single key is the reference's form; the bulk ones are ours: each of
  * their mistakes is named, and with one of them nothing is done.
  */
+import { LIMITS } from '../../limits.ts'
 import { type Answer, badUrl, echo, text } from './answers.ts'
 import { JsonFault, JsonReader } from './json-reader.ts'
 import { LAST_EXPIRY_SECOND, type NewKey } from './parts.ts'
@@ -11,6 +12,9 @@ type Read<T> = { readonly value: T } | { readonly fault: Answer }
 
 /** Mistakes of a bulk request that are told. */
 const MOST_MISTAKES = 100
+/** Most elements of one, by the name of its list. */
+const MOST = { keys: LIMITS.bulkKeys, info_hashes: LIMITS.bulkInfoHashes } as const
+type ListName = keyof typeof MOST
 const FORM = 'struct AddKeyForm'
 const KEY_LENGTH = 32
 
@@ -22,7 +26,7 @@ export const readKeyForms = (bytes: Uint8Array): Read<readonly NewKey[]> =>
   readBody(bytes, (reader) => listIn(reader, 'keys', () => keyForm(reader)))
 
 /** `{"<name>":["…",…]}`. */
-export const readTexts = (bytes: Uint8Array, name: string): Read<readonly string[]> =>
+export const readTexts = (bytes: Uint8Array, name: ListName): Read<readonly string[]> =>
   readBody(bytes, (reader) => listIn(reader, name, () => reader.string('a string')))
 
 function readBody<T>(bytes: Uint8Array, read: (reader: JsonReader) => T): Read<T> {
@@ -31,6 +35,7 @@ function readBody<T>(bytes: Uint8Array, read: (reader: JsonReader) => T): Read<T
     return { value: read(reader) }
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error
+    if (error.kind === 'excess') return { fault: badUrl(`nothing was done: ${error.message}`) }
     const said = reader.place + error.message
     return {
       fault:
@@ -75,14 +80,18 @@ function keyTuple(
   return { key, secondsValid }
 }
 
-/** The list of an object whose only member of meaning it is. */
-function listIn<T>(reader: JsonReader, name: string, element: () => T): readonly T[] {
+/** The list of an object whose only member of meaning it is. What is past the ceiling is not read. */
+function listIn<T>(reader: JsonReader, name: ListName, element: () => T): readonly T[] {
   let elements: T[] | undefined
   const isObject = reader.object('a map', (found) => {
     if (found !== name) return false
     elements = reader.member(name, elements, () => {
       const read: T[] = []
-      reader.list('a sequence', () => void read.push(element()))
+      reader.list('a sequence', (index) => {
+        if (index >= MOST[name])
+          throw new JsonFault('excess', `${name} has more than ${MOST[name]} elements`)
+        read.push(element())
+      })
       return read
     })
     return true

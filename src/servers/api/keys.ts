@@ -5,6 +5,7 @@
  */
 import { t } from 'elysia'
 import type { Clock } from '../../clock.ts'
+import { LIMITS } from '../../limits.ts'
 import {
   type Answer,
   badUrl,
@@ -209,7 +210,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
         tag,
         summary: 'Add many keys',
         description: 'All or none. They are answered in the order in which they were named.',
-        body: t.Object({ keys: t.Array(FORM) }),
+        body: t.Object({ keys: t.Array(FORM, { maxItems: LIMITS.bulkKeys }) }),
         answers: resources,
         also: bulkStatuses,
       }),
@@ -222,7 +223,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
         tag,
         summary: 'Delete many keys',
         description: 'All or none. `count` is how many there were; absent ones are no mistake.',
-        body: t.Object({ keys: t.Array(KEY) }),
+        body: t.Object({ keys: t.Array(KEY, { maxItems: LIMITS.bulkKeys }) }),
         answers: { 'application/json': statusCount },
         also: bulkStatuses,
       }),

@@ -101,6 +101,9 @@ function stream(
   let unwanted = false
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {
+      // Parts may be made, and taken, without ever waiting: then nobody else would get a turn.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (unwanted) return
       const { done, value } = await parts.next()
       if (unwanted) return
       if (done) controller.close()

@@ -3,6 +3,7 @@
  * ours. Works whether the tracker is listed or not, as long as there is a database.
  */
 import { t } from 'elysia'
+import { LIMITS } from '../../limits.ts'
 import { type Answer, badInfoHash, echo, json, OK, okCount } from './answers.ts'
 import { describe, infoHash, page, status, statusCount } from './documentation.ts'
 import { hexOf, pack, readInfoHash } from './info-hash.ts'
@@ -19,7 +20,9 @@ const RELOAD = 'failed to reload whitelist'
 const LIST = 'failed to list whitelist'
 
 const PARAMETER = ['info_hash', infoHash, '40 hex digits.'] as const
-const BULK = t.Object({ info_hashes: t.Array(infoHash) })
+const BULK = t.Object({
+  info_hashes: t.Array(infoHash, { maxItems: LIMITS.bulkInfoHashes }),
+})
 const bulkStatuses = [400, 409, 413, 415, 422] as const
 const answers = { 'application/json': status }
 const counted = { 'application/json': statusCount }

@@ -14,6 +14,7 @@ import type {
   Stats,
   TorrentView,
 } from '../../../src/servers/api/parts.ts'
+import { Garbage } from '../../../src/servers/garbage.ts'
 import type { InspectedTorrent } from '../../../src/swarm/inspect.ts'
 import type { TorrentSummary } from '../../../src/swarm/listing.ts'
 import { exchange, parseResponse, type Reply } from '../http-fixture.ts'
@@ -78,6 +79,16 @@ export class MemoryBook implements PermissionBook {
     await this.#enter(`listKeys ${offset} ${limit}`)
     const sorted = [...this.keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
     return sorted.slice(offset, offset + limit)
+  }
+}
+
+/** Says what it was told, and collects all the same. */
+export class CountedGarbage extends Garbage {
+  told = 0
+
+  override made(datagrams: number): void {
+    this.told += datagrams
+    super.made(datagrams)
   }
 }
 
@@ -168,10 +179,12 @@ export async function serve(
   const book = new MemoryBook()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
+  const garbage = new CountedGarbage()
   const server = await serveApi({
     bind: { ip: '127.0.0.1', port: 0 },
     tls,
     clock,
+    garbage,
     version: '1.2.3',
     ...(patienceMilliseconds !== undefined && { patienceMilliseconds }),
     parts: {
@@ -184,7 +197,12 @@ export async function serve(
       ...parts,
     },
   })
-  return { ...server, book, torrents, reports, [Symbol.asyncDispose]: () => server.stop(0) }
+  const stop = async (graceMilliseconds: number): Promise<void> => {
+    await server.stop(graceMilliseconds)
+    garbage[Symbol.dispose]()
+  }
+  const dispose = { [Symbol.asyncDispose]: () => stop(0) }
+  return { ...server, stop, book, torrents, reports, garbage, ...dispose }
 }
 
 export type Request = {

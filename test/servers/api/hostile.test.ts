@@ -1,6 +1,7 @@
 /** What strangers, and clients with a token, may send: documented answers or a closed connection, no harm. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../../src/limits.ts'
+import { HTTP_REQUEST } from '../../../src/servers/garbage.ts'
 import { dice, seed } from '../../random.ts'
 import { exchange, parseResponse } from '../http-fixture.ts'
 import { TOKEN } from './cases.ts'
@@ -149,6 +150,29 @@ describe('a body', () => {
     expect(reply.status).toBe(400)
     expect(reply.body.toString()).toEndWith('; and 49900 more')
     expect(reply.body.toString().match(/info_hashes\[/g)).toHaveLength(100)
+  })
+
+  test.each([
+    ['POST', 'keys', LIMITS.bulkKeys],
+    ['DELETE', 'keys', LIMITS.bulkKeys],
+    ['POST', 'whitelist', LIMITS.bulkInfoHashes],
+    ['DELETE', 'whitelist', LIMITS.bulkInfoHashes],
+  ])('of %s %s/bulk has %d elements, and with one more is read no further', async (...one) => {
+    const [method, what, most] = one
+    const name = what === 'keys' ? 'keys' : 'info_hashes'
+    const path = `/api/v1/${what}/bulk`
+    const element = method === 'POST' && what === 'keys' ? '["x",1]' : '"x"'
+    /** What follows is no JSON, and all there is of it is wrong. */
+    const said = async (count: number) => {
+      const body = `{"${name}":[${Array(count).fill(element)}${count > most ? '' : ']}'}`
+      const reply = await askWithToken(api.url, { method, path, body })
+      expect(reply.status).toBe(400)
+      return reply.body.toString()
+    }
+    expect(await said(most)).toEndWith(`; and ${most - 100} more`)
+    expect(await said(most + 1)).toBe(
+      `Invalid URL: nothing was done: ${name} has more than ${most} elements`,
+    )
   })
 
   test('of noise never does anything', async () => {
@@ -300,6 +324,21 @@ describe('a request id', () => {
     }
     expect(made.size).toBe(5)
   })
+})
+
+test('a request is told of as garbage, a long target as more of it', async () => {
+  for (const { path, headers } of [
+    { path: '/api/health_check' },
+    withToken({ path: '/api/v1/keys/reload' }),
+    { path: '/nowhere' },
+  ])
+    for (const length of [0, 10_000]) {
+      const before = api.garbage.told
+      const target = `${path}?${'a'.repeat(length)}`
+      await ask(api.url, { path: target, ...(headers && { headers }) })
+      const url = `http://tracker${target}`
+      expect(api.garbage.told - before).toBeCloseTo(HTTP_REQUEST + url.length / 1024, 6)
+    }
 })
 
 test('requests in one piece are answered in their order, each by itself', async () => {
