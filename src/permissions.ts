@@ -9,7 +9,13 @@ import type { Slices, Table } from './access/table.ts'
 import { packHashes, type Whitelist } from './access/whitelist.ts'
 import { INFO_HASH_BYTES, KEY_CHARACTERS, Key } from './bittorrent.ts'
 import type { Clock } from './clock.ts'
-import { type Database, DatabaseError, type KeyRow, type Part } from './database/contract.ts'
+import {
+  type Database,
+  DatabaseError,
+  type KeyRow,
+  MOST_EXPIRED_KEYS,
+  type Part,
+} from './database/contract.ts'
 import type { Log } from './log.ts'
 import { Queue } from './permissions/queue.ts'
 import type { AuthKey, NewKey, PermissionBook } from './servers/api/parts.ts'
@@ -43,6 +49,7 @@ export class Permissions implements PermissionBook {
   readonly #queue: Queue
   /** Nobody knows whether a write was done: memory and database may differ. */
   #inDoubt = false
+  #isEnding = false
 
   constructor({ database, access, clock, log }: PermissionsOptions) {
     this.#database = database
@@ -134,7 +141,7 @@ export class Permissions implements PermissionBook {
     const keys = this.#keys
     if (!this.#purges || keys === undefined) return
     // The log was told; the next call tries again.
-    await this.#queue.inTurn(() => this.#purge(keys)).catch(() => undefined)
+    await this.#purge(keys).catch(() => undefined)
   }
 
   /**
@@ -156,6 +163,7 @@ export class Permissions implements PermissionBook {
 
   /** Resolves when everything that was asked is done, or the database does not get on with it. */
   [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true
     return this.#queue.end()
   }
 
@@ -177,13 +185,15 @@ export class Permissions implements PermissionBook {
     })
   }
 
-  #purge(table: Keys): Promise<void> {
-    return this.#reported('removing expired keys', async () => {
-      const now = this.#clock.milliseconds()
-      const second = Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS
-      await this.#database.removeKeysExpiredBefore(BigInt(second))
-      await done(table.removeExpired(now - EXPIRED_IN_MEMORY_MILLISECONDS))
-    })
+  /** Memory first, which must not grow while the database fails. */
+  async #purge(table: Keys): Promise<void> {
+    const now = this.#clock.milliseconds()
+    await this.#queue.inTurn(() => done(table.removeExpired(now - EXPIRED_IN_MEMORY_MILLISECONDS)))
+    const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
+    const remove = () =>
+      this.#reported('removing expired keys', () => this.#database.removeKeysExpiredBefore(second))
+    // Each time a turn of its own: others wait for one of them, not for all.
+    while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
   }
 
   async #write<T>(work: () => Promise<T>): Promise<T> {

@@ -13,6 +13,9 @@ export const PATIENCE_MILLISECONDS = 4_000
 /** Longest time opening may take: connecting, creating and migrating what is there. */
 export const OPENING_MILLISECONDS = 9_000
 
+/** Keys that one `removeKeysExpiredBefore` removes at most: any server is done with them in time. */
+export const MOST_EXPIRED_KEYS = 10_000
+
 /** How people call the drivers, in messages. */
 export const DRIVER_NAMES = {
   sqlite3: 'Sqlite3',
@@ -35,7 +38,7 @@ export interface Database {
   /** Driver and place, for people: `sqlite3:./tracker.db`, `mysql://127.0.0.1:3306/tracker`. No secrets. */
   readonly about: string
 
-  /** Resolves when it answers a question. */
+  /** Resolves when it answers; a file only when it could be written to and is still the one that was opened. */
   ping(): Promise<void>
 
   /** Some thousands of whitelisted info hashes in an order of the driver's own; begin with 0. */
@@ -53,7 +56,10 @@ export interface Database {
   addKeys(rows: readonly KeyRow[]): Promise<void>
   /** In one transaction. How many there were. */
   removeKeys(keys: readonly string[]): Promise<number>
-  /** Removes the keys whose `validUntil` is smaller. How many there were. */
+  /**
+   * Removes keys whose `validUntil` is smaller, `MOST_EXPIRED_KEYS` at most. How many it removed: if that
+   * many, there may be more.
+   */
   removeKeysExpiredBefore(second: bigint): Promise<number>
 
   /** Stored completions of the torrents, in their order; 0 = unknown. At most some hundreds. */

@@ -4,6 +4,8 @@
  * stands for as many of what is in it as there are, with commas between.
  */
 
+import { MOST_EXPIRED_KEYS } from './contract.ts'
+
 /** Rows of a part: large enough that the way there and back counts little. */
 export const PART_ROWS = 10_000
 
@@ -23,15 +25,15 @@ const SHARED = {
   addKeys: 'INSERT INTO "keys" ("key", valid_until) VALUES {(?, ?)}',
   addPermanentKeys: 'INSERT INTO "keys" ("key") VALUES {(?)}',
   removeKeys: 'DELETE FROM "keys" WHERE "key" IN ({?})',
-  // The sign means nothing, and the absolute value of the least number does not exist.
-  removeExpired: 'DELETE FROM "keys" WHERE valid_until < ? AND valid_until > ?',
-
   completed: 'SELECT info_hash, completed FROM torrents WHERE info_hash IN ({?})',
   knownTorrents: 'SELECT id, info_hash FROM torrents WHERE info_hash IN ({?})',
   total: 'SELECT value FROM torrent_aggregate_metrics WHERE metric_name = ?',
   lockTotal: 'SELECT value FROM torrent_aggregate_metrics WHERE metric_name = ? FOR UPDATE',
   setTotal: 'UPDATE torrent_aggregate_metrics SET value = ? WHERE metric_name = ?',
 } as const
+
+// The sign means nothing, and the absolute value of the least number does not exist.
+const HAS_EXPIRED = 'valid_until < ? AND valid_until > ?'
 
 /** `count` added to `column`: never more than 64 bits hold, and what others left below 0 is none. */
 const sum = (column: string, count: string) =>
@@ -51,6 +53,8 @@ export const MYSQL = {
   listKeys: `SELECT "key", valid_until FROM "keys"
     WHERE LENGTH("key") = 32 AND "key" REGEXP '^[0-9A-Za-z]{32}$'
     ORDER BY CAST("key" AS BINARY) LIMIT ? OFFSET ?`,
+  // In order, so that servers that do it again after this one remove the same.
+  removeExpired: `DELETE FROM "keys" WHERE ${HAS_EXPIRED} ORDER BY id LIMIT ${MOST_EXPIRED_KEYS}`,
   addToKnown: `INSERT INTO torrents (id, info_hash, completed) VALUES {(?, ?, ?)} ${MYSQL_ADD}`,
   addToNew: `INSERT INTO torrents (info_hash, completed) VALUES {(?, ?)} ${MYSQL_ADD}`,
   addTotal: `INSERT INTO torrent_aggregate_metrics (metric_name, value) VALUES (?, ?)
@@ -68,6 +72,8 @@ export const POSTGRES = {
   addHashes: 'INSERT INTO whitelist (info_hash) VALUES {(?)} ON CONFLICT DO NOTHING',
   listKeys: `SELECT "key", valid_until FROM "keys" WHERE "key" ~ '^[0-9A-Za-z]{32}$'
     ORDER BY "key" COLLATE "C" LIMIT ? OFFSET ?`,
+  removeExpired: `DELETE FROM "keys" WHERE id IN
+    (SELECT id FROM "keys" WHERE ${HAS_EXPIRED} LIMIT ${MOST_EXPIRED_KEYS})`,
   addToKnown: `INSERT INTO torrents (id, info_hash, completed) VALUES {(?, ?, ?)} ${POSTGRES_ADD}`,
   addToNew: `INSERT INTO torrents (info_hash, completed) VALUES {(?, ?)} ${POSTGRES_ADD}`,
   addTotal: `INSERT INTO torrent_aggregate_metrics (metric_name, value) VALUES (?, ?)

@@ -7,8 +7,9 @@ import { Database as Connection, type SQLQueryBindings, type Statement } from 'b
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
-import type { Database, KeyRow, Part } from './contract.ts'
+import { type Database, type KeyRow, MOST_EXPIRED_KEYS, type Part } from './contract.ts'
 import { closed, placeOf } from './faults.ts'
+import { OpenFile } from './open-file.ts'
 import { hashTexts, packHashes, readKeyRows } from './rows.ts'
 import { TOTAL } from './schema.ts'
 import { isBusy, openingFailure, queryFailure } from './sqlite-failure.ts'
@@ -32,7 +33,6 @@ const IS_KEY = `typeof(key) = 'text' AND length(key) = 32 AND key NOT GLOB '*[^0
   AND typeof(valid_until) IN ('integer', 'null')`
 
 const SQL = {
-  ping: 'SELECT 1',
   readWhitelist: `SELECT id, info_hash FROM whitelist WHERE id >= ?1 ORDER BY id LIMIT ${PART_ROWS}`,
   listWhitelist: `SELECT info_hash FROM whitelist WHERE ${IS_HASH} ORDER BY info_hash LIMIT ?2 OFFSET ?1`,
   addHash: 'INSERT INTO whitelist (info_hash) VALUES (?1) ON CONFLICT DO NOTHING',
@@ -42,8 +42,9 @@ const SQL = {
   addKey: 'INSERT INTO keys (key, valid_until) VALUES (?1, ?2)',
   removeKey: 'DELETE FROM keys WHERE key = ?1',
   // The sign means nothing, and the absolute value of the least number does not exist.
-  removeExpired: `DELETE FROM keys WHERE typeof(valid_until) = 'integer'
-    AND valid_until < ?1 AND valid_until > -?1`,
+  removeExpired: `DELETE FROM keys WHERE id IN
+    (SELECT id FROM keys WHERE typeof(valid_until) = 'integer'
+      AND valid_until < ?1 AND valid_until > -?1 LIMIT ${MOST_EXPIRED_KEYS})`,
   completed: 'SELECT completed FROM torrents WHERE info_hash = ?1',
   // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it.
   addCompleted: `INSERT INTO torrents (info_hash, completed) VALUES (?1, ?2) ON CONFLICT (info_hash)
@@ -65,12 +66,13 @@ export async function openSqlite(
     if (isDirectory(path)) throw new ForeignFile('it is a directory: name a file in it')
     mkdirSync(dirname(path), { recursive: true })
     connection = new Connection(path, { create: true, safeIntegers: true, strict: true })
+    const file = new OpenFile(path, placeOf(config))
     const opened = connection
     await patiently(() => prepareFile(opened))
     const statements = Object.fromEntries(
       Object.entries(SQL).map(([name, sql]) => [name, opened.prepare(sql)]),
     ) as Statements
-    return new SqliteDatabase(placeOf(config), opened, statements)
+    return new SqliteDatabase(file, opened, statements)
   } catch (error) {
     connection?.close()
     throw openingFailure(config, error)
@@ -126,20 +128,23 @@ async function patiently<T>(work: () => T, since = performance.now()): Promise<T
 
 class SqliteDatabase implements Database {
   readonly about: string
+  readonly #file: OpenFile
   readonly #connection: Connection
   readonly #statements: Statements
   #closed = false
   /** The write that was asked for last: they are done in the order in which they were asked for. */
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(about: string, connection: Connection, statements: Statements) {
-    this.about = about
+  constructor(file: OpenFile, connection: Connection, statements: Statements) {
+    this.about = file.about
+    this.#file = file
     this.#connection = connection
     this.#statements = statements
   }
 
-  async ping(): Promise<void> {
-    await this.#read(() => this.#statements.ping.values())
+  /** A write of nothing: a read is answered while others lock the file, and after it is gone. */
+  ping(): Promise<void> {
+    return this.#write(() => undefined)
   }
 
   readWhitelist(from: bigint): Promise<Part<Uint8Array>> {
@@ -251,11 +256,17 @@ class SqliteDatabase implements Database {
     }
   }
 
+  /** Nothing is written to a file that nobody will find again. */
+  #inPlace<T>(work: () => T): T {
+    this.#file.assertStillThere()
+    return work()
+  }
+
   async #write<T>(work: () => T): Promise<T> {
     if (this.#closed) throw closed(this.about)
     const asked = performance.now()
     const write = this.#lastWrite.then(() =>
-      patiently(() => transact(this.#connection, work), asked),
+      patiently(() => transact(this.#connection, () => this.#inPlace(work)), asked),
     )
     this.#lastWrite = write.catch(() => undefined)
     try {

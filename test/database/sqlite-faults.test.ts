@@ -1,6 +1,6 @@
 /** What may happen to a database file that is in use, and what must never come of it. */
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
@@ -68,13 +68,75 @@ describe.concurrent('a file', () => {
   )
 
   test(
+    'that another process locks does not answer a ping until it lets go',
+    async () => {
+      await using file = new SqliteFile()
+      const database = await openDatabase(file.config)
+      await database.ping()
+      await using holder = await lock(file)
+      const { fault, message } = await failureOf(() => database.ping())
+      expect([fault, message]).toEqual([
+        'refused',
+        'The Sqlite3 query was malformed: database is locked',
+      ])
+      const waiting = database.ping()
+      holder.child.stdin.end()
+      await waiting
+      await database.close()
+    },
+    TEST_MILLISECONDS,
+  )
+
+  const beside = (path: string) => ['', '-wal', '-shm'].map((end) => path + end)
+  const others: Record<string, (path: string) => Promise<void>> = {
+    deleted: async (path) => rmSync(path),
+    'deleted with its log': async (path) => {
+      for (const name of beside(path)) rmSync(name)
+    },
+    'replaced by another': async (path) => {
+      const other = { driver: 'sqlite3', path: `${path}.new` } as const
+      await openSqlite(other).then((opened) => opened.close())
+      renameSync(other.path, path)
+    },
+  }
+  test.each(Object.keys(others))('that is %s in use does not answer a ping', async (name) => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    await database.addToWhitelist(hashes(1))
+    await database.ping()
+    await others[name]!(file.path)
+    const { fault, message } = await failureOf(() => database.ping())
+    expect([fault, message]).toEqual([
+      'invalid',
+      `the database sqlite3:${file.path}: the file was removed or replaced while in use: restart the tracker`,
+    ])
+    await database.close()
+    const anew = await openDatabase(file.config)
+    await anew.ping()
+    await anew.close()
+  })
+
+  test('leaves nothing of a ping in it', async () => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    const log = () => readFileSync(`${file.path}-wal`)
+    await database.addToWhitelist(hashes(1))
+    const [before, bytes] = [log(), readFileSync(file.path)]
+    for (let i = 0; i < 10; i++) await database.ping()
+    expect(log()).toEqual(before)
+    expect(readFileSync(file.path)).toEqual(bytes)
+    await database.close()
+  })
+
+  test(
     'that is locked for a moment only is waited for',
     async () => {
       await using file = new SqliteFile()
       const database = await openDatabase(file.config)
       await using holder = await lock(file)
       const writes = [3, 1, 2].map((i) => database.addKeys([{ key: key(i), validUntil: null }]))
-      await database.ping()
+      // A question that is answered shows that the writes have begun.
+      await database.downloadsTotal()
       holder.child.stdin.end()
       await Promise.all(writes)
       // In the order in which they were asked for, too.

@@ -115,6 +115,23 @@ export function signsKeys(suite: Signing): void {
       expect((await readKeys(database)).map((row) => row.key)).toEqual([1, 6].map(key))
     })
 
+    suite.signs('that ended go a bounded number at a time', async (database) => {
+      const second = 60n
+      const ended = Array.from({ length: 25_000 }, (_, i) => ({ key: key(i), validUntil: 59n }))
+      const good = [second, LARGEST, null].map((validUntil, i) => ({
+        key: key(25_000 + i),
+        validUntil,
+      }))
+      // Between the others, so that they are met on the way.
+      await database.addKeys([good[0]!])
+      for (let i = 0; i < ended.length; i += 5_000)
+        await database.addKeys(ended.slice(i, i + 5_000))
+      await database.addKeys(good.slice(1))
+      for (const count of [10_000, 10_000, 5_000, 0])
+        expect(await database.removeKeysExpiredBefore(second)).toBe(count)
+      expect(await database.listKeys(0, 9)).toEqual(good)
+    })
+
     suite.signs('are read part by part to the end, each once', async (database) => {
       let count = 0
       do {

@@ -107,7 +107,7 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
       text: expect.stringMatching(
         // Whoever had to wait for others may be told that it is late instead.
         new RegExp(
-          `^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s)" \\}$`,
+          `^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s(; .+)?)" \\}$`,
         ),
       ),
     })
