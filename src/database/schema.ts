@@ -12,7 +12,7 @@
  *   1     a table is absent                          create it
  *   2     `valid_until` is NOT NULL or too narrow     nullable, 64-bit; every row and id kept
  *   3     a counter is too narrow                     64-bit
- *   4     keys that differ by case collide            a binary collation
+ *   4     keys that differ by case collide            a collation that tells them apart
  *   5     the row `TOTAL` is absent                   create it with the sum of `torrents.completed`
  *
  * All of it happens in one transaction where the database can, else each step leaves a state that the
