@@ -60,8 +60,21 @@ function openingFailure(
       connected
         ? `its tables were not up to date within ${WHOLE_MILLISECONDS} ms: ` +
             'the server may be changing a large one, start again when it is done'
-        : `no answer within ${WHOLE_MILLISECONDS} ms`,
+        : withRemedy(`no answer within ${WHOLE_MILLISECONDS} ms`),
     )
   const { fault, reason } = server.failureOf(error)
-  return cannotOpen(config, fault, reason)
+  return cannotOpen(config, fault, withRemedy(reason))
+}
+
+/** What an operator looks at first, for the mistakes that are made most. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/^connection refused/, 'is the server running, and are host and port right?'],
+  [/^no host has this name/, 'check the host'],
+  [/^no answer/, 'does something else listen at that port, or a firewall stand in between?'],
+  [/access denied|authentication failed/i, 'check user and password, and what the user may do'],
+]
+
+const withRemedy = (reason: string): string => {
+  const remedy = REMEDIES.find(([mistake]) => mistake.test(reason))?.[1]
+  return remedy === undefined ? reason : `${reason}; ${remedy}`
 }

@@ -37,7 +37,10 @@ export function survivesFaults(server: ServerConfig): void {
     })
 
     inTime('at a port where nobody listens is refused at once', async () => {
-      expect(await reasonOf({ port: 1 })).toEqual(['unreachable', 'connection refused'])
+      expect(await reasonOf({ port: 1 })).toEqual([
+        'unreachable',
+        'connection refused; is the server running, and are host and port right?',
+      ])
     })
 
     inTime('through a directory or file of sockets that is not there is refused', async () => {
