@@ -77,10 +77,6 @@ export class Persistence implements Disposable {
   waiting(): number {
     return this.#batch.owed() + this.#swarm.owed()
   }
-  /** Completions of all times. */
-  total(): number {
-    return this.persistedTotal() + this.waiting()
-  }
 
   /**
    * Stops, and writes all that is owed. Call it when nobody announces any more. What it could not write

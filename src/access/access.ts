@@ -40,7 +40,7 @@ export function createAccessMemory(rules: AccessRules): AccessMemory | undefined
     }
   } catch {
     throw new Error(
-      'cannot reserve 1 GiB of address space for whitelist and keys: allow more (ulimit -v, vm.overcommit_memory)',
+      'cannot reserve 2 GiB of address space for whitelist and keys: allow more (ulimit -v, vm.overcommit_memory)',
     )
   }
 }

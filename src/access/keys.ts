@@ -8,7 +8,7 @@ import { createTable, type Entries } from './layout.ts'
 import { type Slices, Table } from './table.ts'
 
 const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
-/** 285 MB of address space. */
+/** More than any community has. Reserved is what shared-memory.ts makes of it: untouched, it costs nothing. */
 export const KEY_CAPACITY = 2 ** 22
 
 /** Less than every millisecond until which a key can be good. */

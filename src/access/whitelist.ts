@@ -9,7 +9,7 @@ import { createTable, type Entries } from './layout.ts'
 import { Table } from './table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
-/** 600 MB of address space. */
+/** More than any tracker lists. Reserved is what shared-memory.ts makes of it: untouched, it costs nothing. */
 export const WHITELIST_CAPACITY = 2 ** 24
 
 export const createWhitelist = (seed: number, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>

@@ -81,9 +81,7 @@ export function addStored(
   stored: number,
   patience: number,
 ): boolean {
-  const hash = words.subarray(at, at + 5)
-  const key = swarm.key(hash)
-  const shard = swarm.shardOf(key)
+  const { hash, key, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
   return locked(shard, patience, () => {
     const torrent = torrents.find(hash, key)
@@ -119,10 +117,15 @@ export function fileStored(
   count: number,
   patience: number,
 ): boolean {
+  const { hash, key, shard } = placeOf(swarm, words, at)
+  return locked(shard, patience, () => shard.torrents.stored.file(hash, key, countOf(count, MOST)))
+}
+
+/** Where the torrent `words[at…]` stands, if it does. */
+function placeOf(swarm: Swarm, words: Int32Array, at: number) {
   const hash = words.subarray(at, at + 5)
   const key = swarm.key(hash)
-  const shard = swarm.shardOf(key)
-  return locked(shard, patience, () => shard.torrents.stored.file(hash, key, countOf(count, MOST)))
+  return { hash, key, shard: swarm.shardOf(key) }
 }
 
 /** What a database says, as a word: signed, so rather too small a count than a negative one. */

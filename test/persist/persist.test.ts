@@ -49,7 +49,7 @@ describe('completions', () => {
     await written(first)
     // A torrent that nobody completed has no row.
     expect(stored(file)).toEqual({ counts: { [A]: 3, [B]: 1 }, total: 4 })
-    expect([first.persistence.persistedTotal(), first.persistence.total()]).toEqual([4, 4])
+    expect([first.persistence.persistedTotal(), first.persistence.waiting()]).toEqual([4, 0])
     await first.stop()
 
     const second = await start()
@@ -193,7 +193,7 @@ describe('a database that fails', () => {
       since: 1_000_000_000,
       message: 'the disk is full',
     })
-    expect([run.persistence.waiting(), run.persistence.total()]).toEqual([2, 2])
+    expect([run.persistence.waiting(), run.persistence.persistedTotal()]).toEqual([2, 0])
     run.fated.fate = () => 'fine'
     await until('the recovery to be said', () => run.lines.length === 2)
     expect(run.persistence.state()).toEqual({ ok: true })
