@@ -129,8 +129,9 @@ export class BencodeError extends Error {
 /**
  * The one value that `bytes` are. Throws `BencodeError` and nothing else: on anything behind the
  * value, keys out of order or twice, leading zeros, numbers past 2^53, nesting past the limit.
+ * `anyOrder`: keys may stand in any order, the last of equal ones counts; trackers in the field are careless.
  */
-export function decodeBencode(bytes: Uint8Array): BencodeValue {
+export function decodeBencode(bytes: Uint8Array, anyOrder = false): BencodeValue {
   let at = 0
 
   const fail = (what: string): never => {
@@ -182,7 +183,7 @@ export function decodeBencode(bytes: Uint8Array): BencodeValue {
     let last: string | undefined
     while (bytes[at] !== E) {
       const key = Buffer.from(string()).toString('latin1')
-      if (last !== undefined && key <= last) fail('keys out of order')
+      if (!anyOrder && last !== undefined && key <= last) fail('keys out of order')
       dictionary.set(key, value(depth + 1))
       last = key
     }

@@ -1,0 +1,102 @@
+/** Asks any tracker by its URL: resolves the name, tries its addresses, speaks its protocol. */
+import type { Family, ScrapeEntry } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
+import { ClientFailure } from './failure.ts'
+import { announceHttp, scrapeHttp } from './http.ts'
+import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
+import { type Address, resolve } from './resolve.ts'
+import type { TrackerUrl } from './target.ts'
+import { UdpClient } from './udp.ts'
+
+export interface AskOptions {
+  /** Time limit of each question. */
+  readonly milliseconds: number
+  /** Only over this; absent: the first address of each family in turn, until one answers. */
+  readonly family?: Family | undefined
+  readonly insecure?: boolean | undefined
+}
+
+/** Rejects with `ClientFailure` and nothing else. */
+export function announce(
+  url: TrackerUrl,
+  question: AnnounceQuestion,
+  options: AskOptions,
+): Promise<AnnounceAnswer> {
+  return atFirst(url, options, async (address) => {
+    if (url.scheme !== 'udp') return announceHttp(url, address, question, options)
+    using client = await UdpClient.open(address, url.port, { ...options, path: url.path })
+    return await client.announce(question)
+  })
+}
+
+export interface ScrapeAnswer {
+  /** By info hash in lower-case hexadecimal; a tracker may leave some out. */
+  readonly entries: ReadonlyMap<string, ScrapeEntry>
+  readonly family: Family
+  /** Of the first UDP answer, signed. */
+  readonly transaction?: number | undefined
+}
+
+/** Hashes in the URL of one scrape: no server refuses one of 3 kB. */
+const HTTP_HASHES = 50
+
+/** Any number of hashes, in as many requests as it takes. Rejects with `ClientFailure` and nothing else. */
+export function scrape(
+  url: TrackerUrl,
+  hashes: readonly Uint8Array[],
+  options: AskOptions,
+): Promise<ScrapeAnswer> {
+  return atFirst(url, options, async (address) => {
+    const { family } = address
+    const entries = new Map<string, ScrapeEntry>()
+    if (url.scheme !== 'udp') {
+      for (const some of chunks(hashes, HTTP_HASHES))
+        for (const [hash, entry] of await scrapeHttp(url, address, some, options))
+          entries.set(hash, entry)
+      return { entries, family }
+    }
+    using client = await UdpClient.open(address, url.port, options)
+    let transaction: number | undefined
+    for (const some of chunks(hashes, LIMITS.udpScrapeHashes)) {
+      const answer = await client.scrape(some)
+      transaction ??= answer.transaction
+      for (const [i, entry] of answer.entries.entries())
+        entries.set(Buffer.from(some[i]!).toString('hex'), entry)
+    }
+    return { entries, family, transaction }
+  })
+}
+
+/** One address of each family: two of one family lead to the same machine, or to one like it. */
+async function atFirst<T>(
+  url: TrackerUrl,
+  options: AskOptions,
+  ask: (address: Address) => Promise<T>,
+): Promise<T> {
+  const all = await resolve(url.host, options)
+  const addresses = all.filter(
+    ({ family }, i) => all.findIndex((other) => other.family === family) === i,
+  )
+  const failures: ClientFailure[] = []
+  for (const address of addresses)
+    try {
+      return await ask(address)
+    } catch (error) {
+      if (!(error instanceof ClientFailure)) throw error
+      // It was there: another address would say the same.
+      if (error.kind !== 'connect' && error.kind !== 'timeout') throw error
+      failures.push(error)
+    }
+  if (failures.length === 1) throw failures[0]!
+  const last = failures.at(-1)!
+  throw new ClientFailure(
+    last.kind,
+    failures.map(({ message }) => message).join('; '),
+    last.transaction,
+  )
+}
+
+const chunks = <T>(items: readonly T[], size: number): readonly T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  )

@@ -1,0 +1,38 @@
+/** Why a tracker gave no answer that can be used. Everything that asks one rejects with this and nothing else. */
+
+/**
+ * `resolve`: its name leads nowhere. `connect`: nothing listens, or no way there. `timeout`: silence.
+ * `tls`: its certificate is not to be believed. `status`: HTTP, but not 200. `garbage`: no answer of a tracker.
+ * `refusal`: the tracker says no, and the message is its own text.
+ */
+export type FailureKind =
+  | 'resolve'
+  | 'connect'
+  | 'timeout'
+  | 'tls'
+  | 'status'
+  | 'garbage'
+  | 'refusal'
+
+export class ClientFailure extends Error {
+  override readonly name = 'ClientFailure'
+  readonly kind: FailureKind
+  /** Of the UDP answer that refuses, signed. */
+  readonly transaction: number | undefined
+
+  /** `message`: one printable line. */
+  constructor(kind: FailureKind, message: string, transaction?: number) {
+    super(message)
+    this.kind = kind
+    this.transaction = transaction
+  }
+}
+
+/** Longest text of a stranger that is repeated. */
+const MOST_CHARACTERS = 300
+
+/** A stranger's text as part of a line: a terminal must not obey it. */
+export function printable(text: string): string {
+  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line
+}

@@ -1,0 +1,46 @@
+/** The addresses of a host. */
+import { lookup } from 'node:dns/promises'
+import type { Family } from '../bittorrent.ts'
+import { parseIp, printIp } from '../wire/address.ts'
+import { ClientFailure } from './failure.ts'
+import { within } from './within.ts'
+
+export interface Address {
+  /** Canonical text, without brackets. */
+  readonly ip: string
+  readonly family: Family
+}
+
+/** At least one address, in the order of the system's resolver. Throws `ClientFailure`. */
+export async function resolve(
+  host: string,
+  { family, milliseconds }: { readonly family?: Family | undefined; readonly milliseconds: number },
+): Promise<readonly Address[]> {
+  const literal = parseIp(host)
+  const found = literal ? [addressOf(literal)] : await ask(host, milliseconds)
+  const wanted = found.filter((address) => family === undefined || address.family === family)
+  if (wanted.length > 0) return wanted
+  const what = literal ? 'is not an' : 'has no'
+  throw new ClientFailure('resolve', `${host} ${what} IPv${family} address`)
+}
+
+async function ask(host: string, milliseconds: number): Promise<readonly Address[]> {
+  const late = new ClientFailure('timeout', `no answer from the resolver about ${host}`)
+  try {
+    const answers = await within(lookup(host, { all: true }), milliseconds, late)
+    const addresses = new Map<string, Address>()
+    for (const { address } of answers) {
+      const bytes = parseIp(address)
+      if (bytes) addresses.set(address, addressOf(bytes))
+    }
+    if (addresses.size > 0) return [...addresses.values()]
+  } catch (error) {
+    if (error === late) throw error
+  }
+  throw new ClientFailure('resolve', `no such host: ${host}`)
+}
+
+const addressOf = (bytes: Uint8Array): Address => {
+  const family = bytes.length === 4 ? 4 : 6
+  return { ip: printIp(bytes, family), family }
+}

@@ -1,0 +1,215 @@
+/** Asks one UDP tracker at one address (BEP 15, 41). */
+import type { Family, ScrapeEntry } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
+import { joinPort } from '../wire/address.ts'
+import { ACTION, readI32 } from '../wire/udp.ts'
+import {
+  ANSWER_HEADER,
+  type Connection,
+  REQUEST,
+  readAnnounceAnswer,
+  readConnection,
+  readScrapeAnswer,
+  urlDataBytes,
+  writeAnnounceRequest,
+  writeConnectRequest,
+  writeScrapeRequest,
+  writeUrlData,
+} from '../wire/udp-client.ts'
+import { ClientFailure, printable } from './failure.ts'
+import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
+import type { Address } from './resolve.ts'
+
+/** How long a client may use a connection id (BEP 15). */
+const CONNECTION_MILLISECONDS = 60_000
+
+export interface UdpOptions {
+  /** Time limit of each question, all its sendings together. */
+  readonly milliseconds: number
+  /** How often a question is sent while no answer comes; each wait is twice the one before it. */
+  readonly attempts?: number
+  /** Path and query of the announce URL; a key may stand in it. */
+  readonly path?: string
+}
+
+type Socket = Bun.udp.ConnectedSocket<'buffer'>
+
+/** What is known of an answer that is waited for. */
+interface Waiting {
+  readonly transaction: number
+  resolve(packet: Uint8Array): void
+  reject(failure: ClientFailure): void
+}
+
+/** One question at a time. Every question rejects with `ClientFailure` and nothing else. */
+export class UdpClient implements Disposable {
+  readonly #where: string
+  readonly #family: Family
+  readonly #milliseconds: number
+  readonly #attempts: number
+  readonly #path: string
+  #socket!: Socket
+  #connection: (Connection & { readonly since: number }) | undefined
+  #waiting: Waiting | undefined
+  /** Datagrams that came and were no answer to what was asked. */
+  #strays = 0
+
+  static async open(address: Address, port: number, options: UdpOptions): Promise<UdpClient> {
+    const client = new UdpClient(address, port, options)
+    try {
+      client.#socket = await Bun.udpSocket({
+        hostname: address.family === 4 ? '0.0.0.0' : '::',
+        connect: { hostname: address.ip, port },
+        socket: {
+          data: (_socket, packet) => client.#take(packet),
+          error: (error) => client.#waiting?.reject(client.#unreachable(error)),
+        },
+      })
+    } catch (error) {
+      throw client.#unreachable(error)
+    }
+    return client
+  }
+
+  private constructor(
+    address: Address,
+    port: number,
+    { milliseconds, attempts = 3, path = '' }: UdpOptions,
+  ) {
+    this.#where = `udp://${joinPort(address.ip, port)}`
+    this.#family = address.family
+    this.#milliseconds = milliseconds
+    this.#attempts = attempts
+    // What every tracker has; the option is for those that have more.
+    this.#path = path === '/' || path === '/announce' ? '' : path
+  }
+
+  get localPort(): number {
+    return this.#socket.port
+  }
+
+  /** Asks for a connection id, whether or not there is one. */
+  async connect(): Promise<void> {
+    const transaction = randomTransaction()
+    const request = new Uint8Array(REQUEST.connect)
+    writeConnectRequest(request, 0, transaction)
+    const packet = await this.#ask(request, transaction, ACTION.connect)
+    const connection = readConnection(packet)
+    if (!connection) throw this.#garbage('connect', packet)
+    this.#connection = { ...connection, since: performance.now() }
+  }
+
+  async announce(question: AnnounceQuestion): Promise<AnnounceAnswer> {
+    const connection = await this.#connected()
+    const transaction = randomTransaction()
+    const request = new Uint8Array(REQUEST.announce + urlDataBytes(this.#path))
+    writeAnnounceRequest(request, 0, connection, transaction, question)
+    writeUrlData(request, REQUEST.announce, this.#path)
+    const packet = await this.#ask(request, transaction, ACTION.announce)
+    const answer = readAnnounceAnswer(packet, this.#family)
+    if (!answer) throw this.#garbage('announce', packet)
+    return { ...answer, family: this.#family, transaction }
+  }
+
+  /** At most `LIMITS.udpScrapeHashes`; a tracker may answer fewer entries than it was asked for. */
+  async scrape(
+    hashes: readonly Uint8Array[],
+  ): Promise<{ transaction: number; entries: ScrapeEntry[] }> {
+    const connection = await this.#connected()
+    const transaction = randomTransaction()
+    const request = new Uint8Array(REQUEST.header + 20 * LIMITS.udpScrapeHashes)
+    const length = writeScrapeRequest(request, 0, connection, transaction, hashes)
+    const packet = await this.#ask(request.subarray(0, length), transaction, ACTION.scrape)
+    const entries = readScrapeAnswer(packet)
+    if (!entries || entries.length > hashes.length) throw this.#garbage('scrape', packet)
+    return { transaction, entries }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close()
+  }
+
+  async #connected(): Promise<Connection> {
+    const old = this.#connection
+    if (!old || performance.now() - old.since > CONNECTION_MILLISECONDS) await this.connect()
+    return this.#connection!
+  }
+
+  /** The answer with this action. Sends again while none comes, for either may be lost on its way. */
+  async #ask(request: Uint8Array, transaction: number, action: number): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+    this.#waiting = { transaction, resolve, reject }
+    this.#strays = 0
+    const limit = setTimeout(() => reject(this.#late()), this.#milliseconds)
+    let wait = this.#milliseconds / (2 ** this.#attempts - 1)
+    let left = this.#attempts
+    let again: Timer | undefined
+    const send = () => {
+      try {
+        this.#socket.send(request)
+      } catch (error) {
+        reject(this.#unreachable(error))
+      }
+      if (--left > 0) again = setTimeout(send, wait)
+      wait *= 2
+    }
+    send()
+    try {
+      const packet = await promise
+      const told = readI32(packet, 0)
+      if (told === action) return packet
+      if (told !== ACTION.error) throw this.#garbage(NAMES[action]!, packet)
+      const text = printable(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
+      throw new ClientFailure('refusal', text, transaction)
+    } finally {
+      this.#waiting = undefined
+      clearTimeout(limit)
+      clearTimeout(again)
+    }
+  }
+
+  #take(packet: Uint8Array): void {
+    const waiting = this.#waiting
+    if (!waiting) return
+    // Whoever does not know the transaction id did not see the question.
+    if (packet.length < ANSWER_HEADER || readI32(packet, 4) !== waiting.transaction) this.#strays++
+    // The memory is the socket's.
+    else waiting.resolve(packet.slice())
+  }
+
+  #late(): ClientFailure {
+    const seconds = Math.round(this.#milliseconds / 100) / 10
+    const strays =
+      this.#strays === 0
+        ? ''
+        : `, but ${this.#strays} datagram${this.#strays > 1 ? 's' : ''} without the transaction id that was asked with`
+    return new ClientFailure('timeout', `${this.#where}: no answer within ${seconds} s${strays}`)
+  }
+
+  #garbage(kind: string, packet: Uint8Array): ClientFailure {
+    const bytes = Buffer.from(packet.subarray(0, 16)).toString('hex')
+    const what = `action ${readI32(packet, 0)}, ${packet.length} bytes: ${bytes}`
+    return new ClientFailure('garbage', `${this.#where}: not an answer to a ${kind} (${what}…)`)
+  }
+
+  #unreachable(error: unknown): ClientFailure {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    return new ClientFailure('connect', `${this.#where}: ${UNREACHABLE[code] ?? code}`)
+  }
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  [ACTION.connect]: 'connect',
+  [ACTION.announce]: 'announce',
+  [ACTION.scrape]: 'scrape',
+}
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (connection refused)',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to its network',
+  EACCES: 'the system does not allow to send there',
+  EPERM: 'a firewall on this machine does not allow to send there',
+}
+
+const randomTransaction = (): number => crypto.getRandomValues(new Int32Array(1))[0]!

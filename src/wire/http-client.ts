@@ -1,0 +1,155 @@
+/**
+ * The other side of `http.ts`: queries of an HTTP tracker to text, its answers to values (BEP 3, 7, 23, 48). Readers
+ * take what trackers in the field send, and say in words what is no answer at all.
+ */
+import { EVENT, INFO_HASH_BYTES, WANT_DEFAULT } from '../bittorrent.ts'
+import { parseIp, printIp } from './address.ts'
+import {
+  type BencodeDictionary,
+  BencodeError,
+  type BencodeValue,
+  decodeBencode,
+} from './bencode.ts'
+import { type AnnounceFields, readPeers } from './udp-client.ts'
+
+/** Every byte that is not a letter or a digit is escaped: no tracker misreads those. */
+export const escapeBytes = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => {
+    const character = String.fromCharCode(byte)
+    return /[0-9A-Za-z]/.test(character)
+      ? character
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }).join('')
+
+/** The query of an announce, without the question mark. */
+export function announceQuery(fields: AnnounceFields & { readonly compact: boolean }): string {
+  const event = Object.entries(EVENT).find(([, number]) => number === fields.event)?.[0] ?? 'none'
+  return [
+    `info_hash=${escapeBytes(fields.infoHash)}`,
+    `peer_id=${escapeBytes(fields.peerId)}`,
+    `port=${fields.port}`,
+    `uploaded=${fields.uploaded}`,
+    `downloaded=${fields.downloaded}`,
+    `left=${fields.left}`,
+    ...(event === 'none' ? [] : [`event=${event}`]),
+    `compact=${fields.compact ? 1 : 0}`,
+    ...(fields.want === WANT_DEFAULT ? [] : [`numwant=${fields.want}`]),
+    `key=${(fields.key >>> 0).toString(16).padStart(8, '0')}`,
+    ...(fields.ip ? [`ip=${printIp(fields.ip, fields.ip.length === 4 ? 4 : 6)}`] : []),
+  ].join('&')
+}
+
+export const scrapeQuery = (infoHashes: readonly Uint8Array[]): string =>
+  infoHashes.map((infoHash) => `info_hash=${escapeBytes(infoHash)}`).join('&')
+
+export type HttpPeer = {
+  readonly ip: string
+  readonly port: number
+  readonly id?: Uint8Array | undefined
+}
+
+export interface HttpAnnounceReply {
+  readonly interval: number
+  readonly minInterval: number | undefined
+  readonly seeders: number
+  readonly leechers: number
+  readonly downloaded: number | undefined
+  readonly warning: string | undefined
+  readonly peers: readonly HttpPeer[]
+}
+
+/** What a body comes to: an answer, the tracker's own refusal, or why it is neither. */
+export type Reading<T> =
+  | { readonly answer: T }
+  | { readonly failure: string }
+  | { readonly fault: string }
+
+export function readAnnounceBody(body: Uint8Array): Reading<HttpAnnounceReply> {
+  const dictionary = readDictionary(body)
+  if (!('answer' in dictionary)) return dictionary
+  const { answer: fields } = dictionary
+  const interval = fields.get('interval')
+  if (typeof interval !== 'number') return { fault: 'an announce without interval' }
+  const peers = readPeerList(fields.get('peers'))
+  const peers6 = fields.get('peers6') ?? new Uint8Array()
+  if (!peers || !(peers6 instanceof Uint8Array) || peers6.length % 18 !== 0)
+    return { fault: 'an announce with a malformed peer list' }
+  const warning = fields.get('warning message')
+  return {
+    answer: {
+      interval,
+      minInterval: numberOr(fields.get('min interval'), undefined),
+      seeders: numberOr(fields.get('complete'), 0),
+      leechers: numberOr(fields.get('incomplete'), 0),
+      downloaded: numberOr(fields.get('downloaded'), undefined),
+      warning: warning instanceof Uint8Array ? textOf(warning) : undefined,
+      peers: [...peers, ...readPeers(peers6, 6)],
+    },
+  }
+}
+
+export interface ScrapeReply {
+  readonly seeders: number
+  readonly downloaded: number
+  readonly leechers: number
+}
+
+/** By info hash in lower-case hexadecimal. */
+export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeReply>> {
+  const dictionary = readDictionary(body)
+  if (!('answer' in dictionary)) return dictionary
+  const files = dictionary.answer.get('files')
+  if (!(files instanceof Map)) return { fault: 'a scrape without files' }
+  const answer = new Map<string, ScrapeReply>()
+  for (const [hash, entry] of files) {
+    if (hash.length !== INFO_HASH_BYTES || !(entry instanceof Map))
+      return { fault: 'a scrape with a malformed file' }
+    answer.set(Buffer.from(hash, 'latin1').toString('hex'), {
+      seeders: numberOr(entry.get('complete'), 0),
+      downloaded: numberOr(entry.get('downloaded'), 0),
+      leechers: numberOr(entry.get('incomplete'), 0),
+    })
+  }
+  return { answer }
+}
+
+function readDictionary(body: Uint8Array): Reading<BencodeDictionary> {
+  let value: BencodeValue
+  try {
+    value = decodeBencode(body, true)
+  } catch (error) {
+    if (!(error instanceof BencodeError)) throw error
+    return { fault: `no bencoded answer (${body.length === 0 ? 'empty' : error.message})` }
+  }
+  if (!(value instanceof Map)) return { fault: 'no bencoded dictionary' }
+  const failure = value.get('failure reason')
+  if (failure === undefined) return { answer: value }
+  return { failure: failure instanceof Uint8Array ? textOf(failure) : 'no reason given' }
+}
+
+/** Compact or a list of dictionaries; absent is empty. undefined: malformed. */
+function readPeerList(value: BencodeValue | undefined): HttpPeer[] | undefined {
+  if (value === undefined) return []
+  if (value instanceof Uint8Array) return value.length % 6 === 0 ? readPeers(value, 4) : undefined
+  if (!Array.isArray(value)) return undefined
+  const peers: HttpPeer[] = []
+  for (const entry of value) {
+    if (!(entry instanceof Map)) return undefined
+    const ip = entry.get('ip')
+    const port = entry.get('port')
+    const id = entry.get('peer id')
+    if (!(ip instanceof Uint8Array) || typeof port !== 'number') return undefined
+    peers.push({ ip: canonical(textOf(ip)), port, ...(id instanceof Uint8Array && { id }) })
+  }
+  return peers
+}
+
+const canonical = (text: string): string => {
+  const bytes = parseIp(text)
+  return bytes ? printIp(bytes, bytes.length === 4 ? 4 : 6) : text
+}
+
+const numberOr = <T>(value: BencodeValue | undefined, fallback: T): number | T =>
+  typeof value === 'number' ? value : fallback
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()

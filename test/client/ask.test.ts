@@ -1,0 +1,93 @@
+/** Any tracker by its URL: names, families, many hashes. */
+import { expect, test } from 'bun:test'
+import { EVENT } from '../../src/bittorrent.ts'
+import { announce, scrape } from '../../src/client/ask.ts'
+import { ClientFailure } from '../../src/client/failure.ts'
+import { resolve } from '../../src/client/resolve.ts'
+import { parseTrackerUrl } from '../../src/client/target.ts'
+import { fakeHttpServer, respond } from './fake-http.ts'
+import { actionOf, answerTo, fakeUdpTracker } from './fake-udp.ts'
+
+const question = {
+  infoHash: new Uint8Array(20).fill(1),
+  peerId: new Uint8Array(20).fill(2),
+  port: 6881,
+  uploaded: 0,
+  downloaded: 0,
+  left: 0,
+  event: EVENT.none,
+  key: 0,
+  want: -1,
+  compact: true,
+}
+const OPTIONS = { milliseconds: 2_000 }
+const urlOf = (text: string) => {
+  const url = parseTrackerUrl(text)
+  if (typeof url === 'string') throw new Error(url)
+  return url
+}
+const hashes = Array.from({ length: 160 }, (_, i) => new Uint8Array(20).fill(i + 1))
+const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
+
+const fake = (hostname: string, sizes: number[] = []) =>
+  fakeUdpTracker(hostname, (request, answer) => {
+    const action = actionOf(request)
+    if (action === 0) answer(answerTo(request, 0, 7, 8))
+    if (action === 1) answer(answerTo(request, 1, 1800, 2, 3))
+    if (action !== 2) return
+    const count = (request.byteLength - 16) / 20
+    sizes.push(count)
+    // Its hash is what a torrent has of everything.
+    const entries = Array.from({ length: count }, (_, i) => request.getUint8(16 + i * 20))
+    answer(answerTo(request, 2, ...entries.flatMap((n) => [n, n, n])))
+  })
+
+test('a host name leads to a UDP tracker', async () => {
+  using tracker = await fake('127.0.0.1')
+  const answer = await announce(urlOf(`udp://localhost:${tracker.port}`), question, OPTIONS)
+  expect([answer.seeders, answer.family]).toEqual([3, 4])
+})
+
+test('a scrape of many hashes takes as many packets as it takes', async () => {
+  const sizes: number[] = []
+  using tracker = await fake('::1', sizes)
+  const answer = await scrape(urlOf(`udp://[::1]:${tracker.port}`), hashes, OPTIONS)
+  expect(sizes).toEqual([74, 74, 12])
+  expect([...answer.entries]).toEqual(
+    hashes.map((hash, i) => [hex(hash), { seeders: i + 1, downloaded: i + 1, leechers: i + 1 }]),
+  )
+  expect([answer.family, typeof answer.transaction]).toEqual([6, 'number'])
+})
+
+test('and over HTTP as many requests, in which a tracker may leave some out', async () => {
+  using server = await fakeHttpServer((request, socket) => {
+    const first = /info_hash=((?:%..|.)*?)[& ]/.exec(request)![1]!
+    const raw = decodeURIComponentBytes(first)
+    socket.write(Buffer.from(respond(`d5:filesd20:${raw}d8:completei9eeee`), 'latin1'))
+  })
+  const url = urlOf(`http://127.0.0.1:${server.port}/announce`)
+  const { entries, family } = await scrape(url, hashes, OPTIONS)
+  expect(server.requests).toHaveLength(4)
+  expect([...entries.keys()]).toEqual([0, 50, 100, 150].map((i) => hex(hashes[i]!)))
+  expect(family).toBe(4)
+})
+
+const decodeURIComponentBytes = (text: string) =>
+  text.replace(/%(..)/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
+
+test('an address has one family, and a name those that it has', async () => {
+  expect(await resolve('::FFFF:192.0.2.1', OPTIONS)).toEqual([{ ip: '192.0.2.1', family: 4 }])
+  expect(await resolve('2001:DB8::1', OPTIONS)).toEqual([{ ip: '2001:db8::1', family: 6 }])
+  expect(await resolve('localhost', { ...OPTIONS, family: 4 })).toEqual([
+    { ip: '127.0.0.1', family: 4 },
+  ])
+  for (const [host, family, message] of [
+    ['127.0.0.1', 6, '127.0.0.1 is not an IPv6 address'],
+    ['::1', 4, '::1 is not an IPv4 address'],
+    ['no-such-host.invalid', undefined, 'no such host: no-such-host.invalid'],
+  ] as const) {
+    const error = await resolve(host, { ...OPTIONS, family }).catch((reason) => reason)
+    expect(error).toBeInstanceOf(ClientFailure)
+    expect([error.kind, error.message]).toEqual(['resolve', message])
+  }
+})

@@ -1,0 +1,235 @@
+/** The HTTP client against servers that refuse, lie, dawdle and never stop. */
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EVENT } from '../../src/bittorrent.ts'
+import { ClientFailure } from '../../src/client/failure.ts'
+import { announceHttp, getHttp, scrapeHttp } from '../../src/client/http.ts'
+import { parseTrackerUrl } from '../../src/client/target.ts'
+import { certify } from '../certificate.ts'
+import { until } from '../until.ts'
+import { fakeHttpServer, respond } from './fake-http.ts'
+
+const hash = new Uint8Array(20).fill(0xf2)
+const question = {
+  infoHash: hash,
+  peerId: Buffer.from('-XX0000-123456789012'),
+  port: 6881,
+  uploaded: 0,
+  downloaded: 0,
+  left: 0,
+  event: EVENT.none,
+  key: 0,
+  want: -1,
+  compact: true,
+}
+const LOCAL = { ip: '127.0.0.1', family: 4 } as const
+const GOOD = 'd8:intervali5e5:peers0:e'
+
+const urlOf = (text: string) => {
+  const url = parseTrackerUrl(text)
+  if (typeof url === 'string') throw new Error(url)
+  return url
+}
+const announceAt = (port: number, path = '', milliseconds = 2_000) =>
+  announceHttp(urlOf(`http://tracker.invalid:${port}${path}`), LOCAL, question, { milliseconds })
+
+async function failure(asking: Promise<unknown>): Promise<[string, string]> {
+  const error = await asking.then(
+    () => new Error('it was answered'),
+    (reason) => reason,
+  )
+  if (!(error instanceof ClientFailure)) throw error
+  return [error.kind, error.message.replace(/:\d+\//, ':PORT/')]
+}
+
+test('asks the address it is given for the host that was named', async () => {
+  using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)))
+  const answer = await announceAt(server.port, '/announce/KEY?a=%f2b')
+  expect([answer.interval, answer.family]).toEqual([5, 4])
+  const [line, ...head] = server.requests[0]!.split('\r\n')
+  expect(line).toStartWith(`GET /announce/KEY?a=%f2b&info_hash=${'%F2'.repeat(20)}&peer_id=%2DXX`)
+  expect(head).toContain(`Host: tracker.invalid:${server.port}`)
+  await until('the connection to be closed', () => server.open() === 0)
+})
+
+test('asks for several torrents at once', async () => {
+  const body = `d5:filesd20:${'\xf2'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`
+  using server = await fakeHttpServer((_request, socket) =>
+    socket.write(Buffer.from(respond(body), 'latin1')),
+  )
+  const url = urlOf(`http://127.0.0.1:${server.port}/announce`)
+  const entries = await scrapeHttp(url, LOCAL, [hash, new Uint8Array(20)], { milliseconds: 2_000 })
+  expect([...entries]).toEqual([['f2'.repeat(20), { seeders: 1, downloaded: 2, leechers: 3 }]])
+  expect(server.requests[0]).toStartWith(
+    `GET /scrape?info_hash=${'%F2'.repeat(20)}&info_hash=${'%00'.repeat(20)} HTTP/1.1\r\n`,
+  )
+})
+
+describe('says what an answer is that is none', () => {
+  const where = 'http://tracker.invalid:PORT/announce'
+  test.each<[string, string, string, string]>([
+    ['a refusal', respond('d14:failure reason7:go awaye'), 'refusal', 'go away'],
+    [
+      'a refusal with a status',
+      respond('d14:failure reason2:nee', '403 Forbidden'),
+      'refusal',
+      'ne',
+    ],
+    ['a status', respond('x', '404 Not Found'), 'status', `${where}: HTTP status 404 Not Found`],
+    [
+      'a redirect',
+      respond('', '302 Found', 'Location: /login\r\n'),
+      'status',
+      `${where}: HTTP status 302 Found, moved to http://tracker.invalid:PORT/login`,
+    ],
+    [
+      'a page',
+      respond('<html>\n\x1b[2Jhello'),
+      'garbage',
+      `${where}: no bencoded answer (not a digit at byte 0); it begins with "<html> [2Jhello"`,
+    ],
+    ['nothing', respond(''), 'garbage', `${where}: no bencoded answer (empty)`],
+    [
+      'a dictionary',
+      respond('de'),
+      'garbage',
+      `${where}: an announce without interval; it begins with "de"`,
+    ],
+  ])('%s', async (_what, answer, kind, message) => {
+    using server = await fakeHttpServer((_request, socket) => socket.write(answer))
+    const [what, said] = await failure(announceAt(server.port))
+    expect([what, said.replaceAll(/:\d{4,}/g, ':PORT')]).toEqual([kind, message])
+  })
+
+  test('another protocol', async () => {
+    using server = await fakeHttpServer((_request, socket) => {
+      socket.write('SSH-2.0-OpenSSH_9.2\r\n')
+      socket.end()
+    })
+    const [kind, message] = await failure(announceAt(server.port))
+    expect([kind, message.replace(/\(.*/, '(')]).toEqual(['garbage', `${where}: no HTTP answer (`])
+  })
+
+  test('a connection that closes', async () => {
+    using server = await fakeHttpServer((_request, socket) => socket.end())
+    expect(await failure(announceAt(server.port))).toEqual([
+      'connect',
+      `${where}: the connection was closed before an answer came`,
+    ])
+  })
+
+  test('a port where nobody listens', async () => {
+    const gone = await fakeHttpServer(() => {})
+    gone[Symbol.dispose]()
+    expect(await failure(announceAt(gone.port))).toEqual([
+      'connect',
+      `${where}: nothing listens there (connection refused)`,
+    ])
+  })
+})
+
+describe('ends in time, and closes the connection, when', () => {
+  const dawdle = (begin: string, each: string) => {
+    const timers: Timer[] = []
+    return {
+      behave: (_request: string, socket: { write(text: string): unknown }) => {
+        socket.write(begin)
+        timers.push(setInterval(() => socket.write(each), 20))
+      },
+      stop: () => timers.forEach(clearInterval),
+    }
+  }
+
+  test.each([
+    ['nothing comes', '', ''],
+    ['the head comes byte by byte', 'HTTP/1.1 200 OK\r\n', 'X'],
+    ['the body comes byte by byte', 'HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n', 'd'],
+  ])('%s', async (_what, begin, each) => {
+    const { behave, stop } = dawdle(begin, each)
+    using server = await fakeHttpServer(behave)
+    expect(await failure(announceAt(server.port, '', 400))).toEqual([
+      'timeout',
+      'http://tracker.invalid:PORT/announce: no answer within 0.4 s',
+    ])
+    await until('the connection to be closed', () => server.open() === 0)
+    stop()
+  })
+
+  test('the body never ends', async () => {
+    using server = await fakeHttpServer((_request, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+      const chunk = `10000\r\n${'d'.repeat(0x10000)}\r\n`
+      for (let i = 0; i < 64; i++) socket.write(chunk)
+    })
+    expect(await failure(announceAt(server.port, '', 10_000))).toEqual([
+      'garbage',
+      'http://tracker.invalid:PORT/announce: the answer is longer than 1 MiB',
+    ])
+    await until('the connection to be closed', () => server.open() === 0)
+  })
+
+  test('a small body unfolds into a large one', async () => {
+    const bomb = Bun.gzipSync(new Uint8Array(64 * 2 ** 20))
+    using server = await fakeHttpServer((_request, socket) => {
+      socket.write(
+        `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`,
+      )
+      socket.write(bomb)
+    })
+    expect((await failure(announceAt(server.port, '', 10_000)))[1]).toEndWith('longer than 1 MiB')
+  })
+})
+
+test('believes a certificate only if it is to be believed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tracker-client-'))
+  try {
+    const { cert, key } = await certify(directory)
+    const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+    using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)), { tls })
+    const url = urlOf(`https://tracker.invalid:${server.port}/announce`)
+    const [kind, message] = await failure(
+      announceHttp(url, LOCAL, question, { milliseconds: 2_000 }),
+    )
+    expect([kind, message]).toEqual([
+      'tls',
+      'https://tracker.invalid:PORT/announce: self signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
+    ])
+    expect(server.requests).toEqual([])
+    const options = { milliseconds: 2_000, insecure: true }
+    expect((await announceHttp(url, LOCAL, question, options)).interval).toBe(5)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('fetches anything small', async () => {
+  using server = await fakeHttpServer((_request, socket) =>
+    socket.write(respond('{"status":"Ok"}', '503 Service Unavailable')),
+  )
+  const url = new URL(`http://127.0.0.1:${server.port}/health_check`)
+  const { status, statusText, body } = await getHttp(url, { milliseconds: 2_000 })
+  expect([status, statusText, Buffer.from(body).toString()]).toEqual([
+    503,
+    'Service Unavailable',
+    '{"status":"Ok"}',
+  ])
+})
+
+test('is given up when its caller wants it', async () => {
+  using server = await fakeHttpServer(() => {})
+  const { signal, abort } = withAbort()
+  const asking = getHttp(new URL(`http://127.0.0.1:${server.port}/`), {
+    milliseconds: 60_000,
+    signal,
+  })
+  await until('the request', () => server.requests.length === 1)
+  abort()
+  expect(await failure(asking)).toEqual(['timeout', 'http://127.0.0.1:PORT/: was given up'])
+})
+
+const withAbort = () => {
+  const controller = new AbortController()
+  return { signal: controller.signal, abort: () => controller.abort() }
+}

@@ -1,0 +1,82 @@
+/** Tracker URLs as people write them, and the paths at which HTTP trackers are asked. */
+import { describe, expect, test } from 'bun:test'
+import { parseTrackerUrl, requestPath } from '../../src/client/target.ts'
+
+describe('a tracker URL', () => {
+  test.each<[string, string, string, number, string, string]>([
+    ['udp://a.example:6969', 'udp', 'a.example', 6969, '', 'udp://a.example:6969'],
+    ['udp://a.example:6969/', 'udp', 'a.example', 6969, '/', 'udp://a.example:6969/'],
+    [
+      'UDP://A.example:80/announce/K',
+      'udp',
+      'a.example',
+      80,
+      '/announce/K',
+      'udp://a.example:80/announce/K',
+    ],
+    ['127.0.0.1:6969', 'udp', '127.0.0.1', 6969, '', 'udp://127.0.0.1:6969'],
+    ['localhost:6969', 'udp', 'localhost', 6969, '', 'udp://localhost:6969'],
+    ['[::1]:6969', 'udp', '::1', 6969, '', 'udp://[::1]:6969'],
+    [
+      'udp://[2001:DB8::1]:1/announce',
+      'udp',
+      '2001:db8::1',
+      1,
+      '/announce',
+      'udp://[2001:db8::1]:1/announce',
+    ],
+    ['http://a', 'http', 'a', 80, '', 'http://a/'],
+    ['http://a:80/', 'http', 'a', 80, '/', 'http://a/'],
+    ['http://a:443/', 'http', 'a', 443, '/', 'http://a:443/'],
+    ['https://a', 'https', 'a', 443, '', 'https://a/'],
+    ['https://a:80', 'https', 'a', 80, '', 'https://a:80/'],
+    [
+      'http://a:7070/announce.php?k=%f2#x',
+      'http',
+      'a',
+      7070,
+      '/announce.php?k=%f2',
+      'http://a:7070/announce.php?k=%f2',
+    ],
+    ['http://[::1]:7070', 'http', '::1', 7070, '', 'http://[::1]:7070/'],
+  ])('%s', (text, scheme, host, port, path, href) => {
+    expect(parseTrackerUrl(text)).toEqual({ scheme, host, port, path, href } as never)
+  })
+
+  test.each([
+    ['', 'expected a tracker URL, found nothing'],
+    ['udp://a', 'udp://a: the port is missing'],
+    ['tracker.example', 'tracker.example: the port is missing'],
+    ['udp://a:0', 'udp://a:0: no port is 0'],
+    ['http://a:0/', 'http://a:0/: no port is 0'],
+    ['udp://a:65536', 'udp://a:65536: not a URL'],
+    ['udp://:6969', 'udp://:6969: not a URL'],
+    ['::1:6969', '::1:6969: not a URL'],
+    ['ws://a:80', 'ws://a:80: WebTorrent trackers cannot be asked yet'],
+    ['wss://a', 'wss://a: WebTorrent trackers cannot be asked yet'],
+    ['ftp://a:1', 'ftp://a:1: expected udp://, http:// or https://'],
+    ['http://me:secret@a/', 'http://me:secret@a/: a user name or password cannot be sent'],
+  ])('%p is none', (text, problem) => {
+    expect(parseTrackerUrl(text)).toBe(problem)
+  })
+})
+
+test.each([
+  ['', '/announce', '/scrape'],
+  ['/', '/announce', '/scrape'],
+  ['?a=b', '/announce?a=b', '/scrape?a=b'],
+  ['/announce', '/announce', '/scrape'],
+  ['/scrape', '/announce', '/scrape'],
+  ['/announce/KEY', '/announce/KEY', '/scrape/KEY'],
+  ['/announce/scrapeKEY', '/announce/scrapeKEY', '/scrape/scrapeKEY'],
+  ['/KEY/announce', '/KEY/announce', '/KEY/scrape'],
+  [
+    '/announce.php?passkey=announce',
+    '/announce.php?passkey=announce',
+    '/scrape.php?passkey=announce',
+  ],
+  ['/base', '/base/announce', '/base/scrape'],
+  ['/base/', '/base/announce', '/base/scrape'],
+])('the path %p is asked at %s and %s', (path, announce, scrape) => {
+  expect([requestPath(path, 'announce'), requestPath(path, 'scrape')]).toEqual([announce, scrape])
+})
