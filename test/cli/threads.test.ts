@@ -7,6 +7,7 @@ import { AT, Metrics } from '../../src/metrics.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { Lock } from '../../src/swarm/lock.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
+import { certify } from '../certificate.ts'
 import { startTracker, type TestTracker } from '../harness.ts'
 import { EVENT, hashOf, type UdpPeer, udpPeer } from '../peer.ts'
 import { percent } from '../servers/http-fixture.ts'
@@ -267,21 +268,6 @@ test('a listener that cannot be opened stops all threads', async () => {
 /** Certificate files for localhost. */
 async function selfSigned() {
   const directory = mkdtempSync(join(tmpdir(), 'tracker-tls-'))
-  const cert = join(directory, 'cert.pem')
-  const key = join(directory, 'key.pem')
-  const made = Bun.spawnSync(
-    [
-      'openssl',
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-    ].concat(['-days', '1', '-subj', '/CN=localhost', '-keyout', key, '-out', cert]),
-    { stderr: 'pipe' },
-  )
-  if (made.exitCode !== 0) throw new Error(made.stderr.toString())
+  const { cert, key } = await certify(directory, 'tracker', { host: 'localhost' })
   return { cert, key, [Symbol.dispose]: () => rmSync(directory, { recursive: true }) }
 }

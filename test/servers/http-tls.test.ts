@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { probeHttp } from '../../src/servers/probe.ts'
+import { certify } from '../certificate.ts'
 import { announceQuery, exchange, get, parseResponse, serve } from './http-fixture.ts'
 
 let directory: string
@@ -14,22 +15,9 @@ const tls = (cert: string, key: string) => ({
   },
 })
 
-/** A certificate that signs itself, and its key. */
-async function certify(name: string): Promise<void> {
-  const made = Bun.spawn(
-    [
-      ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-      ...['-nodes', '-days', '2', '-subj', '/CN=tracker.invalid'],
-      ...['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)],
-    ],
-    { stdout: 'ignore', stderr: 'ignore' },
-  )
-  expect(await made.exited).toBe(0)
-}
-
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tls-'))
-  await Promise.all([certify('one'), certify('other')])
+  await Promise.all([certify(directory, 'one'), certify(directory, 'other')])
   await Bun.write(at('garbage.pem'), 'SECRET garbage')
 })
 

@@ -3,21 +3,14 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { certify } from '../../certificate.ts'
 import { ask, askWithToken, serve } from './fixture.ts'
 
 test('requests are answered over TLS', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'api-tls-'))
-  const tls = { ssl_cert_path: join(directory, 'cert'), ssl_key_path: join(directory, 'key') }
   try {
-    const made = Bun.spawn(
-      [
-        ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-        ...['-nodes', '-days', '2', '-subj', '/CN=tracker.invalid'],
-        ...['-keyout', tls.ssl_key_path, '-out', tls.ssl_cert_path],
-      ],
-      { stdout: 'ignore', stderr: 'ignore' },
-    )
-    expect(await made.exited).toBe(0)
+    const { cert, key } = await certify(directory)
+    const tls = { ssl_cert_path: cert, ssl_key_path: key }
     await using api = await serve({ tls })
     expect(api.url).toBe(`https://127.0.0.1:${api.address.port}`)
     const reply = await askWithToken(api.url, { path: '/api/v1/keys/reload' })
