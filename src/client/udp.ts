@@ -95,7 +95,7 @@ export class UdpClient implements Disposable {
     writeConnectRequest(request, 0, transaction)
     const packet = await this.#ask(request, transaction, ACTION.connect)
     const connection = readConnection(packet)
-    if (!connection) throw this.#garbage('connect', packet)
+    if (!connection) throw this.#garbage('a connect', packet)
     this.#connection = { ...connection, since: performance.now() }
   }
 
@@ -107,7 +107,7 @@ export class UdpClient implements Disposable {
     writeUrlData(request, REQUEST.announce, this.#path)
     const packet = await this.#ask(request, transaction, ACTION.announce)
     const answer = readAnnounceAnswer(packet, this.#family)
-    if (!answer) throw this.#garbage('announce', packet)
+    if (!answer) throw this.#garbage('an announce', packet)
     return { ...answer, family: this.#family, transaction }
   }
 
@@ -121,7 +121,7 @@ export class UdpClient implements Disposable {
     const length = writeScrapeRequest(request, 0, connection, transaction, hashes)
     const packet = await this.#ask(request.subarray(0, length), transaction, ACTION.scrape)
     const entries = readScrapeAnswer(packet)
-    if (!entries || entries.length > hashes.length) throw this.#garbage('scrape', packet)
+    if (!entries || entries.length > hashes.length) throw this.#garbage('a scrape', packet)
     return { transaction, entries }
   }
 
@@ -189,7 +189,7 @@ export class UdpClient implements Disposable {
   #garbage(kind: string, packet: Uint8Array): ClientFailure {
     const bytes = Buffer.from(packet.subarray(0, 16)).toString('hex')
     const what = `action ${readI32(packet, 0)}, ${packet.length} bytes: ${bytes}`
-    return new ClientFailure('garbage', `${this.#where}: not an answer to a ${kind} (${what}…)`)
+    return new ClientFailure('garbage', `${this.#where}: not an answer to ${kind} (${what}…)`)
   }
 
   #unreachable(error: unknown): ClientFailure {
@@ -199,9 +199,9 @@ export class UdpClient implements Disposable {
 }
 
 const NAMES: Readonly<Record<number, string>> = {
-  [ACTION.connect]: 'connect',
-  [ACTION.announce]: 'announce',
-  [ACTION.scrape]: 'scrape',
+  [ACTION.connect]: 'a connect',
+  [ACTION.announce]: 'an announce',
+  [ACTION.scrape]: 'a scrape',
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {

@@ -101,8 +101,10 @@ export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeRepl
   const files = dictionary.answer.get('files')
   if (!(files instanceof Map)) return { fault: 'a scrape without files' }
   const answer = new Map<string, ScrapeReply>()
-  for (const [hash, entry] of files) {
-    if (hash.length !== INFO_HASH_BYTES || !(entry instanceof Map))
+  for (const [key, entry] of files) {
+    // The tracker of the npm package writes each byte of a hash as the UTF-8 of a character.
+    const hash = key.length === INFO_HASH_BYTES ? key : Buffer.from(key, 'latin1').toString()
+    if (hash.length !== INFO_HASH_BYTES || /[^\0-\xff]/.test(hash) || !(entry instanceof Map))
       return { fault: 'a scrape with a malformed file' }
     answer.set(Buffer.from(hash, 'latin1').toString('hex'), {
       seeders: numberOr(entry.get('complete'), 0),

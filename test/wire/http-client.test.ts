@@ -144,6 +144,13 @@ test('a scrape answer, with what is missing as zero', () => {
       ['79'.repeat(20), { seeders: 0, downloaded: 0, leechers: 0 }],
     ]),
   })
+  // As the tracker of the npm package writes a hash.
+  const utf8 = Buffer.from('\xf2'.repeat(20)).toString('latin1')
+  expect(scraped(`d5:filesd40:${utf8}deee`)).toMatchObject({
+    answer: new Map([['f2'.repeat(20), { seeders: 0, downloaded: 0, leechers: 0 }]]),
+  })
+  const wide = Buffer.from('\u0416'.repeat(20)).toString('latin1')
+  expect(scraped(`d5:filesd40:${wide}deee`)).toEqual({ fault: 'a scrape with a malformed file' })
   expect(scraped('d5:filesdee')).toEqual({ answer: new Map() })
   expect(scraped('de')).toEqual({ fault: 'a scrape without files' })
   expect(scraped('d5:filesd1:adeee')).toEqual({ fault: 'a scrape with a malformed file' })
