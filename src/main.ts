@@ -3,19 +3,25 @@
  * process's arguments, environment and end.
  */
 import { version } from '../package.json' with { type: 'json' }
-import { parseCommandLine } from './cli/command-line.ts'
+import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
 import { TRACKER } from './cli/commands.ts'
 import type { Host } from './cli/host.ts'
+import { Misuse } from './cli/misuse.ts'
 
 const SUCCESS = 0
 const FAILURE = 1
 const MISUSE = 2
+
+const readerGone = new AbortController()
 
 const host: Host = {
   version,
   env: process.env,
   cwd: process.cwd(),
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  outIsTerminal: process.stdout.isTTY === true,
+  errIsTerminal: process.stderr.isTTY === true,
+  readerGone: readerGone.signal,
   print: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),
   exit: (code) => process.exit(code),
@@ -25,7 +31,13 @@ const host: Host = {
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
+    if (stream === process.stdout) readerGone.abort()
   })
+
+// The tools ask trackers directly, over HTTP as over UDP: an answer of a proxy would say nothing about
+// the tracker.
+for (const name of Object.keys(process.env))
+  if (/^(https?|all)_proxy$/i.test(name)) delete process.env[name]
 
 const code = await main(process.argv.slice(2))
 // Ending the process does not wait for a slow reader of a pipe.
@@ -49,6 +61,10 @@ async function main(words: readonly string[]): Promise<number> {
       try {
         return (await parsed.command.run?.(parsed.invocation, host)) ?? FAILURE
       } catch (error) {
+        if (error instanceof Misuse) {
+          host.complain(`${misuseMessage(parsed.name, error.message)}\n`)
+          return MISUSE
+        }
         host.complain(`tracker: ${error instanceof Error ? error.stack : error}\n`)
         return FAILURE
       }

@@ -25,6 +25,8 @@ const MAY_OPEN: Record<string, readonly string[]> = {
   permissions: ['bittorrent', 'limits', 'clock', 'log', 'access', 'database'],
   tracker: ['bittorrent', 'limits', 'refusal', 'clock', 'metrics', 'swarm', 'access'],
   client: ['bittorrent', 'limits', 'wire'],
+  load: ['bittorrent', 'limits', 'wire', 'client'],
+  check: ['bittorrent', 'limits', 'wire', 'client', 'nearest', 'load'],
   statistics: ['metrics'],
   servers: [...BOTTOM, 'wire', 'tracker', 'client'],
   thread: [...BOTTOM, 'servers', 'tracker', 'swarm', 'access', 'wire'],
@@ -40,8 +42,12 @@ const MAY_OPEN: Record<string, readonly string[]> = {
     'permissions',
     'statistics',
     'client',
+    'load',
+    'check',
     'wire',
     'thread',
+    // The container's templates, as text.
+    '..',
   ],
   // `..` is package.json, for the version.
   main: ['cli', '..'],

@@ -4,10 +4,17 @@
  */
 import { didYouMean } from '../nearest.ts'
 import { type Command, HELP, type Option, VERSION } from './command.ts'
+import { help, optionsOf } from './help.ts'
 import type { Invocation } from './host.ts'
 
 export type Parsed =
-  | { readonly kind: 'run'; readonly command: Command; readonly invocation: Invocation }
+  | {
+      readonly kind: 'run'
+      /** With the words that lead to it: `tracker config print`. */
+      readonly name: string
+      readonly command: Command
+      readonly invocation: Invocation
+    }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'misuse'; readonly message: string }
@@ -21,11 +28,11 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
   const args: string[] = []
   let optionsEnded = false
   const here = () => path.at(-1)!
-  const misuse = (message: string): Parsed => {
-    const name = path.map((command) => command.name).join(' ')
-    const end = message.endsWith('?') ? '' : '.'
-    return { kind: 'misuse', message: `${name}: ${message}${end} See ${name} --help` }
-  }
+  const name = () => path.map((command) => command.name).join(' ')
+  const misuse = (message: string): Parsed => ({
+    kind: 'misuse',
+    message: misuseMessage(name(), message),
+  })
 
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!
@@ -46,13 +53,19 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
       // A dash begins the next option, not a value that was forgotten.
       if (value === undefined || (inline === undefined && /^-./.test(value)))
         return misuse(`${spelled} needs a value: ${spelled} ${option.value}`)
+      const wrong = wrongChoice(spelled, option.choices, value)
+      if (wrong) return misuse(wrong)
       options.set(option.name, value)
     } else if (!optionsEnded && args.length === 0 && here().commands.length > 0) {
       const command = here().commands.find(({ name }) => name === word)
       if (!command) return misuse(unknownCommand(word, here()))
       path.push(command)
-    } else if (args.length < here().arguments.length) args.push(word)
-    else return misuse(`unexpected argument ${printable(word)}`)
+    } else if (args.length < here().arguments.length || here().arguments.at(-1)?.repeats) {
+      const argument = here().arguments[args.length]
+      const wrong = wrongChoice(argument?.name ?? '', argument?.choices, word)
+      if (wrong) return misuse(wrong)
+      args.push(word)
+    } else return misuse(`unexpected argument ${printable(word)}`)
   }
 
   const command = here()
@@ -63,14 +76,21 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
       return misuse(`takes no option --${name}`)
   const missing = command.arguments.slice(args.length).find(({ optional }) => !optional)
   if (missing) return misuse(`needs an argument: ${missing.name}`)
-  return { kind: 'run', command, invocation: { options, arguments: args } }
+  return { kind: 'run', name: name(), command, invocation: { options, arguments: args } }
 }
 
-/** Before a command is named, the options of all that could follow; in the end only its own. */
-const acceptedBy = (command: Command): readonly Option[] =>
-  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
+/** What is wrong with how the command `name` was called, in one line. */
+export const misuseMessage = (name: string, message: string): string =>
+  `${name}: ${message}${message.endsWith('?') ? '' : '.'} See ${name} --help`
 
-const optionsOf = (command: Command): readonly Option[] => [...command.options, HELP, VERSION]
+const wrongChoice = (what: string, choices: readonly string[] | undefined, word: string) =>
+  choices && !choices.includes(word)
+    ? `${what} must be ${listed(choices)}, not ${word === '' ? 'empty' : printable(word)}`
+    : undefined
+
+/** Before a command is named, the options of all that could follow; in the end only its own. */
+export const acceptedBy = (command: Command): readonly Option[] =>
+  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
 
 /** `--name`, `--name=value`, `-n` and `-nvalue`. */
 function findOption(options: readonly Option[], word: string) {
@@ -101,46 +121,8 @@ function unknownCommand(word: string, parent: Command): string {
 }
 
 /** A word of the user in a message of one line. */
-const printable = (word: string): string => (/[\p{C}\s]/u.test(word) ? JSON.stringify(word) : word)
+export const printable = (word: string): string =>
+  /[\p{C}\s]/u.test(word) ? JSON.stringify(word) : word
 
-const listed = (names: readonly string[]): string =>
+export const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
-
-/** The help of the last command of `path`. */
-export function help(path: readonly Command[]): string {
-  const command = path.at(-1)!
-  const name = path.map((one) => one.name).join(' ')
-  const operands = command.arguments.map(({ name: argument, optional }) =>
-    optional ? ` [${argument}]` : ` ${argument}`,
-  )
-  const usage = [
-    ...(command.run ? [`${name} [options]${operands.join('')}`] : []),
-    ...(command.commands.length > 0 ? [`${name} <command>`] : []),
-  ]
-  const sections: [string, [string, string][]][] = [
-    ['Commands', commandRows(command, '')],
-    ['Arguments', command.arguments.map((one) => [one.name, one.help])],
-    ['Options', optionsOf(command).map((one) => [spelling(one), one.help])],
-  ]
-  const width = Math.max(...sections.flatMap(([, rows]) => rows.map(([left]) => left.length)))
-  const blocks = sections
-    .filter(([, rows]) => rows.length > 0)
-    .map(([title, rows]) =>
-      [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n'),
-    )
-  return `${[command.help, `Usage: ${usage.join('\n       ')}`, ...blocks].join('\n\n')}\n`
-}
-
-/** Every command that can be run, below `command`, with the words that lead to it. */
-const commandRows = (command: Command, before: string): [string, string][] =>
-  command.commands.flatMap((one) => {
-    const name = `${before}${one.name}`
-    return [
-      ...(one.run ? [[name, one.help] as [string, string]] : []),
-      ...commandRows(one, `${name} `),
-    ]
-  })
-
-const spelling = ({ name, short, aliases = [], value }: Option): string =>
-  [...(short ? [`-${short}`] : []), ...[name, ...aliases].map((one) => `--${one}`)].join(', ') +
-  (value ? ` ${value}` : '')

@@ -2,19 +2,23 @@
  * The command table: everything the command line can be asked. The file of a command is loaded when
  * it runs, so that `--help` and `--version` answer at once.
  */
-import type { Command, Option } from './command.ts'
-
-const CONFIG: Option = {
-  name: 'config',
-  short: 'c',
-  aliases: ['config-toml-path'],
-  value: 'PATH',
-  help: 'The configuration file. Default: tracker.toml, if there is one.',
-}
+import type { Command } from './command.ts'
+import { BENCH } from './table/bench.ts'
+import { CHECK } from './table/check.ts'
+import { CLIENT } from './table/client.ts'
+import { COMPLETIONS } from './table/completions.ts'
+import { CONTAINER } from './table/container.ts'
+import { DOCTOR } from './table/doctor.ts'
+import { HEALTH } from './table/health.ts'
+import { CONFIG } from './table/shared.ts'
 
 export const TRACKER: Command = {
   name: 'tracker',
   help: 'A BitTorrent tracker. Without a command it serves until it is interrupted.',
+  details: `Examples:
+  tracker init
+  tracker config check
+  tracker --config /etc/tracker/tracker.toml`,
   options: [CONFIG],
   arguments: [],
   commands: [
@@ -64,6 +68,13 @@ export const TRACKER: Command = {
       commands: [],
       run: async (invocation, host) => (await import('./init.ts')).init(invocation, host),
     },
+    CLIENT,
+    CHECK,
+    HEALTH,
+    BENCH,
+    DOCTOR,
+    COMPLETIONS,
+    CONTAINER,
   ],
   run: async (invocation, host) => {
     const { loadConfiguration } = await import('./configuration.ts')

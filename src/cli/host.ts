@@ -6,6 +6,12 @@ export interface Host {
   readonly cwd: string
   /** The standard output is a terminal that wants colours. */
   readonly colour: boolean
+  /** The standard output is a terminal. */
+  readonly outIsTerminal: boolean
+  /** The standard error is a terminal: somebody looks on. */
+  readonly errIsTerminal: boolean
+  /** Whoever read our output is gone; what goes on for long may as well end. */
+  readonly readerGone: AbortSignal
   /** To the standard output. */
   print(text: string): void
   /** To the standard error. */

@@ -7,6 +7,7 @@ import { dump } from '../config/print.ts'
 import { Log } from '../log.ts'
 import type { Host } from './host.ts'
 import { start } from './start.ts'
+import { stopSignal } from './stop-signal.ts'
 
 /** Before an orchestrator loses patience; open connections get half of it (start.ts). */
 const STOP_WITHIN_MILLISECONDS = 10_000
@@ -49,31 +50,4 @@ const withToken = (config: Config, token: string): Config => ({
 function fail(host: Host, reason: string): number {
   host.complain(`tracker: ${reason}\n`)
   return 1
-}
-
-/**
- * Ctrl-C reaches every process of the terminal, and a `bun run` in front of us passes it on besides:
- * what arrives together is one signal. Nobody presses twice as fast.
- */
-const TOGETHER_MILLISECONDS = 200
-
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
-
-/** The first signal; the second one ends the process at once. */
-function stopSignal(host: Host) {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  let first: number | undefined
-  const on = (signal: keyof typeof SIGNALS) => () => {
-    first ??= performance.now()
-    if (performance.now() - first > TOGETHER_MILLISECONDS) host.exit(SIGNALS[signal])
-    resolve(signal)
-  }
-  const handlers = { SIGINT: on('SIGINT'), SIGTERM: on('SIGTERM') }
-  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
-  return {
-    promise,
-    forget() {
-      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
-    },
-  }
 }

@@ -1,0 +1,146 @@
+/** What `--help` says: every word of the command table, in lines that a terminal holds. */
+import { describe, expect, test } from 'bun:test'
+import type { Command } from '../../src/cli/command.ts'
+import { TRACKER } from '../../src/cli/commands.ts'
+import { help } from '../../src/cli/help.ts'
+
+const run = async () => 0
+
+const ASK: Command = {
+  name: 'ask',
+  help: 'Ask somebody, in a sentence that is so long that it goes on behind the end of the first line.',
+  details: `The first line of a paragraph of the source, which was divided where its author liked it,
+goes on here,
+and here:
+  {"but this":   "is as it was, and is not divided however long it may be, for it is an example"}
+  as is this
+and the paragraph goes on.
+
+The second one.
+
+Examples:
+  tool ask one two
+`,
+  options: [
+    {
+      name: 'format',
+      short: 'f',
+      aliases: ['style', 'form'],
+      value: 'FORMAT',
+      choices: ['json'],
+      help: 'How to answer.',
+    },
+    { name: 'so-long-that-nobody-types-it', value: 'WORD', help: 'Stands alone.' },
+    {
+      name: 'plain',
+      help: 'With an explanation that does not fit beside its name, however narrow that name is.',
+    },
+  ],
+  arguments: [
+    { name: 'WHOM', help: 'Somebody.' },
+    { name: 'WHAT', optional: true, repeats: true, help: 'Words.' },
+  ],
+  commands: [],
+  run,
+}
+
+const TOOL: Command = {
+  name: 'tool',
+  help: 'A tool.',
+  options: [],
+  arguments: [],
+  commands: [
+    ASK,
+    {
+      name: 'group',
+      help: 'A group.',
+      options: [],
+      arguments: [],
+      commands: [
+        { name: 'one', help: 'The one.', options: [], arguments: [], commands: [], run },
+        { name: 'two', help: 'The other.', options: [], arguments: [], commands: [], run },
+      ],
+    },
+  ],
+}
+
+test('of a command: what it is for, how it is called, what it takes, what else there is to know', () => {
+  expect(help([TOOL, ASK])).toBe(
+    `Ask somebody, in a sentence that is so long that it goes on behind the end of
+the first line.
+
+Usage: tool ask [options] WHOM [WHAT...]
+
+Arguments:
+  WHOM                 Somebody.
+  WHAT                 Words.
+
+Options:
+  -f, --format FORMAT  How to answer. Also --style, --form.
+  --so-long-that-nobody-types-it WORD
+                       Stands alone.
+  --plain              With an explanation that does not fit beside its name,
+                       however narrow that name is.
+  -h, --help           Show this help.
+  -V, --version        Show the version.
+
+The first line of a paragraph of the source, which was divided where its author
+liked it, goes on here, and here:
+  {"but this":   "is as it was, and is not divided however long it may be, for it is an example"}
+  as is this
+and the paragraph goes on.
+
+The second one.
+
+Examples:
+  tool ask one two
+`,
+  )
+})
+
+test('of a group: the commands that can be run, and where more is said', () => {
+  expect(help([TOOL])).toBe(`A tool.
+
+Usage: tool <command>
+
+Commands:
+  ask            Ask somebody, in a sentence that is so long that it goes on
+                 behind the end of the first line.
+  group one      The one.
+  group two      The other.
+
+Options:
+  -h, --help     Show this help.
+  -V, --version  Show the version.
+
+See tool <command> --help for more.
+`)
+})
+
+describe('of the tracker', () => {
+  const walk = (path: readonly Command[]): readonly (readonly Command[])[] => [
+    path,
+    ...path.at(-1)!.commands.flatMap((one) => walk([...path, one])),
+  ]
+  const paths = walk([TRACKER]).map((path) => ({
+    name: path.map(({ name }) => name).join(' '),
+    path,
+  }))
+
+  test.each(paths)('$name fits on a terminal', ({ name, path }) => {
+    const text = help(path)
+    expect(text).toContain(`Usage: ${name} `)
+    // Examples are not divided; those that write them keep to a hundred.
+    for (const line of text.split('\n')) {
+      const most = /^ {2}\S/.test(line) ? 100 : 80
+      expect([line, line.length <= most]).toEqual([line, true])
+    }
+  })
+
+  test('names every command', () => {
+    const text = help([TRACKER])
+    for (const { name, path } of paths)
+      if (path.length > 1 && path.at(-1)?.run)
+        expect(text).toContain(`\n  ${name.replace('tracker ', '')} `)
+  })
+})
