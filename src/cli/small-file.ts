@@ -1,0 +1,28 @@
+/** Reads what a user names as a file of reasonable size, which may be anything: a pipe, a film, `/dev/zero`. */
+import { closeSync, openSync, readSync } from 'node:fs'
+
+const MEBIBYTE = 1024 * 1024
+/** Torrents of a million pieces have 20 MiB. */
+const MOST_MEBIBYTES = 32
+
+/** Throws like `readFileSync`, and when the file is too large to be what is wanted. */
+export function readSmallFile(path: string): Uint8Array {
+  const file = openSync(path, 'r')
+  try {
+    const parts: Uint8Array[] = []
+    let length = 0
+    for (;;) {
+      const part = new Uint8Array(MEBIBYTE)
+      const read = readSync(file, part)
+      if (read === 0) return Buffer.concat(parts, length)
+      length += read
+      if (length > MOST_MEBIBYTES * MEBIBYTE)
+        throw new Error(
+          `is larger than ${MOST_MEBIBYTES} MiB, which no torrent and no configuration is`,
+        )
+      parts.push(part.subarray(0, read))
+    }
+  } finally {
+    closeSync(file)
+  }
+}
