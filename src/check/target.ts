@@ -1,0 +1,28 @@
+/** What is checked: trackers, and health reports of services. Pure. */
+import { parseTrackerUrl, type TrackerUrl } from '../client/target.ts'
+
+export const KINDS = ['udp', 'http', 'health'] as const
+export type Kind = (typeof KINDS)[number]
+
+export interface Target {
+  readonly kind: Kind
+  readonly url: TrackerUrl
+}
+
+/** Text is what is wrong with it. */
+export function readTarget(kind: Kind, text: string): Target | string {
+  // Only UDP trackers are written without a scheme.
+  const wanted = kind === 'udp' ? /^udp:|^(?!.*:\/\/)/i : /^https?:/i
+  if (text !== '' && !wanted.test(text))
+    return `${text}: expected ${kind === 'udp' ? 'udp://HOST:PORT' : 'http:// or https://'}`
+  const url = parseTrackerUrl(text)
+  return typeof url === 'string' ? url : { kind, url }
+}
+
+/** One whose kind is to be seen from its URL. Text is what is wrong with it. */
+export function guessTarget(text: string): Target | string {
+  const url = parseTrackerUrl(text)
+  if (typeof url === 'string') return url
+  if (url.scheme === 'udp') return { kind: 'udp', url }
+  return { kind: /health_check\/?$/.test(url.path.replace(/\?.*/s, '')) ? 'health' : 'http', url }
+}

@@ -1,0 +1,314 @@
+/** Checks of trackers that are well, and of those that lose, lie, refuse and say nothing. */
+import { describe, expect, test } from 'bun:test'
+import { Gate } from '../../src/check/gate.ts'
+import { findingsText } from '../../src/check/report.ts'
+import { fakeHttpServer, respond, type Sender } from '../client/fake-http.ts'
+import { actionOf, answerTo, type Behaviour } from '../client/fake-udp.ts'
+import { startTracker } from '../harness.ts'
+import { udpPeer } from '../peer.ts'
+import { checkOf, documentsOf, drip, httpServer, OPTIONS, udpTracker } from './fixture.ts'
+
+const OK = { Ok: null }
+const ANNOUNCED = 'd8:intervali5e5:peers0:e'
+const SCRAPED = 'd5:filesdee'
+/** For trackers that never answer. */
+const IMPATIENT = { milliseconds: 400 }
+
+test('a tracker that is well, in the shapes of the reference', async () => {
+  await using tracker = await startTracker()
+  const { ports, healthPort } = tracker
+  const urls = [
+    `udp://127.0.0.1:${ports.udp[0]}`,
+    `http://127.0.0.1:${ports.http[0]}/announce`,
+    `http://127.0.0.1:${healthPort}/health_check`,
+  ]
+  const about = { remote_addr: '127.0.0.1:PORT', latency_ms: 1 }
+  const udp = ['Setup', 'Connect', 'Announce', 'Scrape'].map((step) => [step, OK])
+  const http = ['Announce', 'Scrape'].map((step) => [step, OK])
+  expect(await documentsOf(urls)).toEqual([
+    { Udp: { Ok: { url: 'udp://127.0.0.1:PORT', ...about, results: udp } } },
+    { Http: { Ok: { url: 'http://127.0.0.1:PORT/announce', ...about, results: http } } },
+    {
+      Health: {
+        Ok: {
+          url: 'http://127.0.0.1:PORT/health_check',
+          ...about,
+          result: { Ok: '200 OK' },
+        },
+      },
+    },
+  ])
+  // Nobody is left behind, and nothing was counted as a download.
+  using peer = await udpPeer(ports.udp[0]!)
+  expect(await peer.scrape(OPTIONS.infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
+})
+
+test('whoever is announced is taken out again, over UDP', async () => {
+  const announces: { event: number; peer: string; port: number; left: number }[] = []
+  using tracker = await udpTracker((request) => {
+    if (actionOf(request) !== 1) return false
+    announces.push({
+      event: request.getInt32(80),
+      peer: Buffer.from(request.buffer, request.byteOffset + 36, 20).toString('latin1'),
+      port: request.getUint16(96),
+      left: request.getInt32(68),
+    })
+    return false
+  })
+  await checkOf([`127.0.0.1:${tracker.port}`])
+  const [started, stopped] = announces
+  expect(announces).toHaveLength(2)
+  expect(started).toMatchObject({
+    event: 2,
+    left: 0,
+    peer: expect.stringMatching(/^-TK0100-\d{12}$/),
+  })
+  expect(stopped).toEqual({ ...started!, event: 3 })
+})
+
+test('whoever is announced is taken out again, over HTTP', async () => {
+  using server = await httpServer((request) =>
+    respond(request.startsWith('GET /announce') ? ANNOUNCED : SCRAPED),
+  )
+  const [finding] = await checkOf([`http://127.0.0.1:${server.port}`])
+  expect(finding).toMatchObject({
+    steps: [{ name: 'Announce' }, { name: 'Scrape' }],
+    left: undefined,
+  })
+  const asked = server.requests.map((request) => request.split(' ')[1]!.match(/^\/\w+|event=\w+/g))
+  expect(asked).toEqual([
+    ['/announce', 'event=started'],
+    ['/scrape'],
+    ['/announce', 'event=stopped'],
+  ])
+  const peers = server.requests.map((request) => /peer_id=([^&]+)&port=(\d+)/.exec(request)?.[0])
+  expect(peers[2]).toBe(peers[0]!)
+})
+
+test('a peer that a tracker keeps is told of', async () => {
+  using tracker = await udpTracker((request, answer) => {
+    if (actionOf(request) !== 1 || request.getInt32(80) !== 3) return false
+    answer(Buffer.concat([answerTo(request, 3), Buffer.from('too early')]))
+    return true
+  })
+  const [finding] = await checkOf([`127.0.0.1:${tracker.port}`])
+  expect(finding!.steps.every(({ failure }) => failure === undefined)).toBe(true)
+  expect(finding!.left).toBe('refused by the tracker: too early')
+})
+
+test('an announce that is not answered is taken back all the same', async () => {
+  const events: number[] = []
+  using tracker = await udpTracker((request) => {
+    if (actionOf(request) !== 1) return false
+    events.push(request.getInt32(80))
+    return true
+  })
+  const [finding] = await checkOf([`127.0.0.1:${tracker.port}`], IMPATIENT)
+  expect(finding!.steps.map(({ failure }) => failure)).toEqual([
+    undefined,
+    undefined,
+    'no answer within 0.4 s',
+    undefined,
+  ])
+  expect([events[0], events.at(-1)]).toEqual([2, 3])
+  expect(finding!.left).toBe('no answer within 0.4 s')
+})
+
+const refuses =
+  (action: number, text: string): Behaviour =>
+  (request, answer) => {
+    if (actionOf(request) === action)
+      answer(Buffer.concat([answerTo(request, 3), Buffer.from(text)]))
+  }
+
+describe('a UDP tracker', () => {
+  const cases: [string, Behaviour, action: number, failures: Record<string, RegExp>][] = [
+    [
+      'refuses to connect',
+      refuses(0, 'banned'),
+      0,
+      { Connect: /^refused by the tracker: banned$/ },
+    ],
+    [
+      'refuses an announce',
+      refuses(1, 'no key'),
+      1,
+      { Announce: /^refused by the tracker: no key$/ },
+    ],
+    [
+      'refuses a scrape',
+      refuses(2, ''),
+      2,
+      { Scrape: /^refused by the tracker: no reason given$/ },
+    ],
+    [
+      'commands the terminal',
+      refuses(1, '\x1b[2J\nno'),
+      1,
+      { Announce: /^refused by the tracker: \[2J no$/ },
+    ],
+    ['says nothing', () => {}, 0, { Connect: /^no answer within 0.4 s$/ }],
+    [
+      'answers with other transaction ids',
+      (request, answer) => {
+        const bytes = answerTo(request, 0, 7, 8)
+        bytes[7]! ^= 1
+        answer(bytes)
+      },
+      0,
+      { Connect: /, but 3 datagrams without the transaction id that was asked with$/ },
+    ],
+    [
+      'answers a scrape with an announce',
+      (request, answer) => answer(answerTo(request, 1, 1, 2, 3)),
+      2,
+      { Scrape: /^not an answer to a scrape \(action 1, 20 bytes/ },
+    ],
+    [
+      'cuts its announce short',
+      (request, answer) => answer(answerTo(request, 1, 1)),
+      1,
+      { Announce: /^not an answer to an announce/ },
+    ],
+  ]
+  test.each(cases)('that %s', async (_name, behave, action, failures) => {
+    using tracker = await udpTracker((request, answer) => {
+      if (actionOf(request) !== action) return false
+      behave(request, answer)
+      return true
+    })
+    const [finding] = await checkOf([`127.0.0.1:${tracker.port}`], action === 0 ? IMPATIENT : {})
+    const found = finding!.steps.filter(({ failure }) => failure !== undefined)
+    expect(found.map(({ name }) => name)).toEqual(Object.keys(failures))
+    for (const { name, failure } of found) expect(failure!).toMatch(failures[name]!)
+    // After Connect, announce and scrape are both tried.
+    expect(finding!.steps).toHaveLength(action === 0 ? 2 : 4)
+  })
+
+  test('that is not there', async () => {
+    const dead = await udpTracker()
+    dead[Symbol.dispose]()
+    expect(await documentsOf([`127.0.0.1:${dead.port}`])).toMatchObject([
+      {
+        Udp: {
+          Err: {
+            latency_ms: null,
+            results: [
+              ['Setup', OK],
+              ['Connect', { Err: 'nothing listens there (connection refused)' }],
+            ],
+          },
+        },
+      },
+    ])
+  })
+
+  test('whose name leads nowhere', async () => {
+    expect(await documentsOf(['tracker.invalid:6969', 'http://tracker.invalid'])).toEqual([
+      {
+        Udp: {
+          Err: {
+            url: 'udp://tracker.invalid:6969',
+            remote_addr: 'tracker.invalid:6969',
+            latency_ms: null,
+            results: [['Setup', { Err: 'no such host: tracker.invalid' }]],
+          },
+        },
+      },
+      {
+        Http: {
+          Err: {
+            url: 'http://tracker.invalid/',
+            remote_addr: 'tracker.invalid:80',
+            latency_ms: null,
+            results: [['Announce', { Err: 'no such host: tracker.invalid' }]],
+          },
+        },
+      },
+    ])
+  })
+
+  test('of the other address family is not asked', async () => {
+    const [finding] = await checkOf(['127.0.0.1:1'], { family: 6 })
+    expect(finding!.steps).toEqual([{ name: 'Setup', failure: '127.0.0.1 is not an IPv6 address' }])
+  })
+})
+
+test('a tracker at an IPv6 address', async () => {
+  using tracker = await udpTracker(undefined, '::1')
+  const [finding] = await checkOf([`udp://[::1]:${tracker.port}/announce`])
+  expect(finding).toMatchObject({ remote: `[::1]:${tracker.port}` })
+  expect(finding!.steps.filter(({ failure }) => failure !== undefined)).toEqual([])
+})
+
+describe('an HTTP tracker', () => {
+  const endless = `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(2 * 1024 * 1024)}`
+  test.each([
+    ['refuses', respond('d14:failure reason6:no keye'), 'refused by the tracker: no key'],
+    ['does not know the path', respond('', '404 Not Found'), 'HTTP status 404 Not Found'],
+    ['is a web page', respond('<html>'), /no bencoded answer .* "<html>"/],
+    ['never ends its answer', endless, 'the answer is longer than 1 MiB'],
+    ['is something else', 'SSH-2.0-OpenSSH_9.2\r\n', /no HTTP answer/],
+  ] as const)('that %s', async (_name, answer, failure) => {
+    using server = await httpServer(answer)
+    const [finding] = await checkOf([`http://127.0.0.1:${server.port}`])
+    for (const step of finding!.steps)
+      expect(step.failure!).toMatch(
+        typeof failure === 'string' ? new RegExp(`^${failure}$`) : failure,
+      )
+    expect(finding!.steps).toHaveLength(2)
+  })
+
+  const slow: [string, (request: string, socket: Sender) => void][] = [
+    ['is silent', () => {}],
+    ['drips its head', (_request, socket) => drip(socket, 'HTTP/1.1 200 OK\r\nX: ')],
+    ['drips its body', (_request, socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\nd')],
+  ]
+  test.each(slow)('that %s', async (_name, behave) => {
+    using server = await fakeHttpServer(behave)
+    const [finding] = await checkOf([`http://127.0.0.1:${server.port}`], IMPATIENT)
+    expect(finding!.steps.map(({ failure }) => failure)).toEqual([
+      'no answer within 0.4 s',
+      'no answer within 0.4 s',
+    ])
+  })
+})
+
+test('findings stand in the order of the targets, whatever was first', async () => {
+  using slow = await udpTracker((request) => actionOf(request) === 0)
+  using quick = await udpTracker()
+  const urls = [`127.0.0.1:${slow.port}`, `127.0.0.1:${quick.port}`]
+  const findings = await checkOf(urls, IMPATIENT)
+  expect(findings.map(({ url }) => url)).toEqual(urls.map((url) => `udp://${url}`))
+  const lines = findingsText(findings)
+    .replaceAll(/:\d+/g, ':PORT')
+    .replaceAll(/ +/g, ' ')
+    .replace(/[\d.]+ ms/, '1 ms')
+  expect(lines).toBe(`FAILED udp://127.0.0.1:PORT 127.0.0.1:PORT - Connect: no answer within 0.4 s
+ok udp://127.0.0.1:PORT 127.0.0.1:PORT 1 ms
+2 checks, 1 failed
+`)
+})
+
+test('a gate lets no more through than it has places, and all in the end', async () => {
+  const gate = new Gate(2)
+  const begun: number[] = []
+  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
+  const passed = ends.map((end, i) =>
+    gate.pass(() => {
+      begun.push(i)
+      return end.promise
+    }),
+  )
+  const settle = () => new Promise((resolve) => setImmediate(resolve))
+  await settle()
+  expect(begun).toEqual([0, 1])
+  // A work that fails leaves its place like any other.
+  ends[1]!.reject(new Error('failed'))
+  expect(await passed[1]!.catch(String)).toBe('Error: failed')
+  await settle()
+  expect(begun).toEqual([0, 1, 2])
+  for (const end of ends) end.resolve()
+  await Promise.allSettled(passed)
+  expect(begun).toEqual([0, 1, 2, 3, 4])
+})

@@ -1,0 +1,158 @@
+/** Monitors: what is lost and how long the rest takes, over trackers that lose what they are told to. */
+import { expect, test } from 'bun:test'
+import { monitor, type Probe, seriesOf, type Times } from '../../src/check/monitor.ts'
+import { monitorDocument, monitorTable, probeText } from '../../src/check/monitor-report.ts'
+import { Statistics } from '../../src/check/statistics.ts'
+import { fakeHttpServer, respond } from '../client/fake-http.ts'
+import { actionOf, answerTo } from '../client/fake-udp.ts'
+import { until } from '../until.ts'
+import { httpServer, OPTIONS, target, udpTracker } from './fixture.ts'
+
+const IMPATIENT = { ...OPTIONS, milliseconds: 250 }
+const forever = new AbortController().signal
+
+/** Watches until it ends by itself. */
+async function watch(urls: readonly string[], times: Times, stop = forever) {
+  const series = await seriesOf(urls.map(target), IMPATIENT)
+  const probes: Probe[] = []
+  await monitor(series, IMPATIENT, times, stop, (probe) => void probes.push(probe))
+  return { series, probes }
+}
+
+test('every second datagram that is lost is counted, for none is sent twice', async () => {
+  let asked = 0
+  using tracker = await udpTracker((request) => actionOf(request) === 0 && asked++ % 2 === 1)
+  const url = `udp://127.0.0.1:${tracker.port}`
+  const { series, probes } = await watch([url], { interval: 260, duration: 6 * 260 })
+  // A turn that is missed on a busy machine is left out: what was asked decides.
+  expect(asked).toBeWithin(2, 7)
+  expect(probes.map(({ status }) => status)).toEqual(
+    Array.from({ length: asked }, (_, i) => (i % 2 === 1 ? 'timeout' : 'ok')),
+  )
+  expect(probes.map(({ sequence }) => sequence)).toEqual(probes.map((_, i) => i + 1))
+  const lost = Math.floor(asked / 2)
+  const percent = Math.round((lost / asked) * 100_000) / 1000
+  expect(monitorDocument(series, false)).toMatchObject({
+    udp_trackers: [
+      {
+        url,
+        remote_addr: `127.0.0.1:${tracker.port}`,
+        status: {
+          code: 'error',
+          message: 'monitor completed',
+          stats: {
+            total: asked,
+            timeouts: lost,
+            timeout_percent: percent,
+            errors: 0,
+            loss_percent: percent,
+            last_failure: 'no answer within 0.3 s',
+          },
+        },
+      },
+    ],
+    http_trackers: [],
+    health_checks: [],
+  })
+  expect(probeText(probes[1]!)).toMatch(/ #2: timeout, [\d.]+ ms: no answer within 0\.3 s$/)
+})
+
+test('no peer is announced, and every target is asked by itself', async () => {
+  const actions = new Set<number>()
+  using udp = await udpTracker((request) => {
+    actions.add(actionOf(request))
+    return false
+  })
+  using http = await httpServer(respond('d5:filesdee'))
+  using sick = await httpServer(respond('{"status":"None"}'))
+  const { series } = await watch(
+    [
+      `http://127.0.0.1:${sick.port}/health_check`,
+      `udp://127.0.0.1:${udp.port}`,
+      `http://127.0.0.1:${http.port}/announce/KEY`,
+    ],
+    { interval: 40, duration: 100 },
+  )
+  expect([...actions]).toEqual([0])
+  expect(http.requests.length).toBeWithin(1, 4)
+  for (const request of http.requests) expect(request).toStartWith('GET /scrape/KEY?info_hash=')
+  const figures = { total: http.requests.length, errors: 0, loss_percent: 0, last_failure: null }
+  expect(monitorDocument(series, true)).toMatchObject({
+    udp_trackers: [{ status: { code: 'ok', message: 'monitor interrupted' } }],
+    http_trackers: [{ status: { code: 'ok', stats: figures } }],
+    health_checks: [
+      {
+        status: {
+          code: 'error',
+          stats: {
+            total: sick.requests.length,
+            errors: sick.requests.length,
+            timeouts: 0,
+            loss_percent: 100,
+            min_ms: null,
+            p99_ms: null,
+            last_failure: 'no service is running: none is configured',
+          },
+        },
+      },
+    ],
+  })
+})
+
+test('stops at once when it is told, and does not count what is on its way', async () => {
+  using silent = await fakeHttpServer(() => {})
+  const stop = new AbortController()
+  // Longer than any test may take.
+  const patient = { ...OPTIONS, milliseconds: 60_000 }
+  const series = await seriesOf([target(`http://127.0.0.1:${silent.port}`)], patient)
+  const watching = monitor(series, patient, { interval: 10, duration: 1e9 }, stop.signal, () => {})
+  await until('it is asked', () => silent.requests.length === 1)
+  stop.abort()
+  await watching
+  expect(series[0]!.statistics.total).toBe(0)
+  expect(monitorTable(series)[1]).toMatch(/ +0 +0\.0 %( +-){7}$/)
+})
+
+test('stops while it waits for its next turn', async () => {
+  using tracker = await udpTracker()
+  const stop = new AbortController()
+  const series = await seriesOf([target(`127.0.0.1:${tracker.port}`)], OPTIONS)
+  await monitor(series, OPTIONS, { interval: 1e9, duration: 1e10 }, stop.signal, () => stop.abort())
+  expect(series[0]!.statistics.total).toBe(1)
+})
+
+test('a name that leads nowhere is asked for again and again', async () => {
+  const { series, probes } = await watch(['tracker.invalid:6969'], { interval: 30, duration: 70 })
+  expect(probes.length).toBeWithin(1, 4)
+  expect(probes[0]).toMatchObject({ status: 'error', message: 'no such host: tracker.invalid' })
+  expect(series[0]!.remote).toBe('tracker.invalid:6969')
+})
+
+test('answers that are none are errors, not timeouts', async () => {
+  using tracker = await udpTracker((request, answer) => {
+    answer(answerTo(request, 3))
+    return true
+  })
+  const { probes } = await watch([`127.0.0.1:${tracker.port}`], { interval: 1e6, duration: 1e6 })
+  expect(probes).toMatchObject([
+    { status: 'error', message: 'refused by the tracker: no reason given' },
+  ])
+})
+
+test('percentiles of a thousand latencies are right to 1 %', () => {
+  const statistics = new Statistics()
+  for (let i = 1; i <= 1_000; i++) statistics.record('ok', i / 10)
+  const found = statistics.latencies!
+  expect([found.min, found.max, found.last]).toEqual([0.1, 100, 100])
+  expect(found.average).toBeCloseTo(50.05)
+  for (const [name, value] of [
+    ['p50', 50],
+    ['p90', 90],
+    ['p99', 99],
+  ] as const)
+    expect(Math.abs(found[name] / value - 1)).toBeLessThan(0.01)
+  // The middle of a bucket is not told if nothing was there.
+  const one = new Statistics()
+  one.record('ok', 1.2345)
+  expect(one.latencies).toMatchObject({ min: 1.2345, p50: 1.2345, p99: 1.2345, max: 1.2345 })
+})

@@ -1,0 +1,368 @@
+/** `tracker check` and `tracker health` of the compiled program, over a whole tracker, as its operator runs them. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { certify } from '../certificate.ts'
+import { udpTracker } from '../check/fixture.ts'
+import { workspace } from '../cli/fixture.ts'
+import { fakeHttpServer } from '../client/fake-http.ts'
+import { actionOf } from '../client/fake-udp.ts'
+import { hashOf, udpPeer } from '../peer.ts'
+import { until } from '../until.ts'
+import { OPPONENTS } from './opponents.ts'
+import { compiled, configuration, freePort, launch, listeners, source } from './program.ts'
+import { runTracker } from './tracker.ts'
+
+setDefaultTimeout(20_000)
+
+const binary = compiled()
+
+type Settings = Parameters<typeof launch>[1]
+
+async function tracker(words: readonly string[], settings: Settings = {}, program = binary) {
+  await using run = await launch(program, { words, ...settings })
+  return await run.ended()
+}
+const check = (words: readonly string[], settings?: Settings, program?: typeof binary) =>
+  tracker(['check', ...words], settings, program)
+
+/** Kind and verdict of each, in order. */
+const verdicts = (out: string): string[] =>
+  (JSON.parse(out) as object[]).map((element) => {
+    const [[kind, report]] = Object.entries(element) as [[string, object]]
+    return `${kind} ${Object.keys(report)[0]}`
+  })
+
+test('what the log tells of a tracker is a configuration of its check, from anywhere', async () => {
+  await using run = await launch(source, { toml: configuration() })
+  const services = await run.services()
+  const json = JSON.stringify(services)
+  writeFileSync(join(run.cwd, 'checker.json'), json)
+  const directory = run.cwd
+  const well = ['Udp Ok', 'Http Ok', 'Health Ok']
+  for (const [words, env] of [
+    [[], { TORRUST_CHECKER_CONFIG: json }],
+    [[], { TORRUST_CHECKER_CONFIG_PATH: 'checker.json', TORRUST_CHECKER_CONFIG: '{' }],
+    [['--config-path', 'checker.json'], { TORRUST_CHECKER_CONFIG_PATH: 'none' }],
+    [['-c', 'checker.json'], {}],
+    [[json], {}],
+    [[...services.udp_trackers, ...services.http_trackers, ...services.health_checks], {}],
+  ] as const) {
+    const { code, out, err } = await check(words, { directory, env })
+    expect([code, verdicts(out), err]).toEqual([0, well, ''])
+    // One line, so that it can be piped.
+    expect(out).toMatch(/^[^\n]+\n$/)
+  }
+})
+
+test('one tracker that is away makes it fail, and the others are told all the same', async () => {
+  await using run = await launch(source, { toml: configuration() })
+  const { udp_trackers, http_trackers } = await run.services()
+  const dead = `127.0.0.1:${await freePort()}`
+  const words = [`udp://${dead}`, `http://${dead}`, ...udp_trackers, ...http_trackers]
+  const { code, out, err } = await check([...words, '--health', `http://${dead}/`])
+  expect(code).toBe(1)
+  expect(verdicts(out)).toEqual(['Udp Err', 'Http Err', 'Udp Ok', 'Http Ok', 'Health Err'])
+  const why = 'nothing listens there (connection refused)'
+  expect(err).toBe(
+    [
+      `tracker check: udp://${dead} (${dead}): Connect: ${why}`,
+      `tracker check: http://${dead}/ (${dead}): Announce: ${why}; Scrape: ${why}`,
+      `tracker check: http://${dead}/ (${dead}): ${why}`,
+      '',
+    ].join('\n'),
+  )
+  const text = await check([...words, '--format', 'text'])
+  expect(text.err).toBe('')
+  expect(text.out.replaceAll(/ +/g, ' ').replaceAll(/[\d.]+ ms/g, '1 ms')).toBe(
+    `FAILED udp://${dead} ${dead} - Connect: ${why}
+FAILED http://${dead}/ ${dead} - Announce: ${why}; Scrape: ${why}
+ok udp://${udp_trackers[0]} ${udp_trackers[0]} 1 ms
+ok ${http_trackers[0]}/ ${http_trackers[0]!.slice('http://'.length)} 1 ms
+4 checks, 2 failed
+`,
+  )
+})
+
+test('mistakes in a configuration are all told, and nothing is checked', async () => {
+  using here = workspace({
+    'bad.json': '{"udp_trackers": ["a:1", "b"], "http_trackers": ["c"], "health_check": []}',
+    'worse.json': '{"udp_trackers": [\n"a:1",\n]}',
+  })
+  const directory = here.path
+  expect(await check(['-c', 'bad.json'], { directory })).toEqual({
+    code: 2,
+    out: '',
+    err: `tracker check: bad.json: udp_trackers[1]: b: the port is missing
+tracker check: bad.json: http_trackers[0]: c: expected http:// or https://
+tracker check: bad.json: health_checks: missing, but there is an unknown "health_check"
+`,
+  })
+  expect((await check(['-c', 'worse.json'], { directory })).err).toBe(
+    'tracker check: worse.json: not JSON: 3:1: expected a value, found "]"\n',
+  )
+  expect(await check(['bad.json'], { directory })).toMatchObject({
+    code: 2,
+    err: 'tracker check: bad.json: the port is missing, did you mean --config-path bad.json?\n',
+  })
+})
+
+test.each([
+  [[], 'needs something to check: a URL, --config-path or TORRUST_CHECKER_CONFIG_PATH'],
+  [['a:1', '-4', '-6'], '--ipv4 and --ipv6 exclude each other'],
+  [['a:1', '--interval', '5'], '--interval needs --watch'],
+  [['{}', '{}'], 'the JSON argument is given twice'],
+  [['a:1', '--timeout', 'soon'], '--timeout must be from 0.01 to 3600 seconds, not soon'],
+])('wrong usage: %p', async (words, message) => {
+  expect(await check(words)).toEqual({
+    code: 2,
+    out: '',
+    err: `tracker check: ${message}. See tracker check --help\n`,
+  })
+})
+
+test('an info hash that is none is wrong usage', async () => {
+  const { code, out, err } = await check(['a:1', '--info-hash', 'a.torrent'])
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toMatch(/^tracker check: --info-hash: a\.torrent [^\n]+ See tracker check --help\n$/)
+})
+
+test('nothing to check is no success', async () => {
+  const json = '{"udp_trackers": [], "http_trackers": [], "health_checks": []}'
+  expect(await check([json])).toEqual({
+    code: 2,
+    out: '',
+    err: 'tracker check: the JSON argument: there is nothing to check in it\n',
+  })
+})
+
+test('a private tracker is checked with a key, and refuses without', async () => {
+  await using run = await runTracker(source, { mode: 'private' })
+  const key = await run.addKey(null)
+  const udp = `udp://127.0.0.1:${run.udp[0]}`
+  const [http] = run.http
+  const { code, out } = await check([
+    udp,
+    `${http}/announce`,
+    `${udp}/announce/${key}`,
+    `${http}/announce/${key}`,
+  ])
+  expect([code, verdicts(out)]).toEqual([1, ['Udp Err', 'Http Err', 'Udp Ok', 'Http Ok']])
+  expect(out).toContain('{"Err":"refused by the tracker: Authentication error: Missing ')
+  await run.stop()
+})
+
+test('a listed torrent is checked by its hash, and nobody is left in its swarm', async () => {
+  await using run = await runTracker(source, { mode: 'listed' })
+  const hash = Buffer.from(hashOf(9)).toString('hex')
+  await run.call('POST', `whitelist/${hash}`)
+  const urls = [`127.0.0.1:${run.udp[0]}`, run.http[0]!]
+  expect((await check(urls)).code).toBe(1)
+  const magnet = `magnet:?xt=urn:btih:${hash}`
+  const { code, err } = await check([...urls, '--info-hash', magnet])
+  expect([code, err]).toEqual([0, ''])
+  const stats = await run.stats()
+  expect([stats.seeders, stats.leechers, stats.completed]).toEqual([0, 0, 0])
+  expect(stats.udp4_announces_handled).not.toBe(0)
+  await run.stop()
+})
+
+describe.each(OPPONENTS)('$name', ({ available, start }) => {
+  test.skipIf(!available)('passes over both transports, and is left as it was', async () => {
+    const infoHash = hashOf(0xa7)
+    const hash = Buffer.from(infoHash).toString('hex')
+    await using other = await start([infoHash])
+    const { code, out, err } = await check([other.udp, other.http, '--info-hash', hash])
+    expect([code, verdicts(out), err]).toEqual([0, ['Udp Ok', 'Http Ok'], ''])
+    using peer = await udpPeer(Number(new URL(other.udp).port))
+    expect(await peer.scrape(infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
+  })
+
+  test.skipIf(!available)('can be watched', async () => {
+    await using other = await start([])
+    const hash = Buffer.from(hashOf(0xa8)).toString('hex')
+    const times = ['--watch', '--interval=0.1', '--duration=0.3']
+    const { code, out } = await check([...times, '--info-hash', hash, other.udp, other.http])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      udp_trackers: [{ url: other.udp, status: { code: 'ok', stats: { loss_percent: 0 } } }],
+      http_trackers: [{ url: other.http, status: { code: 'ok', stats: { loss_percent: 0 } } }],
+    })
+  })
+})
+
+test('a certificate that nobody vouches for is a failure unless any will do', async () => {
+  using here = workspace()
+  const { cert, key } = await certify(here.path, 'tracker', { host: '127.0.0.1' })
+  const rest = `
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`
+  await using run = await launch(source, { toml: configuration({ rest }) })
+  await run.services()
+  const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)
+  const refused = await check([url!])
+  expect(refused.code).toBe(1)
+  expect(refused.err).toContain('self')
+  expect(await check([url!, '--insecure'])).toMatchObject({ code: 0, err: '' })
+})
+
+describe('both address families', () => {
+  /** Runs in a mount namespace of its own, in which localhost has both addresses. */
+  const bothLocal =
+    (hosts: string): typeof binary =>
+    () => {
+      const script = '/bin/mount --bind "$0" /etc/hosts && exec "$@"'
+      return ['/usr/bin/unshare', '-m', '/bin/sh', '-c', script, hosts, ...binary()]
+    }
+  const canMount = (() => {
+    try {
+      return Bun.spawnSync(['/usr/bin/unshare', '-m', '/bin/mount', '--bind', '/', '/mnt']).success
+    } catch {
+      return false
+    }
+  })()
+
+  test('an IPv6 address', async () => {
+    const rest = listeners().replaceAll('127.0.0.1', '[::1]')
+    await using run = await launch(source, { toml: configuration({ rest }) })
+    await run.services()
+    const [, port] = await run.says(/UDP TRACKER: Started on: udp:\/\/\[::1\]:(\d+)/)
+    const [, http] = await run.says(/HTTP TRACKER: Started on: (http\S+)/)
+    const [, health] = await run.says(/HEALTH CHECK API: Started on: (http\S+)/)
+    const { code, out } = await check([`[::1]:${port}`, http!, `${health}/health_check`])
+    expect([code, verdicts(out)]).toEqual([0, ['Udp Ok', 'Http Ok', 'Health Ok']])
+    expect(out).toContain(`"remote_addr":"[::1]:${port}"`)
+  })
+
+  test.skipIf(!canMount)('a name that has both is checked at both, or at one', async () => {
+    using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
+    const program = bothLocal(join(here.path, 'hosts'))
+    await using run = await launch(source, { toml: configuration() })
+    const { udp_trackers, health_checks } = await run.services()
+    const port = udp_trackers[0]!.split(':')[1]!
+    const url = `localhost:${port}`
+    const both = await check([url, '--format', 'text'], {}, program)
+    expect(both.code).toBe(1)
+    expect(both.out).toMatch(new RegExp(`^ok .* 127\\.0\\.0\\.1:${port} `, 'm'))
+    expect(both.out).toMatch(
+      new RegExp(`^FAILED .* \\[::1\\]:${port} .* Connect: nothing listens`, 'm'),
+    )
+    expect((await check([url, '-4'], {}, program)).code).toBe(0)
+    expect((await check([url, '--ipv6'], {}, program)).code).toBe(1)
+    // Health is asked wherever it is.
+    const health = health_checks[0]!.replace('127.0.0.1', 'localhost')
+    expect(await check([health], {}, program)).toMatchObject({ code: 0, err: '' })
+    expect(await tracker(['health', health], {}, program)).toMatchObject({ code: 0, err: '' })
+    const words = ['--watch', '--interval=0.1', '--duration=0.1', url]
+    const watched = await check(words, {}, program)
+    expect(watched.code).toBe(1)
+    const { udp_trackers: series } = JSON.parse(watched.out)
+    expect(series.map((one: { remote_addr: string }) => one.remote_addr).sort()).toEqual([
+      `127.0.0.1:${port}`,
+      `[::1]:${port}`,
+    ])
+  })
+
+  test.skipIf(!canMount)('a silent address of a name leaves time for the next', async () => {
+    using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
+    using silent = await fakeHttpServer(() => {}, { hostname: '::1' })
+    const rest = listeners(0, 0, silent.port)
+    await using run = await launch(source, { toml: configuration({ rest }) })
+    await run.services()
+    const words = ['health', `http://localhost:${silent.port}`, '--timeout=2']
+    const { code, err } = await tracker(words, {}, bothLocal(join(here.path, 'hosts')))
+    expect([code, err]).toEqual([0, ''])
+    expect(silent.requests).toHaveLength(1)
+  })
+})
+
+describe('--watch', () => {
+  test('tells each probe, and the statistics in the end', async () => {
+    await using run = await launch(source, { toml: configuration() })
+    const services = await run.services()
+    const words = ['--watch', '--interval', '0.2', '--duration', '0.5', JSON.stringify(services)]
+    const { code, out, err } = await check(words)
+    expect(code).toBe(0)
+    const report = JSON.parse(out)
+    for (const list of ['udp_trackers', 'http_trackers', 'health_checks']) {
+      const [{ url, status }] = report[list]
+      expect(status).toMatchObject({ code: 'ok', message: 'monitor completed' })
+      const probes = err
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter((probe) => probe.url === url)
+      expect(probes).toHaveLength(status.stats.total)
+      expect(probes[0]).toEqual({
+        event: 'probe',
+        sequence: 1,
+        url,
+        remote_addr: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+        status: 'ok',
+        elapsed_ms: expect.any(Number),
+      })
+    }
+  })
+
+  test('Ctrl-C ends it with what is known', async () => {
+    using lossy = await udpTracker((request) => actionOf(request) !== 0)
+    const words = ['check', '--watch', '--interval', '0.05', `127.0.0.1:${lossy.port}`]
+    await using run = await launch(binary, { words })
+    await until('three probes', () => run.text.err.split('\n').length > 3)
+    const { code, out, err } = await run.stop('SIGINT')
+    expect(code).toBe(0)
+    const [{ status }] = JSON.parse(out).udp_trackers
+    expect(status.message).toBe('monitor interrupted')
+    expect(status.stats.total).toBe(err.trimEnd().split('\n').length)
+  })
+
+  test('one probe that failed makes it fail', async () => {
+    let asked = 0
+    using lossy = await udpTracker(() => asked++ === 1)
+    const target = `127.0.0.1:${lossy.port}`
+    const words = ['check', '--watch', '--format=text', '--interval=0.05', '--timeout=0.3', target]
+    await using run = await launch(binary, { words })
+    await until('three probes', () => run.text.err.split('\n').length > 3)
+    const { code, out, err } = await run.stop('SIGTERM')
+    expect(code).toBe(1)
+    expect(err).toMatch(/ #2: timeout, \d+ ms: no answer within 0\.3 s\n/)
+    expect(out).toMatch(/^target +address +probes +loss +last +min +average +p50 +p90 +p99 +max\n/)
+    expect(out.split('\n')[1]).toStartWith(`udp://${target}`)
+    expect(out).toContain('no answer within 0.3 s')
+  })
+
+  test('draws a table on a terminal, and leaves the last one', async () => {
+    using well = await udpTracker()
+    const target = `127.0.0.1:${well.port}`
+    const words = ['check', '--watch', '--format=text', '--interval=0.1', '--duration=1', target]
+    const { code, out } = await tracker(words, { terminal: true })
+    expect(code).toBe(0)
+    expect(out).toContain('\x1b[2A\x1b[J')
+    const last = out.split('\x1b[J').at(-1)!
+    expect(last).not.toContain('\x1b')
+    expect(last).toMatch(/^target [^\n]*\r\nudp:[^\n]* 0\.0 %[^\n]*\r\n$/)
+  })
+
+  test('ends when nobody reads what it tells', async () => {
+    using well = await udpTracker()
+    const script = '"$0" check --watch --interval 0.05 "$1" 2>&1 | read -r line; echo "$PIPESTATUS"'
+    const child = Bun.spawn(['bash', '-c', script, ...binary(), `127.0.0.1:${well.port}`], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+      timeout: 10_000,
+    })
+    expect(await new Response(child.stdout).text()).toBe('0\n')
+    expect(await new Response(child.stderr).text()).toBe('')
+  })
+})
+
+test('a result that nobody reads is no error', async () => {
+  using well = await udpTracker()
+  const target = `127.0.0.1:${well.port}`
+  await using run = await launch(binary, { words: ['check', target], deaf: true })
+  expect(await run.ended()).toEqual({ code: 0, out: '', err: '' })
+})
