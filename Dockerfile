@@ -1,0 +1,92 @@
+# The tracker in a container: one executable, no shell, no root.
+#
+#   docker build -t tracker .
+#   docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/tracker --push .
+#   buildah build --format docker -t tracker .      # the format that knows health checks
+#
+# BUILDER  has Bun, or Node with npm, which gets Bun. It compiles for both architectures on the one it runs on.
+# BASE     has the C library of the builder's kind (glibc or musl). `libraries` stands for an empty image with
+#          nothing but the C library, taken from the builder:
+#
+#   docker build --build-arg BASE=libraries -t tracker .
+#   docker build --build-arg BUILDER=node:24-trixie-slim -t tracker .
+ARG BUILDER=docker.io/oven/bun:1.4.4-debian
+ARG BASE=gcr.io/distroless/base-nossl-debian13:nonroot
+
+FROM --platform=$BUILDPLATFORM ${BUILDER} AS build
+USER 0
+WORKDIR /src
+COPY package.json bun.lock ./
+RUN if ! command -v bun > /dev/null; then npm install --global bun@1.4.4; fi \
+  && bun install --frozen-lockfile --production
+COPY build.ts tsconfig.json ./
+COPY src/ src/
+COPY share/default/ share/default/
+ARG TARGETARCH
+# For the builder's own architecture its own Bun is what the executable is made of.
+RUN set -e; \
+  own=$(bun -p process.arch); \
+  case "$TARGETARCH" in \
+    amd64) arch=x64 build=x64-baseline ;; \
+    arm64) arch=arm64 build=arm64 ;; \
+    "") arch=$own ;; \
+    *) echo "there is no tracker for $TARGETARCH" >&2; exit 1 ;; \
+  esac; \
+  if [ "$arch" = "$own" ]; then target=; else target=bun-linux-$build; fi; \
+  bun build.ts /out/usr/bin/tracker $target; \
+  mkdir -p /out/usr/share/torrust/default /out/var/lib/torrust /out/var/log/torrust /out/etc/torrust /volume; \
+  cp -R share/default/config /out/usr/share/torrust/default/; \
+  mkdir -m 2770 /volume/tracker
+COPY LICENSE /out/usr/share/doc/tracker/LICENSE
+
+# Of the architecture it is built for: what the executable needs beside itself.
+FROM ${BUILDER} AS needed
+USER 0
+COPY --from=build /out/usr/bin/tracker /tracker
+RUN mkdir -p /needed/etc && mkdir -m 1777 /needed/tmp \
+  && cp -L --parents $(ldd /tracker | grep -o '/[^ ]*') /needed/ \
+  && echo 'hosts: files dns' > /needed/etc/nsswitch.conf
+
+FROM scratch AS libraries
+COPY --from=needed /needed/ /
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tracker" \
+  org.opencontainers.image.description="A BitTorrent tracker in one executable: UDP and HTTP(S) over one shared swarm." \
+  org.opencontainers.image.licenses="AGPL-3.0-only" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}"
+
+ARG TORRUST_TRACKER_CONFIG_TOML_PATH=/etc/torrust/tracker/tracker.toml
+ARG USER_ID=1000
+ARG UDP_PORT=6969
+ARG HTTP_PORT=7070
+ARG API_PORT=1212
+ARG HEALTH_CHECK_API_PORT=1313
+ARG TZ=Etc/UTC
+# Ports are the configuration's: of these only HEALTH_CHECK_API_PORT is read, by the health check.
+ENV TORRUST_TRACKER_CONFIG_TOML_PATH=${TORRUST_TRACKER_CONFIG_TOML_PATH} \
+  USER_ID=${USER_ID} \
+  UDP_PORT=${UDP_PORT} \
+  HTTP_PORT=${HTTP_PORT} \
+  API_PORT=${API_PORT} \
+  HEALTH_CHECK_API_PORT=${HEALTH_CHECK_API_PORT} \
+  TZ=${TZ}
+
+COPY --from=build /out/ /
+# A named volume begins as what it covers: writable for the user.
+COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /var/lib/torrust/
+COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /var/log/torrust/
+COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /etc/torrust/
+
+# A relative path in an older configuration, such as the default one of the database, ends up on a volume.
+WORKDIR /var/lib/torrust/tracker
+USER ${USER_ID}:${USER_ID}
+EXPOSE ${UDP_PORT}/udp ${HTTP_PORT}/tcp ${API_PORT}/tcp ${HEALTH_CHECK_API_PORT}/tcp
+VOLUME ["/var/lib/torrust/tracker", "/var/log/torrust/tracker", "/etc/torrust/tracker"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=3s --retries=3 CMD ["/usr/bin/tracker", "health"]
+ENTRYPOINT ["/usr/bin/tracker"]
+CMD ["container"]

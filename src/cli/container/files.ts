@@ -1,0 +1,109 @@
+/** What the container's user can do with the files of its volumes, and what to type where it cannot. */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+
+const { R_OK, W_OK, X_OK } = constants
+
+/** Its owner may change it, others are kept from its secrets. */
+const FILE_MODE = 0o640
+
+/** Writes a new file, whole or not at all. undefined: written; else why not. */
+export function installFile(path: string, text: string): string | undefined {
+  try {
+    const file = openSync(path, 'wx', FILE_MODE)
+    try {
+      writeFileSync(file, text)
+    } catch (error) {
+      // Half of it would be read at the next start.
+      unlinkSync(path)
+      throw error
+    } finally {
+      closeSync(file)
+    }
+    return undefined
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+/** undefined: nothing is there. Throws a line with the remedy if that, or the file, is not for our eyes. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    // A link that leads nowhere is something that was put there.
+    lstatSync(path)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new Error(refusal(dirname(path), 'readable', error))
+  }
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Error(refusal(path, 'readable', error))
+  }
+}
+
+/** undefined: the database can be made or changed there; else a line with the remedy. */
+export function unwritable(database: string, volume: string): string | undefined {
+  let directory = dirname(database)
+  while (!existsSync(directory)) directory = dirname(directory)
+  try {
+    accessSync(directory, W_OK | X_OK)
+  } catch (error) {
+    if (codeOf(error) !== 'EROFS') return refusal(directory, 'writable', error)
+    return `${directory} is not writable (${reasonOf(error)}): mount a volume at ${volume}`
+  }
+  if (!existsSync(database)) return undefined
+  try {
+    accessSync(database, R_OK | W_OK)
+    return undefined
+  } catch (error) {
+    return refusal(database, 'writable', error)
+  }
+}
+
+function refusal(path: string, what: 'readable' | 'writable', error: unknown): string {
+  const us = `${process.getuid?.()}:${process.getgid?.()}`
+  const owner = ownerOf(path)
+  const other = owner === undefined ? '' : `, or start the container with --user ${owner}`
+  return (
+    `${path} is not ${what} for user ${process.getuid?.()} (${reasonOf(error)}): ` +
+    `chown -R ${us} what is mounted there${other}`
+  )
+}
+
+/** Somebody else whom the container could run as. */
+function ownerOf(path: string): string | undefined {
+  try {
+    const { uid, gid } = statSync(path)
+    return uid === 0 || uid === process.getuid?.() ? undefined : `${uid}:${gid}`
+  } catch {
+    return undefined
+  }
+}
+
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)
+
+export const reasonOf = (error: unknown): string => REASONS[codeOf(error)] ?? codeOf(error)
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+  ENOENT: 'no such directory',
+  ENOTDIR: 'no such directory',
+  ENOSPC: 'no space left',
+  EISDIR: 'is a directory',
+}

@@ -1,0 +1,160 @@
+/** The image, built from the Dockerfile, and containers of it, as far as they can be had without an engine. */
+import { afterAll, beforeAll } from 'bun:test'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { launch } from '../e2e/program.ts'
+import { until } from '../until.ts'
+
+const BUILD_SECONDS = 240
+const STOP_SECONDS = 10
+
+const TOOLS = ['buildah', 'unshare', 'nsenter', 'setpriv', 'ldd']
+
+/** An image can be built and run here: as root, with the tools of Debian. */
+export const canRunImages =
+  process.platform === 'linux' &&
+  process.getuid?.() === 0 &&
+  TOOLS.every((tool) => Bun.which(tool) !== null) &&
+  Bun.spawnSync(['unshare', '--mount', '--pid', '--fork', 'true']).success
+
+/** What the image says about itself, as far as the tests ask. */
+export interface ImageConfiguration {
+  readonly User: string
+  readonly Env: readonly string[]
+  readonly ExposedPorts: object
+  readonly Volumes: object
+  readonly WorkingDir: string
+  readonly Entrypoint: readonly string[]
+  readonly Cmd: readonly string[]
+  readonly StopSignal: string
+  readonly Healthcheck: object & { readonly Test: readonly string[] }
+  readonly Labels: Readonly<Record<string, string>>
+}
+
+export interface Image {
+  /** Where its files are. */
+  readonly root: string
+  readonly configuration: ImageConfiguration
+}
+
+/** Builds the image before the first test of the file that calls this; gone after its last. */
+export function built(): () => Image {
+  let storage = ''
+  let image: Image | undefined
+  beforeAll(async () => {
+    if (!canRunImages) return
+    storage = mkdtempSync(join(tmpdir(), 'tracker-image-'))
+    const cache = Bun.spawnSync([process.execPath, 'pm', 'cache']).stdout.toString().trim()
+    const child = Bun.spawn([join(import.meta.dir, 'image.sh'), storage, process.execPath, cache], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+      timeout: BUILD_SECONDS * 1000,
+    })
+    const [out, err] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ])
+    if ((await child.exited) !== 0) throw new Error(err)
+    const about = await Bun.file(join(storage, 'image.json')).json()
+    image = { configuration: about.Docker.config, root: out.trim() }
+  }, BUILD_SECONDS * 1000)
+  afterAll(() => rmSync(storage, { recursive: true, force: true }))
+  return () => image!
+}
+
+const VOLUMES = {
+  lib: '/var/lib/torrust/tracker',
+  log: '/var/log/torrust/tracker',
+  etc: '/etc/torrust/tracker',
+}
+
+/** Three directories that can be mounted, empty, gone when the scope ends. They belong to `owner`. */
+export function volumes(owner = 1000) {
+  const path = mkdtempSync(join(tmpdir(), 'tracker-volumes-'))
+  for (const name of Object.keys(VOLUMES)) {
+    mkdirSync(join(path, name))
+    chownSync(join(path, name), owner, owner)
+  }
+  return {
+    path,
+    /** What a path within the container is here. */
+    at: (name: keyof typeof VOLUMES, file = '') => join(path, name, file),
+    [Symbol.dispose]: () => rmSync(path, { recursive: true }),
+  }
+}
+
+export type Volumes = ReturnType<typeof volumes>
+
+/**
+ * A container of the image, with what the image says, save where the test says otherwise. `readOnly` names
+ * volumes that cannot be written, `env` is besides the image's own.
+ */
+export async function container(
+  image: Image,
+  mounted: Volumes,
+  {
+    user = 1000,
+    env = {},
+    readOnly = [],
+    words = image.configuration.Cmd,
+  }: {
+    user?: number
+    env?: Readonly<Record<string, string>>
+    readOnly?: readonly string[]
+    words?: readonly string[]
+  } = {},
+) {
+  const own = Object.fromEntries(image.configuration.Env.map((line) => splitAt(line, '=')))
+  const mounts = Object.entries(VOLUMES).map(
+    ([name, path]) => `${join(mounted.path, name)}:${path}${readOnly.includes(name) ? ':ro' : ''}`,
+  )
+  const program = () => [
+    ...[Bun.which('unshare')!, '--mount', '--pid', '--fork', '--kill-child'],
+    ...[join(import.meta.dir, 'run.sh'), image.root, `${user}`, ...mounts, '--'],
+    ...image.configuration.Entrypoint,
+  ]
+  const run = await launch(program, { words, env: { ...own, ...env } })
+
+  /** Its first process, as this machine counts them; undefined: it is over, or has not begun. */
+  const look = (): number | undefined => {
+    const path = `/proc/${run.child.pid}/task/${run.child.pid}/children`
+    const children = existsSync(path) ? readFileSync(path, 'utf8') : ''
+    return Number.parseInt(children, 10) || undefined
+  }
+  const first = (): number => {
+    const pid = look()
+    if (pid === undefined) throw new Error(`the container is not running: ${run.text.err}`)
+    return pid
+  }
+  return {
+    ...run,
+    first,
+    /** Runs a command of the image in the container, as its health check does. */
+    exec: (command: readonly string[]) =>
+      Bun.spawnSync(
+        [
+          ...['nsenter', '--target', `${first()}`, '--mount', '--pid', '--root', '--wd'],
+          ...['--setgid', `${user}`, '--setuid', `${user}`, '--', ...command],
+        ],
+        { env: { PATH: process.env.PATH, ...own, ...env }, timeout: STOP_SECONDS * 1000 },
+      ),
+    /** As `docker stop`; rejects when it takes longer than an engine waits. */
+    async stop() {
+      process.kill(first(), 'SIGTERM')
+      await until('it to end', () => run.child.exitCode !== null, STOP_SECONDS * 1000)
+      return await run.ended()
+    },
+    async [Symbol.asyncDispose]() {
+      // Whoever changes its user outlives its parent.
+      const pid = look()
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      await run[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function splitAt(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator)
+  return [text.slice(0, at), text.slice(at + 1)]
+}

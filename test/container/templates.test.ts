@@ -1,0 +1,61 @@
+/** Which configuration a container begins with. The image itself is tried in `image.test.ts`. */
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from '../../package.json' with { type: 'json' }
+import { installFile, readIfThere } from '../../src/cli/container/files.ts'
+import { TEMPLATES, templateFor } from '../../src/cli/container/templates.ts'
+import { workspace } from '../cli/fixture.ts'
+
+const root = join(import.meta.dir, '../..')
+
+test('the templates are the files that are shipped, byte for byte', () => {
+  expect(TEMPLATES).toHaveLength(4)
+  for (const { name, text } of TEMPLATES)
+    expect([name, text]).toEqual([
+      name,
+      readFileSync(join(root, 'share/default/config', name), 'utf8'),
+    ])
+})
+
+test.each([
+  [undefined, 'tracker.container.no-persistence.toml'],
+  ['', 'tracker.container.no-persistence.toml'],
+  ['sqlite3', 'tracker.container.sqlite3.toml'],
+  ['mysql', 'tracker.container.mysql.toml'],
+  ['postgresql', 'tracker.container.postgresql.toml'],
+  // As a compose file may quote it.
+  ['"mysql"', 'tracker.container.mysql.toml'],
+  // The configuration would not know these, either.
+  ['SQLite3', undefined],
+  ['postgres', undefined],
+  ['""', undefined],
+  [' ', undefined],
+])('%p asks for %p', (driver, name) => {
+  expect(templateFor(driver)?.name).toBe(name)
+})
+
+test('a file is written once, and read if it is there', () => {
+  using here = workspace({ occupied: 'not a directory' })
+  const path = join(here.path, 'tracker.toml')
+  expect(readIfThere(path)).toBeUndefined()
+  expect(installFile(path, 'first')).toBeUndefined()
+  expect(installFile(path, 'second')).toBe('EEXIST')
+  expect(readIfThere(path)).toBe('first')
+  const nowhere = join(here.path, 'missing/tracker.toml')
+  expect(readIfThere(nowhere)).toBeUndefined()
+  expect(installFile(nowhere, 'x')).toBe('no such directory')
+  expect(readIfThere(join(here.path, 'occupied/tracker.toml'))).toBeUndefined()
+})
+
+test('the image has the version of the package', async () => {
+  const dockerfile = await Bun.file(join(root, 'Dockerfile')).text()
+  expect(/^ARG VERSION=(.*)$/m.exec(dockerfile)?.[1]).toBe(version)
+})
+
+test('the image is built with the Bun of the package', async () => {
+  const dockerfile = await Bun.file(join(root, 'Dockerfile')).text()
+  const { devDependencies } = await Bun.file(join(root, 'package.json')).json()
+  const named = Array.from(dockerfile.matchAll(/bun[:@](\d+\.\d+\.\d+)/g), ([, found]) => found)
+  expect(named).toEqual([devDependencies['@types/bun'], devDependencies['@types/bun']])
+})
