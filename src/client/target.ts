@@ -62,3 +62,6 @@ export function requestPath(path: string, kind: 'announce' | 'scrape'): string {
   else segments.push(kind)
   return `${segments.join('/')}${query ?? ''}`
 }
+
+/** What of the path is said behind a UDP announce (BEP 41): nothing where it is what every tracker has. */
+export const urlData = (path: string): string => (/^\/?(announce)?$/.test(path) ? '' : path)

@@ -19,6 +19,7 @@ import {
 import { ClientFailure, printable } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
+import { urlData } from './target.ts'
 
 /** How long a client may use a connection id (BEP 15). */
 const CONNECTION_MILLISECONDS = 60_000
@@ -80,8 +81,7 @@ export class UdpClient implements Disposable {
     this.#family = address.family
     this.#milliseconds = milliseconds
     this.#attempts = attempts
-    // What every tracker has; the option is for those that have more.
-    this.#path = path === '/' || path === '/announce' ? '' : path
+    this.#path = urlData(path)
   }
 
   get localPort(): number {

@@ -1,0 +1,172 @@
+/** One connection of an HTTP load test, opened as often as it takes, with one request in flight. Decides nothing. */
+import type { Address } from '../client/resolve.ts'
+import { type HttpReply, readHttpReply } from './http-reply.ts'
+
+export interface HttpTarget {
+  readonly address: Address
+  readonly port: number
+  /** Its name, without brackets. */
+  readonly host: string
+  readonly tls: boolean
+  /** Any certificate will do. */
+  readonly insecure: boolean
+}
+
+export interface HttpEvents {
+  opened(connection: HttpConnection): void
+  /** It could not be opened. */
+  failed(connection: HttpConnection): void
+  received(bytes: number): void
+  /** `bad`: what came is no answer; the connection is closed. */
+  replied(connection: HttpConnection, reply: HttpReply | 'bad'): void
+  /** The server closed it; `isUnheard`: before a byte of the answer came, but others had come before. */
+  lost(connection: HttpConnection, isUnheard: boolean): void
+  /** Bytes that nobody asked for; the connection is closed. */
+  strayed(connection: HttpConnection): void
+}
+
+const NOTHING = Buffer.alloc(0)
+
+export class HttpConnection {
+  /** Of the request in flight: what it is and when it was sent. */
+  kind = 0
+  sentAt = 0
+  /** When it may be opened again. */
+  restsUntil = 0
+  readonly #target: HttpTarget
+  readonly #events: HttpEvents
+  #state: 'closed' | 'opening' | 'open' = 'closed'
+  #isWaiting = false
+  #socket: Bun.Socket | undefined
+  /** Counts the sockets, so that what an old one says is not believed. */
+  #attempt = 0
+  /** Answers that came over this socket. */
+  #answers = 0
+  #received: Buffer = NOTHING
+  #unsent: Uint8Array = NOTHING
+
+  constructor(target: HttpTarget, events: HttpEvents) {
+    this.#target = target
+    this.#events = events
+  }
+
+  get state(): 'closed' | 'opening' | 'open' {
+    return this.#state
+  }
+
+  get isWaiting(): boolean {
+    return this.#isWaiting
+  }
+
+  open(): void {
+    const { address, port, host, tls, insecure } = this.#target
+    const attempt = ++this.#attempt
+    const isNow = () => attempt === this.#attempt
+    this.#state = 'opening'
+    const failed = () => {
+      if (!isNow()) return
+      this.close()
+      this.#events.failed(this)
+    }
+    Bun.connect({
+      hostname: address.ip,
+      port,
+      ...(tls && { tls: { serverName: host, rejectUnauthorized: !insecure } }),
+      socket: {
+        open: (socket) => {
+          if (!isNow()) socket.terminate()
+          else if (!tls) this.#begin(socket)
+        },
+        ...(tls && {
+          handshake: (socket: Bun.Socket, success: boolean, doubt: Error | null) => {
+            if (!isNow()) socket.terminate()
+            else if (insecure || (success && !doubt)) this.#begin(socket)
+            else {
+              socket.terminate()
+              failed()
+            }
+          },
+        }),
+        data: (_socket, bytes) => {
+          if (isNow()) this.#take(bytes)
+        },
+        drain: () => {
+          if (isNow()) this.#write(this.#unsent)
+        },
+        close: () => {
+          if (isNow()) this.#closed()
+        },
+        error() {},
+        connectError: failed,
+      },
+    }).catch(failed)
+  }
+
+  /** `bytes` are no longer needed when this returns. */
+  send(kind: number, bytes: Uint8Array, now: number): void {
+    this.kind = kind
+    this.sentAt = now
+    this.#isWaiting = true
+    this.#received = NOTHING
+    this.#write(bytes)
+  }
+
+  /** Nothing is in flight any more, and nothing more is heard of it. */
+  close(): void {
+    this.#attempt++
+    this.#state = 'closed'
+    this.#isWaiting = false
+    this.#unsent = NOTHING
+    this.#socket?.terminate()
+    this.#socket = undefined
+  }
+
+  #begin(socket: Bun.Socket): void {
+    this.#socket = socket
+    this.#state = 'open'
+    this.#answers = 0
+    this.#events.opened(this)
+  }
+
+  #write(bytes: Uint8Array): void {
+    const written = Math.max(0, this.#socket?.write(bytes) ?? 0)
+    this.#unsent = written === bytes.length ? NOTHING : bytes.slice(written)
+  }
+
+  #take(bytes: Buffer): void {
+    this.#events.received(bytes.length)
+    if (!this.#isWaiting) {
+      this.close()
+      this.#events.strayed(this)
+      return
+    }
+    const all = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
+    const reply = readHttpReply(all, false)
+    // The memory of `bytes` is the socket's.
+    if (reply === 'more') this.#received = all === bytes ? Buffer.from(bytes) : all
+    else this.#replied(reply)
+  }
+
+  #replied(reply: HttpReply | 'bad'): void {
+    this.#isWaiting = false
+    this.#answers++
+    if (reply === 'bad') this.close()
+    this.#events.replied(this, reply)
+  }
+
+  /** The server did it. */
+  #closed(): void {
+    if (this.#state === 'opening') {
+      this.close()
+      this.#events.failed(this)
+      return
+    }
+    const isWaiting = this.#isWaiting
+    const isUnheard = this.#received.length === 0 && this.#answers > 0
+    const reply = isWaiting ? readHttpReply(this.#received, true) : 'bad'
+    this.close()
+    if (!isWaiting) return
+    if (reply === 'bad' || reply === 'more') this.#events.lost(this, isUnheard)
+    else this.#replied(reply)
+  }
+}

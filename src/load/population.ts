@@ -1,0 +1,147 @@
+/**
+ * Who announces what: made-up peers in made-up torrents, all of it drawn from a seed, so that a run can be
+ * repeated. Every torrent has at least one peer, the others gather in the popular ones, as in the field.
+ */
+import { INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
+
+/** A torrent of rank k draws 1/k of the peers that the first one draws. */
+const EXPONENT = 1
+
+/** Ports of five digits, which makes all HTTP requests equally long. */
+const FIRST_PORT = 10_000
+const PORTS = 55_000
+
+/** Followed by the number of the peer. */
+export const CLIENT = '-TB0100-'
+const DIGITS = PEER_ID_BYTES - CLIENT.length
+
+/** Bytes that a peer lacks that is no seeder. */
+export const LEFT = 1024 * 1024
+
+export interface PopulationOptions {
+  readonly seed: number
+  readonly torrents: number
+  /** At least as many as torrents. */
+  readonly peers: number
+  /** Percent. */
+  readonly seeders: number
+}
+
+export class Population {
+  readonly peers: number
+  readonly #torrentOf: Uint32Array
+  readonly #portOf: Uint16Array
+  readonly #seeds: Uint8Array
+  readonly #hashes: Uint8Array
+  #next = 0
+
+  constructor({ seed, torrents, peers, seeders }: PopulationOptions) {
+    const random = new Random(seed)
+    this.peers = peers
+    this.#hashes = new Uint8Array(torrents * INFO_HASH_BYTES)
+    const words = new Uint32Array(this.#hashes.buffer)
+    for (let i = 0; i < words.length; i++) words[i] = random.word()
+    this.#torrentOf = gather(torrents, peers, random)
+    // A peer is its address and port, and all come from one address.
+    const members = new Uint32Array(torrents)
+    this.#portOf = new Uint16Array(peers)
+    this.#seeds = new Uint8Array(peers)
+    for (let peer = 0; peer < peers; peer++) {
+      const torrent = this.#torrentOf[peer]!
+      this.#portOf[peer] = FIRST_PORT + ((torrent + members[torrent]!++) % PORTS)
+      this.#seeds[peer] = random.share() * 100 < seeders ? 1 : 0
+    }
+  }
+
+  /** Peers announce in turn; in the first round each says that it has started. */
+  nextPeer(): number {
+    return this.#next++ % this.peers
+  }
+
+  /** Whether every peer had its turn, so that who announces now did so before. */
+  get isKnown(): boolean {
+    return this.#next > this.peers
+  }
+
+  portOf(peer: number): number {
+    return this.#portOf[peer]!
+  }
+
+  isSeeder(peer: number): boolean {
+    return this.#seeds[peer] === 1
+  }
+
+  copyInfoHash(peer: number, into: Uint8Array): void {
+    const from = this.#torrentOf[peer]! * INFO_HASH_BYTES
+    for (let i = 0; i < INFO_HASH_BYTES; i++) into[i] = this.#hashes[from + i]!
+  }
+
+  /** Writes the digits behind `CLIENT` to the end of the peer id that ends at `end`. */
+  writeNumber(peer: number, into: Uint8Array, end: number): void {
+    let rest = peer
+    for (let i = 1; i <= DIGITS; i++) {
+      into[end - i] = 0x30 + (rest % 10)
+      rest = (rest / 10) | 0
+    }
+  }
+}
+
+/** The torrent of each peer. */
+function gather(torrents: number, peers: number, random: Random): Uint32Array {
+  const reach = new Float64Array(torrents)
+  let total = 0
+  for (let rank = 0; rank < torrents; rank++) {
+    total += (rank + 1) ** -EXPONENT
+    reach[rank] = total
+  }
+  const torrentOf = new Uint32Array(peers)
+  for (let peer = 0; peer < peers; peer++)
+    torrentOf[peer] = peer < torrents ? peer : firstThatReaches(reach, random.share() * total)
+  for (let peer = peers - 1; peer > 0; peer--) {
+    const other = Math.floor(random.share() * (peer + 1))
+    const kept = torrentOf[peer]!
+    torrentOf[peer] = torrentOf[other]!
+    torrentOf[other] = kept
+  }
+  return torrentOf
+}
+
+function firstThatReaches(reach: Float64Array, point: number): number {
+  let low = 0
+  let high = reach.length - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (reach[middle]! < point) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** sfc32, a small generator that passes the usual tests. Not a secret. */
+export class Random {
+  #a: number
+  #b: number
+  #c = 0x9e37_79b9
+  #counter = 1
+
+  constructor(seed: number) {
+    this.#a = seed | 0
+    this.#b = Math.floor(seed / 2 ** 32) | 0
+    for (let i = 0; i < 15; i++) this.word()
+  }
+
+  /** 32 bits. */
+  word(): number {
+    const word = (this.#a + this.#b + this.#counter) | 0
+    this.#counter = (this.#counter + 1) | 0
+    this.#a = this.#b ^ (this.#b >>> 9)
+    this.#b = (this.#c + (this.#c << 3)) | 0
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + word) | 0
+    return word >>> 0
+  }
+
+  /** 0 ≤ share < 1. */
+  share(): number {
+    return this.word() / 2 ** 32
+  }
+}

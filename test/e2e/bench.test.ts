@@ -1,0 +1,153 @@
+/** `tracker bench` of the compiled program, against our tracker and those that others wrote. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { Population } from '../../src/load/population.ts'
+import { certify } from '../certificate.ts'
+import { fakeUdpTracker } from '../client/fake-udp.ts'
+import { answerWell } from '../load/good-tracker.ts'
+import { until } from '../until.ts'
+import { OPPONENTS } from './opponents.ts'
+import { compiled, launch } from './program.ts'
+import { runTracker } from './tracker.ts'
+
+setDefaultTimeout(20_000)
+
+const binary = compiled()
+
+/** Few enough for a tracker that must be given a list. */
+const POPULATION = { torrents: 40, peers: 90 }
+const LOAD = [
+  '--duration',
+  '1',
+  '--torrents',
+  '40',
+  '--peers',
+  '90',
+  '--clients',
+  '4',
+  '--timeout',
+  '5',
+]
+
+const bench = (...words: string[]) => launch(binary, { words: ['bench', ...words] })
+
+async function result(...words: string[]) {
+  await using run = await bench(...words)
+  const { code, out, err } = await run.ended()
+  // What the machine can do is no failure of the tracker.
+  expect([code, err.replace(/^tracker bench: the load test used .*\n$/, '')]).toEqual([0, ''])
+  const report = JSON.parse(out)
+  const { requests, answers, errors, malformed, lost } = report
+  expect(answers + errors + malformed + lost).toBe(requests)
+  return report
+}
+
+describe.each([...OPPONENTS])('$name', ({ available, start }) => {
+  const population = new Population({ seed: 1, seeders: 75, ...POPULATION })
+  const hashes = Array.from({ length: POPULATION.peers }, (_, peer) => {
+    const hash = new Uint8Array(20)
+    population.copyInfoHash(peer, hash)
+    return hash
+  })
+
+  test.skipIf(!available)('answers over UDP', async () => {
+    await using tracker = await start(hashes)
+    const report = await result('udp', tracker.udp, ...LOAD)
+    expect([report.errors, report.malformed]).toEqual([0, 0])
+    for (const kind of ['connect', 'announce', 'scrape'])
+      expect([kind, report.kinds[kind].answers > 0]).toEqual([kind, true])
+    expect(report.peers_told).toBeGreaterThan(report.kinds.announce.answers)
+  })
+
+  test.skipIf(!available).each([[[]], [['--close']]])('answers over HTTP %j', async (close) => {
+    await using tracker = await start(hashes)
+    const report = await result('http', tracker.http, ...LOAD, ...close)
+    expect([report.errors, report.malformed, report.lost]).toEqual([0, 0, 0])
+    expect(report.kinds.announce.answers).toBeGreaterThan(100)
+    expect(report.peers_told).toBeGreaterThan(report.kinds.announce.answers)
+  })
+})
+
+test('a private tracker is loaded with its key, and refuses without', async () => {
+  await using tracker = await runTracker(binary, { mode: 'private' })
+  const key = await tracker.addKey(3600)
+  const udp = `udp://127.0.0.1:${tracker.udp[0]}/announce`
+  const http = `${tracker.http[0]}/announce`
+  for (const [transport, url] of [
+    ['udp', udp],
+    ['http', http],
+  ] as const) {
+    const { kinds } = await result(transport, `${url}/${key}`, ...LOAD)
+    expect(kinds.announce).toMatchObject({ errors: 0, answers: kinds.announce.requests })
+    await using run = await bench(transport, url, ...LOAD)
+    const { code, err } = await run.ended()
+    expect(code).toBe(1)
+    expect(err).toMatch(
+      /^tracker bench: not one of \d+ announces was answered: \d+ refused \(Authentication error: [^\n]+\)\n/,
+    )
+  }
+})
+
+test('over TLS, whoever signed it', async () => {
+  await using run = await launch(binary, { words: ['--version'] })
+  await run.ended()
+  const { cert, key } = await certify(run.cwd)
+  const listeners = `
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
+`
+  await using tracker = await runTracker(binary, { listeners })
+  const { kinds } = await result('http', tracker.http[0]!, ...LOAD, '--insecure')
+  expect(kinds.announce.answers).toBeGreaterThan(100)
+  await using doubting = await bench('http', tracker.http[0]!, ...LOAD)
+  const { code, out, err } = await doubting.ended()
+  expect([code, out]).toEqual([1, ''])
+  expect(err).toMatch(/^tracker bench: https:[^\n]+ certificate[^\n]*\n$/)
+})
+
+describe('a long one', () => {
+  const LONG = ['--duration', '60', '--rate', '1000']
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends early with %s and prints what there is',
+    async (signal) => {
+      using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
+      await using run = await bench('udp', `127.0.0.1:${tracker.port}`, ...LONG)
+      await until('requests', () => tracker.received() > 100)
+      const { code, out, err } = await run.stop(signal)
+      expect([code, err]).toEqual([0, ''])
+      const { ended, requests, answers } = JSON.parse(out)
+      expect([ended, answers]).toEqual(['interrupted', requests])
+      expect(requests).toBe(tracker.received() - 1)
+    },
+  )
+
+  test('ends quietly when nobody reads the result', async () => {
+    using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
+    const words = [
+      'bench',
+      'udp',
+      `127.0.0.1:${tracker.port}`,
+      '--duration',
+      '0.3',
+      '--rate',
+      '100',
+    ]
+    await using run = await launch(binary, { words, deaf: true })
+    const { code, err } = await run.ended()
+    expect([code, err]).toEqual([0, ''])
+  })
+
+  test('shows on a terminal how it goes', async () => {
+    using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
+    const words = ['bench', 'udp', `127.0.0.1:${tracker.port}`, ...LONG, '--format', 'text']
+    await using run = await launch(binary, { words, terminal: true })
+    await run.says(
+      /\r.\[K[1-9]\d* of 60 s: \d+ answers\/s, 0 errors or lost, p50 0\.\d\d ms, p99 \S+ ms\r/,
+    )
+    const { code, out } = await run.stop('SIGINT')
+    expect(code).toBe(0)
+    // The line is gone before the result comes.
+    expect(out).toMatch(/\r.\[Kudp:\/\/127\.0\.0\.1:\d+ at [\s\S]*, interrupted\r\n/)
+  })
+})

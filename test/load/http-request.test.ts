@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'bun:test'
+import { HttpRequests } from '../../src/load/http-request.ts'
+import { Population } from '../../src/load/population.ts'
+
+const OPTIONS = { path: '/announce', host: 'tracker.example:7070', want: 30, closes: false }
+
+const population = () => new Population({ seed: 7, torrents: 50, peers: 100, seeders: 50 })
+
+/** The first line apart: path, and the values of the query with hashes as hexadecimal digits. */
+function parse(request: Buffer) {
+  const text = request.toString('latin1')
+  expect(text.endsWith('\r\n\r\n')).toBe(true)
+  const [line, ...head] = text.trimEnd().split('\r\n')
+  const [, path, query] = /^GET ([^? ]*)\?(\S+) HTTP\/1\.1$/.exec(line!)!
+  const values: Record<string, string> = {}
+  for (const pair of query!.split('&')) {
+    const [name, value] = pair.split('=')
+    const bytes = value!.replace(/%(..)/g, (_, hex) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    )
+    values[name!] = name === 'info_hash' ? Buffer.from(bytes, 'latin1').toString('hex') : bytes
+  }
+  return { path: path!, head, values }
+}
+
+test('says of every peer what the population knows', () => {
+  const people = population()
+  const requests = new HttpRequests(people, OPTIONS)
+  const hash = new Uint8Array(20)
+  for (let turn = 0; turn < 200; turn++) {
+    const peer = people.nextPeer()
+    people.copyInfoHash(peer, hash)
+    const { path, head, values } = parse(requests.announce(peer))
+    expect(path).toBe('/announce')
+    expect(head).toContain('Host: tracker.example:7070')
+    expect(head).toContain('Connection: keep-alive')
+    const { key: _, ...rest } = values
+    expect(rest).toEqual({
+      info_hash: Buffer.from(hash).toString('hex'),
+      peer_id: `-TB0100-${`${peer}`.padStart(12, '0')}`,
+      port: `${people.portOf(peer)}`,
+      uploaded: '0',
+      downloaded: '0',
+      left: people.isSeeder(peer) ? '0' : `${1024 * 1024}`,
+      ...(turn < 100 && { event: 'started' }),
+      compact: '1',
+      numwant: '30',
+    })
+    const scrape = parse(requests.scrape(peer))
+    expect([scrape.path, scrape.values]).toEqual([
+      '/scrape',
+      { info_hash: Buffer.from(hash).toString('hex') },
+    ])
+  }
+})
+
+describe.each([
+  ['/announce/0123456789abcdefghijABCDEFGHIJKL', '/scrape/0123456789abcdefghijABCDEFGHIJKL'],
+  ['/port=10000/000000000000/announce', '/port=10000/000000000000/scrape'],
+  [`/${'%FF'.repeat(20)}/announce?port=10000`, `/${'%FF'.repeat(20)}/scrape`],
+])('a path such as %s', (path, scraped) => {
+  test('stays what it is', () => {
+    const people = population()
+    const requests = new HttpRequests(people, { ...OPTIONS, path })
+    const hash = new Uint8Array(20)
+    people.copyInfoHash(5, hash)
+    const announce = parse(requests.announce(5))
+    expect(announce.path).toBe(path.split('?')[0]!)
+    expect(announce.values.port).toBe(`${people.portOf(5)}`)
+    expect(announce.values.peer_id).toBe('-TB0100-000000000005')
+    expect(announce.values.info_hash).toBe(Buffer.from(hash).toString('hex'))
+    expect(parse(requests.scrape(5)).path).toBe(scraped)
+  })
+})
+
+test('a connection for one request is announced as such', () => {
+  const requests = new HttpRequests(population(), { ...OPTIONS, closes: true })
+  expect(parse(requests.scrape(0)).head).toContain('Connection: close')
+})

@@ -1,0 +1,208 @@
+/** The HTTP load against our tracker, and against servers that are broken or mean. */
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { joinPort } from '../../src/wire/address.ts'
+import { certify } from '../certificate.ts'
+import { respond } from '../client/fake-http.ts'
+import { source } from '../e2e/program.ts'
+import { runTracker } from '../e2e/tracker.ts'
+import { loadHttp } from './fixture.ts'
+import { keepAliveServer, type Talk } from './keep-alive.ts'
+
+const GOOD = 'd8:intervali5e5:peers12:abcdefghijkle'
+const SCRAPED = `d5:filesd20:${'x'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`
+
+const good = ({ request, write }: Talk) =>
+  write(respond(request.startsWith('GET /scrape') ? SCRAPED : GOOD))
+
+test.each([
+  ['127.0.0.1', 4, false],
+  ['::1', 6, false],
+  ['127.0.0.1', 4, true],
+] as const)('our tracker at %s counts what the load counts', async (ip, family, closes) => {
+  const listeners = `
+[[http_trackers]]
+bind_address = "${joinPort(ip, 0)}"
+tracker_usage_statistics = true
+`
+  await using tracker = await runTracker(source, { listeners })
+  const { tally, total } = await loadHttp({
+    port: Number(new URL(tracker.http[0]!).port),
+    address: { ip, family },
+    host: ip,
+    mix: 'mixed',
+    clients: 5,
+    closes,
+    durationMilliseconds: 600,
+  })
+  expect([total.errors, total.malformed, total.lost]).toEqual([0, 0, 0])
+  const [, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
+  expect([announces! > 100, scrapes! > 0]).toEqual([true, true])
+  expect(tally.peersTold).toBeGreaterThan(announces!)
+  if (closes) expect(tally.reconnects).toBeWithin(total.answers - 5, total.answers + 1)
+  else expect(tally.reconnects).toBe(0)
+  const stats = await tracker.stats()
+  expect(Number(stats.seeders) + Number(stats.leechers)).toBe(100)
+  expect(stats).toMatchObject({
+    torrents: 50,
+    [`tcp${family}_announces_handled`]: announces,
+    [`tcp${family}_scrapes_handled`]: scrapes,
+  })
+})
+
+test('a rate is kept', async () => {
+  using server = await keepAliveServer(good)
+  const settings = { durationMilliseconds: 2_000, rate: 300, clients: 8 }
+  const { total } = await loadHttp({ port: server.port, ...settings })
+  expect(total.requests).toBeWithin(60, 601)
+  expect([server.requests(), server.connections()]).toEqual([total.requests, 8])
+})
+
+test('over TLS, if the certificate is one to believe', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-tls-'))
+  try {
+    const tls = await certify(directory)
+    using server = await keepAliveServer(good, { tls })
+    const settings = { port: server.port, tls: true }
+    const fine = await loadHttp({ ...settings, insecure: true })
+    expect([fine.total.answers > 10, fine.total.lost]).toEqual([true, 0])
+    const doubted = await loadHttp(settings)
+    expect([doubted.total.requests, doubted.tally.socketErrors > 0]).toEqual([0, true])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+describe('servers that keep no connection', () => {
+  test.each<[string, (talk: Talk) => void]>([
+    [
+      'say so',
+      ({ write, close }) => {
+        write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
+        close()
+      },
+    ],
+    [
+      'say nothing',
+      ({ write, close }) => {
+        write(respond(GOOD))
+        close()
+      },
+    ],
+    [
+      'end the answer with it',
+      ({ write, close }) => {
+        write(`HTTP/1.0 200 OK\r\n\r\n${GOOD}`)
+        close()
+      },
+    ],
+    ['close before the second', (talk) => (talk.before === 0 ? good(talk) : talk.close())],
+  ])('and %s', async (_what, behave) => {
+    using server = await keepAliveServer(behave)
+    const { tally, total } = await loadHttp({ port: server.port })
+    expect(total.answers).toBeGreaterThan(20)
+    expect([total.answers, total.lost]).toEqual([total.requests, 0])
+    expect(tally.reconnects).toBeGreaterThan(total.answers - 5)
+  })
+})
+
+test('a server that says so but leaves it open is believed', async () => {
+  using server = await keepAliveServer(({ before, write }) => {
+    if (before === 0) write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
+  })
+  const { total } = await loadHttp({ port: server.port })
+  expect(total.answers).toBeGreaterThan(20)
+  expect(total.answers).toBe(total.requests)
+})
+
+test('an answer in pieces is one answer', async () => {
+  using server = await keepAliveServer(({ write }) => {
+    const [first, ...rest] = respond(GOOD).match(/[\s\S]{1,20}/g)!
+    write(first!)
+    const timer = setInterval(() => {
+      const next = rest.shift()
+      if (next === undefined) clearInterval(timer)
+      else write(next)
+    }, 1)
+  })
+  const { tally, total } = await loadHttp({ port: server.port })
+  expect(total.answers).toBeGreaterThan(5)
+  expect([total.answers, tally.peersTold]).toEqual([total.requests, total.requests * 2])
+})
+
+describe('broken and mean servers', () => {
+  test('one that is silent', async () => {
+    using server = await keepAliveServer(() => {})
+    const { total } = await loadHttp({ port: server.port })
+    expect(total.requests).toBeWithin(2, 7)
+    expect(total.lost).toBe(total.requests)
+  })
+
+  test('one that is not there', async () => {
+    const gone = await keepAliveServer(() => {})
+    gone[Symbol.dispose]()
+    const { tally, total } = await loadHttp({ port: gone.port })
+    expect(total.requests).toBe(0)
+    // Each tries again after a rest, not as fast as it can.
+    expect(tally.socketErrors).toBeWithin(2, 20)
+  })
+
+  test.each<[string, string]>([
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['another document', respond('<html></html>')],
+    ['bencode that is no announce', respond('d3:fooi1ee')],
+    ['half a peer', respond('d8:intervali5e5:peers8:abcdefghe')],
+    ['an empty body', respond('')],
+    ['more than was asked for', respond(GOOD) + respond(GOOD)],
+    ['an answer that never ends', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(200_000)}`],
+  ])('one that gives %s', async (_what, reply) => {
+    using server = await keepAliveServer(({ write }) => write(reply))
+    const { total } = await loadHttp({ port: server.port })
+    expect(total.requests).toBeGreaterThan(3)
+    expect(total.malformed).toBe(total.requests)
+  })
+
+  test.each([
+    [respond('d14:failure reason5:go one'), 'go on'],
+    [respond('', '503 Busy'), 'HTTP status 503'],
+    [respond('d14:failure reason2:noe', '403 Forbidden'), 'no'],
+  ])('one that refuses: %j', async (reply, text) => {
+    using server = await keepAliveServer(({ write }) => write(reply))
+    const { tally, total } = await loadHttp({ port: server.port })
+    expect(total.errors).toBeGreaterThan(10)
+    expect(total.errors).toBe(total.requests)
+    expect(tally.texts).toEqual([{ text, count: total.errors }])
+  })
+
+  test.each<[string, (talk: Talk) => void]>([
+    ['at once', ({ close }) => close()],
+    [
+      'in the middle',
+      ({ write, close }) => {
+        write(respond(GOOD).slice(0, -5))
+        close()
+      },
+    ],
+  ])('one that closes %s', async (_what, behave) => {
+    using server = await keepAliveServer(behave)
+    const { total } = await loadHttp({ port: server.port })
+    expect(total.requests).toBeWithin(2, 20)
+    expect(total.lost).toBe(total.requests)
+  })
+
+  test('one that closes before it is asked', async () => {
+    using server = await keepAliveServer(good, { greet: (socket) => socket.end() })
+    const { total } = await loadHttp({ port: server.port })
+    expect(total.answers).toBe(0)
+    expect(server.connections()).toBeWithin(2, 40)
+  })
+
+  test('one that speaks before it is asked', async () => {
+    using server = await keepAliveServer(good, { greet: (socket) => socket.write('x') })
+    const { tally, total } = await loadHttp({ port: server.port, rate: 20 })
+    expect(total.answers).toBe(0)
+    expect(tally.strays).toBeWithin(2, 20)
+  })
+})

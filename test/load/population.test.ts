@@ -1,0 +1,63 @@
+import { expect, test } from 'bun:test'
+import { CLIENT, Population } from '../../src/load/population.ts'
+
+const OPTIONS = { seed: 1, torrents: 500, peers: 3_000, seeders: 75 }
+
+/** All there is to know about each peer, in turn. */
+function everybody(options: typeof OPTIONS) {
+  const population = new Population(options)
+  const hash = new Uint8Array(20)
+  const id = Buffer.from(`${CLIENT}............`)
+  return Array.from({ length: options.peers }, () => {
+    const peer = population.nextPeer()
+    population.copyInfoHash(peer, hash)
+    population.writeNumber(peer, id, id.length)
+    return {
+      hash: Buffer.from(hash).toString('hex'),
+      id: id.toString(),
+      port: population.portOf(peer),
+      seeder: population.isSeeder(peer),
+    }
+  })
+}
+
+test('every torrent has a peer, and a few have many', () => {
+  const members = new Map<string, number>()
+  for (const { hash } of everybody(OPTIONS)) members.set(hash, (members.get(hash) ?? 0) + 1)
+  expect(members.size).toBe(500)
+  const sizes = [...members.values()].sort((a, b) => b - a)
+  expect(sizes.slice(0, 5).reduce((sum, size) => sum + size)).toBeGreaterThan(3_000 / 5)
+  expect(sizes[250]).toBeLessThan(10)
+})
+
+test('no two peers are one to a tracker', () => {
+  const peers = everybody(OPTIONS)
+  expect(new Set(peers.map(({ hash, port }) => `${hash}:${port}`)).size).toBe(3_000)
+  expect(new Set(peers.map(({ id }) => id)).size).toBe(3_000)
+  expect(peers.every(({ id }) => /^-TB0100-\d{12}$/.test(id))).toBe(true)
+  expect(peers.every(({ port }) => port >= 10_000 && port <= 65_535)).toBe(true)
+})
+
+test.each([0, 25, 75, 100])('%d percent are seeders', (seeders) => {
+  const count = everybody({ ...OPTIONS, seeders }).filter(({ seeder }) => seeder).length
+  expect(count).toBeWithin(seeders * 27, seeders * 33 + 1)
+})
+
+test('a seed gives the same again, another one something else', () => {
+  expect(everybody(OPTIONS)).toEqual(everybody(OPTIONS))
+  const hashes = (seed: number) => new Set(everybody({ ...OPTIONS, seed }).map(({ hash }) => hash))
+  for (const seed of [0, 2, 1 + 2 ** 32, Number.MAX_SAFE_INTEGER])
+    expect(hashes(1).isDisjointFrom(hashes(seed))).toBe(true)
+})
+
+test('who announces for the first time is known as such', () => {
+  const population = new Population({ ...OPTIONS, torrents: 1, peers: 3 })
+  const known = Array.from({ length: 5 }, () => [population.nextPeer(), population.isKnown])
+  expect(known).toEqual([
+    [0, false],
+    [1, false],
+    [2, false],
+    [0, true],
+    [1, true],
+  ])
+})
