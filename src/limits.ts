@@ -19,6 +19,8 @@ export const LIMITS = {
    *  where reading cannot be interrupted, the time after which they are dropped unread. */
   udpTurnMilliseconds: 10,
   udpFloodMilliseconds: 250,
+  /** Bytes of the kernel's receive buffer for each UDP socket: room for what comes while a thread is busy. */
+  udpReceiveBuffer: 8 * 1024 * 1024,
   /** Addresses whose connection-id errors are remembered; the least guilty make room. */
   banTable: 65_536,
   /** Elements of one bulk request to the management API: each is read, checked, stored and answered

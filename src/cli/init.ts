@@ -4,6 +4,7 @@ import { exampleToml } from '../config/example.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
 import type { Host, Invocation } from './host.ts'
 import { writeNewFile } from './new-file.ts'
+import { shellWord } from './shell-word.ts'
 
 export function init(invocation: Invocation, host: Host): number {
   const path = invocation.arguments[0] ?? DEFAULT_FILE
@@ -21,7 +22,3 @@ export function init(invocation: Invocation, host: Host): number {
   )
   return 0
 }
-
-/** A path as it can be typed again. */
-const shellWord = (path: string): string =>
-  /^[\w./~+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`

@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { Access, createAccessMemory } from '../access/access.ts'
 import { systemClock } from '../clock.ts'
 import { type Config, printAddress } from '../config/model.ts'
+import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
@@ -26,8 +27,6 @@ import { Threads } from './threads.ts'
 /** What open HTTP connections get when the tracker stops, and what those of the API get before. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
-/** Room for the datagrams that arrive while a thread is busy. */
-const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 /** Longer timers fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -191,12 +190,12 @@ const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 function warnOnce(log: Log): (sockets: readonly number[]) => void {
   let warned = false
   return (sockets) => {
-    const bytes = tuneUdpSockets(sockets, RECEIVE_BUFFER_BYTES)
-    if (bytes === undefined || bytes >= RECEIVE_BUFFER_BYTES || warned) return
+    const bytes = tuneUdpSockets(sockets, LIMITS.udpReceiveBuffer)
+    if (bytes === undefined || bytes >= LIMITS.udpReceiveBuffer || warned) return
     warned = true
     log.warn(
       'UDP TRACKER',
-      `the kernel limits receive buffers to ${Math.floor(bytes / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`,
+      `the kernel limits receive buffers to ${Math.floor(bytes / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
     )
   }
 }

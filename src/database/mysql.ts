@@ -30,7 +30,7 @@ const MOST_STATEMENTS = 300
 export const openMysql = (config: MysqlConfig): Promise<Database> =>
   openServer(config, new MysqlServer(config), MYSQL, migrate)
 
-class MysqlServer implements Server {
+export class MysqlServer implements Server {
   readonly driver = 'mysql'
   readonly about: string
   readonly failureOf = failureOf

@@ -23,7 +23,7 @@ const CONNECT_SECONDS = 20
 export const openPostgres = (config: PostgresConfig): Promise<Database> =>
   openServer(config, new PostgresServer(config), POSTGRES, migrate)
 
-class PostgresServer implements Server {
+export class PostgresServer implements Server {
   readonly driver = 'postgresql'
   readonly about: string
   readonly failureOf = failureOf

@@ -1,0 +1,115 @@
+/**
+ * Reads what the system tells about itself in files, below a directory of choice. Every read is bounded;
+ * what cannot be read is an `Unreadable`, which says so in words.
+ */
+import { closeSync, constants, existsSync, openSync, readdirSync, readSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+const MOST_BYTES = 1024 * 1024
+
+/** `message`: one line that names the file. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable'
+}
+
+/** What is not written in files. */
+export interface Facts {
+  readonly platform: string
+  /** Cores that this process may use. */
+  readonly cores: number
+  /** undefined: the system knows no users. */
+  readonly user: number | undefined
+}
+
+const REAL: Facts = {
+  platform: process.platform,
+  cores: availableParallelism(),
+  user: process.getuid?.(),
+}
+
+export class Machine {
+  readonly facts: Facts
+  readonly #root: string
+
+  constructor(root = '/', facts: Facts = REAL) {
+    this.#root = root
+    this.facts = facts
+  }
+
+  /** Throws `Unreadable`. */
+  text(path: string): string {
+    try {
+      // A pipe or the like in its place must not hold us.
+      const file = openSync(join(this.#root, path), constants.O_RDONLY | constants.O_NONBLOCK)
+      try {
+        return readAtMost(file, MOST_BYTES)
+      } finally {
+        closeSync(file)
+      }
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      throw new Unreadable(`${path} ${WHY[code] ?? `cannot be read (${code || error})`}`)
+    }
+  }
+
+  /** The whole number that the file holds. Throws `Unreadable`. */
+  number(path: string): number {
+    const text = this.text(path).trim()
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
+    if (Number.isSafeInteger(value)) return value
+    throw new Unreadable(`${path} holds no number`)
+  }
+
+  /** undefined: it cannot be read. */
+  maybe(path: string): string | undefined {
+    return unlessUnreadable(() => this.text(path))
+  }
+
+  maybeNumber(path: string): number | undefined {
+    return unlessUnreadable(() => this.number(path))
+  }
+
+  exists(path: string): boolean {
+    return existsSync(join(this.#root, path))
+  }
+
+  /** Names in a directory, sorted; none where it cannot be read. */
+  names(path: string): readonly string[] {
+    try {
+      return readdirSync(join(this.#root, path)).sort()
+    } catch {
+      return []
+    }
+  }
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there',
+  ENOTDIR: 'is not there',
+  EACCES: 'may not be read by this user',
+  EPERM: 'may not be read by this user',
+}
+
+/** Files of /proc have no size: they are read until they end. */
+function readAtMost(file: number, most: number): string {
+  const chunk = Buffer.alloc(64 * 1024)
+  const parts: Buffer[] = []
+  let length = 0
+  while (length < most) {
+    const count = readSync(file, chunk, 0, Math.min(chunk.length, most - length), null)
+    if (count === 0) break
+    parts.push(Buffer.from(chunk.subarray(0, count)))
+    length += count
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function unlessUnreadable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,274 @@
+/** `tracker doctor` of the compiled program, on this machine, with and without a tracker that runs. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Finding, Status } from '../../src/cli/doctor/finding.ts'
+import { fakeUdpTracker } from '../client/fake-udp.ts'
+import { skipReason, testServer } from '../database/servers.ts'
+import { OPPONENTS } from './opponents.ts'
+import { compiled, configuration, freePort, launch, listeners } from './program.ts'
+import { runTracker } from './tracker.ts'
+
+setDefaultTimeout(30_000)
+
+const binary = compiled()
+
+/** An empty directory that anybody may enter, gone when the scope ends. */
+function workspace() {
+  const path = mkdtempSync(join(tmpdir(), 'tracker-doctor-'))
+  chmodSync(path, 0o755)
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** `program`: what runs the binary, in front of it. */
+async function doctor(
+  toml: string,
+  { words = [] as string[], directory = '', program = [] as string[] } = {},
+) {
+  await using run = await launch(() => [...program, ...binary()], {
+    words: ['doctor', ...words],
+    toml,
+    ...(directory !== '' && { directory }),
+  })
+  const { code, out, err } = await run.ended()
+  return { code, out, err, left: readdirSync(run.cwd) }
+}
+
+/** The document, whose exit code says what it says. */
+async function examine(...args: Parameters<typeof doctor>) {
+  const { code, out, err, left } = await doctor(...args)
+  expect(err).toBe('')
+  // One line, so that it can be piped.
+  expect(out).toMatch(/^[^\n]+\n$/)
+  const { findings, summary } = JSON.parse(out) as {
+    findings: Finding[]
+    summary: Record<string, number>
+  }
+  const times = (status: Status) => findings.filter((one) => one.status === status).length
+  expect(summary).toEqual({
+    ok: times('ok'),
+    warnings: times('warning'),
+    problems: times('problem'),
+    skipped: times('skipped'),
+  })
+  expect(code).toBe(times('problem') > 0 ? 1 : 0)
+  return {
+    code,
+    findings,
+    left,
+    of: (check: string) =>
+      findings.filter((one) => one.check === check).map(({ status, found }) => [status, found]),
+  }
+}
+
+const ALL = [
+  ...['health', 'ports', 'public-url', 'database', 'certificates', 'clock'],
+  ...['receive-buffer', 'receive-drops', 'conntrack', 'ipv6', 'container'],
+  ...['softirq', 'receive-backlog', 'workers', 'files', 'memory', 'swap'],
+]
+
+/** Listeners on ports that are free, known beforehand. */
+async function fixedPorts() {
+  const [udp, http, health] = [await freePort(), await freePort(), await freePort()]
+  const rest = listeners(udp, http, health)
+    .replace(`:${udp}"`, `:${udp}"\npublic_url = "udp://127.0.0.1:${udp}/announce"`)
+    .replace(`:${http}"`, `:${http}"\npublic_url = "http://127.0.0.1:${http}/announce"`)
+  return { udp, http, health, toml: configuration({ core: DATABASE, rest }) }
+}
+const DATABASE = '[core.database]\npath = "tracker.db"\n'
+
+test('looks at everything, while the tracker runs and while it does not, and leaves nothing behind', async () => {
+  const { udp, http, health, toml } = await fixedPorts()
+  using room = workspace()
+  const before = await examine(toml, { directory: room.path })
+  expect([...new Set(before.findings.map(({ check }) => check))]).toEqual(ALL)
+  expect(before.of('health')).toEqual([['skipped', expect.stringContaining('nothing answers at')]])
+  const free = `free: udp 127.0.0.1:${udp}, http 127.0.0.1:${http}, http 127.0.0.1:${health}`
+  expect(before.of('ports')).toEqual([['ok', free]])
+  expect(before.of('public-url').map(([status]) => status)).toEqual(['skipped', 'skipped'])
+  expect(before.of('database')).toEqual([['ok', expect.stringContaining('will be created')]])
+  expect(before.left).toEqual([])
+
+  await using tracker = await launch(binary, { toml, directory: room.path })
+  await tracker.services()
+  const running = await examine(toml, { directory: room.path })
+  expect(running.of('health')).toEqual([['ok', 'the tracker runs, and its 3 services answer']])
+  expect(running.of('ports')).toEqual([
+    ['ok', `the running tracker has ${free.replace('free: ', '')}`],
+  ])
+  expect(running.of('public-url')).toEqual([
+    ['ok', expect.stringMatching(/^udp:.* answers in \d+ ms$/)],
+    ['ok', expect.stringMatching(/^http:.* answers in \d+ ms$/)],
+  ])
+  expect(running.of('database')).toEqual([['ok', expect.stringContaining('can be written')]])
+  if (process.platform === 'linux')
+    expect(running.of('receive-drops')[0]![1]).toContain('sockets on the configured UDP ports')
+  expect((await tracker.stop()).code).toBe(0)
+})
+
+test('announces nobody', async () => {
+  await using tracker = await runTracker(binary)
+  const rest = `${listeners(1, 2, 3)}`
+    .replace('127.0.0.1:1"', `127.0.0.1:1"\npublic_url = "udp://127.0.0.1:${tracker.udp[0]}"`)
+    .replace('127.0.0.1:2"', `127.0.0.1:2"\npublic_url = "${tracker.http[0]}/announce"`)
+  const { of } = await examine(configuration({ rest }))
+  expect(of('public-url').map(([status]) => status)).toEqual(['ok', 'ok'])
+  expect(await tracker.stats()).toMatchObject({
+    torrents: 0,
+    tcp4_scrapes_handled: 1,
+    udp4_connections_handled: 1,
+    udp4_requests: 1,
+  })
+})
+
+describe('a public_url', () => {
+  for (const { name, available, start } of OPPONENTS)
+    test.skipIf(!available)(`is asked of ${name}`, async () => {
+      await using opponent = await start()
+      const rest = listeners(0, 0, 0)
+        .replace(':0"', `:0"\npublic_url = "${opponent.udp}/announce"`)
+        .replace(/(http_trackers\]\]\n.*)/, `$1\npublic_url = "${opponent.http}"`)
+      const { of } = await examine(configuration({ rest }))
+      expect(of('public-url')).toEqual([
+        ['ok', expect.stringContaining('answers in')],
+        ['ok', expect.stringContaining('answers in')],
+      ])
+    })
+
+  test('that is silent takes no longer than it is given', async () => {
+    using silent = await fakeUdpTracker('127.0.0.1', () => {})
+    const rest = listeners(0, 0, 0).replace(
+      ':0"',
+      `:0"\npublic_url = "udp://127.0.0.1:${silent.port}"`,
+    )
+    const { of } = await examine(configuration({ rest }), { words: ['--timeout', '0.3s'] })
+    expect(of('public-url')).toEqual([
+      ['skipped', expect.stringContaining('no answer within 0.3 s')],
+    ])
+  })
+})
+
+describe('what is wrong', () => {
+  test('makes the exit code 1, and is told with a remedy', async () => {
+    const rest = listeners(0, 0, 0).replace(
+      /(http_trackers\]\]\n.*)/,
+      '$1\ntls_config = { ssl_cert_path = "gone.pem", ssl_key_path = "gone.key" }',
+    )
+    const { code, of } = await examine(configuration({ rest }))
+    expect(code).toBe(1)
+    expect(of('certificates').map(([status]) => status)).toEqual(['problem', 'problem'])
+    const people = await doctor(configuration({ rest }), { words: ['--format', 'text'] })
+    expect([people.code, people.err]).toEqual([1, ''])
+    expect(people.out).toMatch(
+      /\n {2}problem {2}certificates {5}http_trackers\[0\]: \S+gone\.pem does not exist\n {11}→ /,
+    )
+    expect(people.out).toMatch(/\n\d+ problems, \d+ warnings?, \d+ ok, \d+ skipped\n$/)
+    // Nobody looks on who could see colours.
+    expect(people.out).not.toContain('\x1b')
+  })
+
+  test('on a terminal is told in colours', async () => {
+    await using run = await launch(binary, {
+      words: ['doctor', '--format', 'text'],
+      toml: configuration({ rest: listeners() }),
+      terminal: true,
+    })
+    const { out } = await run.ended()
+    expect(out).toContain('\x1b[1mTracker\x1b[0m\r\n')
+  })
+
+  test('in the configuration is told as config check tells it', async () => {
+    const toml = configuration().replace('private = false', 'private = "no"')
+    const { code, out, err } = await doctor(toml)
+    await using check = await launch(binary, { words: ['config', 'check'], toml })
+    expect({ code, out, err }).toEqual(await check.ended())
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toContain('core.private')
+  })
+
+  test.each([
+    [['--timeout', 'soon'], '--timeout must be from 0.01 to 3600 seconds, not soon'],
+    [['--format', 'xml'], '--format must be json or text, not xml'],
+    [['now'], 'unexpected argument now'],
+  ])('in %j is wrong usage', async (words, message) => {
+    const { code, out, err } = await doctor('', { words })
+    expect([code, out, err]).toEqual([
+      2,
+      '',
+      `tracker doctor: ${message}. See tracker doctor --help\n`,
+    ])
+  })
+})
+
+test('ends quietly when nobody reads it', async () => {
+  await using run = await launch(binary, {
+    words: ['doctor', '--format', 'text'],
+    toml: configuration({ rest: listeners() }),
+    deaf: true,
+  })
+  const { code, err } = await run.ended()
+  expect(err).toBe('')
+  expect([0, 1]).toContain(code!)
+})
+
+/** Root becomes nobody in a network of its own, in which nothing is configured but what Linux itself does. */
+const NOBODY = ['unshare', '--net', 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+const canBeNobody =
+  process.getuid?.() === 0 &&
+  Bun.which('unshare') !== null &&
+  Bun.which('setpriv') !== null &&
+  Bun.spawnSync([...NOBODY, 'true'], { stdout: 'ignore', stderr: 'ignore' }).exitCode === 0
+
+describe.skipIf(!canBeNobody)('as nobody, in a network that leads nowhere', () => {
+  // In the environment of `launch` no program is found by its name.
+  const program = NOBODY.map((word, i) => (i === 0 || i === 2 ? Bun.which(word)! : word))
+
+  test('it works, and says what this user may not', async () => {
+    using room = workspace()
+    mkdirSync(join(room.path, 'storage'), { mode: 0o755 })
+    writeFileSync(join(room.path, 'tracker.key'), '', { mode: 0o600 })
+    const toml = configuration({
+      core: '[core.database]\npath = "storage/tracker.db"\n',
+      rest: `
+[[udp_trackers]]
+bind_address = "0.0.0.0:80"
+public_url = "udp://tracker.example:80/announce"
+[[http_trackers]]
+bind_address = "0.0.0.0:7070"
+tls_config = { ssl_cert_path = "tracker.key", ssl_key_path = "tracker.key" }
+`,
+    })
+    const { of, findings, left } = await examine(toml, { directory: room.path, program })
+    expect([...new Set(findings.map(({ check }) => check))]).toEqual(ALL)
+    expect(of('ports')).toEqual([
+      ['problem', expect.stringContaining('not permitted: udp 0.0.0.0:80')],
+      ['ok', 'free: https 0.0.0.0:7070, http 127.0.0.1:1313'],
+    ])
+    expect(of('public-url')).toEqual([['problem', expect.stringContaining('tracker.example')]])
+    expect(of('database')).toEqual([
+      ['problem', expect.stringContaining(`this user may not write in ${room.path}/storage`)],
+    ])
+    expect(of('certificates')[0]).toEqual([
+      'problem',
+      `http_trackers[0]: ${room.path}/tracker.key may not be read by this user`,
+    ])
+    expect(of('receive-drops')).toEqual([['ok', expect.stringContaining('0 of 0 UDP datagrams')]])
+    expect(left.sort()).toEqual(['storage', 'tracker.key'])
+    expect(readdirSync(join(room.path, 'storage'))).toEqual([])
+  })
+})
+
+for (const driver of ['mysql', 'postgresql'] as const) {
+  const server = testServer(driver)
+  const name = `finds ${driver}${server ? '' : `, ${skipReason(driver)}`}`
+  test.skipIf(!server)(name, async () => {
+    const { host, port, user, password, database } = server!
+    const options = Object.entries({ driver, host, port, user, password, database })
+    const lines = options.map(([option, value]) => `${option} = ${JSON.stringify(value)}`)
+    const core = `[core.database]\n${lines.join('\n')}\n`
+    const { of, findings } = await examine(configuration({ core, rest: listeners() }))
+    expect(of('database')).toEqual([['ok', expect.stringMatching(/answers/)]])
+    expect(JSON.stringify(findings)).not.toContain(password)
+  })
+}
