@@ -26,7 +26,7 @@ export const files: Check = {
     const needed = http ? MANY_FILES : MANY_FOR_UDP
     if (most >= needed) return ok(told)
     const advice = [
-      'systemctl edit tracker  # and write: [Service], LimitNOFILE=1048576',
+      'systemctl edit tracker  # and write: [Service], LimitNOFILE=524288',
       `ulimit -Hn ${MANY_FILES}  # as root, in the shell that starts the tracker`,
       `docker run --ulimit nofile=${MANY_FILES}:${MANY_FILES} …`,
     ]

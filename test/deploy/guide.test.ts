@@ -1,0 +1,128 @@
+/** docs/deploy.md says nothing that is not so: commands, options, files and settings are there. */
+import { expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from '../../src/cli/command.ts'
+import { TRACKER } from '../../src/cli/commands.ts'
+import { load } from '../../src/config/load.ts'
+import { printMistake } from '../../src/config/mistake.ts'
+import { configOf } from '../harness.ts'
+import { block, blocks, GUIDE } from './guide.ts'
+
+const ROOT = join(import.meta.dir, '../..')
+const CONTAINER = readFileSync(
+  join(ROOT, 'share/default/config/tracker.container.sqlite3.toml'),
+  'utf8',
+)
+const HEAD = `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+private = false
+listed = false
+`
+
+test('is short enough to be read', () => {
+  expect(GUIDE.split('\n').length).toBeLessThanOrEqual(301)
+})
+
+/** Every call of the executable, in blocks and between the words. */
+const calls = [
+  ...blocks('sh').flatMap((text) => text.split('\n')),
+  ...Array.from(GUIDE.matchAll(/`((?:\.\/)?tracker [^`]+)`/g), ([, words]) => words!),
+]
+  .map((line) => /^(?:.*\s)?(?:\.\/)?tracker ((?:[a-z]|--[a-z]).*)$/s.exec(line.trim())?.[1])
+  // `install … tracker /usr/local/bin/tracker` and `useradd … tracker` are none.
+  .filter((words) => words !== undefined)
+
+test.each([...new Set(calls)])('tracker %s is a command', (text) => {
+  let command: Command = TRACKER
+  const options = new Set<string>()
+  for (const word of text.split(/\s+/)) {
+    for (const { name } of command.options) options.add(`--${name}`)
+    const next = command.commands.find(({ name }) => name === word)
+    if (next) command = next
+    else if (word.startsWith('--') && word !== '--version' && word !== '--help')
+      expect([...options]).toContain(word)
+  }
+  for (const { name } of command.options) options.add(`--${name}`)
+  expect(command === TRACKER && !text.startsWith('--')).toBe(false)
+})
+
+test('there are calls of the executable in it', () => {
+  expect(calls.length).toBeGreaterThan(8)
+})
+
+test.each(blocks('toml'))('the configuration takes\n%s', (text) => {
+  const config = configOf(HEAD + text)
+  expect(config.http_trackers).toHaveLength(1)
+})
+
+test('the tracker of the proxy listens where the proxies ask, and for them alone', () => {
+  const [listener] = configOf(HEAD + block('toml', 'on_reverse_proxy')).http_trackers ?? []
+  expect(listener?.network.on_reverse_proxy).toBe(true)
+  expect(listener?.bind_address).toEqual({ ip: '127.0.0.1', port: 7070 })
+  expect(block('nginx', 'upstream')).toContain('server 127.0.0.1:7070;')
+  expect(block('caddy', 'reverse_proxy')).toContain('reverse_proxy 127.0.0.1:7070\n')
+})
+
+type Compose = {
+  services: { tracker: { environment: Record<string, string>; [key: string]: unknown } }
+  networks?: Record<string, unknown>
+}
+/** A file of Compose, whose tags YAML itself does not know. */
+const compose = (text: string) =>
+  Bun.YAML.parse(text.replaceAll(/!(reset|override) /g, '')) as Compose
+
+test.each(blocks('yaml'))('Compose and the container take\n%s', (text) => {
+  const { services, networks = {} } = compose(text)
+  const whole = compose(readFileSync(join(ROOT, 'compose.yaml'), 'utf8'))
+  expect(Object.keys(services)).toEqual(['tracker'])
+  expect(Object.keys(whole.services)).toContain('tracker')
+  for (const network of Object.keys(networks))
+    expect(Object.keys(whole.networks!)).toContain(network)
+  const { environment } = services.tracker
+  const env = { ...environment, TORRUST_TRACKER_CONFIG_TOML: CONTAINER }
+  const loaded = load({ env, cwd: '/', readFile: () => '' })
+  if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
+  const { udp_trackers, http_trackers, http_api, health_check_api } = loaded.config
+  expect(udp_trackers?.map((listener) => listener.bind_address)).toEqual([{ ip: '::', port: 6969 }])
+  expect(http_trackers?.map((listener) => listener.bind_address)).toEqual([
+    { ip: '::', port: 7070 },
+  ])
+  // On the network of the host all interfaces are the internet.
+  if (services.tracker.network_mode === 'host')
+    for (const { bind_address } of [http_api!, health_check_api])
+      expect(bind_address.ip).toBe('127.0.0.1')
+})
+
+const settings = blocks('sysctl').flatMap((text) => text.trim().split('\n'))
+
+test('sets something in the kernel', () => {
+  expect(settings.length).toBeGreaterThan(2)
+})
+
+test.each(settings)('the kernel has %s', (line) => {
+  const [, name, value] = /^([a-z_.]+) = (\d+)$/.exec(line)!
+  expect(Number(value)).toBeGreaterThan(0)
+  const path = `/proc/sys/${name!.replaceAll('.', '/')}`
+  // Connection tracking may not be loaded.
+  const place = path.includes('/netfilter/') ? '/proc/sys/net/netfilter' : '/proc/sys'
+  if (existsSync(place)) expect([path, existsSync(path)]).toEqual([path, true])
+})
+
+test('its links lead somewhere', () => {
+  const headings = Array.from(GUIDE.matchAll(/^#+ (.*)$/gm), ([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  )
+  const links = Array.from(GUIDE.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!)
+  expect(links.length).toBeGreaterThan(5)
+  for (const link of links)
+    if (link.startsWith('#')) expect(headings).toContain(link.slice(1))
+    else expect([link, existsSync(join(ROOT, 'docs', link))]).toEqual([link, true])
+})

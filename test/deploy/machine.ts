@@ -1,0 +1,65 @@
+/** A machine with a systemd for one script: the unit runs for real, and this machine never hears of it. */
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** A boot takes a third of a second; what the script does, and a busy machine, the rest. */
+export const MACHINE_MILLISECONDS = 60_000
+
+const SCRIPT_UNIT = `
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/bash -euo pipefail /room/script
+StandardOutput=append:/room/out
+StandardError=append:/room/err
+TimeoutStartSec=${MACHINE_MILLISECONDS / 1_000 - 10}
+ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /room/code'
+ExecStopPost=/bin/systemctl exit --force
+`
+
+export type Job = {
+  /** Lines of Bash; the first that fails ends it. */
+  readonly script: string
+  /** What the machine's systemd finds beside the script: units, and drop-ins (`NAME.service.d/NAME.conf`). */
+  readonly units?: Readonly<Record<string, string>>
+  /** Files that stand in /room: text, or where they are. */
+  readonly files?: Readonly<Record<string, { text: string } | { path: string }>>
+}
+
+/** Boots, runs the script to its end, and gives what it said. Rejects when there can be no machine. */
+export async function onMachine({ script, units = {}, files = {} }: Job) {
+  const room = mkdtempSync(join(tmpdir(), 'tracker-machine-'))
+  const place = (name: string) => {
+    const path = join(room, name)
+    mkdirSync(dirname(path), { recursive: true })
+    return path
+  }
+  try {
+    writeFileSync(place('script'), script)
+    for (const [name, text] of Object.entries({ 'script.service': SCRIPT_UNIT, ...units }))
+      writeFileSync(place(`units/${name}`), text)
+    for (const [name, file] of Object.entries(files))
+      if ('text' in file) writeFileSync(place(name), file.text)
+      else linkSync(file.path, place(name))
+    const machine = Bun.spawn([join(import.meta.dir, 'machine.sh'), room], {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'pipe',
+      timeout: MACHINE_MILLISECONDS,
+    })
+    const trouble = await new Response(machine.stderr).text()
+    if ((await machine.exited) !== 0) throw new Error(`no machine: ${trouble}`)
+    const said = (name: string) => readFileSync(join(room, name), 'utf8')
+    return { code: Number(said('code')), out: said('out'), err: said('err') }
+  } finally {
+    rmSync(room, { recursive: true })
+  }
+}
+
+/** Whether there can be one: root, namespaces, the version 2 cgroup hierarchy and systemd's program. */
+export const hasMachine: boolean = await onMachine({ script: 'echo ready' }).then(
+  ({ out }) => out === 'ready\n',
+  () => false,
+)

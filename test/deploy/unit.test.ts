@@ -1,0 +1,72 @@
+/** The systemd unit on paper: what systemd thinks of it, and whether what it names is there. */
+import { expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GUIDE } from './guide.ts'
+
+const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
+const text = readFileSync(UNIT, 'utf8')
+const hasAnalyze = Bun.which('systemd-analyze') !== null
+
+/** The values of one setting, in order. */
+const settings = (name: string) =>
+  Array.from(text.matchAll(new RegExp(`^${name}=(.*)$`, 'gm')), ([, value]) => value!)
+
+async function analyze(...words: string[]) {
+  const child = Bun.spawn(['systemd-analyze', '--no-pager', ...words], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+    timeout: 30_000,
+  })
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { code: await child.exited, out, err }
+}
+
+test.skipIf(!hasAnalyze)('is shut in: an exposure of 2.0 of 10 at most', async () => {
+  // The threshold is in tenths.
+  const { code, out, err } = await analyze('security', '--offline=true', '--threshold=20', UNIT)
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toMatch(/Overall exposure level for tracker\.service: [01]\./)
+})
+
+test.skipIf(!hasAnalyze)('has nothing in it that systemd does not know', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'tracker-unit-'))
+  try {
+    await mkdir(join(root, 'usr/local/bin'), { recursive: true })
+    await writeFile(join(root, 'usr/local/bin/tracker'), '#!/bin/sh\n', { mode: 0o755 })
+    await mkdir(join(root, 'etc/systemd/system'), { recursive: true })
+    await cp(UNIT, join(root, 'etc/systemd/system/tracker.service'))
+    // The targets that it hangs on.
+    await mkdir(join(root, 'usr/lib/systemd'), { recursive: true })
+    await cp('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {
+      recursive: true,
+      verbatimSymlinks: true,
+    })
+    const { code, err } = await analyze('verify', `--root=${root}`, '--man=no', 'tracker.service')
+    expect([code, err]).toEqual([0, ''])
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+})
+
+test('names the files and the user that the guide makes', () => {
+  const [start] = settings('ExecStart')
+  const [program, option, configuration] = start!.split(' ')
+  expect(GUIDE).toContain(`install -m 755 tracker ${program}\n`)
+  expect(option).toBe('--config')
+  expect(GUIDE).toContain(`tracker init ${configuration}\n`)
+  expect(GUIDE).toContain(`chown root:tracker ${configuration}\n`)
+  expect([settings('User'), settings('Group')]).toEqual([['tracker'], ['tracker']])
+  expect(GUIDE).toMatch(/^useradd --system --user-group .* tracker$/m)
+  expect(GUIDE).toContain('/etc/systemd/system/tracker.service\n')
+})
+
+test('gives the tracker more time to stop than it takes, and its own directory to run in', () => {
+  expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan(10)
+  expect(settings('WorkingDirectory')).toEqual([`/var/lib/${settings('StateDirectory')[0]}`])
+})
