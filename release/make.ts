@@ -1,0 +1,90 @@
+/** Makes everything a release has for one platform: the archive, its bill of materials, its source maps. */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { compile } from '../build.ts'
+import { dependencies, version } from '../package.json' with { type: 'json' }
+import { type Entry, tarGz, zip } from './archive.ts'
+import { contents, file } from './contents.ts'
+import { withoutSignature } from './macho.ts'
+import { notices } from './notices.ts'
+import { packagesAmong } from './packages.ts'
+import { BUN_VERSION, executableOf, isWindows, type Platform } from './platforms.ts'
+import { billOfMaterials } from './sbom.ts'
+
+/** The source that a release is made of. */
+export interface Source {
+  /** Its time, since 1970. */
+  readonly seconds: number
+  readonly commit: string | undefined
+}
+
+/**
+ * Files by the names that they are published under.
+ * @param directory where there is room for what is needed on the way
+ */
+export async function make(
+  platform: Platform,
+  { seconds, commit }: Source,
+  directory: string,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const name = `tracker-${version}-${platform.name}`
+  const { executable, files, maps } = await build(platform, join(directory, `${name}.part`))
+  const packages = packagesAmong(files)
+  const pack = isWindows(platform) ? zip : tarGz
+  const inside = (top: string, entries: readonly Entry[]) =>
+    entries
+      .map((entry) => ({ ...entry, name: `${top}/${entry.name}` }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const entries = [
+    { name: executableOf(platform), bytes: executable, executable: true },
+    file('THIRD-PARTY.md', notices(packages, commit)),
+    ...(await contents(seconds)),
+  ]
+  const bill = billOfMaterials({
+    platform,
+    version,
+    sha256: new Bun.CryptoHasher('sha256').update(executable).digest('hex'),
+    packages,
+    direct: Object.keys(dependencies),
+    commit,
+    seconds,
+  })
+  return new Map([
+    [`${name}${isWindows(platform) ? '.zip' : '.tar.gz'}`, pack(inside(name, entries), seconds)],
+    [`${name}.cdx.json`, new TextEncoder().encode(bill)],
+    [`${name}.maps.tar.gz`, tarGz(inside(`${name}.maps`, maps), seconds)],
+  ])
+}
+
+async function build(platform: Platform, room: string) {
+  // A run that was killed has left it.
+  rmSync(room, { recursive: true, force: true })
+  try {
+    const { target } = platform
+    const outfile = (directory: string) => join(room, directory, executableOf(platform))
+    const files = await compile(outfile('plain'), { target })
+    checkRuntime(platform)
+    const bytes = readFileSync(outfile('plain'))
+    // The executable made with maps has them inside, too: it is larger, and otherwise the same.
+    await compile(outfile('maps'), { target, maps: true })
+    const maps = readdirSync(join(room, 'maps'))
+      .filter((name) => name.endsWith('.map'))
+      .map((name) => file(name, readFileSync(join(room, 'maps', name))))
+    const executable = platform.name === 'macos-x64' ? withoutSignature(bytes) : bytes
+    return { executable, files, maps }
+  } finally {
+    rmSync(room, { recursive: true, force: true })
+  }
+}
+
+/** What Bun downloaded, it did not check. For the platform it runs on it may have used itself. */
+function checkRuntime({ runtime, sha256 }: Platform): void {
+  const { stdout } = Bun.spawnSync([process.execPath, 'pm', 'cache'], { stderr: 'ignore' })
+  const cached = join(stdout.toString().trim(), `${runtime}-v${BUN_VERSION}`)
+  const path = existsSync(cached) ? cached : process.execPath
+  const found = new Bun.CryptoHasher('sha256').update(readFileSync(path)).digest('hex')
+  if (found !== sha256)
+    throw new Error(
+      `${path} is not the ${runtime} ${BUN_VERSION} that releases are made of (its SHA-256 is ${found}): remove it and try again`,
+    )
+}

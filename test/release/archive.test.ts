@@ -1,0 +1,69 @@
+/** Archives as the programs of other people unpack them. */
+import { expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Entry, tarGz, zip } from '../../release/archive.ts'
+
+const SECONDS = Date.UTC(2025, 1, 3, 4, 5, 6) / 1000
+const LARGE = new Uint8Array(100_000).map((_, i) => (i * i) >> 3)
+const ENTRIES: readonly Entry[] = [
+  { name: 'top/empty', bytes: new Uint8Array(), executable: false },
+  // A block of a tar exactly, and one byte more.
+  { name: 'top/in/deep/block', bytes: new Uint8Array(512).fill(7), executable: false },
+  { name: 'top/in/deep/more', bytes: new Uint8Array(513).fill(8), executable: false },
+  { name: 'top/run', bytes: LARGE, executable: true },
+]
+const FORMATS = [
+  { name: 'tar', make: tarGz, unpack: ['tar', '-xzpf'] },
+  { name: 'unzip', make: zip, unpack: ['unzip', '-q'] },
+]
+
+for (const { name, make, unpack } of FORMATS)
+  test.skipIf(!Bun.which(name))(`${name} unpacks what was packed`, async () => {
+    const room = mkdtempSync(join(tmpdir(), 'tracker-archive-'))
+    try {
+      const archive = join(room, 'archive')
+      await Bun.write(archive, make(ENTRIES, SECONDS))
+      const { exitCode, stderr } = Bun.spawnSync([...unpack, archive], {
+        cwd: room,
+        env: { PATH: process.env.PATH, TZ: 'UTC' },
+      })
+      expect([exitCode, stderr.toString()]).toEqual([0, ''])
+      for (const entry of ENTRIES) {
+        const path = join(room, entry.name)
+        const { mode, mtimeMs } = statSync(path)
+        expect([path, mode & 0o777]).toEqual([path, entry.executable ? 0o755 : 0o644])
+        expect([path, mtimeMs / 1000]).toEqual([path, SECONDS])
+        expect(readFileSync(path).equals(entry.bytes)).toBe(true)
+      }
+      for (const directory of ['top', 'top/in', 'top/in/deep'])
+        expect(statSync(join(room, directory)).mode & 0o777).toBe(0o755)
+    } finally {
+      rmSync(room, { recursive: true, force: true })
+    }
+  })
+
+test.skipIf(!Bun.which('tar'))('files of a .tar.gz are root’s', async () => {
+  const { stdout } = Bun.spawnSync(['tar', '-tvz', '--numeric-owner'], {
+    stdin: tarGz(ENTRIES, SECONDS),
+  })
+  const lines = stdout.toString().trim().split('\n')
+  expect(lines).toHaveLength(7)
+  for (const line of lines) expect(line).toContain(' 0/0 ')
+})
+
+test.each(FORMATS)('the time of $name is the one that is given', ({ make }) => {
+  expect(make(ENTRIES, SECONDS)).toEqual(make(ENTRIES, SECONDS))
+  expect(make(ENTRIES, SECONDS)).not.toEqual(make(ENTRIES, SECONDS + 2))
+})
+
+test('zip, which knows no time before 1980, takes its first', () => {
+  expect(zip(ENTRIES, 0)).toEqual(zip(ENTRIES, Date.UTC(1980, 0) / 1000))
+})
+
+test('a name that does not fit is refused', () => {
+  const name = 'x'.repeat(101)
+  const entry = { name, bytes: new Uint8Array(), executable: false }
+  expect(() => tarGz([entry], SECONDS)).toThrow(`too long a name for an archive: ${name}`)
+})

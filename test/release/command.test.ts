@@ -1,0 +1,45 @@
+/** `bun run release` where it makes nothing. */
+import { expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { workspace } from '../cli/fixture.ts'
+
+const ROOT = join(import.meta.dir, '../..')
+
+function release(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(
+    [process.execPath, join(ROOT, 'release.ts'), ...words],
+    { env: { PATH: process.env.PATH, ...env }, timeout: 10_000 },
+  )
+  return { code: exitCode, out: stdout.toString(), err: stderr.toString() }
+}
+
+test.each([
+  [['linux-x86'], 'there is no platform linux-x86'],
+  [['linux-x64', 'amiga'], 'there is no platform amiga'],
+  [['--fast'], "Unknown option '--fast'"],
+])('%j is wrong usage', (words, message) => {
+  using room = workspace()
+  const { code, out, err } = release(['--out', join(room.path, 'out'), ...words])
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toStartWith(`release: ${message}`)
+  expect(err).toContain(
+    'linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, macos-arm64, macos-x64, windows-x64;',
+  )
+  expect(existsSync(join(room.path, 'out'))).toBe(false)
+})
+
+test('--help says what can be asked for', () => {
+  const { code, out, err } = release(['--help'])
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toStartWith('usage: bun run release')
+})
+
+test('a time that is none makes nothing', () => {
+  using room = workspace()
+  const { code, err } = release(['--out', room.path], { SOURCE_DATE_EPOCH: 'yesterday' })
+  expect([code, err]).toEqual([
+    1,
+    'release: SOURCE_DATE_EPOCH must be seconds since 1970, not yesterday\n',
+  ])
+})
