@@ -32,6 +32,7 @@ RUN set -e; \
     "") arch=$own ;; \
     *) echo "there is no tracker for $TARGETARCH" >&2; exit 1 ;; \
   esac; \
+  if ls /lib/ld-musl-* > /dev/null 2>&1; then build=$build-musl; fi; \
   if [ "$arch" = "$own" ]; then target=; else target=bun-linux-$build; fi; \
   bun build.ts /out/usr/bin/tracker $target; \
   mkdir -p /out/usr/share/torrust/default /out/var/lib/torrust /out/var/log/torrust /out/etc/torrust /volume; \

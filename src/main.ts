@@ -7,6 +7,7 @@ import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
 import { TRACKER } from './cli/commands.ts'
 import type { Host } from './cli/host.ts'
 import { Misuse } from './cli/misuse.ts'
+import { SIGNALS } from './cli/stop-signal.ts'
 
 const SUCCESS = 0
 const FAILURE = 1
@@ -27,12 +28,30 @@ const host: Host = {
   exit: (code) => process.exit(code),
 }
 
-// Whoever read our output may be gone (`tracker config print | head`): that is no error of ours.
+let exitCode = SUCCESS
+const broken = new Set<NodeJS.WriteStream>()
+
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    if (stream === process.stdout) readerGone.abort()
+    broken.add(stream)
+    // Whoever read our output may be gone (`tracker config print | head`): that is no error of ours.
+    if (error.code === 'EPIPE') {
+      if (stream === process.stdout) readerGone.abort()
+    } else if (exitCode === SUCCESS) {
+      // A full disk. What was to be said is lost, which a script must know; a tracker serves on.
+      exitCode = FAILURE
+      if (stream === process.stdout)
+        host.complain(`tracker: cannot write the output: ${error.message}\n`)
+    }
   })
+
+// The first process of a container has no handlers of the kernel's: without ours, Ctrl-C would do nothing.
+if (process.pid === 1)
+  for (const [signal, code] of Object.entries(SIGNALS))
+    process.on(signal, () => {
+      // Commands that have something to end do it themselves.
+      if (process.listenerCount(signal) === 1) process.exit(code)
+    })
 
 // The tools ask trackers directly, over HTTP as over UDP: an answer of a proxy would say nothing about
 // the tracker.
@@ -40,10 +59,15 @@ for (const name of Object.keys(process.env))
   if (/^(https?|all)_proxy$/i.test(name)) delete process.env[name]
 
 const code = await main(process.argv.slice(2))
-// Ending the process does not wait for a slow reader of a pipe.
+// Ending the process does not wait for a slow reader of a pipe, and neither does an empty write.
 for (const stream of [process.stdout, process.stderr])
-  await new Promise<void>((resolve) => stream.write('', () => resolve()))
-process.exit(code)
+  await new Promise<void>((resolve) => {
+    // One that failed never says that it has ended.
+    if (broken.has(stream)) return resolve()
+    stream.once('error', () => resolve())
+    stream.end(() => resolve())
+  })
+process.exit(code === SUCCESS ? exitCode : code)
 
 async function main(words: readonly string[]): Promise<number> {
   const parsed = parseCommandLine(TRACKER, words)

@@ -138,15 +138,15 @@ class Visit {
   ): Promise<void> {
     const failure = await this.step('Announce', () => announce(question))
     await this.step('Scrape', scrape)
-    // What is not answered may have been heard all the same.
-    if (failure !== undefined && failure.kind !== 'timeout' && failure.kind !== 'garbage') return
+    // Whoever said no, or could not be asked, has no peer. Any other may have heard.
+    if (failure && ['refusal', 'connect', 'tls'].includes(failure.kind)) return
     const late = new ClientFailure('timeout', 'no answer')
     const leaving = announce({ ...question, event: EVENT.stopped, want: 0 })
     try {
       await (failure === undefined ? leaving : within(leaving, LEAVING_MILLISECONDS, late))
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
-      this.#left = explain(error)
+      if (failure === undefined || failure.kind === 'timeout') this.#left = explain(error)
     }
   }
 }

@@ -2,7 +2,8 @@
  * Asks a service for its health and understands the report, of either generation of the reference
  * (spec/torrust-console-tools §4, spec/torrust-newest §7.1) or of a single service.
  */
-import { ClientFailure, printable } from '../client/failure.ts'
+import type { Family } from '../bittorrent.ts'
+import { ClientFailure, noAnswerWithin, printable } from '../client/failure.ts'
 import { getHttp, type HttpReply } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import type { TrackerUrl } from '../client/target.ts'
@@ -33,6 +34,8 @@ export interface HealthAnswer {
 export interface HealthOptions {
   /** Time limit in all, however many addresses the name has. */
   readonly milliseconds: number
+  /** Only addresses of this. */
+  readonly family?: Family | undefined
   readonly insecure?: boolean | undefined
 }
 
@@ -53,7 +56,8 @@ export async function askHealth(url: TrackerUrl, options: HealthOptions): Promis
       failures.push(error)
     }
   }
-  throw failures.find(({ kind }) => kind !== 'connect') ?? failures[0]!
+  const late = new ClientFailure('timeout', `${url.href}: ${noAnswerWithin(options.milliseconds)}`)
+  throw failures.find(({ kind }) => kind !== 'connect') ?? failures[0] ?? late
 }
 
 function judge(url: TrackerUrl, { ip }: Address, reply: HttpReply): HealthAnswer {

@@ -34,7 +34,7 @@ export function monitorDocument(series: readonly Series[], interrupted: boolean)
         url: target.url.href,
         remote_addr: remote,
         status: {
-          code: statistics.lost === 0 ? 'ok' : 'error',
+          code: statistics.total > 0 && statistics.lost === 0 ? 'ok' : 'error',
           message,
           stats: statistics.document(),
         },

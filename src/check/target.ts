@@ -12,7 +12,7 @@ export interface Target {
 /** Text is what is wrong with it. */
 export function readTarget(kind: Kind, text: string): Target | string {
   // Only UDP trackers are written without a scheme.
-  const wanted = kind === 'udp' ? /^udp:|^(?!.*:\/\/)/i : /^https?:/i
+  const wanted = kind === 'udp' ? /^udp:|^(?!.*:\/\/)/i : /^https?:\/\//i
   if (text !== '' && !wanted.test(text))
     return `${text}: expected ${kind === 'udp' ? 'udp://HOST:PORT' : 'http:// or https://'}`
   const url = parseTrackerUrl(text)

@@ -15,6 +15,8 @@ import { readSmallFile } from './small-file.ts'
 import { watch } from './watch.ts'
 
 const MISUSE = 2
+/** Of one file that is not what it should be: whoever reads them will begin again. */
+const MOST_MISTAKES = 100
 const DEFAULT_INFO_HASH = '9c38422213e30bff212b30c360d26f9a02136422'
 
 export async function check(invocation: Invocation, host: Host): Promise<number> {
@@ -37,7 +39,7 @@ export async function check(invocation: Invocation, host: Host): Promise<number>
     if (!isWell(finding) && !isText) host.complain(`${where}: ${reasons(finding)}\n`)
     if (finding.left !== undefined)
       host.complain(
-        `${where}: the peer of the check stays until the tracker forgets it: ${finding.left}\n`,
+        `${where}: the peer of the check may stay until the tracker forgets it: ${finding.left}\n`,
       )
   }
   printResult(host, invocation, findings.map(findingDocument), () => findingsText(findings))
@@ -97,7 +99,10 @@ function readTargets(invocation: Invocation, host: Host): readonly Target[] | un
   if (mistakes.length === 0 && targets.length > 0) return targets
   if (mistakes.length === 0)
     mistakes.push(`${configuration?.name}: there is nothing to check in it`)
-  for (const mistake of mistakes) host.complain(`tracker check: ${mistake}\n`)
+  for (const mistake of mistakes.slice(0, MOST_MISTAKES))
+    host.complain(`tracker check: ${mistake}\n`)
+  if (mistakes.length > MOST_MISTAKES)
+    host.complain(`tracker check: and ${mistakes.length - MOST_MISTAKES} more mistakes\n`)
   return undefined
 }
 

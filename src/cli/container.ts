@@ -26,7 +26,12 @@ export async function container(invocation: Invocation, host: Host): Promise<num
     for (const line of unsupported(driver ?? '')) say(line)
     return 1
   }
-  let env = host.env
+  // Compose files say so that they say nothing: `${VARIABLE:-}`.
+  let env: Host['env'] = {
+    ...host.env,
+    [TEXT]: host.env[TEXT] || undefined,
+    [PATH]: host.env[PATH] || undefined,
+  }
   try {
     const trouble = takeUser(env.USER_ID, VOLUMES)
     if (trouble !== undefined) say(trouble)

@@ -76,6 +76,10 @@ function readUrl(word: string | undefined, portVariable: string | undefined): Tr
   const port = portVariable || DEFAULT_PORT
   if (word === undefined && !isPort(port))
     throw new Misuse(`${PORT_VARIABLE} must be a port from 1 to 65535, not ${JSON.stringify(port)}`)
+  if (word !== undefined && /^\d+$/.test(word) && !isPort(word))
+    throw new Misuse(`URL must be a port from 1 to 65535, HOST:PORT or a URL, not ${word}`)
+  if (word !== undefined && !/[:/]/.test(word) && !isPort(word))
+    throw new Misuse(`URL lacks a port: ${word}:${DEFAULT_PORT}`)
   const text = word === undefined || isPort(word) ? `127.0.0.1:${word ?? port}` : word
   const url = parseTrackerUrl(text.includes('://') ? text : `http://${text}`)
   if (typeof url === 'string') throw new Misuse(url)

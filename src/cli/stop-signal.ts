@@ -7,7 +7,8 @@ import type { Host } from './host.ts'
  */
 const TOGETHER_MILLISECONDS = 200
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+/** What the exit code is where one of them ends the process. */
+export const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
 /** The first SIGINT or SIGTERM, by name; the second one ends the process at once. */
 export function stopSignal(host: Host) {

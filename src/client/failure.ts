@@ -36,3 +36,21 @@ export function printable(text: string): string {
   const line = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line
 }
+
+/** In seconds, however short. */
+export const noAnswerWithin = (milliseconds: number): string =>
+  `no answer within ${Number((milliseconds / 1000).toPrecision(3))} s`
+
+/** Why there is no way to a host, by the system's and Bun's names of it; undefined: another reason. */
+export const unreachableBy = (code: string): string | undefined => UNREACHABLE.get(code)
+
+const UNREACHABLE: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'nothing listens there (connection refused)'],
+  ['ConnectionRefused', 'nothing listens there (connection refused)'],
+  ['FailedToOpenSocket', 'cannot connect'],
+  ['EHOSTUNREACH', 'no route to the host'],
+  ['ENETUNREACH', 'no route to its network'],
+  ['EACCES', 'the system does not allow to send there'],
+  ['EPERM', 'a firewall on this machine does not allow to send there'],
+  ['EMSGSIZE', 'the URL is too long for a datagram'],
+])

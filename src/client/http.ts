@@ -1,4 +1,5 @@
 /** Asks HTTP servers: trackers (BEP 3, 48), and anything else for a small body. Never through a proxy. */
+import { gunzipSync } from 'node:zlib'
 import { joinPort } from '../wire/address.ts'
 import {
   announceQuery,
@@ -8,7 +9,7 @@ import {
   type ScrapeReply,
   scrapeQuery,
 } from '../wire/http-client.ts'
-import { ClientFailure, printable } from './failure.ts'
+import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
 import { requestPath, type TrackerUrl } from './target.ts'
@@ -21,7 +22,6 @@ export interface HttpOptions {
   readonly milliseconds: number
   /** Any certificate will do. */
   readonly insecure?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface HttpReply {
@@ -63,7 +63,8 @@ async function ask<T>(
   read: (body: Uint8Array) => Reading<T>,
 ): Promise<T> {
   const way = requestPath(path, kind)
-  const url = new URL(`${way}${way.includes('?') ? '&' : '?'}${query}`, href)
+  // Not resolved against it: a path that begins with two slashes would name another host.
+  const url = new URL(`${new URL(href).origin}${way}${way.includes('?') ? '&' : '?'}${query}`)
   const reply = await getHttp(url, { ...options, address })
   const reading = read(reply.body)
   // Some trackers refuse with a status of their own.
@@ -83,18 +84,24 @@ async function ask<T>(
 /** GETs `url`, at `address` if one is given, whatever its name resolves to. Redirects are not followed. */
 export async function getHttp(
   url: URL,
-  { address, milliseconds, insecure = false, signal }: HttpOptions & { readonly address?: Address },
+  { address, milliseconds, insecure = false }: HttpOptions & { readonly address?: Address },
 ): Promise<HttpReply> {
   const name = url.hostname.replace(/^\[|\]$/g, '')
   const target = new URL(url)
   if (address) target.host = joinPort(address.ip, Number(url.port || WEB_PORTS[url.protocol]))
-  const limit = AbortSignal.timeout(milliseconds)
   try {
     const response = await fetch(target.href, {
-      headers: { Host: url.host, 'User-Agent': 'tracker-client', Accept: '*/*' },
+      headers: {
+        Host: url.host,
+        'User-Agent': 'tracker-client',
+        Accept: '*/*',
+        'Accept-Encoding': 'identity',
+      },
       redirect: 'manual',
       keepalive: false,
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      signal: AbortSignal.timeout(milliseconds),
+      // Bun would say on the standard error what it cannot unfold.
+      decompress: false,
       ...(url.protocol === 'https:' && {
         tls: { serverName: name, rejectUnauthorized: !insecure },
       }),
@@ -104,7 +111,7 @@ export async function getHttp(
       status: response.status,
       statusText: response.statusText,
       location: location === null ? undefined : (URL.parse(location, url.href)?.href ?? location),
-      body: await readBody(response),
+      body: unfold(await readBody(response), response.headers.get('content-encoding')),
     }
   } catch (error) {
     throw explain(error, `${url.origin}${url.pathname}`, milliseconds)
@@ -114,6 +121,19 @@ export async function getHttp(
 const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 class TooLong extends Error {}
+class Folded extends Error {}
+
+/** Nothing was to be compressed, but some servers do it all the same. */
+function unfold(body: Uint8Array, encoding: string | null): Uint8Array {
+  if (encoding === null || encoding === 'identity') return body
+  if (encoding !== 'gzip') throw new Folded(`encoded as ${printable(encoding)}`)
+  try {
+    return gunzipSync(body, { maxOutputLength: MOST_BODY_BYTES })
+  } catch (error) {
+    if (error instanceof RangeError) throw new TooLong()
+    throw new Folded('not the gzip that it is said to be')
+  }
+}
 
 async function readBody(response: Response): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
@@ -130,28 +150,20 @@ async function readBody(response: Response): Promise<Uint8Array> {
 function explain(error: unknown, where: string, milliseconds: number): ClientFailure {
   if (error instanceof TooLong)
     return new ClientFailure('garbage', `${where}: the answer is longer than 1 MiB`)
+  if (error instanceof Folded)
+    return new ClientFailure('garbage', `${where}: the answer is ${error.message}`)
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (name === 'TimeoutError') {
-    const seconds = Math.round(milliseconds / 100) / 10
-    return new ClientFailure('timeout', `${where}: no answer within ${seconds} s`)
+    return new ClientFailure('timeout', `${where}: ${noAnswerWithin(milliseconds)}`)
   }
-  if (name === 'AbortError') return new ClientFailure('timeout', `${where}: was given up`)
   if (code === 'ENOTFOUND') return new ClientFailure('resolve', `${where}: no such host`)
-  const unreachable = UNREACHABLE[code]
+  const unreachable = unreachableBy(code)
   if (unreachable) return new ClientFailure('connect', `${where}: ${unreachable}`)
+  if (code === 'ConnectionClosed' || code === 'ECONNRESET')
+    return new ClientFailure('garbage', `${where}: the connection was closed before an answer came`)
   const why = printable(message)
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/i.test(code) || /certificate/i.test(message))
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/i.test(code) || /certificate/i.test(message))
     return new ClientFailure('tls', `${where}: ${why} (${code})`)
   return new ClientFailure('garbage', `${where}: no HTTP answer (${code || why})`)
-}
-
-const UNREACHABLE: Readonly<Record<string, string>> = {
-  ConnectionRefused: 'nothing listens there (connection refused)',
-  ECONNREFUSED: 'nothing listens there (connection refused)',
-  ConnectionClosed: 'the connection was closed before an answer came',
-  ECONNRESET: 'the connection was closed before an answer came',
-  FailedToOpenSocket: 'cannot connect',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to its network',
 }

@@ -16,7 +16,7 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
-import { ClientFailure, printable } from './failure.ts'
+import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
 import { urlData } from './target.ts'
@@ -178,12 +178,14 @@ export class UdpClient implements Disposable {
   }
 
   #late(): ClientFailure {
-    const seconds = Math.round(this.#milliseconds / 100) / 10
     const strays =
       this.#strays === 0
         ? ''
         : `, but ${this.#strays} datagram${this.#strays > 1 ? 's' : ''} without the transaction id that was asked with`
-    return new ClientFailure('timeout', `${this.#where}: no answer within ${seconds} s${strays}`)
+    return new ClientFailure(
+      'timeout',
+      `${this.#where}: ${noAnswerWithin(this.#milliseconds)}${strays}`,
+    )
   }
 
   #garbage(kind: string, packet: Uint8Array): ClientFailure {
@@ -194,7 +196,7 @@ export class UdpClient implements Disposable {
 
   #unreachable(error: unknown): ClientFailure {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return new ClientFailure('connect', `${this.#where}: ${UNREACHABLE[code] ?? code}`)
+    return new ClientFailure('connect', `${this.#where}: ${unreachableBy(code) ?? code}`)
   }
 }
 
@@ -202,14 +204,6 @@ const NAMES: Readonly<Record<number, string>> = {
   [ACTION.connect]: 'a connect',
   [ACTION.announce]: 'an announce',
   [ACTION.scrape]: 'a scrape',
-}
-
-const UNREACHABLE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there (connection refused)',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to its network',
-  EACCES: 'the system does not allow to send there',
-  EPERM: 'a firewall on this machine does not allow to send there',
 }
 
 const randomTransaction = (): number => crypto.getRandomValues(new Int32Array(1))[0]!

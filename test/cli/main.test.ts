@@ -53,19 +53,48 @@ test('a mistake in the environment is not blamed on the file', async () => {
   })
 })
 
+/** What a shell makes of `"$0" "$1"`, which is the program, and other words. */
+async function shell(script: string, cwd: string) {
+  const main = join(import.meta.dir, '../../src/main.ts')
+  const child = Bun.spawn(['bash', '-c', script, process.execPath, main], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '' },
+    stderr: 'pipe',
+    timeout: 10_000,
+  })
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { out, err }
+}
+
 test('a reader that is gone is no error', async () => {
   using here = workspace()
-  const main = join(import.meta.dir, '../../src/main.ts')
-  const child = Bun.spawn(
-    [
-      'bash',
-      '-c',
-      'set -o pipefail; "$0" "$1" config print --docs | true; echo "$?"',
-      process.execPath,
-      main,
-    ],
-    { cwd: here.path, env: { PATH: process.env.PATH ?? '' }, stderr: 'pipe', timeout: 10_000 },
+  expect(
+    await shell('set -o pipefail; "$0" "$1" config print --docs | true; echo "$?"', here.path),
+  ).toEqual({ out: '0\n', err: '' })
+})
+
+test('a slow reader gets all of it, however long it is', async () => {
+  // More than a pipe holds. Port 9 of the loopback is nobody's, or at least no tracker's.
+  const targets = Array.from({ length: 2_000 }, () => '127.0.0.1:9')
+  using here = workspace({
+    'targets.json': JSON.stringify({ udp_trackers: targets, http_trackers: [], health_checks: [] }),
+  })
+  const check = '"$0" "$1" check --config-path targets.json --timeout 0.1 2> /dev/null'
+  const { out } = await shell(
+    `${check} | { read -r -N 1 first; sleep 0.5; printf %s "$first"; cat; }`,
+    here.path,
   )
-  expect(await new Response(child.stdout).text()).toBe('0\n')
-  expect(await new Response(child.stderr).text()).toBe('')
+  expect(out.length).toBeGreaterThan(200_000)
+  expect(JSON.parse(out)).toHaveLength(2_000)
+})
+
+test.skipIf(!existsSync('/dev/full'))('a result that cannot be written is a failure', async () => {
+  using here = workspace()
+  const { out, err } = await shell('"$0" "$1" config print > /dev/full; echo "$?"', here.path)
+  expect(out).toBe('1\n')
+  expect(err).toMatch(/^tracker: cannot write the output: ENOSPC[^\n]*\n$/)
+  expect((await shell('"$0" "$1" client x y 2> /dev/full; echo "$?"', here.path)).out).toBe('2\n')
 })

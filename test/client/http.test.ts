@@ -54,6 +54,14 @@ test('asks the address it is given for the host that was named', async () => {
   await until('the connection to be closed', () => server.open() === 0)
 })
 
+test('a path that begins with slashes is no other host', async () => {
+  using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)))
+  for (const path of ['//announce', '//[/announce', '//other.invalid:1/announce'])
+    expect((await announceAt(server.port, path)).interval).toBe(5)
+  for (const request of server.requests)
+    expect(request).toContain(`Host: tracker.invalid:${server.port}\r\n`)
+})
+
 test('asks for several torrents at once', async () => {
   const body = `d5:filesd20:${'\xf2'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`
   using server = await fakeHttpServer((_request, socket) =>
@@ -115,7 +123,7 @@ describe('says what an answer is that is none', () => {
   test('a connection that closes', async () => {
     using server = await fakeHttpServer((_request, socket) => socket.end())
     expect(await failure(announceAt(server.port))).toEqual([
-      'connect',
+      'garbage',
       `${where}: the connection was closed before an answer came`,
     ])
   })
@@ -170,6 +178,28 @@ describe('ends in time, and closes the connection, when', () => {
     await until('the connection to be closed', () => server.open() === 0)
   })
 
+  test('the answer is compressed although nobody wanted it', async () => {
+    const encoded = (encoding: string, body: Uint8Array) =>
+      Buffer.concat([
+        Buffer.from(
+          `HTTP/1.1 200 OK\r\nContent-Encoding: ${encoding}\r\nContent-Length: ${body.length}\r\n\r\n`,
+        ),
+        body,
+      ])
+    const answers = [
+      encoded('gzip', Bun.gzipSync(Buffer.from(GOOD))),
+      encoded('gzip', Buffer.from(GOOD)),
+      encoded('br', Buffer.from(GOOD)),
+    ]
+    using server = await fakeHttpServer((_request, socket) => socket.write(answers.shift()!))
+    expect((await announceAt(server.port)).interval).toBe(5)
+    for (const what of ['not the gzip that it is said to be', 'encoded as br'])
+      expect(await failure(announceAt(server.port))).toEqual([
+        'garbage',
+        `http://tracker.invalid:PORT/announce: the answer is ${what}`,
+      ])
+  })
+
   test('a small body unfolds into a large one', async () => {
     const bomb = Bun.gzipSync(new Uint8Array(64 * 2 ** 20))
     using server = await fakeHttpServer((_request, socket) => {
@@ -216,20 +246,3 @@ test('fetches anything small', async () => {
     '{"status":"Ok"}',
   ])
 })
-
-test('is given up when its caller wants it', async () => {
-  using server = await fakeHttpServer(() => {})
-  const { signal, abort } = withAbort()
-  const asking = getHttp(new URL(`http://127.0.0.1:${server.port}/`), {
-    milliseconds: 60_000,
-    signal,
-  })
-  await until('the request', () => server.requests.length === 1)
-  abort()
-  expect(await failure(asking)).toEqual(['timeout', 'http://127.0.0.1:PORT/: was given up'])
-})
-
-const withAbort = () => {
-  const controller = new AbortController()
-  return { signal: controller.signal, abort: () => controller.abort() }
-}

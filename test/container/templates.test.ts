@@ -44,7 +44,7 @@ test('a file is written once, and read if it is there', () => {
   expect(readIfThere(path)).toBe('first')
   const nowhere = join(here.path, 'missing/tracker.toml')
   expect(readIfThere(nowhere)).toBeUndefined()
-  expect(installFile(nowhere, 'x')).toBe('no such directory')
+  expect(installFile(nowhere, 'x')).toBe('no such file or directory')
   expect(readIfThere(join(here.path, 'occupied/tracker.toml'))).toBeUndefined()
 })
 

@@ -65,8 +65,8 @@ export function failureText(
   compact = true,
 ): string {
   if (kind === 'refusal') return `${where}: the tracker refuses: ${message || 'it gives no reason'}`
-  if (kind === 'tls') return `${message}; --insecure accepts any certificate`
   if (/\(EPROTO\)$/.test(message)) return `${message}; it may speak http:// only`
+  if (kind === 'tls') return `${message}; --insecure accepts any certificate`
   if (!compact && /: HTTP status 4/.test(message))
     return `${message}; it may serve the compact form only: leave out --compact 0`
   if (/: HTTP status 404\b|: (no bencoded|an? \w+ with)/.test(message))

@@ -1,39 +1,34 @@
 /** What the container's user can do with the files of its volumes, and what to type where it cannot. */
 import {
   accessSync,
-  closeSync,
   constants,
   existsSync,
+  linkSync,
   lstatSync,
-  openSync,
-  readFileSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { readSmallFile } from '../small-file.ts'
 
 const { R_OK, W_OK, X_OK } = constants
 
 /** Its owner may change it, others are kept from its secrets. */
 const FILE_MODE = 0o640
 
-/** Writes a new file, whole or not at all. undefined: written; else why not. */
+/** Writes a file where none is, whole or not at all. undefined: written; else why not. */
 export function installFile(path: string, text: string): string | undefined {
+  // Half of it would be read at the next start.
+  const part = `${path}.part`
   try {
-    const file = openSync(path, 'wx', FILE_MODE)
-    try {
-      writeFileSync(file, text)
-    } catch (error) {
-      // Half of it would be read at the next start.
-      unlinkSync(path)
-      throw error
-    } finally {
-      closeSync(file)
-    }
+    writeFileSync(part, text, { mode: FILE_MODE })
+    linkSync(part, path)
     return undefined
   } catch (error) {
     return reasonOf(error)
+  } finally {
+    if (existsSync(part)) unlinkSync(part)
   }
 }
 
@@ -48,10 +43,12 @@ export function readIfThere(path: string): string | undefined {
     throw new Error(refusal(dirname(path), 'readable', error))
   }
   try {
-    return readFileSync(path, 'utf8')
+    // A pipe would be waited for, for ever.
+    if (statSync(path).isFile()) return Buffer.from(readSmallFile(path)).toString()
   } catch (error) {
     throw new Error(refusal(path, 'readable', error))
   }
+  throw new Error(`${path} is no file: the file that was to be mounted there may not exist`)
 }
 
 /** undefined: the database can be made or changed there; else a line with the remedy. */
@@ -74,6 +71,9 @@ export function unwritable(database: string, volume: string): string | undefined
 }
 
 function refusal(path: string, what: 'readable' | 'writable', error: unknown): string {
+  const code = codeOf(error)
+  // Nothing that another owner would change.
+  if (code !== 'EACCES' && code !== 'EPERM') return `${path} is not ${what} (${reasonOf(error)})`
   const us = `${process.getuid?.()}:${process.getgid?.()}`
   const owner = ownerOf(path)
   const other = owner === undefined ? '' : `, or start the container with --user ${owner}`
@@ -102,8 +102,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
   EROFS: 'read-only file system',
-  ENOENT: 'no such directory',
-  ENOTDIR: 'no such directory',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
   ENOSPC: 'no space left',
   EISDIR: 'is a directory',
 }

@@ -2,15 +2,28 @@
  * Whose rights the container's tracker has: those of the user it is started as, or, started as root,
  * those of `USER_ID`, to whom the volumes are given first.
  */
-import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { printable } from '../command-line.ts'
 import { codeOf, reasonOf } from './files.ts'
 
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
+
 /** Those below are the system's. */
 const LOWEST_ID = 1000
-/** 2^32 - 1 means nobody at all. */
-const HIGHEST_ID = 2 ** 32 - 2
+/** Bun sets no higher one. */
+const HIGHEST_ID = 2 ** 31 - 1
 /** The group's files stay the group's. */
 const DIRECTORY_MODE = 0o2770
 
@@ -57,37 +70,44 @@ function differs(uid: number, userId: string, id: number | undefined): string | 
 /** undefined: the volumes are this user's now; else what went wrong first. */
 function give(volumes: readonly string[], id: number): string | undefined {
   let trouble: string | undefined
-  const attempt = (path: string, change: (path: string) => void): void => {
+  const attempt = (path: string, change: () => void): void => {
     try {
-      change(path)
+      change()
     } catch (error) {
       // What is mounted to be read only stays whose it is.
       if (codeOf(error) !== 'EROFS')
         trouble ??= `cannot give ${path} to user ${id}: ${reasonOf(error)}`
     }
   }
-  const giveOne = (path: string): void => {
-    const { uid, gid } = lstatSync(path)
-    // Links are given themselves, not what they lead to: whoever may write there chose that.
-    if (uid !== id || gid !== id) lchownSync(path, id, id)
-  }
-  const giveAll = (directory: string): void => {
-    attempt(directory, giveOne)
-    attempt(directory, () => {
-      if ((lstatSync(directory).mode & 0o7777) !== DIRECTORY_MODE)
-        chmodSync(directory, DIRECTORY_MODE)
-    })
-    attempt(directory, () => {
-      for (const entry of readdirSync(directory, { withFileTypes: true })) {
-        const path = join(directory, entry.name)
-        if (entry.isDirectory()) giveAll(path)
-        else attempt(path, giveOne)
+  /** `reached` leads to the same directory as `path`, and nobody can put another in its place. */
+  const giveAll = (path: string, reached: string): void =>
+    attempt(path, () => {
+      const directory = openSync(reached, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      try {
+        attempt(path, () => {
+          const { uid, gid, mode } = fstatSync(directory)
+          if (uid !== id || gid !== id) fchownSync(directory, id, id)
+          if ((mode & 0o7777) !== DIRECTORY_MODE) fchmodSync(directory, DIRECTORY_MODE)
+        })
+        const inside = `/proc/self/fd/${directory}`
+        for (const entry of readdirSync(inside, { withFileTypes: true })) {
+          const [named, here] = [join(path, entry.name), join(inside, entry.name)]
+          if (entry.isDirectory()) giveAll(named, here)
+          // A link is given itself, not what it leads to: whoever may write there chose that.
+          else attempt(named, () => giveOne(here, id))
+        }
+      } finally {
+        closeSync(directory)
       }
     })
-  }
   for (const volume of volumes) {
     attempt(volume, () => void mkdirSync(volume, { recursive: true }))
-    giveAll(volume)
+    giveAll(volume, volume)
   }
   return trouble
+}
+
+function giveOne(path: string, id: number): void {
+  const { uid, gid } = lstatSync(path)
+  if (uid !== id || gid !== id) lchownSync(path, id, id)
 }
