@@ -3,6 +3,7 @@
  * environment (spec/torrust-console-tools §3.1). Targets alone on the command line leave the environment aside.
  */
 import { resolve } from 'node:path'
+import { fileReason } from '../file-reason.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 
 const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
@@ -54,21 +55,12 @@ function readFile({ cwd, named, path, readFile: read }: SourceInput, file: strin
   try {
     text = read(resolve(cwd, file))
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     const given = path === undefined ? `, given by ${PATH}` : ''
     return {
       name,
       targets: [],
-      mistakes: [`${FAILURES[code] ?? `cannot be read (${code})`}${given}`],
+      mistakes: [`${fileReason(error)}${given}`],
     }
   }
   return { name, ...readConfiguration(text, named) }
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file',
-  EISDIR: 'is a directory',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
 }

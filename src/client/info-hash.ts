@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
+import { fileReason } from '../file-reason.ts'
 import { bencodeSpans } from '../wire/bencode-span.ts'
 
 const EXAMPLE = '9c38422213e30bff212b30c360d26f9a02136422'
@@ -25,14 +26,9 @@ export function readInfoHash(
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     if (code === 'ENOENT')
       return `${shorten(word)} is no info hash (40 hexadecimal digits, such as ${EXAMPLE}), no magnet link, and no file of that name exists`
-    return `${shorten(word)}: ${FAILURES[code] ?? (error instanceof Error ? error.message : 'cannot be read')}`
+    return `${shorten(word)}: ${code === '' && error instanceof Error ? error.message : fileReason(error)}`
   }
   return readTorrent(bytes) ?? `${shorten(word)} is not a .torrent file`
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  EISDIR: 'is a directory',
-  EACCES: 'permission denied',
 }
 
 /** The first topic of a magnet link that is a hash (BEP 9). */

@@ -4,6 +4,7 @@
  * directory is searched, so a file elsewhere can never take part by accident.
  */
 import { resolve } from 'node:path'
+import { fileReason } from '../file-reason.ts'
 import { didYouMean } from '../nearest.ts'
 import { BUILT_IN } from './built-in.ts'
 import type { LoadInput } from './load.ts'
@@ -51,19 +52,11 @@ function readFile(
     if (given === undefined && code === 'ENOENT') return BUILT_IN
     report.mistake(
       { source: name, path: '' },
-      `${FAILURES[code] ?? `cannot be read (${code || error})`}: ` +
+      `${fileReason(error)}: ` +
         `${resolve(cwd, name)}${given ? `, given by ${SPELLED[given] ?? given}` : ''}`,
     )
     return undefined
   }
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'no such file',
-  EISDIR: 'is a directory',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
 }
 
 /** Who gives a file by option may have meant one of the variables, which the option puts aside. */

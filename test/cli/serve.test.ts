@@ -4,6 +4,7 @@ import type { Host } from '../../src/cli/host.ts'
 import { serve } from '../../src/cli/serve.ts'
 import type { Loaded } from '../../src/config/load.ts'
 import { configOf } from '../harness.ts'
+import { capturedHost } from './captured-host.ts'
 
 const toml = (changes = '', listed = false, isPrivate = false): string => `
 [metadata]
@@ -27,14 +28,7 @@ function hostOf() {
   const complaints: string[] = []
   const exits: number[] = []
   const host: Host = {
-    version: '0',
-    env: {},
-    cwd: '/',
-    colour: false,
-    outIsTerminal: false,
-    errIsTerminal: false,
-    readerGone: new AbortController().signal,
-    print: () => {},
+    ...capturedHost().host,
     complain: (text) => void complaints.push(text),
     exit: ((code: number) => void exits.push(code)) as Host['exit'],
   }

@@ -1,31 +1,13 @@
 /** Any tracker by its URL: names, families, many hashes. */
 import { expect, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
 import { announce, scrape } from '../../src/client/ask.ts'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { resolve } from '../../src/client/resolve.ts'
-import { parseTrackerUrl } from '../../src/client/target.ts'
 import { fakeHttpServer, respond } from './fake-http.ts'
 import { actionOf, answerTo, fakeUdpTracker } from './fake-udp.ts'
+import { question, urlOf } from './question.ts'
 
-const question = {
-  infoHash: new Uint8Array(20).fill(1),
-  peerId: new Uint8Array(20).fill(2),
-  port: 6881,
-  uploaded: 0,
-  downloaded: 0,
-  left: 0,
-  event: EVENT.none,
-  key: 0,
-  want: -1,
-  compact: true,
-}
 const OPTIONS = { milliseconds: 2_000 }
-const urlOf = (text: string) => {
-  const url = parseTrackerUrl(text)
-  if (typeof url === 'string') throw new Error(url)
-  return url
-}
 const hashes = Array.from({ length: 160 }, (_, i) => new Uint8Array(20).fill(i + 1))
 const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
 

@@ -3,46 +3,18 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { EVENT } from '../../src/bittorrent.ts'
-import { ClientFailure } from '../../src/client/failure.ts'
 import { announceHttp, getHttp, scrapeHttp } from '../../src/client/http.ts'
-import { parseTrackerUrl } from '../../src/client/target.ts'
 import { certify } from '../certificate.ts'
 import { until } from '../until.ts'
 import { fakeHttpServer, respond } from './fake-http.ts'
+import { failure, question, urlOf } from './question.ts'
 
 const hash = new Uint8Array(20).fill(0xf2)
-const question = {
-  infoHash: hash,
-  peerId: Buffer.from('-XX0000-123456789012'),
-  port: 6881,
-  uploaded: 0,
-  downloaded: 0,
-  left: 0,
-  event: EVENT.none,
-  key: 0,
-  want: -1,
-  compact: true,
-}
 const LOCAL = { ip: '127.0.0.1', family: 4 } as const
 const GOOD = 'd8:intervali5e5:peers0:e'
 
-const urlOf = (text: string) => {
-  const url = parseTrackerUrl(text)
-  if (typeof url === 'string') throw new Error(url)
-  return url
-}
 const announceAt = (port: number, path = '', milliseconds = 2_000) =>
   announceHttp(urlOf(`http://tracker.invalid:${port}${path}`), LOCAL, question, { milliseconds })
-
-async function failure(asking: Promise<unknown>): Promise<[string, string]> {
-  const error = await asking.then(
-    () => new Error('it was answered'),
-    (reason) => reason,
-  )
-  if (!(error instanceof ClientFailure)) throw error
-  return [error.kind, error.message.replace(/:\d+\//, ':PORT/')]
-}
 
 test('asks the address it is given for the host that was named', async () => {
   using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)))

@@ -1,22 +1,9 @@
 /** The UDP client against trackers that lose, lie, refuse and say nothing. */
 import { describe, expect, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
-import { ClientFailure } from '../../src/client/failure.ts'
 import { UdpClient } from '../../src/client/udp.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from './fake-udp.ts'
+import { failure, question } from './question.ts'
 
-const question = {
-  infoHash: new Uint8Array(20).fill(1),
-  peerId: new Uint8Array(20).fill(2),
-  port: 6881,
-  uploaded: 0,
-  downloaded: 0,
-  left: 0,
-  event: EVENT.none,
-  key: 0,
-  want: -1,
-  compact: true,
-}
 const SCRAPE = [0, 0]
 const connects: Behaviour = (request, answer) => {
   if (actionOf(request) === 0) answer(answerTo(request, 0, 7, 8))
@@ -26,15 +13,6 @@ const open = (
   port: number,
   options: { milliseconds?: number; attempts?: number; path?: string } = {},
 ) => UdpClient.open({ ip: '127.0.0.1', family: 4 }, port, { milliseconds: 2_000, ...options })
-
-async function failure(asking: Promise<unknown>): Promise<[string, string]> {
-  const error = await asking.then(
-    () => new Error('it was answered'),
-    (reason) => reason,
-  )
-  if (!(error instanceof ClientFailure)) throw error
-  return [error.kind, error.message.replace(/:\d+:/, ':PORT:')]
-}
 
 test('uses the connection id that it was given, and asks for it once', async () => {
   const ids: number[][] = []

@@ -10,7 +10,15 @@ import { actionOf } from '../client/fake-udp.ts'
 import { hashOf, udpPeer } from '../peer.ts'
 import { until } from '../until.ts'
 import { OPPONENTS } from './opponents.ts'
-import { compiled, configuration, freePort, launch, listeners, source } from './program.ts'
+import {
+  compiled,
+  configuration,
+  freePort,
+  launch,
+  listeners,
+  secureListeners,
+  source,
+} from './program.ts'
 import { runTracker } from './tracker.ts'
 
 setDefaultTimeout(20_000)
@@ -193,14 +201,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
 
 test('a certificate that nobody vouches for is a failure unless any will do', async () => {
   using here = workspace()
-  const { cert, key } = await certify(here.path, 'tracker', { host: '127.0.0.1' })
-  const rest = `
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
-tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
-[health_check_api]
-bind_address = "127.0.0.1:0"
-`
+  const rest = secureListeners(await certify(here.path, 'tracker', { host: '127.0.0.1' }))
   await using run = await launch(source, { toml: configuration({ rest }) })
   await run.services()
   const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)

@@ -10,7 +10,7 @@ import { certify } from '../certificate.ts'
 import { hashOf } from '../peer.ts'
 import { writeTorrent } from './aria2.ts'
 import { OPPONENTS, type Opponent } from './opponents.ts'
-import { compiled, configuration, launch, listeners, source } from './program.ts'
+import { compiled, configuration, launch, listeners, secureListeners, source } from './program.ts'
 import { runTracker, TOLD } from './tracker.ts'
 
 setDefaultTimeout(20_000)
@@ -175,14 +175,7 @@ test('over IPv6, and not over the family that is not wanted', async () => {
 })
 
 test('over HTTPS, with a certificate that nobody vouches for only if any will do', async () => {
-  const { cert, key } = await certify(directory, 'tracker', { host: '127.0.0.1' })
-  const rest = `
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
-tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
-[health_check_api]
-bind_address = "127.0.0.1:0"
-`
+  const rest = secureListeners(await certify(directory, 'tracker', { host: '127.0.0.1' }))
   await using run = await launch(source, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
   const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)

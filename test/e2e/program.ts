@@ -57,6 +57,15 @@ bind_address = "127.0.0.1:${http}"
 bind_address = "127.0.0.1:${health}"
 `
 
+/** Nothing but HTTPS, with that certificate. */
+export const secureListeners = ({ cert, key }: { cert: string; key: string }): string => `
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`
+
 export type Run = Awaited<ReturnType<typeof launch>>
 
 export async function launch(
