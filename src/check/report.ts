@@ -1,4 +1,6 @@
 /** Findings as the reference's checker prints them (spec/torrust-console-tools §3.3), and for people. Pure. */
+
+import { aligned } from '../load/table.ts'
 import type { Finding, Step } from './checks.ts'
 
 /** Milliseconds with three decimals, as numbers of a document; null: there is none. */
@@ -48,13 +50,3 @@ export function findingsText(findings: readonly Finding[]): string {
 
 export const latency = (milliseconds: number | undefined): string =>
   milliseconds === undefined ? '-' : `${milliseconds.toFixed(milliseconds < 100 ? 2 : 0)} ms`
-
-/** Rows as lines, each column as wide as its widest cell; the first `words` are flush left, figures right. */
-export function aligned(rows: readonly (readonly string[])[], words: number): string[] {
-  const widths: number[] = []
-  for (const row of rows)
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  const fit = (cell: string, i: number): string =>
-    i < words ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
-  return rows.map((row) => row.map(fit).join('  ').trimEnd())
-}

@@ -87,7 +87,11 @@ async function bench(
     return verdict(course, cores, host)
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    complain(host, error.message)
+    const { kind, message } = error
+    complain(
+      host,
+      kind === 'refusal' ? `the tracker refuses: ${message || 'it gives no reason'}` : message,
+    )
     return 1
   }
 }
@@ -115,15 +119,26 @@ function liveFigures(plan: Plan, course: Course): () => string {
     const { errors, malformed, lost, latency } = tally.total()
     const bad = errors + malformed + lost
     const [p50, p99] = [0.5, 0.99].map((share) => latency.percentile(share).toFixed(2))
+    if (!course.isSending)
+      return `waiting for what is in flight, at most ${plan.timeoutMilliseconds / 1000} s`
     const time = `${Math.round(now.seconds)} of ${plan.durationMilliseconds / 1000} s`
     return `${time}: ${perSecond} answers/s, ${bad} errors or lost, p50 ${p50} ms, p99 ${p99} ms`
   }
 }
 
 /** A tracker that gives connection ids and scrapes, and answers no announce, is none. */
-function verdict({ tally }: Course, cores: number, host: Host): 0 | 1 {
+function verdict(course: Course, cores: number, host: Host): 0 | 1 {
+  const { tally, silence, options } = course
   const { requests, answers, errors, malformed, lost } = tally.kinds[ACTION.announce]!
   if (answers > 0) {
+    // With a rate there may be no question for so long.
+    if (silence > options.timeoutMilliseconds + 1000) {
+      complain(
+        host,
+        `no answer came in the last ${(silence / 1000).toFixed(1)} s: did the tracker end?`,
+      )
+      return 1
+    }
     if (cores >= BUSY)
       complain(
         host,
@@ -139,7 +154,7 @@ function verdict({ tally }: Course, cores: number, host: Host): 0 | 1 {
   complain(
     host,
     requests === 0
-      ? 'no announce could be sent'
+      ? `no announce could be sent: ${tally.socketErrors > 0 ? `${tally.socketErrors} connections failed` : 'there was no connection id in time'}`
       : `not one of ${requests} announces was answered: ${what.join(', ')}`,
   )
   return 1

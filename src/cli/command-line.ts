@@ -75,7 +75,10 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
     if (!optionsOf(command).some((option) => option.name === name))
       return misuse(`takes no option --${name}`)
   const missing = command.arguments.slice(args.length).find(({ optional }) => !optional)
-  if (missing) return misuse(`needs an argument: ${missing.name}`)
+  if (missing) {
+    const choices = missing.choices ? ` (${listed(missing.choices)})` : ''
+    return misuse(`needs an argument: ${missing.name}${choices}`)
+  }
   return { kind: 'run', name: name(), command, invocation: { options, arguments: args } }
 }
 

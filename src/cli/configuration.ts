@@ -1,8 +1,8 @@
 /** The configuration a command was asked to use, or on the standard error everything wrong with it. */
-import { readFileSync } from 'node:fs'
 import { type Failed, type Loaded, load } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { type Host, type Invocation, optionValue } from './host.ts'
+import { readSmallFile } from './small-file.ts'
 
 /** undefined: it has mistakes, and the operator has been told. */
 export function loadConfiguration(invocation: Invocation, host: Host): Loaded | undefined {
@@ -10,7 +10,7 @@ export function loadConfiguration(invocation: Invocation, host: Host): Loaded | 
     path: optionValue(invocation, 'config'),
     env: host.env,
     cwd: host.cwd,
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
   })
   if (loaded.kind === 'loaded') return loaded
   host.complain(explain(loaded))

@@ -4,6 +4,8 @@ import type { Host } from './host.ts'
 /** Nobody needs to be told about what is over at once. */
 const BEGIN_MILLISECONDS = 1_000
 const CLEAR = '\r\x1b[K'
+/** A line that is too long is cut where the terminal ends: of one that goes on below only a part could be cleared. */
+const [CUT, WRAP] = ['\x1b[?7l', '\x1b[?7h']
 
 /** Silent unless the standard error is a terminal. Dispose of it before anything else is printed. */
 export class Progress implements Disposable {
@@ -19,7 +21,7 @@ export class Progress implements Disposable {
   show(text: string): void {
     if (!this.#host.errIsTerminal || performance.now() - this.#since < BEGIN_MILLISECONDS) return
     this.#shown = true
-    this.#host.complain(`${CLEAR}${text}`)
+    this.#host.complain(`${CLEAR}${CUT}${text}${WRAP}`)
   }
 
   /** Shows what `text` says once a second until the result is disposed of. */

@@ -39,7 +39,7 @@ export function printable(text: string): string {
 
 /** In seconds, however short. */
 export const noAnswerWithin = (milliseconds: number): string =>
-  `no answer within ${Number((milliseconds / 1000).toPrecision(3))} s`
+  `no answer within ${Number((milliseconds / 1000).toPrecision(2))} s`
 
 /** Why there is no way to a host, by the system's and Bun's names of it; undefined: another reason. */
 export const unreachableBy = (code: string): string | undefined => UNREACHABLE.get(code)

@@ -12,7 +12,7 @@ import {
 import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
-import { requestPath, type TrackerUrl } from './target.ts'
+import { requestPath, shownPath, type TrackerUrl } from './target.ts'
 
 /** An announce answer of a thousand peers that is not compact has 80 kB. */
 const MOST_BODY_BYTES = 1024 * 1024
@@ -69,7 +69,7 @@ async function ask<T>(
   const reading = read(reply.body)
   // Some trackers refuse with a status of their own.
   if ('failure' in reading) throw new ClientFailure('refusal', printable(reading.failure))
-  const where = `${url.origin}${url.pathname}`
+  const where = placeOf(url)
   if (reply.status < 200 || reply.status > 299) {
     const status = printable(`${reply.status} ${reply.statusText}`)
     const moved = reply.location === undefined ? '' : `, moved to ${printable(reply.location)}`
@@ -114,9 +114,11 @@ export async function getHttp(
       body: unfold(await readBody(response), response.headers.get('content-encoding')),
     }
   } catch (error) {
-    throw explain(error, `${url.origin}${url.pathname}`, milliseconds)
+    throw explain(error, placeOf(url), milliseconds)
   }
 }
+
+const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
 
 const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 

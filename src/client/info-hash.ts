@@ -14,6 +14,7 @@ export function readInfoHash(
   word: string,
   readFile: (path: string) => Uint8Array,
 ): Uint8Array | string {
+  if (word === '') return 'expected an info hash, found nothing'
   if (/^[0-9a-f]{40}$/i.test(word)) return Buffer.from(word, 'hex')
   if (/^magnet:/i.test(word)) return readMagnet(word)
   // Nobody calls a file so.

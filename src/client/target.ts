@@ -31,7 +31,8 @@ export function parseTrackerUrl(text: string): TrackerUrl | string {
   } catch {
     return `${text}: not a URL`
   }
-  if (url.username || url.password) return `${text}: a user name or password cannot be sent`
+  if (url.username || url.password)
+    return `${name}://***@${url.host}: a user name or password cannot be sent`
   // The parser drops the port that is http's own.
   const written = /^(?:\[[^\]]*\]|[^:/?#]*):(\d+)/.exec(rest!)?.[1]
   const port = Number(written ?? (name === 'udp' ? 0 : WEB_PORTS[name]))
@@ -65,3 +66,10 @@ export function requestPath(path: string, kind: 'announce' | 'scrape'): string {
 
 /** What of the path is said behind a UDP announce (BEP 41): nothing where it is what every tracker has. */
 export const urlData = (path: string): string => (/^\/?(announce)?$/.test(path) ? '' : path)
+
+/** The path in messages, which others may read: keys in it are masked. */
+export const shownPath = (path: string): string =>
+  path
+    .replace(/\?.*/s, '')
+    .replace(/(\/(?:announce|scrape)(?:\.\w+)?)\/.+$/, '$1/***')
+    .replace(/\/[0-9A-Za-z_-]{16,}(?=\/|$)/g, '/***')

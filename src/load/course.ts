@@ -105,6 +105,11 @@ export class Course {
     return this.seconds > 0 ? answers / this.seconds : 0
   }
 
+  /** Milliseconds from the last answer to the end of the sending. */
+  get silence(): number {
+    return Math.max(0, (this.#stoppedAt ?? performance.now()) - this.#heardAt)
+  }
+
   get ended(): Ended {
     return this.#ended
   }

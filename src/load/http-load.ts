@@ -30,6 +30,8 @@ export class HttpLoad implements Generator {
   readonly #connections: readonly HttpConnection[]
   /** Connections that are not the first of their client. */
   readonly #opened = new Set<HttpConnection>()
+  /** Connections whose next request is within the rate already. */
+  readonly #paid = new Set<HttpConnection>()
   /** Whether an answer is followed by another request on its connection. Some trackers close it without saying so. */
   #reuses: boolean
   /** Who sends first, in turns: with a rate there is not enough for all. */
@@ -114,11 +116,17 @@ export class HttpLoad implements Generator {
     const { pace, tally, isSending } = this.#course
     if (!isSending || connection.isWaiting || connection.state === 'opening') return
     if (connection.state === 'closed') {
-      if (now >= connection.restsUntil) connection.open()
+      if (now < connection.restsUntil || pace.allowed(now) < 1) return
+      // Opening it counts against the rate, and its first request no more.
+      pace.spend(1)
+      this.#paid.add(connection)
+      connection.open()
       return
     }
-    if (pace.allowed(now) < 1) return
-    pace.spend(1)
+    if (!this.#paid.delete(connection)) {
+      if (pace.allowed(now) < 1) return
+      pace.spend(1)
+    }
     const kind = this.#choose()
     const request = this.#write(kind)
     tally.kinds[kind]!.requests++

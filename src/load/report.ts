@@ -1,6 +1,7 @@
 /** The result of a load test, as a document for programs and as text for people. */
 import type { Course, Ended } from './course.ts'
 import type { Histogram } from './histogram.ts'
+import { aligned } from './table.ts'
 import { KINDS, type KindTally } from './tally.ts'
 
 /** What was asked for, as it is to be repeated in the result. */
@@ -41,7 +42,8 @@ export interface Counts {
   readonly errors: number
   readonly malformed: number
   readonly lost: number
-  readonly latency_ms: Latency
+  /** null: nothing was answered. */
+  readonly latency_ms: Latency | null
 }
 
 export interface Report extends Counts {
@@ -105,13 +107,16 @@ const countsOf = ({ requests, answers, errors, malformed, lost, latency }: KindT
   latency_ms: latencyOf(latency),
 })
 
-const latencyOf = (histogram: Histogram): Latency => ({
-  p50: rounded(histogram.percentile(0.5), 4),
-  p90: rounded(histogram.percentile(0.9), 4),
-  p99: rounded(histogram.percentile(0.99), 4),
-  p999: rounded(histogram.percentile(0.999), 4),
-  max: rounded(histogram.max, 4),
-})
+const latencyOf = (histogram: Histogram): Latency | null =>
+  histogram.count === 0
+    ? null
+    : {
+        p50: rounded(histogram.percentile(0.5), 4),
+        p90: rounded(histogram.percentile(0.9), 4),
+        p99: rounded(histogram.percentile(0.99), 4),
+        p999: rounded(histogram.percentile(0.999), 4),
+        max: rounded(histogram.max, 4),
+      }
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits))
 
@@ -128,9 +133,9 @@ const LATENCY_HEAD = ['p50 ms', 'p90', 'p99', 'p99.9', 'max']
 export function reportText(report: Report): string {
   const { configuration: asked } = report
   const load = [
-    `${asked.clients} clients with ${asked.window} in flight`,
+    `${several(asked.clients, 'client')} with ${asked.window} in flight`,
     asked.rate === null ? 'no rate limit' : `${asked.rate} requests/s`,
-    `${asked.torrents} torrents, ${asked.peers} peers, ${asked.seeders_percent} % seeders`,
+    `${several(asked.torrents, 'torrent')}, ${several(asked.peers, 'peer')}, ${asked.seeders_percent} % seeders`,
   ]
   const rows = [
     [...HEAD, ...LATENCY_HEAD],
@@ -142,13 +147,13 @@ export function reportText(report: Report): string {
     ['unsent', report.unsent],
     ['socket errors', report.socket_errors],
     ['floods', report.floods],
-    ['reconnects', report.reconnects],
+    ['reconnects', asked.close ? 0 : report.reconnects],
   ] as const
   const lines = [
     `${asked.url} at ${asked.address}, ${asked.mix}: ${load.join(', ')}`,
     `${report.answers_per_second} answers/s in ${report.seconds} s${ENDINGS[report.ended]}`,
     '',
-    ...aligned(rows),
+    ...aligned(rows, 1),
     '',
     `peers told ${report.peers_told}, ${megabytes(report.bytes_sent)} sent, ${megabytes(report.bytes_received)} received`,
     ...oddities.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`),
@@ -160,22 +165,14 @@ export function reportText(report: Report): string {
 }
 
 const row = (name: string, counts: Counts): string[] => {
-  const { p50, p90, p99, p999, max } = counts.latency_ms
+  const { p50, p90, p99, p999, max } = counts.latency_ms ?? {}
   return [
     name,
     ...[counts.requests, counts.answers, counts.errors, counts.malformed, counts.lost].map(String),
-    ...[p50, p90, p99, p999, max].map((milliseconds) => milliseconds.toFixed(2)),
+    ...[p50, p90, p99, p999, max].map((milliseconds) => milliseconds?.toFixed(2) ?? '-'),
   ]
 }
 
-/** The first column to the left, the others to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)))
-  return rows.map((cells) =>
-    cells
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  '),
-  )
-}
+const several = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

@@ -435,7 +435,7 @@ test('who waits at a terminal is told for what, and nobody else', async () => {
   await using run = await launch(source, { words, terminal: true })
   const { code, out } = await run.ended()
   expect(code).toBe(1)
-  expect(out).toContain(`\r\x1b[Kudp://${HERE}:${silent.port}: 0 of 1 announced\r\x1b[K`)
+  expect(out).toContain(`udp://${HERE}:${silent.port}: 0 of 1 announced\x1b[?7h\r\x1b[K`)
 })
 
 test('a reader that is gone ends it quietly', async () => {

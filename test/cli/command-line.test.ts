@@ -136,7 +136,7 @@ describe('choices and arguments that repeat', () => {
     [['-fJSON', 'one'], '-f must be json or text, not JSON'],
     [['four'], 'KIND must be one, two or three, not four'],
     [['a b'], 'KIND must be one, two or three, not "a b"'],
-    [[], 'needs an argument: KIND'],
+    [[], 'needs an argument: KIND (one, two or three)'],
   ])('tool %j is told', (words, message) => {
     expect(parseCommandLine(tool, words)).toEqual({
       kind: 'misuse',

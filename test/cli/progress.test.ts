@@ -4,6 +4,8 @@ import { Progress } from '../../src/cli/progress.ts'
 import { capturedHost } from './captured-host.ts'
 
 const CLEAR = '\r\x1b[K'
+/** Cut where the terminal ends. */
+const shown = (text: string) => `${CLEAR}\x1b[?7l${text}\x1b[?7h`
 
 /** Milliseconds that the clock of the line shows. */
 let now = 0
@@ -43,9 +45,9 @@ describe('on a terminal', () => {
       pass(1000)
       progress.show('1 of 2')
       progress.show('2 of 2')
-      expect(said.err).toBe(`${CLEAR}1 of 2${CLEAR}2 of 2`)
+      expect(said.err).toBe(`${shown('1 of 2')}${shown('2 of 2')}`)
     }
-    expect(said).toEqual({ out: '', err: `${CLEAR}1 of 2${CLEAR}2 of 2${CLEAR}` })
+    expect(said).toEqual({ out: '', err: `${shown('1 of 2')}${shown('2 of 2')}${CLEAR}` })
   })
 
   test('cleared, it is not cleared again', () => {
@@ -57,7 +59,7 @@ describe('on a terminal', () => {
       progress.clear()
       progress.clear()
     }
-    expect(said.err).toBe(`${CLEAR}x${CLEAR}`)
+    expect(said.err).toBe(`${shown('x')}${CLEAR}`)
   })
 
   test('every second it asks what there is to say, until it is told to stop', () => {
@@ -72,10 +74,10 @@ describe('on a terminal', () => {
       pass(1)
       done = 7
       pass(1000)
-      expect(said.err).toBe(`${CLEAR}3 done${CLEAR}7 done`)
+      expect(said.err).toBe(`${shown('3 done')}${shown('7 done')}`)
     }
     pass(5000)
-    expect(said.err).toBe(`${CLEAR}3 done${CLEAR}7 done`)
+    expect(said.err).toBe(`${shown('3 done')}${shown('7 done')}`)
   })
 })
 

@@ -1,6 +1,6 @@
 /** Tracker URLs as people write them, and the paths at which HTTP trackers are asked. */
 import { describe, expect, test } from 'bun:test'
-import { parseTrackerUrl, requestPath } from '../../src/client/target.ts'
+import { parseTrackerUrl, requestPath, shownPath } from '../../src/client/target.ts'
 
 describe('a tracker URL', () => {
   test.each<[string, string, string, number, string, string]>([
@@ -55,7 +55,7 @@ describe('a tracker URL', () => {
     ['ws://a:80', 'ws://a:80: WebTorrent trackers cannot be asked yet'],
     ['wss://a', 'wss://a: WebTorrent trackers cannot be asked yet'],
     ['ftp://a:1', 'ftp://a:1: expected udp://, http:// or https://'],
-    ['http://me:secret@a/', 'http://me:secret@a/: a user name or password cannot be sent'],
+    ['http://me:secret@a/', 'http://***@a: a user name or password cannot be sent'],
   ])('%p is none', (text, problem) => {
     expect(parseTrackerUrl(text)).toBe(problem)
   })
@@ -79,4 +79,15 @@ test.each([
   ['/base/', '/base/announce', '/base/scrape'],
 ])('the path %p is asked at %s and %s', (path, announce, scrape) => {
   expect([requestPath(path, 'announce'), requestPath(path, 'scrape')]).toEqual([announce, scrape])
+})
+
+test.each([
+  ['/announce', '/announce'],
+  ['/announce?passkey=secret', '/announce'],
+  ['/announce/KEY', '/announce/***'],
+  ['/x/scrape.php/a/b', '/x/scrape.php/***'],
+  ['/0123456789abcdef0123/announce', '/***/announce'],
+  ['/a/health_check', '/a/health_check'],
+])('of the path %s messages show %s', (path, shown) => {
+  expect(shownPath(path)).toBe(shown)
 })

@@ -266,7 +266,7 @@ export function survivesFaults(server: ServerConfig): void {
         let total = 0
         let hits = 0
         // Some kills come too late to hit a batch.
-        for (let round = 0; hits < 6 && round < 80; round++) {
+        for (let round = 0; hits < 6 && round < 400; round++) {
           const first = roll(100)
           const counts = Float64Array.from({ length: 200 }, () => 1 + roll(9))
           for (const [i, count] of counts.entries()) owed[first + i]! += count

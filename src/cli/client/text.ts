@@ -1,9 +1,10 @@
 /** What trackers answer, and why they do not, for people. Pure. */
-import { aligned } from '../../check/report.ts'
+
 import type { ScrapeAnswer } from '../../client/ask.ts'
 import { ClientFailure, printable } from '../../client/failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from '../../client/question.ts'
 import { requestPath } from '../../client/target.ts'
+import { aligned } from '../../load/table.ts'
 import { joinPort } from '../../wire/address.ts'
 import type { Outcome } from './document.ts'
 import { hexOf, type Questions } from './question.ts'

@@ -149,7 +149,9 @@ function names({ name, path, chain }: About, publicUrl: string | null): Found[] 
   return [
     problem(
       `${name}: ${path} is not for ${host}, the host of its public_url, but for ${certificate!.subjectAltName ?? certificate!.subject}`,
-      `certbot certonly -d ${shellWord(host)}  # or put the right name into public_url`,
+      isPublicName(host)
+        ? `certbot certonly -d ${shellWord(host)}  # or put the right name into public_url`
+        : 'Put the name that the certificate has into public_url.',
     ),
   ]
 }
@@ -199,3 +201,6 @@ function keys(name: string, certificate: X509Certificate, tls: TlsConfig, key: P
     ),
   ]
 }
+
+/** No authority certifies an address like this, or a name of one machine. */
+const isPublicName = (host: string): boolean => host.includes('.') && isIP(host) === 0

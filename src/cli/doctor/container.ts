@@ -38,8 +38,9 @@ function withIPv6(machine: Machine): readonly string[] {
   })
 }
 
+/** What is bound to the loopback is for nobody else. */
 const bindsIPv6 = (config: Config) =>
-  listenersOf(config).filter(({ bind_address }) => isIP(bind_address.ip) === 6)
+  listenersOf(config).filter(({ bind_address: { ip } }) => isIP(ip) === 6 && ip !== '::1')
 
 export const ipv6: Check = {
   name: 'ipv6',

@@ -8,16 +8,22 @@ import { placeOf } from '../../database/faults.ts'
 import { shellWord } from '../shell-word.ts'
 import { knock } from './database-server.ts'
 import { type Check, type Found, ok, problem, skipped, warning } from './finding.ts'
+import { isOurs } from './health.ts'
 import { size } from './words.ts'
 
 export const database: Check = {
   name: 'database',
-  async run({ config, cwd, milliseconds }) {
+  async run({ config, cwd, milliseconds, tracker }) {
     const setting = config.core.database
     if (setting === null) return skipped('none is configured: nothing is kept')
-    return setting.driver === 'sqlite3'
-      ? await lookAtFile(placeOf(setting), resolve(cwd, setting.path))
-      : await askServer(setting, milliseconds)
+    if (setting.driver !== 'sqlite3') return await askServer(setting, milliseconds)
+    const found = await lookAtFile(placeOf(setting), resolve(cwd, setting.path))
+    // It has its own rights, and its own directory to start from.
+    return found.status === 'problem' && isOurs(await tracker(), config)
+      ? skipped(
+          `${found.found}; but the tracker that runs says it is well: run this as its user, in its directory`,
+        )
+      : found
   },
 }
 
@@ -29,9 +35,14 @@ async function askServer(
   const [host, user, name] = [setting.host, setting.user, setting.database].map(shellWord)
   const answer = await knock(setting, milliseconds)
   if ('server' in answer) return ok(`${place}: ${answer.server}`)
+  const trouble = `${place}: ${answer.trouble}`
+  if (/does not exist/.test(answer.trouble) && answer.trouble.includes(setting.database))
+    return problem(trouble, `CREATE DATABASE ${setting.database}; as a user of the server who may`)
   return problem(
-    `${place}: ${answer.trouble}`,
-    `Is ${DRIVER_NAMES[setting.driver]} running, and are core.database.host and port right? Does it listen on that address (bind-address, listen_addresses), does a firewall let the tracker through? Are user and password right?`,
+    trouble,
+    /denied|authentication|password/i.test(answer.trouble)
+      ? 'Are core.database.user and password right, and may that user come from this machine?'
+      : `Is ${DRIVER_NAMES[setting.driver]} running, and are core.database.host and port right? Does it listen on that address (bind-address, listen_addresses), does a firewall let the tracker through?`,
     setting.driver === 'mysql'
       ? `mariadb --host=${host} --port=${setting.port} --user=${user} --password ${name} -e 'SELECT 1'`
       : `psql --host=${host} --port=${setting.port} --username=${user} --dbname=${name} -c 'SELECT 1'`,
@@ -57,11 +68,19 @@ async function lookAtFile(place: string, path: string): Promise<Found> {
       `${place}: ${directory} is a file, and no directory can be made below it`,
       'Name another directory in core.database.path.',
     )
-  const missing = directory === dirname(path) ? '' : ` (${dirname(path)} is not there yet)`
+  const isMissing = directory !== dirname(path)
+  const missing = isMissing ? ` (${dirname(path)} is not there yet)` : ''
   if (!(await may(directory, constants.W_OK | constants.X_OK)))
     return problem(
       `${place}: this user may not write in ${directory}${missing}; SQLite makes files beside the database`,
-      `chown tracker: ${shellWord(directory)}  # the user that the tracker runs as`,
+      // Never the directory above, which may be everybody's.
+      ...(isMissing
+        ? [
+            `install -d -o tracker -g tracker ${shellWord(dirname(path))}  # the user that the tracker runs as`,
+          ]
+        : [
+            'Put the database into a directory of its own that belongs to the user the tracker runs as: core.database.path',
+          ]),
     )
   if (there !== undefined) {
     if (!(await may(path, constants.R_OK | constants.W_OK)))

@@ -1,6 +1,7 @@
 /** The findings as text for people. Pure. */
 import type { Examined } from './examine.ts'
 import type { Status } from './finding.ts'
+import { several } from './words.ts'
 
 export interface Summary {
   readonly ok: number
@@ -38,7 +39,6 @@ export function printFindings(examined: readonly Examined[], colour: boolean): s
     ]),
   ])
   const { ok, warnings, problems, skipped } = summarise(examined)
-  const several = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
   const last = `${several(problems, 'problem')}, ${several(warnings, 'warning')}, ${ok} ok, ${skipped} skipped`
   return `${groups.map((lines) => lines.join('\n')).join('\n\n')}\n\n${last}\n`
 }

@@ -15,10 +15,11 @@ export const softirq: Check = {
   name: 'softirq',
   linux: true,
   async run({ machine, watch }) {
+    const cards = cardsOf(machine)
     const read = () => softirqs(machine.text('/proc/softirqs'), 'NET_RX')
-    const before = read()
+    const [before, packetsBefore] = [read(), packetsOf(machine, cards)]
     await watch()
-    const after = read()
+    const [after, packetsAfter] = [read(), packetsOf(machine, cards)]
     if (after.length < 2) return ok('there is only one core')
     const recent = after.map((times, core) => times - (before[core] ?? 0))
     const isBusy = sumOf(recent) >= BUSY
@@ -26,14 +27,24 @@ export const softirq: Check = {
     const total = sumOf(times)
     const most = Math.max(...times)
     const share = total === 0 ? 0 : most / total
-    const cards = cardsOf(machine)
     const told = `${percent(share)} of the receive interrupts ${when} (${count(total)}) on core ${times.indexOf(most)} of ${after.length}`
     const queues = cards.map(describe).join(', ')
     const found = queues === '' ? told : `${told}; ${queues}`
+    if (isBusy && packetsAfter - packetsBefore < total / 2)
+      return ok(`${found}; most of it is traffic of this machine with itself`)
     if (share < ONE_CORE || total < (isBusy ? BUSY : MUCH)) return ok(found)
     return warning(`one core does the network's work: ${found}`, ...spread(cards, after.length))
   },
 }
+
+/** That came in so far; NaN, with which nothing compares: a card does not say. */
+const packetsOf = (machine: Machine, cards: readonly Card[]): number =>
+  sumOf(
+    cards.map(
+      ({ name }) =>
+        machine.maybeNumber(`/sys/class/net/${name}/statistics/rx_packets`) ?? Number.NaN,
+    ),
+  )
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0)
 
@@ -69,12 +80,12 @@ function spread(cards: readonly Card[], cores: number): string[] {
     // As many queues as cores: the card only has to look at the ports, too.
     if (queues.length >= cores) return [byPort]
     return [
-      `ethtool -L ${name} combined ${cores}  # if the card can (ethtool -l ${name}), then`,
+      `ethtool -L ${name} combined ${cores}  # if the card can: ethtool -l ${name}`,
       byPort,
       ...(steered
         ? []
         : [
-            `or in software: for q in ${path}/rx-*; do echo ${maskOf(cores)} > $q/rps_cpus; echo ${Math.floor(flows / Math.max(1, queues.length))} > $q/rps_flow_cnt; done`,
+            `for q in ${path}/rx-*; do echo ${maskOf(cores)} > $q/rps_cpus; echo ${Math.floor(flows / Math.max(1, queues.length))} > $q/rps_flow_cnt; done  # or, if the card cannot, in software`,
           ]),
     ]
   })

@@ -199,12 +199,23 @@ describe('softirq', () => {
     expect(await findingOn(softirq, little)).toMatchObject({ status: 'ok' })
   })
 
+  test('does not take what this machine says to itself for work of the card', async () => {
+    const packets = '/sys/class/net/eth0/statistics/rx_packets'
+    const even = { ...GOOD, [packets]: '100\n' }
+    const busy = { '/proc/softirqs': TEXT.SOFTIRQS(3_207_012, 2_832_206) }
+    const itself = await findingOn(softirq, even, { meanwhile: { ...busy, [packets]: '105\n' } })
+    expect(itself.status).toBe('ok')
+    expect(itself.found).toEndWith('; most of it is traffic of this machine with itself')
+    const others = { ...busy, [packets]: '10100\n' }
+    expect((await findingOn(softirq, even, { meanwhile: others })).status).toBe('warning')
+  })
+
   test('says how to spread it, by the queues that the card has', async () => {
     const one = changed(BAD, { '/sys/class/net/eth0/queues/rx-1/rps_cpus': null })
     const { found, advice } = await findingOn(softirq, one)
     expect(found).toEndWith('eth0 has 1 receive queue')
     expect(advice).toContain(
-      'or in software: for q in /sys/class/net/eth0/queues/rx-*; do echo 3 > $q/rps_cpus; echo 32768 > $q/rps_flow_cnt; done',
+      'for q in /sys/class/net/eth0/queues/rx-*; do echo 3 > $q/rps_cpus; echo 32768 > $q/rps_flow_cnt; done  # or, if the card cannot, in software',
     )
     const both = await findingOn(softirq, BAD)
     expect(both.found).toEndWith('eth0 has 2 receive queues')
