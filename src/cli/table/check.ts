@@ -8,7 +8,7 @@ export const CHECK: Command = {
   details: `A tracker is well if it answers an announce and a scrape, at every address that its name has, so a name with
 addresses of both families is checked over both (-4 and -6 limit it). The announce puts a seeder into the
 swarm of --info-hash for a moment; another one with event=stopped takes it out again. An http URL whose path
-ends in health_check is a health report: well unless its status says otherwise.
+ends in health_check is a health report: well unless its status says otherwise. Redirects are not followed.
 
 The configuration of the Torrust Tracker's checker is understood: JSON of the form
   {"udp_trackers": ["HOST:PORT"], "http_trackers": ["URL"], "health_checks": ["URL"]}

@@ -6,7 +6,7 @@ export const HEALTH: Command = {
   name: 'health',
   help: 'Ask a running tracker whether it and its services are well, for containers and monitors.',
   details: `Ends with 0 if the report says status Ok. With 1 if a service fails, none is running, the tracker is
-shutting down, nothing answers in time, or the answer is no health report.
+shutting down, nothing answers in time, or the answer is no health report; a redirect is none.
 
 Without a URL it asks http://127.0.0.1:PORT/health_check, PORT being the value of HEALTH_CHECK_API_PORT,
 or 1313. A URL without a path gets /health_check.
