@@ -137,6 +137,8 @@ export class ServerPlace implements Place {
 
 const SCRIPT = join(import.meta.dir, 'servers.sh')
 const READY_MILLISECONDS = 90_000
+/** Of a server that has never run, and how often one is tried. */
+const [FIRST_MILLISECONDS, ATTEMPTS] = [30_000, 3]
 
 /** A server that belongs to one test, which may do with it what befalls servers. */
 export class PrivateServer implements AsyncDisposable {
@@ -153,22 +155,25 @@ export class PrivateServer implements AsyncDisposable {
   }
 
   static async start(account: ServerConfig, options: readonly string[] = []) {
-    const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-    const { port } = listener
-    listener.stop(true)
-    const server = new PrivateServer(account, port)
-    server.#options.push(...options)
-    try {
-      await server.start()
-      return server
-    } catch (error) {
-      await server[Symbol.asyncDispose]()
-      throw error
+    for (let attempt = 1; ; attempt++) {
+      const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+      const { port } = listener
+      listener.stop(true)
+      const server = new PrivateServer(account, port)
+      server.#options.push(...options)
+      try {
+        await server.start(FIRST_MILLISECONDS)
+        return server
+      } catch (error) {
+        await server[Symbol.asyncDispose]()
+        // Somebody else may have taken the port before the server did.
+        if (attempt === ATTEMPTS) throw error
+      }
     }
   }
 
   /** Also after `kill`, with what is stored. */
-  async start(): Promise<void> {
+  async start(milliseconds = READY_MILLISECONDS): Promise<void> {
     const { name } = KINDS[this.config.driver]
     const home = join(this.#directory, 'server')
     const command = [SCRIPT, 'run', name, home, String(this.config.port), ...this.#options]
@@ -186,7 +191,7 @@ export class PrivateServer implements AsyncDisposable {
           () => false,
         )
       },
-      READY_MILLISECONDS,
+      milliseconds,
     )
   }
 
