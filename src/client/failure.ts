@@ -37,9 +37,11 @@ export function printable(text: string): string {
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line
 }
 
-/** In seconds, however short. */
-export const noAnswerWithin = (milliseconds: number): string =>
-  `no answer within ${Number((milliseconds / 1000).toPrecision(2))} s`
+/** In tenths of a second: what was left of a time limit reads like the limit. Shorter ones have a digit, too. */
+export const noAnswerWithin = (milliseconds: number): string => {
+  const seconds = milliseconds / 1000
+  return `no answer within ${seconds < 0.1 ? Number(seconds.toPrecision(1)) : Math.round(seconds * 10) / 10} s`
+}
 
 /** Why there is no way to a host, by the system's and Bun's names of it; undefined: another reason. */
 export const unreachableBy = (code: string): string | undefined => UNREACHABLE.get(code)

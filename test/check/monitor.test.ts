@@ -46,7 +46,7 @@ test('every second datagram that is lost is counted, for none is sent twice', as
             timeout_percent: percent,
             errors: 0,
             loss_percent: percent,
-            last_failure: 'no answer within 0.25 s',
+            last_failure: 'no answer within 0.3 s',
           },
         },
       },
@@ -54,7 +54,7 @@ test('every second datagram that is lost is counted, for none is sent twice', as
     http_trackers: [],
     health_checks: [],
   })
-  expect(probeText(probes[1]!)).toMatch(/ #2: timeout, [\d.]+ ms: no answer within 0\.25 s$/)
+  expect(probeText(probes[1]!)).toMatch(/ #2: timeout, [\d.]+ ms: no answer within 0\.3 s$/)
 })
 
 test('no peer is announced, and every target is asked by itself', async () => {

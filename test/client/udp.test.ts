@@ -1,5 +1,6 @@
 /** The UDP client against trackers that lose, lie, refuse and say nothing. */
 import { describe, expect, test } from 'bun:test'
+import { noAnswerWithin } from '../../src/client/failure.ts'
 import { UdpClient } from '../../src/client/udp.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from './fake-udp.ts'
 import { failure, question } from './question.ts'
@@ -76,6 +77,16 @@ test('says the URL behind an announce, unless it is the usual one', async () => 
     await client.announce(question)
   }
   expect(lengths).toEqual([98, 98, 98, 98 + 2 + 13])
+})
+
+test.each([
+  [40, '0.04'],
+  [96, '0.1'],
+  [294, '0.3'],
+  [5_000, '5'],
+  [12_340, '12.3'],
+])('a limit of %d ms reads as %s s', (milliseconds, seconds) => {
+  expect(noAnswerWithin(milliseconds)).toBe(`no answer within ${seconds} s`)
 })
 
 describe('does not take for an answer', () => {
