@@ -126,9 +126,9 @@ describe('where it comes from', () => {
       named: false,
       ...given,
       env,
-      cwd: '/work',
+      cwd: '/dir',
       readFile: (path) => {
-        const port = { '/work/one.json': 1, '/work/two.json': 2 }[path]
+        const port = { '/dir/one.json': 1, '/dir/two.json': 2 }[path]
         if (port === undefined) throw Object.assign(new Error(), { code: 'ENOENT' })
         return json(port)
       },
