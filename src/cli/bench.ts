@@ -3,7 +3,7 @@ import { isLoopback } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { getHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
-import { parseTrackerUrl, requestPath, type TrackerUrl } from '../client/target.ts'
+import { parseTrackerUrl, requestUrl, type TrackerUrl } from '../client/target.ts'
 import { UdpClient } from '../client/udp.ts'
 import { Course, type Generator } from '../load/course.ts'
 import { HttpLoad } from '../load/http-load.ts'
@@ -192,9 +192,7 @@ async function probe(plan: Plan, address: Address): Promise<void> {
     using client = await UdpClient.open(address, url.port, { milliseconds })
     return await client.connect()
   }
-  const way = requestPath(url.path, 'scrape')
-  const query = scrapeQuery([new Uint8Array(20)])
-  const target = new URL(`${way}${way.includes('?') ? '&' : '?'}${query}`, url.href)
+  const target = requestUrl(url, 'scrape', scrapeQuery([new Uint8Array(20)]))
   await getHttp(target, { milliseconds, insecure, address })
 }
 

@@ -12,7 +12,7 @@ import {
 import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
-import { requestPath, shownPath, type TrackerUrl } from './target.ts'
+import { requestUrl, shownPath, type TrackerUrl } from './target.ts'
 
 /** An announce answer of a thousand peers that is not compact has 80 kB. */
 const MOST_BODY_BYTES = 1024 * 1024
@@ -55,16 +55,14 @@ export function scrapeHttp(
 }
 
 async function ask<T>(
-  { href, path }: TrackerUrl,
+  tracker: TrackerUrl,
   address: Address,
   kind: 'announce' | 'scrape',
   query: string,
   options: HttpOptions,
   read: (body: Uint8Array) => Reading<T>,
 ): Promise<T> {
-  const way = requestPath(path, kind)
-  // Not resolved against it: a path that begins with two slashes would name another host.
-  const url = new URL(`${new URL(href).origin}${way}${way.includes('?') ? '&' : '?'}${query}`)
+  const url = requestUrl(tracker, kind, query)
   const reply = await getHttp(url, { ...options, address })
   const reading = read(reply.body)
   // Some trackers refuse with a status of their own.

@@ -64,6 +64,16 @@ export function requestPath(path: string, kind: 'announce' | 'scrape'): string {
   return `${segments.join('/')}${query ?? ''}`
 }
 
+/** The same with the query of a question, which goes behind one that the path has. */
+export function requestTarget(path: string, kind: 'announce' | 'scrape', query: string): string {
+  const way = requestPath(path, kind)
+  return `${way}${way.includes('?') ? '&' : '?'}${query}`
+}
+
+/** Where an HTTP tracker is asked. Not resolved against its URL: a path of two slashes would name another host. */
+export const requestUrl = (url: TrackerUrl, kind: 'announce' | 'scrape', query: string): URL =>
+  new URL(`${new URL(url.href).origin}${requestTarget(url.path, kind, query)}`)
+
 /** What of the path is said behind a UDP announce (BEP 41): nothing where it is what every tracker has. */
 export const urlData = (path: string): string => (/^\/?(announce)?$/.test(path) ? '' : path)
 

@@ -3,7 +3,7 @@
  * kind are equally long.
  */
 import { type AnnounceEvent, EVENT, INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
-import { requestPath } from '../client/target.ts'
+import { requestTarget } from '../client/target.ts'
 import { announceQuery, scrapeQuery } from '../wire/http-client.ts'
 import { CLIENT, LEFT, type Population } from './population.ts'
 
@@ -47,8 +47,7 @@ export class HttpRequests {
       announceForm(options, event, 0),
     ]
     this.#announces = { started: announces(EVENT.started), none: announces(EVENT.none) }
-    const way = requestPath(options.path, 'scrape')
-    this.#scrape = form(requestText(options, way, scrapeQuery([HASH])))
+    this.#scrape = form(requestText(options, 'scrape', scrapeQuery([HASH])))
   }
 
   /** The bytes are good until the next request is asked for, and so are those of `scrape`. */
@@ -95,14 +94,17 @@ function announceForm(options: HttpRequestOptions, event: AnnounceEvent, left: n
     want: options.want,
     key: 1,
   }
-  const way = requestPath(options.path, 'announce')
-  return form(requestText(options, way, announceQuery(fields)))
+  return form(requestText(options, 'announce', announceQuery(fields)))
 }
 
 /** Asks for no compression: all trackers are to do the same work. */
-function requestText(options: HttpRequestOptions, way: string, query: string): string {
+function requestText(
+  options: HttpRequestOptions,
+  kind: 'announce' | 'scrape',
+  query: string,
+): string {
   return [
-    `GET ${way}${way.includes('?') ? '&' : '?'}${query} HTTP/1.1`,
+    `GET ${requestTarget(options.path, kind, query)} HTTP/1.1`,
     `Host: ${options.host}`,
     'User-Agent: tracker-bench',
     `Connection: ${options.closes ? 'close' : 'keep-alive'}`,

@@ -35,7 +35,6 @@ export class UdpRequests {
   /** `path` of the announce URL; `want` peers are asked for. */
   constructor(population: Population, path: string, want: number) {
     this.#population = population
-    // What every tracker has need not be said.
     this.#path = urlData(path)
     const announce = REQUEST.announce + urlDataBytes(this.#path)
     this.lengths = [REQUEST.connect, announce, REQUEST.header + INFO_HASH_BYTES]

@@ -13,7 +13,7 @@ import {
 import { type AnnounceFields, readPeers } from './udp-client.ts'
 
 /** Every byte that is not a letter or a digit is escaped: no tracker misreads those. */
-export const escapeBytes = (bytes: Uint8Array): string =>
+const escapeBytes = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => {
     const character = String.fromCharCode(byte)
     return /[0-9A-Za-z]/.test(character)

@@ -1,6 +1,6 @@
 /** Tracker URLs as people write them, and the paths at which HTTP trackers are asked. */
 import { describe, expect, test } from 'bun:test'
-import { parseTrackerUrl, requestPath, shownPath } from '../../src/client/target.ts'
+import { parseTrackerUrl, requestPath, requestUrl, shownPath } from '../../src/client/target.ts'
 
 describe('a tracker URL', () => {
   test.each<[string, string, string, number, string, string]>([
@@ -90,4 +90,17 @@ test.each([
   ['/a/health_check', '/a/health_check'],
 ])('of the path %s messages show %s', (path, shown) => {
   expect(shownPath(path)).toBe(shown)
+})
+
+test.each([
+  ['http://a:7070', 'http://a:7070/announce?x=1'],
+  ['http://a:7070/announce?k=%f2', 'http://a:7070/announce?k=%f2&x=1'],
+  // None of these leads elsewhere.
+  ['http://a:7070//announce', 'http://a:7070//announce?x=1'],
+  ['https://a//b.invalid:1/announce', 'https://a//b.invalid:1/announce?x=1'],
+  ['http://a//[/announce', 'http://a//[/announce?x=1'],
+])('the tracker %s is asked at %s', (text, asked) => {
+  const url = parseTrackerUrl(text)
+  if (typeof url === 'string') throw new Error(url)
+  expect(requestUrl(url, 'announce', 'x=1').href).toBe(asked)
 })

@@ -14,7 +14,7 @@ const RMEM_DEFAULT = '/proc/sys/net/core/rmem_default'
 const HARMLESS = 1 / 10_000
 
 export const NO_UDP = skipped('no UDP tracker is configured')
-export const LARGER_BUFFER = sysctl({ 'net.core.rmem_max': LIMITS.udpReceiveBuffer })
+const LARGER_BUFFER = sysctl({ 'net.core.rmem_max': LIMITS.udpReceiveBuffer })
 
 export const receiveBuffer: Check = {
   name: 'receive-buffer',
