@@ -3,35 +3,40 @@
  * outbox, with the tracker's socket options and nothing to think about. The gap from the echo in C to this
  * one is Bun's, the gap from this one to the tracker is ours.
  */
+import { systemClock } from '../src/clock.ts'
+import { BunSocket } from '../src/servers/bun-socket.ts'
+import { Datagrams, SLOT_BYTES } from '../src/servers/datagrams.ts'
 import { Outbox } from '../src/servers/outbox.ts'
-import { tuneUdpSockets } from '../src/servers/socket-options.ts'
+import { tuneUdpSocket } from '../src/servers/socket-options.ts'
 
 const port = Number(process.argv[2])
 const peerBytes = Number(process.argv[3]) * 6
 const LENGTHS = [16, 20 + peerBytes, 20] as const
-const unsent = () => {}
-const outbox = new Outbox(2048, { unsent, socketError: unsent })
-let queued = false
-const flush = () => {
-  queued = false
-  outbox.flush()
-}
+const ignored = () => {}
+const datagrams = new Datagrams()
+const outbox = new Outbox(2048, { unsent: ignored, socketError: ignored })
 
 const socket = await Bun.udpSocket({
   hostname: '127.0.0.1',
   port,
   socket: {
-    data(_socket, packet, sender, address) {
-      const at = outbox.begin()
-      const action = packet[11]!
-      outbox.bytes[at + 3] = action
-      for (let i = 4; i < 8; i++) outbox.bytes[at + i] = packet[8 + i]!
-      outbox.push(LENGTHS[action] ?? 16, sender, address)
-      if (!queued) setImmediate(flush)
-      queued = true
-    },
-    error: unsent,
+    data: (_socket, packet, sender, address) => reader.receive(packet, sender, address),
+    error: ignored,
   },
 })
-outbox.attach(socket)
-tuneUdpSockets([(socket as unknown as { fd: number }).fd], 8 * 1024 * 1024)
+const reader = new BunSocket(systemClock, datagrams, outbox, socket, {
+  serve(count) {
+    for (let i = 0; i < count; i++) {
+      const from = i * SLOT_BYTES
+      const at = outbox.begin()
+      const action = datagrams.bytes[from + 11]!
+      outbox.bytes[at + 3] = action
+      for (let i = 4; i < 8; i++) outbox.bytes[at + i] = datagrams.bytes[from + 8 + i]!
+      outbox.push(LENGTHS[action] ?? 16, i)
+    }
+    outbox.flush()
+  },
+  aborted: ignored,
+})
+outbox.attach(reader)
+tuneUdpSocket((socket as unknown as { fd: number }).fd, 8 * 1024 * 1024)

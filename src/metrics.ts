@@ -18,7 +18,7 @@ export const COUNTERS = [
   'malformed',
   /** Connection ids that were wrong, expired or from the future. */
   'connectionIdErrors',
-  /** Dropped because the address is banned. */
+  /** Dropped because the address showed too many wrong connection ids. */
   'banned',
   /** Dropped because the source port is 0. */
   'discarded',

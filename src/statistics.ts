@@ -53,7 +53,7 @@ export function readStatistics(sources: StatisticsSources): Stats {
     udp_requests_discarded: both('discarded'),
     udp_requests_aborted: both('aborted'),
     udp_requests_banned: both('banned'),
-    udp_banned_ips_total: udp.length === 0 ? 0 : sources.bannedIps(),
+    udp_banned_ips_total: sources.bannedIps(),
     udp_avg_connect_processing_time_ns: mean(metrics, udp, 'connect'),
     udp_avg_announce_processing_time_ns: mean(metrics, udp, 'announce'),
     udp_avg_scrape_processing_time_ns: mean(metrics, udp, 'scrape'),

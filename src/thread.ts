@@ -10,9 +10,11 @@ import { Log, type LogOptions } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Bans } from './servers/bans.ts'
 import { ConnectionIds } from './servers/connection-id.ts'
+import type { Descriptors } from './servers/direct-socket.ts'
 import { Garbage } from './servers/garbage.ts'
 import { serveHttp } from './servers/http.ts'
 import { serveUdp } from './servers/udp.ts'
+import type { IdErrors } from './servers/udp-requests.ts'
 import { Swarm, type SwarmMemory } from './swarm/swarm.ts'
 import { type Policy, Tracker } from './tracker.ts'
 import { parseIp } from './wire/address.ts'
@@ -34,23 +36,22 @@ export type ThreadSetup = {
     readonly seed: number
     readonly limit: number
   }
-  /** A word for each UDP socket of each thread, see servers/read-break.ts. */
-  readonly breaks: SharedArrayBuffer
+  /** By thread, then by UDP listener; see servers/direct-socket.ts. */
+  readonly descriptors: readonly (readonly (Descriptors | undefined)[])[]
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
-  /** Wrong connection ids are refused. */
-  readonly strict: boolean
+  readonly idErrors: IdErrors
   readonly policy: Policy
   readonly logging: LogOptions
   readonly udp: readonly UdpTrackerConfig[]
   readonly http: readonly HttpTrackerConfig[]
 }
 
-/** What came of it: the ports, in the order of the lists, and the UDP sockets' descriptors. */
+/** What came of it, in the order of the lists: the ports, and the bytes of the UDP sockets' receive buffers. */
 export type Opened = {
   readonly udpPorts: readonly number[]
   readonly httpPorts: readonly number[]
-  readonly udpSockets: readonly number[]
+  readonly receiveBuffers: readonly (number | undefined)[]
 }
 
 export type ServingThread = {
@@ -81,7 +82,7 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const garbage = new Garbage()
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
   const udpPorts: number[] = []
-  const udpSockets: number[] = []
+  const receiveBuffers: (number | undefined)[] = []
   const httpPorts: number[] = []
   try {
     for (const [index, listener] of setup.udp.entries()) {
@@ -93,17 +94,17 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         tracker,
         rules: { externalIp: externalIp(listener.network.external_ip) },
         connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
-        strict: setup.strict,
+        idErrors: setup.idErrors,
         bans,
         counters: metrics.row(setup.thread - 1, index),
         clock: systemClock,
         garbage,
-        breakWord: { words: breakWordsOf(setup), at: index },
+        descriptors: setup.descriptors[setup.thread - 1]?.[index],
         onError: onceEach((error) => log.error('UDP TRACKER', `internal error: ${error}`)),
       })
       stops.push(() => server.stop())
       udpPorts.push(server.port)
-      udpSockets.push(server.fd)
+      receiveBuffers.push(server.receiveBuffer)
     }
     for (const [index, listener] of setup.http.entries()) {
       const server = await serveHttp({
@@ -123,17 +124,13 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     throw error
   }
   return {
-    opened: { udpPorts, httpPorts, udpSockets },
+    opened: { udpPorts, httpPorts, receiveBuffers },
     stop: async (graceMilliseconds) => {
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
       garbage[Symbol.dispose]()
     },
   }
 }
-
-/** The words of one thread in `breaks`. */
-export const breakWordsOf = (setup: Pick<ThreadSetup, 'breaks' | 'thread' | 'udp'>): Int32Array =>
-  new Int32Array(setup.breaks, (setup.thread - 1) * setup.udp.length * 4, setup.udp.length)
 
 function externalIp(text: string | null) {
   const bytes = text === null ? undefined : parseIp(text)

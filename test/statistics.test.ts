@@ -65,15 +65,22 @@ test('threads and listeners are summed, families and transports are not', () => 
   })
 })
 
-test('a listener without statistics counts unseen, and without any all is zero but the swarm', () => {
+test('a listener without statistics counts unseen; without any, all is zero but the swarm and the wrong ids, which belong to no listener', () => {
   const some = readStatistics(sources({ udp: [UDP_B], http: [] }))
   expect(some.udp4_announces_handled).toBe(
     countOf(0, UDP_B, 'announces') + countOf(1, UDP_B, 'announces'),
   )
   expect(some.tcp4_announces_handled).toBe(0)
-  const { torrents, seeders, completed, completed_in_session, leechers, ...none } = readStatistics(
-    sources({ udp: [], http: [] }),
-  )
+  const {
+    torrents,
+    seeders,
+    completed,
+    completed_in_session,
+    leechers,
+    udp_banned_ips_total,
+    ...none
+  } = readStatistics(sources({ udp: [], http: [] }))
+  expect(udp_banned_ips_total).toBe(17)
   expect([torrents, seeders, completed, completed_in_session, leechers]).toEqual([3, 5, 13, 13, 7])
   expect(new Set(Object.values(none))).toEqual(new Set([0, false]))
 })

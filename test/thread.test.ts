@@ -4,7 +4,6 @@ import { Access, createAccessMemory } from '../src/access/access.ts'
 import { packHashes } from '../src/access/whitelist.ts'
 import { Metrics } from '../src/metrics.ts'
 import { Bans } from '../src/servers/bans.ts'
-import { breakMemory } from '../src/servers/read-break.ts'
 import { createSwarmMemory } from '../src/swarm/swarm.ts'
 import { startThread, type ThreadSetup } from '../src/thread.ts'
 import { configOf } from './harness.ts'
@@ -25,9 +24,9 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     access: undefined,
     metrics: new Metrics(1, udp.length + http.length).memory,
     bans: { memory: new Bans(10, 1).memory, seed: 1, limit: 10 },
-    breaks: breakMemory(udp.length),
+    descriptors: [],
     secret: new Uint8Array(16),
-    strict: true,
+    idErrors: 'suppress',
     policy,
     logging: { filter: 'off', style: 'full', colour: false },
     udp,
@@ -42,9 +41,9 @@ const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${p
 
 test('tells the ports it got, in the order of the lists', async () => {
   const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
-  const { udpPorts, httpPorts, udpSockets } = thread.opened
-  expect([udpPorts.length, httpPorts.length, udpSockets.length]).toEqual([2, 1, 2])
-  expect(new Set([...udpPorts, ...udpSockets, ...httpPorts]).size).toBe(5)
+  const { udpPorts, httpPorts, receiveBuffers } = thread.opened
+  expect([udpPorts.length, httpPorts.length, receiveBuffers.length]).toEqual([2, 1, 2])
+  expect(new Set([...udpPorts, ...httpPorts]).size).toBe(3)
   for (const port of udpPorts) {
     using peer = await udpPeer(port)
     expect((await peer.scrape(hashOf(1))).seeders).toBe(0)
@@ -76,7 +75,6 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
 test('threads that share a port tell each other nothing but the swarm', async () => {
   const shared = {
     swarm: createSwarmMemory(64 * 2 ** 20, 1),
-    breaks: breakMemory(2),
     threads: 2,
   }
   const metrics = new Metrics(2, 1).memory

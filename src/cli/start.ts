@@ -11,12 +11,10 @@ import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
+import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
-import { breakMemory, closeLeftovers } from '../servers/read-break.ts'
-import { tuneUdpSockets } from '../servers/socket-options.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
-import { breakWordsOf } from '../thread.ts'
 import { type Policy, Tracker } from '../tracker.ts'
 import { apiService, sayWhatStarts, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
@@ -67,8 +65,11 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
   if (storage !== undefined) starting.use(storage)
 
-  const breaks = breakMemory(count * udp.length)
-  const enlarge = warnOnce(log)
+  const descriptors = Array.from({ length: count }, () => udp.map(() => openDescriptors()))
+  starting.defer(() => {
+    for (const each of descriptors.flat()) if (each !== undefined) closeDescriptors(each)
+  })
+  const warnOfBuffers = warnOnce(log)
   const threads = await Threads.start({
     count,
     setup: {
@@ -76,9 +77,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
       access: accessMemory,
       metrics: metrics.memory,
       bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
-      breaks,
+      descriptors,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
-      strict: config.udp_tracker_server.connection_id_validation === 'strict',
+      idErrors:
+        config.udp_tracker_server.connection_id_validation === 'strict'
+          ? config.abuse.id_errors
+          : 'serve',
       policy: tracker.policy,
       logging: log.options,
       udp,
@@ -89,10 +93,10 @@ export async function start(config: Config, log: Log, version: string): Promise<
     onDeath: (thread) => {
       const mended = swarm.recover(thread)
       bans.unlock()
-      closeLeftovers(breakWordsOf({ breaks, thread, udp }))
+      for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
       if (mended > 0) log.error('TRACKER', `mended ${mended} shard(s) it had left locked`)
     },
-    onStart: ({ udpSockets }) => enlarge(udpSockets),
+    onStart: ({ receiveBuffers }) => warnOfBuffers(receiveBuffers),
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
   const services: HealthService[] = trackerServices(config, threads.ports)
@@ -186,16 +190,16 @@ const policyOf = ({ core }: Config): Policy => ({
 
 const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 
-/** Asks for large receive buffers; says once when the kernel gives less. */
-function warnOnce(log: Log): (sockets: readonly number[]) => void {
+/** Says once when the kernel gives smaller receive buffers than were asked for. */
+function warnOnce(log: Log): (buffers: readonly (number | undefined)[]) => void {
   let warned = false
-  return (sockets) => {
-    const bytes = tuneUdpSockets(sockets, LIMITS.udpReceiveBuffer)
-    if (bytes === undefined || bytes >= LIMITS.udpReceiveBuffer || warned) return
+  return (buffers) => {
+    const least = Math.min(...buffers.map((bytes) => bytes ?? Number.POSITIVE_INFINITY))
+    if (least >= LIMITS.udpReceiveBuffer || warned) return
     warned = true
     log.warn(
       'UDP TRACKER',
-      `the kernel limits receive buffers to ${Math.floor(bytes / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
+      `the kernel limits receive buffers to ${Math.floor(least / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
     )
   }
 }

@@ -45,6 +45,7 @@ const NAMES: Names = {
   http_trackers: { ...LISTENER, tsl_config: TSL },
   http_api: { bind_address: true, tsl_config: TSL, access_tokens: true },
   health_check_api: { bind_address: true },
+  abuse: true,
   runtime: true,
 }
 

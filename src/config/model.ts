@@ -48,7 +48,8 @@ export interface Config {
   }
   readonly http_api: HttpApiConfig | null
   readonly health_check_api: { readonly bind_address: BindAddress }
-  /** Ours, in either schema. */
+  /** Ours, in either schema, like the next one. */
+  readonly abuse: { readonly id_errors: 'suppress' | 'ban' }
   readonly runtime: {
     /** Serving threads; 0 = one per core. */
     readonly workers: number

@@ -129,12 +129,12 @@ export const SETTINGS = {
                 }
               : checked
           },
-          'Seconds after which all banned addresses are pardoned; 3600 or more.',
+          'Seconds after which all wrong connection ids are forgotten; 3600 or more.',
         ),
         max_connection_id_errors_per_ip: value(
           10,
           wholeNumber(0, MOST_U32),
-          'Wrong connection ids after which an address is banned.',
+          'Wrong connection ids of one address that are answered with an error; see `abuse.id_errors`.',
         ),
         connection_id_validation: value(
           'strict',
@@ -165,6 +165,17 @@ export const SETTINGS = {
       doc: 'Answers whether every listener is up. Always on.',
       rows: {
         bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free one.'),
+      },
+    },
+    abuse: {
+      kind: 'table',
+      doc: 'What is done about clients that do harm.',
+      rows: {
+        id_errors: value(
+          'suppress',
+          oneOf('suppress', 'ban'),
+          'What an address with too many wrong connection ids gets: `suppress` drops what comes with a wrong id and serves the rest; `ban` drops everything, which lets strangers who forge addresses silence others.',
+        ),
       },
     },
     runtime: {

@@ -1,5 +1,5 @@
 /**
- * Addresses that showed too many wrong connection ids (spec/torrust-newest §3.2), in a fixed table of
+ * Addresses that showed wrong connection ids (spec/torrust-newest §3.2), in a fixed table of
  * shared memory: all UDP listeners of all threads see one count. Bounded: where eight addresses
  * compete for one bucket the least guilty makes room. IPv6 counts by /64, which one host can fill.
  */
@@ -19,7 +19,7 @@ export class Bans {
   readonly #seed: number
   readonly #limit: number
 
-  /** Banned ⇔ more than `limit` errors. `seed` must be the same on every thread. */
+  /** `has` ⇔ more than `limit` errors. `seed` must be the same on every thread. */
   constructor(limit: number, seed: number, memory?: SharedArrayBuffer) {
     const bytes = HEADER.words * 4 + LIMITS.banTable * ENTRY.words * 4
     this.memory = memory ?? new SharedArrayBuffer(bytes)
@@ -34,7 +34,7 @@ export class Bans {
     return Atomics.load(this.#header, HEADER.entries)
   }
 
-  /** Whether the sender in `announce` is banned. Called for every datagram. */
+  /** Whether the sender in `announce` showed more wrong ids than the limit. */
   has(announce: Announce): boolean {
     if (this.#header[HEADER.entries] === 0) return false
     const at = this.#find(announce)

@@ -2,21 +2,38 @@
  * The few calls of the C library that Bun has no words for, on Linux; elsewhere there are none. Only this
  * file knows how they are reached. Descriptors belong to the process, whichever thread opened them.
  */
-import { dlopen, FFIType } from 'bun:ffi'
+import { dlopen, FFIType, ptr as pointer, read } from 'bun:ffi'
 
 /** Names of the library, glibc and musl. */
 const LIBRARIES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
-const { i32, u32, ptr } = FFIType
+const { i32, u32, u64, ptr } = FFIType
 
-const open = (library: string) =>
-  dlopen(library, {
+const open = (library: string) => {
+  const { symbols } = dlopen(library, {
     setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },
     getsockopt: { args: [i32, i32, i32, ptr, ptr], returns: i32 },
     socket: { args: [i32, i32, i32], returns: i32 },
+    bind: { args: [i32, ptr, u32], returns: i32 },
+    connect: { args: [i32, ptr, u32], returns: i32 },
+    getsockname: { args: [i32, ptr, ptr], returns: i32 },
+    send: { args: [i32, ptr, u64, i32], returns: i32 },
+    recv: { args: [i32, ptr, u64, i32], returns: i32 },
+    sendmmsg: { args: [i32, ptr, u32, i32], returns: i32 },
+    recvmmsg: { args: [i32, ptr, u32, i32, ptr], returns: i32 },
     dup: { args: [i32], returns: i32 },
     dup3: { args: [i32, i32, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
-  }).symbols
+    __errno_location: { args: [], returns: ptr },
+  })
+  return {
+    ...symbols,
+    /** Why the call before failed. To be asked at once. */
+    errno: (): number => read.i32(symbols.__errno_location()!, 0),
+  }
+}
+
+/** Address of the memory of `view`, `offset` bytes on; the caller keeps the memory alive. */
+export const addressOf = (view: NodeJS.TypedArray, offset = 0): number => pointer(view, offset)
 
 export type Libc = ReturnType<typeof open>
 

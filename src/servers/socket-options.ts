@@ -19,21 +19,15 @@ const UNWANTED = [
   { level: 41, option: 25, name: 'IPV6_RECVERR' },
 ] as const
 
-/** Bytes of receive buffer that each of the sockets has now, at least; undefined = nobody can tell. */
-export function tuneUdpSockets(fds: readonly number[], bufferBytes: number): number | undefined {
+/** Bytes of receive buffer that the socket `fd` has now; undefined = the system does not tell. */
+export function tuneUdpSocket(fd: number, bufferBytes: number): number | undefined {
   const system = libc()
-  if (system === undefined || fds.length === 0) return undefined
+  if (system === undefined) return undefined
   const value = new Int32Array(1)
-  const length = new Uint32Array([4])
-  let least = Number.POSITIVE_INFINITY
-  for (const fd of fds) {
-    value[0] = 0
-    for (const { level, option } of UNWANTED) system.setsockopt(fd, level, option, value, 4)
-    value[0] = bufferBytes
-    system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4)
-    // The kernel reports twice what it grants: the other half is its own bookkeeping.
-    const known = system.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, length) === 0
-    least = Math.min(least, known ? value[0]! / 2 : bufferBytes)
-  }
-  return least
+  for (const { level, option } of UNWANTED) system.setsockopt(fd, level, option, value, 4)
+  value[0] = bufferBytes
+  system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4)
+  // The kernel reports twice what it grants: the other half is its own bookkeeping.
+  const known = system.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, new Uint32Array([4])) === 0
+  return known ? value[0]! / 2 : undefined
 }

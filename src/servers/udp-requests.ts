@@ -8,7 +8,6 @@ import { Announce, Answer, Key, PeerList, type ScrapeEntry } from '../bittorrent
 import { AT, type CounterRow, TIME_AT } from '../metrics.ts'
 import { type Refusal, refusalWords } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
-import { writeEndpoint } from '../wire/address.ts'
 import {
   ANSWER,
   readRequest,
@@ -22,7 +21,8 @@ import {
 } from '../wire/udp.ts'
 import { readUrlKey } from '../wire/url-data.ts'
 import type { Bans } from './bans.ts'
-import type { ConnectionIds } from './connection-id.ts'
+import type { ConnectionIds, Problem } from './connection-id.ts'
+import { type Datagrams, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Largest interval a signed 32-bit field can carry. */
@@ -30,12 +30,18 @@ const MAX_INTERVAL = 0x7fff_ffff
 /** One datagram of so many is timed: a prime, so that it is not always the first of a batch. */
 const TIMED_EVERY = 61
 
+/**
+ * What follows from wrong connection ids. `suppress`: from an address that showed too many, datagrams with a
+ * wrong one are dropped in silence and all others served, so that wrong ids sent under its name do it no harm.
+ * `ban`: everything from there is dropped. `serve`: nothing follows, wrong ids are counted and served.
+ */
+export type IdErrors = 'suppress' | 'ban' | 'serve'
+
 export type UdpRequestsOptions = {
   readonly tracker: Tracker
   readonly rules: ListenerRules
   readonly connectionIds: ConnectionIds
-  /** false: wrong connection ids are counted and served all the same. */
-  readonly strict: boolean
+  readonly idErrors: IdErrors
   readonly bans: Bans
   readonly counters: CounterRow
 }
@@ -43,6 +49,7 @@ export type UdpRequestsOptions = {
 export class UdpRequests {
   readonly #options: UdpRequestsOptions
   readonly #counters: CounterRow
+  readonly #datagrams: Datagrams
   readonly #outbox: Outbox
   readonly #request = new UdpRequest()
   readonly #announce = new Announce()
@@ -52,71 +59,76 @@ export class UdpRequests {
   readonly #interval: number
   /** Second in which the batch is served. */
   #now = 0
+  /** Bytes of the datagram in hand, and what is wrong with its connection id. */
+  #length = 0
+  #problem: Problem | undefined
   #untimed = 0
   /** Whether the datagram in hand was answered with what it asked for. */
   #served = false
 
   /** Answers go into `outbox`. */
-  constructor(options: UdpRequestsOptions, outbox: Outbox) {
+  constructor(options: UdpRequestsOptions, datagrams: Datagrams, outbox: Outbox) {
     this.#options = options
     this.#counters = options.counters
+    this.#datagrams = datagrams
     this.#outbox = outbox
     this.#interval = Math.min(options.tracker.policy.interval, MAX_INTERVAL)
     this.#answer = new Answer(new PeerList(outbox.halves), new PeerList(outbox.halves), false)
   }
 
-  /** Serves the datagram of one sender at second `now`. */
-  serve(packet: Uint8Array, port: number, address: string, now: number): void {
+  /** Serves datagram number `i` of the batch at second `now`. */
+  serve(i: number, now: number): void {
     this.#now = now
     if (++this.#untimed < TIMED_EVERY) {
-      this.#one(packet, port, address)
+      this.#one(i)
       return
     }
     this.#untimed = 0
     this.#served = false
     const began = Bun.nanoseconds()
-    this.#one(packet, port, address)
+    this.#one(i)
     const { kind } = this.#request
     if (!this.#served || kind === 'refuse' || kind === 'drop') return
     this.#counters[TIME_AT[kind]]! += Bun.nanoseconds() - began
     this.#counters[TIME_AT[kind] + 1]!++
   }
 
-  #one(packet: Uint8Array, port: number, address: string): void {
+  #one(i: number): void {
     const announce = this.#announce
-    if (!writeEndpoint(address, port, announce)) return
+    const { bytes, lengths } = this.#datagrams
+    this.#datagrams.locate(i, announce)
     const six = announce.family === 6 ? 1 : 0
     this.#counters[AT.received + six]!++
-    if (port === 0) {
+    if (announce.port === 0) {
       this.#counters[AT.discarded + six]!++
       return
     }
-    if (this.#options.strict && this.#options.bans.has(announce)) {
-      this.#counters[AT.banned + six]!++
-      return
-    }
-    readRequest(packet, this.#request, announce)
-    const length = this.#handle(packet, six)
+    if (this.#options.idErrors === 'ban' && this.#isGuilty(six)) return
+    const at = i * SLOT_BYTES
+    this.#length = lengths[i]!
+    readRequest(bytes, at, this.#length, this.#request, announce)
+    const length = this.#handle(at, six)
     if (length === 0) return
     this.#counters[AT.responses + six]!++
-    this.#outbox.push(length, port, address)
+    this.#outbox.push(length, i)
   }
 
-  /** Writes the answer at the outbox's free slot. Its length; 0 = none is due. */
-  #handle(packet: Uint8Array, six: number): number {
+  /** Writes the answer to the datagram at `at` at the outbox's free slot. Its length; 0 = none is due. */
+  #handle(at: number, six: number): number {
     switch (this.#request.kind) {
       case 'announce':
         return this.#isGenuine(six)
-          ? this.#announced(packet, six)
-          : this.#error(packet, 'tracker announce error: Connection cookie error', six)
+          ? this.#announced(at, six)
+          : this.#notGenuine('tracker announce error: Connection cookie error', six)
       case 'connect':
         return this.#connected(six)
       case 'scrape':
         return this.#isGenuine(six)
-          ? this.#scraped(packet, six)
-          : this.#error(packet, 'Connection cookie error', six)
+          ? this.#scraped(at, six)
+          : this.#notGenuine('Connection cookie error', six)
       case 'refuse':
-        return this.#error(packet, `bad request: ${this.#request.problem}`, six)
+        if (this.#options.idErrors === 'suppress' && this.#isGuilty(six)) return 0
+        return this.#error(`bad request: ${this.#request.problem}`, six)
       case 'drop':
         this.#counters[AT.malformed + six]!++
         return 0
@@ -130,16 +142,16 @@ export class UdpRequests {
     return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, this.#now, low)
   }
 
-  #announced(packet: Uint8Array, six: number): number {
+  #announced(datagram: number, six: number): number {
     const answer = this.#answer
     const at = this.#outbox.begin()
     answer.family = this.#announce.family
     answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
     const { tracker, rules } = this.#options
     const refusal =
-      this.#admit(packet) ?? tracker.announce(this.#announce, rules, answer, this.#now)
+      this.#admit(datagram) ?? tracker.announce(this.#announce, rules, answer, this.#now)
     if (refusal !== undefined)
-      return this.#error(packet, refusalWords(refusal, this.#announce.infoHash), six)
+      return this.#error(refusalWords(refusal, this.#announce.infoHash), six)
     this.#count(AT.announces, six)
     return writeAnnounce(
       this.#outbox.bytes,
@@ -153,15 +165,15 @@ export class UdpRequests {
   }
 
   /** The tracker's word on who announces what. Only a private one asks for a key. */
-  #admit(packet: Uint8Array): Refusal | undefined {
+  #admit(datagram: number): Refusal | undefined {
     const { tracker } = this.#options
     if (!tracker.isPrivate) return tracker.admit(this.#announce.words, undefined)
-    const read = readUrlKey(packet, this.#key)
+    const read = readUrlKey(this.#datagrams.bytes, datagram, this.#length, this.#key)
     if (read === 'malformed') return 'keyMalformed'
     return tracker.admit(this.#announce.words, read === 'key' ? this.#key : undefined)
   }
 
-  #scraped(packet: Uint8Array, six: number): number {
+  #scraped(datagram: number, six: number): number {
     const { bytes } = this.#outbox
     const at = this.#outbox.begin()
     const { tracker } = this.#options
@@ -170,7 +182,7 @@ export class UdpRequests {
     // A scrape carries no key.
     const may = tracker.mayScrape(undefined)
     for (let i = 0; i < hashes; i++) {
-      readScrapeHash(packet, i, this.#announce.infoHash)
+      readScrapeHash(this.#datagrams.bytes, datagram, i, this.#announce.infoHash)
       tracker.scrape(this.#announce.words, entry, may, this.#now)
       writeScrapeEntry(bytes, at, i, entry.seeders, entry.downloaded, entry.leechers)
     }
@@ -178,19 +190,35 @@ export class UdpRequests {
     return writeScrape(bytes, at, transaction, hashes)
   }
 
-  /** Whether the sender may be served: its connection id is right, or nobody insists on that. */
+  /** Whether the sender may be served: its connection id is right, or that does not matter. */
   #isGenuine(six: number): boolean {
-    const { connectionIds, strict, bans } = this.#options
+    const { connectionIds, idErrors } = this.#options
     const { idHigh, idLow } = this.#request
-    const problem = connectionIds.check(this.#announce, idHigh, idLow, this.#now)
-    if (problem === undefined) return true
+    this.#problem = connectionIds.check(this.#announce, idHigh, idLow, this.#now)
+    if (this.#problem === undefined) return true
     this.#counters[AT.connectionIdErrors + six]!++
-    if (strict) bans.add(this.#announce)
-    return !strict
+    return idErrors === 'serve'
   }
 
-  #error(packet: Uint8Array, message: string, six: number): number {
-    if (ANSWER.errorAt + message.length > packet.length) {
+  /** The answer to a request whose connection id is wrong; 0 = none is due. */
+  #notGenuine(message: string, six: number): number {
+    // An id that bears our tag proves its sender: it is late, or a clock was set.
+    if (this.#problem === 'forged') {
+      if (this.#isGuilty(six)) return 0
+      this.#options.bans.add(this.#announce)
+    }
+    return this.#error(message, six)
+  }
+
+  /** Whether the sender showed too many wrong connection ids, so that this datagram is dropped. */
+  #isGuilty(six: number): boolean {
+    if (!this.#options.bans.has(this.#announce)) return false
+    this.#counters[AT.banned + six]!++
+    return true
+  }
+
+  #error(message: string, six: number): number {
+    if (ANSWER.errorAt + message.length > this.#length) {
       this.#counters[AT.malformed + six]!++
       return 0
     }

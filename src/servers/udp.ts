@@ -1,6 +1,6 @@
 /**
- * The UDP tracker (BEP 15) on one socket: collects the datagrams of one turn of the event loop, has them
- * served, sends the answers together. What a datagram means is decided in `udp-requests.ts`. Nothing a
+ * The UDP tracker (BEP 15) on one socket: reads datagrams in batches, has them served, sends the answers
+ * together. What a datagram means is decided in `udp-requests.ts`. Nothing a
  * stranger sends may throw, block or grow anything here.
  */
 import type { Clock } from '../clock.ts'
@@ -8,11 +8,14 @@ import { LIMITS } from '../limits.ts'
 import { AT, type CounterRow } from '../metrics.ts'
 import type { Tracker } from '../tracker.ts'
 import { ACTION, ANNOUNCE, ANSWER, readWord } from '../wire/udp.ts'
+import { BunSocket } from './bun-socket.ts'
+import { Datagrams, SLOT_BYTES } from './datagrams.ts'
+import { type Descriptors, DirectSocket } from './direct-socket.ts'
 import type { Garbage } from './garbage.ts'
-import { Inbox } from './inbox.ts'
+import { libc } from './libc.ts'
 import { listenError } from './listen-error.ts'
-import { Outbox, type Sender } from './outbox.ts'
-import { ReadBreak } from './read-break.ts'
+import { Outbox } from './outbox.ts'
+import { tuneUdpSocket } from './socket-options.ts'
 import { UdpRequests, type UdpRequestsOptions } from './udp-requests.ts'
 
 /**
@@ -25,6 +28,10 @@ export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only
 
 /** Datagrams at once from which on reading ahead saves more than it costs. */
 const WORTH_EXPECTING = 4
+/** Until the bell is rung again where that failed. */
+const RING_AGAIN_MILLISECONDS = 5
+/** Bun says within one turn of the event loop that a new socket can be written to. */
+const DRAIN_MILLISECONDS = 1_000
 
 export type UdpOptions = UdpRequestsOptions & {
   readonly ip: string
@@ -34,16 +41,16 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly reusePort: boolean
   readonly clock: Clock
   readonly garbage: Garbage
-  /** The socket's word for its read break, see read-break.ts; undefined = it is never interrupted. */
-  readonly breakWord: { readonly words: Int32Array; readonly at: number } | undefined
+  /** For reading with system calls of our own; undefined: Bun reads. */
+  readonly descriptors: Descriptors | undefined
   /** Called with what a handler threw; a bug of ours, never a client's doing. */
   readonly onError: (error: unknown) => void
 }
 
 export type UdpServer = {
   readonly port: number
-  /** Descriptor of the socket, for what only the system can set. */
-  readonly fd: number
+  /** Bytes of the kernel's receive buffer; undefined = not known. */
+  readonly receiveBuffer: number | undefined
   /** Answers what was received, then closes. */
   stop(): void
 }
@@ -52,26 +59,26 @@ export type UdpServer = {
 export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
   const listener = new UdpListener(options)
   const { ip, port } = options
-  const socket = await open(options, listener).catch((error) => {
+  const drained = Promise.withResolvers<void>()
+  const socket = await open(options, listener, drained.resolve).catch((error) => {
     throw listenError('udp', ip, port, error)
   })
   const { fd } = socket as unknown as { fd: number }
-  const { breakWord } = options
-  const readBreak = breakWord && ReadBreak.of(fd, breakWord.words, breakWord.at)
-  listener.attach(socket, readBreak)
+  const receiveBuffer = tuneUdpSocket(fd, LIMITS.udpReceiveBuffer)
+  const direct = await listener.attach(socket, fd, drained.promise)
   return {
     port: socket.port,
-    fd,
+    receiveBuffer,
     stop() {
-      readBreak?.[Symbol.dispose]()
-      listener.flush()
+      listener.stop()
+      direct?.close()
       socket.close()
     },
   }
 }
 
 // Async, because Bun throws at once when the port is taken, and callers wait for a rejection.
-const open = async (options: UdpOptions, listener: UdpListener) =>
+const open = async (options: UdpOptions, listener: UdpListener, drained: () => void) =>
   Bun.udpSocket({
     hostname: options.ip,
     port: options.port,
@@ -80,6 +87,7 @@ const open = async (options: UdpOptions, listener: UdpListener) =>
       data(_socket, packet, port, address) {
         listener.receive(packet, port, address)
       },
+      drain: () => drained(),
       // Without this a client that closed its socket before the answer would end the process.
       error: () => listener.socketError(),
     },
@@ -89,21 +97,25 @@ class UdpListener {
   readonly #options: UdpOptions
   readonly #tracker: Tracker
   readonly #counters: CounterRow
+  readonly #datagrams = new Datagrams()
   readonly #outbox: Outbox
   readonly #requests: UdpRequests
-  readonly #inbox: Inbox
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
+  readonly #endTurn = () => {
+    this.#inTurn = false
+    if (!this.#isStopped && !this.#direct!.ring())
+      setTimeout(this.#endTurn, RING_AGAIN_MILLISECONDS)
+  }
+  /** One of them, or neither while the socket is being opened. */
+  #bun: BunSocket | undefined
+  #direct: DirectSocket | undefined
+  #inTurn = false
+  #isStopped = false
 
   constructor(options: UdpOptions) {
     this.#options = options
     this.#tracker = options.tracker
     this.#counters = options.counters
-    this.#inbox = new Inbox(options.clock, {
-      serve: (count) => this.#serve(count),
-      aborted: () => {
-        this.#counters[AT.aborted]!++
-      },
-    })
     const longestAnnounce = ANSWER.peersAt + options.tracker.policy.maxPeers * 18
     const longestScrape = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
     this.#outbox = new Outbox(Math.max(longestAnnounce, longestScrape), {
@@ -112,31 +124,83 @@ class UdpListener {
       },
       socketError: () => this.socketError(),
     })
-    this.#requests = new UdpRequests(options, this.#outbox)
+    this.#requests = new UdpRequests(options, this.#datagrams, this.#outbox)
   }
 
-  attach(sender: Sender, readBreak: ReadBreak | undefined): void {
-    this.#outbox.attach(sender)
-    this.#inbox.attach(readBreak)
+  /**
+   * Chooses how the socket is read, before it can have been. What arrives in the instant between is lost, as
+   * if it had come before the socket was opened.
+   */
+  async attach(
+    socket: Bun.udp.Socket<'buffer'>,
+    fd: number,
+    drained: Promise<void>,
+  ): Promise<DirectSocket | undefined> {
+    const system = libc()
+    const { descriptors } = this.#options
+    if (system !== undefined && descriptors !== undefined) {
+      const direct = new DirectSocket(system, descriptors, this.#datagrams, this.#outbox)
+      if (direct.hold(fd) && (await isDrained(drained)) && direct.ring() && direct.takeOver(fd)) {
+        this.#direct = direct
+        this.#outbox.attach(direct)
+        return direct
+      }
+      direct.letIn(fd)
+    }
+    this.#bun = new BunSocket(this.#options.clock, this.#datagrams, this.#outbox, socket, {
+      serve: (count) => this.#serve(count),
+      aborted: () => {
+        this.#counters[AT.aborted]!++
+      },
+    })
+    this.#outbox.attach(this.#bun)
+    return undefined
   }
+
   socketError(): void {
     this.#counters[AT.socketErrors]!++
   }
+
+  /** Bun has read something: a datagram, or the bell. */
   receive(packet: Uint8Array, port: number, address: string): void {
-    this.#inbox.receive(packet, port, address)
+    if (this.#direct !== undefined) this.#readTurn(this.#direct)
+    else this.#bun?.receive(packet, port, address)
   }
+
   /** Answers everything that was received. */
-  flush(): void {
-    this.#inbox.flush()
+  stop(): void {
+    this.#isStopped = true
+    this.#bun?.flush()
+    if (this.#direct !== undefined) this.#read(this.#direct)
+  }
+
+  #readTurn(direct: DirectSocket): void {
+    if (this.#inTurn || this.#isStopped) return
+    this.#inTurn = true
+    setImmediate(this.#endTurn)
+    this.#read(direct)
+  }
+
+  /** Serves until nothing is left or the turn is over: timers, signals and HTTP wait for that. */
+  #read(direct: DirectSocket): void {
+    const { clock } = this.#options
+    const began = clock.milliseconds()
+    for (let lasted = 0; lasted >= 0 && lasted <= LIMITS.udpTurnMilliseconds; ) {
+      const count = direct.receive()
+      if (count < 0) this.socketError()
+      if (count <= 0) return
+      this.#serve(count)
+      // Less than nothing: the clock was set back, and says nothing of this turn.
+      lasted = clock.milliseconds() - began
+    }
   }
 
   #serve(count: number): void {
-    const { packets, ports, addresses } = this.#inbox
     const now = this.#options.clock.seconds()
-    this.#expect(packets, count)
+    this.#expect(count)
     for (let i = 0; i < count; i++) {
       try {
-        this.#requests.serve(packets[i]!, ports[i]!, addresses[i]!, now)
+        this.#requests.serve(i, now)
       } catch (error) {
         this.#options.onError(error)
       }
@@ -146,16 +210,27 @@ class UdpListener {
   }
 
   /** Lets the tracker know of the announces before they are read one by one. */
-  #expect(packets: readonly Uint8Array[], count: number): void {
+  #expect(count: number): void {
     if (count < WORTH_EXPECTING || !this.#tracker.wantsNotice) return
+    const { bytes, lengths } = this.#datagrams
     let announces = 0
     for (let i = 0; i < count; i++) {
-      const packet = packets[i]!
-      if (packet.length < ANNOUNCE.end || packet[11] !== ACTION.announce) continue
+      const at = i * SLOT_BYTES
+      if (lengths[i]! < ANNOUNCE.end || bytes[at + 11] !== ACTION.announce) continue
       const to = announces++ * 5
       for (let word = 0; word < 5; word++)
-        this.#hashes[to + word] = readWord(packet, ANNOUNCE.identity + word * 4)
+        this.#hashes[to + word] = readWord(bytes, at + ANNOUNCE.identity + word * 4)
     }
     this.#tracker.expect(this.#hashes, announces)
   }
+}
+
+/** Whether Bun has switched its first wish to write off, and is through with what it was doing then. */
+async function isDrained(drained: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => late.resolve(false), DRAIN_MILLISECONDS)
+  const isDrained = await Promise.race([drained.then(() => true), late.promise])
+  clearTimeout(timer)
+  await new Promise((next) => setImmediate(next))
+  return isDrained
 }

@@ -138,6 +138,27 @@ export function writeEndpoint(text: string, port: number, request: Announce): bo
   return true
 }
 
+/**
+ * Makes the address at `bytes[at…]`, which has 4 or 16 bytes as its family says, that of the endpoint of
+ * `request`, whose port is to be set afterwards.
+ */
+export function copyEndpoint(
+  bytes: Uint8Array,
+  at: number,
+  family: Family,
+  request: Announce,
+): void {
+  const { endpoint } = request
+  if (family === 6 && !isMapped(bytes, at)) {
+    request.family = 6
+    for (let i = 0; i < 16; i++) endpoint[i] = bytes[at + i]!
+    return
+  }
+  request.family = 4
+  const from = family === 6 ? at + 12 : at
+  for (let i = 0; i < 4; i++) endpoint[i] = bytes[from + i]!
+}
+
 /** The 4 or 16 bytes of an address literal, 4 for a mapped one; undefined: it is none. */
 export function parseIp(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(16)

@@ -29,7 +29,7 @@ const HASH_BYTES = 20
 /**
  * One datagram as read; owned by one listener and filled again for every datagram.
  * `refuse`: no valid request, but its sender may be told the `problem`, provided that the answer is no
- * longer than the question. `drop`: too short to name a transaction.
+ * longer than the question. `drop`: too short to name a transaction, or a tracker's answer.
  */
 export class UdpRequest {
   kind: 'connect' | 'announce' | 'scrape' | 'refuse' | 'drop' = 'drop'
@@ -43,33 +43,52 @@ export class UdpRequest {
 }
 
 /**
- * Reads `packet` into `request`, and what an announce says but the address into `announce`, whose
- * family must be that of the sender.
+ * Reads the datagram of `length` bytes at `bytes[at…]` into `request`, and what an announce says but the
+ * address into `announce`, whose family must be that of the sender.
  */
-export function readRequest(packet: Uint8Array, request: UdpRequest, announce: Announce): void {
-  if (packet.length < HEADER_BYTES) {
+export function readRequest(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  request: UdpRequest,
+  announce: Announce,
+): void {
+  if (length < HEADER_BYTES || isAnswer(bytes, at)) {
     request.kind = 'drop'
     return
   }
-  request.idHigh = readI32(packet, 0)
-  request.idLow = readI32(packet, 4)
-  request.transaction = readI32(packet, 12)
-  const problem = readBody(packet, readI32(packet, 8), request, announce)
+  request.idHigh = readI32(bytes, at)
+  request.idLow = readI32(bytes, at + 4)
+  request.transaction = readI32(bytes, at + 12)
+  const problem = readBody(bytes, at, length, request, announce)
   if (problem === undefined) return
   request.kind = 'refuse'
   request.problem = problem
 }
 
+/**
+ * Whether it begins like an announce's or a scrape's answer or an error, which no request does: a
+ * connection id begins with the second it was issued. To answer an answer is how two trackers,
+ * once a stranger forges the address of one, keep each other busy for ever. A connect's answer begins with 0,
+ * as made-up connection ids do; it is too short to be told anything.
+ */
+const isAnswer = (bytes: Uint8Array, at: number): boolean => {
+  const first = readI32(bytes, at)
+  return first >= ACTION.announce && first <= ACTION.error
+}
+
 /** What is wrong with the request; undefined = nothing. */
 function readBody(
-  packet: Uint8Array,
-  action: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
   request: UdpRequest,
   announce: Announce,
 ): string | undefined {
-  if (action === ACTION.announce) return readAnnounce(packet, request, announce)
+  const action = readI32(bytes, at + 8)
+  if (action === ACTION.announce) return readAnnounce(bytes, at, length, request, announce)
   if (action === ACTION.connect) return readConnect(request)
-  if (action === ACTION.scrape) return readScrape(packet, request)
+  if (action === ACTION.scrape) return readScrape(length, request)
   return 'invalid action'
 }
 
@@ -81,37 +100,39 @@ function readConnect(request: UdpRequest): string | undefined {
 }
 
 function readAnnounce(
-  packet: Uint8Array,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
   request: UdpRequest,
   announce: Announce,
 ): string | undefined {
-  if (packet.length < ANNOUNCE.end) return 'announce too short'
-  const port = (packet[ANNOUNCE.port]! << 8) | packet[ANNOUNCE.port + 1]!
+  if (length < ANNOUNCE.end) return 'announce too short'
+  const port = (bytes[at + ANNOUNCE.port]! << 8) | bytes[at + ANNOUNCE.port + 1]!
   if (port === 0) return "port can't be 0"
-  const event = readI32(packet, ANNOUNCE.event)
+  const event = readI32(bytes, at + ANNOUNCE.event)
   // 4 is how libtorrent says `paused` (BEP 21), which is no event to a tracker.
   if (event < 0 || event > 4) return 'invalid announce event'
 
   const { identity, counts } = announce
-  for (let i = 0; i < 40; i++) identity[i] = packet[ANNOUNCE.identity + i]!
-  counts[COUNT.downloaded] = readI32(packet, ANNOUNCE.downloaded)
-  counts[COUNT.downloaded + 1] = readI32(packet, ANNOUNCE.downloaded + 4)
-  counts[COUNT.left] = readI32(packet, ANNOUNCE.left)
-  counts[COUNT.left + 1] = readI32(packet, ANNOUNCE.left + 4)
-  counts[COUNT.uploaded] = readI32(packet, ANNOUNCE.uploaded)
-  counts[COUNT.uploaded + 1] = readI32(packet, ANNOUNCE.uploaded + 4)
+  for (let i = 0; i < 40; i++) identity[i] = bytes[at + ANNOUNCE.identity + i]!
+  counts[COUNT.downloaded] = readI32(bytes, at + ANNOUNCE.downloaded)
+  counts[COUNT.downloaded + 1] = readI32(bytes, at + ANNOUNCE.downloaded + 4)
+  counts[COUNT.left] = readI32(bytes, at + ANNOUNCE.left)
+  counts[COUNT.left + 1] = readI32(bytes, at + ANNOUNCE.left + 4)
+  counts[COUNT.uploaded] = readI32(bytes, at + ANNOUNCE.uploaded)
+  counts[COUNT.uploaded + 1] = readI32(bytes, at + ANNOUNCE.uploaded + 4)
   announce.event = event === 4 ? EVENT.none : (event as AnnounceEvent)
   // Clients send 0 and −1 alike for "you decide".
-  const want = readI32(packet, ANNOUNCE.want)
+  const want = readI32(bytes, at + ANNOUNCE.want)
   announce.want = want > 0 ? want : WANT_DEFAULT
   announce.port = port
   request.kind = 'announce'
   return undefined
 }
 
-function readScrape(packet: Uint8Array, request: UdpRequest): string | undefined {
+function readScrape(length: number, request: UdpRequest): string | undefined {
   // What lies beyond the datagram limit is not looked at.
-  const bytes = Math.min(packet.length, LIMITS.datagram) - HEADER_BYTES
+  const bytes = Math.min(length, LIMITS.datagram) - HEADER_BYTES
   if (bytes === 0) return 'full scrapes are not allowed'
   if (bytes % HASH_BYTES !== 0) return 'invalid info hash list'
   request.hashes = Math.min(bytes / HASH_BYTES, LIMITS.udpScrapeHashes)
@@ -119,10 +140,15 @@ function readScrape(packet: Uint8Array, request: UdpRequest): string | undefined
   return undefined
 }
 
-/** Copies info hash number `index` of a scrape. */
-export function readScrapeHash(packet: Uint8Array, index: number, infoHash: Uint8Array): void {
-  const from = HEADER_BYTES + index * HASH_BYTES
-  for (let i = 0; i < HASH_BYTES; i++) infoHash[i] = packet[from + i]!
+/** Copies info hash number `index` of the scrape at `bytes[at…]`. */
+export function readScrapeHash(
+  bytes: Uint8Array,
+  at: number,
+  index: number,
+  infoHash: Uint8Array,
+): void {
+  const from = at + HEADER_BYTES + index * HASH_BYTES
+  for (let i = 0; i < HASH_BYTES; i++) infoHash[i] = bytes[from + i]!
 }
 
 /** Bytes of the answers, and where an announce's peers and a scrape's entries begin. */

@@ -24,20 +24,20 @@ const BEFORE_BYTES = Uint8Array.from(BEFORE, (character) => character.charCodeAt
  */
 export type UrlKey = 'none' | 'malformed' | 'key'
 
-/** Reads the key that is sent along with the announce `packet` into `key`. */
-export function readUrlKey(packet: Uint8Array, key: Key): UrlKey {
-  if (readPlain(packet, key)) return 'key'
-  const end = Math.min(packet.length, LIMITS.datagram)
+/** Reads the key that is sent along with the announce of `length` bytes at `bytes[from…]` into `key`. */
+export function readUrlKey(bytes: Uint8Array, from: number, length: number, key: Key): UrlKey {
+  if (readPlain(bytes, from, length, key)) return 'key'
+  const end = from + Math.min(length, LIMITS.datagram)
   // Several options are one URL: this many characters of it have been read, and fit.
   let place = 0
-  for (let at: number = ANNOUNCE.end; at < end; ) {
-    const option = packet[at++]
+  for (let at = from + ANNOUNCE.end; at < end; ) {
+    const option = bytes[at++]
     if (option === OPTION.end) break
     if (option === OPTION.nop || at === end) continue
-    const next = at + 1 + packet[at]!
+    const next = at + 1 + bytes[at]!
     if (option === OPTION.urlData)
       for (at++; at < next && at < end; at++) {
-        if (!fits(packet[at]!, place, key)) return verdict(place, packet[at] === QUESTION_MARK)
+        if (!fits(bytes[at]!, place, key)) return verdict(place, bytes[at] === QUESTION_MARK)
         place++
       }
     at = next
@@ -46,16 +46,16 @@ export function readUrlKey(packet: Uint8Array, key: Key): UrlKey {
 }
 
 /** The same, for the datagrams that are almost all of them; false: it is another, or there is no key. */
-function readPlain(packet: Uint8Array, key: Key): boolean {
-  if (packet.length !== PLAIN_END) return false
-  if (packet[ANNOUNCE.end] !== OPTION.urlData || packet[ANNOUNCE.end + 1] !== BEHIND) return false
+function readPlain(bytes: Uint8Array, from: number, length: number, key: Key): boolean {
+  if (length !== PLAIN_END) return false
+  if (bytes[from + ANNOUNCE.end] !== OPTION.urlData || bytes[from + ANNOUNCE.end + 1] !== BEHIND)
+    return false
   for (let i = 0; i < BEFORE_BYTES.length; i++)
-    if (packet[PLAIN.path + i] !== BEFORE_BYTES[i]) return false
-  const { bytes } = key
+    if (bytes[from + PLAIN.path + i] !== BEFORE_BYTES[i]) return false
   for (let i = 0; i < KEY_CHARACTERS; i++) {
-    const character = packet[PLAIN.key + i]!
+    const character = bytes[from + PLAIN.key + i]!
     if (!isKeyCharacter(character)) return false
-    bytes[i] = character
+    key.bytes[i] = character
   }
   return true
 }

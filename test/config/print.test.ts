@@ -93,6 +93,9 @@ connection_id_validation = "strict"
 [health_check_api]
 bind_address = "127.0.0.1:1313"
 
+[abuse]
+id_errors = "suppress"
+
 [runtime]
 workers = 0
 max_memory = 0
@@ -178,6 +181,7 @@ describe('the dump', () => {
       'udp_tracker_server',
       'http_api',
       'health_check_api',
+      'abuse',
       'runtime',
     ])
     const { core, udp_trackers, http_trackers, http_api } = JSON.parse(dump(config))

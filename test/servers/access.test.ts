@@ -177,12 +177,12 @@ describe('UDP', () => {
       tracker,
       rules: { externalIp: undefined },
       connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-      strict: true,
+      idErrors: 'suppress',
       bans: new Bans(10, 1),
       counters,
       clock: { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS },
       garbage,
-      breakWord: undefined,
+      descriptors: undefined,
       onError: (error) => {
         throw error
       },

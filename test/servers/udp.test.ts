@@ -6,10 +6,17 @@ import { LIMITS } from '../../src/limits.ts'
 import { AT, type Counter, KINDS, type Kind, Metrics } from '../../src/metrics.ts'
 import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import {
+  closeDescriptors,
+  DirectSocket,
+  openDescriptors,
+  releaseSocket,
+} from '../../src/servers/direct-socket.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
-import { breakMemory, closeLeftovers, ReadBreak } from '../../src/servers/read-break.ts'
 import { serveUdp, type UdpOptions } from '../../src/servers/udp.ts'
 import { startTracker, udpClient } from '../harness.ts'
+import { CAN_FORGE, forge } from '../raw-udp.ts'
+import { until } from '../until.ts'
 import { makeTracker } from './http-fixture.ts'
 import {
   actionOf,
@@ -209,23 +216,68 @@ describe('whoever sends nonsense', () => {
     expect(await checker.scrape(new Uint8Array(20).fill(7))).toEqual([[0, 0, 0]])
   })
 
-  test('with wrong connection ids is banned after ten errors, on all listeners, without an answer', async () => {
+  const wrong = (client: { id: bigint }, transaction = 7) =>
+    announcePacket(client.id ^ 1n, { transaction })
+  const COOKIE_ERROR = 'tracker announce error: Connection cookie error'
+  /** Nothing comes for `packet`: what is asked behind it on the same socket is answered first. */
+  async function expectSilence(
+    client: { send(packet: Uint8Array): unknown; receive(): Promise<Uint8Array> },
+    packet: Uint8Array,
+  ): Promise<void> {
+    client.send(packet)
+    client.send(connectPacket(0x5151))
+    expect(transactionOf(await client.receive())).toBe(0x5151)
+  }
+
+  test('with wrong connection ids is not answered to them after ten errors, on all listeners, and served else', async () => {
     await using tracker = await startTracker({
       rest: `${listener('127.0.0.1:0')}[[udp_trackers]]\nbind_address = "127.0.0.1:0"\n`,
     })
     using client = await connected(tracker.ports.udp[0]!)
     for (let i = 0; i <= 10; i++)
-      expect(messageOf(await client.ask(announcePacket(client.id ^ 1n)))).toBe(
-        'tracker announce error: Connection cookie error',
-      )
+      expect(messageOf(await client.ask(wrong(client)))).toBe(COOKIE_ERROR)
+    // Somebody may have sent them under its name: what proves its sender is served, and so is a new beginning.
+    await expectSilence(client, wrong(client))
+    await expectSilence(client, scrapePacket(client.id ^ 1n, [hash(1)]))
+    await expectSilence(client, new Uint8Array(99).fill(0xff))
+    expect((await client.announce()).seeders).toBe(1)
+    expect(await client.scrape(hash(1))).toEqual([[1, 0, 0]])
+    using elsewhere = await connected(tracker.ports.udp[1]!)
+    await expectSilence(elsewhere, wrong(elsewhere))
+    expect((await elsewhere.announce({ port: 7 })).seeders).toBe(2)
+    using neighbour = await connected(tracker.ports.udp[0]!, '127.0.0.1', '127.0.0.2')
+    expect(messageOf(await neighbour.ask(wrong(neighbour)))).toBe(COOKIE_ERROR)
+  })
+
+  test('with wrong connection ids is not answered at all where that is asked for', async () => {
+    await using tracker = await startTracker({
+      rest: `${listener('127.0.0.1:0')}[abuse]\nid_errors = "ban"\n`,
+    })
+    using client = await connected(tracker.ports.udp[0]!)
+    for (let i = 0; i <= 10; i++)
+      expect(messageOf(await client.ask(wrong(client)))).toBe(COOKIE_ERROR)
     client.send(announcePacket(client.id))
-    await expect(client.receive(100)).rejects.toThrow('no answer')
-    using elsewhere = await udpClient(tracker.ports.udp[1]!)
-    elsewhere.send(connectPacket())
-    await expect(elsewhere.receive(100)).rejects.toThrow('no answer')
-    // Another address is served all the same.
+    client.send(connectPacket())
+    // Another address is served all the same, after them.
     using neighbour = await connected(tracker.ports.udp[0]!, '127.0.0.1', '127.0.0.2')
     expect((await neighbour.announce()).seeders).toBe(1)
+    await expect(client.receive(100)).rejects.toThrow('no answer')
+  })
+
+  test('with a connection id of ours that is too old or too new is told so, however often', async () => {
+    using server = await slowServer(true)
+    using client = await connected(server.port)
+    for (const seconds of [121, -3]) {
+      server.time.now += seconds * 1000
+      for (let i = 0; i < 30; i++)
+        expect(messageOf(await client.ask(announcePacket(client.id)))).toBe(COOKIE_ERROR)
+      server.time.now -= seconds * 1000
+    }
+    expect([server.count('connectionIdErrors'), server.count('banned')]).toEqual([60, 0])
+    // They counted for nothing: ten wrong ones are still told.
+    for (let i = 0; i <= 10; i++)
+      expect(messageOf(await client.ask(wrong(client)))).toBe(COOKIE_ERROR)
+    await expectSilence(client, wrong(client))
   })
 
   test('is served all the same when connection ids are not insisted on', async () => {
@@ -272,8 +324,14 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
 
-/** A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. */
-async function slowServer(breakWord: UdpOptions['breakWord'], tracker = makeTracker()) {
+/**
+ * A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. Its socket
+ * is read with system calls of ours, or by Bun.
+ */
+async function slowServer(
+  isDirect: boolean,
+  changes: Partial<UdpOptions> & { tracker?: ReturnType<typeof makeTracker> } = {},
+) {
   const time = { now: 1_800_000_000_000, step: 0 }
   const milliseconds = () => {
     time.now += time.step
@@ -282,31 +340,36 @@ async function slowServer(breakWord: UdpOptions['breakWord'], tracker = makeTrac
   const garbage = new Garbage()
   const metrics = new Metrics(1, 1)
   const counters = metrics.row(0, 0)
+  const descriptors = isDirect ? openDescriptors() : undefined
   const server = await serveUdp({
     ip: '127.0.0.1',
     port: 0,
     ipv6Only: false,
     reusePort: false,
-    tracker,
+    tracker: makeTracker(),
     rules: { externalIp: undefined },
     connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-    strict: true,
+    idErrors: 'suppress',
     bans: new Bans(10, 1),
     counters,
     clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
     garbage,
-    breakWord,
+    descriptors,
     onError: (error) => {
       throw error
     },
+    ...changes,
   })
   return {
     ...server,
     time,
-    count: (counter: Counter) => counters[AT[counter]]!,
+    descriptors,
+    /** Of clients of both families. */
+    count: (counter: Counter) => counters[AT[counter]]! + counters[AT[counter] + 1]!,
     processing: (kind: Kind) => metrics.processing(0, kind),
     [Symbol.dispose]() {
       server.stop()
+      if (descriptors !== undefined) closeDescriptors(descriptors)
       garbage[Symbol.dispose]()
     },
   }
@@ -318,61 +381,145 @@ function burst(client: { send(packet: Uint8Array): unknown }): void {
   for (let i = 0; i < BURST; i++) client.send(connectPacket(i))
 }
 
-test('a long turn of reading is broken off for others, and no datagram is lost', async () => {
-  const words = new Int32Array(breakMemory(1))
-  const descriptors = () => readdirSync('/proc/self/fd').length
-  using server = await slowServer({ words, at: 0 })
+describe.each([
+  ['with system calls of ours', true],
+  ['by Bun', false],
+] as const)('a socket that is read %s', (_how, isDirect) => {
+  test('answers each sender, IPv4, IPv6 and mapped, however many ask at once', async () => {
+    using server = await slowServer(isDirect, { ip: '::' })
+    const clients = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => connected(server.port, i % 2 ? '::1' : '127.0.0.1')),
+    )
+    for (const [i, client] of clients.entries())
+      for (let time = 0; time < 4; time++)
+        client.send(announcePacket(client.id, { port: 1000 + i, transaction: i * 4 + time }))
+    for (const [i, client] of clients.entries()) {
+      const told = new Set<number>()
+      for (let time = 0; time < 4; time++) {
+        const answer = await client.receive()
+        told.add(transactionOf(answer))
+        const { action, peers } = readAnnounce(answer, i % 2 ? 18 : 6)
+        expect(action).toBe(1)
+        for (const peer of peers) expect(peer).toStartWith(i % 2 ? '0'.repeat(31) : '7f000001')
+      }
+      expect([...told].sort((a, b) => a - b)).toEqual([0, 1, 2, 3].map((time) => i * 4 + time))
+    }
+    using last = await connected(server.port)
+    expect(await last.scrape(hash(1))).toEqual([[50, 0, 0]])
+    for (const client of clients) client[Symbol.dispose]()
+  })
+
+  test('reads nothing of what stood before in the same place', async () => {
+    using server = await slowServer(isDirect)
+    using client = await connected(server.port)
+    for (let i = 0; i < LIMITS.udpBatch; i++)
+      await client.ask(announcePacket(client.id, { port: 7, options: Array(200).fill(1) }))
+    for (let length = 0; length < 98; length++)
+      client.send(announcePacket(client.id, { port: 9 }).subarray(0, length))
+    for (let length = 8 + 'bad request: announce too short'.length; length < 98; length++)
+      expect(messageOf(await client.receive())).toBe('bad request: announce too short')
+    expect(await client.scrape(hash(1))).toEqual([[1, 0, 0]])
+  })
+
+  test('looks at no more of a datagram than 1,496 bytes', async () => {
+    using server = await slowServer(isDirect)
+    using client = await connected(server.port)
+    for (const length of [1496, 1497, 2048, 60_000])
+      expect(messageOf(await client.ask(new Uint8Array(length).fill(0xff)))).toBe(
+        'bad request: invalid action',
+      )
+    const many = Array.from({ length: 200 }, (_, i) => hash(i))
+    expect(readScrape(await client.ask(scrapePacket(client.id, many)))).toHaveLength(74)
+    expect((await client.announce()).seeders).toBe(1)
+  })
+})
+
+test('what was received when the server is stopped is answered', async () => {
+  const server = await slowServer(true)
   using client = await udpClient(server.port)
-  const before = descriptors()
+  burst(client)
+  server[Symbol.dispose]()
+  const answered = new Set<number>()
+  while (answered.size < BURST) answered.add(transactionOf(await client.receive()))
+})
+
+test.skipIf(!CAN_FORGE)('a datagram from port 0 is counted, and nothing else', async () => {
+  using server = await slowServer(true, { ip: '::' })
+  for (const ip of ['127.0.0.1', '::1'])
+    forge({ ip, port: 0 }, { ip, port: server.port }, connectPacket())
+  using client = await connected(server.port)
+  expect(await client.scrape(hash(1))).toEqual([[0, 0, 0]])
+  expect([server.count('received'), server.count('discarded'), server.count('responses')]).toEqual([
+    4, 2, 2,
+  ])
+})
+
+test('a long turn of reading is broken off for others, and no datagram is lost', async () => {
+  using server = await slowServer(true)
+  using client = await udpClient(server.port)
   server.time.step = LIMITS.udpTurnMilliseconds + 1
-  const begin = spyOn(ReadBreak.prototype, 'begin')
+  const ring = spyOn(DirectSocket.prototype, 'ring')
+  let turns = 0
   for (let round = 0; round < 10; round++) {
     burst(client)
     const answered = new Set<number>()
     while (answered.size < BURST) answered.add(transactionOf(await client.receive()))
+    turns += Math.ceil(BURST / LIMITS.udpBatch)
   }
   expect([server.count('connects'), server.count('aborted')]).toEqual([BURST * 10, 0])
-  expect(begin.mock.calls.length).toBeGreaterThanOrEqual(10)
-  begin.mockRestore()
-  expect([words[0], descriptors()]).toEqual([-1, before])
+  // One batch a turn.
+  expect(ring.mock.calls.length).toBeGreaterThanOrEqual(turns - 1)
+  ring.mockRestore()
 })
 
-test('a server stopped while its reading is broken off leaves no descriptor open', async () => {
-  const words = new Int32Array(breakMemory(1))
-  const before = readdirSync('/proc/self/fd').length
-  {
-    using server = await slowServer({ words, at: 0 })
+test('a bell that the kernel loses is rung again', async () => {
+  using server = await slowServer(true)
+  using client = await udpClient(server.port)
+  let lost = 0
+  const ring = spyOn(DirectSocket.prototype, 'ring').mockImplementation(() => {
+    // Memory for datagrams is spent, three times.
+    if (++lost === 3) ring.mockRestore()
+    return false
+  })
+  client.send(connectPacket(1))
+  expect(transactionOf(await client.receive())).toBe(1)
+  client.send(connectPacket(2))
+  expect(transactionOf(await client.receive())).toBe(2)
+  expect(lost).toBe(3)
+})
+
+test('a server that is stopped leaves no descriptor open', async () => {
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  for (const isBusy of [false, true]) {
+    using server = await slowServer(true)
     using client = await udpClient(server.port)
-    using pause = ReadBreak.of(server.fd, words, 0)
-    expect(pause?.begin()).toBe(true)
-    expect(words[0]).toBeGreaterThan(0)
-    client.send(connectPacket(1))
-    await expect(client.receive(50)).rejects.toThrow('no answer')
-    pause?.end()
-    expect(transactionOf(await client.receive())).toBe(1)
-    pause?.begin()
+    if (isBusy) burst(client)
+    else {
+      client.send(connectPacket(1))
+      expect(transactionOf(await client.receive())).toBe(1)
+    }
   }
-  expect([words[0], readdirSync('/proc/self/fd').length]).toEqual([-1, before])
+  await until('descriptors to be closed', () => open() === before)
 })
 
-test('what a thread that died in a break left open is closed', async () => {
-  const words = new Int32Array(breakMemory(2))
-  const before = readdirSync('/proc/self/fd').length
-  const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port: 0 })
-  const { port, fd } = socket as unknown as { port: number; fd: number }
-  ReadBreak.of(fd, words, 1)?.begin()
-  socket.close()
-  // The kernel still keeps the port for a socket that nobody reads.
-  expect(() => Bun.udpSocket({ hostname: '127.0.0.1', port })).toThrow('EADDRINUSE')
-  closeLeftovers(words)
-  const again = await Bun.udpSocket({ hostname: '127.0.0.1', port })
-  again.close()
-  // The empty socket of the break died with its thread's memory alone: one descriptor, once a death.
-  expect(readdirSync('/proc/self/fd').length).toBe(before + 1)
+test('what a thread that died left open is closed, and its place is as new', async () => {
+  const descriptors = openDescriptors()!
+  const dead = await slowServer(true, { descriptors })
+  using client = await connected(dead.port)
+  expect((await client.announce()).seeders).toBe(1)
+  // All that a death leaves to the process: Bun closes the sockets that it knows of.
+  releaseSocket(descriptors)
+  releaseSocket(descriptors)
+  // The kernel keeps the port no longer, so another can have it.
+  using heir = await slowServer(true, { port: dead.port, descriptors })
+  using other = await connected(heir.port)
+  expect((await other.announce()).seeders).toBe(1)
+  closeDescriptors(dead.descriptors!)
 })
 
 test('a flood that cannot be interrupted leaves the thread time: the rest of a long turn is dropped unread', async () => {
-  using server = await slowServer(undefined)
+  using server = await slowServer(false)
   using client = await udpClient(server.port)
   burst(client)
   for (let i = 0; i < BURST; i++) await client.receive()
@@ -391,7 +538,7 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
 
 describe('processing times', () => {
   test('are measured of some requests of each kind', async () => {
-    using server = await slowServer(undefined)
+    using server = await slowServer(true)
     using client = await connected(server.port)
     for (const packet of [
       connectPacket(1),
@@ -410,7 +557,7 @@ describe('processing times', () => {
   test('are those of requests that were served: errors and silence do not count', async () => {
     const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
     const access = new Access(createAccessMemory({ ...rules, whitelistCapacity: 1 })!, true)
-    using server = await slowServer(undefined, makeTracker({}, access))
+    using server = await slowServer(true, { tracker: makeTracker({}, access) })
     using client = await connected(server.port)
     const unlisted = announcePacket(client.id)
     for (let i = 0; i < 200; i++)

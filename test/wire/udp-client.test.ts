@@ -31,7 +31,7 @@ const connection = { high: -5, low: 0x7fff_ffff }
 function received(packet: Uint8Array) {
   const request = new udp.UdpRequest()
   const announce = new Announce()
-  udp.readRequest(packet, request, announce)
+  udp.readRequest(packet, 0, packet.length, request, announce)
   return { request, announce }
 }
 
@@ -81,7 +81,7 @@ test.each([0, 1, 254, 255, 256, 600])(
     writeAnnounceRequest(packet, 0, connection, 9, fields)
     expect(98 + writeUrlData(packet, 98, path)).toBe(packet.length)
     const read = new Key()
-    expect(readUrlKey(packet, read)).toBe('key')
+    expect(readUrlKey(packet, 0, packet.length, read)).toBe('key')
     expect(Buffer.from(read.bytes).toString()).toBe(key)
   },
 )
@@ -92,7 +92,7 @@ test('a scrape is understood', () => {
   const { request } = received(packet.subarray(4))
   expect([request.kind, request.hashes, request.transaction]).toEqual(['scrape', 2, 3])
   const hash = new Uint8Array(20)
-  udp.readScrapeHash(packet.subarray(4), 1, hash)
+  udp.readScrapeHash(packet, 4, 1, hash)
   expect(hash).toEqual(fields.peerId)
 })
 

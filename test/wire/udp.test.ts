@@ -25,7 +25,7 @@ function read(packet: Uint8Array, family: 4 | 6 = 4) {
   const request = new UdpRequest()
   const announce = new Announce()
   announce.family = family
-  readRequest(packet, request, announce)
+  readRequest(packet, 0, packet.length, request, announce)
   return { request, announce }
 }
 
@@ -125,7 +125,7 @@ test('a scrape gives its hashes in order, and no more than the limit', () => {
     const packet = scrapePacket(hashes * 20)
     expect(read(packet).request).toMatchObject({ kind: 'scrape', hashes })
     const hash = new Uint8Array(20)
-    readScrapeHash(packet, hashes - 1, hash)
+    readScrapeHash(packet, 0, hashes - 1, hash)
     expect([...hash]).toEqual(Array(20).fill(hashes - 1))
   }
   const longer = scrapePacket((LIMITS.udpScrapeHashes + 1) * 20)
@@ -198,10 +198,11 @@ test(`no datagram makes the reader throw, and it reads nothing but what is there
       }
       if (length >= 84) view.setUint32(80, roll(6))
       announce.family = roll(2) === 0 ? 4 : 6
-      readRequest(packet, request, announce)
+      readRequest(packet, 0, packet.length, request, announce)
       seen.set(request.kind, (seen.get(request.kind) ?? 0) + 1)
       // The same reader still works.
-      readRequest(announcePacket(), request, announce)
+      const whole = announcePacket()
+      readRequest(whole, 0, whole.length, request, announce)
       expect(request.kind).toBe('announce')
     }
   expect([...seen.keys()].sort()).toEqual(['announce', 'connect', 'drop', 'refuse', 'scrape'])

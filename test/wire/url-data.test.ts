@@ -20,7 +20,11 @@ const packetOf = (options: readonly number[]): Uint8Array => {
 /** What is read, and the key if it is one. */
 function read(options: readonly number[]): string {
   const key = new Key()
-  const verdict = readUrlKey(packetOf(options), key)
+  // In the middle of memory where other datagrams stood before.
+  const packet = packetOf(options)
+  const memory = new Uint8Array(2 * LIMITS.datagram + packet.length).fill(0x41)
+  memory.set(packet, 7)
+  const verdict = readUrlKey(memory, 7, packet.length, key)
   return verdict === 'key' ? Buffer.from(key.bytes).toString('latin1') : verdict
 }
 

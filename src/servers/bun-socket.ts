@@ -1,0 +1,113 @@
+/**
+ * Reads and sends the datagrams of a UDP socket through Bun, where the system calls of direct-socket.ts are
+ * not there. Bun hands datagrams out one by one: they are collected until there is a batch or the turn of the
+ * event loop ends. Bun reads until the socket is empty, which in a flood is never, so the rest of a turn that
+ * takes too long is dropped unread, which is faster than it can arrive.
+ */
+import type { Clock } from '../clock.ts'
+import { LIMITS } from '../limits.ts'
+import type { Datagrams } from './datagrams.ts'
+import type { Outbox, Sender } from './outbox.ts'
+
+/** What is needed of Bun's socket. */
+export type BunSender = {
+  sendMany(packets: readonly (Uint8Array | number | string)[]): number
+}
+
+export type BunSocketEvents = {
+  /** So many datagrams are waiting. */
+  serve(count: number): void
+  /** One was dropped unread. */
+  aborted(): void
+}
+
+export class BunSocket implements Sender {
+  readonly #clock: Clock
+  readonly #datagrams: Datagrams
+  readonly #outbox: Outbox
+  readonly #sender: BunSender
+  readonly #events: BunSocketEvents
+  readonly #ports: number[] = []
+  readonly #addresses: string[] = []
+  /** Data, port and address of each answer, as `sendMany` wants them. */
+  readonly #packets: (Uint8Array | number | string)[] = []
+  /** By slot, then length: the views handed out before. Lengths repeat, and a view costs more than a send. */
+  readonly #views: (Uint8Array | undefined)[][]
+  readonly #endTurn = () => {
+    this.flush()
+    this.#reading = false
+    this.#shedding = false
+  }
+  #received = 0
+  /** Whether a turn is under way, when it began, and whether it has taken too long. */
+  #reading = false
+  #turnBegan = 0
+  #shedding = false
+
+  constructor(
+    clock: Clock,
+    datagrams: Datagrams,
+    outbox: Outbox,
+    sender: BunSender,
+    events: BunSocketEvents,
+  ) {
+    this.#clock = clock
+    this.#datagrams = datagrams
+    this.#outbox = outbox
+    this.#sender = sender
+    this.#events = events
+    this.#views = Array.from({ length: LIMITS.udpBatch }, () => [])
+  }
+
+  receive(packet: Uint8Array, port: number, address: string): void {
+    if (this.#shedding) {
+      this.#events.aborted()
+      return
+    }
+    if (!this.#reading) {
+      this.#reading = true
+      this.#turnBegan = this.#clock.milliseconds()
+      setImmediate(this.#endTurn)
+    }
+    const at = this.#received
+    if (!this.#datagrams.put(at, packet, port, address)) return
+    this.#ports[at] = port
+    this.#addresses[at] = address
+    this.#received++
+    if (this.#received < LIMITS.udpBatch) return
+    this.flush()
+    this.#shedding = this.#clock.milliseconds() - this.#turnBegan > LIMITS.udpFloodMilliseconds
+  }
+
+  /** Serves what was received so far. */
+  flush(): void {
+    const count = this.#received
+    this.#received = 0
+    if (count > 0) this.#events.serve(count)
+  }
+
+  send(first: number, count: number): number {
+    const { lengths, to } = this.#outbox
+    this.#packets.length = count * 3
+    for (let i = 0; i < count; i++) {
+      this.#packets[i * 3] = this.#view(first + i, lengths[first + i]!)
+      this.#packets[i * 3 + 1] = this.#ports[to[first + i]!]!
+      this.#packets[i * 3 + 2] = this.#addresses[to[first + i]!]!
+    }
+    try {
+      return this.#sender.sendMany(this.#packets)
+    } catch {
+      return -1
+    }
+  }
+
+  #view(slot: number, length: number): Uint8Array {
+    const views = this.#views[slot]!
+    const known = views[length]
+    if (known !== undefined) return known
+    const at = slot * this.#outbox.slotBytes
+    const view = this.#outbox.bytes.subarray(at, at + length)
+    views[length] = view
+    return view
+  }
+}

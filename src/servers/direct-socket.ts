@@ -1,0 +1,205 @@
+/**
+ * Reads and sends the datagrams of a UDP socket with system calls of our own, on Linux: 32 with one call, and
+ * for as long as we choose. Bun reads until a socket is empty, eight datagrams at a time, and runs
+ * nothing else meanwhile: no timer, no signal, no HTTP; in a flood that is for ever.
+ *
+ * Bun opens the socket and goes on waiting for it, but no longer reads it. Once it has switched off its first
+ * wish to write, another socket, the bell, is put under its descriptor for good, and the real one under a
+ * descriptor of ours. The kernel goes on reporting the real one. Bun then reads the bell, where one
+ * byte waits, and calls us; the bell is rung again when the turn is over. As Bun never sends
+ * and is left with nothing to switch on or off, its waiting never meets the wrong socket.
+ */
+import { LIMITS } from '../limits.ts'
+import { type Datagrams, SENDER, SLOT_BYTES } from './datagrams.ts'
+import { addressOf, type Libc, libc } from './libc.ts'
+import type { Outbox, Sender } from './outbox.ts'
+
+const AF_INET = 2
+/** SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK */
+const DATAGRAM_SOCKET = 2 | 0o2000000 | 0o4000
+const O_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+const SO_DETACH_FILTER = 27
+const MSG_PEEK = 2
+const MSG_DONTWAIT = 0x40
+const EAGAIN = 11
+
+/**
+ * `struct mmsghdr` of 64-bit Linux, glibc and musl alike, in 64-bit words (in halves of them: twice that):
+ * address and its length, vector and its length, ancillary data and its length, flags, bytes received. A
+ * vector (`struct iovec`) is an address and a length.
+ */
+const MESSAGE = { name: 0, nameBytes: 1, vector: 2, vectors: 3, received: 7, words: 8 } as const
+const VECTOR = { base: 0, bytes: 1, words: 2 } as const
+const SOCKADDR_IN6_BYTES = 28
+
+/**
+ * Two numbers that the control thread keeps for one socket of one thread: so a thread that dies at
+ * any point leaves nothing open that is not known.
+ */
+export type Descriptors = {
+  /** A loopback socket connected to itself. */
+  readonly bell: number
+  /** The real socket, while there is one; otherwise the bell again. */
+  readonly socket: number
+}
+
+/** undefined: the system has no such thing, or refuses. Bun then reads the socket itself. */
+export function openDescriptors(): Descriptors | undefined {
+  const system = libc()
+  if (system === undefined) return undefined
+  const bell = system.socket(AF_INET, DATAGRAM_SOCKET, 0)
+  if (bell < 0) return undefined
+  // 127.0.0.1, port chosen by the kernel.
+  const address = new Uint8Array(16)
+  address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1])
+  const isBound =
+    system.bind(bell, address, 16) === 0 &&
+    system.getsockname(bell, address, new Uint32Array([16])) === 0 &&
+    system.connect(bell, address, 16) === 0
+  const socket = isBound ? system.dup(bell) : -1
+  if (socket < 0) {
+    system.close(bell)
+    return undefined
+  }
+  return { bell, socket }
+}
+
+/** Closes the real socket that a thread left, and silences the bell. Its thread must have ended. */
+export function releaseSocket({ bell, socket }: Descriptors): void {
+  const system = libc()!
+  system.dup3(bell, socket, O_CLOEXEC)
+  while (system.recv(bell, new Uint8Array(1), 1, MSG_DONTWAIT) >= 0);
+}
+
+export function closeDescriptors({ bell, socket }: Descriptors): void {
+  libc()?.close(socket)
+  libc()?.close(bell)
+}
+
+export class DirectSocket implements Sender {
+  readonly #system: Libc
+  readonly #descriptors: Descriptors
+  readonly #datagrams: Datagrams
+  readonly #outbox: Outbox
+  /** Headers of what is received and sent, as 64-bit words to lay them out and as halves of those to use them. */
+  readonly #in: Int32Array
+  readonly #out: Int32Array
+  readonly #outVectors: Int32Array
+  readonly #inAt: number
+  readonly #outAt: number
+  /** Address of each sender in `#datagrams`, two halves each. */
+  readonly #senders: Int32Array
+  readonly #byte = new Uint8Array(1)
+  /** All that only the kernel's pointers keep alive. */
+  readonly #kept: ArrayBufferLike[] = []
+
+  constructor(system: Libc, descriptors: Descriptors, datagrams: Datagrams, outbox: Outbox) {
+    this.#system = system
+    this.#descriptors = descriptors
+    this.#datagrams = datagrams
+    this.#outbox = outbox
+    const count = LIMITS.udpBatch
+    const inVectors = this.#vectors(addressOf(datagrams.bytes), SLOT_BYTES, LIMITS.datagram)
+    const outVectors = this.#vectors(addressOf(outbox.bytes), outbox.slotBytes, 0)
+    const senders = BigUint64Array.from({ length: count }, (_, i) =>
+      BigInt(addressOf(datagrams.senders) + i * SENDER.bytes),
+    )
+    const headers = (vectors: BigUint64Array) => {
+      const words = new BigUint64Array(new ArrayBuffer(count * MESSAGE.words * 8))
+      for (let i = 0; i < count; i++) {
+        const at = i * MESSAGE.words
+        words[at + MESSAGE.name] = senders[i]!
+        words[at + MESSAGE.nameBytes] = BigInt(SOCKADDR_IN6_BYTES)
+        words[at + MESSAGE.vector] = BigInt(addressOf(vectors, i * VECTOR.words * 8))
+        words[at + MESSAGE.vectors] = 1n
+      }
+      this.#kept.push(words.buffer, vectors.buffer)
+      return words
+    }
+    const [received, sent] = [headers(inVectors), headers(outVectors)]
+    this.#in = new Int32Array(received.buffer)
+    this.#out = new Int32Array(sent.buffer)
+    this.#inAt = addressOf(received)
+    this.#outAt = addressOf(sent)
+    this.#outVectors = new Int32Array(outVectors.buffer)
+    this.#senders = new Int32Array(senders.buffer)
+  }
+
+  #vectors(base: number, stride: number, bytes: number): BigUint64Array {
+    const words = new BigUint64Array(new ArrayBuffer(LIMITS.udpBatch * VECTOR.words * 8))
+    for (let i = 0; i < LIMITS.udpBatch; i++) {
+      words[i * VECTOR.words + VECTOR.base] = BigInt(base + i * stride)
+      words[i * VECTOR.words + VECTOR.bytes] = BigInt(bytes)
+    }
+    return words
+  }
+
+  /**
+   * Lets nothing more arrive at `fd`, which Bun has just opened: it must come to an end of reading before it
+   * switches its wish to write off. false: the system refused.
+   */
+  hold(fd: number): boolean {
+    // One instruction: accept no byte.
+    const filter = new Uint8Array(new ArrayBuffer(8))
+    filter[0] = 0x06
+    const program = new BigUint64Array([1n, BigInt(addressOf(filter))])
+    return this.#system.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0
+  }
+
+  /** From here on what arrives is ours. Bun must not be reading, and wait for nothing but datagrams. */
+  takeOver(fd: number): boolean {
+    const { bell, socket } = this.#descriptors
+    if (this.#system.dup3(fd, socket, O_CLOEXEC) < 0) return false
+    if (this.#system.dup3(bell, fd, O_CLOEXEC) < 0) return false
+    this.letIn(socket)
+    return true
+  }
+
+  /** Undoes `hold`. */
+  letIn(fd: number): void {
+    this.#system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Int32Array(1), 4)
+  }
+
+  /** Makes Bun call us as soon as the socket has something. false: it will not, try again later. */
+  ring(): boolean {
+    const { bell } = this.#descriptors
+    this.#system.send(bell, this.#byte, 1, MSG_DONTWAIT)
+    // What the kernel takes it may still lose, when memory for datagrams is spent.
+    return this.#system.recv(bell, this.#byte, 1, MSG_PEEK | MSG_DONTWAIT) === 1
+  }
+
+  /** Reads what is there, a batch at most. How many datagrams; 0: nothing; -1: the kernel reported an error. */
+  receive(): number {
+    const { socket } = this.#descriptors
+    const count = this.#system.recvmmsg(socket, this.#inAt, LIMITS.udpBatch, MSG_DONTWAIT, null)
+    if (count < 0) return this.#system.errno() === EAGAIN ? 0 : -1
+    const { lengths } = this.#datagrams
+    for (let i = 0; i < count; i++)
+      lengths[i] = this.#in[(i * MESSAGE.words + MESSAGE.received) * 2]!
+    return count
+  }
+
+  send(first: number, count: number): number {
+    const { lengths, to } = this.#outbox
+    for (let i = first; i < first + count; i++) {
+      const at = i * MESSAGE.words * 2
+      const datagram = to[i]!
+      this.#out[at] = this.#senders[datagram * 2]!
+      this.#out[at + 1] = this.#senders[datagram * 2 + 1]!
+      this.#out[at + MESSAGE.nameBytes * 2] =
+        this.#in[(datagram * MESSAGE.words + MESSAGE.nameBytes) * 2]!
+      this.#outVectors[(i * VECTOR.words + VECTOR.bytes) * 2] = lengths[i]!
+    }
+    const at = this.#outAt + first * MESSAGE.words * 8
+    const sent = this.#system.sendmmsg(this.#descriptors.socket, at, count, MSG_DONTWAIT)
+    if (sent >= 0) return sent
+    return this.#system.errno() === EAGAIN ? 0 : -1
+  }
+
+  /** Closes the real socket. Before Bun closes its own, or the kernel would report to what is gone. */
+  close(): void {
+    releaseSocket(this.#descriptors)
+  }
+}

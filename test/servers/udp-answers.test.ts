@@ -1,0 +1,120 @@
+/**
+ * No answer of the tracker is ever answered: two trackers whose addresses are forged would otherwise keep
+ * each other busy for ever with one datagram.
+ */
+import { describe, expect, test } from 'bun:test'
+import { startTracker, udpClient } from '../harness.ts'
+import { CAN_FORGE, forge } from '../raw-udp.ts'
+import {
+  announcePacket,
+  connected,
+  connectPacket,
+  hash,
+  scrapePacket,
+  transactionOf,
+} from './udp-client.ts'
+
+const tracker = (core = '', more = '') =>
+  startTracker({
+    core,
+    rest: `[[udp_trackers]]
+bind_address = "[::]:0"
+tracker_usage_statistics = true
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+[udp_tracker_server]
+max_connection_id_errors_per_ip = 1000
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+[health_check_api]
+bind_address = "127.0.0.1:0"
+${more}`,
+  })
+const intervals = (seconds: number) =>
+  `[core.announce_policy]\ninterval = ${seconds}\ninterval_min = ${seconds}\n`
+
+const HOSTS = { 4: '127.0.0.1', 6: '::1' } as const
+
+/** Every kind of answer, as the client of `host` gets it for that transaction id. */
+async function answersOf(port: number, host: string, transaction: number): Promise<Uint8Array[]> {
+  using client = await connected(port, host)
+  const wrong = client.id ^ 1n
+  for (let peer = 1; peer <= 20; peer++)
+    await client.ask(announcePacket(client.id, { port: peer, left: BigInt(peer % 2) }))
+  const questions = [
+    connectPacket(transaction),
+    announcePacket(client.id, { transaction, infoHash: hash(200) }),
+    announcePacket(client.id, { transaction, left: 1n, want: 3 }),
+    announcePacket(client.id, { transaction, left: 1n }),
+    scrapePacket(client.id, [hash(1)], transaction),
+    scrapePacket(client.id, Array(74).fill(hash(1)), transaction),
+    announcePacket(wrong, { transaction }),
+    scrapePacket(wrong, [hash(1), hash(1)], transaction),
+    announcePacket(client.id, { transaction, port: 0 }),
+    announcePacket(client.id, { transaction, event: 9 }),
+    ...[97, 60, 43].map((length) => announcePacket(client.id, { transaction }).subarray(0, length)),
+    scrapePacket(client.id, [hash(1), hash(1)], transaction).subarray(0, 51),
+    announcePacket(client.id, { transaction }).fill(0, 8, 12),
+    announcePacket(client.id, { transaction }).fill(7, 8, 12),
+    new Uint8Array(1496).fill(0xff),
+  ]
+  const answers: Uint8Array[] = []
+  for (const question of questions) answers.push(await client.ask(question))
+  return answers
+}
+
+describe.each([4, 6] as const)('over IPv%d', (family) => {
+  const host = HOSTS[family]
+
+  // As the action of a question an interval of 1 is an announce, one of 2 a scrape.
+  test.each([1, 2, 3, 120, 1800])(
+    'no answer is answered when it comes back as a question (interval %d)',
+    async (interval) => {
+      await using ours = await tracker(intervals(interval))
+      const ports = family === 4 ? ours.ports.udp : ours.ports.udp.slice(0, 1)
+      for (const transaction of [0, 1, 2, 3, 0x417, 0x2710_1980, 0xffff_ffff]) {
+        const answers = await answersOf(ours.ports.udp[0]!, host, transaction)
+        for (const port of ports) {
+          using other = await udpClient(port, host)
+          for (const answer of answers) other.send(answer)
+          // Two answers in one, padded: what an answer begins with is all that matters.
+          for (const answer of answers)
+            if (answer[3] !== 0) other.send(Buffer.concat([answer, new Uint8Array(1400)]))
+          other.send(connectPacket(0x77))
+          expect(transactionOf(await other.receive())).toBe(0x77)
+        }
+      }
+    },
+    60_000,
+  )
+
+  test.skipIf(!CAN_FORGE)(
+    'two trackers, and two listeners of one, leave each other in peace',
+    async () => {
+      await using one = await tracker('', API)
+      await using other = await tracker()
+      const [here, there] = [one.ports.udp[0]!, other.ports.udp[0]!]
+      const pairs = [
+        [here, there],
+        [there, here],
+        ...(family === 4 ? [[one.ports.udp[0]!, one.ports.udp[1]!]] : []),
+      ] as const
+      const junk = new Uint8Array(40).fill(0xff)
+      for (const [from, to] of pairs)
+        forge({ ip: host, port: from! }, { ip: host, port: to! }, junk)
+      // Each junk is told so, and that is the end of it.
+      const received = async () => (await statsOf(one.apiPort!))[`udp${family}_requests`]
+      const due = family === 4 ? 4 : 2
+      for (let look = 0; look < 50; look++) {
+        using client = await connected(here, host)
+        await client.scrape(hash(1))
+      }
+      expect(await received()).toBe(due + 100)
+    },
+  )
+})
+
+const API = '[http_api]\nbind_address = "127.0.0.1:0"\n[http_api.access_tokens]\nadmin = "secret"\n'
+const statsOf = async (port: number): Promise<Record<string, number>> =>
+  (await fetch(`http://127.0.0.1:${port}/api/v1/stats?token=secret`)).json() as never
