@@ -1,6 +1,6 @@
 /** Serving threads: one swarm behind every listener, and what happens when a thread dies. */
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AT, Metrics } from '../../src/metrics.ts'
@@ -11,6 +11,7 @@ import { certify } from '../certificate.ts'
 import { startTracker, type TestTracker } from '../harness.ts'
 import { EVENT, hashOf, type UdpPeer, udpPeer } from '../peer.ts'
 import { percent } from '../servers/http-fixture.ts'
+import { connectPacket } from '../servers/udp-client.ts'
 import { faults } from '../swarm/whole.ts'
 import { until } from '../until.ts'
 import { captureWorkers } from './captured-workers.ts'
@@ -245,6 +246,66 @@ test('threads that die again and again under load leave a whole swarm', async ()
   expect(faults(swarm)).toEqual([])
   expect(new Swarm(swarm, 99, 1).totals().torrents).toBe(5)
 })
+
+/** UDP sockets that this process holds, each as often as it has a descriptor. */
+function udpDescriptors(): number {
+  const inodes = new Set(
+    ['udp', 'udp6'].flatMap((name) =>
+      readFileSync(`/proc/net/${name}`, 'utf8')
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().split(/\s+/)[9]),
+    ),
+  )
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return inodes.has(/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1])
+    } catch {
+      // Closed meanwhile.
+      return false
+    }
+  }).length
+}
+
+test('threads that die in a flood leave no socket open and none that spins', async () => {
+  using workers = captureWorkers()
+  await using tracker = await startTracker({ runtime: runtime(2) })
+  const [port] = tracker.ports.udp as [number]
+  const before = udpDescriptors()
+  const flooders = await Promise.all(
+    Array.from({ length: 4 }, () =>
+      Bun.udpSocket({ connect: { hostname: '127.0.0.1', port }, socket: { error() {} } }),
+    ),
+  )
+  const packets = Array<Uint8Array>(64).fill(connectPacket(1))
+  const flood = setInterval(() => {
+    for (let time = 0; time < 40; time++)
+      try {
+        flooders[time % 4]!.sendMany(packets)
+      } catch {
+        // A thread that had the socket is gone.
+      }
+  }, 0)
+  for (let death = 1; death <= 4; death++) {
+    const thread = 1 + (death % 2)
+    workers.of(thread).worker.terminate()
+    await until(
+      'the thread to be replaced',
+      () => replaced(tracker, thread) >= Math.ceil(death / 2),
+    )
+  }
+  clearInterval(flood)
+  for (const each of flooders) each.close()
+  await until('the sockets of the dead to be closed', () => udpDescriptors() === before)
+  await until('all threads to rest', async () => {
+    const used = process.cpuUsage()
+    await Bun.sleep(500)
+    const { user, system } = process.cpuUsage(used)
+    return user + system < 50_000
+  })
+  using peer = await udpPeer(port)
+  expect((await peer.announce(hashOf(8))).seeders).toBe(1)
+}, 120_000)
 
 test('a tracker that stops while a thread is being replaced leaves no thread behind', async () => {
   using workers = captureWorkers()

@@ -1,0 +1,90 @@
+/**
+ * After a flood of datagrams the tracker is as idle as before: no thread is left spinning, nothing is left open.
+ * The first flood comes while the sockets are being opened, the second over a loopback so slow that answers
+ * pile up.
+ */
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import type { Aftermath, Flood } from './flooded.ts'
+import { compiled, configuration, freePort, listeners, type Program, source } from './program.ts'
+
+const SCRIPT = join(import.meta.dir, 'flooded.ts')
+const MINUTES = 3 * 60_000
+const binary = compiled()
+
+const canIsolate =
+  process.platform === 'linux' &&
+  process.getuid?.() === 0 &&
+  ['unshare', 'ip', 'tc'].every((tool) =>
+    Bun.which(tool, { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }),
+  )
+
+async function flooded(
+  program: Program,
+  threads: number,
+  flood: Omit<Flood, 'program'>,
+  prefix: readonly string[] = [],
+): Promise<Aftermath> {
+  const settings: Flood = { ...flood, program: program() }
+  const child = Bun.spawn([...prefix, process.execPath, SCRIPT, JSON.stringify(settings)], {
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      TORRUST_TRACKER_CONFIG_TOML: configuration({ rest: listeners(flood.port) }).replace(
+        'workers = 2',
+        `workers = ${threads}`,
+      ),
+    },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  if ((await child.exited) !== 0) throw new Error(`the flood failed: ${out}${err}`)
+  return JSON.parse(out)
+}
+
+function expectCalm({ answers, idleShare, descriptors, serves }: Aftermath): void {
+  expect(answers).toBeGreaterThan(1_000)
+  expect(idleShare).toBeLessThanOrEqual(0.01)
+  expect(descriptors[1]).toBe(descriptors[0])
+  expect(serves).toBe(true)
+}
+
+test.each([
+  ['the source', source, 1],
+  ['the source', source, 2],
+  ['the compiled program', binary, 2],
+] as const)(
+  'a flood during the start leaves %s idle with as many threads (case %#)',
+  async (_name, program, threads) => {
+    for (let time = 0; time < 3; time++) {
+      const port = await freePort()
+      expectCalm(await flooded(program, threads, { port, fromTheStart: true, milliseconds: 1_000 }))
+    }
+  },
+  MINUTES,
+)
+
+/** In a network of its own, whose loopback carries 200 Mbit/s. */
+const SLOW_LOOPBACK = [
+  ...['unshare', '--net', '--kill-child=KILL', 'sh', '-euc'],
+  'ip link set lo up; tc qdisc add dev lo root tbf rate 200mbit burst 64kb latency 2s; exec "$@"',
+  'sh',
+]
+
+test.skipIf(!canIsolate).each([1, 2])(
+  'a flood whose answers do not fit the network leaves %d thread(s) idle',
+  async (threads) => {
+    expectCalm(
+      await flooded(
+        source,
+        threads,
+        { port: 16_969, fromTheStart: false, milliseconds: 5_000 },
+        SLOW_LOOPBACK,
+      ),
+    )
+  },
+  MINUTES,
+)

@@ -1,0 +1,150 @@
+/**
+ * A program that starts a tracker, floods it over UDP, falls silent, and prints what the tracker does then, as
+ * JSON. Beside the tests because it may run in a network of its own, where its loopback is as slow as wanted.
+ *
+ * Usage: bun flooded.ts 'JSON of Flood', with TORRUST_TRACKER_CONFIG_TOML for the tracker.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { announcePacket, connectPacket } from '../servers/udp-client.ts'
+import { until } from '../until.ts'
+import { parseLog } from './log-parser.ts'
+
+export type Flood = {
+  /** Command of the tracker. */
+  readonly program: readonly string[]
+  readonly port: number
+  /** Whether it comes before the tracker is up, as well. */
+  readonly fromTheStart: boolean
+  readonly milliseconds: number
+}
+export type Aftermath = {
+  /** Datagrams that were sent, and answers to them. */
+  readonly sent: number
+  readonly answers: number
+  /** Share of a core that the tracker takes in silence: of the quietest second in a minute at most. */
+  readonly idleShare: number
+  /** Descriptors before and after. */
+  readonly descriptors: readonly [number, number]
+  /** Whether a client is served then. */
+  readonly serves: boolean
+}
+
+const BATCH = 64
+/** Batches between two looks at what came back. */
+const BATCHES = 20
+const SOCKETS = 8
+/** Peers that an answer tells of, so that it is long. */
+const PEERS = 80
+const IDLE_SHARE = 0.01
+
+const flood: Flood = JSON.parse(process.argv[2]!)
+let answers = 0
+let last: Uint8Array | undefined
+/** Several, so that each thread of the tracker gets its share. */
+const sockets = await Promise.all(
+  Array.from({ length: SOCKETS }, () =>
+    Bun.udpSocket({
+      hostname: '127.0.0.1',
+      connect: { hostname: '127.0.0.1', port: flood.port },
+      socket: {
+        data(_socket, packet) {
+          answers++
+          last = new Uint8Array(packet)
+        },
+        error() {},
+      },
+    }),
+  ),
+)
+const [socket] = sockets as [(typeof sockets)[0]]
+const connectionId = async (): Promise<bigint> => {
+  last = undefined
+  return await until('a connection id', async () => {
+    // Another one each time: in a flood some are lost.
+    if (last?.length !== 16) socket.send(connectPacket(1))
+    await Bun.sleep(5)
+    return last?.length === 16 && new DataView(last.buffer).getBigUint64(8)
+  })
+}
+
+let sent = 0
+async function send(packets: readonly Uint8Array[], isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    for (let time = 0; time < BATCHES; time++)
+      try {
+        sent += sockets[time % SOCKETS]!.sendMany(packets)
+      } catch {
+        // The tracker is not there yet.
+      }
+    // What it answers is read, too.
+    await new Promise((next) => setImmediate(next))
+  }
+}
+
+let isUp = false
+const early = flood.fromTheStart
+  ? send(
+      Array.from({ length: BATCH }, (_, i) => connectPacket(i)),
+      () => isUp,
+    )
+  : undefined
+const child = Bun.spawn([...flood.program], { stdout: 'pipe', stderr: 'inherit' })
+try {
+  let text = ''
+  void (async () => {
+    for await (const bytes of child.stdout) text += Buffer.from(bytes).toString()
+  })()
+  await until(
+    () => `the tracker to be up: ${text}`,
+    () => /HEALTH CHECK API:\S* Started on/.test(text) && parseLog(text),
+    60_000,
+  )
+  const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length
+  const before = descriptors()
+  isUp = true
+  await early
+
+  const id = await connectionId()
+  for (let peer = 1; peer <= PEERS; peer++) socket.send(announcePacket(id, { port: peer }))
+  const announces = Array.from({ length: BATCH }, (_, i) =>
+    announcePacket(id, { port: 1 + (i % PEERS), left: 1n }),
+  )
+  const end = performance.now() + flood.milliseconds
+  await send(announces, () => performance.now() > end)
+
+  // The quietest of sixty seconds: what was received is still being answered in the first.
+  let idleShare = Number.POSITIVE_INFINITY
+  for (let second = 0; second < 60 && idleShare > IDLE_SHARE; second++)
+    idleShare = Math.min(idleShare, await shareOf(child.pid))
+  const served = await connectionId().catch(() => undefined)
+  const aftermath: Aftermath = {
+    sent,
+    answers,
+    idleShare,
+    descriptors: [before, descriptors()],
+    serves: served !== undefined,
+  }
+  console.log(JSON.stringify(aftermath))
+} finally {
+  child.kill()
+  await child.exited
+  for (const each of sockets) each.close()
+}
+
+/** Share of a core that the process takes in the next second. */
+async function shareOf(pid: number): Promise<number> {
+  const nanoseconds = () =>
+    readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
+      try {
+        return (
+          sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+        )
+      } catch {
+        // It has ended.
+        return sum
+      }
+    }, 0)
+  const [began, before] = [performance.now(), nanoseconds()]
+  await Bun.sleep(1000)
+  return (nanoseconds() - before) / ((performance.now() - began) * 1e6)
+}

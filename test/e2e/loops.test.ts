@@ -1,0 +1,80 @@
+/**
+ * One datagram under the name of another tracker starts no conversation between the two, whichever way it is
+ * sent and whatever is in it (the pattern of CVE-2024-2169).
+ */
+import { describe, expect, test } from 'bun:test'
+import { startTracker } from '../harness.ts'
+import { CAN_FORGE, forge } from '../raw-udp.ts'
+import {
+  announcePacket,
+  connected,
+  connectPacket,
+  hash,
+  scrapePacket,
+} from '../servers/udp-client.ts'
+import { OPPONENTS } from './opponents.ts'
+
+const HERE = '127.0.0.1'
+const OURS = `[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+[health_check_api]
+bind_address = "127.0.0.1:0"
+[http_api]
+bind_address = "127.0.0.1:0"
+[http_api.access_tokens]
+admin = "secret"
+`
+/** Questions of every kind, good and bad, and what is none. */
+const DATAGRAMS = [
+  connectPacket(),
+  announcePacket(0x0417_2710_1980n),
+  announcePacket(77n),
+  scrapePacket(77n, Array(20).fill(hash(1))),
+  ...[16, 35, 36, 40, 98, 100, 1400].flatMap((length) =>
+    [0, 1, 2, 3, 4, 0xff].map((fill) => {
+      const datagram = new Uint8Array(length).fill(fill)
+      // The first and the third word are what answers and questions begin with.
+      if (fill < 5) datagram.fill(0, 0, 3).fill(0, 8, 11)
+      return datagram
+    }),
+  ),
+]
+
+describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
+  for (const { name, available, start } of OPPONENTS)
+    test.skipIf(!available)(
+      `between this tracker and ${name} is no conversation`,
+      async () => {
+        await using ours = await startTracker({ rest: OURS })
+        await using other = await start([hash(1)])
+        const [here, there] = [ours.ports.udp[0]!, Number(new URL(other.udp).port)]
+        const received = async () => {
+          const stats = await fetch(`http://${HERE}:${ours.apiPort}/api/v1/stats?token=secret`)
+          return ((await stats.json()) as Record<string, number>).udp4_requests!
+        }
+        const places = [
+          { ip: HERE, port: here },
+          { ip: HERE, port: there },
+        ] as const
+        for (const datagram of DATAGRAMS) {
+          forge(places[0], places[1], datagram)
+          forge(places[1], places[0], datagram)
+        }
+        const asked = 200
+        for (let time = 0; time < asked / 2; time++) {
+          using client = await connected(here)
+          await client.scrape(hash(1))
+          using neighbour = await connected(there)
+          await neighbour.scrape(hash(1))
+        }
+        // Each datagram comes once, and once more what the other says to the one in our name.
+        const most = DATAGRAMS.length * 2 + asked
+        expect(await received()).toBeWithin(DATAGRAMS.length + asked, most + 1)
+        const before = await received()
+        for (let time = 0; time < 20; time++) (await connected(here))[Symbol.dispose]()
+        expect(await received()).toBe(before + 20)
+      },
+      120_000,
+    )
+})
