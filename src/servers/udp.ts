@@ -227,10 +227,14 @@ class UdpListener {
 
 /** Whether Bun has switched its first wish to write off, and is through with what it was doing then. */
 async function isDrained(drained: Promise<void>): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => late.resolve(false), DRAIN_MILLISECONDS)
-  const isDrained = await Promise.race([drained.then(() => true), late.promise])
+  let isDone = false
+  const done = drained.then(() => {
+    isDone = true
+  })
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, DRAIN_MILLISECONDS)
+  await Promise.race([done, late.promise])
   clearTimeout(timer)
   await new Promise((next) => setImmediate(next))
-  return isDrained
+  return isDone
 }
