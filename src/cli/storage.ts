@@ -2,9 +2,11 @@
  * What the tracker remembers beyond its own life: the database in its thread, the completions owed to it,
  * the keys and the whitelist. Opened before the first announce, closed behind the last one.
  */
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Access } from '../access/access.ts'
 import type { Clock } from '../clock.ts'
-import type { Config } from '../config/model.ts'
+import type { Config, DatabaseConfig } from '../config/model.ts'
 import { type Database, DRIVER_NAMES } from '../database/contract.ts'
 import { openDatabase } from '../database/remote.ts'
 import type { Log } from '../log.ts'
@@ -12,6 +14,7 @@ import { Permissions, PURGE_EVERY_MILLISECONDS } from '../permissions.ts'
 import { Persistence } from '../persist.ts'
 import type { HealthService } from '../servers/health.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import { shellWord } from './shell-word.ts'
 
 const MEND_EVERY_MILLISECONDS = 5_000
 /** What is owed must be written by then, or is lost and said to be. */
@@ -41,6 +44,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   const database = await openDatabase(config.core.database, { report })
   opening.defer(() => database.close())
   log.info('DATABASE', `Opened: ${database.about}`)
+  warnIfOpenToAll(config.core.database, database.about, log)
   const permissions = opening.use(new Permissions({ database, access, clock, log }))
   await naming(database, permissions.load())
   const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
@@ -68,6 +72,19 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
       : undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+/** The file is never changed: that it is its group's, too, may be what its owner wants. */
+function warnIfOpenToAll(config: DatabaseConfig, about: string, log: Log): void {
+  // Windows keeps no such rights.
+  if (config.driver !== 'sqlite3' || process.platform === 'win32') return
+  const path = resolve(config.path)
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
+  if ((mode & 0o004) === 0) return
+  log.warn(
+    'DATABASE',
+    `${about}: everybody on this machine can read the keys in it: chmod 600 ${shellWord(path)}*`,
+  )
 }
 
 /** A start that fails says which database it was. */

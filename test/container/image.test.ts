@@ -126,7 +126,7 @@ imageTest('serves without anything given, keeps nothing, is healthy, stops in ti
   expect(out).toMatch(LAST_LINE)
   expect(readFileSync(mounted.at('etc', 'tracker.toml'), 'utf8')).toBe(template('no-persistence'))
   const { uid, mode } = statSync(mounted.at('etc', 'tracker.toml'))
-  expect([uid, mode & 0o777]).toEqual([1000, 0o640])
+  expect([uid, mode & 0o777]).toEqual([1000, 0o600])
   expect(readdirSync(mounted.at('lib'))).toEqual([])
 })
 

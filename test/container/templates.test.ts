@@ -1,6 +1,6 @@
 /** Which configuration a container begins with. The image itself is tried in `image.test.ts`. */
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { installFile, readIfThere } from '../../src/cli/container/files.ts'
@@ -42,6 +42,7 @@ test('a file is written once, and read if it is there', () => {
   expect(installFile(path, 'first')).toBeUndefined()
   expect(installFile(path, 'second')).toBe('EEXIST')
   expect(readIfThere(path)).toBe('first')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
   const nowhere = join(here.path, 'missing/tracker.toml')
   expect(readIfThere(nowhere)).toBeUndefined()
   expect(installFile(nowhere, 'x')).toBe('no such file or directory')

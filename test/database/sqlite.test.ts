@@ -1,5 +1,7 @@
 /** The SQLite driver on its own thread's side: the contract, and what only a file can do. */
-import { expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes, key } from './hashes.ts'
 import { SqliteFile } from './sqlite-file.ts'
@@ -48,4 +50,51 @@ test('rows are read whatever their ids are', async () => {
   expect(await database.readWhitelist(0n)).toEqual({ rows: hashes(5, 0), next: undefined })
   expect((await database.readKeys(0n)).rows.map((row) => row.key)).toEqual([0, 1, 2, 3, 4].map(key))
   await database.close()
+})
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8)
+
+describe.skipIf(process.platform === 'win32')('with the umask that most machines have', () => {
+  let before = 0
+  beforeAll(() => {
+    before = process.umask(0o022)
+  })
+  afterAll(() => void process.umask(before))
+
+  test('what it makes is for its owner alone, in directories for its owner alone', async () => {
+    await using file = new SqliteFile()
+    chmodSync(file.directory, 0o755)
+    const made = join(file.directory, 'made')
+    const path = join(made, 'here', 'tracker.db')
+    const database = await openSqlite({ driver: 'sqlite3', path })
+    await database.addKeys([{ key: key(1), validUntil: null }])
+    expect([path, `${path}-wal`, `${path}-shm`].map(modeOf)).toEqual(['600', '600', '600'])
+    expect([made, join(made, 'here')].map(modeOf)).toEqual(['700', '700'])
+    expect(modeOf(file.directory)).toBe('755')
+    await database.close()
+    expect(modeOf(path)).toBe('600')
+  })
+
+  test('a link to a file that is not there yet is as good as its name', async () => {
+    await using file = new SqliteFile()
+    const path = join(file.directory, 'there.db')
+    symlinkSync(path, file.path)
+    const database = await openSqlite(file.config)
+    expect(modeOf(path)).toBe('600')
+    await database.close()
+  })
+
+  test('a file that is there keeps the rights that its owner gave it', async () => {
+    await using file = new SqliteFile()
+    writeFileSync(file.path, '')
+    chmodSync(file.path, 0o640)
+    const database = await openSqlite(file.config)
+    await database.addToWhitelist(hashes(1))
+    expect([file.path, `${file.path}-wal`, `${file.path}-shm`].map(modeOf)).toEqual([
+      '640',
+      '640',
+      '640',
+    ])
+    await database.close()
+  })
 })

@@ -14,8 +14,8 @@ import { readSmallFile } from '../small-file.ts'
 
 const { R_OK, W_OK, X_OK } = constants
 
-/** Its owner may change it, others are kept from its secrets. */
-const FILE_MODE = 0o640
+/** Nobody else may see the tokens and passwords that its owner writes into it. */
+const FILE_MODE = 0o600
 
 /** Writes a file where none is, whole or not at all. undefined: written; else why not. */
 export function installFile(path: string, text: string): string | undefined {
