@@ -79,10 +79,10 @@ export class Persistence implements Disposable {
   }
 
   /**
-   * Stops, and writes all that is owed. Call it when nobody announces any more. What it could not write
-   * is lost, and said in the log.
+   * Stops, and writes all that is owed. Call it when nobody announces any more. Resolves with the number
+   * of completions that it could not write: they are lost, which is said in the log.
    */
-  async flush(graceMilliseconds: number): Promise<void> {
+  async flush(graceMilliseconds: number): Promise<number> {
     this[Symbol.dispose]()
     let isOver = false
     const over = Promise.withResolvers<void>()
@@ -94,6 +94,7 @@ export class Persistence implements Disposable {
     clearTimeout(timer)
     const lost = this.waiting()
     if (lost > 0) this.#health.gaveUp(`${lost} completed download(s) could not be written`)
+    return lost
   }
 
   /** Nothing is begun any more. */

@@ -12,13 +12,15 @@ import { stopSignal } from './stop-signal.ts'
 /** Before an orchestrator loses patience; open connections get half of it (start.ts). */
 const STOP_WITHIN_MILLISECONDS = 10_000
 
-/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start or stop. */
+/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start, stop, or write what it owed. */
 export async function serve(loaded: Loaded, host: Host): Promise<number> {
   const token = loaded.apiNeedsToken ? randomBytes(16).toString('hex') : undefined
   const config = token === undefined ? loaded.config : withToken(loaded.config, token)
   const { trace_filter: filter, trace_style: style } = config.logging
   const log = new Log({ filter, style, colour: host.colour }, systemClock.milliseconds)
   const stop = stopSignal(host)
+  const hungUp = onHangUp(log)
+  process.on('SIGHUP', hungUp)
   try {
     log.info('TRACKER', 'Logging initialized')
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
@@ -38,6 +40,20 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     return fail(host, error instanceof Error ? error.message : String(error))
   } finally {
     stop.forget()
+    process.off('SIGHUP', hungUp)
+  }
+}
+
+/**
+ * SIGHUP asks a daemon to read its configuration again, and comes when its terminal is closed: left alone
+ * it would end the process with everything unwritten.
+ */
+function onHangUp(log: Log): () => void {
+  let told = false
+  return () => {
+    if (!told)
+      log.warn('TRACKER', 'SIGHUP does not reload the configuration yet: restart the tracker')
+    told = true
   }
 }
 

@@ -35,7 +35,10 @@ export type Storage = AsyncDisposable & {
   readonly persistedDownloads: (() => number) | undefined
 }
 
-/** undefined: nothing is to be remembered. Rejects with one line that names the cause. */
+/**
+ * undefined: nothing is to be remembered. Rejects with one line that names the cause, and so does disposing
+ * of it when completions are lost.
+ */
 export async function openStorage(setting: StorageSetting): Promise<Storage | undefined> {
   const { config, swarm, access, log, clock } = setting
   if (config.core.database === null) return undefined
@@ -55,7 +58,12 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
     if (persistence.state().ok) permissions.mend()
   }, MEND_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(mending))
-  opening.defer(() => persistence.flush(FLUSH_MILLISECONDS))
+  opening.defer(async () => {
+    const lost = await persistence.flush(FLUSH_MILLISECONDS)
+    // All else is closed all the same, and the end of the program is known to be a bad one.
+    if (lost > 0)
+      throw new Error(`${lost} completed download(s) are lost: the database did not take them`)
+  })
   const opened = opening.move()
   return {
     permissions,

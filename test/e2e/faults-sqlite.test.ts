@@ -28,6 +28,10 @@ const NEW_KEY = key(2)
 const NEW_TORRENT = hashes(1, 100)
 const [FIRST] = TORRENTS.map((hash) => hash.toHex()) as [string]
 
+/** What stands on the standard error when so many completions are lost. */
+const lost = (count: number) =>
+  `tracker: ${count} completed download(s) are lost: the database did not take them\n`
+
 type Scene = Awaited<ReturnType<typeof scene>>
 
 /** A listed tracker with a crowd, on a file of its own. `workers`: with one, the main thread serves. */
@@ -198,7 +202,7 @@ describe.concurrent('an SQLite file', () => {
     keeper.call('POST', 'key/60').catch(() => 'the tracker has ended')
     await keeper.must('GET', 'stats')
     const { code, out, err } = await keeper.stop()
-    expect([code, err]).toEqual([0, ''])
+    expect([code, err]).toEqual([1, lost(30)])
     expect(out).toMatch(/ ERROR DATABASE: \S+: 30 completed download\S* could not be written: /)
     lock.run('COMMIT')
     const { stored, accepted } = books(it)
@@ -220,4 +224,19 @@ describe.concurrent('an SQLite file', () => {
       await comeBack(it)
     },
   )
+
+  test.skipIf(!isPossible)('on a disk that is full when the tracker ends', async () => {
+    using place = smallDisk()
+    await using it = await scene(source, 1, join(place.disk, 'tracker.db'))
+    const { keeper, crowd } = it
+    await crowd.complete(40)
+    await balanced(it)
+    const filler = join(place.disk, 'filler')
+    expect(() => writeFileSync(filler, new Uint8Array(4 * 2 ** 20))).toThrow('ENOSPC')
+    await crowd.complete(30)
+    const { code, out, err } = await keeper.stop()
+    expect([code, err]).toEqual([1, lost(30)])
+    expect(out).toMatch(/ ERROR DATABASE: \S+: 30 completed download\S* could not be written: /)
+    expect(out).not.toContain('successfully')
+  })
 })

@@ -101,9 +101,11 @@ export class Run {
   said(): string[] {
     return this.lines.map((line) => line.slice(28).replace(/sqlite3:\S*(?=:)/, 'PLACE'))
   }
-  async stop(graceMilliseconds = 5_000): Promise<void> {
-    await this.persistence.flush(graceMilliseconds)
+  /** How many completions are lost. */
+  async stop(graceMilliseconds = 5_000): Promise<number> {
+    const lost = await this.persistence.flush(graceMilliseconds)
     await this.#real.close()
+    return lost
   }
 }
 

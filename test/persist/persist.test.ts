@@ -271,7 +271,7 @@ describe('at the end', () => {
     run.complete(b)
     const fates: Fate[] = ['done unseen', 'lost', 'done unseen']
     run.fated.fate = (call) => (call === 'addDownloads' && fates.shift()) || 'fine'
-    await run.stop()
+    expect(await run.stop()).toBe(0)
     expect(stored(file)).toEqual({ counts: { [A]: 1, [B]: 1 }, total: 2 })
   })
 
@@ -279,7 +279,7 @@ describe('at the end', () => {
     const run = await start()
     run.fated.fate = () => 'refused'
     for (const peer of [1, 2, 3]) run.complete(a, peer)
-    await run.stop(50)
+    expect(await run.stop(50)).toBe(3)
     expect(run.said().at(-1)).toBe(
       'ERROR DATABASE: PLACE: 3 completed download(s) could not be written: the disk is full',
     )
@@ -291,7 +291,7 @@ describe('at the end', () => {
     run.fated.before = never.promise
     run.complete(a)
     await until('the question', () => run.fated.busy === 1)
-    await run.persistence.flush(20)
+    expect(await run.persistence.flush(20)).toBe(1)
     expect(run.said()).toEqual([
       'ERROR DATABASE: PLACE: 1 completed download(s) could not be written: no time was left',
     ])

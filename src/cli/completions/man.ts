@@ -7,7 +7,7 @@ import type { Host } from '../host.ts'
 import { type Block, blocksOf, everyCommand, explained, headsExamples, operand } from '../prose.ts'
 
 /** When the words of this file were last changed. */
-const WRITTEN = '2026-11-21'
+const WRITTEN = '2026-11-27'
 
 const DESCRIPTION = [
   'Tells BitTorrent clients who else shares a torrent, over UDP, HTTP and HTTPS, IPv4 and IPv6.',
@@ -65,6 +65,10 @@ const SIGNALS: readonly Entry[] = [
   [
     'SIGINT, SIGTERM',
     'Stop listening, answer what was received, write what is owed to the database and end, within ten seconds. A command that goes on by itself ends and prints what it has. A second one ends at once.',
+  ],
+  [
+    'SIGHUP',
+    'Stops no tracker, and does not make it read its configuration again: that takes a restart. It ends other commands.',
   ],
 ]
 

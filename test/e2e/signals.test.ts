@@ -1,0 +1,78 @@
+/** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashOf, udpPeer } from '../peer.ts'
+import { until } from '../until.ts'
+import { compiled, configuration, launch, type Program, source } from './program.ts'
+
+setDefaultTimeout(60_000)
+
+const PROGRAMS: readonly (readonly [string, Program, number])[] = [
+  ['the source, on one thread', source, 1],
+  ['the compiled program, on two', compiled(), 2],
+]
+
+describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
+  test.each(PROGRAMS)('stops nothing, and is told once: %s', async (_name, program, workers) => {
+    const toml = configuration().replace('workers = 2', `workers = ${workers}`)
+    await using run = await launch(program, { toml })
+    const { udp_trackers } = await run.services()
+    const port = Number(udp_trackers[0]!.split(':')[1])
+    using before = await udpPeer(port)
+    expect((await before.announce(hashOf(1))).seeders).toBe(1)
+    run.child.kill('SIGHUP')
+    const told = / WARN TRACKER: SIGHUP does not reload the configuration yet: restart the tracker/g
+    await run.says(told)
+    run.child.kill('SIGHUP')
+    using after = await udpPeer(port)
+    expect((await after.announce(hashOf(1))).seeders).toBe(2)
+    const { code, out, err } = await run.stop()
+    expect([code, err]).toEqual([0, ''])
+    expect(out.match(told)).toHaveLength(1)
+  })
+
+  test('in the middle of the start stops nothing either', async () => {
+    await using run = await launch(source, { toml: configuration() })
+    await run.says(/Logging initialized/)
+    run.child.kill('SIGHUP')
+    await run.services()
+    expect((await run.stop()).code).toBe(0)
+  })
+
+  test('of a terminal that is closed stops nothing either', async () => {
+    await using run = await launch(source, { toml: configuration(), terminal: true })
+    const { udp_trackers } = await run.services()
+    run.child.terminal!.close()
+    using peer = await udpPeer(Number(udp_trackers[0]!.split(':')[1]))
+    expect((await peer.announce(hashOf(1))).seeders).toBe(1)
+    run.child.kill('SIGTERM')
+    await run.child.exited
+    // It came to its end, whatever it could say there.
+    expect(run.child.signalCode).toBeNull()
+  })
+
+  // Only there can it be seen from outside that a tool is at work.
+  test.skipIf(process.platform !== 'linux').each([
+    ['check', ['check', 'udp://127.0.0.1:9', '--watch', '--timeout', '0.1']],
+    ['bench', ['bench', 'udp', 'udp://127.0.0.1:PORT', '--duration', '60', '--rate', '100']],
+  ])('ends tracker %s', async (_name, words) => {
+    await using tracker = await launch(source, { toml: configuration() })
+    const { udp_trackers } = await tracker.services()
+    const [, port] = udp_trackers[0]!.split(':')
+    await using run = await launch(source, {
+      words: words.map((word) => word.replace('PORT', port!)),
+    })
+    // Its handlers for other signals are there: it is at work.
+    await until(
+      'the tool to be at work',
+      async () => {
+        const status = await Bun.file(`/proc/${run.child.pid}/status`).text()
+        const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`)
+        return (caught & (1n << 1n)) !== 0n
+      },
+      60_000,
+    )
+    run.child.kill('SIGHUP')
+    await run.ended()
+    expect(run.child.signalCode).toBe('SIGHUP')
+  })
+})
