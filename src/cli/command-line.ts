@@ -50,8 +50,13 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
         continue
       }
       const value = inline ?? words[++i]
-      // A dash begins the next option, not a value that was forgotten.
-      if (value === undefined || (inline === undefined && /^-./.test(value)))
+      // A dash begins the next option, and an empty word is what a shell makes of a name that is not set:
+      // the value was forgotten.
+      if (
+        value === undefined ||
+        (inline === undefined && /^-./.test(value)) ||
+        (option.file && value === '')
+      )
         return misuse(`${spelled} needs a value: ${spelled} ${option.value}`)
       const wrong = wrongChoice(spelled, option.choices, value)
       if (wrong) return misuse(wrong)

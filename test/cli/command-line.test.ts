@@ -11,7 +11,6 @@ describe('what runs', () => {
     ['', 'tracker', {}, []],
     ['--config a.toml', 'tracker', { config: 'a.toml' }, []],
     ['--config=a.toml', 'tracker', { config: 'a.toml' }, []],
-    ['--config=', 'tracker', { config: '' }, []],
     ['--config=a=b', 'tracker', { config: 'a=b' }, []],
     ['-c a.toml', 'tracker', { config: 'a.toml' }, []],
     ['-ca.toml', 'tracker', { config: 'a.toml' }, []],
@@ -46,6 +45,18 @@ describe('wrong usage is told in one line', () => {
     ['-x', 'tracker: unknown option -x. See tracker --help'],
     ['--config', 'tracker: --config needs a value: --config PATH. See tracker --help'],
     ['-c', 'tracker: -c needs a value: -c PATH. See tracker --help'],
+    // What a shell makes of a variable that is not set.
+    ['--config=', 'tracker: --config needs a value: --config PATH. See tracker --help'],
+    ['--config ', 'tracker: --config needs a value: --config PATH. See tracker --help'],
+    ['-c ', 'tracker: -c needs a value: -c PATH. See tracker --help'],
+    [
+      '--config-toml-path ',
+      'tracker: --config-toml-path needs a value: --config-toml-path PATH. See tracker --help',
+    ],
+    [
+      'config check --config-toml-path=',
+      'tracker config check: --config-toml-path needs a value: --config-toml-path PATH. See tracker config check --help',
+    ],
     ['--config --help', 'tracker: --config needs a value: --config PATH. See tracker --help'],
     ['--config a --config b', 'tracker: --config is given twice. See tracker --help'],
     ['-c a --config-toml-path b', 'tracker: --config-toml-path is given twice. See tracker --help'],
