@@ -77,9 +77,9 @@ export const TRACKER: Command = {
     CONTAINER,
   ],
   run: async (invocation, host) => {
-    const { loadConfiguration } = await import('./configuration.ts')
+    const { loadConfiguration, MISCONFIGURED } = await import('./configuration.ts')
     const loaded = loadConfiguration(invocation, host)
-    if (!loaded) return 1
+    if (!loaded) return MISCONFIGURED
     const { serve } = await import('./serve.ts')
     return serve(loaded, host)
   },

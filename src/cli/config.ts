@@ -4,13 +4,13 @@ import { type Loaded, loadSource } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { PREFIX } from '../config/overrides.ts'
 import { toToml } from '../config/print.ts'
-import { loadConfiguration } from './configuration.ts'
+import { loadConfiguration, MISCONFIGURED } from './configuration.ts'
 import { type Host, type Invocation, optionValue } from './host.ts'
 import { writeNewFile } from './new-file.ts'
 
 export function printConfiguration(invocation: Invocation, host: Host): number {
   const loaded = loadConfiguration(invocation, host)
-  if (!loaded) return 1
+  if (!loaded) return MISCONFIGURED
   warn(loaded, host)
   const annotated = invocation.options.has('docs')
   host.print(
@@ -22,7 +22,7 @@ export function printConfiguration(invocation: Invocation, host: Host): number {
 
 export function checkConfiguration(invocation: Invocation, host: Host): number {
   const loaded = loadConfiguration(invocation, host)
-  if (!loaded) return 1
+  if (!loaded) return MISCONFIGURED
   warn(loaded, host)
   host.print(`${loaded.source}: ok (schema ${loaded.config.metadata.schema_version})\n`)
   return 0
@@ -34,7 +34,7 @@ export function migrateConfiguration(invocation: Invocation, host: Host): number
     Object.entries(host.env).filter(([name]) => !name.toUpperCase().startsWith(PREFIX)),
   )
   const loaded = loadConfiguration(invocation, { ...host, env })
-  if (!loaded) return 1
+  if (!loaded) return MISCONFIGURED
   if (loaded.config.metadata.schema_version === '3.0.0') {
     host.complain(`${loaded.source}: schema 3.0.0 already, nothing to do\n`)
     return 0
@@ -59,7 +59,7 @@ export function migrateConfiguration(invocation: Invocation, host: Host): number
   host.complain(
     `tracker: schema 3.0.0 refuses it until this is mended\n${again.mistakes.map(printMistake).join('\n')}\n`,
   )
-  return 1
+  return MISCONFIGURED
 }
 
 const warn = (loaded: Loaded, host: Host): void => {

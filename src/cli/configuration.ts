@@ -4,6 +4,12 @@ import { printMistake } from '../config/mistake.ts'
 import { type Host, type Invocation, optionValue } from './host.ts'
 import { readSmallFile } from './small-file.ts'
 
+/**
+ * The exit code of whatever was given a configuration with mistakes: EX_CONFIG of sysexits.h. No further
+ * attempt mends it, so the service is not started again on it.
+ */
+export const MISCONFIGURED = 78
+
 /** undefined: it has mistakes, and the operator has been told. */
 export function loadConfiguration(invocation: Invocation, host: Host): Loaded | undefined {
   const loaded = load({

@@ -3,7 +3,7 @@
  * shell script, so that ours needs no shell, and serves.
  */
 import { resolve } from 'node:path'
-import { loadConfiguration } from './configuration.ts'
+import { loadConfiguration, MISCONFIGURED } from './configuration.ts'
 import { installFile, readIfThere, unwritable } from './container/files.ts'
 import { TEMPLATES, type Template, templateFor, unsupported } from './container/templates.ts'
 import { takeUser } from './container/user.ts'
@@ -24,7 +24,7 @@ export async function container(invocation: Invocation, host: Host): Promise<num
   const template = templateFor(driver)
   if (template === undefined) {
     for (const line of unsupported(driver ?? '')) say(line)
-    return 1
+    return MISCONFIGURED
   }
   // Compose files say so that they say nothing: `${VARIABLE:-}`.
   let env: Host['env'] = {
@@ -41,7 +41,7 @@ export async function container(invocation: Invocation, host: Host): Promise<num
     return 1
   }
   const loaded = loadConfiguration(invocation, { ...host, env })
-  if (!loaded) return 1
+  if (!loaded) return MISCONFIGURED
   const { database } = loaded.config.core
   if (database?.driver === 'sqlite3') {
     const trouble = unwritable(resolve(host.cwd, database.path), LIBRARY)

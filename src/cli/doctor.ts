@@ -1,6 +1,6 @@
 /** `tracker doctor`: looks at the machine and the configuration, changes nothing, and says what to type. */
 import { systemClock } from '../clock.ts'
-import { loadConfiguration } from './configuration.ts'
+import { loadConfiguration, MISCONFIGURED } from './configuration.ts'
 import { GROUPS } from './doctor/checks.ts'
 import { examine } from './doctor/examine.ts'
 import type { Patient } from './doctor/finding.ts'
@@ -18,7 +18,7 @@ const WATCH_MILLISECONDS = 1_000
 export async function doctor(invocation: Invocation, host: Host): Promise<number> {
   const milliseconds = seconds(invocation, 'timeout', { min: 0.01, max: 3600 }, 5)
   const loaded = loadConfiguration(invocation, host)
-  if (!loaded) return 1
+  if (!loaded) return MISCONFIGURED
   for (const warning of loaded.warnings) host.complain(`warning: ${warning}\n`)
   const { config } = loaded
 

@@ -60,6 +60,17 @@ export function checkRules(config: Config, context: Context): void {
       `${interval_min} is longer than \`interval\`, ${interval}: clients cannot keep to both`,
     )
 
+  const { max_peer_timeout } = core.tracker_policy
+  if (
+    max_peer_timeout < interval &&
+    sound('core.announce_policy.interval', 'core.tracker_policy.max_peer_timeout')
+  )
+    report.warn(
+      writtenOf(at('core.tracker_policy.max_peer_timeout'), at('core.announce_policy.interval')),
+      `${max_peer_timeout} is shorter than \`core.announce_policy.interval\`, ${interval}: ` +
+        'peers are forgotten before they announce again',
+    )
+
   checkAddresses(config, context, at)
 
   const api = config.http_api
@@ -72,6 +83,10 @@ export function checkRules(config: Config, context: Context): void {
         )
 }
 
+/** Of two options that contradict each other, the place that somebody wrote is where it is mended. */
+const writtenOf = (place: Place, other: Place): Place =>
+  place.source === DEFAULT ? { ...other, path: place.path } : place
+
 /** Whether only this machine can reach it. */
 function isLocal({ ip }: BindAddress): boolean {
   const bytes = parseIp(ip)
@@ -81,7 +96,8 @@ function isLocal({ ip }: BindAddress): boolean {
 interface Listener {
   readonly path: string
   readonly bind: BindAddress
-  readonly v6only: boolean
+  /** undefined: it has no such option, and serves both families. */
+  readonly v6only: boolean | undefined
 }
 
 /** No two listeners of one transport may want the same port of the same address. */
@@ -98,7 +114,7 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
   const service = (name: string, bind: BindAddress): Listener => ({
     path: `${name}.bind_address`,
     bind,
-    v6only: false,
+    v6only: undefined,
   })
   const udp = list('udp_trackers', config.udp_trackers)
   const tcp = [
@@ -115,17 +131,9 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
     listeners.forEach((later, i) => {
       const earlier = listeners.slice(0, i).find((other) => collide(other, later))
       if (!earlier) return
-      const address = printAddress(later.bind)
-      const both =
-        earlier.bind.ip === later.bind.ip
-          ? `${address} is taken by ${earlier.path}`
-          : `${address} and ${printAddress(earlier.bind)} of ${earlier.path} overlap: ` +
-            '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart'
-      // The one of the two that somebody wrote is where the mistake is mended.
-      const place = at(later.path)
       report.mistake(
-        place.source === DEFAULT ? { ...at(earlier.path), path: later.path } : place,
-        both,
+        writtenOf(at(later.path), { ...at(earlier.path), path: later.path }),
+        conflictOf(earlier, later),
       )
     })
   }
@@ -133,10 +141,25 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
 
 function collide(a: Listener, b: Listener): boolean {
   if (a.bind.port === 0 || a.bind.port !== b.bind.port) return false
-  const isDualStack = ({ bind, v6only }: Listener) => bind.ip === '::' && !v6only
+  return covers(a, b) || covers(b, a)
+}
+
+const isIpv6 = ({ bind }: Listener): boolean => bind.ip.includes(':')
+
+/** Whether who asks the address of `b` could reach `a`, too. */
+function covers(a: Listener, b: Listener): boolean {
+  if (a.bind.ip === '::') return isIpv6(b) || !a.v6only
+  return a.bind.ip === b.bind.ip || (a.bind.ip === '0.0.0.0' && !isIpv6(b))
+}
+
+function conflictOf(earlier: Listener, later: Listener): string {
+  const address = printAddress(later.bind)
+  if (earlier.bind.ip === later.bind.ip) return `${address} is taken by ${earlier.path}`
+  const [wide, narrow] = covers(earlier, later) ? [earlier, later] : [later, earlier]
   return (
-    a.bind.ip === b.bind.ip ||
-    (isDualStack(a) && b.bind.ip === '0.0.0.0') ||
-    (isDualStack(b) && a.bind.ip === '0.0.0.0')
+    `${address} and ${printAddress(earlier.bind)} of ${earlier.path} overlap: ` +
+    (wide.v6only === false && isIpv6(wide) && !isIpv6(narrow)
+      ? '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart'
+      : `${isIpv6(wide) ? '[::]' : '0.0.0.0'} stands for every address of the machine, so one of them needs another port`)
   )
 }

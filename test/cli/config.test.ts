@@ -40,10 +40,12 @@ describe('check', () => {
     })
   })
 
-  test('ends with 1 when a file is missing', async () => {
+  test('ends with 78 when a file is missing, as everything does that reads one', async () => {
     using here = workspace()
     const { code, out, err } = await here.run(['config', 'check', '--config', 'gone.toml'])
-    expect([code, out]).toEqual([1, ''])
+    expect([code, out]).toEqual([78, ''])
+    for (const words of [[], ['config', 'print'], ['config', 'migrate'], ['doctor']])
+      expect(await here.run([...words, '--config', 'gone.toml'])).toEqual({ code, out, err })
     expect(err).toStartWith('tracker: 1 mistake in gone.toml\ngone.toml: no such file: /')
   })
 })
@@ -114,7 +116,7 @@ describe('migrate', () => {
   test('says what schema 3.0.0 will not take over', async () => {
     using here = workspace({ 'tracker.toml': OLD.replace('root:hunter2', 'root') })
     const { code, out, err } = await here.run(['config', 'migrate'])
-    expect(code).toBe(1)
+    expect(code).toBe(78)
     expect(out).toContain('password = ""\n')
     expect(err).toContain('requires a non-empty `password` field\n')
   })

@@ -31,7 +31,7 @@ test('a tracker with mistakes in its configuration tells all of them and starts 
     'tracker.toml': '[metadata]\nschema_version = "3.0.0"\n[core]\nlisted = 1\nprivte = true\n',
   })
   expect(await here.run([])).toEqual({
-    code: 1,
+    code: 78,
     out: '',
     err: `tracker: 4 mistakes in tracker.toml
 tracker.toml: Missing mandatory configuration option. Option path: logging.trace_filter
@@ -47,7 +47,7 @@ test('a mistake in the environment is not blamed on the file', async () => {
   using here = workspace()
   const name = 'TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__LISTED'
   expect(await here.run(['config', 'check'], { [name]: 'maybe' })).toEqual({
-    code: 1,
+    code: 78,
     out: '',
     err: `tracker: 1 mistake in the configuration\n${name}: core.listed: expected true or false, found "maybe"\n`,
   })

@@ -68,6 +68,46 @@ test.each<[string, string, string[]]>([
         '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart',
     ],
   ],
+  [
+    'an address of the machine beside the one that stands for all of them',
+    MINIMAL_3 + listener('udp', '0.0.0.0:6969') + listener('udp', '127.0.0.1:6969'),
+    [
+      'tracker.toml:13:1: udp_trackers.1.bind_address: 127.0.0.1:6969 and 0.0.0.0:6969 of udp_trackers.0.bind_address overlap: ' +
+        '0.0.0.0 stands for every address of the machine, so one of them needs another port',
+    ],
+  ],
+  [
+    'the same of IPv6, even where it keeps to IPv6',
+    MINIMAL_3 + listener('http', '[fe80::1%2]:80') + listener('http', '[::]:80', true),
+    [
+      'tracker.toml:13:1: http_trackers.1.bind_address: [::]:80 and [fe80::1%2]:80 of http_trackers.0.bind_address overlap: ' +
+        '[::] stands for every address of the machine, so one of them needs another port',
+    ],
+  ],
+  [
+    'an IPv4 address beside an IPv6 listener that serves both families',
+    MINIMAL_3 + listener('udp', '[::]:6969') + listener('udp', '192.0.2.1:6969'),
+    [
+      'tracker.toml:13:1: udp_trackers.1.bind_address: 192.0.2.1:6969 and [::]:6969 of udp_trackers.0.bind_address overlap: ' +
+        '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart',
+    ],
+  ],
+  [
+    'the API, which has no network, beside an IPv4 listener',
+    `${MINIMAL_3 + listener('http', '0.0.0.0:80')}[http_api]\nbind_address = "[::]:80"\n`,
+    [
+      'tracker.toml:13:1: http_api.bind_address: [::]:80 and 0.0.0.0:80 of http_trackers.0.bind_address overlap: ' +
+        '[::] stands for every address of the machine, so one of them needs another port',
+    ],
+  ],
+  [
+    'an HTTP listener on every address, and the health check on its default one',
+    MINIMAL_3 + listener('http', '0.0.0.0:1313'),
+    [
+      'tracker.toml:10:1: health_check_api.bind_address: 127.0.0.1:1313 and 0.0.0.0:1313 of http_trackers.0.bind_address overlap: ' +
+        '0.0.0.0 stands for every address of the machine, so one of them needs another port',
+    ],
+  ],
 ])('%s is refused', (_what, toml, mistakes) => {
   expect(complaints(loadToml(toml))).toEqual(mistakes)
 })
@@ -90,6 +130,22 @@ test.each([
     'one port of two addresses',
     MINIMAL_3 + listener('udp', '127.0.0.1:80') + listener('udp', '127.0.0.2:80'),
   ],
+  [
+    'one port of two networks of one link-local address',
+    MINIMAL_3 + listener('udp', '[fe80::1%2]:80') + listener('udp', '[fe80::1%3]:80'),
+  ],
+  [
+    'an IPv4 address beside an IPv6 listener that keeps to IPv6',
+    MINIMAL_3 + listener('udp', '127.0.0.1:80') + listener('udp', '[::]:80', true),
+  ],
+  [
+    'every IPv4 address beside one of IPv6',
+    MINIMAL_3 + listener('http', '0.0.0.0:80') + listener('http', '[::1]:80'),
+  ],
+  [
+    'peers that are forgotten when they should have announced',
+    `${MINIMAL_3}[core.announce_policy]\ninterval = 900\n`,
+  ],
   ['equal intervals', `${MINIMAL_3}[core.announce_policy]\ninterval = 5\ninterval_min = 5\n`],
   [
     'private_mode of schema 2.0.0',
@@ -105,6 +161,28 @@ test('a minimum longer than the interval is a warning', () => {
     'tracker.toml:11:1: core.announce_policy.interval_min: 101 is longer than `interval`, 100: clients cannot keep to both',
   ])
 })
+
+test.each([
+  [
+    'of the interval',
+    '[core.announce_policy]\ninterval = 901\n',
+    'tracker.toml:10:1: core.tracker_policy.max_peer_timeout: 900 is',
+    901,
+  ],
+  [
+    'of the timeout',
+    '[core.tracker_policy]\nmax_peer_timeout = 119\n',
+    'tracker.toml:10:1: core.tracker_policy.max_peer_timeout: 119 is',
+    120,
+  ],
+])(
+  'a peer timeout below the interval is a warning at the place %s',
+  (_what, toml, begin, interval) => {
+    expect(loaded(loadToml(MINIMAL_3 + toml)).warnings).toEqual([
+      `${begin} shorter than \`core.announce_policy.interval\`, ${interval}: peers are forgotten before they announce again`,
+    ])
+  },
+)
 
 test.each([
   ['0.0.0.0:1212', 'MyAccessToken', 1],

@@ -15,7 +15,8 @@ describe('what is taken', () => {
   test.each<[string, string, object]>([
     [
       'core.announce_policy',
-      'interval = 2147483647',
+      // A shorter timeout would be warned of.
+      'interval = 2147483647\n[core.tracker_policy]\nmax_peer_timeout = 2147483647',
       { core: { announce_policy: { interval: 2147483647 } } },
     ],
     [

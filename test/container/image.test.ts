@@ -217,7 +217,7 @@ imageTest('a configuration elsewhere is not made up', async () => {
   const env = { [PATH]: '/etc/torrust/tracker/mine.toml' }
   await using running = await container(image(), mounted, { env })
   const { code, err } = await running.ended()
-  expect(code).toBe(1)
+  expect(code).toBe(78)
   expect(err).toContain('no such file: /etc/torrust/tracker/mine.toml')
   expect(readdirSync(mounted.at('etc'))).toEqual([])
 })
@@ -243,7 +243,7 @@ imageTest('an unknown database is refused before anything is made', async () => 
   using mounted = volumes()
   await using running = await container(image(), mounted, { env: { [DRIVER]: 'oracle' } })
   expect(await running.ended()).toEqual({
-    code: 1,
+    code: 78,
     out: '',
     err:
       'tracker container: Error: Unsupported Database Type: "oracle".\n' +

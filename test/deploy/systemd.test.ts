@@ -198,10 +198,12 @@ max_memory = "64MiB"
     expect(out.at(-2)).toMatch(/database\.test:1.*(refused|ECONNREFUSED)/)
   })
 
-  boots('comes back after a crash, not after a stop or a wrong command line', async () => {
-    const out = await run({
-      units: { [OVERRIDE]: '[Service]\nRestartSec=100ms\n' },
-      script: `${INSTALL}
+  boots(
+    'comes back after a crash, not after a stop, a wrong command line or a wrong configuration',
+    async () => {
+      const out = await run({
+        units: { [OVERRIDE]: '[Service]\nRestartSec=100ms\n' },
+        script: `${INSTALL}
         echo == run
         systemctl kill --signal KILL tracker
         for _ in {1..100}; do
@@ -219,10 +221,19 @@ max_memory = "64MiB"
         systemctl start tracker
         while [[ $(property ActiveState) != failed ]]; do sleep 0.1; done
         property ExecMainStatus
+        property NRestarts
+        rm /run/units/tracker.service.d/wrong.conf
+        echo 'private = "no"' > /etc/tracker/tracker.toml
+        systemctl daemon-reload
+        systemctl reset-failed tracker
+        systemctl start tracker
+        while [[ $(property ActiveState) != failed ]]; do sleep 0.1; done
+        property ExecMainStatus
         property NRestarts`,
-    })
-    expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0'])
-  })
+      })
+      expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0', '78', '0'])
+    },
+  )
 
   boots(
     'serves even where no memory may be written and executed, for those who want that',

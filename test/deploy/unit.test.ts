@@ -66,6 +66,11 @@ test('names the files and the user that the guide makes', () => {
   expect(GUIDE).toContain('/etc/systemd/system/tracker.service\n')
 })
 
+test('does not start it again on what no attempt mends', () => {
+  // A wrong command line, a wrong configuration.
+  expect(settings('RestartPreventExitStatus')).toEqual(['2 78'])
+})
+
 test('gives the tracker more time to stop than it takes, and its own directory to run in', () => {
   expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan(10)
   expect(settings('WorkingDirectory')).toEqual([`/var/lib/${settings('StateDirectory')[0]}`])

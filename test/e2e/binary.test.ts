@@ -75,7 +75,7 @@ test('tells every mistake of its configuration in one line each and starts nothi
   const toml = configuration().replace('private = false', 'private = "no"\nlsted = true')
   await using run = await launch(binary, { toml })
   const { code, out, err } = await run.ended()
-  expect([code, out]).toEqual([1, ''])
+  expect([code, out]).toEqual([78, ''])
   expect(err).toMatch(
     /^tracker: 2 mistakes in [^\n]+\n[^\n]+core\.private: [^\n]+\n[^\n]+core\.lsted: [^\n]+\n$/,
   )

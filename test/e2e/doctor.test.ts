@@ -183,7 +183,7 @@ describe('what is wrong', () => {
     const { code, out, err } = await doctor(toml)
     await using check = await launch(binary, { words: ['config', 'check'], toml })
     expect({ code, out, err }).toEqual(await check.ended())
-    expect([code, out]).toEqual([1, ''])
+    expect([code, out]).toEqual([78, ''])
     expect(err).toContain('core.private')
   })
 

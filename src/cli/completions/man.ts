@@ -58,6 +58,10 @@ const EXIT_STATUS: readonly Entry[] = [
   ['0', 'Done. All is well.'],
   ['1', 'It failed, or what was looked at is not well; the standard error says why.'],
   ['2', 'Wrong usage.'],
+  [
+    '78',
+    'The configuration has a mistake, or cannot be read. Nothing was started, and no further attempt mends it.',
+  ],
   ['130, 143', 'Ended at once by a second SIGINT or SIGTERM.'],
 ]
 
