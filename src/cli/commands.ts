@@ -78,7 +78,7 @@ export const TRACKER: Command = {
   ],
   run: async (invocation, host) => {
     const { loadConfiguration, MISCONFIGURED } = await import('./configuration.ts')
-    const loaded = loadConfiguration(invocation, host)
+    const loaded = loadConfiguration(invocation, host, { toServe: true })
     if (!loaded) return MISCONFIGURED
     const { serve } = await import('./serve.ts')
     return serve(loaded, host)

@@ -21,7 +21,7 @@ export function printConfiguration(invocation: Invocation, host: Host): number {
 }
 
 export function checkConfiguration(invocation: Invocation, host: Host): number {
-  const loaded = loadConfiguration(invocation, host)
+  const loaded = loadConfiguration(invocation, host, { toServe: true })
   if (!loaded) return MISCONFIGURED
   warn(loaded, host)
   host.print(`${loaded.source}: ok (schema ${loaded.config.metadata.schema_version})\n`)

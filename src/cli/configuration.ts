@@ -3,6 +3,7 @@ import { type Failed, type Loaded, load } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { type Host, type Invocation, optionValue } from './host.ts'
 import { readSmallFile } from './small-file.ts'
+import { judgeTls, type TlsFault } from './tls-files.ts'
 
 /**
  * The exit code of whatever was given a configuration with mistakes: EX_CONFIG of sysexits.h. No further
@@ -10,18 +11,32 @@ import { readSmallFile } from './small-file.ts'
  */
 export const MISCONFIGURED = 78
 
-/** undefined: it has mistakes, and the operator has been told. */
-export function loadConfiguration(invocation: Invocation, host: Host): Loaded | undefined {
+/**
+ * undefined: it has mistakes, and the operator has been told. What is to be served by is looked at to the
+ * bottom, the files of certificates included: `toServe`.
+ */
+export function loadConfiguration(
+  invocation: Invocation,
+  host: Host,
+  { toServe = false } = {},
+): Loaded | undefined {
   const loaded = load({
     path: optionValue(invocation, 'config'),
     env: host.env,
     cwd: host.cwd,
     readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
+    judgeTls: toServe ? (tls) => judgeTls(tls, host.cwd).faults.map(asMistake) : undefined,
   })
   if (loaded.kind === 'loaded') return loaded
   host.complain(explain(loaded))
   return undefined
 }
+
+/** The reference's words go first. */
+const asMistake = ({ option, kind, wrong, remedy }: TlsFault) => ({
+  option,
+  message: `${kind === 'missing' ? 'tls config missing' : 'bad tls config'}: ${wrong}: ${remedy}`,
+})
 
 /** `tracker: 2 mistakes in tracker.toml`, then each on a line of its own. */
 export function explain({ source, mistakes, warnings }: Failed): string {

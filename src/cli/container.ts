@@ -40,7 +40,7 @@ export async function container(invocation: Invocation, host: Host): Promise<num
     say(error instanceof Error ? error.message : String(error))
     return 1
   }
-  const loaded = loadConfiguration(invocation, { ...host, env })
+  const loaded = loadConfiguration(invocation, { ...host, env }, { toServe: true })
   if (!loaded) return MISCONFIGURED
   const { database } = loaded.config.core
   if (database?.driver === 'sqlite3') {

@@ -6,7 +6,7 @@
 import { BUILT_IN } from './built-in.ts'
 import { lift } from './lift.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
-import type { Config } from './model.ts'
+import type { Config, TlsConfig } from './model.ts'
 import { applyOverrides, type Environment } from './overrides.ts'
 import { readConfig } from './read.ts'
 import { checkRules } from './rules.ts'
@@ -23,7 +23,13 @@ export interface LoadInput {
   readonly cwd: string
   /** The text of a file by its absolute path; throws like `readFileSync`. */
   readFile(path: string): string
+  /** What is wrong with the files of a certificate; absent: they are not looked at. */
+  readonly judgeTls?: JudgeTls | undefined
 }
+
+export type JudgeTls = (
+  tls: TlsConfig,
+) => readonly { readonly option: keyof TlsConfig; readonly message: string }[]
 
 export interface Loaded {
   readonly kind: 'loaded'
@@ -66,7 +72,9 @@ const MANDATORY: Readonly<Record<Schema, readonly (readonly [string, string])[]>
 export function load(input: LoadInput): Loaded | Failed {
   const report = new Report()
   const source = findSource(input, report)
-  return source ? loadSource(source, input.env, report) : failed(report, report.mistakes[0]!.source)
+  return source
+    ? loadSource(source, input.env, report, input.judgeTls)
+    : failed(report, report.mistakes[0]!.source)
 }
 
 /** `source` with the overrides of `env`, nothing else. */
@@ -74,8 +82,10 @@ export function loadSource(
   source: TomlSource,
   env: Environment,
   report: Report = new Report(),
+  judgeTls: JudgeTls = () => [],
 ): Loaded | Failed {
   const config = readSource(source, env, report)
+  if (config) checkCertificates(config, report, judgeTls)
   if (!config || report.mistakes.length > 0) return failed(report, source.name)
   const { http_api } = config
   return {
@@ -127,6 +137,21 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
   const config = readConfig(schema === '2.0.0' ? lift(tree, report) : tree, context)
   checkRules(config, context)
   return config
+}
+
+function checkCertificates(config: Config, report: Report, judgeTls: JudgeTls): void {
+  const tables = [
+    ...(config.http_trackers ?? []).map(
+      ({ tls_config }, i) => [`http_trackers.${i}`, tls_config] as const,
+    ),
+    ['http_api', config.http_api?.tls_config ?? null] as const,
+  ]
+  for (const [path, tls] of tables) {
+    // One that is missing has been told.
+    if (tls === null || tls.ssl_cert_path === '' || tls.ssl_key_path === '') continue
+    for (const { option, message } of judgeTls(tls))
+      report.mistake(report.origins.get(`${path}.tls_config.${option}`)!, message)
+  }
 }
 
 /** The schema to read by; undefined: written for another version, so nothing in it can be judged. */

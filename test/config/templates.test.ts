@@ -29,7 +29,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
 
 /** What they warn of: a token that everybody knows, and peers that the developer wants to see go. */
 const WELL_KNOWN = expect.stringContaining('a well-known token')
-const WARNINGS: Readonly<Record<string, readonly unknown[]>> = {
+const WARNINGS: Readonly<Record<string, string[]>> = {
   'tracker.development.sqlite3.toml': [
     expect.stringContaining('max_peer_timeout: 60 is shorter than'),
     WELL_KNOWN,

@@ -114,9 +114,13 @@ describe('a certificate', () => {
     ])
   })
 
-  test.each(['garbage.pem', 'broken.pem', 'leaf.key'])('is not what stands in %s', async (cert) => {
+  test.each([
+    ['garbage.pem', ''],
+    ['broken.pem', ''],
+    ['leaf.key', ', but a private key'],
+  ])('is not what stands in %s', async (cert, but) => {
     expect(await look({ cert })).toEqual([
-      ['problem', `http_trackers[0]: ${cert} holds no certificate in PEM form`],
+      ['problem', `http_trackers[0]: ${cert} holds no certificate in PEM form${but}`],
     ])
   })
 

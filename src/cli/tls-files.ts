@@ -1,0 +1,172 @@
+/**
+ * Whether the two files of a `tls_config` can serve HTTPS, and what is wrong with them if not. `config check`,
+ * the start and the doctor ask here, so that they judge alike; the TLS that serves has the last word.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import type { TlsConfig } from '../config/model.ts'
+import { shellWord } from './shell-word.ts'
+import { readSmallFile } from './small-file.ts'
+
+export interface TlsFault {
+  readonly option: keyof TlsConfig
+  /** `missing`: the file cannot be read. */
+  readonly kind: 'missing' | 'bad'
+  /** The file and what is wrong with it; never what stands in it. */
+  readonly wrong: string
+  /** A clause: it begins with a small letter and ends without a full stop. */
+  readonly remedy: string
+}
+
+export interface TlsFiles {
+  /** None: they can be served with. */
+  readonly faults: readonly TlsFault[]
+  /** The certificate of the listener first; empty where there is no good one. */
+  readonly chain: readonly X509Certificate[]
+}
+
+/** Relative paths start in `cwd`. Never throws. */
+export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
+  const faults: TlsFault[] = []
+  const { ssl_cert_path: certPath, ssl_key_path: keyPath } = tls
+  const tell = (
+    option: keyof TlsConfig,
+    told: Told | undefined,
+    kind: TlsFault['kind'] = 'bad',
+  ) => {
+    if (told) faults.push({ option, kind, wrong: told[0], remedy: told[1] })
+  }
+  const read = (option: keyof TlsConfig): string | undefined => {
+    const text = readText(resolve(cwd, tls[option]))
+    if (typeof text === 'string') return text
+    tell(option, text, 'missing')
+    return undefined
+  }
+  const cert = read('ssl_cert_path')
+  const key = read('ssl_key_path')
+  const chain = cert === undefined ? [] : parseChain(cert)
+  if (cert !== undefined && chain.length === 0) tell('ssl_cert_path', noCertificate(certPath, cert))
+  if (key !== undefined) tell('ssl_key_path', noKey(keyPath, key))
+  if (faults.length === 0) tell('ssl_key_path', noPair(certPath, cert!, keyPath, key!))
+  return { faults, chain }
+}
+
+type Told = readonly [wrong: string, remedy: string]
+
+/** The bytes as text: what is no PEM stays recognisable. */
+function readText(path: string): string | Told {
+  try {
+    // A pipe in its place must not hold us.
+    const there = statSync(path)
+    if (!there.isFile() && !there.isDirectory()) return [`${path} is no file`, 'name a file']
+    // The mark with which some editors begin a file is passed over when it is served with, too.
+    return Buffer.from(readSmallFile(path))
+      .toString('latin1')
+      .replace(/^\xef\xbb\xbf/, '')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return WHY[code ?? '']?.(path) ?? [`${path} cannot be read (${code ?? message})`, look(path)]
+  }
+}
+
+const look = (path: string): string =>
+  `every directory on the way must let the tracker's user through, which \`namei -l ${shellWord(path)}\` shows`
+
+const absent = (path: string): Told => [
+  `${path} does not exist`,
+  'relative paths start in the directory where the tracker is started',
+]
+const WHY: Readonly<Record<string, (path: string) => Told>> = {
+  ENOENT: absent,
+  ENOTDIR: absent,
+  EACCES: (path) => [`${path} may not be read by this user`, look(path)],
+  EISDIR: (path) => [`${path} is a directory`, 'name a file in it'],
+}
+
+/** Most certificates of one file; a chain has four at most. */
+const MOST_CERTIFICATES = 32
+const CERTIFICATE = /^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END [A-Z0-9 ]+-----/gm
+const PRIVATE_KEY = /^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/m
+
+/** Empty if there is none, or one of them is broken. */
+function parseChain(text: string): readonly X509Certificate[] {
+  try {
+    const blocks = text.match(CERTIFICATE) ?? []
+    return blocks.slice(0, MOST_CERTIFICATES).map((block) => new X509Certificate(block))
+  } catch {
+    return []
+  }
+}
+
+const SWAPPED = '`ssl_cert_path` is for the certificate, `ssl_key_path` for its key'
+
+function noCertificate(path: string, text: string): Told {
+  const word = shellWord(path)
+  const wrong = `${path} holds no certificate in PEM form`
+  if (PRIVATE_KEY.test(text)) return [`${wrong}, but a private key`, SWAPPED]
+  const isPem = text.includes('-----BEGIN')
+  if (!isPem && codeOf(() => new X509Certificate(Buffer.from(text, 'latin1'))) === undefined)
+    return [
+      `${wrong}, but one in DER form`,
+      `convert it with \`openssl x509 -inform DER -in ${word} -out ${word}.pem\``,
+    ]
+  if (text === '') return [`${path} is empty`, 'name the file with the certificate and its chain']
+  return [wrong, `\`openssl x509 -in ${word} -noout -subject\` must show one`]
+}
+
+/** undefined: there is a key that can be read. */
+function noKey(path: string, text: string): Told | undefined {
+  const word = shellWord(path)
+  const code = codeOf(() => createPrivateKey(text))
+  if (code === undefined) return undefined
+  if (text === '') return [`${path} is empty`, 'name the file with the private key']
+  if (code.includes('UNSUPPORTED')) return unsupported(path)
+  if (code === 'ERR_MISSING_PASSPHRASE')
+    return [
+      `${path} holds a private key with a password`,
+      `take the password off with \`openssl pkey -in ${word} -out ${word}.open\``,
+    ]
+  const wrong = `${path} holds no private key in PEM form`
+  if (text.match(CERTIFICATE)) return [`${wrong}, but a certificate`, SWAPPED]
+  const bytes = Buffer.from(text, 'latin1')
+  const isDer = (['pkcs8', 'pkcs1', 'sec1'] as const).some(
+    (type) => codeOf(() => createPrivateKey({ key: bytes, format: 'der', type })) === undefined,
+  )
+  if (isDer)
+    return [
+      `${wrong}, but one in DER form`,
+      `convert it with \`openssl pkey -inform DER -in ${word} -out ${word}.pem\``,
+    ]
+  return [wrong, `\`openssl pkey -in ${word} -noout\` must find one`]
+}
+
+/** undefined: they belong together. */
+function noPair(certPath: string, cert: string, keyPath: string, key: string): Told | undefined {
+  const code = codeOf(() => createSecureContext({ cert, key }))
+  if (code === undefined) return undefined
+  if (code.includes('MISMATCH'))
+    return [
+      `${keyPath} is not the key of ${certPath}`,
+      'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
+    ]
+  if (code.includes('UNSUPPORTED')) return unsupported(keyPath)
+  return [`${certPath} and ${keyPath} cannot be used (${code})`, 'make them again']
+}
+
+const unsupported = (path: string): Told => [
+  `${path} is a key of a kind that cannot be used here`,
+  'make one with RSA or on the curve P-256, and a certificate for it',
+]
+
+/** What OpenSSL calls the error; undefined: there is none. */
+function codeOf(attempt: () => unknown): string | undefined {
+  try {
+    attempt()
+    return undefined
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code ?? message
+  }
+}

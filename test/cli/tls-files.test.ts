@@ -1,0 +1,207 @@
+/** The files of a `tls_config`: what is said of them, and that Bun can serve with exactly those that pass. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { judgeTls } from '../../src/cli/tls-files.ts'
+import { certify } from '../certificate.ts'
+import { MINIMAL_2, MINIMAL_3 } from '../config/fixture.ts'
+import { serve } from '../servers/http-fixture.ts'
+import { workspace } from './fixture.ts'
+
+setDefaultTimeout(60_000)
+
+let room = ''
+const at = (name: string) => join(room, name)
+const tlsOf = (cert: string, key: string) => ({ ssl_cert_path: at(cert), ssl_key_path: at(key) })
+
+/** Openssl makes files of others. */
+const MADE = `
+openssl x509 -in one.pem -outform DER -out cert.der
+openssl pkcs8 -topk8 -nocrypt -in one.key -outform DER -out key8.der
+openssl ec -in one.key -outform DER -out key1.der
+openssl pkey -in one.key -aes256 -passout pass:secret -out locked8.key
+openssl ec -in one.key -aes256 -passout pass:secret -out locked1.key
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp224r1 -nodes -days 2 -subj /CN=a -keyout odd.key -out odd.pem
+openssl pkey -in one.key -pubout -out public.pem
+openssl req -new -key one.key -subj /CN=a -out request.pem
+openssl pkcs12 -export -in one.pem -inkey one.key -passout pass:secret -out both.p12
+openssl ecparam -name prime256v1 -genkey -out params.key
+openssl req -x509 -key params.key -days 2 -subj /CN=a -out params.pem
+cat one.pem one.key > both.pem
+cat one.key one.pem > htob.pem
+cat other.pem one.pem > chain.pem
+sed 's/$/\\r/' one.pem > windows.pem
+sed 's/$/\\r/' one.key > windows.key
+printf '\\357\\273\\277' | cat - one.pem > marked.pem
+(echo 'Bag Attributes'; cat one.pem; echo 'and so on') > talk.pem
+(cat one.pem; printf -- '-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n') > half.pem
+`
+
+beforeAll(async () => {
+  room = mkdtempSync(join(tmpdir(), 'tracker-tls-'))
+  await Promise.all([certify(room, 'one'), certify(room, 'other')])
+  const made = Bun.spawn(['bash', '-e', '-c', MADE], {
+    cwd: room,
+    stdout: 'ignore',
+    stderr: 'pipe',
+  })
+  if ((await made.exited) !== 0) throw new Error(await new Response(made.stderr).text())
+  writeFileSync(at('empty'), '')
+  writeFileSync(at('garbage'), 'SECRET garbage\n')
+  mkdirSync(at('directory'))
+})
+afterAll(() => rmSync(room, { recursive: true }))
+
+const GOOD = [
+  ['one.pem', 'one.key'],
+  ['params.pem', 'params.key'],
+  ['both.pem', 'both.pem'],
+  ['htob.pem', 'htob.pem'],
+  ['windows.pem', 'windows.key'],
+  ['talk.pem', 'one.key'],
+  ['marked.pem', 'one.key'],
+  ['chain.pem', 'other.key'],
+] as const
+
+/** Certificate, key, and what is said of each. */
+const BAD = [
+  ['gone.pem', 'one.key', ['gone.pem does not exist']],
+  ['one.pem', 'gone.key', ['gone.key does not exist']],
+  ['directory', 'directory', ['directory is a directory', 'directory is a directory']],
+  ['empty', 'one.key', ['empty is empty']],
+  ['one.pem', 'empty', ['empty is empty']],
+  ['one.pem', 'other.key', ['other.key is not the key of ROOM/one.pem']],
+  ['chain.pem', 'one.key', ['one.key is not the key of ROOM/chain.pem']],
+  ['cert.der', 'one.key', ['cert.der holds no certificate in PEM form, but one in DER form']],
+  ['one.pem', 'key8.der', ['key8.der holds no private key in PEM form, but one in DER form']],
+  ['one.pem', 'key1.der', ['key1.der holds no private key in PEM form, but one in DER form']],
+  ['one.pem', 'locked8.key', ['locked8.key holds a private key with a password']],
+  ['one.pem', 'locked1.key', ['locked1.key holds a private key with a password']],
+  [
+    'one.key',
+    'one.pem',
+    [
+      'one.key holds no certificate in PEM form, but a private key',
+      'one.pem holds no private key in PEM form, but a certificate',
+    ],
+  ],
+  ['garbage', 'one.key', ['garbage holds no certificate in PEM form']],
+  ['one.pem', 'garbage', ['garbage holds no private key in PEM form']],
+  ['half.pem', 'one.key', ['half.pem holds no certificate in PEM form']],
+  ['request.pem', 'one.key', ['request.pem holds no certificate in PEM form']],
+  ['one.pem', 'public.pem', ['public.pem holds no private key in PEM form']],
+  [
+    'both.p12',
+    'both.p12',
+    ['both.p12 holds no certificate in PEM form', 'both.p12 holds no private key in PEM form'],
+  ],
+  ['odd.pem', 'odd.key', ['odd.key is a key of a kind that cannot be used here']],
+] as const
+
+describe('files that Bun serves with pass', () => {
+  test.each(GOOD)('%s, %s', async (cert, key) => {
+    const { faults, chain } = judgeTls(tlsOf(cert, key), '/')
+    expect(faults).toEqual([])
+    expect(chain[0]!.subject).toStartWith('CN=')
+    await using tracker = await serve({ tls_config: tlsOf(cert, key) })
+    const reply = await fetch(`${tracker.url}/health_check`, { tls: { rejectUnauthorized: false } })
+    expect(reply.status).toBe(200)
+  })
+})
+
+describe('files that Bun does not serve with are told, with what to do, and are not shown', () => {
+  test.each(BAD)('%s, %s', async (cert, key, told) => {
+    const { faults } = judgeTls(tlsOf(cert, key), '/')
+    expect(faults.map(({ wrong }) => wrong)).toEqual(
+      told.map((words) => `${room}/${words.replaceAll('ROOM', room)}`),
+    )
+    for (const { kind, remedy, wrong } of faults) {
+      expect(remedy).toMatch(/^[a-z`][^\n]+[^.]$/)
+      expect(remedy + wrong).not.toContain('SECRET')
+      expect(kind).toBe(/does not exist|is a directory/.test(wrong) ? 'missing' : 'bad')
+    }
+    await expect(serve({ tls_config: tlsOf(cert, key) })).rejects.toThrow(
+      faults[0]!.kind === 'missing' ? 'tls config missing: ' : 'bad tls config: ',
+    )
+  })
+
+  test('a pipe in their place is not waited for', async () => {
+    expect(Bun.spawnSync(['mkfifo', at('pipe')]).exitCode).toBe(0)
+    expect(judgeTls(tlsOf('pipe', 'one.key'), '/').faults.map(({ wrong }) => wrong)).toEqual([
+      `${at('pipe')} is no file`,
+    ])
+  })
+
+  test('relative paths begin in the given directory', () => {
+    const tls = { ssl_cert_path: 'one.pem', ssl_key_path: 'other.key' }
+    expect(judgeTls(tls, room).faults.map(({ wrong }) => wrong)).toEqual([
+      'other.key is not the key of one.pem',
+    ])
+    expect(judgeTls({ ...tls, ssl_key_path: 'one.key' }, room).faults).toEqual([])
+  })
+})
+
+const QUIET = '[health_check_api]\nbind_address = "127.0.0.1:0"\n[runtime]\nmax_memory = "64MiB"\n'
+
+describe('the configuration', () => {
+  const http = (cert: string, key: string) => `[core.database]\npath = "made/tracker.db"\n
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
+`
+  const files = () =>
+    Object.fromEntries(
+      ['one.pem', 'one.key', 'other.key', 'cert.der'].map((name) => [
+        name,
+        readFileSync(at(name), 'latin1'),
+      ]),
+    )
+
+  test('is refused by check and by the start, with every place, and nothing is made', async () => {
+    const toml = `${MINIMAL_3}${http('gone.pem', 'one.key')}${QUIET}[http_api]
+bind_address = "127.0.0.1:0"
+[http_api.tls_config]
+ssl_cert_path = "one.pem"
+ssl_key_path = "other.key"
+`
+    using here = workspace({ ...files(), 'tracker.toml': toml })
+    const told = {
+      code: 78,
+      out: '',
+      err: `tracker: 2 mistakes in tracker.toml
+tracker.toml:14:16: http_trackers.0.tls_config.ssl_cert_path: tls config missing: ${here.path}/gone.pem does not exist: relative paths start in the directory where the tracker is started
+tracker.toml:23:1: http_api.tls_config.ssl_key_path: bad tls config: other.key is not the key of one.pem: name the two files that were made together, like privkey.pem and fullchain.pem of one directory
+`,
+    }
+    for (const words of [['config', 'check'], []]) expect(await here.run(words)).toEqual(told)
+    expect(await Bun.file(join(here.path, 'made')).exists()).toBe(false)
+    // They look at the text alone.
+    for (const words of ['print', 'migrate'])
+      expect(await here.run(['config', words])).toMatchObject({ code: 0 })
+  })
+
+  test('of schema 2.0.0 is told by its own names, and so is an override', async () => {
+    const toml = `${MINIMAL_2}${http('one.pem', 'one.key').replace('tls', 'tsl')}`
+      .replace('[core.database]\npath = "made/tracker.db"\n', '')
+      .replace('"one.key"', '"other.key"')
+    using here = workspace({ ...files(), 'tracker.toml': toml })
+    const { code, err } = await here.run(['config', 'check'])
+    expect([code, err.split('\n')[1]]).toEqual([
+      78,
+      expect.stringMatching(
+        /^tracker\.toml:12:\d+: http_trackers\.0\.tsl_config\.ssl_key_path: bad tls config: other\.key /,
+      ),
+    ])
+    const name = 'TORRUST_TRACKER_CONFIG_OVERRIDE_HTTP_TRACKERS__0__TSL_CONFIG__SSL_KEY_PATH'
+    expect((await here.run(['config', 'check'], { [name]: 'one.key' })).code).toBe(0)
+  })
+
+  test('that names good files is right', async () => {
+    using here = workspace({
+      ...files(),
+      'tracker.toml': MINIMAL_3 + http('one.pem', 'one.key') + QUIET,
+    })
+    expect(await here.run(['config', 'check'])).toMatchObject({ code: 0, err: '' })
+  })
+})
