@@ -60,6 +60,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   async (signal) => {
     const { host, complaints, exits } = hostOf()
     const before = handlers(signal).length
+    const hangUps = handlers('SIGHUP').length
     const serving = serve(loaded(toml()), host)
     const handler = handlers(signal).at(-1)!
     expect(handlers(signal)).toHaveLength(before + 1)
@@ -67,6 +68,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     handler(signal)
     expect(await serving).toBe(0)
     expect([complaints, exits, handlers(signal).length]).toEqual([[], [], before])
+    expect(handlers('SIGHUP')).toHaveLength(hangUps)
   },
 )
 
