@@ -6,14 +6,14 @@ import { readSmallFile } from './small-file.ts'
 import { judgeTls, type TlsFault } from './tls-files.ts'
 
 /**
- * The exit code of whatever was given a configuration with mistakes: EX_CONFIG of sysexits.h. No further
- * attempt mends it, so the service is not started again on it.
+ * Exit code of a command whose configuration has mistakes: EX_CONFIG of sysexits.h. Trying again mends
+ * nothing, so the service is not restarted on it.
  */
 export const MISCONFIGURED = 78
 
 /**
- * undefined: it has mistakes, and the operator has been told. What is to be served by is looked at to the
- * bottom, the files of certificates included: `toServe`.
+ * undefined: it has mistakes, and the operator has been told. `toServe`: the files of certificates are looked
+ * at, too.
  */
 export function loadConfiguration(
   invocation: Invocation,

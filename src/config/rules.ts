@@ -83,7 +83,7 @@ export function checkRules(config: Config, context: Context): void {
         )
 }
 
-/** Of two options that contradict each other, the place that somebody wrote is where it is mended. */
+/** Two options contradict each other: the one that was written is where it is mended. */
 const writtenOf = (place: Place, other: Place): Place =>
   place.source === DEFAULT ? { ...other, path: place.path } : place
 

@@ -14,7 +14,7 @@ import { readSmallFile } from '../small-file.ts'
 
 const { R_OK, W_OK, X_OK } = constants
 
-/** Nobody else may see the tokens and passwords that its owner writes into it. */
+/** Only its owner may see the tokens and passwords in it. */
 const FILE_MODE = 0o600
 
 /** Writes a file where none is, whole or not at all. undefined: written; else why not. */
