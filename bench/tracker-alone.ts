@@ -36,7 +36,7 @@ export class TrackerAlone {
       intervalMin: 120,
       maxPeers: 74,
       peerTimeoutSeconds: TIMEOUT_SECONDS,
-      retention: { removePeerless: true, keepCompleted: false },
+      retention: { removePeerless: true },
     }
     const clock = { seconds: () => this.seconds, milliseconds: () => this.seconds * 1000 }
     this.tracker = new Tracker(this.swarm, policy, clock, this.access)

@@ -182,10 +182,7 @@ const policyOf = ({ core }: Config): Policy => ({
   intervalMin: core.announce_policy.interval_min,
   maxPeers: core.announce_policy.max_peers_per_announce,
   peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
-  retention: {
-    removePeerless: core.tracker_policy.remove_peerless_torrents,
-    keepCompleted: core.tracker_policy.persistent_torrent_completed_stat,
-  },
+  retention: { removePeerless: core.tracker_policy.remove_peerless_torrents },
 })
 
 const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!

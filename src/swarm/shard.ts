@@ -36,8 +36,8 @@ export class SweepCursor {
   position: number = MOST
 }
 
-/** Which torrents a sweep may remove once they have no peers. */
-export type Retention = { readonly removePeerless: boolean; readonly keepCompleted: boolean }
+/** Whether a sweep removes torrents that have no peers and owe the database nothing. */
+export type Retention = { readonly removePeerless: boolean }
 
 export class Shard {
   readonly lock: Lock
@@ -294,6 +294,6 @@ export class Shard {
     const torrent = cursor.torrent++
     if (!retention.removePeerless) return
     if (this.peers4.count(torrent) + this.peers6.count(torrent) > 0) return
-    if (!this.torrents.isKept(torrent, retention.keepCompleted)) this.torrents.remove(torrent)
+    if (!this.torrents.ledger.holds(torrent)) this.torrents.remove(torrent)
   }
 }

@@ -50,12 +50,6 @@ export class Torrents {
     header[HEADER.rescues]!++
   }
 
-  /** Whether a torrent without peers stays: somebody may still ask how often it was completed. */
-  isKept(torrent: number, keepCompleted: boolean): boolean {
-    const downloaded = this.records[torrent * TORRENT.words + TORRENT.downloaded]!
-    return (keepCompleted && downloaded > 0) || this.ledger.holds(torrent)
-  }
-
   isUsed(torrent: number): boolean {
     return (this.records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0
   }

@@ -21,7 +21,7 @@ function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
   const swarm = new Swarm(memory, 1, 1)
   let now = 1_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
-  const retention = { removePeerless: !keep, keepCompleted: false }
+  const retention = { removePeerless: !keep }
   const tracker = new Tracker(swarm, { ...policy, retention }, clock)
   const announce = new Announce()
   const answer = new Answer(

@@ -23,6 +23,7 @@ export type Settings = {
   /** false: none. */
   database?: boolean
   listeners?: string
+  workers?: number
   /** Where it runs; what it keeps is still there when it has ended. */
   room?: string
 }
@@ -54,6 +55,7 @@ export const tomlOf = ({
   tables = '',
   database = true,
   listeners = LISTENERS,
+  workers = 2,
 }: Settings): string =>
   configuration({
     core: `${core}\n${database ? DATABASE : ''}${tables}`,
@@ -61,6 +63,7 @@ export const tomlOf = ({
   })
     .replace('private = false', `private = ${mode === 'private' || mode === 'both'}`)
     .replace('listed = false', `listed = ${mode === 'listed' || mode === 'both'}`)
+    .replace('workers = 2', `workers = ${workers}`)
     .replace('"info"', '"trace"')
 
 export type Figures = Readonly<Record<string, number | boolean>>

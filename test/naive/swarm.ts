@@ -91,12 +91,11 @@ export class NaiveSwarm {
   }
 
   /** A sweep that went through: nobody expired is left, and no torrent that may go. */
-  sweep(cutoff: number, removePeerless: boolean, keepCompleted: boolean): void {
+  sweep(cutoff: number, removePeerless: boolean): void {
     for (const [hash, torrent] of this.torrents) {
       for (const peer of [...torrent.peers.values()])
         if (peer.seen <= cutoff) torrent.delete(peer.endpoint)
-      const kept = torrent.peers.size > 0 || (keepCompleted && torrent.downloaded > 0)
-      if (removePeerless && !kept) this.torrents.delete(hash)
+      if (removePeerless && torrent.peers.size === 0) this.torrents.delete(hash)
     }
   }
 }

@@ -35,7 +35,7 @@ const b = hashWords(2)
 const [A, B] = [hashHex(a), hashHex(b)]
 
 function sweep(world: World): void {
-  const retention = { removePeerless: true, keepCompleted: false }
+  const retention = { removePeerless: true }
   for (const shard of world.swarm.shards)
     shard.sweep(new SweepCursor(), world.cutoff, retention, 1e6, 0)
 }

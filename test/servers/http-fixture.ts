@@ -13,7 +13,7 @@ export const policy: Policy = {
   intervalMin: 120,
   maxPeers: 74,
   peerTimeoutSeconds: 900,
-  retention: { removePeerless: true, keepCompleted: false },
+  retention: { removePeerless: true },
 }
 
 export const listener: HttpTrackerConfig = {

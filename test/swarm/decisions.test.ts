@@ -14,9 +14,9 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
   downloaded,
 ]
 
-function sweep(world: World, removePeerless: boolean, keepCompleted: boolean): void {
+function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless, keepCompleted }, 1e6, 0)
+    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0)
 }
 
 describe('a peer is its address and port', () => {
@@ -223,7 +223,7 @@ describe('downloaded', () => {
       [stopped, 0n],
     ] as const)
       world.tell(hash, { event, left })
-    sweep(world, true, false)
+    sweep(world, true)
     expect(world.swarm.totals()).toMatchObject({ torrents: 0, downloads: 0, completions: 1 })
     world.tell(hash, {})
     expect(world.udp.answer.downloaded).toBe(0)

@@ -13,9 +13,9 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
   downloaded,
 ]
 
-function sweep(world: World, removePeerless: boolean, keepCompleted: boolean): void {
+function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless, keepCompleted }, 1e6, 0)
+    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0)
 }
 
 describe('a peer that was silent for the time-out', () => {
@@ -31,7 +31,7 @@ describe('a peer that was silent for the time-out', () => {
     world.now++
     world.tell(hash, { peer: 500 })
     expect(world.udp.told()).toEqual([])
-    sweep(world, false, false)
+    sweep(world, false)
     expect(listed(world, hash)?.peers).toHaveLength(1)
   })
 
@@ -41,7 +41,7 @@ describe('a peer that was silent for the time-out', () => {
     for (let peer = 0; peer < 100; peer++) world.tell(hashWords(2), { peer })
     world.now += world.lifetime
     expect(world.scrape(hash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
-    sweep(world, false, false)
+    sweep(world, false)
     expect(world.scrape(hashWords(2))).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
     expect(world.swarm.totals()).toMatchObject({ torrents: 2, seeders: 0 })
   })
@@ -57,20 +57,19 @@ describe('a peer that was silent for the time-out', () => {
 
 describe('a sweep keeps a torrent', () => {
   test.each([
-    [false, false, 0, 0, true],
-    [false, true, 0, 0, true],
-    [true, false, 1, 0, true],
-    [true, false, 0, 1, false],
-    [true, true, 0, 1, true],
-    [true, true, 0, 0, false],
-    [true, true, 1, 1, true],
-  ])('removing peerless %p, keeping completed %p, peers %d, downloaded %d: %p', (...row) => {
-    const [removePeerless, keepCompleted, peers, downloads, kept] = row
+    [false, 0, 0, true],
+    [false, 0, 1, true],
+    [true, 1, 0, true],
+    [true, 0, 1, false],
+    [true, 0, 0, false],
+    [true, 1, 1, true],
+  ])('removing peerless %p, peers %d, downloaded %d: %p', (...row) => {
+    const [removePeerless, peers, downloads, kept] = row
     const world = new World({})
     world.tell(hash, { left: 1n })
     if (downloads > 0) world.tell(hash, { event: completed })
     if (peers === 0) world.tell(hash, { event: stopped })
-    sweep(world, removePeerless, keepCompleted)
+    sweep(world, removePeerless)
     expect(world.swarm.totals().torrents).toBe(kept ? 1 : 0)
     if (kept) expect(world.scrape(hash).downloaded).toBe(downloads)
   })
@@ -86,7 +85,7 @@ describe('a sweep keeps a torrent', () => {
     let slices = 0
     for (const shard of world.swarm.shards) {
       const cursor = new SweepCursor()
-      const retention = { removePeerless: true, keepCompleted: false }
+      const retention = { removePeerless: true }
       while (!shard.sweep(cursor, world.cutoff, retention, units, 0)) slices++
     }
     expect(slices).toBeGreaterThanOrEqual(units === 1 ? 1000 : 0)

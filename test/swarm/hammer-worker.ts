@@ -35,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
   const roll = dice(seed | 1)
   const done = new Int32Array(progress)
   const cursors = world.swarm.shards.map(() => new SweepCursor())
-  const retention = { removePeerless: false, keepCompleted: false }
+  const retention = { removePeerless: false }
   for (let step = 0; steps === 0 || step < steps; step++) {
     const hash = hashes[roll(hashes.length)]!
     const wish = {

@@ -156,7 +156,7 @@ describe('between two slices of a large swarm', () => {
   test('a torrent that is removed ends the list', () => {
     const { torrent } = readWhile((world) => {
       for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
-      const retention = { removePeerless: true, keepCompleted: false }
+      const retention = { removePeerless: true }
       const shard = world.swarm.shardOf(world.swarm.key(hash))
       shard.sweep(new SweepCursor(), world.cutoff, retention, 10, 0)
       expect(world.swarm.totals().torrents).toBe(0)

@@ -32,8 +32,8 @@ class Lender {
   stop(n: number, peer = 1): void {
     this.world.tell(this.hashes[n]!, { peer, event: EVENT.stopped })
   }
-  sweep(keepCompleted = false): void {
-    const retention = { removePeerless: true, keepCompleted }
+  sweep(): void {
+    const retention = { removePeerless: true }
     this.shard.sweep(new SweepCursor(), this.world.cutoff, retention, 1e6, 0)
   }
   /** `[number of the hash, owed, wanted]` of each that was taken. */

@@ -242,7 +242,7 @@ describe('while the list is read', () => {
     const rows = await read(world, offset, HUGE)
     return rows.map(({ infoHash }) => infoHash)
   }
-  const retention = { removePeerless: true, keepCompleted: false }
+  const retention = { removePeerless: true }
 
   test('a torrent that is removed and comes again is not listed twice', async () => {
     const world = new World({})
@@ -417,7 +417,7 @@ test(`lists stay in order and whole while two threads announce (SEED=${seed})`, 
     isWorking = false
   })
   const known = new Set([...lasting, ...passing].map(hashHex))
-  const retention = { removePeerless: true, keepCompleted: false }
+  const retention = { removePeerless: true }
   let lists = 0
   for (; isWorking; lists++) {
     const names = (await read(world, 0, HUGE)).map(({ infoHash }) => infoHash)

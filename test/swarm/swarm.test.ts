@@ -141,7 +141,7 @@ test(`a long random life agrees with the slow truth (SEED=${seed})`, () => {
     if (roll(40) === 0) {
       const shard = [3, 17][roll(2)]!
       const cursor = sweeps.get(shard) ?? new SweepCursor()
-      const retention = { removePeerless: false, keepCompleted: false }
+      const retention = { removePeerless: false }
       const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40), 0)!
       if (done) sweeps.delete(shard)
       else sweeps.set(shard, cursor)
@@ -154,14 +154,13 @@ test(`a long random life agrees with the slow truth (SEED=${seed})`, () => {
     }
     if (roll(100) === 0) {
       const removePeerless = roll(4) > 0
-      const keepCompleted = roll(3) === 0
       for (const shard of world.swarm.shards) {
         const cursor = new SweepCursor()
-        while (!shard.sweep(cursor, cutoff, { removePeerless, keepCompleted }, 1 + roll(60), 0));
+        while (!shard.sweep(cursor, cutoff, { removePeerless }, 1 + roll(60), 0));
       }
       sweeps.clear()
       const torrents = twin.torrents.size
-      twin.sweep(cutoff, removePeerless, keepCompleted)
+      twin.sweep(cutoff, removePeerless)
       reached.forgotTorrent += torrents - twin.torrents.size
       expect(world.swarm.totals().torrents).toBe(twin.torrents.size)
       for (const hash of hashes)

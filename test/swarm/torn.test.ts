@@ -46,7 +46,7 @@ function fill(words: Int32Array, family: Family, to: number, from = 0): void {
 }
 
 function sweep(swarm: Swarm): void {
-  const retention = { removePeerless: true, keepCompleted: false }
+  const retention = { removePeerless: true }
   swarm.shards[SHARD]!.sweep(new SweepCursor(), world.cutoff, retention, 1e9, 0)
 }
 

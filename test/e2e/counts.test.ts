@@ -1,0 +1,84 @@
+/**
+ * How often torrents were completed, as people see it from outside: what is stored is told from the first
+ * scrape after a restart on, and a torrent that nobody has does not stay in memory for it.
+ */
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EVENT, hashOf } from '../peer.ts'
+import { hashA } from '../servers/http-fixture.ts'
+import { until } from '../until.ts'
+import { source } from './program.ts'
+import { runTracker } from './tracker.ts'
+
+setDefaultTimeout(120_000)
+
+const PATIENCE_MILLISECONDS = 60_000
+
+let room: string
+beforeEach(() => {
+  room = mkdtempSync(join(tmpdir(), 'tracker-counts-'))
+})
+afterEach(() => rmSync(room, { recursive: true, force: true }))
+
+/** Counts are kept; peers are gone after a second, and swept every second. */
+const start = (workers: number) =>
+  runTracker(source, {
+    room,
+    workers,
+    core: 'inactive_peer_cleanup_interval = 1',
+    tables: `
+[core.tracker_policy]
+max_peer_timeout = 1
+persistent_torrent_completed_stat = true
+`,
+  })
+
+/** Torrents with a stored count, and a tracker that was started after they were stored. */
+async function restarted(workers: number) {
+  await (await start(workers)).stop()
+  const tracker = await start(workers)
+  const torrents = Array.from({ length: 40 }, (_, n) => ({ hash: hashOf(n + 1), count: n + 1 }))
+  for (const { hash, count } of torrents)
+    tracker.sql(`INSERT INTO torrents (info_hash, completed) VALUES ('${hash.toHex()}', ${count})`)
+  return { tracker, torrents }
+}
+
+describe.each([1, 2])('with %d thread(s)', (workers) => {
+  test('a completed torrent leaves memory with its last peer, and its count is still told', async () => {
+    const tracker = await start(workers)
+    using peer = await tracker.peer()
+    await peer.announce(hashA, { left: 1 })
+    await peer.announce(hashA, { event: EVENT.completed })
+    const isGone = () => tracker.stats().then((stats) => stats.torrents === 0)
+    await until('the torrent to leave', isGone, PATIENCE_MILLISECONDS)
+    expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[1]])
+    const isTold = async () => Bun.deepEquals(await tracker.scrape([hashA]), [[0, 1, 0]])
+    await until('the count', isTold, PATIENCE_MILLISECONDS)
+    await tracker.stop()
+  })
+
+  test('the first scrape after a restart waits for what is stored', async () => {
+    const { tracker, torrents } = await restarted(workers)
+    // No scrape waits for long: a busy machine may be too late for some.
+    const first: unknown[] = []
+    for (const { hash } of torrents) first.push(...(await tracker.scrape([hash])))
+    const right = torrents.filter(({ count }, n) => Bun.deepEquals(first[n], [0, count, 0]))
+    expect(right.length).toBeGreaterThan(0)
+    await tracker.stop()
+  })
+
+  test('a count that was told once is told on when peers come', async () => {
+    const { tracker, torrents } = await restarted(workers)
+    using peer = await tracker.peer()
+    for (const { hash, count } of torrents.slice(0, 5)) {
+      const isTold = async () => Bun.deepEquals(await tracker.scrape([hash]), [[0, count, 0]])
+      await until('the count', isTold, PATIENCE_MILLISECONDS)
+      await peer.announce(hash, { left: 1 })
+      const entries = (await tracker.scrape([hash])) as number[][]
+      expect(entries[0]![1]).toBe(count)
+    }
+    await tracker.stop()
+  })
+})
