@@ -4,7 +4,7 @@
  * torrents at most, and never waits for one longer than it is told to: its holder may be dead, and
  * who has to notice that is the control thread.
  */
-import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
+import { HEADER, NIL, TORRENT } from './layout.ts'
 import { salvage } from './salvage.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
@@ -88,9 +88,7 @@ export function addStored(
     if (torrent === NIL || !torrents.ledger.isWanted(torrent)) return
     // First, because a count that is missed is better than one that is added twice.
     torrents.ledger.unwant(torrent)
-    const more = countOf(stored, MOST - torrents.header[HEADER.downloads]!)
-    torrents.records[torrent * TORRENT.words + TORRENT.downloaded]! += more
-    torrents.header[HEADER.downloads]! += more
+    torrents.addDownloads(torrent, countOf(stored))
   })
 }
 
@@ -118,7 +116,7 @@ export function fileStored(
   patience: number,
 ): boolean {
   const { hash, key, shard } = placeOf(swarm, words, at)
-  return locked(shard, patience, () => shard.torrents.stored.file(hash, key, countOf(count, MOST)))
+  return locked(shard, patience, () => shard.torrents.stored.file(hash, key, countOf(count)))
 }
 
 /** Where the torrent `words[at…]` stands, if it does. */
@@ -128,8 +126,9 @@ function placeOf(swarm: Swarm, words: Int32Array, at: number) {
   return { hash, key, shard: swarm.shardOf(key) }
 }
 
-/** What a database says, as a word: signed, so rather too small a count than a negative one. */
-const countOf = (stored: number, most: number): number => (stored > 0 ? Math.min(stored, most) : 0)
+/** What a database says, as far as it can be counted. */
+const countOf = (stored: number): number =>
+  stored > 0 ? Math.min(stored, Number.MAX_SAFE_INTEGER) : 0
 
 function locked(shard: Shard, patience: number, change: () => void): boolean {
   if (!shard.lock.tryAcquire(patience)) return false

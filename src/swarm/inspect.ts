@@ -3,17 +3,7 @@
  * announce may come through here; what it holds the lock for is copying alone.
  */
 import { type AnnounceEvent, COUNT, type Family, PEER_ID_BYTES } from '../bittorrent.ts'
-import {
-  DETAIL,
-  EPOCH,
-  EVENT_MASK,
-  endpointHalves,
-  flagsAt,
-  MOST,
-  NIL,
-  seenAt,
-  TORRENT,
-} from './layout.ts'
+import { DETAIL, EPOCH, EVENT_MASK, endpointHalves, flagsAt, MOST, NIL, seenAt } from './layout.ts'
 import type { Peers } from './peers.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
@@ -78,8 +68,7 @@ export function* peersOf(
         // Between two slices the torrent may be removed: what was read is still an answer.
         if (torrent === NIL && to === MOST && family === 4) return undefined
         to = torrent === NIL ? 0 : slice.copy(shard, torrent, to)
-        if (torrent !== NIL)
-          downloaded = shard.torrents.records[torrent * TORRENT.words + TORRENT.downloaded]!
+        if (torrent !== NIL) downloaded = shard.torrents.downloaded(torrent)
       } finally {
         shard.lock.release()
       }

@@ -14,6 +14,12 @@ export const NIL = -1
 /** Beyond every position and every second. */
 export const MOST = 0x7fff_ffff
 
+/**
+ * A count that may outgrow a word has two: 31 bits of it in one, how often it holds this in the other.
+ * Exact to 2^53, like every number.
+ */
+export const LIMB = 2 ** 31
+
 /** Unix seconds less this fit 31 bits until 2088; the shards know no other time. */
 export const EPOCH = 1_577_836_800
 
@@ -34,8 +40,9 @@ export const HEADER = {
   torrentHigh: 4,
   torrentFree: 5,
   torrentBuckets: 6,
-  /** Sum of `TORRENT.downloaded` over the torrents that are here. */
+  /** Sum of `TORRENT.downloaded` over the torrents that are here, and its LIMBs. */
   downloads: 7,
+  downloadsHigh: 114,
   /** Times a peer completed since the start of the process. */
   completions: 8,
   /** Announces refused, and peers not remembered, because memory is spent. */
@@ -82,6 +89,7 @@ export const TORRENT = {
   hash: 0,
   /** Next torrent of the same bucket, or of the free list. */
   next: 5,
+  /** Times it was completed; `MANY` says that there are LIMBs beside it, in `downloadedHigh`. */
   downloaded: 6,
   flags: 7,
   /** Per family: see SWARM. */
@@ -104,12 +112,13 @@ export const SWARM = {
 } as const
 
 /**
- * Bits of `TORRENT.flags`: in use; stands in the ledger's list; its stored count has not arrived; then order
- * (5 bits) and size of each family's run.
+ * Bits of `TORRENT.flags`: in use; stands in the ledger's list; its stored count has not arrived; its count
+ * is more than a word holds; then order (5 bits) and size of each family's run.
  */
 export const USED = 1
 export const LISTED = 2
 export const WANTED = 4
+export const MANY = 8
 export const ORDER_SHIFT = { 4: 8, 6: 16 } as const
 export const ORDER_MASK = 31
 export const LARGE = { 4: 1 << 13, 6: 1 << 21 } as const
@@ -145,8 +154,8 @@ export const chunkKib = (family: Family): number => (family === 4 ? 4 : 5)
 /** KiB charged for 64 more directory units. */
 export const DIRECTORY_BATCH_KIB = 1
 
-/** A stored count of a torrent that is not here: its info hash, its state, the count. */
-export const STORED = { hash: 0, state: 5, count: 6, words: 8 } as const
+/** A stored count of a torrent that is not here: its info hash, its state, the count and its LIMBs. */
+export const STORED = { hash: 0, state: 5, count: 6, countHigh: 7, words: 8 } as const
 /** Stored counts that a shard remembers, and questions that may wait; powers of two. */
 export const STORED_COUNTS = 2048
 export const QUESTIONS = 64
@@ -202,6 +211,8 @@ export type TorrentArrays = {
   readonly ledgerNext: Int32Array
   readonly ledgerPrevious: Int32Array
   readonly owed: Int32Array
+  /** By torrent: LIMBs of its count. Only those of torrents with `MANY` mean anything. */
+  readonly downloadedHigh: Int32Array
   /** `STORED.words` a count; and numbers of those that are asked for. */
   readonly stored: Int32Array
   readonly questions: Int32Array
@@ -217,6 +228,7 @@ export const carveTorrents = (
   ledgerNext: carver.words(ledger),
   ledgerPrevious: carver.words(ledger),
   owed: carver.words(ledger),
+  downloadedHigh: carver.words(ledger),
   stored: carver.words(ledger > 0 ? STORED_COUNTS * STORED.words : 0),
   questions: carver.words(ledger > 0 ? QUESTIONS : 0),
 })

@@ -13,7 +13,7 @@ import {
   type Stretch,
   torrentsWithin,
 } from './census.ts'
-import { EPOCH, NIL, seenAt, TORRENT } from './layout.ts'
+import { EPOCH, LIMB, NIL, seenAt, TORRENT } from './layout.ts'
 import { inOrder } from './order.ts'
 import { holding, patiently, Turns } from './patience.ts'
 import type { Peers } from './peers.ts'
@@ -38,8 +38,8 @@ const UNITS = 250
 const FIRST_UNITS = 4
 /** Earlier than every second. */
 const NEVER = -0x8000_0000
-/** Words of a row: the info hash, three counts. */
-const ROW = { seeders: 5, leechers: 6, downloaded: 7, words: 8 } as const
+/** Words of a row: the info hash, three counts, the LIMBs of the last. */
+const ROW = { seeders: 5, leechers: 6, downloaded: 7, downloadedHigh: 8, words: 9 } as const
 
 export class Listing {
   readonly #swarm: Swarm
@@ -218,7 +218,7 @@ function summaries(rows: Int32Array, order: Iterable<number>): TorrentSummary[] 
       infoHash: bytes.toString('hex', at * 4, at * 4 + 20),
       seeders: rows[at + ROW.seeders]!,
       leechers: rows[at + ROW.leechers]!,
-      downloaded: rows[at + ROW.downloaded]!,
+      downloaded: rows[at + ROW.downloaded]! + rows[at + ROW.downloadedHigh]! * LIMB,
     }
   })
 }
@@ -237,7 +237,9 @@ function copy(
   for (let i = 0; i < 5; i++) rows[to + i] = records[at + i]!
   rows[to + ROW.seeders] = 0
   rows[to + ROW.leechers] = 0
-  rows[to + ROW.downloaded] = records[at + TORRENT.downloaded]!
+  const downloaded = shard.torrents.downloaded(torrent)
+  rows[to + ROW.downloaded] = downloaded % LIMB
+  rows[to + ROW.downloadedHigh] = Math.floor(downloaded / LIMB)
   // No peer is older than the oldest: mostly nobody has to be looked at.
   const since = records[at + TORRENT.oldest]! > cutoff ? NEVER : cutoff
   return (

@@ -63,7 +63,7 @@ export function salvage(shard: Shard): void {
     saved.push({
       hash,
       key: records[at + TORRENT.key]!,
-      downloaded: records[at + TORRENT.downloaded]!,
+      downloaded: Math.max(0, shard.torrents.downloaded(torrent)),
       owed: ledger.owed(torrent),
       isWanted: ledger.isWanted(torrent),
       peers,
@@ -135,15 +135,14 @@ function* slotsOf(
 }
 
 function restore(shard: Shard, saved: SavedTorrent): void {
-  const { header, records, ledger } = shard.torrents
+  const { records, ledger } = shard.torrents
   if (shard.torrents.find(saved.hash, saved.key) !== NIL) return
   const torrent = shard.torrents.create(saved.hash, saved.key)
   if (torrent === NIL) return
   shard.peers4.begin(torrent)
   shard.peers6.begin(torrent)
   const at = torrent * TORRENT.words
-  records[at + TORRENT.downloaded] = saved.downloaded
-  header[HEADER.downloads]! += saved.downloaded
+  shard.torrents.addDownloads(torrent, saved.downloaded)
   ledger.restore(torrent, saved.owed, saved.isWanted)
   const announce = new Announce()
   for (const peer of saved.peers) {

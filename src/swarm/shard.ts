@@ -231,8 +231,7 @@ export class Shard {
   #count(torrent: number, answer: ScrapeEntry): Outcome {
     answer.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
     answer.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
-    answer.downloaded =
-      torrent === NIL ? 0 : this.#records[torrent * TORRENT.words + TORRENT.downloaded]!
+    answer.downloaded = torrent === NIL ? 0 : this.torrents.downloaded(torrent)
     return OUTCOME.done
   }
 
@@ -246,9 +245,7 @@ export class Shard {
 
   #completed(torrent: number): void {
     this.torrents.ledger.owe(torrent)
-    if (this.#header[HEADER.downloads] === MOST) return
-    this.#records[torrent * TORRENT.words + TORRENT.downloaded]!++
-    this.#header[HEADER.downloads]!++
+    this.torrents.addDownloads(torrent, 1)
     this.#tally(HEADER.completions)
   }
 

@@ -5,7 +5,7 @@
  * not asked. A torrent that comes here takes its count out, so none is ever out of date. The
  * caller holds the shard's lock.
  */
-import { HEADER, QUESTIONS, STORED, STORED_COUNTS, type TorrentArrays } from './layout.ts'
+import { HEADER, LIMB, QUESTIONS, STORED, STORED_COUNTS, type TorrentArrays } from './layout.ts'
 
 /** Of an entry: nothing; waits in the ring; the control thread has the question; its count is there. */
 const STATE = { empty: 0, asked: 1, taken: 2, known: 3 } as const
@@ -37,7 +37,7 @@ export class StoredCounts {
     const at = entryOf(key)
     const state = entries[at + STORED.state]!
     if (state !== STATE.empty && this.#isAt(at, words))
-      return state === STATE.known ? entries[at + STORED.count]! : 0
+      return state === STATE.known ? this.#countAt(at) : 0
     if (state === STATE.asked) this.#write(at, words)
     else this.#ask(at, words)
     return 0
@@ -68,8 +68,13 @@ export class StoredCounts {
   file(words: Int32Array, key: number, count: number): void {
     const at = entryOf(key)
     if (this.#entries[at + STORED.state] !== STATE.taken || !this.#isAt(at, words)) return
-    this.#entries[at + STORED.count] = count
+    this.#entries[at + STORED.count] = count % LIMB
+    this.#entries[at + STORED.countHigh] = Math.floor(count / LIMB)
     this.#entries[at + STORED.state] = STATE.known
+  }
+
+  #countAt(at: number): number {
+    return this.#entries[at + STORED.count]! + this.#entries[at + STORED.countHigh]! * LIMB
   }
 
   #ask(at: number, words: Int32Array): void {

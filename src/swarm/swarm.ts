@@ -14,6 +14,7 @@ import {
   carveTorrents,
   FAMILY_HEADER,
   HEADER,
+  LIMB,
   MOST,
   type ShardMemory,
   slotBytes,
@@ -150,7 +151,7 @@ export class Swarm {
     for (const { torrents } of this.shards) {
       const { header } = torrents
       sum.torrents += header[HEADER.torrents]!
-      sum.downloads += header[HEADER.downloads]!
+      sum.downloads += header[HEADER.downloads]! + header[HEADER.downloadsHigh]! * LIMB
       sum.completions += header[HEADER.completions]!
       sum.refusals += header[HEADER.refusals]!
       for (const family of [HEADER.v4, HEADER.v6]) {

@@ -5,6 +5,8 @@
 import { bucketOf, parentOf } from '../hash.ts'
 import {
   HEADER,
+  LIMB,
+  MANY,
   MOST,
   NIL,
   TORRENT,
@@ -23,6 +25,7 @@ export class Torrents {
   readonly ledger: Ledger
   /** Of torrents that are not here. */
   readonly stored: StoredCounts
+  readonly #downloadedHigh: Int32Array
   readonly #charge: (kib: number) => boolean
 
   constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
@@ -31,6 +34,7 @@ export class Torrents {
     this.buckets = arrays.buckets
     this.ledger = new Ledger(arrays)
     this.stored = new StoredCounts(arrays)
+    this.#downloadedHigh = arrays.downloadedHigh
     this.#charge = charge
   }
 
@@ -41,6 +45,7 @@ export class Torrents {
     header[HEADER.busy] = NIL
     header[HEADER.torrents] = 0
     header[HEADER.downloads] = 0
+    header[HEADER.downloadsHigh] = 0
     header[HEADER.torrentBuckets] = 1
     header[HEADER.torrentFree] = NIL
     this.buckets[0] = NIL
@@ -52,6 +57,37 @@ export class Torrents {
 
   isUsed(torrent: number): boolean {
     return (this.records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0
+  }
+
+  /** Times the torrent was completed. */
+  downloaded(torrent: number): number {
+    const at = torrent * TORRENT.words
+    const low = this.records[at + TORRENT.downloaded]!
+    if ((this.records[at + TORRENT.flags]! & MANY) === 0) return low
+    return low + this.#downloadedHigh[torrent]! * LIMB
+  }
+
+  /** Counts `more` completions (whole, not negative), as far as they can be counted. */
+  addDownloads(torrent: number, more: number): void {
+    const at = torrent * TORRENT.words
+    const before = this.downloaded(torrent)
+    const most = this.#downloadedHigh.length > 0 ? Number.MAX_SAFE_INTEGER : MOST
+    const after = Math.min(before + more, most)
+    this.records[at + TORRENT.downloaded] = after % LIMB
+    if (after >= LIMB) {
+      this.#downloadedHigh[torrent] = Math.floor(after / LIMB)
+      this.records[at + TORRENT.flags]! |= MANY
+    }
+    this.#addToSum(after - before)
+  }
+
+  /** Word by word, so that it stays exact however large the sum is. */
+  #addToSum(more: number): void {
+    const { header } = this
+    const low = header[HEADER.downloads]! + (more % LIMB)
+    const carry = Math.floor(low / LIMB)
+    header[HEADER.downloads] = low - carry * LIMB
+    header[HEADER.downloadsHigh]! += Math.trunc(more / LIMB) + carry
   }
 
   /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `key`; NIL = unknown. */
@@ -108,7 +144,7 @@ export class Torrents {
       records[before * TORRENT.words + TORRENT.next] = records[at + TORRENT.next]!
     }
     header[HEADER.torrents]!--
-    header[HEADER.downloads]! -= records[at + TORRENT.downloaded]!
+    this.#addToSum(-this.downloaded(torrent))
     this.#free(torrent)
   }
 

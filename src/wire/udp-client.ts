@@ -162,7 +162,8 @@ export function readScrapeAnswer(
     const at = ANSWER.entriesAt + i * ANSWER.entry
     return {
       seeders: readI32(packet, at),
-      downloaded: readI32(packet, at + 4),
+      // The only one of the three that grows for ever.
+      downloaded: readI32(packet, at + 4) >>> 0,
       leechers: readI32(packet, at + 8),
     }
   })

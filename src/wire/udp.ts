@@ -197,7 +197,8 @@ export function writeScrapeEntry(
 ): void {
   const entry = at + ANSWER.entriesAt + index * ANSWER.entry
   writeU32(out, entry, seeders)
-  writeU32(out, entry + 4, downloaded)
+  // The field ends where 32 bits do.
+  writeU32(out, entry + 4, Math.min(downloaded, 0xffff_ffff))
   writeU32(out, entry + 8, leechers)
 }
 

@@ -3,15 +3,17 @@ import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { addStored, Dues, hasDues, takeDues } from '../../src/swarm/dues.ts'
 import { HEADER, MOST } from '../../src/swarm/layout.ts'
+import { Listing } from '../../src/swarm/listing.ts'
 import { Lock } from '../../src/swarm/lock.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../random.ts'
 import type { HammerResult, HammerTask } from './hammer-worker.ts'
-import { arraysOf, hashesOfShard, hashHex, World } from './harness.ts'
+import { arraysOf, hashesOfShard, hashHex, inspect, World } from './harness.ts'
 import { faults } from './whole.ts'
 
 const SHARD = 6
 const DEAD = 2
+const LARGEST = Number.MAX_SAFE_INTEGER
 
 class Lender {
   readonly world: World
@@ -148,18 +150,59 @@ describe('the ledger', () => {
   })
 
   test.each([
-    [MOST, MOST],
-    [2 ** 40, MOST],
-    [-5, 1],
-    [Number.NaN, 1],
-  ])('makes no nonsense of a stored count of %p', (stored, shown) => {
+    [MOST - 1, MOST + 1],
+    [MOST, MOST + 2],
+    [2 ** 40, 2 ** 40 + 2],
+    [LARGEST - 2, LARGEST],
+    [LARGEST, LARGEST],
+    [2 ** 63, LARGEST],
+    [-5, 2],
+    [Number.NaN, 2],
+  ])('adds to a stored count of %p: %p', (stored, shown) => {
     const lender = new Lender()
     lender.complete(0)
     lender.answer(0, stored)
     lender.complete(0, 2)
     // Whatever can be shown: the database is told of every one.
     expect(lender.take()).toEqual([[0, 2, false]])
-    expect(lender.downloaded(0)).toBe(Math.min(shown + 1, MOST))
+    expect(lender.downloaded(0)).toBe(shown)
+    expect(faults(lender.world.memory, SHARD)).toEqual([])
+    expect(lender.world.swarm.totals()).toMatchObject({ downloads: shown, completions: 2 })
+    lender.rescue()
+    expect(lender.downloaded(0)).toBe(shown)
+    expect(lender.world.swarm.totals().downloads).toBe(shown)
+  })
+
+  test('counts completions on when all of them together outgrow a word', () => {
+    const lender = new Lender()
+    const many = 2 ** 31 + 5
+    for (const n of [0, 1, 2]) {
+      lender.complete(n)
+      lender.answer(n, many)
+    }
+    lender.complete(3)
+    expect(lender.world.swarm.totals()).toMatchObject({ downloads: 3 * many + 4, completions: 4 })
+    for (const n of [0, 1, 2]) lender.stop(n)
+    lender.take()
+    lender.sweep()
+    expect(faults(lender.world.memory, SHARD)).toEqual([])
+    expect(lender.world.swarm.totals()).toMatchObject({ torrents: 1, downloads: 1 })
+    // Nothing of a count is left to the next torrent in its place.
+    lender.complete(4)
+    expect(lender.downloaded(4)).toBe(1)
+  })
+
+  test('a count beyond a word is shown as it is to people', async () => {
+    const lender = new Lender()
+    lender.complete(0)
+    lender.answer(0, 2 ** 45)
+    const cutoff = lender.world.cutoff
+    const [hash] = lender.hashes
+    expect(inspect(lender.world.swarm, hash!, cutoff)).toMatchObject({ downloaded: 2 ** 45 + 1 })
+    const listing = new Listing(lender.world.swarm)
+    const [listed] = await Array.fromAsync(listing.list(cutoff, 0, 10))
+    expect(listed).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
+    expect(await listing.summaries(cutoff, [hash!])).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
   })
 
   test('a stored count that comes too late is nobody’s', () => {

@@ -55,7 +55,9 @@ test('a torrent is asked for once, and known afterwards', () => {
 })
 
 test.each([
-  [2 ** 40, MOST],
+  [MOST + 1, MOST + 1],
+  [2 ** 40, 2 ** 40],
+  [2 ** 63, Number.MAX_SAFE_INTEGER],
   [-1, 0],
   [Number.NaN, 0],
 ])('a count of %p is shown as %p', (stored, shown) => {

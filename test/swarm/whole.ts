@@ -16,6 +16,7 @@ import {
   flagsAt,
   HEADER,
   LARGE,
+  MANY,
   NIL,
   ORDER_MASK,
   ORDER_SHIFT,
@@ -89,9 +90,16 @@ function checkTorrents(arrays: TorrentArrays, check: Report): void {
     }
   check(reached.size === used.size, 'has torrents that no look-up reaches')
 
-  let downloads = 0
-  for (const torrent of used) downloads += records[torrent * TORRENT.words + TORRENT.downloaded]!
-  check(downloads === header[HEADER.downloads], `adds up to ${downloads} downloads, says others`)
+  let downloads = 0n
+  for (const torrent of used) {
+    const at = torrent * TORRENT.words
+    const isMany = (records[at + TORRENT.flags]! & MANY) !== 0
+    const low = records[at + TORRENT.downloaded]!
+    check(low >= 0, `torrent ${torrent} has a negative count`)
+    downloads += BigInt(low) + (isMany ? BigInt(arrays.downloadedHigh[torrent]!) << 31n : 0n)
+  }
+  const sum = (BigInt(header[HEADER.downloadsHigh]!) << 31n) + BigInt(header[HEADER.downloads]!)
+  check(downloads === sum, `adds up to ${downloads} downloads, says others`)
   checkLedger(arrays, used, check)
   checkStored(arrays, used, check)
 }

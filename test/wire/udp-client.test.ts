@@ -129,12 +129,12 @@ describe('answers', () => {
 
   test('to a scrape', () => {
     udp.writeScrapeEntry(out, 0, 0, 1, 2, 3)
-    udp.writeScrapeEntry(out, 0, 1, 4, 5, 6)
+    udp.writeScrapeEntry(out, 0, 1, 4, 0xffff_fffe, 6)
     const length = udp.writeScrape(out, 0, 1, 2)
     const packet = out.subarray(0, length)
     expect(readScrapeAnswer(packet)).toEqual([
       { seeders: 1, downloaded: 2, leechers: 3 },
-      { seeders: 4, downloaded: 5, leechers: 6 },
+      { seeders: 4, downloaded: 0xffff_fffe, leechers: 6 },
     ])
     expect(readScrapeAnswer(packet.subarray(1))).toBeUndefined()
     expect(readScrapeAnswer(packet.subarray(0, 7))).toBeUndefined()

@@ -143,6 +143,18 @@ test('the answer to a scrape has an entry of three words for each hash', () => {
   ])
 })
 
+test.each([
+  [2 ** 31, 2 ** 31],
+  [2 ** 32 - 1, 2 ** 32 - 1],
+  [2 ** 32, 2 ** 32 - 1],
+  [Number.MAX_SAFE_INTEGER, 2 ** 32 - 1],
+])('%d completions are told as %d: the field has 32 bits', (downloaded, told) => {
+  const out = new Uint8Array(8 + 12)
+  writeScrapeEntry(out, 0, 0, 1, downloaded, 3)
+  const words = Array.from({ length: 3 }, (_, i) => readI32(out, 8 + i * 4) >>> 0)
+  expect(words).toEqual([1, told, 3])
+})
+
 test('an error carries its text', () => {
   const out = new Uint8Array(20)
   expect(writeError(out, 0, 9, 'bad request')).toBe(19)
