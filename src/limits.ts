@@ -6,6 +6,9 @@ export const LIMITS = {
   udpScrapeHashes: 74,
   /** Info hashes answered in one HTTP scrape. */
   httpScrapeHashes: 100,
+  /** Scrapes of a thread that wait for a stored count at once, and how long each does. */
+  waitingScrapes: 64,
+  scrapeWaitMilliseconds: 50,
   /** Deepest list or dictionary the bencode reader enters. */
   bencodeDepth: 16,
   /** Most peers one answer can hold, whatever the configuration asks: 1,400 bytes of IPv6 peers

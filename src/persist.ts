@@ -1,6 +1,6 @@
 /**
- * Joins swarm and database: looks up what is stored of a torrent when it appears, and writes completions in
- * batches. No announce and no scrape waits for it. While the database is away all that is owed waits in
+ * Joins swarm and database: looks up what is stored of a torrent when it appears or is scraped, and writes
+ * completions in batches. No announce waits for it, and a scrape for a moment only. While the database is away all that is owed waits in
  * the swarm, merged per torrent, but for one batch in hand. Where completions are not kept it only
  * sees to it that the database is there. Must be used by one thread alone.
  */
@@ -26,11 +26,14 @@ export type Pace = {
   readonly longestRetryMilliseconds: number
   /** After so long without a question, one is asked for its own sake. */
   readonly quietMilliseconds: number
+  /** Between two looks at what scrapes ask for: strangers decide how often they do. */
+  readonly breathMilliseconds: number
 }
 const PACE: Pace = {
   cycleMilliseconds: 500,
   longestRetryMilliseconds: 10_000,
   quietMilliseconds: 5_000,
+  breathMilliseconds: 20,
 }
 
 export class Persistence implements Disposable {
@@ -62,6 +65,7 @@ export class Persistence implements Disposable {
   async start(): Promise<void> {
     if (this.#swarm.persistent) this.#batch.total = await this.#database.downloadsTotal()
     this.#plan()
+    if (this.#swarm.persistent) void this.#listen()
   }
 
   /** Whether the database answered when it was last asked anything, a few seconds ago at most. */
@@ -101,14 +105,41 @@ export class Persistence implements Disposable {
   [Symbol.dispose](): void {
     this.#isStopping = true
     clearTimeout(this.#timer)
+    this.#swarm.asked.ring()
   }
 
   #plan(): void {
     if (this.#isStopping) return
     const wait = this.#health.retry ?? this.#pace.cycleMilliseconds
     this.#timer = setTimeout(() => {
-      this.#running = this.#cycle().then(() => this.#plan())
+      this.#begin(() => this.#cycle()).then(() => this.#plan())
     }, wait)
+  }
+
+  /** One thing at a time. `work` never rejects. */
+  #begin(work: () => Promise<void>): Promise<void> {
+    this.#running = this.#running.then(work)
+    return this.#running
+  }
+
+  /** Scrapes wait for their answers: those are not left to the next cycle. */
+  async #listen(): Promise<void> {
+    while (!this.#isStopping) {
+      await this.#swarm.asked.rung()
+      await this.#begin(() => this.#answer())
+      await Bun.sleep(this.#pace.breathMilliseconds)
+    }
+  }
+
+  /** Never rejects. */
+  async #answer(): Promise<void> {
+    // A batch that is still in hand failed, and changes the answers.
+    if (this.#isStopping || this.#health.retry !== undefined) return
+    try {
+      await this.#questions.answer(() => this.#isStopping)
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   /** Never rejects. */

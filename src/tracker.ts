@@ -18,6 +18,7 @@ import type { Refusal } from './refusal.ts'
 import { Prefetch } from './swarm/prefetch.ts'
 import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
+import { Waiting } from './swarm/waiting.ts'
 
 export type Policy = {
   /** Seconds a client should wait, and must wait, between two announces. */
@@ -52,6 +53,7 @@ export class Tracker {
   readonly #clock: Clock
   readonly #access: Access | undefined
   readonly #prefetch: Prefetch
+  readonly #waiting: Waiting
   #sweepUnits = FIRST_SWEEP_UNITS
 
   /** `access`: whom it serves what; undefined = everybody everything. */
@@ -61,6 +63,8 @@ export class Tracker {
     this.#clock = clock
     this.#access = access
     this.#prefetch = new Prefetch(swarm, LIMITS.udpBatch)
+    const entry = { seeders: 0, downloaded: 0, leechers: 0 }
+    this.#waiting = new Waiting((words) => this.scrape(words, entry, true))
   }
 
   /** Only those who show a key are served: transports need not look for it otherwise. */
@@ -117,11 +121,27 @@ export class Tracker {
 
   /**
    * What is known of the info hash in `words` (five, in memory order); zeroes when nothing is,
-   * when it is not listed, or when whoever asks may not know, as `mayScrape` said.
+   * when it is not listed, or when whoever asks may not know, as `mayScrape` said. true: what is stored
+   * of it may come in a moment; who can wait for that asks `whenKnown`, and then again.
    */
-  scrape(words: Int32Array, entry: ScrapeEntry, may: boolean, now = this.#clock.seconds()): void {
-    if (may && this.#isListed(words)) this.#swarm.scrape(words, this.cutoff(now), entry)
-    else entry.seeders = entry.downloaded = entry.leechers = 0
+  scrape(
+    words: Int32Array,
+    entry: ScrapeEntry,
+    may: boolean,
+    now = this.#clock.seconds(),
+  ): boolean {
+    if (may && this.#isListed(words)) return this.#swarm.scrape(words, this.cutoff(now), entry)
+    entry.seeders = entry.downloaded = entry.leechers = 0
+    return false
+  }
+
+  /**
+   * Calls `done`, which must not throw, once what is stored of all info hashes in `words` (five each, kept
+   * until then) is known, and at the latest after `LIMITS.scrapeWaitMilliseconds`. false: too many
+   * scrapes wait already, and it is never called.
+   */
+  whenKnown(words: Int32Array, done: () => void): boolean {
+    return this.#waiting.add(words, done)
   }
 
   /**

@@ -1,7 +1,8 @@
 /**
  * What an HTTP tracker does with one request: who asks, what was asked, the tracker's word, the answer
  * (spec/torrust-http-tracker §3–§12). Synchronous from the first line to the last, so that no request
- * waits for another and the reused memory is never shared; opens no socket.
+ * waits for another and the reused memory is never shared; a scrape that waits for a stored count does
+ * so on memory of its own. Opens no socket.
  */
 import { Key, type ScrapeEntry } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
@@ -82,7 +83,7 @@ export class HttpRequests {
     }
   }
 
-  scrape(request: Request, key?: string): Response {
+  scrape(request: Request, key?: string): Response | Promise<Response> {
     try {
       return this.#answerScrape(request, key)
     } catch (error) {
@@ -141,7 +142,7 @@ export class HttpRequests {
     return new Response(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
-  #answerScrape(request: Request, key: string | undefined): Response {
+  #answerScrape(request: Request, key: string | undefined): Response | Promise<Response> {
     const located = this.#locate(request)
     const { url } = request
     const query = this.#scrape
@@ -151,13 +152,44 @@ export class HttpRequests {
       query.read(url, url.indexOf('?')) ?? this.#keyFault(key) ?? this.#unlocated(located)
     if (fault !== undefined) return this.#failure(fault)
     const may = this.#tracker.mayScrape(this.#keyOf(key))
+    let isAwaited = false
     this.#answers.beginScrape()
     for (let i = 0; i < query.count; i++) {
-      this.#tracker.scrape(query.infoHash(i), this.#entry, may)
+      if (this.#tracker.scrape(query.infoHash(i), this.#entry, may)) isAwaited = true
       this.#answers.scraped(query.bytes, query.offset(i), this.#entry)
     }
-    this.#count(AT.scrapes)
-    this.#count(AT.responses)
+    const six = this.#six()
+    return (
+      (isAwaited ? this.#scrapeAgain(query.infoHashes(), six) : undefined) ?? this.#scraped(six)
+    )
+  }
+
+  /** Answers when stored counts have come. undefined: too many scrapes wait for that already. */
+  #scrapeAgain(words: Int32Array<ArrayBuffer>, six: number): Promise<Response> | undefined {
+    const { promise, resolve } = Promise.withResolvers<Response>()
+    const answer = (): Response => {
+      const bytes = new Uint8Array(words.buffer)
+      this.#answers.beginScrape()
+      for (let at = 0; at < words.length; at += 5) {
+        this.#tracker.scrape(words.subarray(at, at + 5), this.#entry, true)
+        this.#answers.scraped(bytes, at * 4, this.#entry)
+      }
+      return this.#scraped(six)
+    }
+    const done = () => {
+      try {
+        resolve(answer())
+      } catch (error) {
+        resolve(this.#unforeseen('scrape', error))
+      }
+    }
+    return this.#tracker.whenKnown(words, done) ? promise : undefined
+  }
+
+  /** What was written of a scrape. */
+  #scraped(six: number): Response {
+    this.#count(AT.scrapes, six)
+    this.#count(AT.responses, six)
     return new Response(this.#answers.endScrape())
   }
 

@@ -8,6 +8,7 @@ import { HEADER, NIL, TORRENT } from './layout.ts'
 import { salvage } from './salvage.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
+import type { Torrents } from './torrents.ts'
 
 /** Info hashes side by side, as a database is given them, and as words. */
 export class Hashes {
@@ -85,10 +86,7 @@ export function addStored(
   const { torrents } = shard
   return locked(shard, patience, () => {
     const torrent = torrents.find(hash, key)
-    if (torrent === NIL || !torrents.ledger.isWanted(torrent)) return
-    // First, because a count that is missed is better than one that is added twice.
-    torrents.ledger.unwant(torrent)
-    torrents.addDownloads(torrent, countOf(stored))
+    if (torrent !== NIL) give(torrents, torrent, stored)
   })
 }
 
@@ -107,7 +105,10 @@ export function takeQuestions(
   })
 }
 
-/** Answers a question of scrapes, for the next one that asks. false = as above. */
+/**
+ * Answers a question of scrapes: for the next one that asks, or to the torrent if it came meanwhile and
+ * has no count. Never while a batch is in hand that changes the answer. false = as above.
+ */
 export function fileStored(
   swarm: Swarm,
   words: Int32Array,
@@ -116,7 +117,21 @@ export function fileStored(
   patience: number,
 ): boolean {
   const { hash, key, shard } = placeOf(swarm, words, at)
-  return locked(shard, patience, () => shard.torrents.stored.file(hash, key, countOf(count)))
+  const { torrents } = shard
+  return locked(shard, patience, () => {
+    const torrent = torrents.find(hash, key)
+    if (torrent === NIL) return torrents.stored.file(hash, key, countOf(count))
+    torrents.stored.withdraw(hash, key)
+    give(torrents, torrent, count)
+  })
+}
+
+/** Adds a stored count to what a torrent is shown with, unless it had it already. */
+function give(torrents: Torrents, torrent: number, stored: number): void {
+  if (!torrents.ledger.isWanted(torrent)) return
+  // First, because a count that is missed is better than one that is added twice.
+  torrents.ledger.unwant(torrent)
+  torrents.addDownloads(torrent, countOf(stored))
 }
 
 /** Where the torrent `words[at…]` stands, if it does. */

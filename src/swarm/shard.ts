@@ -22,6 +22,7 @@ import { Lock } from './lock.ts'
 import { Peers } from './peers.ts'
 import { salvage } from './salvage.ts'
 import { select } from './selection.ts'
+import { AWAITED } from './stored.ts'
 import { Torrents } from './torrents.ts'
 
 /** How an announce ended: done; answered but not remembered; refused. The latter two: memory is spent. */
@@ -100,7 +101,8 @@ export class Shard {
     }
   }
 
-  scrape(words: Int32Array, key: number, cutoff: number, entry: ScrapeEntry): void {
+  /** Whether a count that is stored of the torrent was asked for, and may come: ask again then. */
+  scrape(words: Int32Array, key: number, cutoff: number, entry: ScrapeEntry): boolean {
     this.lock.acquire()
     try {
       const torrent = this.torrents.find(words, key)
@@ -110,7 +112,9 @@ export class Shard {
         this.#header[HEADER.busy] = NIL
       }
       this.#count(torrent, entry)
-      if (torrent === NIL) entry.downloaded = this.torrents.stored.count(words, key)
+      const stored = this.torrents.storedCount(torrent, words, key)
+      if (stored > 0) entry.downloaded = stored
+      return stored === AWAITED
     } catch (error) {
       salvage(this)
       throw error
@@ -229,18 +233,13 @@ export class Shard {
   }
 
   #count(torrent: number, answer: ScrapeEntry): Outcome {
-    answer.seeders = torrent === NIL ? 0 : this.#seeders(torrent)
-    answer.leechers = torrent === NIL ? 0 : this.#leechers(torrent)
-    answer.downloaded = torrent === NIL ? 0 : this.torrents.downloaded(torrent)
-    return OUTCOME.done
-  }
-
-  #leechers(torrent: number): number {
-    return this.peers4.leechers(torrent) + this.peers6.leechers(torrent)
-  }
-  #seeders(torrent: number): number {
+    answer.seeders = answer.leechers = answer.downloaded = 0
+    if (torrent === NIL) return OUTCOME.done
     const all = this.peers4.count(torrent) + this.peers6.count(torrent)
-    return all - this.#leechers(torrent)
+    answer.leechers = this.peers4.leechers(torrent) + this.peers6.leechers(torrent)
+    answer.seeders = all - answer.leechers
+    answer.downloaded = this.torrents.downloaded(torrent)
+    return OUTCOME.done
   }
 
   #completed(torrent: number): void {

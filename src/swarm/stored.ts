@@ -1,11 +1,22 @@
 /**
  * What the database knows of torrents that are not here, for scrapes: a small table of counts that never
- * grows, however many info hashes strangers make up. Who asks for one that is not in it is told 0 at
- * once, and the question waits for the control thread in a short ring; when that is full, it is
- * not asked. A torrent that comes here takes its count out, so none is ever out of date. The
- * caller holds the shard's lock.
+ * grows, however many info hashes strangers make up. The question for one that is not in it waits for
+ * the control thread in a short ring; when that is full, it is not asked. A torrent that comes here takes
+ * its count with it, so none is ever out of date; until it has one, scrapes ask for it here as
+ * well. The caller holds the shard's lock.
  */
-import { HEADER, LIMB, QUESTIONS, STORED, STORED_COUNTS, type TorrentArrays } from './layout.ts'
+import {
+  HEADER,
+  LIMB,
+  NIL,
+  QUESTIONS,
+  STORED,
+  STORED_COUNTS,
+  type TorrentArrays,
+} from './layout.ts'
+
+/** Instead of a count: it was asked for, and may come. */
+export const AWAITED = -1
 
 /** Of an entry: nothing; waits in the ring; the control thread has the question; its count is there. */
 const STATE = { empty: 0, asked: 1, taken: 2, known: 3 } as const
@@ -30,24 +41,30 @@ export class StoredCounts {
     this.#entries.fill(0)
   }
 
-  /** Stored completions of the info hash in `words[0…4]`, whose seeded hash is `key`; 0 = not known yet. */
+  /**
+   * Stored completions of the info hash in `words[0…4]`, whose seeded hash is `key`; `AWAITED` = not
+   * known yet; 0 as well when the question is not asked.
+   */
   count(words: Int32Array, key: number): number {
     const entries = this.#entries
     if (entries.length === 0) return 0
     const at = entryOf(key)
     const state = entries[at + STORED.state]!
     if (state !== STATE.empty && this.#isAt(at, words))
-      return state === STATE.known ? this.#countAt(at) : 0
+      return state === STATE.known ? this.#countAt(at) : AWAITED
     if (state === STATE.asked) this.#write(at, words)
-    else this.#ask(at, words)
-    return 0
+    else if (!this.#ask(at, words)) return 0
+    return AWAITED
   }
 
-  /** The torrent is here now: what the table knows will be out of date. */
-  forget(words: Int32Array, key: number): void {
-    if (this.#entries.length === 0 || this.#header[HEADER.askedTo] === 0) return
+  /** The torrent is here now: takes out what the table knows of it. NIL = nothing. */
+  withdraw(words: Int32Array, key: number): number {
+    if (this.#entries.length === 0 || this.#header[HEADER.askedTo] === 0) return NIL
     const at = entryOf(key)
-    if (this.#isAt(at, words)) this.#entries[at + STORED.state] = STATE.empty
+    if (!this.#isAt(at, words)) return NIL
+    const count = this.#entries[at + STORED.state] === STATE.known ? this.#countAt(at) : NIL
+    this.#entries[at + STORED.state] = STATE.empty
+    return count
   }
 
   /** The question asked first, into `words[at…]`; false = there is none. */
@@ -77,13 +94,15 @@ export class StoredCounts {
     return this.#entries[at + STORED.count]! + this.#entries[at + STORED.countHigh]! * LIMB
   }
 
-  #ask(at: number, words: Int32Array): void {
+  /** false = too many questions wait. */
+  #ask(at: number, words: Int32Array): boolean {
     const header = this.#header
-    if (((header[HEADER.askedTo]! - header[HEADER.askedFrom]!) | 0) === QUESTIONS) return
+    if (((header[HEADER.askedTo]! - header[HEADER.askedFrom]!) | 0) === QUESTIONS) return false
     this.#write(at, words)
     this.#questions[header[HEADER.askedTo]! & (QUESTIONS - 1)] = at / STORED.words
     header[HEADER.askedTo]!++
     this.#entries[at + STORED.state] = STATE.asked
+    return true
   }
 
   #write(at: number, words: Int32Array): void {

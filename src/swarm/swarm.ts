@@ -5,6 +5,7 @@
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
 import { infoHashKey, infoHashSecrets } from '../hash.ts'
 import { reserve } from '../shared-memory.ts'
+import { Bell, createBell } from './bell.ts'
 import { Dice } from './dice.ts'
 import {
   type Capacity,
@@ -36,6 +37,8 @@ export type SwarmMemory = {
   readonly shards: readonly ShardMemory[]
   /** Two words: KiB that may be used, KiB in use. */
   readonly budget: SharedArrayBuffer
+  /** Rung when a scrape asks for a stored count. */
+  readonly asked: SharedArrayBuffer
 }
 
 export type Totals = {
@@ -83,11 +86,13 @@ export function createSwarmMemory(maxBytes: number, seed: number, persistent = f
     new Int32Array(memory.torrents)[HEADER.seed] = seed
     new Shard(memory, capacity, 1, () => false).reset()
   }
-  return { capacity, shards, budget }
+  return { capacity, shards, budget, asked: createBell() }
 }
 
 export class Swarm {
   readonly shards: readonly Shard[]
+  /** Rings when a scrape asks for a stored count. */
+  readonly asked: Bell
   readonly #budget: Int32Array
   readonly #secrets: Int32Array
   readonly #dice: Dice
@@ -98,6 +103,7 @@ export class Swarm {
    */
   constructor(memory: SwarmMemory, thread: number, seed: number, alone = false) {
     this.#budget = new Int32Array(memory.budget)
+    this.asked = new Bell(memory.asked)
     const charge = (kib: number) => this.#charge(kib)
     this.shards = memory.shards.map(
       (shard) => new Shard(shard, memory.capacity, thread, charge, alone),
@@ -111,10 +117,15 @@ export class Swarm {
     return this.shardOf(key).announce(announce, key, now, cutoff, max, this.#dice, answer)
   }
 
-  /** `words` is the info hash, five words in memory order. */
-  scrape(words: Int32Array, cutoff: number, entry: ScrapeEntry): void {
+  /**
+   * `words` is the info hash, five words in memory order. true: a count that is stored of it was asked
+   * for and may come in a moment; who can wait asks again.
+   */
+  scrape(words: Int32Array, cutoff: number, entry: ScrapeEntry): boolean {
     const key = this.key(words)
-    this.shardOf(key).scrape(words, key, cutoff, entry)
+    const isAwaited = this.shardOf(key).scrape(words, key, cutoff, entry)
+    if (isAwaited) this.asked.ring()
+    return isAwaited
   }
 
   /** Seeded hash of the info hash at `words[at…]`. */

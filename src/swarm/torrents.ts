@@ -67,6 +67,15 @@ export class Torrents {
     return low + this.#downloadedHigh[torrent]! * LIMB
   }
 
+  /**
+   * What is stored of `torrent`, NIL if it is not here, and not yet part of its count: asked for when it is
+   * not known, see `StoredCounts.count`.
+   */
+  storedCount(torrent: number, words: Int32Array, key: number): number {
+    if (torrent !== NIL && !this.ledger.isWanted(torrent)) return 0
+    return this.stored.count(words, key)
+  }
+
   /** Counts `more` completions (whole, not negative), as far as they can be counted. */
   addDownloads(torrent: number, more: number): void {
     const at = torrent * TORRENT.words
@@ -123,11 +132,19 @@ export class Torrents {
     records[at + TORRENT.next] = this.buckets[bucket]!
     this.buckets[bucket] = torrent
     if (++header[HEADER.torrents]! > header[HEADER.torrentBuckets]!) this.#split()
-    if (this.ledger.on) {
-      this.ledger.list(torrent)
-      this.stored.forget(words, key)
-    }
+    if (this.ledger.on) this.#beginCount(torrent, words, key)
     return torrent
+  }
+
+  /** With what is stored, where a scrape has asked for it; else the database will be. */
+  #beginCount(torrent: number, words: Int32Array, key: number): void {
+    const stored = this.stored.withdraw(words, key)
+    if (stored === NIL) this.ledger.list(torrent)
+    else {
+      // First, because a count that is missed is better than one that is added twice.
+      this.ledger.unwant(torrent)
+      this.addDownloads(torrent, stored)
+    }
   }
 
   /** Removes a torrent that has no peers and that the ledger does not hold. */

@@ -214,6 +214,13 @@ export class ScrapeQuery {
     return this.#order[i]! * INFO_HASH_BYTES
   }
 
+  /** The distinct hashes, bytewise ascending, five words each, in memory of their own. */
+  infoHashes(): Int32Array<ArrayBuffer> {
+    const words = new Int32Array(this.count * 5)
+    for (let i = 0; i < this.count; i++) words.set(this.infoHash(i), i * 5)
+    return words
+  }
+
   /** Reads the query behind the `?` at `text[question]`. undefined: understood; else the refusal. */
   read(text: string, question: number): string | undefined {
     if (question < 0) return noQuery('scrape')

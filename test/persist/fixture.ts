@@ -56,6 +56,7 @@ export const PACE = {
   cycleMilliseconds: 4,
   longestRetryMilliseconds: 16,
   quietMilliseconds: 20,
+  breathMilliseconds: 1,
 }
 
 /** One run of a tracker on `file`. */

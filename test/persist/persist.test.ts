@@ -410,13 +410,52 @@ describe('a scrape of a torrent that is not here', () => {
     await run.stop()
   })
 
+  test('is looked up at once, not at the next cycle, and so is one whose count has not come', async () => {
+    const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
+    store(file, a, 1234)
+    store(file, b, 7)
+    run.complete(b)
+    await until('the stored count', () => run.downloaded(a) === 1234)
+    await until('that of a torrent that is here', () => run.downloaded(b) === 8)
+    expect(run.fated.mostBusy).toBe(1)
+    await run.stop()
+    expect(stored(file).counts).toEqual({ [A]: 1234, [B]: 8 })
+  })
+
+  test('asks a database that is away no more often than its retries do', async () => {
+    const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
+    run.fated.fate = () => 'lost'
+    run.downloaded(a)
+    await until('the failure to be seen', () => !run.persistence.state().ok)
+    const other = await start()
+    await until('pings of another', () => {
+      run.downloaded(b)
+      return other.fated.count('ping') > 5
+    })
+    expect(run.fated.count('downloadsOf')).toBe(1)
+    await run.stop()
+    await other.stop()
+  })
+
+  test('keeps its count when its first peer comes, and it is not looked up again', async () => {
+    const run = await start()
+    store(file, a, 1234)
+    await until('the stored count', () => run.downloaded(a) === 1234)
+    run.complete(a)
+    expect(run.downloaded(a)).toBe(1235)
+    await written(run)
+    expect([run.downloaded(a), stored(file).counts]).toEqual([1235, { [A]: 1235 }])
+    expect(run.fated.count('downloadsOf')).toBe(1)
+    await run.stop()
+  })
+
   test('is told the new count after the torrent was here', async () => {
     const run = await start()
     store(file, a, 5)
     run.downloaded(a)
     await until('the stored count', () => run.downloaded(a) === 5)
     run.complete(a)
-    await until('the stored count again', () => run.downloaded(a) === 6)
+    expect(run.downloaded(a)).toBe(6)
     await written(run)
     run.world.tell(a, { peer: 1, event: EVENT.stopped })
     sweep(run.world)

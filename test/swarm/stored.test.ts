@@ -1,12 +1,15 @@
-/** Stored counts of torrents that are not here: a scrape never waits for them, and strangers cannot make them grow. */
+/** Stored counts for scrapes: each torrent has its own, once, and strangers cannot make them grow. */
 import { describe, expect, test } from 'bun:test'
-import { fileStored, Hashes, takeQuestions } from '../../src/swarm/dues.ts'
+import { EVENT } from '../../src/bittorrent.ts'
+import { addStored, fileStored, Hashes, hasDues, takeQuestions } from '../../src/swarm/dues.ts'
 import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.ts'
+import { SweepCursor } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../random.ts'
 import { arraysOf, hashesOfShard, hashHex, World } from './harness.ts'
 import { faults } from './whole.ts'
 
 const SHARD = 8
+const NOTHING = { seeders: 0, leechers: 0, downloaded: 0 }
 
 class Asker {
   readonly world = new World({ persistent: true })
@@ -14,6 +17,9 @@ class Asker {
 
   constructor(count: number) {
     this.hashes = hashesOfShard(this.world.swarm, SHARD, count)
+  }
+  isAwaited(hash: Int32Array): boolean {
+    return this.world.swarm.scrape(hash, this.world.cutoff, { ...NOTHING })
   }
   ask(hash: Int32Array): number {
     const entry = this.world.scrape(hash)
@@ -125,13 +131,68 @@ describe('a torrent that comes here', () => {
   test('is asked for no more', () => {
     expect(come('asked').asker.questions()).toEqual([])
   })
-  test.each(['taken', 'known'] as const)('takes its count out when it is %s', (moment) => {
+  test.each(['taken', 'known'] as const)('takes its count with it when it is %s', (moment) => {
     const { asker, hash } = come(moment)
     asker.file(hash, 5)
     const { torrents } = arraysOf(asker.world.memory, asker.world.memory.shards[SHARD]!)
     expect(torrents.stored[asker.placeOf(hash) * 8 + 5]).toBe(0)
-    expect(asker.world.scrape(hash)).toEqual({ seeders: 0, leechers: 1, downloaded: 0 })
+    expect(asker.world.scrape(hash)).toEqual({ seeders: 0, leechers: 1, downloaded: 5 })
+    expect(asker.world.swarm.totals().downloads).toBe(5)
+    expect([asker.questions(), asker.faults()]).toEqual([[], []])
+    // What it has it is not given again, by whichever way it comes.
+    asker.file(hash, 5)
+    expect(addStored(asker.world.swarm, hash, 0, 5, 0)).toBe(true)
+    expect(asker.world.scrape(hash).downloaded).toBe(5)
   })
+
+  test('with a count that is known is not looked up again', () => {
+    const { asker } = come('known')
+    expect(hasDues(asker.world.swarm.shards[SHARD]!)).toBe(false)
+  })
+
+  test('without a count is asked for by scrapes, and given it beside what was completed here', () => {
+    const asker = new Asker(1)
+    const [hash] = asker.hashes as [Int32Array]
+    asker.world.tell(hash, { left: 1n })
+    asker.world.tell(hash, { event: EVENT.completed })
+    for (let i = 0; i < 3; i++) expect(asker.isAwaited(hash)).toBe(true)
+    expect(asker.questions()).toEqual([hashHex(hash)])
+    asker.file(hash, 2 ** 40)
+    expect(asker.isAwaited(hash)).toBe(false)
+    expect(asker.world.scrape(hash)).toEqual({ seeders: 1, leechers: 0, downloaded: 2 ** 40 + 1 })
+    expect([asker.questions(), asker.faults()]).toEqual([[], []])
+    // What it owes is still to be told.
+    expect(asker.world.swarm.owed()).toBe(1)
+  })
+
+  test('and goes before its answer leaves the answer to scrapes', () => {
+    const asker = new Asker(1)
+    const [hash] = asker.hashes as [Int32Array]
+    asker.world.tell(hash, { left: 1n })
+    asker.isAwaited(hash)
+    expect(asker.questions()).toEqual([hashHex(hash)])
+    asker.world.tell(hash, { event: EVENT.stopped })
+    const { swarm, cutoff } = asker.world
+    swarm.shards[SHARD]!.sweep(new SweepCursor(), cutoff, { removePeerless: true }, 1e6, 0)
+    expect(swarm.totals().torrents).toBe(0)
+    asker.file(hash, 9)
+    expect([asker.ask(hash), asker.faults()]).toEqual([9, []])
+  })
+})
+
+test('whoever scrapes is told whether a count may still come', () => {
+  const asker = new Asker(QUESTIONS * 3)
+  const [hash, ...others] = asker.hashes as [Int32Array, ...Int32Array[]]
+  expect(asker.isAwaited(hash)).toBe(true)
+  asker.questions()
+  expect(asker.isAwaited(hash)).toBe(true)
+  asker.file(hash, 0)
+  expect(asker.isAwaited(hash)).toBe(false)
+  // More questions than there is room for are not asked; those with one place share a question.
+  const awaited = others.filter((other) => asker.isAwaited(other)).length
+  expect(awaited).toBeGreaterThanOrEqual(QUESTIONS)
+  expect(awaited).toBeLessThan(others.length)
+  expect(asker.questions()).toHaveLength(QUESTIONS)
 })
 
 test('a rescue forgets the counts and the questions', () => {
@@ -153,7 +214,9 @@ test('a rescue forgets the counts and the questions', () => {
 test('where completions are not kept nobody is asked, and nothing is touched', () => {
   const world = new World({})
   const [hash] = hashesOfShard(world.swarm, SHARD, 1) as [Int32Array]
-  expect(world.scrape(hash).downloaded).toBe(0)
+  expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
+  world.tell(hash, {})
+  expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
   const taken = new Hashes(10)
   expect(takeQuestions(world.swarm.shards[SHARD]!, taken, 10, 0)).toBe(true)
   expect([taken.count, faults(world.memory, SHARD)]).toEqual([0, []])

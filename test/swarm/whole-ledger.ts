@@ -72,10 +72,16 @@ export function checkStored(arrays: TorrentArrays, used: Set<number>, check: Rep
     const key = infoHashKey(secrets, stored, at)
     check((key & (STORED_COUNTS - 1)) === entry, `count ${entry} is in a wrong place`)
     check(state !== 1 || asked.has(entry), `count ${entry} is asked for by nobody`)
+    // A torrent that is here may be asked for, until it has its count; none may be known beside it.
+    if (state !== 3) continue
     check(
       !here.has(`${stored.subarray(at, at + 5)}`),
       `count ${entry} is of a torrent that is here`,
     )
-    check(state !== 3 || stored[at + STORED.count]! >= 0, `count ${entry} is negative`)
+    const words = [stored[at + STORED.count]!, stored[at + STORED.countHigh]!]
+    check(
+      words.every((word) => word >= 0),
+      `count ${entry} is negative`,
+    )
   }
 }

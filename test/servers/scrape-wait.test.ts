@@ -1,0 +1,87 @@
+/** An HTTP scrape of torrents whose counts are stored waits for them: a moment, on memory of its own. */
+import { expect, test } from 'bun:test'
+import { LIMITS } from '../../src/limits.ts'
+import { fileStored, Hashes, takeQuestions } from '../../src/swarm/dues.ts'
+import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
+import { Tracker } from '../../src/tracker.ts'
+import type { BencodeDictionary } from '../../src/wire/bencode.ts'
+import { announceQuery, get, percent, policy, serve } from './http-fixture.ts'
+
+const SCRAPES = 12
+
+const hashOf = (n: number) => Buffer.alloc(20, `torrent ${n} `)
+const scrapePath = (...hashes: Buffer[]) =>
+  `/scrape?${hashes.map((hash) => `info_hash=${percent(hash)}`).join('&')}`
+
+async function told(url: string, ...hashes: Buffer[]): Promise<Record<string, number>> {
+  const { value } = await get(url, scrapePath(...hashes))
+  const files = value.get('files') as Map<string, BencodeDictionary>
+  return Object.fromEntries(
+    Array.from(files, ([hash, entry]) => [
+      Buffer.from(hash, 'latin1').toString(),
+      entry.get('downloaded') as number,
+    ]),
+  )
+}
+
+/** A tracker that keeps counts, and a database that knows `stored` of each torrent. */
+async function scene(stored: (hash: string) => number) {
+  const swarm = new Swarm(createSwarmMemory(16 * 2 ** 20, 1, true), 1, 1)
+  const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
+  const tracker = new Tracker(swarm, policy, clock)
+  const serving = await serve({ tracker })
+  const answer = () => {
+    const hashes = new Hashes(1_000)
+    for (const shard of swarm.shards) takeQuestions(shard, hashes, 100, 0)
+    for (let i = 0; i < hashes.count; i++) {
+      const hash = Buffer.from(hashes.bytes.subarray(i * 20, i * 20 + 20)).toString()
+      fileStored(swarm, hashes.words, i * 5, stored(hash), 0)
+    }
+    return hashes.count
+  }
+  return { swarm, serving, answer, [Symbol.asyncDispose]: () => serving[Symbol.asyncDispose]() }
+}
+
+test('scrapes that wait side by side are told their own counts, beside other requests', async () => {
+  const stored = (hash: string) => 1_000_000 + Number(/\d+/.exec(hash)![0])
+  await using it = await scene(stored)
+  const { url } = it.serving
+  // A machine that is busy may be too late for a scrape, which no scrape waits for: others follow.
+  for (let round = 0, right = 0; right < SCRAPES; round++) {
+    expect(round).toBeLessThan(1_000)
+    const first = round * SCRAPES * 2
+    const asked = Array.from({ length: SCRAPES }, (_, n) =>
+      n % 2 === 0 ? [hashOf(first + n)] : [hashOf(first + n), hashOf(first + SCRAPES + n)],
+    )
+    const scrapes = asked.map((hashes) => told(url, ...hashes))
+    const announce = get(url, `/announce?${announceQuery({ compact: 1, left: 1, event: '' })}`)
+    let isOver = false
+    const all = Promise.all(scrapes).finally(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      await new Promise(setImmediate)
+      it.answer()
+    }
+    expect((await announce).value.get('incomplete')).toBe(1)
+    for (const [n, counts] of (await all).entries()) {
+      expect(Object.keys(counts).sort()).toEqual(asked[n]!.map(String).sort())
+      for (const [hash, count] of Object.entries(counts)) expect([0, stored(hash)]).toContain(count)
+      if (Object.values(counts).every((count) => count > 0)) right++
+    }
+  }
+  expect(it.serving.count('errors')).toEqual([0, 0])
+}, 60_000)
+
+test('a scrape that nobody answers is told what is known, and so is one too many', async () => {
+  await using it = await scene(() => 5)
+  const { url } = it.serving
+  const many = Array.from({ length: LIMITS.waitingScrapes + 10 }, (_, n) => told(url, hashOf(n)))
+  for (const [n, counts] of (await Promise.all(many)).entries())
+    expect(counts).toEqual({ [`${hashOf(n)}`]: 0 })
+  expect(it.serving.count('scrapes')).toEqual([many.length, 0])
+  expect(it.serving.count('responses')).toEqual([many.length, 0])
+  // They had asked: the next one is told at once.
+  it.answer()
+  expect(await told(url, hashOf(1))).toEqual({ [`${hashOf(1)}`]: 5 })
+})

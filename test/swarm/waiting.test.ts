@@ -1,0 +1,90 @@
+/** Scrapes that wait for stored counts: who does, how many, and what ends it. */
+import { expect, test } from 'bun:test'
+import { LIMITS } from '../../src/limits.ts'
+import { Bell, createBell } from '../../src/swarm/bell.ts'
+import { Waiting } from '../../src/swarm/waiting.ts'
+import { until } from '../until.ts'
+import { hashWords } from './harness.ts'
+
+/** Longer than any test. */
+const FOR_EVER = 1_000_000
+
+function scene(longest: number) {
+  const missing = new Set<string>()
+  const looks = { count: 0, at: new Set<string>() }
+  const waiting = new Waiting((words) => {
+    looks.count++
+    looks.at.add(`${words}`)
+    return missing.has(`${words}`)
+  }, longest)
+  const done: string[] = []
+  return {
+    missing,
+    looks,
+    done,
+    add: (name: string, ...hashes: Int32Array[]) =>
+      waiting.add(Int32Array.from(hashes.flatMap((hash) => [...hash])), () => done.push(name)),
+  }
+}
+const [a, b, c] = [1, 2, 3].map(hashWords) as [Int32Array, Int32Array, Int32Array]
+
+test('one that waits is done when all that it asked for is there, and not before it returns', async () => {
+  const { missing, done, add } = scene(FOR_EVER)
+  for (const hash of [a, b, c]) missing.add(`${hash}`)
+  expect(add('both', a, b)).toBe(true)
+  expect(add('other', c)).toBe(true)
+  missing.delete(`${b}`)
+  missing.delete(`${c}`)
+  await until('the other', () => done.length > 0)
+  expect(done).toEqual(['other'])
+  missing.delete(`${a}`)
+  await until('both', () => done.length > 1)
+  expect(add('nothing is missing', a)).toBe(true)
+  expect(done).toEqual(['other', 'both'])
+  await until('the third', () => done.length > 2)
+})
+
+test('what does not come is waited for no longer than allowed', async () => {
+  const { missing, done, add } = scene(20)
+  missing.add(`${a}`)
+  add('a', a)
+  await until('the end of its patience', () => done.length > 0)
+  expect(missing.size).toBe(1)
+})
+
+test('only so many wait at once, and a look goes no further than what is missing', async () => {
+  const { missing, looks, done, add } = scene(FOR_EVER)
+  const many = Array.from({ length: 100 }, (_, n) => hashWords(n))
+  for (const hash of many) missing.add(`${hash}`)
+  for (let n = 0; n < LIMITS.waitingScrapes; n++) expect(add(`${n}`, ...many)).toBe(true)
+  expect([add('one more', a), looks.count]).toEqual([false, 0])
+  await until('a look', () => looks.count > 0)
+  expect([looks.count % LIMITS.waitingScrapes, looks.at]).toEqual([0, new Set([`${many[0]}`])])
+  missing.clear()
+  await until('all of them', () => done.length === LIMITS.waitingScrapes)
+  expect(add('one more', a)).toBe(true)
+  await until('that one, too', () => done.at(-1) === 'one more')
+  // When nobody waits, nobody looks.
+  const { count } = looks
+  await Bun.sleep(30)
+  expect(looks.count).toBe(count)
+})
+
+test('a bell is heard by the one that waits, before and behind, and twice is once', async () => {
+  const memory = createBell()
+  const bell = new Bell(memory)
+  let heard = 0
+  const listen = async () => {
+    await bell.rung()
+    heard++
+  }
+  bell.ring()
+  bell.ring()
+  await listen()
+  const next = listen()
+  await Bun.sleep(1)
+  expect(heard).toBe(1)
+  new Bell(memory).ring()
+  await next
+  expect(heard).toBe(2)
+})
