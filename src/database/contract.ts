@@ -1,7 +1,8 @@
 /**
  * What the tracker asks of a database, whichever it is (spec/torrust-rest-api §9, spec/torrust-newest §5).
  * Every driver signs the same suite (test/database/suite.ts). Info hashes are packed, 20 bytes each; in
- * the tables they stand as 40 lower-case hex digits.
+ * the tables they stand as 40 lower-case hex digits. A row that others wrote in upper case is of the same
+ * torrent; where there are both, their counts are added up, and more is added to the lower-case one.
  *
  * Every method rejects with a `DatabaseError` and with nothing else, within `PATIENCE_MILLISECONDS`
  * whatever the server does; what it was asked to write is then either written whole or not at all. Many
@@ -30,6 +31,9 @@ export type KeyRow = {
   /** Unix second until which it is good; null = for ever. */
   readonly validUntil: bigint | null
 }
+
+/** Instead of a count: the torrent was never stored. */
+export const NO_ROW = -1
 
 /** A part of a long table, and where the next part begins; undefined = this was the last. */
 export type Part<T> = { readonly rows: T; readonly next: bigint | undefined }
@@ -62,7 +66,7 @@ export interface Database {
    */
   removeKeysExpiredBefore(second: bigint): Promise<number>
 
-  /** Stored completions of the torrents, in their order; 0 = unknown. At most some hundreds. */
+  /** Stored completions of the torrents, in their order; `NO_ROW` = it has none. At most some hundreds. */
   downloadsOf(hashes: Uint8Array): Promise<Float64Array>
   /** Completions of all torrents since the database exists (`torrents_downloads_total`). */
   downloadsTotal(): Promise<number>

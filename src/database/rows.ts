@@ -16,6 +16,9 @@ export function hashTexts(hashes: Uint8Array): string[] {
   return texts
 }
 
+/** Both forms in which an info hash may stand in a table. */
+export const formsOf = (text: string): [string, string] => [text, text.toUpperCase()]
+
 /**
  * Info hashes from a column, packed. Upper-case digits are how people add a row by hand, and the
  * reference reads them: they count, and whoever removes a hash must remove that form as well.

@@ -3,7 +3,7 @@
  * §9.1–9.2, spec/torrust-newest §5). Each driver follows this in its own dialect. Nothing here may lose
  * a row, change an id, or leave a database that the reference no longer opens.
  *
- *   whitelist                   id, info_hash (40 hex digits, unique)
+ *   whitelist                   id, info_hash (40 hex digits, unique; others may have written them in upper case)
  *   torrents                    id, info_hash (likewise), completed (64-bit, not null, default 0)
  *   keys                        id, key (32 characters, unique, case counts), valid_until (64-bit, null = for ever)
  *   torrent_aggregate_metrics   id, metric_name (unique, 50 characters), value (64-bit, not null, default 0)

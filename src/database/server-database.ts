@@ -4,8 +4,8 @@
  */
 import { batch, padded } from './batch.ts'
 import { Connections } from './connections.ts'
-import type { Database, KeyRow, Part } from './contract.ts'
-import { hashTexts, packHashes, readKeyRows } from './rows.ts'
+import { type Database, type KeyRow, NO_ROW, type Part } from './contract.ts'
+import { formsOf, hashTexts, packHashes, readKeyRows } from './rows.ts'
 import { TOTAL } from './schema.ts'
 import { PART_ROWS, type Statements } from './server-sql.ts'
 import { type Row, type Server, type Session, wholeNumber } from './session.ts'
@@ -46,15 +46,15 @@ export class ServerDatabase implements Database {
   async addToWhitelist(hashes: Uint8Array): Promise<void> {
     const texts = inOrder(hashTexts(hashes))
     await this.#transact(async (session) => {
-      const known = new Set(await padded(session, this.#sql.knownHashes, texts).then(firsts))
+      const rows = await padded(session, this.#sql.knownHashes, texts.flatMap(formsOf))
+      const known = new Set(rows.map(([text]) => lower(text)))
       const missing = texts.filter((text) => !known.has(text))
       await batch(session, this.#sql.addHashes, missing.map(alone))
     })
   }
 
   async removeFromWhitelist(hashes: Uint8Array): Promise<void> {
-    const texts = inOrder(hashTexts(hashes))
-    const forms = texts.flatMap((text) => [text, text.toUpperCase()])
+    const forms = inOrder(hashTexts(hashes)).flatMap(formsOf)
     await this.#transact((session) => batch(session, this.#sql.removeHashes, forms.map(alone)))
   }
 
@@ -99,10 +99,12 @@ export class ServerDatabase implements Database {
   async downloadsOf(hashes: Uint8Array): Promise<Float64Array> {
     const texts = hashTexts(hashes)
     const rows = await this.#connections.run((session) =>
-      padded(session, this.#sql.completed, inOrder(texts)),
+      padded(session, this.#sql.completed, inOrder(texts).flatMap(formsOf)),
     )
-    const counts = new Map(rows.map(([text, count]) => [lower(text), countIn(count)]))
-    return Float64Array.from(texts, (text) => Number(counts.get(text) ?? 0n))
+    const counts = new Map<string, bigint>()
+    for (const [text, count] of rows)
+      counts.set(lower(text), (counts.get(lower(text)) ?? 0n) + countIn(count))
+    return Float64Array.from(texts, (text) => Number(counts.get(text) ?? NO_ROW))
   }
 
   async downloadsTotal(): Promise<number> {
@@ -115,12 +117,14 @@ export class ServerDatabase implements Database {
       // Whoever adds holds this row to the end, so nobody meets anybody else among the torrents.
       const before = await this.#lockTotal(session)
       if (Number(before) === provenBy) return provenBy
-      const known = await padded(session, this.#sql.knownTorrents, [...added.keys()])
-      const toKnown = known.flatMap(([id, text]) => {
-        const count = added.get(lower(text))
-        added.delete(lower(text))
-        return count === undefined ? [] : [[wholeNumber(id), lower(text), count]]
-      })
+      const forms = [...added.keys()].flatMap(formsOf)
+      const toKnown = preferred(await padded(session, this.#sql.knownTorrents, forms)).flatMap(
+        ([id, text]) => {
+          const count = added.get(lower(text))
+          added.delete(lower(text))
+          return count === undefined ? [] : [[wholeNumber(id), String(text), count]]
+        },
+      )
       await batch(session, this.#sql.addToKnown, toKnown)
       await batch(session, this.#sql.addToNew, [...added])
       const sum = before + counts.reduce((sum, count) => sum + BigInt(count), 0n)
@@ -180,7 +184,16 @@ const inOrder = (texts: readonly string[]): string[] => [...new Set(texts)].sort
 
 const alone = (value: string): [string] => [value]
 const lower = (text: unknown): string => String(text).toLowerCase()
-const firsts = (rows: readonly Row[]): string[] => rows.map(([text]) => lower(text))
+
+/** Of rows of id and info hash one for each torrent: not the one in capitals where there are both forms. */
+function preferred(rows: readonly Row[]): Row[] {
+  const found = new Map<string, Row>()
+  for (const row of rows) {
+    const name = lower(row[1])
+    if (!found.has(name) || row[1] === name) found.set(name, row)
+  }
+  return [...found.values()]
+}
 
 /** What others left below 0 is none. */
 function countIn(value: unknown): bigint {

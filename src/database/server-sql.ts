@@ -35,6 +35,10 @@ const SHARED = {
 // The sign means nothing, and the absolute value of the least number does not exist.
 const HAS_EXPIRED = 'valid_until < ? AND valid_until > ?'
 
+/** Where there are both forms of a hash, the one in capitals is not listed. */
+const IS_ONLY_FORM = `(info_hash = LOWER(info_hash) OR NOT EXISTS
+  (SELECT 1 FROM whitelist AS twin WHERE twin.info_hash = LOWER(whitelist.info_hash)))`
+
 /** `count` added to `column`: never more than 64 bits hold, and what others left below 0 is none. */
 const sum = (column: string, count: string) =>
   `GREATEST(${column}, 0) + LEAST(${count}, ${LARGEST} - GREATEST(${column}, 0))`
@@ -45,7 +49,7 @@ export const MYSQL = {
   ...SHARED,
   // UNHEX gives NULL for all that is no hexadecimal number.
   listWhitelist: `SELECT info_hash FROM whitelist
-    WHERE CHAR_LENGTH(info_hash) = 40 AND UNHEX(info_hash) IS NOT NULL
+    WHERE CHAR_LENGTH(info_hash) = 40 AND UNHEX(info_hash) IS NOT NULL AND ${IS_ONLY_FORM}
       AND CAST(info_hash AS BINARY)
         IN (CAST(LOWER(info_hash) AS BINARY), CAST(UPPER(info_hash) AS BINARY))
     ORDER BY info_hash LIMIT ? OFFSET ?`,
@@ -67,7 +71,7 @@ const POSTGRES_ADD = `ON CONFLICT (info_hash)
 export const POSTGRES = {
   ...SHARED,
   listWhitelist: `SELECT info_hash FROM whitelist
-    WHERE info_hash ~ '^([0-9a-f]{40}|[0-9A-F]{40})$'
+    WHERE info_hash ~ '^([0-9a-f]{40}|[0-9A-F]{40})$' AND ${IS_ONLY_FORM}
     ORDER BY info_hash COLLATE "C" LIMIT ? OFFSET ?`,
   addHashes: 'INSERT INTO whitelist (info_hash) VALUES {(?)} ON CONFLICT DO NOTHING',
   listKeys: `SELECT "key", valid_until FROM "keys" WHERE "key" ~ '^[0-9A-Za-z]{32}$'

@@ -7,10 +7,10 @@ import { Database as Connection, type SQLQueryBindings, type Statement } from 'b
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
-import { type Database, type KeyRow, MOST_EXPIRED_KEYS, type Part } from './contract.ts'
+import { type Database, type KeyRow, MOST_EXPIRED_KEYS, NO_ROW, type Part } from './contract.ts'
 import { closed, placeOf } from './faults.ts'
 import { OpenFile } from './open-file.ts'
-import { hashTexts, packHashes, readKeyRows } from './rows.ts'
+import { formsOf, hashTexts, packHashes, readKeyRows } from './rows.ts'
 import { TOTAL } from './schema.ts'
 import { isBusy, openingFailure, queryFailure } from './sqlite-failure.ts'
 import { ForeignFile, migrate } from './sqlite-schema.ts'
@@ -29,13 +29,17 @@ const LARGEST = 2n ** 63n - 1n
 // As rows.ts, and quick: a listing passes over every row that it leaves out.
 const IS_HASH = `typeof(info_hash) = 'text' AND length(unhex(info_hash)) = 20
   AND info_hash IN (lower(info_hash), upper(info_hash))`
+/** Where there are both forms of a hash, the one in capitals is not listed. */
+const IS_ONLY_FORM = `(info_hash = lower(info_hash) OR NOT EXISTS
+  (SELECT 1 FROM whitelist AS twin WHERE twin.info_hash = lower(whitelist.info_hash)))`
 const IS_KEY = `typeof(key) = 'text' AND length(key) = 32 AND key NOT GLOB '*[^0-9A-Za-z]*'
   AND typeof(valid_until) IN ('integer', 'null')`
 
 const SQL = {
   readWhitelist: `SELECT id, info_hash FROM whitelist WHERE id >= ?1 ORDER BY id LIMIT ${PART_ROWS}`,
-  listWhitelist: `SELECT info_hash FROM whitelist WHERE ${IS_HASH} ORDER BY info_hash LIMIT ?2 OFFSET ?1`,
-  addHash: 'INSERT INTO whitelist (info_hash) VALUES (?1) ON CONFLICT DO NOTHING',
+  listWhitelist: `SELECT info_hash FROM whitelist WHERE ${IS_HASH} AND ${IS_ONLY_FORM} ORDER BY info_hash LIMIT ?2 OFFSET ?1`,
+  addHash: `INSERT INTO whitelist (info_hash)
+    SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM whitelist WHERE info_hash IN (?1, ?2))`,
   removeHash: 'DELETE FROM whitelist WHERE info_hash IN (?1, ?2)',
   readKeys: `SELECT id, key, valid_until FROM keys WHERE id >= ?1 ORDER BY id LIMIT ${PART_ROWS}`,
   listKeys: `SELECT key, valid_until FROM keys WHERE ${IS_KEY} ORDER BY key LIMIT ?2 OFFSET ?1`,
@@ -45,10 +49,12 @@ const SQL = {
   removeExpired: `DELETE FROM keys WHERE id IN
     (SELECT id FROM keys WHERE typeof(valid_until) = 'integer'
       AND valid_until < ?1 AND valid_until > -?1 LIMIT ${MOST_EXPIRED_KEYS})`,
-  completed: 'SELECT completed FROM torrents WHERE info_hash = ?1',
-  // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it.
-  addCompleted: `INSERT INTO torrents (info_hash, completed) VALUES (?1, ?2) ON CONFLICT (info_hash)
-    DO UPDATE SET completed = min(max(completed, 0) + ?2, ${LARGEST})`,
+  completed: 'SELECT completed FROM torrents WHERE info_hash IN (?1, ?2)',
+  // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it. Capital
+  // letters come before small ones.
+  addToKnown: `UPDATE torrents SET completed = min(max(completed, 0) + ?3, ${LARGEST}) WHERE id =
+    (SELECT id FROM torrents WHERE info_hash IN (?1, ?2) ORDER BY info_hash DESC LIMIT 1)`,
+  addToNew: 'INSERT INTO torrents (info_hash, completed) VALUES (?1, ?2)',
   total: 'SELECT value FROM torrent_aggregate_metrics WHERE metric_name = ?1',
   addTotal: `INSERT INTO torrent_aggregate_metrics (metric_name, value) VALUES (?1, ?2)
     ON CONFLICT (metric_name) DO UPDATE SET value = min(max(value, 0) + ?2, ${LARGEST})`,
@@ -174,14 +180,13 @@ class SqliteDatabase implements Database {
 
   async addToWhitelist(hashes: Uint8Array): Promise<void> {
     await this.#write(() => {
-      for (const text of hashTexts(hashes)) this.#statements.addHash.run(text)
+      for (const text of hashTexts(hashes)) this.#statements.addHash.run(...formsOf(text))
     })
   }
 
   async removeFromWhitelist(hashes: Uint8Array): Promise<void> {
     await this.#write(() => {
-      for (const text of hashTexts(hashes))
-        this.#statements.removeHash.run(text, text.toUpperCase())
+      for (const text of hashTexts(hashes)) this.#statements.removeHash.run(...formsOf(text))
     })
   }
 
@@ -212,29 +217,31 @@ class SqliteDatabase implements Database {
   }
 
   downloadsOf(hashes: Uint8Array): Promise<Float64Array> {
-    return this.#read(() => {
-      const counts = hashTexts(hashes).map((text) => numberIn(this.#statements.completed, text))
-      return Float64Array.from(counts)
-    })
+    return this.#read(() =>
+      Float64Array.from(hashTexts(hashes), (text) => {
+        const rows = this.#statements.completed.values(...formsOf(text))
+        return rows.length === 0 ? NO_ROW : rows.reduce((sum, row) => sum + countIn(row), 0)
+      }),
+    )
   }
 
   downloadsTotal(): Promise<number> {
-    return this.#read(() => numberIn(this.#statements.total, TOTAL))
+    return this.#read(() => countIn(this.#statements.total.values(TOTAL)[0]))
   }
 
   addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number> {
-    const { addCompleted, addTotal, total } = this.#statements
+    const { addToKnown, addToNew, addTotal, total } = this.#statements
     return this.#write(() => {
-      const before = numberIn(total, TOTAL)
+      const before = countIn(total.values(TOTAL)[0])
       if (before === provenBy) return before
       let sum = 0n
       for (const [i, text] of hashTexts(hashes).entries()) {
         const count = BigInt(counts[i]!)
-        addCompleted.run(text, count)
+        if (addToKnown.run(...formsOf(text), count).changes === 0) addToNew.run(text, count)
         sum += count
       }
       addTotal.run(TOTAL, sum)
-      return numberIn(total, TOTAL)
+      return countIn(total.values(TOTAL)[0])
     })
   }
 
@@ -291,8 +298,8 @@ class SqliteDatabase implements Database {
   }
 }
 
-/** The count in the first column of the only row; 0 when there is none, or what stands there is no count. */
-function numberIn(statement: Statements[keyof Statements], name: string): number {
-  const value = statement.values(name)[0]?.[0]
+/** The count in the first column of a row; 0 when there is none, or what stands there is no count. */
+function countIn(row: Row | undefined): number {
+  const value = row?.[0]
   return typeof value === 'bigint' && value > 0n ? Number(value) : 0
 }

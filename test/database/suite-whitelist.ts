@@ -90,6 +90,22 @@ export function signsWhitelist(suite: Signing): void {
       },
     )
 
+    suite.signs(
+      'holds a hash once that somebody wrote in capitals, and in small letters, too',
+      async (database, place) => {
+        const [digits] = texts(hashes(1, 0xabcdef))
+        await suite.insertHash(place, digits!.toUpperCase())
+        await database.addToWhitelist(join(hashes(1, 0xabcdef), hashes(1)))
+        const rows = await place.sql('SELECT info_hash FROM whitelist ORDER BY id')
+        expect(rows).toEqual([[digits!.toUpperCase()], [texts(hashes(1))[0]]])
+        // On MySQL the column holds no two such rows.
+        if (suite.driver !== 'mysql') await suite.insertHash(place, digits!)
+        expect(await database.listWhitelist(0, 9)).toEqual(join(hashes(1), hashes(1, 0xabcdef)))
+        await database.removeFromWhitelist(hashes(1, 0xabcdef))
+        expect(await readHashes(database)).toEqual(texts(hashes(1)))
+      },
+    )
+
     suite.signs('takes all of a batch or nothing of it', async (database, place) => {
       await database.addToWhitelist(hashes(1))
       await suite.forbid(place, 'whitelist', 'info_hash', texts(hashes(1, 4_999))[0]!)

@@ -1,6 +1,6 @@
 /** What the contract asks of a database as a whole. */
 import { describe, expect } from 'bun:test'
-import { type Database, DRIVER_NAMES } from '../../src/database/contract.ts'
+import { type Database, DRIVER_NAMES, NO_ROW } from '../../src/database/contract.ts'
 import { dice, seed } from '../random.ts'
 import { failureOf, faultOf } from './failure.ts'
 import { hashes, join, key, texts } from './hashes.ts'
@@ -23,7 +23,7 @@ export function signsWhole(suite: Signing): void {
       expect(await database.listWhitelist(0, 10)).toEqual(new Uint8Array(0))
       expect(await database.listKeys(0, 10)).toEqual([])
       expect(await database.downloadsTotal()).toBe(0)
-      expect(await database.downloadsOf(hashes(3))).toEqual(new Float64Array(3))
+      expect(await database.downloadsOf(hashes(3))).toEqual(new Float64Array(3).fill(NO_ROW))
     })
 
     suite.signs('nothing at all may be asked of every method', async (database) => {
