@@ -9,6 +9,7 @@ import type { Database } from './database/contract.ts'
 import type { Log } from './log.ts'
 import { Batch } from './persist/batch.ts'
 import { DatabaseHealth, type DatabaseState } from './persist/health.ts'
+import { NewRows } from './persist/new-rows.ts'
 import { Questions } from './persist/questions.ts'
 import type { Swarm } from './swarm/swarm.ts'
 
@@ -18,6 +19,8 @@ export type PersistenceOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly pace?: Pace
+  /** Torrents a second that get their first row; 0 = no limit. */
+  readonly newRowsPerSecond: number
 }
 
 export type Pace = {
@@ -43,13 +46,15 @@ export class Persistence implements Disposable {
   readonly #health: DatabaseHealth
   readonly #batch: Batch
   readonly #questions: Questions
+  readonly #newRows: NewRows
   /** `Batch.written` when the database began to fail. */
   #writtenBefore = 0
   #timer: Timer | undefined
   #running: Promise<void> = Promise.resolve()
   #isStopping = false
 
-  constructor({ swarm, database, clock, log, pace = PACE }: PersistenceOptions) {
+  constructor(options: PersistenceOptions) {
+    const { swarm, database, clock, log, pace = PACE, newRowsPerSecond } = options
     this.#swarm = swarm
     this.#database = database
     this.#pace = pace
@@ -57,7 +62,8 @@ export class Persistence implements Disposable {
       firstMilliseconds: pace.cycleMilliseconds,
       longestMilliseconds: pace.longestRetryMilliseconds,
     })
-    this.#batch = new Batch(swarm, this.#health)
+    this.#newRows = new NewRows({ perSecond: newRowsPerSecond, log })
+    this.#batch = new Batch(swarm, this.#health, this.#newRows)
     this.#questions = new Questions(swarm, this.#health)
   }
 
@@ -81,6 +87,10 @@ export class Persistence implements Disposable {
   waiting(): number {
     return this.#batch.owed() + this.#swarm.owed()
   }
+  /** Completions that were not stored, because too many torrents had their first. */
+  dropped(): number {
+    return this.#newRows.dropped
+  }
 
   /**
    * Stops, and writes all that is owed. Call it when nobody announces any more. Resolves with the number
@@ -97,6 +107,7 @@ export class Persistence implements Disposable {
     await Promise.race([this.#writeAll(() => isOver), over.promise])
     clearTimeout(timer)
     const lost = this.waiting()
+    this.#newRows.look(true)
     if (lost > 0) this.#health.gaveUp(`${lost} completed download(s) could not be written`)
     return lost
   }
@@ -154,6 +165,7 @@ export class Persistence implements Disposable {
       if (isStopping()) return
       await this.#questions.answer(isStopping)
       await this.#health.look(this.#pace.quietMilliseconds)
+      this.#newRows.look()
       const written = this.#batch.written - this.#writtenBefore
       this.#health.recovered(
         this.#swarm.persistent ? `${written} completed download(s) caught up` : 'nothing was lost',

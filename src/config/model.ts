@@ -55,6 +55,8 @@ export interface Config {
     readonly workers: number
     /** Bytes the swarm may use; 0 = half of the machine's (or container's) memory. */
     readonly max_memory: number
+    /** Torrents a second that get their first row in the database; 0 = no limit. */
+    readonly max_new_rows_per_second: number
   }
 }
 

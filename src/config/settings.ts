@@ -194,6 +194,12 @@ export const SETTINGS = {
             },
           },
         ),
+        max_new_rows_per_second: value(
+          100,
+          wholeNumber(0, MOST_U32),
+          'Torrents a second that get a row in the database at their first completed download, and ' +
+            '1000 times as many at once after a quiet time; 0 = no limit. Those that have one are always counted.',
+        ),
       },
     },
   },

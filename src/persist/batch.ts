@@ -1,12 +1,15 @@
 /**
  * The torrents that are on their way from the swarm's ledgers to the database: what is stored of them
  * is looked up, then their completions are written. They stay in hand until both is done, however often
- * it fails; a write whose outcome is unknown is proven by the total before it is made again.
+ * it fails; a write whose outcome is unknown is proven by the total before it is made again. Those that
+ * have no row get one only so often.
  */
+import { NO_ROW } from '../database/contract.ts'
 import { addStored, Dues, hasDues, takeDues } from '../swarm/dues.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { applyEach } from './apply.ts'
 import type { DatabaseHealth } from './health.ts'
+import type { NewRows } from './new-rows.ts'
 
 /** Torrents in hand at once, and asked for in one query. */
 const MOST = 1_000
@@ -18,6 +21,7 @@ const FIRST_TAKEN = 4
 export class Batch {
   readonly #swarm: Swarm
   readonly #database: DatabaseHealth
+  readonly #newRows: NewRows
   readonly #dues = new Dues(MOST)
   /** How many of them were looked up; whether a try to write them may have succeeded unseen. */
   #looked = 0
@@ -29,9 +33,10 @@ export class Batch {
   /** Completions written since the start. */
   written = 0
 
-  constructor(swarm: Swarm, database: DatabaseHealth) {
+  constructor(swarm: Swarm, database: DatabaseHealth, newRows: NewRows) {
     this.#swarm = swarm
     this.#database = database
+    this.#newRows = newRows
   }
 
   get isEmpty(): boolean {
@@ -69,17 +74,26 @@ export class Batch {
   }
 
   async #lookUp(isOver: () => boolean): Promise<void> {
-    const { wanted, words } = this.#dues
+    const { owed, wanted, words } = this.#dues
     const end = Math.min(this.#dues.count, this.#looked + LOOKUPS)
     const places: number[] = []
-    for (let place = this.#looked; place < end; place++) if (wanted[place] === 1) places.push(place)
+    for (let place = this.#looked; place < end; place++)
+      if (wanted[place] === 1 || (owed[place]! > 0 && this.#newRows.isLimited)) places.push(place)
     if (places.length > 0) {
       const hashes = this.#dues.pick(places)
       const stored = await this.#database.ask((database) => database.downloadsOf(hashes))
       const add = (i: number) => addStored(this.#swarm, words, places[i]! * 5, stored[i]!, 0)
       await applyEach(places.length, add, isOver)
+      this.#dropBeyondLimit(places.filter((_, i) => stored[i] === NO_ROW))
     }
     this.#looked = end
+  }
+
+  /** Of the torrents without a row; once for each, before the first try to write it. */
+  #dropBeyondLimit(places: readonly number[]): void {
+    const { owed } = this.#dues
+    for (const place of places)
+      if (owed[place]! > 0 && !this.#newRows.take(owed[place]!)) owed[place] = 0
   }
 
   async #write(): Promise<void> {

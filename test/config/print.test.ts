@@ -99,6 +99,7 @@ id_errors = "suppress"
 [runtime]
 workers = 0
 max_memory = 0
+max_new_rows_per_second = 100
 `)
   })
 

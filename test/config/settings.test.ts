@@ -161,6 +161,7 @@ describe('what is taken', () => {
     ['runtime', 'max_memory = "512MiB"', { runtime: { max_memory: 512 * 2 ** 20 } }],
     ['runtime', 'max_memory = "4 GiB"', { runtime: { max_memory: 4 * 2 ** 30 } }],
     ['runtime', 'max_memory = "2GB"', { runtime: { max_memory: 2e9 } }],
+    ['runtime', 'max_new_rows_per_second = 0', { runtime: { max_new_rows_per_second: 0 } }],
     ['runtime', 'max_memory = "1.5gib"', { runtime: { max_memory: 1.5 * 2 ** 30 } }],
   ])('[%s] %s', (section, line, expected) => {
     const { config, warnings } = loaded(loadToml(withOption(section, line)))

@@ -69,7 +69,12 @@ export class Run {
 
   static async start(
     file: SqliteFile,
-    options: { persistent?: boolean; memory?: SwarmMemory; pace?: typeof PACE } = {},
+    options: {
+      persistent?: boolean
+      memory?: SwarmMemory
+      pace?: typeof PACE
+      newRowsPerSecond?: number
+    } = {},
   ): Promise<Run> {
     const run = new Run(await openSqlite(file.config), options)
     await run.persistence.start()
@@ -78,7 +83,12 @@ export class Run {
 
   private constructor(
     real: Database,
-    { persistent = true, memory, pace = PACE }: Parameters<typeof Run.start>[1] & {},
+    {
+      persistent = true,
+      memory,
+      pace = PACE,
+      newRowsPerSecond = 0,
+    }: Parameters<typeof Run.start>[1] & {},
   ) {
     this.#real = real
     this.fated = new Fated(real)
@@ -87,7 +97,8 @@ export class Run {
     const options = { filter: 'info', style: 'full', colour: false } as const
     const log = new Log(options, clock.milliseconds, (line) => this.lines.push(line.trimEnd()))
     const { database } = this.fated
-    this.persistence = new Persistence({ swarm: this.world.swarm, database, clock, log, pace })
+    const { swarm } = this.world
+    this.persistence = new Persistence({ swarm, database, clock, log, pace, newRowsPerSecond })
   }
 
   /** A peer that had bytes left completes. */

@@ -1,6 +1,7 @@
 /** Completions reach the database, each once, whatever the database does; and its counts reach the swarm. */
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
+import { BURST_SECONDS } from '../../src/persist/new-rows.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { Lock } from '../../src/swarm/lock.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
@@ -123,6 +124,72 @@ describe('completions', () => {
     expect(stored(file)).toEqual({ counts: { [A]: 5, [B]: 4 }, total: 9 })
     await one.stop()
     await other.stop()
+  })
+})
+
+describe('torrents without a row', () => {
+  /** As many as make a burst, and not one more for a quarter of an hour. */
+  const three = { newRowsPerSecond: 3 / BURST_SECONDS }
+  const strangers = Array.from({ length: 50 }, (_, n) => hashWords(1_000 + n))
+
+  test('get one only so often; those that have one are always counted', async () => {
+    const run = await start(three)
+    store(file, a, 10)
+    store(file, b, 0)
+    for (const hash of strangers) run.complete(hash)
+    run.complete(a)
+    run.complete(b)
+    await written(run)
+    const first = stored(file)
+    const known = Object.keys(first.counts).filter((hash) => hash !== A && hash !== B)
+    expect([known.length, first.counts[A], first.counts[B], first.total]).toEqual([3, 11, 1, 15])
+    expect([run.persistence.dropped(), run.persistence.persistedTotal()]).toEqual([47, 15])
+    // A stranger who comes twice has no row the second time either.
+    for (const peer of [2, 3]) {
+      for (const hash of [...strangers, a, b]) run.complete(hash, peer)
+      await written(run)
+    }
+    const { counts, total } = stored(file)
+    expect(counts).toEqual({
+      [A]: 13,
+      [B]: 3,
+      ...Object.fromEntries(known.map((hash) => [hash, 3])),
+    })
+    expect([total, run.persistence.dropped()]).toEqual([25, 3 * 47])
+    await run.stop()
+    expect(run.said()).toEqual([
+      expect.stringMatching(/^ WARN DATABASE: more than 0.003 torrents a second /),
+      ' WARN DATABASE: 141 completed download(s) of new torrents were not stored',
+    ])
+  })
+
+  test('that get none leave memory like the others', async () => {
+    const run = await start(three)
+    for (const hash of strangers) run.complete(hash)
+    await written(run)
+    run.world.now += run.world.lifetime
+    sweep(run.world)
+    expect(run.world.swarm.totals().torrents).toBe(0)
+    await run.stop()
+  })
+
+  test.each([
+    ['addDownloads', ['done unseen', 'lost', 'done unseen']],
+    ['addDownloads', ['lost', 'refused']],
+    ['downloadsOf', ['lost', 'refused']],
+  ] as [string, Fate[]][])('are chosen once when %s ends with %p', async (kind, fates) => {
+    await (await start()).stop()
+    store(file, a, 10)
+    const run = await start(three)
+    const left = [...fates]
+    run.fated.fate = (call) => (call === kind && left.shift()) || 'fine'
+    for (const hash of [...strangers, a]) run.complete(hash)
+    await written(run)
+    const { counts, total } = stored(file)
+    expect(left).toEqual([])
+    expect([Object.keys(counts).length, counts[A], total]).toEqual([4, 11, 14])
+    expect([run.persistence.dropped(), run.persistence.persistedTotal()]).toEqual([47, 14])
+    await run.stop()
   })
 })
 
@@ -441,11 +508,14 @@ describe('a scrape of a torrent that is not here', () => {
     const run = await start()
     store(file, a, 1234)
     await until('the stored count', () => run.downloaded(a) === 1234)
+    run.world.tell(a, { left: 1n })
+    expect(run.downloaded(a)).toBe(1234)
+    const pings = run.fated.count('ping')
+    await until('some cycles', () => run.fated.count('ping') > pings + 1)
+    expect(run.fated.count('downloadsOf')).toBe(1)
     run.complete(a)
-    expect(run.downloaded(a)).toBe(1235)
     await written(run)
     expect([run.downloaded(a), stored(file).counts]).toEqual([1235, { [A]: 1235 }])
-    expect(run.fated.count('downloadsOf')).toBe(1)
     await run.stop()
   })
 
