@@ -22,15 +22,14 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(room, { recursive: true, force: true }))
 
-/** Counts are kept; peers are gone after a second, and swept every second. */
-const start = (workers: number) =>
+/** Counts are kept, and torrents that nobody has are swept every second. */
+const start = (workers: number, runtime = '') =>
   runTracker(source, {
     room,
-    workers,
+    runtime: `workers = ${workers}\n${runtime}`,
     core: 'inactive_peer_cleanup_interval = 1',
     tables: `
 [core.tracker_policy]
-max_peer_timeout = 1
 persistent_torrent_completed_stat = true
 `,
   })
@@ -51,6 +50,7 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     using peer = await tracker.peer()
     await peer.announce(hashA, { left: 1 })
     await peer.announce(hashA, { event: EVENT.completed })
+    await peer.announce(hashA, { event: EVENT.stopped })
     const isGone = () => tracker.stats().then((stats) => stats.torrents === 0)
     await until('the torrent to leave', isGone, PATIENCE_MILLISECONDS)
     expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[1]])
@@ -81,4 +81,30 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     }
     await tracker.stop()
   })
+})
+
+test('torrents that a stranger makes up fill the database no faster than allowed', async () => {
+  const tracker = await start(1, 'max_new_rows_per_second = 1')
+  using peer = await tracker.peer()
+  const complete = async (hash: Uint8Array, port = 1) => {
+    await peer.announce(hash, { left: 1, port })
+    await peer.announce(hash, { event: EVENT.completed, port })
+  }
+  await complete(hashA)
+  const rows = (what: string) => tracker.sql(`SELECT ${what} FROM torrents`)
+  await until('the first row', () => rows('completed').length === 1, PATIENCE_MILLISECONDS)
+  for (let n = 0; n < 2_000; n++) {
+    const hash = hashOf(1)
+    new DataView(hash.buffer).setUint32(0, n)
+    await complete(hash)
+  }
+  await complete(hashA, 2)
+  const isWritten = () => Bun.deepEquals(rows('max(completed)'), [[2]])
+  await until('the torrent that has a row', isWritten, PATIENCE_MILLISECONDS)
+  // A thousand at once, and then one a second.
+  await tracker.run.says(/WARN DATABASE: .*more than 1 torrents a second/)
+  const out = await tracker.stop()
+  const [, dropped] = /WARN DATABASE: .*?(\d+) completed download\(s\) of new torrents/.exec(out)!
+  expect(rows('count(*)')).toEqual([[2_001 - Number(dropped)]])
+  expect(Number(dropped)).toBeGreaterThan(0)
 })

@@ -23,7 +23,8 @@ export type Settings = {
   /** false: none. */
   database?: boolean
   listeners?: string
-  workers?: number
+  /** Lines of `[runtime]`. */
+  runtime?: string
   /** Where it runs; what it keeps is still there when it has ended. */
   room?: string
 }
@@ -55,7 +56,7 @@ export const tomlOf = ({
   tables = '',
   database = true,
   listeners = LISTENERS,
-  workers = 2,
+  runtime = 'workers = 2',
 }: Settings): string =>
   configuration({
     core: `${core}\n${database ? DATABASE : ''}${tables}`,
@@ -63,7 +64,7 @@ export const tomlOf = ({
   })
     .replace('private = false', `private = ${mode === 'private' || mode === 'both'}`)
     .replace('listed = false', `listed = ${mode === 'listed' || mode === 'both'}`)
-    .replace('workers = 2', `workers = ${workers}`)
+    .replace('workers = 2', runtime)
     .replace('"info"', '"trace"')
 
 export type Figures = Readonly<Record<string, number | boolean>>
