@@ -27,8 +27,6 @@ export class BunSocket implements Sender {
   readonly #outbox: Outbox
   readonly #sender: BunSender
   readonly #events: BunSocketEvents
-  readonly #ports: number[] = []
-  readonly #addresses: string[] = []
   /** Data, port and address of each answer, as `sendMany` wants them. */
   readonly #packets: (Uint8Array | number | string)[] = []
   /** By slot, then length: the views handed out before. Lengths repeat, and a view costs more than a send. */
@@ -69,10 +67,7 @@ export class BunSocket implements Sender {
       this.#turnBegan = this.#clock.milliseconds()
       setImmediate(this.#endTurn)
     }
-    const at = this.#received
-    if (!this.#datagrams.put(at, packet, port, address)) return
-    this.#ports[at] = port
-    this.#addresses[at] = address
+    if (!this.#datagrams.put(this.#received, packet, port, address)) return
     this.#received++
     if (this.#received < LIMITS.udpBatch) return
     this.flush()
@@ -91,8 +86,8 @@ export class BunSocket implements Sender {
     this.#packets.length = count * 3
     for (let i = 0; i < count; i++) {
       this.#packets[i * 3] = this.#view(first + i, lengths[first + i]!)
-      this.#packets[i * 3 + 1] = this.#ports[to[first + i]!]!
-      this.#packets[i * 3 + 2] = this.#addresses[to[first + i]!]!
+      this.#packets[i * 3 + 1] = this.#datagrams.port(to[first + i]!)
+      this.#packets[i * 3 + 2] = this.#datagrams.address(to[first + i]!)
     }
     try {
       return this.#sender.sendMany(this.#packets)

@@ -16,13 +16,27 @@ export const SLOT_BYTES = 2048
 export const SENDER = { family: 0, port: 2, ipv4: 4, ipv6: 8, bytes: 32 } as const
 const AF_INET = 2
 const AF_INET6 = 10
+/** `sockaddr_in` and `sockaddr_in6` have so many bytes. */
+const ADDRESS_BYTES = { [AF_INET]: 16, [AF_INET6]: 28 } as const
+
+/** The place of a datagram that is answered later than its batch. */
+export const LATE = LIMITS.udpBatch
+
+/** A datagram that is kept beyond its batch. `packet` begins its buffer. */
+export type Kept = {
+  readonly packet: Uint8Array<ArrayBuffer>
+  readonly sender: Uint8Array
+  readonly address: string | undefined
+}
 
 export class Datagrams {
   /** Datagram `i` stands at `i * SLOT_BYTES`; what follows it is left over from others. */
-  readonly bytes = new Uint8Array(LIMITS.udpBatch * SLOT_BYTES)
+  readonly bytes = new Uint8Array((LATE + 1) * SLOT_BYTES)
   /** Bytes of each; what was longer than `LIMITS.datagram` is cut. */
-  readonly lengths = new Int32Array(LIMITS.udpBatch)
-  readonly senders = new Uint8Array(LIMITS.udpBatch * SENDER.bytes)
+  readonly lengths = new Int32Array(LATE + 1)
+  readonly senders = new Uint8Array((LATE + 1) * SENDER.bytes)
+  /** Of each that Bun read, its address as Bun writes it, which is how Bun wants it back. */
+  readonly #addresses: (string | undefined)[] = []
   readonly #sender = new Announce()
 
   /** Takes a datagram that Bun read. false: its address is none, nothing was taken. */
@@ -38,6 +52,7 @@ export class Datagrams {
       sender.endpoint.subarray(0, six ? 16 : 4),
       at + (six ? SENDER.ipv6 : SENDER.ipv4),
     )
+    this.#addresses[i] = address
     this.lengths[i] = Math.min(packet.length, LIMITS.datagram)
     this.bytes.set(packet.subarray(0, LIMITS.datagram), i * SLOT_BYTES)
     return true
@@ -49,6 +64,34 @@ export class Datagrams {
     const at = i * SENDER.bytes
     const six = senders[at + SENDER.family] === AF_INET6
     copyEndpoint(senders, at + (six ? SENDER.ipv6 : SENDER.ipv4), six ? 6 : 4, announce)
-    announce.port = (senders[at + SENDER.port]! << 8) | senders[at + SENDER.port + 1]!
+    announce.port = this.port(i)
+  }
+
+  port(i: number): number {
+    const at = i * SENDER.bytes + SENDER.port
+    return (this.senders[at]! << 8) | this.senders[at + 1]!
+  }
+  address(i: number): string {
+    return this.#addresses[i]!
+  }
+  /** Bytes of the source address of datagram `i`, as the system counts them. */
+  senderBytes(i: number): 16 | 28 {
+    return ADDRESS_BYTES[this.senders[i * SENDER.bytes + SENDER.family] as 2 | 10]
+  }
+
+  keep(i: number): Kept {
+    const [at, from] = [i * SLOT_BYTES, i * SENDER.bytes]
+    return {
+      packet: this.bytes.slice(at, at + this.lengths[i]!),
+      sender: this.senders.slice(from, from + SENDER.bytes),
+      address: this.#addresses[i],
+    }
+  }
+  /** Puts it at `LATE`. */
+  bringBack({ packet, sender, address }: Kept): void {
+    this.bytes.set(packet, LATE * SLOT_BYTES)
+    this.lengths[LATE] = packet.length
+    this.senders.set(sender, LATE * SENDER.bytes)
+    this.#addresses[LATE] = address
   }
 }

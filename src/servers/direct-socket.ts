@@ -10,7 +10,7 @@
  * and is left with nothing to switch on or off, its waiting never meets the wrong socket.
  */
 import { LIMITS } from '../limits.ts'
-import { type Datagrams, SENDER, SLOT_BYTES } from './datagrams.ts'
+import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
 import { addressOf, type Libc, libc } from './libc.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
@@ -103,7 +103,7 @@ export class DirectSocket implements Sender {
     const count = LIMITS.udpBatch
     const inVectors = this.#vectors(addressOf(datagrams.bytes), SLOT_BYTES, LIMITS.datagram)
     const outVectors = this.#vectors(addressOf(outbox.bytes), outbox.slotBytes, 0)
-    const senders = BigUint64Array.from({ length: count }, (_, i) =>
+    const senders = BigUint64Array.from({ length: LATE + 1 }, (_, i) =>
       BigInt(addressOf(datagrams.senders) + i * SENDER.bytes),
     )
     const headers = (vectors: BigUint64Array) => {
@@ -188,8 +188,7 @@ export class DirectSocket implements Sender {
       const datagram = to[i]!
       this.#out[at] = this.#senders[datagram * 2]!
       this.#out[at + 1] = this.#senders[datagram * 2 + 1]!
-      this.#out[at + MESSAGE.nameBytes * 2] =
-        this.#in[(datagram * MESSAGE.words + MESSAGE.nameBytes) * 2]!
+      this.#out[at + MESSAGE.nameBytes * 2] = this.#datagrams.senderBytes(datagram)
       this.#outVectors[(i * VECTOR.words + VECTOR.bytes) * 2] = lengths[i]!
     }
     const at = this.#outAt + first * MESSAGE.words * 8

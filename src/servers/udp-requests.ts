@@ -12,6 +12,7 @@ import {
   ANSWER,
   readRequest,
   readScrapeHash,
+  scrapeWords,
   UdpRequest,
   writeAnnounce,
   writeConnect,
@@ -22,7 +23,7 @@ import {
 import { readUrlKey } from '../wire/url-data.ts'
 import type { Bans } from './bans.ts'
 import type { ConnectionIds, Problem } from './connection-id.ts'
-import { type Datagrams, SLOT_BYTES } from './datagrams.ts'
+import { type Datagrams, LATE, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'
 
 /** Largest interval a signed 32-bit field can carry. */
@@ -44,6 +45,8 @@ export type UdpRequestsOptions = {
   readonly idErrors: IdErrors
   readonly bans: Bans
   readonly counters: CounterRow
+  /** Called with what a handler threw; a bug of ours, never a client's doing. */
+  readonly onError: (error: unknown) => void
 }
 
 export class UdpRequests {
@@ -57,6 +60,8 @@ export class UdpRequests {
   readonly #answer: Answer
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   readonly #interval: number
+  /** Answers of scrapes that wait for stored counts. */
+  readonly #late = new Set<() => void>()
   /** Second in which the batch is served. */
   #now = 0
   /** Bytes of the datagram in hand, and what is wrong with its connection id. */
@@ -104,27 +109,26 @@ export class UdpRequests {
       return
     }
     if (this.#options.idErrors === 'ban' && this.#isGuilty(six)) return
-    const at = i * SLOT_BYTES
     this.#length = lengths[i]!
-    readRequest(bytes, at, this.#length, this.#request, announce)
-    const length = this.#handle(at, six)
+    readRequest(bytes, i * SLOT_BYTES, this.#length, this.#request, announce)
+    const length = this.#handle(i, six)
     if (length === 0) return
     this.#counters[AT.responses + six]!++
     this.#outbox.push(length, i)
   }
 
-  /** Writes the answer to the datagram at `at` at the outbox's free slot. Its length; 0 = none is due. */
-  #handle(at: number, six: number): number {
+  /** Writes the answer to datagram `i` at the outbox's free slot. Its length; 0 = none is due now. */
+  #handle(i: number, six: number): number {
     switch (this.#request.kind) {
       case 'announce':
         return this.#isGenuine(six)
-          ? this.#announced(at, six)
+          ? this.#announced(i, six)
           : this.#notGenuine('tracker announce error: Connection cookie error', six)
       case 'connect':
         return this.#connected(six)
       case 'scrape':
         return this.#isGenuine(six)
-          ? this.#scraped(at, six)
+          ? this.#scraped(i, six)
           : this.#notGenuine('Connection cookie error', six)
       case 'refuse':
         if (this.#options.idErrors === 'suppress' && this.#isGuilty(six)) return 0
@@ -142,14 +146,13 @@ export class UdpRequests {
     return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, this.#now, low)
   }
 
-  #announced(datagram: number, six: number): number {
+  #announced(i: number, six: number): number {
     const answer = this.#answer
     const at = this.#outbox.begin()
     answer.family = this.#announce.family
     answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
     const { tracker, rules } = this.#options
-    const refusal =
-      this.#admit(datagram) ?? tracker.announce(this.#announce, rules, answer, this.#now)
+    const refusal = this.#admit(i) ?? tracker.announce(this.#announce, rules, answer, this.#now)
     if (refusal !== undefined)
       return this.#error(refusalWords(refusal, this.#announce.infoHash), six)
     this.#count(AT.announces, six)
@@ -165,15 +168,16 @@ export class UdpRequests {
   }
 
   /** The tracker's word on who announces what. Only a private one asks for a key. */
-  #admit(datagram: number): Refusal | undefined {
+  #admit(i: number): Refusal | undefined {
     const { tracker } = this.#options
     if (!tracker.isPrivate) return tracker.admit(this.#announce.words, undefined)
-    const read = readUrlKey(this.#datagrams.bytes, datagram, this.#length, this.#key)
+    const { bytes } = this.#datagrams
+    const read = readUrlKey(bytes, i * SLOT_BYTES, this.#length, this.#key)
     if (read === 'malformed') return 'keyMalformed'
     return tracker.admit(this.#announce.words, read === 'key' ? this.#key : undefined)
   }
 
-  #scraped(datagram: number, six: number): number {
+  #scraped(i: number, six: number): number {
     const { bytes } = this.#outbox
     const at = this.#outbox.begin()
     const { tracker } = this.#options
@@ -181,13 +185,42 @@ export class UdpRequests {
     const entry = this.#entry
     // A scrape carries no key.
     const may = tracker.mayScrape(undefined)
-    for (let i = 0; i < hashes; i++) {
-      readScrapeHash(this.#datagrams.bytes, datagram, i, this.#announce.infoHash)
-      tracker.scrape(this.#announce.words, entry, may, this.#now)
-      writeScrapeEntry(bytes, at, i, entry.seeders, entry.downloaded, entry.leechers)
+    let isAwaited = false
+    for (let n = 0; n < hashes; n++) {
+      readScrapeHash(this.#datagrams.bytes, i * SLOT_BYTES, n, this.#announce.infoHash)
+      if (tracker.scrape(this.#announce.words, entry, may, this.#now)) isAwaited = true
+      writeScrapeEntry(bytes, at, n, entry.seeders, entry.downloaded, entry.leechers)
     }
+    if (isAwaited && i !== LATE && this.#scrapeLater(i, six)) return 0
     this.#count(AT.scrapes, six)
     return writeScrape(bytes, at, transaction, hashes)
+  }
+
+  /** Answers a scrape when stored counts have come. false: too many wait for that already. */
+  #scrapeLater(i: number, six: number): boolean {
+    const kept = this.#datagrams.keep(i)
+    const answer = () => {
+      if (!this.#late.delete(answer)) return
+      try {
+        this.#datagrams.bringBack(kept)
+        const { bytes } = this.#datagrams
+        readRequest(bytes, LATE * SLOT_BYTES, kept.packet.length, this.#request, this.#announce)
+        this.#counters[AT.responses + six]!++
+        this.#outbox.push(this.#scraped(LATE, six), LATE)
+        this.#outbox.flush()
+      } catch (error) {
+        this.#options.onError(error)
+      }
+    }
+    const words = scrapeWords(kept.packet.buffer, this.#request.hashes)
+    if (!this.#options.tracker.whenKnown(words, answer)) return false
+    this.#late.add(answer)
+    return true
+  }
+
+  /** Answers the scrapes that wait for stored counts with what is known. */
+  flush(): void {
+    for (const answer of this.#late) answer()
   }
 
   /** Whether the sender may be served: its connection id is right, or that does not matter. */

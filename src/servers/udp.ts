@@ -43,8 +43,6 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly garbage: Garbage
   /** For reading with system calls of our own; undefined: Bun reads. */
   readonly descriptors: Descriptors | undefined
-  /** Called with what a handler threw; a bug of ours, never a client's doing. */
-  readonly onError: (error: unknown) => void
 }
 
 export type UdpServer = {
@@ -172,6 +170,7 @@ class UdpListener {
     this.#isStopped = true
     this.#bun?.flush()
     if (this.#direct !== undefined) this.#read(this.#direct)
+    this.#requests.flush()
   }
 
   #readTurn(direct: DirectSocket): void {

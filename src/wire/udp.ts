@@ -151,6 +151,10 @@ export function readScrapeHash(
   for (let i = 0; i < HASH_BYTES; i++) infoHash[i] = bytes[from + i]!
 }
 
+/** The info hashes of the scrape that begins `buffer`, five words each. */
+export const scrapeWords = (buffer: ArrayBuffer, hashes: number): Int32Array =>
+  new Int32Array(buffer, HEADER_BYTES, hashes * 5)
+
 /** Bytes of the answers, and where an announce's peers and a scrape's entries begin. */
 export const ANSWER = { connect: 16, peersAt: 20, entriesAt: 8, entry: 12, errorAt: 8 } as const
 

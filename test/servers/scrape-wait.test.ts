@@ -1,13 +1,17 @@
-/** An HTTP scrape of torrents whose counts are stored waits for them: a moment, on memory of its own. */
-import { expect, test } from 'bun:test'
+/** A scrape of torrents whose counts are stored waits for them: a moment, on memory of its own. */
+import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { fileStored, Hashes, takeQuestions } from '../../src/swarm/dues.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
+import { until } from '../until.ts'
 import { announceQuery, get, percent, policy, serve } from './http-fixture.ts'
+import { announcePacket, connected, readScrape, scrapePacket, transactionOf } from './udp-client.ts'
+import { serveUdpAlone } from './udp-fixture.ts'
 
 const SCRAPES = 12
+const ANNOUNCED = 0xffff_ffff
 
 const hashOf = (n: number) => Buffer.alloc(20, `torrent ${n} `)
 const scrapePath = (...hashes: Buffer[]) =>
@@ -39,7 +43,13 @@ async function scene(stored: (hash: string) => number) {
     }
     return hashes.count
   }
-  return { swarm, serving, answer, [Symbol.asyncDispose]: () => serving[Symbol.asyncDispose]() }
+  return {
+    swarm,
+    tracker,
+    serving,
+    answer,
+    [Symbol.asyncDispose]: () => serving[Symbol.asyncDispose](),
+  }
 }
 
 test('scrapes that wait side by side are told their own counts, beside other requests', async () => {
@@ -84,4 +94,76 @@ test('a scrape that nobody answers is told what is known, and so is one too many
   // They had asked: the next one is told at once.
   it.answer()
   expect(await told(url, hashOf(1))).toEqual({ [`${hashOf(1)}`]: 5 })
+})
+
+describe.each([
+  ['with system calls of ours', true],
+  ['by Bun', false],
+] as const)('over UDP, read %s', (_how, isDirect) => {
+  const stored = (hash: string) => 1_000_000 + Number(/\d+/.exec(hash)![0])
+
+  test('scrapes that wait are told their own counts, each its sender, beside other requests', async () => {
+    await using it = await scene(stored)
+    using server = await serveUdpAlone(isDirect, { tracker: it.tracker, ip: '::' })
+    const clients = await Promise.all(
+      Array.from({ length: SCRAPES }, (_, n) =>
+        connected(server.port, n % 3 === 0 ? '::1' : '127.0.0.1'),
+      ),
+    )
+    for (let round = 0, right = 0; right < SCRAPES; round++) {
+      expect(round).toBeLessThan(1_000)
+      const first = round * SCRAPES * 2
+      const asked = clients.map((_, n) =>
+        n % 2 === 0 ? [hashOf(first + n)] : [hashOf(first + n), hashOf(first + SCRAPES + n)],
+      )
+      for (const [n, client] of clients.entries()) {
+        client.send(scrapePacket(client.id, asked[n]!, first + n))
+        // What comes behind it overtakes it, and uses the same memory.
+        client.send(announcePacket(client.id, { port: 1000 + n, left: 1n, transaction: ANNOUNCED }))
+      }
+      let isOver = false
+      const answers = Promise.all(
+        clients.map(async (client) => {
+          const both = [await client.receive(), await client.receive()]
+          return both.find((answer) => transactionOf(answer) !== ANNOUNCED)!
+        }),
+      ).finally(() => {
+        isOver = true
+      })
+      while (!isOver) {
+        await new Promise(setImmediate)
+        it.answer()
+      }
+      for (const [n, answer] of (await answers).entries()) {
+        expect(transactionOf(answer)).toBe(first + n)
+        const counts = readScrape(answer).map(([, downloaded]) => downloaded)
+        expect(counts).toHaveLength(asked[n]!.length)
+        for (const [i, count] of counts.entries())
+          expect([0, stored(`${asked[n]![i]}`)]).toContain(count)
+        if (counts.every((count) => count > 0)) right++
+      }
+    }
+    for (const client of clients) client[Symbol.dispose]()
+  })
+
+  test('a scrape that no one answers, one too many, and one during the stop are told what is known', async () => {
+    await using it = await scene(stored)
+    const server = await serveUdpAlone(isDirect, { tracker: it.tracker })
+    using client = await connected(server.port)
+    const many = LIMITS.waitingScrapes + 10
+    for (let n = 0; n < many; n++) client.send(scrapePacket(client.id, [hashOf(n)], n))
+    const told = new Set<number>()
+    while (told.size < many) {
+      const answer = await client.receive()
+      expect(readScrape(answer)).toEqual([[0, 0, 0]])
+      told.add(transactionOf(answer))
+    }
+    expect([server.count('scrapes'), server.count('responses')]).toEqual([many, many + 1])
+    it.answer()
+    expect(await client.scrape(hashOf(1))).toEqual([[0, stored(`${hashOf(1)}`), 0]])
+    client.send(scrapePacket(client.id, [hashOf(5_000)], 5_000))
+    await until('the last to wait', () => server.count('received') === many + 3)
+    server[Symbol.dispose]()
+    expect(transactionOf(await client.receive())).toBe(5_000)
+  })
 })

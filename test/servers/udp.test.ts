@@ -3,17 +3,13 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { LIMITS } from '../../src/limits.ts'
-import { AT, type Counter, KINDS, type Kind, Metrics } from '../../src/metrics.ts'
-import { Bans } from '../../src/servers/bans.ts'
-import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { KINDS } from '../../src/metrics.ts'
 import {
   closeDescriptors,
   DirectSocket,
   openDescriptors,
   releaseSocket,
 } from '../../src/servers/direct-socket.ts'
-import { Garbage } from '../../src/servers/garbage.ts'
-import { serveUdp, type UdpOptions } from '../../src/servers/udp.ts'
 import { startTracker, udpClient } from '../harness.ts'
 import { CAN_FORGE, forge } from '../raw-udp.ts'
 import { until } from '../until.ts'
@@ -30,6 +26,7 @@ import {
   scrapePacket,
   transactionOf,
 } from './udp-client.ts'
+import { serveUdpAlone } from './udp-fixture.ts'
 
 const listener = (address: string, more = '') => `
 [[udp_trackers]]
@@ -265,7 +262,7 @@ describe('whoever sends nonsense', () => {
   })
 
   test('with a connection id of ours that is too old or too new is told so, however often', async () => {
-    using server = await slowServer(true)
+    using server = await serveUdpAlone(true)
     using client = await connected(server.port)
     for (const seconds of [121, -3]) {
       server.time.now += seconds * 1000
@@ -324,57 +321,6 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
 }, 60_000)
 
-/**
- * A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. Its socket
- * is read with system calls of ours, or by Bun.
- */
-async function slowServer(
-  isDirect: boolean,
-  changes: Partial<UdpOptions> & { tracker?: ReturnType<typeof makeTracker> } = {},
-) {
-  const time = { now: 1_800_000_000_000, step: 0 }
-  const milliseconds = () => {
-    time.now += time.step
-    return time.now
-  }
-  const garbage = new Garbage()
-  const metrics = new Metrics(1, 1)
-  const counters = metrics.row(0, 0)
-  const descriptors = isDirect ? openDescriptors() : undefined
-  const server = await serveUdp({
-    ip: '127.0.0.1',
-    port: 0,
-    ipv6Only: false,
-    reusePort: false,
-    tracker: makeTracker(),
-    rules: { externalIp: undefined },
-    connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-    idErrors: 'suppress',
-    bans: new Bans(10, 1),
-    counters,
-    clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
-    garbage,
-    descriptors,
-    onError: (error) => {
-      throw error
-    },
-    ...changes,
-  })
-  return {
-    ...server,
-    time,
-    descriptors,
-    /** Of clients of both families. */
-    count: (counter: Counter) => counters[AT[counter]]! + counters[AT[counter] + 1]!,
-    processing: (kind: Kind) => metrics.processing(0, kind),
-    [Symbol.dispose]() {
-      server.stop()
-      if (descriptors !== undefined) closeDescriptors(descriptors)
-      garbage[Symbol.dispose]()
-    },
-  }
-}
-
 /** More than three batches that arrive in one turn of the event loop. */
 const BURST = LIMITS.udpBatch * 3 + 4
 function burst(client: { send(packet: Uint8Array): unknown }): void {
@@ -386,7 +332,7 @@ describe.each([
   ['by Bun', false],
 ] as const)('a socket that is read %s', (_how, isDirect) => {
   test('answers each sender, IPv4, IPv6 and mapped, however many ask at once', async () => {
-    using server = await slowServer(isDirect, { ip: '::' })
+    using server = await serveUdpAlone(isDirect, { ip: '::' })
     const clients = await Promise.all(
       Array.from({ length: 50 }, (_, i) => connected(server.port, i % 2 ? '::1' : '127.0.0.1')),
     )
@@ -410,7 +356,7 @@ describe.each([
   })
 
   test('reads nothing of what stood before in the same place', async () => {
-    using server = await slowServer(isDirect)
+    using server = await serveUdpAlone(isDirect)
     using client = await connected(server.port)
     for (let i = 0; i < LIMITS.udpBatch; i++)
       await client.ask(announcePacket(client.id, { port: 7, options: Array(200).fill(1) }))
@@ -422,7 +368,7 @@ describe.each([
   })
 
   test('looks at no more of a datagram than 1,496 bytes', async () => {
-    using server = await slowServer(isDirect)
+    using server = await serveUdpAlone(isDirect)
     using client = await connected(server.port)
     for (const length of [1496, 1497, 2048, 60_000])
       expect(messageOf(await client.ask(new Uint8Array(length).fill(0xff)))).toBe(
@@ -435,7 +381,7 @@ describe.each([
 })
 
 test('what was received when the server is stopped is answered', async () => {
-  const server = await slowServer(true)
+  const server = await serveUdpAlone(true)
   using client = await udpClient(server.port)
   burst(client)
   server[Symbol.dispose]()
@@ -444,7 +390,7 @@ test('what was received when the server is stopped is answered', async () => {
 })
 
 test.skipIf(!CAN_FORGE)('a datagram from port 0 is counted, and nothing else', async () => {
-  using server = await slowServer(true, { ip: '::' })
+  using server = await serveUdpAlone(true, { ip: '::' })
   for (const ip of ['127.0.0.1', '::1'])
     forge({ ip, port: 0 }, { ip, port: server.port }, connectPacket())
   using client = await connected(server.port)
@@ -455,7 +401,7 @@ test.skipIf(!CAN_FORGE)('a datagram from port 0 is counted, and nothing else', a
 })
 
 test('a long turn of reading is broken off for others, and no datagram is lost', async () => {
-  using server = await slowServer(true)
+  using server = await serveUdpAlone(true)
   using client = await udpClient(server.port)
   server.time.step = LIMITS.udpTurnMilliseconds + 1
   const ring = spyOn(DirectSocket.prototype, 'ring')
@@ -473,7 +419,7 @@ test('a long turn of reading is broken off for others, and no datagram is lost',
 })
 
 test('a bell that the kernel loses is rung again', async () => {
-  using server = await slowServer(true)
+  using server = await serveUdpAlone(true)
   using client = await udpClient(server.port)
   let lost = 0
   const ring = spyOn(DirectSocket.prototype, 'ring').mockImplementation(() => {
@@ -492,7 +438,7 @@ test('a server that is stopped leaves no descriptor open', async () => {
   const open = () => readdirSync('/proc/self/fd').length
   const before = open()
   for (const isBusy of [false, true]) {
-    using server = await slowServer(true)
+    using server = await serveUdpAlone(true)
     using client = await udpClient(server.port)
     if (isBusy) burst(client)
     else {
@@ -505,21 +451,21 @@ test('a server that is stopped leaves no descriptor open', async () => {
 
 test('what a thread that died left open is closed, and its place is as new', async () => {
   const descriptors = openDescriptors()!
-  const dead = await slowServer(true, { descriptors })
+  const dead = await serveUdpAlone(true, { descriptors })
   using client = await connected(dead.port)
   expect((await client.announce()).seeders).toBe(1)
   // All that a death leaves to the process: Bun closes the sockets that it knows of.
   releaseSocket(descriptors)
   releaseSocket(descriptors)
   // The kernel keeps the port no longer, so another can have it.
-  using heir = await slowServer(true, { port: dead.port, descriptors })
+  using heir = await serveUdpAlone(true, { port: dead.port, descriptors })
   using other = await connected(heir.port)
   expect((await other.announce()).seeders).toBe(1)
   closeDescriptors(dead.descriptors!)
 })
 
 test('a flood that cannot be interrupted leaves the thread time: the rest of a long turn is dropped unread', async () => {
-  using server = await slowServer(false)
+  using server = await serveUdpAlone(false)
   using client = await udpClient(server.port)
   burst(client)
   for (let i = 0; i < BURST; i++) await client.receive()
@@ -538,7 +484,7 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
 
 describe('processing times', () => {
   test('are measured of some requests of each kind', async () => {
-    using server = await slowServer(true)
+    using server = await serveUdpAlone(true)
     using client = await connected(server.port)
     for (const packet of [
       connectPacket(1),
@@ -557,7 +503,7 @@ describe('processing times', () => {
   test('are those of requests that were served: errors and silence do not count', async () => {
     const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
     const access = new Access(createAccessMemory({ ...rules, whitelistCapacity: 1 })!, true)
-    using server = await slowServer(true, { tracker: makeTracker({}, access) })
+    using server = await serveUdpAlone(true, { tracker: makeTracker({}, access) })
     using client = await connected(server.port)
     const unlisted = announcePacket(client.id)
     for (let i = 0; i < 200; i++)
