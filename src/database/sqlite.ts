@@ -50,11 +50,11 @@ const SQL = {
     (SELECT id FROM keys WHERE typeof(valid_until) = 'integer'
       AND valid_until < ?1 AND valid_until > -?1 LIMIT ${MOST_EXPIRED_KEYS})`,
   completed: 'SELECT completed FROM torrents WHERE info_hash IN (?1, ?2)',
-  // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it. Capital
-  // letters come before small ones.
-  addToKnown: `UPDATE torrents SET completed = min(max(completed, 0) + ?3, ${LARGEST}) WHERE id =
-    (SELECT id FROM torrents WHERE info_hash IN (?1, ?2) ORDER BY info_hash DESC LIMIT 1)`,
-  addToNew: 'INSERT INTO torrents (info_hash, completed) VALUES (?1, ?2)',
+  // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it.
+  addCompleted: `INSERT INTO torrents (info_hash, completed) VALUES (
+      iif(EXISTS (SELECT 1 FROM torrents WHERE info_hash = ?2)
+        AND NOT EXISTS (SELECT 1 FROM torrents WHERE info_hash = ?1), ?2, ?1), ?3)
+    ON CONFLICT (info_hash) DO UPDATE SET completed = min(max(completed, 0) + ?3, ${LARGEST})`,
   total: 'SELECT value FROM torrent_aggregate_metrics WHERE metric_name = ?1',
   addTotal: `INSERT INTO torrent_aggregate_metrics (metric_name, value) VALUES (?1, ?2)
     ON CONFLICT (metric_name) DO UPDATE SET value = min(max(value, 0) + ?2, ${LARGEST})`,
@@ -230,14 +230,14 @@ class SqliteDatabase implements Database {
   }
 
   addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number> {
-    const { addToKnown, addToNew, addTotal, total } = this.#statements
+    const { addCompleted, addTotal, total } = this.#statements
     return this.#write(() => {
       const before = countIn(total.values(TOTAL)[0])
       if (before === provenBy) return before
       let sum = 0n
       for (const [i, text] of hashTexts(hashes).entries()) {
         const count = BigInt(counts[i]!)
-        if (addToKnown.run(...formsOf(text), count).changes === 0) addToNew.run(text, count)
+        addCompleted.run(...formsOf(text), count)
         sum += count
       }
       addTotal.run(TOTAL, sum)
