@@ -1,10 +1,25 @@
 /**
  * The file that SQLite has open, as its path shows it. SQLite goes on with a file that was deleted or
- * replaced and never says so: all that is written then is gone at the next start. Never opens the file
- * itself: closing it again would drop the locks that SQLite holds.
+ * replaced and never says so: all that is written then is gone at the next start. A file that is there is
+ * never opened here: closing it again would drop the locks that SQLite holds.
  */
-import { type BigIntStats, statSync } from 'node:fs'
+import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseError } from './contract.ts'
+
+/**
+ * Makes the file where there is none, and its directories. SQLite would let everybody read it, but the keys in
+ * it are for its owner alone; `-wal` and `-shm` get the rights of the file.
+ */
+export function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch {
+    // SQLite cannot make it either, and has the words for it.
+  }
+}
 
 export class OpenFile {
   /** Its place, for people. */

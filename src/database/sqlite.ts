@@ -4,12 +4,12 @@
  * commit. Locks of other processes are waited for without holding up the calls behind.
  */
 import { Database as Connection, type SQLQueryBindings, type Statement } from 'bun:sqlite'
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
 import { type Database, type KeyRow, MOST_EXPIRED_KEYS, NO_ROW, type Part } from './contract.ts'
 import { closed, placeOf } from './faults.ts'
-import { OpenFile } from './open-file.ts'
+import { makeFile, OpenFile } from './open-file.ts'
 import { formsOf, hashTexts, packHashes, readKeyRows } from './rows.ts'
 import { TOTAL } from './schema.ts'
 import { isBusy, openingFailure, queryFailure } from './sqlite-failure.ts'
@@ -70,7 +70,6 @@ export async function openSqlite(
   try {
     const path = resolve(config.path)
     if (isDirectory(path)) throw new ForeignFile('it is a directory: name a file in it')
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     makeFile(path)
     connection = new Connection(path, { create: true, safeIntegers: true, strict: true })
     const file = new OpenFile(path, placeOf(config))
@@ -83,19 +82,6 @@ export async function openSqlite(
   } catch (error) {
     connection?.close()
     throw openingFailure(config, error)
-  }
-}
-
-/**
- * SQLite lets everybody read the file that it makes. The keys in ours are for its owner alone; `-wal` and
- * `-shm` get the rights of the file. One that is there is never opened here: closing it would drop locks.
- */
-function makeFile(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return
-  try {
-    closeSync(openSync(path, 'a', 0o600))
-  } catch {
-    // SQLite cannot make it either, and has the words for it.
   }
 }
 
