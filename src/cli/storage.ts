@@ -52,7 +52,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   await naming(database, permissions.load())
   const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(purging))
-  const newRowsPerSecond = config.runtime.max_new_rows_per_second
+  const newRowsPerSecond = config.abuse.max_new_rows_per_second
   const persistence = new Persistence({ database, swarm, log, clock, newRowsPerSecond })
   await naming(database, persistence.start())
   const mending = setInterval(() => {

@@ -49,14 +49,16 @@ export interface Config {
   readonly http_api: HttpApiConfig | null
   readonly health_check_api: { readonly bind_address: BindAddress }
   /** Ours, in either schema, like the next one. */
-  readonly abuse: { readonly id_errors: 'suppress' | 'ban' }
+  readonly abuse: {
+    readonly id_errors: 'suppress' | 'ban'
+    /** Torrents a second that get their first row in the database; 0 = no limit. */
+    readonly max_new_rows_per_second: number
+  }
   readonly runtime: {
     /** Serving threads; 0 = one per core. */
     readonly workers: number
     /** Bytes the swarm may use; 0 = half of the machine's (or container's) memory. */
     readonly max_memory: number
-    /** Torrents a second that get their first row in the database; 0 = no limit. */
-    readonly max_new_rows_per_second: number
   }
 }
 

@@ -176,6 +176,12 @@ export const SETTINGS = {
           oneOf('suppress', 'ban'),
           'What an address with too many wrong connection ids gets: `suppress` drops what comes with a wrong id and serves the rest; `ban` drops everything, which lets strangers who forge addresses silence others.',
         ),
+        max_new_rows_per_second: value(
+          100,
+          wholeNumber(0, MOST_U32),
+          'Torrents a second that get a row in the database at their first completed download, and ' +
+            '1000 times as many at once after a quiet time; 0 = no limit. Those that have one are always counted.',
+        ),
       },
     },
     runtime: {
@@ -193,12 +199,6 @@ export const SETTINGS = {
               return /[A-Z]/.test(printed) ? tomlString(printed) : printed
             },
           },
-        ),
-        max_new_rows_per_second: value(
-          100,
-          wholeNumber(0, MOST_U32),
-          'Torrents a second that get a row in the database at their first completed download, and ' +
-            '1000 times as many at once after a quiet time; 0 = no limit. Those that have one are always counted.',
         ),
       },
     },

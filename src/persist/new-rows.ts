@@ -68,7 +68,7 @@ export class NewRows {
       this.#log.warn(
         TARGET,
         `more than ${this.#perSecond} torrents a second were completed for the first time: those beyond ` +
-          'are not stored until it is fewer again (runtime.max_new_rows_per_second)',
+          'are not stored until it is fewer again (abuse.max_new_rows_per_second)',
       )
     }
     this.#episode.last = now

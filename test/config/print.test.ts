@@ -95,11 +95,11 @@ bind_address = "127.0.0.1:1313"
 
 [abuse]
 id_errors = "suppress"
+max_new_rows_per_second = 100
 
 [runtime]
 workers = 0
 max_memory = 0
-max_new_rows_per_second = 100
 `)
   })
 

@@ -212,7 +212,7 @@ describe('what is refused', () => {
     ['runtime', 'max_memory = "512"', 'found "512"'],
     ['runtime', 'max_memory = "lots"', 'found "lots"'],
     ['runtime', 'max_memory = -1', 'found -1'],
-    ['runtime', 'max_new_rows_per_second = -1', 'expected a whole number from 0 to 4294967295'],
+    ['abuse', 'max_new_rows_per_second = -1', 'expected a whole number from 0 to 4294967295'],
     ['runtime', 'max_memory = "99999999TiB"', 'found "99999999TiB"'],
   ])('[%s] %s', (section, line, words) => {
     // A second section of the same name would be a mistake of its own.

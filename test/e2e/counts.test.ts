@@ -23,10 +23,10 @@ beforeEach(() => {
 afterEach(() => rmSync(room, { recursive: true, force: true }))
 
 /** Counts are kept, and torrents that nobody has are swept every second. */
-const start = (workers: number, runtime = '') =>
+const start = (workers: number, abuse = '') =>
   runTracker(source, {
     room,
-    runtime: `workers = ${workers}\n${runtime}`,
+    runtime: `workers = ${workers}\n[abuse]\n${abuse}`,
     core: 'inactive_peer_cleanup_interval = 1',
     tables: `
 [core.tracker_policy]

@@ -44,7 +44,7 @@ test('what is dropped is counted, and said when it begins and when it is over', 
   expect([rows.take(3), rows.take(4)]).toEqual([false, false])
   const began =
     ' WARN DATABASE: more than 1 torrents a second were completed for the first time: those beyond ' +
-    'are not stored until it is fewer again (runtime.max_new_rows_per_second)'
+    'are not stored until it is fewer again (abuse.max_new_rows_per_second)'
   for (let minute = 0; minute < 3; minute++) {
     time.now += 59_000
     rows.look()
