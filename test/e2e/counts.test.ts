@@ -26,11 +26,13 @@ afterEach(() => rmSync(room, { recursive: true, force: true }))
 const start = (workers: number, abuse = '') =>
   runTracker(source, {
     room,
-    runtime: `workers = ${workers}\n[abuse]\n${abuse}`,
+    runtime: `workers = ${workers}`,
     core: 'inactive_peer_cleanup_interval = 1',
     tables: `
 [core.tracker_policy]
 persistent_torrent_completed_stat = true
+[abuse]
+${abuse}
 `,
   })
 
