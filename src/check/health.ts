@@ -103,9 +103,21 @@ function readReport(body: Uint8Array): Report {
   const report = readObject(body)
   const status = report.get('status')
   const details = report.get('details')
+  const services = Array.isArray(details) ? details.map(readService) : []
+  const database = report.get('database')
   return {
     status: typeof status === 'string' ? printable(status) : null,
-    services: Array.isArray(details) ? details.map(readService) : [],
+    services: database === undefined ? services : [...services, readDatabase(database)],
+  }
+}
+
+/** It stands beside the listeners; older versions of this tracker had it among them. */
+function readDatabase(database: unknown): ServiceHealth {
+  const driver = membersOf(database).get('driver')
+  return {
+    service: typeof driver === 'string' ? printable(driver) : 'without a name',
+    type: 'database',
+    ...readResult(database),
   }
 }
 
@@ -115,17 +127,20 @@ function readService(detail: unknown): ServiceHealth {
     const value = members.get(name)
     return typeof value === 'string' ? printable(value) : undefined
   }
-  const result = membersOf(members.get('result'))
-  const [status, message] = result.has('Ok')
-    ? (['Ok', result.get('Ok')] as const)
-    : (['Error', result.get('Err')] as const)
   const type = text('service_type')
   return {
     service: text('service_binding') ?? text('binding') ?? 'a service without a name',
     ...(type !== undefined && { type }),
-    status,
-    message: typeof message === 'string' ? printable(message) : 'no result',
+    ...readResult(detail),
   }
+}
+
+function readResult(of: unknown): Pick<ServiceHealth, 'status' | 'message'> {
+  const result = membersOf(membersOf(of).get('result'))
+  const [status, message] = result.has('Ok')
+    ? (['Ok', result.get('Ok')] as const)
+    : (['Error', result.get('Err')] as const)
+  return { status, message: typeof message === 'string' ? printable(message) : 'no result' }
 }
 
 function readObject(body: Uint8Array): ReadonlyMap<string, unknown> {

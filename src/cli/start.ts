@@ -115,7 +115,6 @@ export async function start(config: Config, log: Log, version: string): Promise<
     starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
     services.push(apiService(config, api))
   }
-  if (storage !== undefined) services.push(storage.health)
 
   // Last: whoever gets an answer from it knows that everything else is up.
   let draining = false
@@ -124,6 +123,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   health = await serveHealth({
     bind,
     services: () => services,
+    database: storage?.health,
     draining: () => draining,
     garbage,
   })

@@ -12,7 +12,7 @@ import { openDatabase } from '../database/remote.ts'
 import type { Log } from '../log.ts'
 import { Permissions, PURGE_EVERY_MILLISECONDS } from '../permissions.ts'
 import { Persistence } from '../persist.ts'
-import type { HealthService } from '../servers/health.ts'
+import type { HealthDatabase } from '../servers/health.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { shellWord } from './shell-word.ts'
 
@@ -30,7 +30,7 @@ export type StorageSetting = {
 
 export type Storage = AsyncDisposable & {
   readonly permissions: Permissions
-  readonly health: HealthService
+  readonly health: HealthDatabase
   /** Completions in the database; undefined = they are not kept. */
   readonly persistedDownloads: (() => number) | undefined
 }
@@ -69,11 +69,11 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   return {
     permissions,
     health: {
-      type: 'database',
-      url: database.about,
+      driver: config.core.database.driver,
       verdict: () => {
         const state = persistence.state()
-        return state.ok ? { Ok: 'Connected' } : { Err: state.message }
+        if (state.ok) return { Ok: 'Connected' }
+        return { Err: `fails since ${new Date(state.since).toISOString()}, the log says why` }
       },
     },
     persistedDownloads: config.core.tracker_policy.persistent_torrent_completed_stat

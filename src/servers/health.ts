@@ -1,7 +1,7 @@
 /**
- * The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1): asks every service over its own
- * socket and reports in the fields of both generations, the database last, should there be one. 503
- * while the tracker is leaving, else 200, whatever the report says.
+ * The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1): asks every listener over its own
+ * socket and reports in the fields of both generations, with the database beside them. 503 while the
+ * tracker is leaving, else 200, whatever the report says.
  */
 import { Elysia } from 'elysia'
 import type { BindAddress } from '../config/model.ts'
@@ -11,7 +11,7 @@ import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
 /** A listener of ours, asked over its own socket. */
-type Listener = {
+export type HealthService = {
   /** Where it listens; the port is the one it got. */
   readonly address: BindAddress
   /** `scheme://ip:port` of the same. */
@@ -23,19 +23,18 @@ type Listener = {
 )
 
 /** What the tracker depends on and watches all the time; the reference knows no such thing. */
-type Watched = {
-  readonly type: 'database'
-  /** `scheme://host:port/name` or `sqlite3:path`, without secrets. */
-  readonly url: string
-  /** What was last seen of it. */
+export type HealthDatabase = {
+  /** `core.database.driver`. */
+  readonly driver: string
+  /** What was last seen of it. Strangers read it: no path, no host, no credentials. */
   verdict(): Verdict
 }
-
-export type HealthService = Listener | Watched
 
 export interface HealthOptions {
   readonly bind: BindAddress
   readonly services: () => readonly HealthService[]
+  /** undefined: none is configured. */
+  readonly database: HealthDatabase | undefined
   /** Whether the tracker is stopping. */
   readonly draining: () => boolean
   readonly garbage: Garbage
@@ -50,7 +49,10 @@ export interface HealthServer {
 export type HealthReport = {
   readonly status: 'Ok' | 'Error' | 'None'
   readonly message: string
+  /** Listeners and nothing else: typed clients read every `binding` as a socket address. */
   readonly details: readonly HealthDetail[]
+  /** Absent without a database. */
+  readonly database?: { readonly driver: string; readonly result: Verdict }
 }
 
 type HealthDetail = {
@@ -67,26 +69,20 @@ const IDLE_SECONDS = 30
 const MOST_BODY_BYTES = 64 * 1024
 
 /** Asks all services at once; takes as long as the slowest probe may. */
-export async function checkHealth(services: readonly HealthService[]): Promise<HealthReport> {
-  const details = await Promise.all(services.map(check))
-  const failed = details.some(({ result }) => 'Err' in result)
+async function checkHealth({ services, database }: HealthOptions): Promise<HealthReport> {
+  const details = await Promise.all(services().map(check))
+  const watched = database && { driver: database.driver, result: database.verdict() }
+  const failed = [...details, ...(watched ? [watched] : [])].some(({ result }) => 'Err' in result)
+  const status = details.length === 0 ? 'None' : failed ? 'Error' : 'Ok'
   return {
-    status: details.length === 0 ? 'None' : failed ? 'Error' : 'Ok',
-    message: failed ? 'health check failed' : '',
+    status,
+    message: status === 'Error' ? 'health check failed' : '',
     details,
+    ...(watched && { database: watched }),
   }
 }
 
 async function check(service: HealthService): Promise<HealthDetail> {
-  if (service.type === 'database')
-    return {
-      service_binding: service.url,
-      binding: service.url.replace(/^[a-z0-9]+:(\/\/)?/, ''),
-      service_type: service.type,
-      public_url: null,
-      info: `checking the database at: ${service.url}`,
-      result: service.verdict(),
-    }
   const { address, scheme, type, url } = service
   const binding = joinPort(address.ip, address.port)
   const about = { binding, service_type: type, public_url: service.publicUrl }
@@ -115,7 +111,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   /** The report being made: whoever asks meanwhile gets the same, so questions cannot pile up probes. */
   let underWay: Promise<HealthReport> | undefined
   const report = (): Promise<HealthReport> => {
-    underWay ??= checkHealth(options.services()).finally(() => {
+    underWay ??= checkHealth(options).finally(() => {
       underWay = undefined
     })
     return underWay

@@ -43,6 +43,45 @@ test('a service of the older generation has no type', async () => {
   expect(problem).toBe('0.0.0.0:6969: Timed Out')
 })
 
+test('the database beside the listeners is one of the services', async () => {
+  const body = (result: object) =>
+    respond(
+      JSON.stringify({
+        status: 'Error',
+        details: [detail({ Ok: 'Connected' }, NEW)],
+        database: { driver: 'mysql', result },
+      }),
+    )
+  const well = await answerTo(body({ Ok: 'Connected' }))
+  expect(well.services.at(-1)).toEqual({
+    service: 'mysql',
+    type: 'database',
+    status: 'Ok',
+    message: 'Connected',
+  })
+  const ill = await answerTo(body({ Err: 'gone' }))
+  expect(ill.services).toHaveLength(2)
+  expect(ill.problem).toBe('database mysql: gone')
+})
+
+test('a report of our own first versions has the database among its details', async () => {
+  const among = { service_binding: 'sqlite3:/var/a.db', service_type: 'database', public_url: null }
+  const { services, problem } = await answerTo(report('Error', detail({ Err: 'gone' }, among)))
+  expect(services).toHaveLength(1)
+  expect(problem).toBe('database sqlite3:/var/a.db: gone')
+})
+
+test.each([
+  [
+    'a database that is none',
+    '{"status":"Error","database":"x"}',
+    'database without a name: no result',
+  ],
+  ['a list', '{"status":"Error","database":[1]}', 'database without a name: no result'],
+])('%s harms nothing', async (_name, body, problem) => {
+  expect((await answerTo(respond(body))).problem).toBe(problem)
+})
+
 test.each([
   [
     'two services fail',

@@ -91,15 +91,8 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
               info: `checking api health check at: http://${api}/api/health_check`,
               result: { Ok: '200 OK' },
             },
-            {
-              service_binding: 'sqlite3:tracker.db',
-              binding: 'tracker.db',
-              service_type: 'database',
-              public_url: null,
-              info: 'checking the database at: sqlite3:tracker.db',
-              result: { Ok: 'Connected' },
-            },
           ],
+          database: { driver: 'sqlite3', result: { Ok: 'Connected' } },
         }),
       )
     })

@@ -40,8 +40,8 @@ test('serves with nothing around it, says where, and leaves its database behind'
   expect([udp_trackers.length, http_trackers.length, health_checks.length]).toEqual([1, 1, 1])
   expect((await fetch(`${http_trackers[0]}/health_check`)).status).toBe(200)
   const report = (await (await fetch(health_checks[0]!)).json()) as { details: object[] }
-  expect(report).toMatchObject({ status: 'Ok' })
-  expect(report.details).toHaveLength(4)
+  expect(report).toMatchObject({ status: 'Ok', database: { driver: 'sqlite3' } })
+  expect(report.details).toHaveLength(3)
   const [, api] = await run.says(/INFO API:\S* Started on: (http\S+)/)
   // Made up for the run and said to whoever started it, but not to the log.
   const [, token] = /^The API's token for this run: ([0-9a-f]{32})\n$/.exec(run.text.err)!

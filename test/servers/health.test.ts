@@ -1,16 +1,26 @@
 /** The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1) over services that live, die and lie. */
 import { describe, expect, test } from 'bun:test'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
-import { type HealthService, serveHealth } from '../../src/servers/health.ts'
+import { type HealthDatabase, type HealthService, serveHealth } from '../../src/servers/health.ts'
 import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { CountedGarbage } from './api/fixture.ts'
 import { exchange, get, parseResponse, serve } from './http-fixture.ts'
 
-async function health(services: HealthService[] = [], draining = () => false) {
+async function health(
+  services: HealthService[] = [],
+  draining = () => false,
+  database: HealthDatabase | undefined = undefined,
+) {
   const bind = { ip: '127.0.0.1', port: 0 }
   const garbage = new CountedGarbage()
-  const server = await serveHealth({ bind, services: () => services, draining, garbage })
+  const server = await serveHealth({
+    bind,
+    services: () => services,
+    database,
+    draining,
+    garbage,
+  })
   return {
     url: `http://127.0.0.1:${server.port}`,
     garbage,
@@ -121,26 +131,38 @@ describe('the report', () => {
     )
   })
 
-  test('says what was last seen of the database', async () => {
+  test('has the database beside the listeners, and its status is theirs and the database’s', async () => {
     let verdict: Verdict = { Ok: 'Connected' }
-    const url = 'mysql://127.0.0.1:3306/tracker'
-    await using api = await health([{ type: 'database', url, verdict: () => verdict }])
-    const detail = {
-      service_binding: url,
-      binding: '127.0.0.1:3306/tracker',
-      service_type: 'database',
-      public_url: null,
-      info: `checking the database at: ${url}`,
-      result: verdict,
-    }
-    expect((await report(api.url)).report).toEqual({ status: 'Ok', message: '', details: [detail] })
-    verdict = { Err: 'connection refused' }
-    expect((await report(api.url)).report).toEqual({
-      status: 'Error',
-      message: 'health check failed',
-      details: [{ ...detail, result: verdict }],
-    })
+    using fake = await udp(connected)
+    const database = { driver: 'mysql', verdict: () => verdict }
+    await using api = await health([udpService(fake.address)], undefined, database)
+    const well = (await report(api.url)).report
+    expect(well).toMatchObject({ status: 'Ok', message: '' })
+    expect(well.database).toEqual({ driver: 'mysql', result: { Ok: 'Connected' } })
+    verdict = { Err: 'gone' }
+    const ill = (await report(api.url)).report
+    expect(ill).toMatchObject({ status: 'Error', message: 'health check failed' })
+    expect(ill.database).toEqual({ driver: 'mysql', result: { Err: 'gone' } })
+    // Typed clients read every binding as a socket address, and lose the report where one is none.
+    for (const { details } of [well, ill])
+      expect(details.map(({ binding }: { binding: string }) => binding)).toEqual([
+        `127.0.0.1:${fake.address.port}`,
+      ])
   })
+
+  test.each([{ Ok: 'Connected' }, { Err: 'gone' }])(
+    'of a database alone is None: %p',
+    async (verdict) => {
+      const database = { driver: 'sqlite3', verdict: () => verdict }
+      await using api = await health([], undefined, database)
+      expect((await report(api.url)).report).toEqual({
+        status: 'None',
+        message: '',
+        details: [],
+        database: { driver: 'sqlite3', result: verdict },
+      })
+    },
+  )
 
   test('asks the API at its own path', async () => {
     using api = tcp('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
