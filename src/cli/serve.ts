@@ -28,6 +28,8 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     const running = await start(config, log, host.version)
     // Not to the log, which is kept and read by others: whoever started us sees it, once.
     if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
+    // The last line of a start, which scripts of the reference's users wait for.
+    log.info('TRACKER', 'Tracker shutdown signal handlers installed.')
     const signal = await stop.promise
     log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
     running.drain()

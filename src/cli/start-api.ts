@@ -43,6 +43,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
     tls: http_api.tls_config,
     clock: systemClock,
     garbage: setting.garbage,
+    log,
     version: setting.version,
     parts: {
       tokens: Object.values(http_api.access_tokens),

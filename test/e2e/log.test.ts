@@ -1,5 +1,6 @@
 /** What a running tracker prints, read the way the reference's own tools read it. */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { udpClient } from '../harness.ts'
 import { until } from '../until.ts'
 import { parseLog } from './log-parser.ts'
 import { configuration, freePort, launch, listeners, source } from './program.ts'
@@ -107,9 +108,32 @@ test('nothing is said when the log is off', async () => {
   expect(await run.stop()).toEqual({ code: 0, out: '', err: '' })
 })
 
+test('wrong connection ids are not logged, nor who is suppressed for them', async () => {
+  await using run = await launch(source, { toml: configuration() })
+  const { udp_trackers } = await run.services()
+  await run.says(/signal handlers installed/)
+  const before = run.text.out
+  using client = await udpClient(Number(udp_trackers[0]!.split(':')[1]))
+  // An announce whose connection id is none; the reference's limit is ten of them.
+  const wrong = new Uint8Array(98)
+  wrong.set([0, 0, 0, 1], 8)
+  wrong.set([0x1a, 0xe1], 96)
+  for (let i = 0; i < 20; i++) client.send(wrong)
+  expect(Buffer.from(await client.receive(60_000)).toString('latin1')).toContain(
+    'Connection cookie error',
+  )
+  const { out, err } = await run.stop()
+  expect(err).toBe('')
+  expect(out.slice(before.length)).not.toMatch(/UDP TRACKER|cookie|connection id|\bban/i)
+})
+
 test('requests are not logged', async () => {
   await using run = await launch(source, { toml: configuration() })
   const { http_trackers } = await run.services()
+  // The last line of a start, behind that of the health API: scripts wait for both.
+  await run.says(
+    /HEALTH CHECK API: Started on: .*\n.* INFO .*Tracker shutdown signal handlers installed\.\n/,
+  )
   const before = run.text.out
   for (const path of ['/announce?info_hash=%', '/scrape', '/%f2%s%d', '/health_check'])
     await fetch(`${http_trackers[0]}${path}`)

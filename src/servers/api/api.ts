@@ -6,11 +6,13 @@
 import { Elysia, t } from 'elysia'
 import type { Clock } from '../../clock.ts'
 import type { BindAddress, TlsConfig } from '../../config/model.ts'
+import type { Log } from '../../log.ts'
 import type { Garbage } from '../garbage.ts'
 import { type HttpServer, listen } from '../listen.ts'
 import { json } from './answers.ts'
 import { describe } from './documentation.ts'
 import { Door } from './door.ts'
+import { FailedCalls } from './failed-calls.ts'
 import { keyOperations } from './keys.ts'
 import { openApi } from './openapi.ts'
 import type { Operation } from './operation.ts'
@@ -25,6 +27,7 @@ export interface ApiOptions {
   readonly parts: ApiParts
   readonly clock: Clock
   readonly garbage: Garbage
+  readonly log: Log
   /** Of the program, for the OpenAPI document. */
   readonly version: string
   /** Longest time until an answer begins. */
@@ -47,7 +50,8 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     { ...openApiOperation, answer: () => json(document) },
   ]
   const patience = options.patienceMilliseconds ?? PATIENCE_MILLISECONDS
-  const door = new Door(parts, operations, garbage, patience)
+  const failed = new FailedCalls(options.log, clock)
+  const door = new Door(parts, operations, garbage, failed, patience)
   const routes = { '/*': (request: Request) => door.answer(request, undefined) }
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
   for (const operation of operations) {

@@ -6,6 +6,7 @@ import { type Garbage, worthOf } from '../garbage.ts'
 import { rawPath } from '../listen.ts'
 import { type Answer, badUrl, NOT_FOUND, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
+import type { FailedCalls } from './failed-calls.ts'
 import type { Operation } from './operation.ts'
 import type { ApiParts } from './parts.ts'
 import { decodeSegment, lastSegment, Paths } from './path.ts'
@@ -24,6 +25,7 @@ export class Door {
   readonly #paths: Paths
   readonly #report: ApiParts['report']
   readonly #garbage: Garbage
+  readonly #failed: FailedCalls
   readonly #milliseconds: number
   readonly #told = new Set<string>()
 
@@ -31,12 +33,14 @@ export class Door {
     parts: ApiParts,
     operations: readonly Operation[],
     garbage: Garbage,
+    failed: FailedCalls,
     milliseconds: number,
   ) {
     this.#tokens = new Tokens(parts.tokens)
     this.#paths = new Paths(operations)
     this.#report = (what, error) => parts.report(what, error)
     this.#garbage = garbage
+    this.#failed = failed
     this.#milliseconds = milliseconds
   }
 
@@ -44,6 +48,12 @@ export class Door {
   async answer(request: Request, operation: Operation | undefined): Promise<Response> {
     this.#garbage.made(worthOf(request.url))
     const what = operation === undefined ? 'api' : `${operation.method} ${operation.path}`
+    const id = requestId(request)
+    const began = performance.now()
+    const tell = (answer: Answer): void => {
+      const call = operation === undefined ? request.method : what
+      this.#failed.tell({ call, answer, id, milliseconds: performance.now() - began })
+    }
     const late = Promise.withResolvers<undefined>()
     const timer = setTimeout(late.resolve, this.#milliseconds)
     const ready = this.#ready(request, operation, what)
@@ -51,13 +61,13 @@ export class Door {
     clearTimeout(timer)
     if (inTime === undefined) {
       void ready.then(({ body }) => body && abandon(body))
+      tell(TIMED_OUT)
       return respond(request, TIMED_OUT, undefined, undefined, () => {})
     }
     const unread = isLong(request) && !request.bodyUsed
     const answer = unread ? { ...inTime.answer, close: true } : inTime.answer
-    return respond(request, answer, inTime.body, requestId(request), (error) =>
-      this.#tell(what, error),
-    )
+    tell(answer)
+    return respond(request, answer, inTime.body, id, (error) => this.#tell(what, error))
   }
 
   /** The answer with the beginning of its body. */

@@ -5,6 +5,7 @@
 import type { Clock } from '../../../src/clock.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
+import { Log } from '../../../src/log.ts'
 import { serveApi } from '../../../src/servers/api/api.ts'
 import type {
   ApiParts,
@@ -179,12 +180,15 @@ export async function serve(
   const book = new MemoryBook()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
+  const lines: string[] = []
+  const logging = { filter: 'debug', style: 'full', colour: false } as const
   const garbage = new CountedGarbage()
   const server = await serveApi({
     bind: { ip: '127.0.0.1', port: 0 },
     tls,
     clock,
     garbage,
+    log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
     version: '1.2.3',
     ...(patienceMilliseconds !== undefined && { patienceMilliseconds }),
     parts: {
@@ -202,7 +206,7 @@ export async function serve(
     garbage[Symbol.dispose]()
   }
   const dispose = { [Symbol.asyncDispose]: () => stop(0) }
-  return { ...server, stop, book, torrents, reports, garbage, ...dispose }
+  return { ...server, stop, book, torrents, reports, lines, garbage, ...dispose }
 }
 
 export type Request = {
