@@ -37,6 +37,7 @@ export class TrackerAlone {
       maxPeers: 74,
       peerTimeoutSeconds: TIMEOUT_SECONDS,
       retention: { removePeerless: true },
+      schema: '3.0.0' as const,
     }
     const clock = { seconds: () => this.seconds, milliseconds: () => this.seconds * 1000 }
     this.tracker = new Tracker(this.swarm, policy, clock, this.access)

@@ -14,7 +14,7 @@ import {
 } from './bittorrent.ts'
 import type { Clock } from './clock.ts'
 import { LIMITS } from './limits.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal, RefusalSchema } from './refusal.ts'
 import { Prefetch } from './swarm/prefetch.ts'
 import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
@@ -29,6 +29,8 @@ export type Policy = {
   /** Seconds after its last announce at which a peer is gone. */
   readonly peerTimeoutSeconds: number
   readonly retention: Retention
+  /** In whose words clients are refused. */
+  readonly schema: RefusalSchema
 }
 
 /** What one listener changes about its announces. */

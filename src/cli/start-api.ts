@@ -46,6 +46,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
     log,
     version: setting.version,
     parts: {
+      schema: config.metadata.schema_version,
       tokens: Object.values(http_api.access_tokens),
       stats: () => readStatistics(sources),
       torrents: torrentView(swarm, () => tracker.cutoff()),

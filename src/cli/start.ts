@@ -177,12 +177,13 @@ const rulesOf = ({ core }: Config) => ({
   checksExpiration: core.private_mode?.check_keys_expiration ?? true,
 })
 
-const policyOf = ({ core }: Config): Policy => ({
+const policyOf = ({ core, metadata }: Config): Policy => ({
   interval: core.announce_policy.interval,
   intervalMin: core.announce_policy.interval_min,
   maxPeers: core.announce_policy.max_peers_per_announce,
   peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
   retention: { removePeerless: core.tracker_policy.remove_peerless_torrents },
+  schema: metadata.schema_version,
 })
 
 const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!

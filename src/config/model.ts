@@ -9,12 +9,17 @@ import { joinPort } from '../wire/address.ts'
 export type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
 export type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
 
+export type SchemaVersion = '2.0.0' | '3.0.0'
+
 export interface Config {
   readonly metadata: {
     readonly app: 'torrust-tracker'
     readonly purpose: 'configuration'
-    /** The schema the file was written in; the model itself is always 3.0.0. */
-    readonly schema_version: '2.0.0' | '3.0.0'
+    /**
+     * The schema the file was written in; the model itself is always 3.0.0. What the two generations
+     * of the reference say in different words is said in those of this one.
+     */
+    readonly schema_version: SchemaVersion
   }
   readonly logging: { readonly trace_filter: TraceFilter; readonly trace_style: TraceStyle }
   readonly core: {

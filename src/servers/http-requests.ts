@@ -242,7 +242,9 @@ export class HttpRequests {
 
   /** Reads `key`. Whatever is no key is a fault, even where nobody asks for one. */
   #keyFault(key: string | undefined): string | undefined {
-    return key === undefined || this.#key.read(key) ? undefined : REFUSALS.keyMalformed
+    return key === undefined || this.#key.read(key)
+      ? undefined
+      : REFUSALS[this.#tracker.policy.schema].keyMalformed
   }
 
   /** The key that `#keyFault` read. */
@@ -251,7 +253,8 @@ export class HttpRequests {
   }
 
   #refused(refusal: Refusal, six: number): Response {
-    return this.#failure(refusalWords(refusal, this.#announce.request.infoHash), six)
+    const { infoHash } = this.#announce.request
+    return this.#failure(refusalWords(refusal, infoHash, this.#tracker.policy.schema), six)
   }
 
   #failure(reason: string, six = this.#six()): Response {

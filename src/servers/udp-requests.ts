@@ -6,7 +6,7 @@
  */
 import { Announce, Answer, Key, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { AT, type CounterRow, TIME_AT } from '../metrics.ts'
-import { type Refusal, refusalWords } from '../refusal.ts'
+import { type Refusal, udpRefusalWords } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import {
   ANSWER,
@@ -154,7 +154,10 @@ export class UdpRequests {
     const { tracker, rules } = this.#options
     const refusal = this.#admit(i) ?? tracker.announce(this.#announce, rules, answer, this.#now)
     if (refusal !== undefined)
-      return this.#error(refusalWords(refusal, this.#announce.infoHash), six)
+      return this.#error(
+        udpRefusalWords(refusal, this.#announce.infoHash, tracker.policy.schema),
+        six,
+      )
     this.#count(AT.announces, six)
     return writeAnnounce(
       this.#outbox.bytes,

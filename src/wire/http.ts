@@ -49,13 +49,13 @@ const EVENTS = Object.entries({ ...EVENT, '': EVENT.none, empty: EVENT.none, pau
 type Kind = 'announce' | 'scrape'
 
 const missing = (kind: Kind, name: string): string =>
-  `Cannot parse query params for ${kind} request: missing param ${name}`
+  `Bad request. Cannot parse query params for ${kind} request: missing param ${name}`
 
 const noQuery = (kind: Kind): string =>
-  `Cannot parse query params for ${kind} request: missing query params for ${kind} request`
+  `Bad request. Cannot parse query params for ${kind} request: missing query params for ${kind} request`
 
 const invalid = (kind: Kind, raw: string, name: string, why = ''): string =>
-  `Cannot parse query params for ${kind} request: invalid param value ${raw} for ${name}${why}`
+  `Bad request. Cannot parse query params for ${kind} request: invalid param value ${raw} for ${name}${why}`
 
 /** Why `count` bytes are no hash or id; -1 stands for text that is not even bytes. */
 const wrongLength = (count: number, what: string): string => {

@@ -102,7 +102,7 @@ export class Pairs {
 
   /** Why the query is refused when `next` met a malformed piece. */
   complaint(): string {
-    return `Cannot parse query params: invalid param ${this.echo(this.nameStart, this.end)}`
+    return `Bad request. Cannot parse query params: invalid param ${this.echo(this.nameStart, this.end)}`
   }
 
   /** A client's own text as a failure reason repeats it. */

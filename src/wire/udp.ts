@@ -89,12 +89,12 @@ function readBody(
   if (action === ACTION.announce) return readAnnounce(bytes, at, length, request, announce)
   if (action === ACTION.connect) return readConnect(request)
   if (action === ACTION.scrape) return readScrape(length, request)
-  return 'invalid action'
+  return 'Invalid action'
 }
 
 function readConnect(request: UdpRequest): string | undefined {
   if (request.idHigh !== PROTOCOL.high || request.idLow !== PROTOCOL.low)
-    return 'protocol identifier missing'
+    return 'Protocol identifier missing'
   request.kind = 'connect'
   return undefined
 }
@@ -106,12 +106,12 @@ function readAnnounce(
   request: UdpRequest,
   announce: Announce,
 ): string | undefined {
-  if (length < ANNOUNCE.end) return 'announce too short'
+  if (length < ANNOUNCE.end) return 'Announce too short'
   const port = (bytes[at + ANNOUNCE.port]! << 8) | bytes[at + ANNOUNCE.port + 1]!
-  if (port === 0) return "port can't be 0"
+  if (port === 0) return "Port can't be 0"
   const event = readI32(bytes, at + ANNOUNCE.event)
   // 4 is how libtorrent says `paused` (BEP 21), which is no event to a tracker.
-  if (event < 0 || event > 4) return 'invalid announce event'
+  if (event < 0 || event > 4) return 'Invalid announce event'
 
   const { identity, counts } = announce
   for (let i = 0; i < 40; i++) identity[i] = bytes[at + ANNOUNCE.identity + i]!
@@ -133,8 +133,8 @@ function readAnnounce(
 function readScrape(length: number, request: UdpRequest): string | undefined {
   // What lies beyond the datagram limit is not looked at.
   const bytes = Math.min(length, LIMITS.datagram) - HEADER_BYTES
-  if (bytes === 0) return 'full scrapes are not allowed'
-  if (bytes % HASH_BYTES !== 0) return 'invalid info hash list'
+  if (bytes === 0) return 'Full scrapes are not allowed'
+  if (bytes % HASH_BYTES !== 0) return 'Invalid info hash list'
   request.hashes = Math.min(bytes / HASH_BYTES, LIMITS.udpScrapeHashes)
   request.kind = 'scrape'
   return undefined

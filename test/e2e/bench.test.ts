@@ -82,7 +82,7 @@ test('a private tracker is loaded with its key, and refuses without', async () =
     const { code, err } = await run.ended()
     expect(code).toBe(1)
     expect(err).toMatch(
-      /^tracker bench: not one of \d+ announces was answered: \d+ refused \(Authentication error: [^\n]+\)\n/,
+      /^tracker bench: not one of \d+ announces was answered: \d+ refused \(Tracker authentication error: [^\n]+\)\n/,
     )
   }
 })

@@ -156,7 +156,7 @@ test('a private tracker is checked with a key, and refuses without', async () =>
     `${http}/announce/${key}`,
   ])
   expect([code, verdicts(out)]).toEqual([1, ['Udp Err', 'Http Err', 'Udp Ok', 'Http Ok']])
-  expect(out).toContain('{"Err":"refused by the tracker: Authentication error: Missing ')
+  expect(out).toContain('{"Err":"refused by the tracker: Tracker authentication error: Missing ')
   await run.stop()
 })
 

@@ -33,7 +33,7 @@ const ANOTHER = ANOTHER_TORRENT.toHex()
 
 /** Everything that needs the database, and what it says when that fails. */
 const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
-  ['POST', 'keys', 'failed to generate key', { key: ANOTHER_KEY, seconds_valid: 60 }],
+  ['POST', 'keys', 'failed to add key', { key: ANOTHER_KEY, seconds_valid: 60 }],
   ['GET', 'keys', 'failed to list keys'],
   [
     'POST',

@@ -114,7 +114,7 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
     expect(text).not.toContain(NEW_KEY)
   }
   await Promise.all([
-    refused('POST', 'keys', 'failed to generate key', { key: NEW_KEY, seconds_valid: null }),
+    refused('POST', 'keys', 'failed to add key', { key: NEW_KEY, seconds_valid: null }),
     refused('POST', `whitelist/${NEW_TORRENT.toHex()}`, 'failed to whitelist torrent'),
     refused('DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'),
   ])

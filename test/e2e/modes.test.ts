@@ -4,13 +4,13 @@
  * which do not apply to a running program. HTTP 63–67 and UDP 40–42 are seen over the wire.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { hashOf, type UdpPeer } from '../peer.ts'
+import { hashOf, type UdpPeer, udpPeer } from '../peer.ts'
 import { dice, seed } from '../random.ts'
-import { hashA, hashB } from '../servers/http-fixture.ts'
+import { announceQuery, get, hashA, hashB } from '../servers/http-fixture.ts'
 import { connected, urlData } from '../servers/udp-client.ts'
 import { until } from '../until.ts'
-import { compiled, type Program, source } from './program.ts'
-import { outcome, type RunningTracker, runTracker, TOLD } from './tracker.ts'
+import { compiled, launch, type Program, source } from './program.ts'
+import { outcome, type RunningTracker, runTracker, TOLD, tomlOf } from './tracker.ts'
 
 setDefaultTimeout(20_000)
 
@@ -191,7 +191,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     test('HTTP 43, 65, UDP 40, REST 49: an unlisted torrent is refused and not stored', async () => {
       const { status, failure } = await tracker.announce({ hash: hashB })
       expect([status, failure]).toEqual([200, TOLD.unlisted(hashB)])
-      expect(await outcome(peer.announce(hashB))).toBe(TOLD.unlisted(hashB))
+      expect(await outcome(peer.announce(hashB))).toBe(TOLD.unlistedUdp(hashB))
       expect(await tracker.call('GET', `torrent/${hex(hashB)}`)).toBe('torrent not known')
     })
 
@@ -234,20 +234,20 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     using peer = await tracker.peer()
     await tracker.addKey(null, KEY)
     await tracker.call('POST', `whitelist/${hex(hashA)}`)
-    for (const [key, hash, told] of [
+    for (const [key, hash, told, toldUdp = told] of [
       [undefined, hashB, TOLD.missing],
       ['short', hashB, TOLD.malformed],
       [UNKNOWN, hashB, TOLD.unknown],
       [undefined, hashA, TOLD.missing],
-      [KEY, hashB, TOLD.unlisted(hashB)],
-      [KEY, hashA, 1],
+      [KEY, hashB, TOLD.unlisted(hashB), TOLD.unlistedUdp(hashB)],
+      // The seeder of the line above is still there.
+      [KEY, hashA, 1, 2],
     ] as const) {
       const options = key === undefined ? [] : urlData(`/announce/${key}`)
       const named = key === undefined ? {} : { key }
       expect([key, await tracker.told({ hash, ...named })]).toEqual([key, told])
-      // The seeder of the line above is still there.
       const over = await outcome(peer.announce(hash, { options }))
-      expect([key, over]).toEqual([key, told === 1 ? 2 : told])
+      expect([key, over]).toEqual([key, toldUdp])
     }
     expect(await tracker.scrape([hashA, hashB], KEY)).toEqual([ZEROES, [2, 0, 0]])
     expect(await tracker.scrape([hashA, hashB])).toEqual([ZEROES, ZEROES])
@@ -314,5 +314,24 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     })
 
     test('keeps its secrets to the end', () => tracker.stop())
+  })
+
+  test('a file of schema 2.0.0 has the words of its generation, over HTTP, UDP and in the API', async () => {
+    const toml = tomlOf({ mode: 'private' })
+      .replace('3.0.0', '2.0.0')
+      .replace('trace_filter', 'threshold')
+      .replace('[core.database]', '[core.database]\ndriver = "sqlite3"')
+    await using run = await launch(program, { toml })
+    const { udp_trackers, http_trackers } = await run.services()
+    const [, api] = await run.says(/INFO API: Started on: (\S+)/)
+    const missing = 'Authentication error: Missing authentication key param for private tracker'
+    const http = await get(http_trackers[0]!, `/announce?${announceQuery()}`)
+    expect(http.failure).toBe(missing)
+    using peer = await udpPeer(Number(udp_trackers[0]!.split(':')[1]))
+    expect(await outcome(peer.announce(hashA))).toBe(missing)
+    const page = await fetch(`${api}/api/v1/torrents?offset=x&token=MyAccessToken`)
+    expect(await page.text()).toBe(
+      'Failed to deserialize query string: invalid digit found in string',
+    )
   })
 })

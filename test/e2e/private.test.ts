@@ -219,7 +219,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
             await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
             return await client.hears('error', 'reply')
           }
-          const reason = `Tracker error: The torrent: ${hex(infoHash)}, is not whitelisted`
+          const reason = `Tracker whitelist error: The torrent: ${hex(infoHash)}, is not whitelisted`
           expect(await ask(tracker.udp, 'udp')).toMatchObject({ event: 'error' })
           expect(await ask(tracker.http, 'http')).toEqual({
             event: 'error',

@@ -187,12 +187,16 @@ export const outcome = (announce: Promise<{ seeders: number }>): Promise<string 
     (error: Error) => error.message,
   )
 
+const unlisted = (hash: Uint8Array) =>
+  `The torrent: ${Buffer.from(hash).toString('hex')}, is not whitelisted`
+
 /** What clients are told whom a tracker does not serve. */
 export const TOLD = {
-  missing: 'Authentication error: Missing authentication key param for private tracker',
-  malformed: 'Authentication error: Invalid format for authentication key param',
-  unknown: 'Authentication error: Failed to read key',
-  expired: 'Authentication error: Key has expired',
-  unlisted: (hash: Uint8Array) =>
-    `Tracker error: The torrent: ${Buffer.from(hash).toString('hex')}, is not whitelisted`,
+  missing: 'Tracker authentication error: Missing authentication key',
+  malformed: 'Tracker authentication error: Invalid format for authentication key param',
+  unknown: 'Tracker authentication error: Failed to read key',
+  expired: 'Tracker authentication error: Key has expired',
+  unlisted: (hash: Uint8Array) => `Tracker whitelist error: ${unlisted(hash)}`,
+  /** The same over UDP, where those words are longer than an announce. */
+  unlistedUdp: (hash: Uint8Array) => `Tracker error: ${unlisted(hash)}`,
 } as const

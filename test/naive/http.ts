@@ -33,7 +33,7 @@ const unpercent = (raw: string) =>
   raw.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 function naive<T>(kind: string, query: string | undefined, read: (query: string) => T): T | string {
-  const prefix = 'Cannot parse query params'
+  const prefix = 'Bad request. Cannot parse query params'
   if (query === undefined)
     return `${prefix} for ${kind} request: missing query params for ${kind} request`
   try {

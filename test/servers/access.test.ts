@@ -7,6 +7,7 @@ import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { AT, type Counter, Metrics } from '../../src/metrics.ts'
+import type { RefusalSchema } from '../../src/refusal.ts'
 import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
@@ -43,9 +44,21 @@ const TEXT = {
   expired: 'Authentication error: Key has expired',
   unlisted: `Tracker error: The torrent: ${hashB.toString('hex')}, is not whitelisted`,
 }
+/** The same of schema 3.0.0. */
+const NEWER = {
+  missing: 'Tracker authentication error: Missing authentication key',
+  malformed: 'Tracker authentication error: Invalid format for authentication key param',
+  unknown: 'Tracker authentication error: Failed to read key',
+  expired: 'Tracker authentication error: Key has expired',
+  unlisted: `Tracker whitelist error: The torrent: ${hashB.toString('hex')}, is not whitelisted`,
+}
 
 /** hashA is listed; GOOD is good for ever. */
-function trackerOf(mode: 'listed' | 'private' | 'both', checksExpiration = true): Tracker {
+function trackerOf(
+  mode: 'listed' | 'private' | 'both',
+  checksExpiration = true,
+  schema: RefusalSchema = '2.0.0',
+): Tracker {
   const access = new Access(
     createAccessMemory({
       listed: mode !== 'private',
@@ -63,7 +76,7 @@ function trackerOf(mode: 'listed' | 'private' | 'both', checksExpiration = true)
     { key: EXPIRED, validUntil: NOW_MILLISECONDS - 1 },
   ]
   if (access.keys) run(access.keys.putAll(packKeys(keys)))
-  return makeTracker({}, access)
+  return makeTracker({ schema }, access)
 }
 
 describe('HTTP', () => {
@@ -147,6 +160,17 @@ describe('HTTP', () => {
       expect((await get(tracker.url, announce())).failure).toBe(TEXT.missing)
       expect(seeders(await get(tracker.url, scrape(hashA)))).toEqual([0])
     })
+  })
+
+  test('schema 3.0.0 refuses in the words of its generation', async () => {
+    await using tracker = await serve({ tracker: trackerOf('both', true, '3.0.0') })
+    const told = async (path: string) => (await get(tracker.url, path)).failure
+    expect(await told(announce('INVALID_KEY'))).toBe(NEWER.malformed)
+    expect(await told(scrape(hashA, 'INVALID_KEY'))).toBe(NEWER.malformed)
+    expect(await told(announce(UNKNOWN))).toBe(NEWER.unknown)
+    expect(await told(announce(EXPIRED))).toBe(NEWER.expired)
+    expect(await told(announce())).toBe(NEWER.missing)
+    expect(await told(announce(GOOD, ofB))).toBe(NEWER.unlisted)
   })
 
   test('errors come in the order query, key format, key, whitelist, address (§3)', async () => {
@@ -261,6 +285,14 @@ describe('UDP', () => {
     expect(await tracker.told(hashB)).toBe(TEXT.missing)
     expect(await tracker.told(hashB, good)).toBe(TEXT.unlisted)
     expect(await tracker.told(hashA, good)).toBe(1)
+  })
+
+  test('schema 3.0.0 refuses in the words of its generation, as far as they fit', async () => {
+    using tracker = await serveTracker(trackerOf('both', true, '3.0.0'))
+    expect(await tracker.told(hashA)).toBe(NEWER.missing)
+    expect(await tracker.told(hashA, urlData('/announce/short'))).toBe(NEWER.malformed)
+    expect(await tracker.told(hashA, urlData(`/announce/${UNKNOWN}`))).toBe(NEWER.unknown)
+    expect(await tracker.told(hashB, urlData(`/announce/${GOOD}`))).toBe(TEXT.unlisted)
   })
 
   test('a wrong connection id is told before anything of keys', async () => {

@@ -14,6 +14,7 @@ export const policy: Policy = {
   maxPeers: 74,
   peerTimeoutSeconds: 900,
   retention: { removePeerless: true },
+  schema: '2.0.0',
 }
 
 export const listener: HttpTrackerConfig = {

@@ -51,7 +51,7 @@ describe('the request line', () => {
   test('of 12 KiB still gets its failure reason, with an echo that is cut', async () => {
     const reply = await ask(line(`/announce?${'b'.repeat(12 * 1024)}`))
     expect(reply.failure).toBe(
-      `Cannot parse query params: invalid param ${'b'.repeat(LIMITS.echo)}...`,
+      `Bad request. Cannot parse query params: invalid param ${'b'.repeat(LIMITS.echo)}...`,
     )
   })
 
@@ -77,7 +77,7 @@ describe('the request line', () => {
       200,
       'text/plain; charset=utf-8',
     ])
-    expect(reply.failure).toStartWith('Cannot parse query params')
+    expect(reply.failure).toStartWith('Bad request. Cannot parse query params')
     expect([...reply.value.keys()]).toEqual(['failure reason'])
   })
 

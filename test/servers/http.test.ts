@@ -321,7 +321,7 @@ describe('keys', () => {
   test('a bad query is told before a bad key (§3)', async () => {
     await using tracker = await serve()
     expect((await get(tracker.url, '/announce/x?a')).failure).toBe(
-      'Cannot parse query params: invalid param a',
+      'Bad request. Cannot parse query params: invalid param a',
     )
   })
 })

@@ -45,7 +45,7 @@ describe('as the reference answers', () => {
     const answer = await client.receive()
     expect([actionOf(answer), messageOf(answer)]).toEqual([
       ERROR,
-      'bad request: protocol identifier missing',
+      'bad request: Protocol identifier missing',
     ])
   })
 
@@ -186,7 +186,7 @@ describe('whoever sends nonsense', () => {
     do answers.push(await client.receive())
     while (transactionOf(answers.at(-1)!) !== 77)
     answers.pop()
-    const text = 'bad request: invalid action'
+    const text = 'bad request: Invalid action'
     expect(answers.map(messageOf)).toEqual(Array(60 - (8 + text.length) + 1).fill(text))
   })
 

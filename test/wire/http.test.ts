@@ -9,7 +9,7 @@ import { dice, seed } from '../random.ts'
 
 const HASH = '%9c8B%22%13%e3%0b%ff%21%2b0%c3%60%d2o%9a%02%13d%22'
 const MANDATORY = `info_hash=${HASH}&peer_id=-qB00000000000000001&port=17548`
-const PREFIX = 'Cannot parse query params'
+const PREFIX = 'Bad request. Cannot parse query params'
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
 const asUrl = (query: string | undefined) =>

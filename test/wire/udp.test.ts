@@ -164,18 +164,18 @@ test('an error carries its text', () => {
 
 describe('what is wrong is said', () => {
   test.each([
-    ['no protocol id', () => new Uint8Array(16), 'protocol identifier missing'],
-    ['1,496 zero bytes', () => new Uint8Array(1496), 'protocol identifier missing'],
-    ['a short announce', () => announcePacket().subarray(0, 97), 'announce too short'],
-    ['port 0', () => announcePacket((v) => v.setUint16(ANNOUNCE.port, 0)), "port can't be 0"],
+    ['no protocol id', () => new Uint8Array(16), 'Protocol identifier missing'],
+    ['1,496 zero bytes', () => new Uint8Array(1496), 'Protocol identifier missing'],
+    ['a short announce', () => announcePacket().subarray(0, 97), 'Announce too short'],
+    ['port 0', () => announcePacket((v) => v.setUint16(ANNOUNCE.port, 0)), "Port can't be 0"],
     [
       'event 5',
       () => announcePacket((v) => v.setUint32(ANNOUNCE.event, 5)),
-      'invalid announce event',
+      'Invalid announce event',
     ],
-    ['a full scrape', () => scrapePacket(0), 'full scrapes are not allowed'],
-    ['half a hash', () => scrapePacket(30), 'invalid info hash list'],
-    ['action 4', () => hex('0000041727101980 00000004 00000001'), 'invalid action'],
+    ['a full scrape', () => scrapePacket(0), 'Full scrapes are not allowed'],
+    ['half a hash', () => scrapePacket(30), 'Invalid info hash list'],
+    ['action 4', () => hex('0000041727101980 00000004 00000001'), 'Invalid action'],
   ])('%s', (_what, packet, problem) => {
     expect(read(packet()).request).toMatchObject({ kind: 'refuse', problem })
   })
@@ -185,7 +185,7 @@ describe('what is wrong is said', () => {
       view.setUint16(ANNOUNCE.port, 0)
       view.setUint32(ANNOUNCE.event, 9)
     })
-    expect(read(both).request.problem).toBe("port can't be 0")
+    expect(read(both).request.problem).toBe("Port can't be 0")
   })
 
   test('a datagram too short for a transaction id is dropped', () => {

@@ -21,6 +21,7 @@ const UNFORESEEN = rejection('internal server error')
 type Ready = { readonly answer: Answer; readonly body: Prepared | undefined }
 
 export class Door {
+  readonly #schema: ApiParts['schema']
   readonly #tokens: Tokens
   readonly #paths: Paths
   readonly #report: ApiParts['report']
@@ -36,6 +37,7 @@ export class Door {
     failed: FailedCalls,
     milliseconds: number,
   ) {
+    this.#schema = parts.schema
     this.#tokens = new Tokens(parts.tokens)
     this.#paths = new Paths(operations)
     this.#report = (what, error) => parts.report(what, error)
@@ -92,12 +94,13 @@ export class Door {
     if (operation === undefined || methods === undefined || !methods.includes(operation.method))
       return this.#astray(request, operation, methods)
     const name = /:(.+)$/.exec(operation.path)?.[1]
-    if (name === undefined) return operation.answer({ request, query, parameter: '' })
+    const ask = { request, query, schema: this.#schema }
+    if (name === undefined) return operation.answer({ ...ask, parameter: '' })
     const parameter = decodeSegment(lastSegment(path))
     if (parameter === undefined) return badUrl(`Invalid UTF-8 in \`${name}\``)
     // Clients strip a blank from the end of an address: with one or without, nothing was asked for.
     if (/^[ \t\r\n]*$/.test(parameter)) return NOT_FOUND
-    return operation.answer({ request, query, parameter })
+    return operation.answer({ ...ask, parameter })
   }
 
   /**

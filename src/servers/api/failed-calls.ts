@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
-import { type Answer, echo } from './answers.ts'
+import type { Answer } from './answers.ts'
 
 /** Lines that one minute may have, of each level. */
 export const LINES_PER_MINUTE = 60
@@ -42,7 +42,8 @@ export class FailedCalls {
       latency_ms: Math.round(milliseconds),
       status_code: status,
       request_id: id,
-      ...(typeof body === 'string' && body !== '' && { body: echo(body) }),
+      // A refusal repeats what the client sent, and that may be a key with a slip in it.
+      ...(status >= 500 && typeof body === 'string' && { body }),
       ...(unsaid > 0 && { unsaid }),
     })
   }

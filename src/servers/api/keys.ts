@@ -34,7 +34,8 @@ import type { ApiParts, NewKey, PermissionBook } from './parts.ts'
 import { MOST_U64, readPage, readUnsigned } from './query.ts'
 import { readJsonBytes } from './request-body.ts'
 
-const ADD = 'failed to generate key'
+const GENERATE = 'failed to generate key'
+const ADD = { '2.0.0': GENERATE, '3.0.0': 'failed to add key' } as const
 const DELETE = 'failed to delete key'
 const RELOAD = 'failed to reload keys'
 const LIST = 'failed to list keys'
@@ -62,12 +63,13 @@ const bulkStatuses = [400, 409, 413, 415, 422] as const
 type WithBook = (book: PermissionBook, ask: Ask) => Promise<Answer>
 
 /** Adds them as they are; one or many make the same mistakes. */
-const generate = (
+const add = (
+  what: string,
   book: PermissionBook,
   keys: readonly NewKey[],
   print: (resources: readonly string[]) => string,
 ): Promise<Answer> =>
-  attempt(ADD, async () => {
+  attempt(what, async () => {
     const added = keys.length === 0 ? [] : await book.addKeys(keys)
     return json(print(added.map(printKey)), KEY_TYPE)
   })
@@ -80,18 +82,20 @@ const mistakeOf = ({ key, secondsValid }: NewKey, now: number): string | undefin
 
 const addOne =
   (clock: Clock): WithBook =>
-  async (book, { request }) => {
+  async (book, { request, schema }) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const form = readKeyForm(body.bytes)
     if ('fault' in form) return form.fault
     const mistake = mistakeOf(form.value, clock.seconds())
-    return mistake === undefined ? await generate(book, [form.value], single) : badUrl(mistake)
+    return mistake === undefined
+      ? await add(ADD[schema], book, [form.value], single)
+      : badUrl(mistake)
   }
 
 const addMany =
   (clock: Clock): WithBook =>
-  async (book, { request }) => {
+  async (book, { request, schema }) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const forms = readKeyForms(body.bytes)
@@ -101,18 +105,20 @@ const addMany =
       const mistake = mistakeOf(value, now)
       return mistake === undefined ? { value } : { mistake }
     })
-    return 'fault' in keys ? keys.fault : await generate(book, keys.value, array)
+    return 'fault' in keys ? keys.fault : await add(ADD[schema], book, keys.value, array)
   }
 
 const addDeprecated =
   (clock: Clock): WithBook =>
-  async (book, { parameter }) => {
+  async (book, { parameter, schema }) => {
     const secondsValid = readUnsigned(parameter, MOST_U64)
-    if (typeof secondsValid === 'string')
-      return badUrl(`Cannot parse \`${debugQuote(echo(parameter))}\` to a \`u64\``)
+    if (typeof secondsValid === 'string') {
+      const shown = schema === '2.0.0' ? debugQuote(echo(parameter)) : echo(parameter)
+      return badUrl(`Cannot parse \`${shown}\` to a \`u64\``)
+    }
     const mistake = durationMistake(secondsValid, clock.seconds())
     if (mistake !== undefined) return badUrl(mistake)
-    return await generate(book, [{ key: null, secondsValid }], single)
+    return await add(GENERATE, book, [{ key: null, secondsValid }], single)
   }
 
 const badKeyId = (key: string): string => `Invalid auth key id param "${echo(key)}"`
@@ -145,8 +151,8 @@ const removeMany: WithBook = async (book, { request }) => {
   )
 }
 
-const list: WithBook = async (book, { query }) => {
-  const asked = readPage(query)
+const list: WithBook = async (book, { query, schema }) => {
+  const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
   return await attempt(LIST, async () => {
     const items = lots(asked, async (offset, limit) =>

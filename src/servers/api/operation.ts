@@ -1,4 +1,5 @@
 /** The words in which the management API states what it can do. Types, and what several of them share. */
+import type { SchemaVersion } from '../../config/model.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
 import type { Documentation } from './documentation.ts'
 import type { ApiParts, PermissionBook, PermissionFault } from './parts.ts'
@@ -9,6 +10,8 @@ export type Ask = {
   readonly query: URLSearchParams
   /** The last segment of the path, decoded, where the operation has one; never blank. */
   readonly parameter: string
+  /** In whose words it is refused. */
+  readonly schema: SchemaVersion
 }
 
 export type Operation = {

@@ -2,6 +2,7 @@
  * What the management API is given by the composition root: it opens neither swarm nor database. Types
  * only; who implements them is said at each.
  */
+import type { SchemaVersion } from '../../config/model.ts'
 import type { Fault } from '../../database/contract.ts'
 import type { InspectedTorrent } from '../../swarm/inspect.ts'
 import type { TorrentSummary } from '../../swarm/listing.ts'
@@ -83,6 +84,8 @@ export type Stats = {
 }
 
 export interface ApiParts {
+  /** Texts that the generations of the reference word differently are those of this one. */
+  readonly schema: SchemaVersion
   /** Any of them opens every route. */
   readonly tokens: readonly string[]
   stats(): Stats

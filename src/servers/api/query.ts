@@ -2,6 +2,7 @@
  * Query strings and integers of the management API, read as the reference's form decoder and integer
  * parser read them (spec/torrust-rest-api §5.3, §6.3). Not for tracker requests, whose values are bytes.
  */
+import type { SchemaVersion } from '../../config/model.ts'
 import { type Answer, badQuery } from './answers.ts'
 
 const MOST_U32 = 2n ** 32n - 1n
@@ -38,15 +39,21 @@ export type Page = { readonly offset: number; readonly limit: number }
 const WHOLE_PAGE: Page = { offset: 0, limit: 4_000 }
 
 /** Which items are asked for. Of several mistakes the first in the query is told. */
-export function readPage(query: URLSearchParams): Page | { readonly fault: Answer } {
+export function readPage(
+  query: URLSearchParams,
+  schema: SchemaVersion,
+): Page | { readonly fault: Answer } {
   const page = { ...WHOLE_PAGE }
+  const mistake = (name: string, what: string) => ({
+    fault: badQuery(schema === '2.0.0' ? what : `${name}: ${what}`),
+  })
   for (const name of new Set(query.keys())) {
     if (name !== 'offset' && name !== 'limit') continue
     const [value = '', ...more] = query.getAll(name)
-    if (more.length > 0) return { fault: badQuery('unsupported value') }
+    if (more.length > 0) return mistake(name, 'unsupported value')
     if (value === '') continue
     const number = readUnsigned(value, MOST_U32)
-    if (typeof number === 'string') return { fault: badQuery(number) }
+    if (typeof number === 'string') return mistake(name, number)
     page[name] = Number(number)
   }
   return page

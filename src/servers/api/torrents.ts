@@ -63,8 +63,8 @@ function* printed(peers: readonly InspectedPeer[], lot: number): Generator<reado
   for (let at = 0; at < peers.length; at += lot) yield peers.slice(at, at + lot).map(printPeer)
 }
 
-async function many(torrents: TorrentView, { query }: Ask): Promise<Answer> {
-  const asked = readPage(query)
+async function many(torrents: TorrentView, { query, schema }: Ask): Promise<Answer> {
+  const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
   const named: Int32Array[] = []
   for (const text of query.getAll('info_hash')) {

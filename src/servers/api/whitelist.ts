@@ -61,8 +61,8 @@ const many =
     })
   }
 
-async function list(book: PermissionBook, { query }: Ask): Promise<Answer> {
-  const asked = readPage(query)
+async function list(book: PermissionBook, { query, schema }: Ask): Promise<Answer> {
+  const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
   return await attempt(LIST, async () => {
     const items = lots(asked, async (offset, limit) => {

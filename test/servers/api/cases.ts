@@ -1,8 +1,11 @@
 /**
  * Requests to the management API and what must come back, byte for byte, numbered as in
  * spec/torrust-rest-api §11. They hold for any tracker with the token `MyAccessToken`, a SQLite database
- * and nothing in it and its swarm, in their order: some build on what those before them did.
+ * and nothing in it and its swarm, in their order: some build on what those before them did. Texts are those
+ * of schema 2.0.0.
  */
+import type { SchemaVersion } from '../../../src/config/model.ts'
+
 export const TOKEN = 'MyAccessToken'
 
 export type Case = {
@@ -15,10 +18,16 @@ export type Case = {
   /** Content type; absent = none, and an empty body. */
   readonly type?: string
   readonly expected?: string | RegExp
+  /** The same in the words of schema 3.0.0, where they are others. */
+  readonly newer?: string | RegExp
   readonly allow?: string
 }
 
-type Outcome = Pick<Case, 'status' | 'type' | 'expected'>
+type Outcome = Pick<Case, 'status' | 'type' | 'expected' | 'newer'>
+
+/** What must come back of a tracker whose configuration has that schema. */
+export const expectedIn = (schema: SchemaVersion, { expected = '', newer }: Case) =>
+  schema === '2.0.0' ? expected : (newer ?? expected)
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
@@ -313,7 +322,10 @@ const stats: readonly Case[] = [
   },
 ]
 
-const INVALID_DIGIT = badQuery('invalid digit found in string')
+const badPage = (name: string, detail: string) => ({
+  ...badQuery(detail),
+  newer: badQuery(`${name}: ${detail}`).expected,
+})
 const torrents: readonly Case[] = [
   {
     name: 'no torrents',
@@ -357,12 +369,12 @@ const torrents: readonly Case[] = [
         '%C3%A9',
         '%EF%BC%91',
         '42949x',
-      ].map((value) => [value, INVALID_DIGIT] as const),
+      ].map((value) => [value, badPage(name, 'invalid digit found in string')] as const),
       ...['4294967296', '99999999999999999999', '4294967296x'].map(
-        (value) => [value, badQuery('number too large to fit in target type')] as const,
+        (value) => [value, badPage(name, 'number too large to fit in target type')] as const,
       ),
-      [`1&${name}=1`, badQuery('unsupported value')] as const,
-      [`&${name}=`, badQuery('unsupported value')] as const,
+      [`1&${name}=1`, badPage(name, 'unsupported value')] as const,
+      [`&${name}=`, badPage(name, 'unsupported value')] as const,
       ...['', '0', '4294967295', '00000000000001', '%2B1'].map(
         (value) => [value, { status: 200, type: JSON_TYPE, expected: '[]' }] as const,
       ),
@@ -375,7 +387,7 @@ const torrents: readonly Case[] = [
   {
     name: 'of several mistakes in a page the first is told',
     path: withToken('/api/v1/torrents?limit=99999999999&offset=x'),
-    ...badQuery('number too large to fit in target type'),
+    ...badPage('limit', 'number too large to fit in target type'),
   },
   ...(
     [
@@ -512,7 +524,7 @@ const whitelist: readonly Case[] = [
   {
     name: 'the whitelist with a bad limit',
     path: withToken('/api/v1/whitelist?limit=x'),
-    ...INVALID_DIGIT,
+    ...badPage('limit', 'invalid digit found in string'),
   },
   bulk(
     'DELETE',
@@ -722,6 +734,7 @@ const keys: readonly Case[] = [
     status: 500,
     type: TEXT,
     expected: /^Unhandled rejection: Err \{ reason: "failed to generate key: .*" \}$/,
+    newer: /^Unhandled rejection: Err \{ reason: "failed to add key: .*" \}$/,
   }),
   { name: '40: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
   { name: '37: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
@@ -838,18 +851,19 @@ const keys: readonly Case[] = [
   },
   ...(
     [
-      ['-1', '-1'],
-      ['text', 'text'],
-      ['18446744073709551616', '18446744073709551616'],
-      ['1.5', '1.5'],
-      ['a%22%5C%0Ab', 'a\\"\\\\\\nb'],
-      ['a%00%1B', 'a\\0\\u{1b}'],
+      ['-1', '-1', '-1'],
+      ['text', 'text', 'text'],
+      ['18446744073709551616', '18446744073709551616', '18446744073709551616'],
+      ['1.5', '1.5', '1.5'],
+      ['a%22%5C%0Ab', 'a\\"\\\\\\nb', 'a"\\\nb'],
+      ['a%00%1B', 'a\\0\\u{1b}', 'a\0\x1b'],
     ] as const
-  ).map(([sent, shown]) => ({
+  ).map(([sent, shown, bare]) => ({
     name: `41: a generated key for ${sent} seconds`,
     method: 'POST',
     path: withToken(`/api/v1/key/${sent}`),
     ...bad(`Invalid URL: Cannot parse \`"${shown}"\` to a \`u64\``),
+    newer: `Invalid URL: Cannot parse \`${bare}\` to a \`u64\``,
   })),
   jsonCase(
     'POST',
@@ -916,9 +930,16 @@ export const CASES: readonly Case[] = [
 
 /**
  * What cannot be done when the tables are gone, or without a database: number, method, path, body, and with
- * what the reason begins.
+ * what the reason begins: in the words of schema 2.0.0, and in those of 3.0.0 where they are others.
  */
-export const NEEDS_DATABASE = [
+export const NEEDS_DATABASE: readonly (readonly [
+  number: string,
+  method: string,
+  path: string,
+  body: string | undefined,
+  reason: string,
+  newer?: string,
+])[] = [
   ['23', 'POST', `/api/v1/whitelist/${HASH}`, undefined, 'failed to whitelist torrent'],
   [
     '28',
@@ -928,7 +949,14 @@ export const NEEDS_DATABASE = [
     'failed to remove torrent from whitelist',
   ],
   ['30', 'GET', '/api/v1/whitelist/reload', undefined, 'failed to reload whitelist'],
-  ['34', 'POST', '/api/v1/keys', '{"key":null,"seconds_valid":60}', 'failed to generate key'],
+  [
+    '34',
+    'POST',
+    '/api/v1/keys',
+    '{"key":null,"seconds_valid":60}',
+    'failed to generate key',
+    'failed to add key',
+  ],
   ['39', 'DELETE', `/api/v1/key/${KEY}`, undefined, 'failed to delete key'],
   ['40', 'GET', '/api/v1/keys/reload', undefined, 'failed to reload keys'],
   ['41', 'POST', '/api/v1/key/60', undefined, 'failed to generate key'],
@@ -948,6 +976,13 @@ export const NEEDS_DATABASE = [
     `{"info_hashes":["${HASH}"]}`,
     'failed to remove torrent from whitelist',
   ],
-  ['ours', 'POST', '/api/v1/keys/bulk', '{"keys":[[null,60]]}', 'failed to generate key'],
+  [
+    'ours',
+    'POST',
+    '/api/v1/keys/bulk',
+    '{"keys":[[null,60]]}',
+    'failed to generate key',
+    'failed to add key',
+  ],
   ['ours', 'DELETE', '/api/v1/keys/bulk', `{"keys":["${KEY}"]}`, 'failed to delete key'],
-] as const
+]

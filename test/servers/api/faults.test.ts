@@ -11,8 +11,13 @@ const KEY = '0123456789abcdefghijklmnopqrstuv'
 const NO_TABLE = 'The Sqlite3 query was malformed: no such table: "keys"'
 
 describe('a database that fails', () => {
-  test.each(NEEDS_DATABASE)('%s: %s %s says so', async (_number, method, path, body, reason) => {
-    await using api = await serve()
+  test.each(
+    NEEDS_DATABASE.flatMap(([number, method, path, body, reason, newer = reason]) => [
+      [number, method, path, '2.0.0' as const, body, reason] as const,
+      [number, method, path, '3.0.0' as const, body, newer] as const,
+    ]),
+  )('%s: %s %s says so to schema %s', async (_number, method, path, schema, body, reason) => {
+    await using api = await serve({ schema })
     api.book.failure = new DatabaseError('refused', NO_TABLE)
     const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
     expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([

@@ -192,6 +192,7 @@ export async function serve(
     version: '1.2.3',
     ...(patienceMilliseconds !== undefined && { patienceMilliseconds }),
     parts: {
+      schema: '2.0.0',
       tokens: [TOKEN],
       stats: () => noStats,
       torrents,
