@@ -10,10 +10,12 @@ import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
+import { ConnectionGuard, type GuardedPort } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
+import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { type Policy, Tracker } from '../tracker.ts'
 import { apiService, sayWhatStarts, trackerServices } from './services.ts'
@@ -130,6 +132,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
   log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
 
+  const guard = startGuard(config, threads.ports.http, [api?.address.port, health.port], log)
+  if (guard !== undefined) starting.use(guard)
+
   const running = starting.move()
   return {
     ports: threads.ports,
@@ -140,6 +145,26 @@ export async function start(config: Config, log: Log, version: string): Promise<
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** undefined: the system cannot be asked for connections. */
+function startGuard(
+  { http_trackers, abuse }: Config,
+  http: readonly number[],
+  operators: readonly (number | undefined)[],
+  log: Log,
+): ConnectionGuard | undefined {
+  const sockets = TcpSockets.open()
+  if (sockets === undefined) return undefined
+  const ports = new Map<number, GuardedPort>()
+  for (const [i, port] of http.entries()) {
+    const isShared = http_trackers![i]!.network.on_reverse_proxy
+    ports.set(port, { isOperators: false, isShared })
+  }
+  for (const port of operators)
+    if (port !== undefined) ports.set(port, { isOperators: true, isShared: false })
+  const mostPerAddress = abuse.max_connections_per_address
+  return new ConnectionGuard({ sockets, ports, mostPerAddress, log })
 }
 
 function threadCount(config: Config, log: Log): number {

@@ -58,6 +58,8 @@ export interface Config {
     readonly id_errors: 'suppress' | 'ban'
     /** Torrents a second that get their first row in the database; 0 = no limit. */
     readonly max_new_rows_per_second: number
+    /** Connections that one address may have with the HTTP trackers at a time; 0 = any number. */
+    readonly max_connections_per_address: number
   }
   readonly runtime: {
     /** Serving threads; 0 = one per core. */

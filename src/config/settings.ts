@@ -182,6 +182,11 @@ export const SETTINGS = {
           'Torrents a second that get a row in the database at their first completed download, and ' +
             '1000 times as many at once after a quiet time; 0 = no limit. Those that have one are always counted.',
         ),
+        max_connections_per_address: value(
+          512,
+          wholeNumber(0, MOST_U32),
+          'Connections one address may have with the HTTP trackers at a time; 0 = any number. Not behind a proxy.',
+        ),
       },
     },
     runtime: {

@@ -12,6 +12,9 @@ const open = (library: string) => {
   const { symbols } = dlopen(library, {
     setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },
     getsockopt: { args: [i32, i32, i32, ptr, ptr], returns: i32 },
+    getpeername: { args: [i32, ptr, ptr], returns: i32 },
+    getrlimit: { args: [i32, ptr], returns: i32 },
+    shutdown: { args: [i32, i32], returns: i32 },
     socket: { args: [i32, i32, i32], returns: i32 },
     bind: { args: [i32, ptr, u32], returns: i32 },
     connect: { args: [i32, ptr, u32], returns: i32 },
@@ -32,8 +35,9 @@ const open = (library: string) => {
   }
 }
 
-/** Address of the memory of `view`, `offset` bytes on; the caller keeps the memory alive. */
-export const addressOf = (view: NodeJS.TypedArray, offset = 0): number => pointer(view, offset)
+/** Address of `memory`, `offset` bytes on; good while the caller keeps it. */
+export const addressOf = (memory: NodeJS.TypedArray | ArrayBuffer, offset = 0): number =>
+  pointer(memory, offset)
 
 export type Libc = ReturnType<typeof open>
 

@@ -58,7 +58,11 @@ describe('sources', () => {
       },
       http_api: { bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: {} },
       health_check_api: { bind_address: { ip: '127.0.0.1', port: 1313 } },
-      abuse: { id_errors: 'suppress', max_new_rows_per_second: 100 },
+      abuse: {
+        id_errors: 'suppress',
+        max_new_rows_per_second: 100,
+        max_connections_per_address: 512,
+      },
       runtime: { workers: 0, max_memory: 0 },
     })
     expect(config.udp_trackers?.map((t) => t.bind_address)).toEqual([{ ip: '0.0.0.0', port: 6969 }])

@@ -96,6 +96,7 @@ bind_address = "127.0.0.1:1313"
 [abuse]
 id_errors = "suppress"
 max_new_rows_per_second = 100
+max_connections_per_address = 512
 
 [runtime]
 workers = 0

@@ -208,6 +208,7 @@ describe('what is refused', () => {
       'max_memory = 16777215',
       'runtime.max_memory: expected bytes, as a number or like "512MiB", at least 16MiB, or 0 for automatic, found 16777215',
     ],
+    ['abuse', 'max_connections_per_address = -1', 'found -1'],
     ['runtime', 'max_memory = "1KiB"', 'found "1KiB"'],
     ['runtime', 'max_memory = "512"', 'found "512"'],
     ['runtime', 'max_memory = "lots"', 'found "lots"'],

@@ -156,6 +156,7 @@ describe('what is taken', () => {
       { http_api: { access_tokens: { 'any label': 't', ['__proto__']: 'u' } } },
     ],
     ['runtime', 'workers = 256', { runtime: { workers: 256 } }],
+    ['abuse', 'max_connections_per_address = 0', { abuse: { max_connections_per_address: 0 } }],
     ['runtime', 'max_memory = 0', { runtime: { max_memory: 0 } }],
     ['runtime', 'max_memory = 16777216', { runtime: { max_memory: 16777216 } }],
     ['runtime', 'max_memory = "512MiB"', { runtime: { max_memory: 512 * 2 ** 20 } }],

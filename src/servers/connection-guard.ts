@@ -1,0 +1,238 @@
+/**
+ * Keeps descriptors free for everybody: ends connections of an address that has too many of them and, while
+ * the process comes near its limit of open files, those of the addresses that have most. Without it
+ * whoever opens connections and says little takes the last descriptor, Bun asks the kernel for one more for
+ * ever, and nobody else is served, the API and the health check included.
+ *
+ * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
+ * stop accepting for a while. Finding, ending and keeping away is the kernel's part (tcp-sockets.ts).
+ */
+import type { Log } from '../log.ts'
+import { type Connection, type Look, printClient } from './tcp-sockets.ts'
+
+/** What is known of the listeners on one port. */
+export type GuardedPort = {
+  /** Not the tracker's clients speak there but its operator: the reserve is for him. */
+  readonly isOperators: boolean
+  /** Many clients come from one address, a proxy's: it does not tell who has too many. */
+  readonly isShared: boolean
+}
+
+/** `TcpSockets`, or what a test puts in its place. */
+export type Sockets = Disposable & {
+  /** Descriptors that the process may have. */
+  readonly limit: number
+  lowestFree(): number
+  look(ports: ReadonlySet<number>): Promise<Look>
+  end(connection: Connection): boolean
+  block(fd: number, clients: readonly string[]): void
+}
+
+export type GuardOptions = {
+  readonly sockets: Sockets
+  readonly ports: ReadonlyMap<number, GuardedPort>
+  /** Most connections of one address, the operator's listeners aside; 0: any number. */
+  readonly mostPerAddress: number
+  readonly log: Log
+}
+
+/** How often it is looked at how near the limit is, which costs two system calls; and while it is near. */
+const PROBE_MILLISECONDS = 100
+const PROBE_NEAR_MILLISECONDS = 20
+/** How often the connections are counted while the limit is far. */
+const COUNT_MILLISECONDS = 1_000
+/** Share of the time that counting may take, far from the limit and near it: many are counted less often. */
+const SHARE = 0.01
+const SHARE_NEAR = 0.1
+/** Trouble is over when nothing had to be ended for so long. */
+const QUIET_MILLISECONDS = 60_000
+
+/** Descriptors that are kept free: an eighth of all, and no more than any burst needs. */
+export const reserveOf = (limit: number): number => Math.min(1_024, Math.max(8, limit >> 3))
+
+export class ConnectionGuard {
+  readonly #options: GuardOptions
+  readonly #ports: ReadonlySet<number>
+  readonly #reserve: number
+  #timer: Timer
+  #isOver = false
+  /** When each connection was first seen, by descriptor: the smaller, the older. */
+  #seen = new Map<number, { readonly peer: string; readonly order: number }>()
+  #order = 0
+  /** Earliest times of the next count. */
+  #nextFar = 0
+  #nextNear = 0
+  /** By port the clients whose new connections are not taken for the moment. */
+  #blocked: ReadonlyMap<number, readonly string[]> = new Map()
+  readonly #crowd: Trouble
+  readonly #shortage: Trouble
+
+  constructor(options: GuardOptions) {
+    this.#options = options
+    this.#ports = new Set(options.ports.keys())
+    this.#reserve = reserveOf(options.sockets.limit)
+    this.#crowd = new Trouble(options.log, 'HTTP TRACKER')
+    this.#shortage = new Trouble(options.log, 'TRACKER')
+    this.#timer = setTimeout(() => this.#run(), PROBE_MILLISECONDS)
+  }
+
+  async #run(): Promise<void> {
+    const isNear = await this.tick(performance.now())
+    if (this.#isOver) return
+    const wait = isNear ? PROBE_NEAR_MILLISECONDS : PROBE_MILLISECONDS
+    this.#timer = setTimeout(() => this.#run(), wait)
+  }
+
+  /** Looks, and does what is needed. Whether the limit is near. `now`: milliseconds of any origin. */
+  async tick(now: number): Promise<boolean> {
+    const { sockets } = this.#options
+    const free = sockets.lowestFree()
+    const isNear = free < 0 || free >= sockets.limit - this.#reserve || this.#blocked.size > 0
+    if (now >= (isNear ? this.#nextNear : this.#nextFar)) {
+      const began = performance.now()
+      const look = await sockets.look(this.#ports)
+      if (this.#isOver) return false
+      this.#count(look, now, free < 0)
+      const took = performance.now() - began
+      this.#nextNear = now + took / SHARE_NEAR
+      this.#nextFar = now + Math.max(COUNT_MILLISECONDS, took / SHARE)
+    }
+    this.#crowd.endAt(now)
+    this.#shortage.endAt(now)
+    return isNear
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    const { sockets } = this.#options
+    if (this.#blocked.size > 0) this.#block(await sockets.look(this.#ports), [])
+    sockets[Symbol.dispose]()
+  }
+
+  #count(look: Look, now: number, isExhausted: boolean): void {
+    const { mostPerAddress: most, sockets } = this.#options
+    const ranked = this.#rank(look.connections)
+    const isCrowd = ({ rank, isOperators }: Ranked) => most > 0 && rank >= most && !isOperators
+    const crowd = ranked.filter(isCrowd)
+    this.#crowd.add(now, this.#end(crowd), () => {
+      const [client, count] = mostOf(crowd)
+      return `${client} has ${count} connections, more than abuse.max_connections_per_address = ${most}: the oldest are closed`
+    })
+
+    const used = look.used - crowd.length
+    const isShort = used > sockets.limit - this.#reserve
+    const rest = isShort ? ranked.filter((one) => !isCrowd(one)) : []
+    const spare = this.#worst(rest).slice(0, used - sockets.limit + 2 * this.#reserve)
+    this.#shortage.add(now, this.#end(spare), () => {
+      const [client, count] = mostOf(spare)
+      return `${look.used} of the ${sockets.limit} files that this process may open are open: connections are closed, first those of the address that has most (${client} has ${count})`
+    })
+    // Ending alone does not keep up with whoever takes all again at once.
+    this.#block(look, isExhausted ? [...crowd, ...spare] : [])
+  }
+
+  /** Each with its place among those of its client, the newest having 0. */
+  #rank(connections: readonly Connection[]): readonly Ranked[] {
+    const seen = new Map<number, { readonly peer: string; readonly order: number }>()
+    const ofClient = new Map<string, (Ranked & { rank: number })[]>()
+    const ranked = connections.map((connection) => {
+      const { fd, peer, port, client } = connection
+      const before = this.#seen.get(fd)
+      const mark = before?.peer === peer ? before : { peer, order: this.#order++ }
+      seen.set(fd, mark)
+      const { isShared, isOperators } = this.#options.ports.get(port)!
+      const one = { ...connection, order: mark.order, isOperators, rank: 0 }
+      // Behind a proxy each connection is a client of its own.
+      if (!isShared) listOf(ofClient, `${isOperators} ${client}`).push(one)
+      return one
+    })
+    this.#seen = seen
+    for (const all of ofClient.values())
+      for (const [rank, one] of all.sort((a, b) => b.order - a.order).entries()) one.rank = rank
+    return ranked
+  }
+
+  /**
+   * In the order in which they are to go: those of the address that has most first, the oldest before the
+   * newer. An announce takes a moment; what has been there for long is idle or says little. The operator's
+   * go last, as long as they are not many themselves.
+   */
+  #worst(connections: readonly Ranked[]): readonly Ranked[] {
+    const few = this.#reserve >> 1
+    const rankOf = ({ rank, isOperators }: Ranked) => (isOperators ? Math.max(0, rank - few) : rank)
+    return connections.toSorted(
+      (a, b) =>
+        rankOf(b) - rankOf(a) || Number(a.isOperators) - Number(b.isOperators) || a.order - b.order,
+    )
+  }
+
+  #end(connections: readonly Connection[]): number {
+    return connections.filter((one) => this.#options.sockets.end(one)).length
+  }
+
+  /** Until the next count nothing new is taken of the clients whose connections these were. */
+  #block({ listeners }: Look, ended: readonly Connection[]): void {
+    if (ended.length === 0 && this.#blocked.size === 0) return
+    const blocked = new Map<number, string[]>()
+    for (const { port, client } of ended) {
+      const clients = listOf(blocked, port)
+      if (!clients.includes(client)) clients.push(client)
+    }
+    for (const { fd, port } of listeners) this.#options.sockets.block(fd, blocked.get(port) ?? [])
+    this.#blocked = blocked
+  }
+}
+
+type Ranked = Connection & {
+  readonly order: number
+  readonly rank: number
+  readonly isOperators: boolean
+}
+
+/** Who has most, and how many. */
+function mostOf(connections: readonly Ranked[]): readonly [client: string, count: number] {
+  const most = connections.reduce((a, b) => (b.rank > a.rank ? b : a))
+  return [printClient(most.client), most.rank + 1]
+}
+
+function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
+  const there = map.get(key)
+  if (there !== undefined) return there
+  const made: V[] = []
+  map.set(key, made)
+  return made
+}
+
+/** Trouble that is said when it begins and when it is over, however long it lasts. */
+class Trouble {
+  readonly #log: Log
+  readonly #target: string
+  #ended = 0
+  #began = 0
+  #last = 0
+
+  constructor(log: Log, target: string) {
+    this.#log = log
+    this.#target = target
+  }
+
+  /** So many connections were ended just now. */
+  add(now: number, ended: number, what: () => string): void {
+    if (ended === 0) return
+    if (this.#ended === 0) {
+      this.#began = now
+      this.#log.warn(this.#target, what())
+    }
+    this.#ended += ended
+    this.#last = now
+  }
+
+  /** It is over when it was quiet for long. */
+  endAt(now: number): void {
+    if (this.#ended === 0 || now - this.#last < QUIET_MILLISECONDS) return
+    const seconds = Math.round((this.#last - this.#began) / 1000)
+    this.#log.info(this.#target, `${this.#ended} connections were closed within ${seconds} s`)
+    this.#ended = 0
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * The TCP connections of this process, as the kernel knows them: Bun tells nothing of a connection before it
+ * has a whole request. Finds them, ends them and keeps new ones away; Linux only. Never closes a descriptor
+ * that it did not open: those belong to Bun, which closes a connection itself once it has been shut down.
+ */
+import { readdir } from 'node:fs/promises'
+import { printIp } from '../wire/address.ts'
+import { addressOf, type Libc, libc } from './libc.ts'
+import { blockingProgram, INSTRUCTION_BYTES } from './packet-filter.ts'
+
+const RLIMIT_NOFILE = 7
+const AF_UNIX = 1
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_STREAM = 1
+const SOCK_CLOEXEC = 0o2000000
+const SHUT_RDWR = 2
+const O_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+const SO_DETACH_FILTER = 27
+const SO_TYPE = 3
+const SO_ACCEPTCONN = 30
+/** Descriptors that are looked at in one go. */
+const TURN = 256
+/** No system gives a process more. */
+const MOST_DESCRIPTORS = 2 ** 30
+const V4_MAPPED = '00000000000000000000ffff'
+
+export type Connection = {
+  readonly fd: number
+  /** Port of ours that it came to. */
+  readonly port: number
+  /** Who has it, in hex digits: an IPv4 address, or the /64 that one IPv6 client has all of. */
+  readonly client: string
+  /** Address and port of the other end: with `fd` it tells this connection from the next. */
+  readonly peer: string
+}
+
+export type Look = {
+  /** Descriptors that are open. */
+  readonly used: number
+  readonly connections: readonly Connection[]
+  /** Sockets that listen on the ports. */
+  readonly listeners: readonly { readonly fd: number; readonly port: number }[]
+}
+
+export class TcpSockets {
+  readonly #libc: Libc
+  /** Descriptors that the process may have. */
+  readonly limit: number
+  /** A descriptor of ours: it shows which number is free, and holds a connection while it is looked at. */
+  readonly #spare: number
+  readonly #nothing: number
+  readonly #peer = new Uint8Array(128)
+  readonly #here = new Uint8Array(128)
+  readonly #length = new Uint32Array(1)
+  readonly #flag = new Int32Array(1)
+
+  private constructor(system: Libc, limit: number, spare: number, nothing: number) {
+    this.#libc = system
+    this.limit = limit
+    this.#spare = spare
+    this.#nothing = nothing
+  }
+
+  /** undefined: the system has no such calls. */
+  static open(): TcpSockets | undefined {
+    const system = libc()
+    const limits = new BigUint64Array(2)
+    if (system === undefined || system.getrlimit(RLIMIT_NOFILE, limits) !== 0) return undefined
+    const limit = Math.min(Number(limits[0]), MOST_DESCRIPTORS)
+    const nothing = system.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+    const spare = system.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+    return nothing < 0 || spare < 0 ? undefined : new TcpSockets(system, limit, spare, nothing)
+  }
+
+  /** The next number the kernel would give; all below are taken. -1: none is left. */
+  lowestFree(): number {
+    const fd = this.#libc.dup(this.#nothing)
+    if (fd >= 0) this.#libc.close(fd)
+    return fd
+  }
+
+  /** Takes a few microseconds for each descriptor, and gives others their turn in between. */
+  async look(ports: ReadonlySet<number>): Promise<Look> {
+    const open = await this.#open()
+    const connections: Connection[] = []
+    const listeners: { fd: number; port: number }[] = []
+    for (const [i, fd] of open.entries()) {
+      if (i % TURN === TURN - 1) await new Promise((next) => setImmediate(next))
+      const connection = this.#connection(fd)
+      if (connection !== undefined) {
+        if (ports.has(connection.port)) connections.push({ fd, ...connection })
+        continue
+      }
+      const port = this.#listens(fd) ? this.#portOf(fd) : undefined
+      if (port !== undefined && ports.has(port)) listeners.push({ fd, port })
+    }
+    return { used: open.length, connections, listeners }
+  }
+
+  /** Ends it, unless the descriptor means something else by now. */
+  end({ fd, peer }: Connection): boolean {
+    // Held by a descriptor of ours, it cannot become another between the look and the deed.
+    if (this.#libc.dup3(fd, this.#spare, O_CLOEXEC) < 0) return false
+    const same = this.#connection(this.#spare)?.peer === peer
+    if (same) this.#libc.shutdown(this.#spare, SHUT_RDWR)
+    this.#libc.dup3(this.#nothing, this.#spare, O_CLOEXEC)
+    return same
+  }
+
+  /**
+   * From now on the listening socket takes new connections of all but these clients. The kernel drops what
+   * asks for one, and the other side asks again after a second; connections that are there go on.
+   */
+  block(fd: number, clients: readonly string[]): void {
+    const program = clients.length === 0 ? undefined : blockingProgram(clients)
+    // `struct sock_fprog`: how many instructions, and where they are.
+    const named = new BigUint64Array(2)
+    if (program !== undefined) {
+      named[0] = BigInt(program.byteLength / INSTRUCTION_BYTES)
+      named[1] = BigInt(addressOf(program))
+    }
+    const option = program === undefined ? SO_DETACH_FILTER : SO_ATTACH_FILTER
+    this.#libc.setsockopt(fd, SOL_SOCKET, option, named, named.byteLength)
+  }
+
+  [Symbol.dispose](): void {
+    this.#libc.close(this.#spare)
+    this.#libc.close(this.#nothing)
+  }
+
+  async #open(): Promise<readonly number[]> {
+    try {
+      return (await readdir('/proc/self/fd')).map(Number)
+    } catch {
+      // Nothing is left to open the directory with, so every number is taken.
+      return Array.from({ length: this.limit }, (_, fd) => fd)
+    }
+  }
+
+  /** undefined: it is none. */
+  #connection(fd: number): Omit<Connection, 'fd'> | undefined {
+    this.#length[0] = this.#peer.length
+    if (this.#libc.getpeername(fd, this.#peer, this.#length) !== 0) return undefined
+    const port = this.#portOf(fd)
+    // The UDP side has connected sockets as well, and ports of the same numbers.
+    if (port === undefined || this.#option(fd, SO_TYPE) !== SOCK_STREAM) return undefined
+    const six = this.#peer[0] === AF_INET6
+    const peer = this.#peer.subarray(2, six ? 24 : 8).toHex()
+    // Behind the port stands the address; that of IPv6 has four bytes of flow in between.
+    const address = six ? peer.slice(12) : peer.slice(4)
+    const mapped = address.startsWith(V4_MAPPED)
+    return { port, peer, client: mapped ? address.slice(24) : address.slice(0, 16) }
+  }
+
+  #portOf(fd: number): number | undefined {
+    this.#length[0] = this.#here.length
+    if (this.#libc.getsockname(fd, this.#here, this.#length) !== 0) return undefined
+    const family = this.#here[0]
+    const isInternet = family === AF_INET || family === AF_INET6
+    return isInternet ? (this.#here[2]! << 8) | this.#here[3]! : undefined
+  }
+
+  #listens(fd: number): boolean {
+    return this.#option(fd, SO_ACCEPTCONN) === 1
+  }
+
+  /** 0 as well where there is no such option. */
+  #option(fd: number, option: number): number {
+    this.#flag[0] = 0
+    this.#length[0] = 4
+    this.#libc.getsockopt(fd, SOL_SOCKET, option, this.#flag, this.#length)
+    return this.#flag[0]!
+  }
+}
+
+/** As people write it. */
+export function printClient(client: string): string {
+  const bytes = Uint8Array.fromHex(client.padEnd(client.length === 8 ? 8 : 32, '0'))
+  return client.length === 8 ? printIp(bytes, 4) : `${printIp(bytes, 6)}/64`
+}
