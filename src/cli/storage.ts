@@ -73,7 +73,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
       verdict: () => {
         const state = persistence.state()
         if (state.ok) return { Ok: 'Connected' }
-        return { Err: `fails since ${new Date(state.since).toISOString()}, the log says why` }
+        return { Err: `failing since ${new Date(state.since).toISOString()}, the log says why` }
       },
     },
     persistedDownloads: config.core.tracker_policy.persistent_torrent_completed_stat

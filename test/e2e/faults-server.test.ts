@@ -115,7 +115,7 @@ async function lookAround(scene: Scene): Promise<void> {
   // Not where it is, nor how it is opened: strangers read this.
   expect(database).toEqual({
     driver: place.config.driver,
-    result: { Err: expect.stringMatching(/^fails since \S+Z, the log says why$/) },
+    result: { Err: expect.stringMatching(/^failing since \S+Z, the log says why$/) },
   })
 
   // All at once: none waits for the others. What takes longer than five seconds is no 500 (REST §1).

@@ -96,7 +96,7 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
   // Not where it is, nor what its path may say in a reason: strangers read this.
   expect((await healthIs(it, 'Error')).database).toEqual({
     driver: 'sqlite3',
-    result: { Err: expect.stringMatching(/^fails since \S+Z, the log says why$/) },
+    result: { Err: expect.stringMatching(/^failing since \S+Z, the log says why$/) },
   })
   const before = crowd.completions.length
   const refused = async (method: string, route: string, what: string, body?: unknown) => {
