@@ -123,7 +123,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
   test('an address has as many connections as it may, and is told of once', async () => {
     const toml = tomlOf({ database: false }).replace(
       '[runtime]',
-      '[abuse]\nmax_connections_per_address = 20',
+      '[abuse]\nmax_connections_per_address = 20\n[runtime]',
     )
     await using run = await launch(source, { toml })
     const { http_trackers } = await run.services()

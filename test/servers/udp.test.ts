@@ -362,8 +362,8 @@ describe.each([
       await client.ask(announcePacket(client.id, { port: 7, options: Array(200).fill(1) }))
     for (let length = 0; length < 98; length++)
       client.send(announcePacket(client.id, { port: 9 }).subarray(0, length))
-    for (let length = 8 + 'bad request: announce too short'.length; length < 98; length++)
-      expect(messageOf(await client.receive())).toBe('bad request: announce too short')
+    for (let length = 8 + 'bad request: Announce too short'.length; length < 98; length++)
+      expect(messageOf(await client.receive())).toBe('bad request: Announce too short')
     expect(await client.scrape(hash(1))).toEqual([[1, 0, 0]])
   })
 
@@ -372,7 +372,7 @@ describe.each([
     using client = await connected(server.port)
     for (const length of [1496, 1497, 2048, 60_000])
       expect(messageOf(await client.ask(new Uint8Array(length).fill(0xff)))).toBe(
-        'bad request: invalid action',
+        'bad request: Invalid action',
       )
     const many = Array.from({ length: 200 }, (_, i) => hash(i))
     expect(readScrape(await client.ask(scrapePacket(client.id, many)))).toHaveLength(74)
