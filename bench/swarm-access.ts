@@ -18,7 +18,7 @@ const PEERS = 2_000_000
 export function access(kind: string): Line {
   const listed = kind === 'listed' || kind === 'both'
   const isPrivate = kind === 'private' || kind === 'both'
-  const rules = { listed, private: isPrivate, checksExpiration: true, seed: SEED }
+  const rules = { listed, private: isPrivate, checksExpiration: true, seed: Int32Array.of(SEED) }
   const bench = new TrackerAlone(createAccessMemory(rules))
   const tables = bench.access
   const perHash = tables?.whitelist ? fill(tables.whitelist, hashes(), WHITELIST) : 0

@@ -29,7 +29,7 @@ export class TrackerAlone {
   told = 0
 
   constructor(access?: AccessMemory) {
-    this.swarm = new Swarm(createSwarmMemory(MAX_BYTES, SEED), 1, SEED)
+    this.swarm = new Swarm(createSwarmMemory(MAX_BYTES, Int32Array.of(SEED)), 1, SEED)
     this.access = access && new Access(access, false)
     const policy = {
       interval: 120,

@@ -1,22 +1,73 @@
 /**
- * Seeded mixing of keys into 32 bits, and linear hashing: a table that grows by one bucket per
- * insertion, so that no announce ever waits for a rehash. Not a MAC; the seed only keeps strangers
- * from choosing keys that share a chain. Used by every table in shared memory.
+ * Keyed hashing of what strangers choose into 32 bits, and linear hashing: a table that grows by one bucket
+ * per insertion, so that no announce ever waits for a rehash. Used by every table that strangers fill.
+ *
+ * Strangers know this code and can measure how long an answer takes. NH (of UMAC, RFC 4418) adds up products
+ * of the two halves of secretly shifted words. One such sum is not enough: a half that takes its secret
+ * back makes the factor 0, and 65,536 words share a hash. So there are two lanes, with secrets that no
+ * word takes back in both: two inputs share both sums by a chance of about 2^-30, unless their maker
+ * knows secrets of both lanes. The hash does not tell that one lane's sums are the same: it is a keyed
+ * mixture, in which the first sum is scrambled before the second is added. Not a MAC.
  */
 
-/**
- * Folds `half` (16 bits) into `hash` (32 bits). Of what strangers choose never fold 32 bits at once:
- * with the high ones they could undo what they did to the hash before, whatever the seed.
- */
-export const mix = (hash: number, half: number): number => {
-  const folded = Math.imul(hash ^ half, 0x9e37_79b1)
-  return folded ^ (folded >>> 15)
+/** Words of a seed. Not one: 2^32 seeds can be tried against what was measured. */
+export const SEED_WORDS = 4
+
+/** What secrets are made of; the same for all threads that use a table. */
+export type Seed = Int32Array
+
+export const drawSeed = (): Seed => crypto.getRandomValues(new Int32Array(SEED_WORDS))
+
+/** Secrets begin with the keys of the mixture. Two words for each word of input follow, one a lane. */
+const KEYS = 3
+const DIGEST_WORDS = 16
+
+/** Secrets for what has at most `words` words. Each purpose has others, though the seed be the same. */
+export function secretsOf(seed: Seed, words: number, purpose: string): Int32Array {
+  const digests = Math.ceil((KEYS + words * 2) / DIGEST_WORDS)
+  const secrets = new Int32Array(digests * DIGEST_WORDS)
+  for (let i = 0; i < digests; i++) {
+    const hasher = new Bun.CryptoHasher('sha512').update(seed).update(`${purpose} ${i}`)
+    hasher.digest(secrets.subarray(i * DIGEST_WORDS))
+  }
+  for (let at = KEYS; at + 1 < secrets.length; at += 2)
+    while (areAlike(secrets[at]!, secrets[at + 1]!)) secrets[at + 1]! += 0x2_0001
+  return secrets
 }
 
-/** Last step after the words of a key: spreads every bit over every bit. */
-export const finish = (hash: number): number => {
+/** Whether a word could take a half of both back. Upper halves also get the carry of the lower ones. */
+const areAlike = (one: number, other: number): boolean =>
+  ((one ^ other) & 0xffff) === 0 || (((one >>> 16) - (other >>> 16) + 1) & 0xffff) <= 2
+
+/** Secrets for `infoHashKey`. */
+export const infoHashSecrets = (seed: Seed): Int32Array => secretsOf(seed, 5, 'info hash')
+
+/** Key of the info hash at `words[at…]`. */
+export const infoHashKey = (secrets: Int32Array, words: Int32Array, at: number): number =>
+  hashWords(secrets, words, at, 5)
+
+/** Hash of `count` words at `words[at…]`. The products do not wait for each other. */
+export function hashWords(
+  secrets: Int32Array,
+  words: Int32Array,
+  at: number,
+  count: number,
+): number {
+  let first = 0
+  let second = 0
+  for (let i = 0; i < count; i++) {
+    const word = words[at + i]!
+    const one = (word + secrets[KEYS + i * 2]!) | 0
+    const other = (word + secrets[KEYS + i * 2 + 1]!) | 0
+    first = (first + Math.imul(one & 0xffff, one >>> 16)) | 0
+    second = (second + Math.imul(other & 0xffff, other >>> 16)) | 0
+  }
+  let hash = (first + secrets[0]!) | 0
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
+  hash = ((hash ^ (hash >>> 13)) + second) | 0
+  hash = Math.imul(hash ^ (hash >>> 16) ^ secrets[1]!, 0xc2b2_ae35)
+  hash = ((hash ^ (hash >>> 15)) + secrets[2]!) | 0
+  hash = Math.imul(hash ^ (hash >>> 13), 0x9e37_79b1)
   return hash ^ (hash >>> 16)
 }
 
@@ -29,38 +80,3 @@ export const bucketOf = (hash: number, buckets: number): number => {
 
 /** The bucket whose entries are divided when bucket number `fresh` (≥ 1) is added. */
 export const parentOf = (fresh: number): number => fresh - (1 << (31 - Math.clz32(fresh)))
-
-/** Secret halves for `infoHashKey`, drawn from a seed. */
-export const infoHashSecrets = (seed: number): Int32Array => secretHalves(seed, 10)
-
-/** As many secret halves as there are halves in what is to be hashed. */
-export function secretHalves(seed: number, count: number): Int32Array {
-  const secrets = new Int32Array(count)
-  for (let i = 0; i < secrets.length; i++) secrets[i] = finish(mix(seed, i + 1)) & 0xffff
-  return secrets
-}
-
-/** Key of the info hash at `words[at…]`. */
-export const infoHashKey = (secrets: Int32Array, words: Int32Array, at: number): number =>
-  hashWords(secrets, words, at, 5)
-
-/**
- * Seeded hash of `count` words at `words[at…]`: NH (of UMAC, RFC 4418) over their halves, then mixed. Two
- * of them share a hash by chance alone, 2^-16 at the worst pair, whatever a stranger chooses; and the
- * products do not wait for each other.
- */
-export function hashWords(
-  secrets: Int32Array,
-  words: Int32Array,
-  at: number,
-  count: number,
-): number {
-  let sum = 0
-  for (let i = 0; i < count; i++) {
-    const word = words[at + i]!
-    const low = ((word & 0xffff) + secrets[i * 2]!) & 0xffff
-    const high = ((word >>> 16) + secrets[i * 2 + 1]!) & 0xffff
-    sum = (sum + Math.imul(low, high)) | 0
-  }
-  return finish(sum)
-}

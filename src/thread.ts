@@ -6,6 +6,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Access, type AccessMemory } from './access/access.ts'
 import { systemClock } from './clock.ts'
 import type { HttpTrackerConfig, UdpTrackerConfig } from './config/model.ts'
+import type { Seed } from './hash.ts'
 import { Log, type LogOptions } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Bans } from './servers/bans.ts'
@@ -33,7 +34,7 @@ export type ThreadSetup = {
   readonly metrics: SharedArrayBuffer
   readonly bans: {
     readonly memory: SharedArrayBuffer
-    readonly seed: number
+    readonly seed: Seed
     readonly limit: number
   }
   /** By thread, then by UDP listener; see servers/direct-socket.ts. */

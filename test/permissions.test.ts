@@ -42,7 +42,7 @@ async function open({ around, ...rules }: Wishes = {}) {
     listed: true,
     private: true,
     checksExpiration: true,
-    seed: 1,
+    seed: Int32Array.of(1),
     whitelistCapacity: 20_000,
     keyCapacity: 20_000,
     ...rules,

@@ -17,13 +17,14 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
   const config = configOf(HEAD + toml)
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
+  const seed = Int32Array.of(1)
   return {
     thread: 1,
     threads: 1,
-    swarm: createSwarmMemory(64 * 2 ** 20, 1),
+    swarm: createSwarmMemory(64 * 2 ** 20, seed),
     access: undefined,
     metrics: new Metrics(1, udp.length + http.length).memory,
-    bans: { memory: new Bans(10, 1).memory, seed: 1, limit: 10 },
+    bans: { memory: new Bans(10, seed).memory, seed, limit: 10 },
     descriptors: [],
     secret: new Uint8Array(16),
     idErrors: 'suppress',
@@ -74,7 +75,7 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
 
 test('threads that share a port tell each other nothing but the swarm', async () => {
   const shared = {
-    swarm: createSwarmMemory(64 * 2 ** 20, 1),
+    swarm: createSwarmMemory(64 * 2 ** 20, Int32Array.of(1)),
     threads: 2,
   }
   const metrics = new Metrics(2, 1).memory
@@ -101,7 +102,7 @@ test('an external address stands for peers of this machine', async () => {
 })
 
 test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
-  const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
+  const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
   const metrics = new Metrics(threads, 1).memory
   const thread = await startThread(setupOf(udp(0), { access, threads, metrics }))

@@ -25,7 +25,7 @@ function trackerWith(rules: { listed?: boolean; private?: boolean; checksExpirat
     listed: false,
     private: false,
     checksExpiration: true,
-    seed: 1,
+    seed: Int32Array.of(1),
     whitelistCapacity: 10,
     keyCapacity: 10,
     ...rules,

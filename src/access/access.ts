@@ -2,6 +2,7 @@
  * Who may be served: the tables of a private and of a listed tracker. A tracker that is neither
  * has no `Access` at all, and pays nothing for it.
  */
+import type { Seed } from '../hash.ts'
 import { createKeys, KEY_CAPACITY, Keys } from './keys.ts'
 import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
 
@@ -20,7 +21,7 @@ export type AccessRules = {
   readonly listed: boolean
   readonly private: boolean
   readonly checksExpiration: boolean
-  readonly seed: number
+  readonly seed: Seed
   /** Most entries, where the usual ones are too many. */
   readonly whitelistCapacity?: number
   readonly keyCapacity?: number

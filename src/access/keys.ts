@@ -3,7 +3,7 @@
  * knows of a key; what follows from that is not decided here.
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
-import { hashWords, secretHalves } from '../hash.ts'
+import { hashWords, type Seed, secretsOf } from '../hash.ts'
 import { createTable, type Entries } from './layout.ts'
 import { type Slices, Table } from './table.ts'
 
@@ -14,7 +14,7 @@ export const KEY_CAPACITY = 2 ** 22
 /** Less than every millisecond until which a key can be good. */
 export const UNKNOWN = -1
 
-export const createKeys = (seed: number, capacity = KEY_CAPACITY): SharedArrayBuffer =>
+export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)
 
 /** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
@@ -46,7 +46,7 @@ export class Keys extends Table {
 
   constructor(memory: SharedArrayBuffer, alone: boolean) {
     super(SHAPE, memory, alone)
-    this.#secrets = secretHalves(this.seed, SHAPE.key * 2)
+    this.#secrets = secretsOf(this.seed, SHAPE.key, 'key')
   }
 
   /**

@@ -1,4 +1,5 @@
 /** How a table of `table.ts` lies in its memory: all in words, called cells here. */
+import { SEED_WORDS, type Seed } from '../hash.ts'
 import { reserve } from '../shared-memory.ts'
 
 /**
@@ -6,17 +7,21 @@ import { reserve } from '../shared-memory.ts'
  * uses.
  */
 export const HEADER = {
+  /** As many cells as a seed has words. */
   seed: 0,
-  capacity: 1,
-  size: 2,
-  buckets: 3,
+  capacity: 4,
+  size: 5,
+  buckets: 6,
   /** Number of the last record that was handed out for the first time. */
-  high: 4,
+  high: 7,
   /** First record that was given back, `END` = none; the next one stands in its stamp. */
-  free: 5,
-  generation: 6,
+  free: 8,
+  generation: 9,
   cells: 16,
 } as const
+
+export const seedIn = (cells: Int32Array): Seed =>
+  cells.slice(HEADER.seed, HEADER.seed + SEED_WORDS)
 
 /** Versions; a table begins with as many buckets, so that dividing one concerns one stripe. */
 export const STRIPES = 1024
@@ -39,11 +44,11 @@ export const strideOf = ({ key, value }: Shape): number => 1 << (32 - Math.clz32
 export const recordsAt = (capacity: number): number => BUCKETS_AT + Math.max(capacity, STRIPES)
 
 /** Memory of an empty table for `capacity` entries. Untouched pages cost nothing. */
-export function createTable(shape: Shape, capacity: number, seed: number): SharedArrayBuffer {
+export function createTable(shape: Shape, capacity: number, seed: Seed): SharedArrayBuffer {
   const cells = recordsAt(capacity) + (capacity + SPARE + 1) * strideOf(shape)
   const memory = reserve(cells * 4)
   const header = new Int32Array(memory, 0, HEADER.cells)
-  header[HEADER.seed] = seed
+  header.set(seed, HEADER.seed)
   header[HEADER.capacity] = capacity
   header[HEADER.buckets] = STRIPES
   return memory

@@ -18,7 +18,7 @@
  * first look makes visible all that was stored before the count it sees. Aligned words are never
  * torn.
  */
-import { bucketOf, parentOf } from '../hash.ts'
+import { bucketOf, parentOf, type Seed } from '../hash.ts'
 import {
   BUCKETS_AT,
   END,
@@ -27,6 +27,7 @@ import {
   type Shape,
   SPARE,
   STRIPES,
+  seedIn,
   VERSIONS_AT,
 } from './layout.ts'
 import { Records } from './records.ts'
@@ -43,7 +44,7 @@ export abstract class Table {
   readonly capacity: number
   /** Keeps the loads of `preload` from being dropped as useless. */
   sink = 0
-  protected readonly seed: number
+  protected readonly seed: Seed
   readonly #shape: Shape
   readonly #alone: boolean
   /** A link is the index of a cell that holds the number of the next record. */
@@ -55,7 +56,7 @@ export abstract class Table {
   constructor(shape: Shape, memory: SharedArrayBuffer, alone: boolean) {
     this.#cells = new Int32Array(memory)
     this.#records = new Records(shape, this.#cells)
-    this.seed = this.#cells[HEADER.seed]!
+    this.seed = seedIn(this.#cells)
     this.capacity = this.#cells[HEADER.capacity]!
     this.#shape = shape
     this.#alone = alone

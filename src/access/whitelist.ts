@@ -3,7 +3,7 @@
  * their share of the buckets. Whoever has no such table serves them all.
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { infoHashKey, infoHashSecrets } from '../hash.ts'
+import { infoHashKey, infoHashSecrets, type Seed } from '../hash.ts'
 import { LIMITS } from '../limits.ts'
 import { createTable, type Entries } from './layout.ts'
 import { Table } from './table.ts'
@@ -12,7 +12,7 @@ const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
 /** More than any tracker lists. Reserved is what shared-memory.ts makes of it: untouched, it costs nothing. */
 export const WHITELIST_CAPACITY = 2 ** 24
 
-export const createWhitelist = (seed: number, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
+export const createWhitelist = (seed: Seed, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)
 
 const NO_VALUES = new Int32Array()

@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { Access, createAccessMemory } from '../access/access.ts'
 import { systemClock } from '../clock.ts'
 import { type Config, printAddress } from '../config/model.ts'
+import { drawSeed } from '../hash.ts'
 import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
@@ -55,10 +56,10 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const count = threadCount(config, log)
   const memory = reserve(config)
   const swarm = new Swarm(memory, count + 1, random32(), count === 1)
-  const accessMemory = createAccessMemory({ ...rulesOf(config), seed: random32() })
+  const accessMemory = createAccessMemory({ ...rulesOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
   const tracker = new Tracker(swarm, policyOf(config), systemClock, access)
-  const banSeed = random32()
+  const banSeed = drawSeed()
   const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
   const bans = new Bans(banLimit, banSeed)
   const metrics = new Metrics(count, udp.length + http.length)
@@ -182,7 +183,7 @@ function reserve(config: Config): SwarmMemory {
   const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
   try {
     const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
-    return createSwarmMemory(bytes, random32(), persistent)
+    return createSwarmMemory(bytes, drawSeed(), persistent)
   } catch {
     throw new Error(
       `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,

@@ -4,6 +4,7 @@
  * compete for one bucket the least guilty makes room. IPv6 counts by /64, which one host can fill.
  */
 import type { Announce } from '../bittorrent.ts'
+import { hashWords, type Seed, secretsOf } from '../hash.ts'
 import { LIMITS } from '../limits.ts'
 
 /** Words of the header: a lock for writers, addresses in the table. */
@@ -16,16 +17,16 @@ export class Bans {
   readonly memory: SharedArrayBuffer
   readonly #header: Int32Array
   readonly #entries: Int32Array
-  readonly #seed: number
+  readonly #secrets: Int32Array
   readonly #limit: number
 
   /** `has` ⇔ more than `limit` errors. `seed` must be the same on every thread. */
-  constructor(limit: number, seed: number, memory?: SharedArrayBuffer) {
+  constructor(limit: number, seed: Seed, memory?: SharedArrayBuffer) {
     const bytes = HEADER.words * 4 + LIMITS.banTable * ENTRY.words * 4
     this.memory = memory ?? new SharedArrayBuffer(bytes)
     this.#header = new Int32Array(this.memory, 0, HEADER.words)
     this.#entries = new Int32Array(this.memory, HEADER.words * 4)
-    this.#seed = seed
+    this.#secrets = secretsOf(seed, 2, 'address')
     this.#limit = limit
   }
 
@@ -71,10 +72,8 @@ export class Bans {
   }
 
   #bucket(announce: Announce): number {
-    let hash = Math.imul(this.#seed ^ first(announce), 0x9e37_79b1)
-    hash = Math.imul(hash ^ (hash >>> 15) ^ second(announce), 0x85eb_ca6b)
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35)
-    return (((hash ^ (hash >>> 16)) >>> 0) % (LIMITS.banTable / WAYS)) * WAYS * ENTRY.words
+    const hash = hashWords(this.#secrets, announce.words, 10, announce.family === 4 ? 1 : 2)
+    return ((hash >>> 0) % (LIMITS.banTable / WAYS)) * WAYS * ENTRY.words
   }
 
   /** Index of the sender's entry, or -1. */

@@ -5,6 +5,7 @@
  * the front; what is really used is counted against one budget for the whole swarm.
  */
 import type { Family } from '../bittorrent.ts'
+import { SEED_WORDS, type Seed } from '../hash.ts'
 
 /**
  * "No slot", "no run", "end of chain". Words are signed throughout: numbers that fit 31 bits stay
@@ -33,8 +34,6 @@ export const HEADER = {
   lock: 0,
   /** Torrent whose records are being changed; NIL between two changes. See salvage.ts. */
   busy: 1,
-  /** Keeps strangers from choosing info hashes or ports that share a chain. */
-  seed: 2,
   torrents: 3,
   /** Torrent records below this were handed out at least once. */
   torrentHigh: 4,
@@ -61,8 +60,13 @@ export const HEADER = {
   /** Where the ring of questions begins and ends, counted without end; see stored.ts. */
   askedFrom: 112,
   askedTo: 113,
+  /** Four words that keep strangers from choosing info hashes or endpoints that share a chain. */
+  seed: 124,
   words: 128,
 } as const
+
+export const seedIn = (header: Int32Array): Seed =>
+  header.slice(HEADER.seed, HEADER.seed + SEED_WORDS)
 
 /** Words of the header that each family has, from `HEADER.v4` or `HEADER.v6` on. */
 export const FAMILY_HEADER = {

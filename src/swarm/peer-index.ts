@@ -4,7 +4,7 @@
  * of at most 64 endpoints that lie side by side is faster than a look-up.
  */
 import type { Family } from '../bittorrent.ts'
-import { bucketOf, finish, mix, parentOf } from '../hash.ts'
+import { bucketOf, hashWords, parentOf, secretsOf } from '../hash.ts'
 import {
   CHUNK_ORDER,
   endpointHalves,
@@ -12,6 +12,7 @@ import {
   HEADER,
   NIL,
   type PeerArrays,
+  seedIn,
 } from './layout.ts'
 
 export class PeerIndex {
@@ -19,12 +20,17 @@ export class PeerIndex {
   readonly #family: number
   readonly #width: number
   readonly #arrays: PeerArrays
+  /** A torrent and an endpoint, two halves a word. */
+  readonly #words: Int32Array
+  readonly #secrets: Int32Array
 
   constructor(header: Int32Array, family: Family, arrays: PeerArrays) {
     this.#header = header
     this.#family = family === 4 ? HEADER.v4 : HEADER.v6
     this.#width = endpointHalves(family)
     this.#arrays = arrays
+    this.#words = new Int32Array(1 + Math.ceil(this.#width / 2))
+    this.#secrets = secretsOf(seedIn(header), this.#words.length, `endpoint ${family}`)
   }
 
   reset(): void {
@@ -98,8 +104,12 @@ export class PeerIndex {
   }
 
   #hash(torrent: number, halves: Uint16Array, at: number): number {
-    let hash = mix(this.#header[HEADER.seed]!, torrent)
-    for (let half = 0; half < this.#width; half++) hash = mix(hash, halves[at + half]!)
-    return finish(hash)
+    const words = this.#words
+    const last = words.length - 1
+    words[0] = torrent
+    for (let word = 1; word < last; word++, at += 2)
+      words[word] = halves[at]! | (halves[at + 1]! << 16)
+    words[last] = halves[at]!
+    return hashWords(this.#secrets, words, 0, words.length)
   }
 }

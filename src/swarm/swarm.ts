@@ -3,7 +3,7 @@
  * an info hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
-import { infoHashKey, infoHashSecrets } from '../hash.ts'
+import { infoHashKey, infoHashSecrets, type Seed } from '../hash.ts'
 import { reserve } from '../shared-memory.ts'
 import { Bell, createBell } from './bell.ts'
 import { Dice } from './dice.ts'
@@ -18,6 +18,7 @@ import {
   LIMB,
   MOST,
   type ShardMemory,
+  seedIn,
   slotBytes,
   TORRENT,
 } from './layout.ts'
@@ -56,7 +57,7 @@ export type Totals = {
  * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are for a database. Throws
  * RangeError when the system gives no address space.
  */
-export function createSwarmMemory(maxBytes: number, seed: number, persistent = false): SwarmMemory {
+export function createSwarmMemory(maxBytes: number, seed: Seed, persistent = false): SwarmMemory {
   // One shard may fill up alone (a huge swarm lives in one), so each could hold the whole budget.
   const bytes = Math.min(maxBytes, LARGEST_BUFFER)
   const chunks = (family: 4 | 6) => Math.ceil(bytes / slotBytes(family) / CHUNK) * CHUNK
@@ -83,7 +84,7 @@ export function createSwarmMemory(maxBytes: number, seed: number, persistent = f
   const budget = new SharedArrayBuffer(8)
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
   for (const memory of shards) {
-    new Int32Array(memory.torrents)[HEADER.seed] = seed
+    new Int32Array(memory.torrents).set(seed, HEADER.seed)
     new Shard(memory, capacity, 1, () => false).reset()
   }
   return { capacity, shards, budget, asked: createBell() }
@@ -108,7 +109,7 @@ export class Swarm {
     this.shards = memory.shards.map(
       (shard) => new Shard(shard, memory.capacity, thread, charge, alone),
     )
-    this.#secrets = infoHashSecrets(this.shards[0]!.torrents.header[HEADER.seed]!)
+    this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
     this.#dice = new Dice(seed)
   }
 

@@ -10,7 +10,7 @@ import { createWhitelist, Whitelist } from '../../src/access/whitelist.ts'
 import { hashWords, keyWords } from './entries.ts'
 import { awaitTurn, CONTROL, type PausedReaderTask, setTurn, TURN } from './paused-reader-worker.ts'
 
-const SEED = 5
+const SEED = Int32Array.of(5)
 const BUCKETS = 1024
 const CAPACITY = 2_000
 

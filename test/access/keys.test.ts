@@ -4,7 +4,7 @@ import { createKeys, Keys, packKeys, randomKey, UNKNOWN } from '../../src/access
 import { Key } from '../../src/bittorrent.ts'
 import { keyText, keyWords, run } from './entries.ts'
 
-const make = (capacity = 1_000) => new Keys(createKeys(7, capacity), true)
+const make = (capacity = 1_000) => new Keys(createKeys(Int32Array.of(7), capacity), true)
 const plain = (n: number, validUntil: number) => ({ key: keyText(n), validUntil })
 
 test('a key is known until it is removed, with the millisecond it was given', () => {

@@ -8,7 +8,7 @@ import { dice, seed } from '../random.ts'
 import { hashWords, packed, run } from './entries.ts'
 
 const make = (capacity: number, alone = true) =>
-  new Whitelist(createWhitelist(seed, capacity), alone)
+  new Whitelist(createWhitelist(Int32Array.of(seed), capacity), alone)
 const entries = (first: number, count: number) => packHashes(packed(first, count))
 
 /** What of the numbers below `end` is in the table. */
@@ -153,8 +153,8 @@ test('long work is done in slices', () => {
 })
 
 test('an entry takes 36 bytes', () => {
-  const million = createWhitelist(1, 1_000_000).byteLength
-  const two = createWhitelist(1, 2_000_000).byteLength
+  const million = createWhitelist(Int32Array.of(1), 1_000_000).byteLength
+  const two = createWhitelist(Int32Array.of(1), 2_000_000).byteLength
   expect((two - million) / 1_000_000).toBe(36)
 })
 

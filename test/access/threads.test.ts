@@ -29,7 +29,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 test(`two threads that ask all the while never see half a change (SEED=${seed})`, async () => {
   const roll = dice()
-  const memory = { whitelist: createWhitelist(seed, END), keys: createKeys(seed, 2 * STAYS) }
+  const secret = Int32Array.of(seed)
+  const memory = { whitelist: createWhitelist(secret, END), keys: createKeys(secret, 2 * STAYS) }
   const whitelist = new Whitelist(memory.whitelist, false)
   const keys = new Keys(memory.keys, false)
   const states = new Int32Array(new SharedArrayBuffer(END * 4)).fill(1, STAYS)

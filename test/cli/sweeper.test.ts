@@ -17,7 +17,7 @@ import { captureWorkers } from './captured-workers.ts'
 const OFTEN = 0.005
 
 function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
-  const memory = createSwarmMemory(64 * 2 ** 20, 1)
+  const memory = createSwarmMemory(64 * 2 ** 20, Int32Array.of(1))
   const swarm = new Swarm(memory, 1, 1)
   let now = 1_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }

@@ -30,7 +30,7 @@ export const listener: HttpTrackerConfig = {
 export const NOW_MILLISECONDS = 1_000_000_000
 
 export function makeTracker(changes: Partial<Policy> = {}, access?: Access): Tracker {
-  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, 1), 1, 1)
+  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   const clock = { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS }
   return new Tracker(swarm, { ...policy, ...changes }, clock, access)
 }

@@ -501,7 +501,7 @@ describe('processing times', () => {
   })
 
   test('are those of requests that were served: errors and silence do not count', async () => {
-    const rules = { listed: true, private: false, checksExpiration: true, seed: 1 }
+    const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
     const access = new Access(createAccessMemory({ ...rules, whitelistCapacity: 1 })!, true)
     using server = await serveUdpAlone(true, { tracker: makeTracker({}, access) })
     using client = await connected(server.port)

@@ -133,7 +133,7 @@ export class World {
     thread?: number
   }) {
     const { bytes = 1024 * 1024, seed = 1, persistent = false, thread = 1 } = options
-    this.memory = options.memory ?? createSwarmMemory(bytes, seed, persistent)
+    this.memory = options.memory ?? createSwarmMemory(bytes, Int32Array.of(seed), persistent)
     this.swarm = new Swarm(this.memory, thread, seed)
   }
   get cutoff(): number {

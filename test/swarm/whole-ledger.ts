@@ -7,6 +7,7 @@ import {
   QUESTIONS,
   STORED,
   STORED_COUNTS,
+  seedIn,
   TORRENT,
   type TorrentArrays,
   WANTED,
@@ -62,7 +63,7 @@ export function checkStored(arrays: TorrentArrays, used: Set<number>, check: Rep
   check(waiting >= 0 && waiting <= QUESTIONS, `${waiting} questions wait`)
   const asked = new Set<number>()
   for (let i = 0; i < waiting; i++) asked.add(questions[(from + i) & (QUESTIONS - 1)]!)
-  const secrets = infoHashSecrets(header[HEADER.seed]!)
+  const secrets = infoHashSecrets(seedIn(header))
   const here = new Set([...used].map((t) => `${records.subarray(t * 16, t * 16 + 5)}`))
   for (let entry = 0; entry < STORED_COUNTS; entry++) {
     const at = entry * STORED.words

@@ -3,7 +3,7 @@
  * the classes that wrote it. A fault is a sentence; a whole shard has none.
  */
 import { COUNT, type Family } from '../../src/bittorrent.ts'
-import { bucketOf, finish, infoHashKey, infoHashSecrets, mix } from '../../src/hash.ts'
+import { bucketOf, hashWords, infoHashKey, infoHashSecrets, secretsOf } from '../../src/hash.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
@@ -23,6 +23,7 @@ import {
   type PeerArrays,
   SLOT_ORDERS,
   SWARM,
+  seedIn,
   seenAt,
   TORRENT,
   type TorrentArrays,
@@ -76,6 +77,7 @@ function checkTorrents(arrays: TorrentArrays, check: Report): void {
   const count = header[HEADER.torrentBuckets]!
   check(count === Math.max(1, Math.min(buckets.length, count)), `${count} torrent buckets`)
   check(count >= used.size, 'has fewer torrent buckets than torrents')
+  const secrets = infoHashSecrets(seedIn(header))
   const reached = new Set<number>()
   for (let bucket = 0; bucket < count; bucket++)
     for (let torrent = buckets[bucket]!; torrent !== NIL; ) {
@@ -83,7 +85,7 @@ function checkTorrents(arrays: TorrentArrays, check: Report): void {
       check(used.has(torrent) && !reached.has(torrent), `torrent ${torrent} in a chain`)
       if (!used.has(torrent) || reached.has(torrent)) break
       reached.add(torrent)
-      const key = infoHashKey(infoHashSecrets(header[HEADER.seed]!), records, at)
+      const key = infoHashKey(secrets, records, at)
       check(key === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
       check(bucketOf(key, count) === bucket, `torrent ${torrent} in a wrong bucket`)
       torrent = records[at + TORRENT.next]!
@@ -259,6 +261,8 @@ function checkIndex(
   const entries = header[totals + FAMILY_HEADER.indexed]!
   check(entries === large.size, `IPv${family} index counts ${entries} of ${large.size}`)
   check(buckets >= entries || buckets === arrays.buckets.length, `IPv${family} index is narrow`)
+  const words = new Int32Array(1 + Math.ceil(width / 2))
+  const secrets = secretsOf(seedIn(header), words.length, `endpoint ${family}`)
   const reached = new Set<number>()
   for (let bucket = 0; bucket < buckets; bucket++)
     for (let slot = arrays.buckets[bucket]!; slot !== NIL; slot = arrays.next[slot]!) {
@@ -266,9 +270,11 @@ function checkIndex(
       check(torrent !== undefined && !reached.has(slot), `IPv${family} index has slot ${slot}`)
       if (torrent === undefined || reached.has(slot)) break
       reached.add(slot)
-      let hash = mix(header[HEADER.seed]!, torrent)
-      for (let i = 0; i < width; i++) hash = mix(hash, arrays.hot[slot * arrays.stride + i]!)
-      const place = bucketOf(finish(hash), buckets)
+      words.fill(0)
+      words[0] = torrent
+      for (let i = 0; i < width; i++)
+        words[1 + (i >>> 1)]! |= arrays.hot[slot * arrays.stride + i]! << ((i & 1) * 16)
+      const place = bucketOf(hashWords(secrets, words, 0, words.length), buckets)
       check(place === bucket, `IPv${family} slot ${slot} in a wrong bucket`)
     }
   check(reached.size === large.size, `IPv${family} index misses peers`)

@@ -22,7 +22,13 @@ beforeAll(async () => {
   const database = await openSqlite(file.config)
   stack.defer(() => database.close())
   const small = { whitelistCapacity: 1_000, keyCapacity: 1_000 }
-  const rules = { listed: true, private: true, checksExpiration: true, seed: 1, ...small }
+  const rules = {
+    listed: true,
+    private: true,
+    checksExpiration: true,
+    seed: Int32Array.of(1),
+    ...small,
+  }
   access = new Access(createAccessMemory(rules)!, true)
   const style = { filter: 'debug', style: 'full', colour: false } as const
   const log = new Log(
@@ -31,7 +37,7 @@ beforeAll(async () => {
     (line) => lines.push(line),
   )
   const permissions = stack.use(new Permissions({ database, access, clock: systemClock, log }))
-  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, 1), 1, 1)
+  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   api = stack.use(await serve({ permissions, torrents: torrentView(swarm, () => 0) }))
 })
 afterAll(async () => {

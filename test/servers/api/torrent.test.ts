@@ -27,7 +27,7 @@ type Peer = {
 }
 
 async function withPeers(peers: readonly Peer[]) {
-  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, 1), 1, 1)
+  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   const clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
   const tracker = new Tracker(swarm, policy, clock)
   for (const {
