@@ -14,7 +14,6 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const LETTER_U = 0x75
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const ENCODER = new TextEncoder()
 /** What stands behind a backslash for a byte. */
 const ESCAPES = new Map(
   [...'"\\/bfnrt'].map((name, i) => [name.charCodeAt(0), '"\\/\b\f\n\r\t'.charCodeAt(i)]),
@@ -24,7 +23,7 @@ const ESCAPES = new Map(
 export function readString(bytes: Uint8Array, from: number): StringRead {
   let at = from + 1
   /** The text so far, as soon as it is not what stands there; never longer than that. */
-  let decoded: Uint8Array | undefined
+  let decoded: Buffer | undefined
   let length = 0
   let copied = at
   const take = (end: number): void => {
@@ -38,14 +37,11 @@ export function readString(bytes: Uint8Array, from: number): StringRead {
       return wrong(at, 'control character (\\u0000-\\u001F) found while parsing a string')
     if (byte === QUOTE) break
     if (byte !== BACKSLASH) continue
-    decoded ??= new Uint8Array(endOf(bytes, at - 1) - from)
+    decoded ??= Buffer.alloc(endOf(bytes, at - 1) - from)
     take(at - 1)
     const escaped = readEscape(bytes, at)
     if (typeof escaped.code === 'string') return wrong(escaped.end, escaped.code)
-    length += ENCODER.encodeInto(
-      String.fromCodePoint(escaped.code),
-      decoded.subarray(length),
-    ).written
+    length += decoded.write(String.fromCodePoint(escaped.code), length)
     at = copied = escaped.end
   }
   take(at - 1)
