@@ -4,34 +4,48 @@
  * fit the caches, and old garbage until there are gigabytes of it. One for each thread.
  */
 
-/** Datagrams after which the young garbage is collected: a few megabytes. */
-const YOUNG_EVERY = 8_192
-/** An HTTP request leaves as much garbage as this many datagrams. */
-export const HTTP_REQUEST = 4
-/** The same of one to the main thread's own servers, which copy its target: up to 16 KiB, several times. */
-export const worthOf = (target: string): number => HTTP_REQUEST + target.length / 1024
-/** A full collection takes some milliseconds; without requests there is nothing to collect. */
+/** What is collected as young garbage must still fit the caches. */
+const YOUNG_BYTES = 7 * 2 ** 20
+/** What was in use during a young collection waits for a full one, which takes some milliseconds. */
+const OLD_BYTES = 64 * 2 ** 20
+/** Less than that is collected after a while. */
 const FULL_EVERY_MILLISECONDS = 60_000
+
+/** Bytes that a datagram which Bun read leaves besides its own: objects around it, its address. */
+export const DATAGRAM = 768
+/** Bytes that an HTTP request leaves besides its target, its body and the body of the answer. */
+export const HTTP_REQUEST = 3_072
 
 export class Garbage {
   #young = 0
-  #all = 0
+  #old = 0
   readonly #timer = setInterval(() => {
-    if (this.#all > 0) Bun.gc(true)
-    this.#all = 0
+    if (this.#young + this.#old > 0) this.#collect(true)
   }, FULL_EVERY_MILLISECONDS)
 
   constructor() {
     this.#timer.unref()
   }
 
-  /** Tells of datagrams, or their worth, that were served and left garbage. */
-  made(datagrams: number): void {
-    this.#all += datagrams
-    this.#young += datagrams
-    if (this.#young < YOUNG_EVERY) return
+  /** Tells of bytes that are garbage once the caller has returned. */
+  made(bytes: number): void {
+    this.#young += bytes
+    if (this.#young < YOUNG_BYTES) return
+    // Until the caller returns they are in use.
+    this.#old += bytes
+    this.#collect(this.#old >= OLD_BYTES)
+  }
+
+  /** Tells of bytes that are in use for several turns of the event loop. */
+  kept(bytes: number): void {
+    this.#old += bytes
+    this.made(bytes)
+  }
+
+  #collect(all: boolean): void {
     this.#young = 0
-    Bun.gc(false)
+    if (all) this.#old = 0
+    Bun.gc(all)
   }
 
   [Symbol.dispose](): void {

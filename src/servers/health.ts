@@ -6,7 +6,7 @@
 import { Elysia } from 'elysia'
 import type { BindAddress } from '../config/model.ts'
 import { joinPort } from '../wire/address.ts'
-import { type Garbage, worthOf } from './garbage.ts'
+import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
@@ -120,7 +120,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   const told =
     (answer: () => Response | Promise<Response>) =>
     ({ url }: { readonly url: string }) => {
-      options.garbage.made(worthOf(url))
+      options.garbage.made(HTTP_REQUEST + url.length)
       return answer()
     }
   // Bun's own wildcard takes whatever no route takes, so Elysia's second router is never asked.

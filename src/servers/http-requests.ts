@@ -139,7 +139,7 @@ export class HttpRequests {
     if (refusal !== undefined) return this.#refused(refusal, six)
     this.#count(AT.announces, six)
     this.#count(AT.responses, six)
-    return new Response(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
+    return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
   #answerScrape(request: Request, key: string | undefined): Response | Promise<Response> {
@@ -190,12 +190,18 @@ export class HttpRequests {
   #scraped(six: number): Response {
     this.#count(AT.scrapes, six)
     this.#count(AT.responses, six)
-    return new Response(this.#answers.endScrape())
+    return this.#answered(this.#answers.endScrape())
+  }
+
+  /** A copy of `body`, which is written over by the next answer. */
+  #answered(body: Uint8Array<ArrayBuffer>): Response {
+    this.#garbage.made(body.length)
+    return new Response(body)
   }
 
   /** Makes the client's address the endpoint of the announce (port 0 for now); false: unknown. */
   #locate(request: Request): boolean {
-    this.#garbage.made(HTTP_REQUEST)
+    this.#garbage.made(HTTP_REQUEST + request.url.length)
     const announce = this.#announce.request
     announce.family = 4
     if (!this.#listener.network.on_reverse_proxy) {

@@ -11,7 +11,7 @@ import { ACTION, ANNOUNCE, ANSWER, readWord } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'
 import { Datagrams, SLOT_BYTES } from './datagrams.ts'
 import { type Descriptors, DirectSocket } from './direct-socket.ts'
-import type { Garbage } from './garbage.ts'
+import { DATAGRAM, type Garbage } from './garbage.ts'
 import { libc } from './libc.ts'
 import { listenError } from './listen-error.ts'
 import { Outbox } from './outbox.ts'
@@ -161,6 +161,7 @@ class UdpListener {
 
   /** Bun has read something: a datagram, or the bell. */
   receive(packet: Uint8Array, port: number, address: string): void {
+    this.#options.garbage.made(DATAGRAM + packet.length)
     if (this.#direct !== undefined) this.#readTurn(this.#direct)
     else this.#bun?.receive(packet, port, address)
   }
@@ -205,7 +206,6 @@ class UdpListener {
       }
     }
     this.#outbox.flush()
-    this.#options.garbage.made(count)
   }
 
   /** Lets the tracker know of the announces before they are read one by one. */

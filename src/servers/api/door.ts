@@ -2,7 +2,7 @@
  * Every request to the management API comes through here: token, path, method, parameter, and five seconds
  * for all of it (spec/torrust-rest-api §1). Whatever is wrong with a request or with us is an answer.
  */
-import { type Garbage, worthOf } from '../garbage.ts'
+import { type Garbage, HTTP_REQUEST } from '../garbage.ts'
 import { rawPath } from '../listen.ts'
 import { type Answer, badUrl, NOT_FOUND, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
@@ -12,11 +12,15 @@ import type { ApiParts } from './parts.ts'
 import { decodeSegment, lastSegment, Paths } from './path.ts'
 import { readQuery } from './query.ts'
 import { abandon, type Prepared, prepare, requestId, respond } from './reply.ts'
-import { isLong } from './request-body.ts'
+import { bodyLength, isLong } from './request-body.ts'
 
 /** Kinds of unforeseen errors that are remembered as told. */
 const MOST_KINDS = 100
 const UNFORESEEN = rejection('internal server error')
+
+/** Bytes of garbage for each byte of a body that was read, and of one that was written: copies, objects. */
+const READ = 16
+const WRITTEN = 8
 
 type Ready = { readonly answer: Answer; readonly body: Prepared | undefined }
 
@@ -48,7 +52,7 @@ export class Door {
 
   /** `operation`: what the router found at path and method; undefined: nothing. Never rejects. */
   async answer(request: Request, operation: Operation | undefined): Promise<Response> {
-    this.#garbage.made(worthOf(request.url))
+    this.#garbage.made(HTTP_REQUEST + request.url.length)
     const what = operation === undefined ? 'api' : `${operation.method} ${operation.path}`
     const id = requestId(request)
     const began = performance.now()
@@ -61,6 +65,7 @@ export class Door {
     const ready = this.#ready(request, operation, what)
     const inTime = await Promise.race([ready, late.promise])
     clearTimeout(timer)
+    if (request.bodyUsed) this.#garbage.kept(bodyLength(request) * READ)
     if (inTime === undefined) {
       void ready.then(({ body }) => body && abandon(body))
       tell(TIMED_OUT)
@@ -76,11 +81,28 @@ export class Door {
   async #ready(request: Request, operation: Operation | undefined, what: string): Promise<Ready> {
     try {
       const answer = await this.#decide(request, operation)
-      return { answer, body: answer.body === undefined ? undefined : await prepare(answer.body) }
+      return {
+        answer,
+        body: answer.body === undefined ? undefined : await prepare(this.#written(answer.body)),
+      }
     } catch (error) {
       this.#tell(what, error)
       return { answer: UNFORESEEN, body: await prepare(UNFORESEEN.body!) }
     }
+  }
+
+  /** Tells of the parts of an answer when they are made. */
+  #written(body: string | AsyncIterable<string>): string | AsyncIterable<string> {
+    const garbage = this.#garbage
+    if (typeof body !== 'string')
+      return (async function* () {
+        for await (const part of body) {
+          garbage.kept(part.length * WRITTEN)
+          yield part
+        }
+      })()
+    garbage.made(body.length * WRITTEN)
+    return body
   }
 
   #decide(request: Request, operation: Operation | undefined): Answer | Promise<Answer> {

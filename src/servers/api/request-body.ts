@@ -40,6 +40,10 @@ function isJson(contentType: string | null): boolean {
 
 const lengthOf = ({ headers }: Request): number => Number(headers.get('content-length') ?? 0)
 
+/** Most bytes that were read of a body. */
+export const bodyLength = (request: Request): number =>
+  Math.min(lengthOf(request) || MOST_BYTES, MOST_BYTES)
+
 /** Whether so much of the request may still be on its way that nobody should go on reading it. */
 export const isLong = (request: Request): boolean =>
   request.headers.has('transfer-encoding') || lengthOf(request) > LEFTOVER_BYTES

@@ -83,13 +83,13 @@ export class MemoryBook implements PermissionBook {
   }
 }
 
-/** Says what it was told, and collects all the same. */
+/** Says how many bytes it was told of, and collects all the same. */
 export class CountedGarbage extends Garbage {
   told = 0
 
-  override made(datagrams: number): void {
-    this.told += datagrams
-    super.made(datagrams)
+  override made(bytes: number): void {
+    this.told += bytes
+    super.made(bytes)
   }
 }
 

@@ -5,7 +5,15 @@ import { HTTP_REQUEST } from '../../../src/servers/garbage.ts'
 import { dice, seed } from '../../random.ts'
 import { exchange, parseResponse } from '../http-fixture.ts'
 import { TOKEN } from './cases.ts'
-import { ask, askWithToken, bytesOf, type Serving, serve, withToken } from './fixture.ts'
+import {
+  ask,
+  askWithToken,
+  bytesOf,
+  type Request,
+  type Serving,
+  serve,
+  withToken,
+} from './fixture.ts'
 
 const MOST_BODY = 2_097_152
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
@@ -326,19 +334,39 @@ describe('a request id', () => {
   })
 })
 
-test('a request is told of as garbage, a long target as more of it', async () => {
-  for (const { path, headers } of [
+describe('a request is told of as garbage', () => {
+  /** Bytes that are told of. */
+  async function told(request: Request): Promise<number> {
+    const before = api.garbage.told
+    await ask(api.url, request)
+    return api.garbage.told - before
+  }
+
+  test.each([
     { path: '/api/health_check' },
     withToken({ path: '/api/v1/keys/reload' }),
     { path: '/nowhere' },
-  ])
-    for (const length of [0, 10_000]) {
-      const before = api.garbage.told
-      const target = `${path}?${'a'.repeat(length)}`
-      await ask(api.url, { path: target, ...(headers && { headers }) })
-      const url = `http://tracker${target}`
-      expect(api.garbage.told - before).toBeCloseTo(HTTP_REQUEST + url.length / 1024, 6)
+  ])('$path, a long target as more of it', async (request) => {
+    const short = await told({ ...request, path: `${request.path}?` })
+    expect(short).toBeGreaterThan(HTTP_REQUEST)
+    const long = await told({ ...request, path: `${request.path}?${'a'.repeat(10_000)}` })
+    expect(long - short).toBe(10_000)
+  })
+
+  test('a body that was read as several times its bytes, one that was not as nothing', async () => {
+    const request = { method: 'POST', path: '/api/v1/keys', body: 'x'.repeat(100_000) }
+    expect(await told(withToken(request))).toBeGreaterThan(300_000)
+    expect(await told(request)).toBe(await told({ ...request, body: '' }))
+  })
+
+  test('an answer as several times its bytes, whether in one piece or in parts', async () => {
+    const torrent = { infoHash: HASH, seeders: 0, leechers: 0, downloaded: 0 }
+    api.torrents.summaries = new Array(5_000).fill(torrent)
+    for (const path of ['/api/openapi.json', '/api/v1/torrents']) {
+      const { body } = await ask(api.url, withToken({ path }))
+      expect(await told(withToken({ path }))).toBeGreaterThan(3 * body.length)
     }
+  })
 })
 
 test('requests in one piece are answered in their order, each by itself', async () => {

@@ -1,0 +1,46 @@
+import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test'
+import { DATAGRAM, datagramBytes, Garbage } from '../../src/servers/garbage.ts'
+
+const MIB = 2 ** 20
+
+const collect = spyOn(Bun, 'gc')
+beforeEach(() => void collect.mockClear())
+afterAll(() => void collect.mockRestore())
+
+/** How many collections it comes to, young and full ones. */
+function collections(tell: (garbage: Garbage) => void): { young: number; full: number } {
+  using garbage = new Garbage()
+  collect.mockClear()
+  tell(garbage)
+  const full = collect.mock.calls.filter(([all]) => all).length
+  return { young: collect.mock.calls.length - full, full }
+}
+
+const inPieces = (bytes: number, all: number) => (garbage: Garbage) => {
+  for (let made = 0; made < all; made += bytes) garbage.made(bytes)
+}
+
+test('young garbage is collected by its bytes, in however many pieces it comes', () => {
+  expect(collections((garbage) => garbage.made(6 * MIB))).toEqual({ young: 0, full: 0 })
+  expect(collections((garbage) => garbage.made(8 * MIB))).toEqual({ young: 1, full: 0 })
+  for (const piece of [100, 1_000, MIB / 16])
+    expect(collections(inPieces(piece, 60 * MIB))).toEqual({ young: 8, full: 0 })
+})
+
+test('what is in use for long is left to full collections, and to no more than it takes', () => {
+  const { full } = collections((garbage) => {
+    for (let piece = 0; piece < 256; piece++) garbage.kept(MIB)
+  })
+  expect(full).toBeWithin(3, 8)
+})
+
+test('pieces so large that each young collection meets one in use come to full collections, too', () => {
+  expect(collections(inPieces(2 * MIB, 1_024 * MIB)).full).toBeWithin(3, 8)
+  expect(collections(inPieces(1_000, 1_024 * MIB)).full).toBe(0)
+})
+
+test('a datagram leaves its bytes and what stands around them', () => {
+  const packets = [new Uint8Array(98), new Uint8Array(64_000), new Uint8Array(1_000)]
+  expect(datagramBytes(packets, 2)).toBe(64_098 + 2 * DATAGRAM)
+  expect(datagramBytes(packets, 0)).toBe(0)
+})
