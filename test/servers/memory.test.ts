@@ -121,12 +121,15 @@ for (const [kind, path] of [
     many(20_000, () => fetched(url(kind) + path + target, 200)),
   )
 
-stays('API bodies of 2 MiB', ({ url }) => {
-  const body = `{"no":"${'a'.repeat(2_000_000)}"}`
-  const headers = { ...asOperator, 'content-type': 'application/json' }
-  const request = { method: 'POST', headers, body }
-  return many(200, () => fetched(`${url('api')}/api/v1/whitelist/bulk`, 422, request))
-})
+for (const [what, count, text] of [
+  ['letters', 200, 'a'.repeat(2_000_000)],
+  ['escapes', 16, '\\n'.repeat(1_000_000)],
+] as const)
+  stays(`API bodies of 2 MiB of ${what}`, ({ url }) => {
+    const headers = { ...asOperator, 'content-type': 'application/json' }
+    const request = { method: 'POST', headers, body: `{"no":"${text}"}` }
+    return many(count, () => fetched(`${url('api')}/api/v1/whitelist/bulk`, 422, request))
+  })
 
 const lists = (path: string) => (tracker: Child) =>
   many(40, () => fetched(tracker.url('api') + path, 200, { headers: asOperator }))

@@ -27,7 +27,7 @@ export function readString(bytes: Uint8Array, from: number): StringRead {
   let length = 0
   let copied = at
   const take = (end: number): void => {
-    decoded?.set(bytes.subarray(copied, end), length)
+    if (copied < end) decoded?.set(bytes.subarray(copied, end), length)
     length += end - copied
   }
   for (;;) {
@@ -39,6 +39,13 @@ export function readString(bytes: Uint8Array, from: number): StringRead {
     if (byte !== BACKSLASH) continue
     decoded ??= Buffer.alloc(endOf(bytes, at - 1) - from)
     take(at - 1)
+    const plain = ESCAPES.get(bytes[at]!)
+    if (plain !== undefined) {
+      // There may be a million: they leave no objects behind.
+      decoded[length++] = plain
+      copied = ++at
+      continue
+    }
     const escaped = readEscape(bytes, at)
     if (typeof escaped.code === 'string') return wrong(escaped.end, escaped.code)
     length += decoded.write(String.fromCodePoint(escaped.code), length)
@@ -63,12 +70,10 @@ function endOf(bytes: Uint8Array, at: number): number {
 
 const wrong = (end: number, fault: string): StringRead => ({ end, value: '', fault })
 
-/** The code point behind the backslash before `at`, or what is wrong with it. */
+/** The code point of digits behind the backslash before `at`, or what is wrong with it. */
 function readEscape(bytes: Uint8Array, at: number): { end: number; code: number | string } {
   const letter = bytes[at]
   if (letter === undefined) return { end: at, code: 'EOF while parsing a string' }
-  const plain = ESCAPES.get(letter)
-  if (plain !== undefined) return { end: at + 1, code: plain }
   if (letter !== LETTER_U) return { end: at + 1, code: 'invalid escape' }
   const first = readHex(bytes, at + 1)
   if (typeof first.code === 'string' || first.code < 0xd800 || first.code > 0xdfff) return first
