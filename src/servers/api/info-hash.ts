@@ -3,7 +3,7 @@ import { INFO_HASH_BYTES } from '../../bittorrent.ts'
 
 /** The 20 bytes, in memory of their own; undefined: it is none. */
 export const readInfoHash = (text: string): Uint8Array | undefined =>
-  /^[0-9a-f]{40}$/i.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : undefined
+  /^[0-9a-f]{40}$/i.test(text) ? Uint8Array.fromHex(text) : undefined
 
 /** The same as five words in memory order. */
 export const wordsOf = (bytes: Uint8Array): Int32Array =>
