@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test'
-import { DATAGRAM, datagramBytes, Garbage } from '../../src/servers/garbage.ts'
+import { Garbage } from '../../src/servers/garbage.ts'
 
 const MIB = 2 ** 20
 
@@ -37,10 +37,4 @@ test('what is in use for long is left to full collections, and to no more than i
 test('pieces so large that each young collection meets one in use come to full collections, too', () => {
   expect(collections(inPieces(2 * MIB, 1_024 * MIB)).full).toBeWithin(3, 8)
   expect(collections(inPieces(1_000, 1_024 * MIB)).full).toBe(0)
-})
-
-test('a datagram leaves its bytes and what stands around them', () => {
-  const packets = [new Uint8Array(98), new Uint8Array(64_000), new Uint8Array(1_000)]
-  expect(datagramBytes(packets, 2)).toBe(64_098 + 2 * DATAGRAM)
-  expect(datagramBytes(packets, 0)).toBe(0)
 })

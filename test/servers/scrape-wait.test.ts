@@ -30,7 +30,7 @@ async function told(url: string, ...hashes: Buffer[]): Promise<Record<string, nu
 
 /** A tracker that keeps counts, and a database that knows `stored` of each torrent. */
 async function scene(stored: (hash: string) => number) {
-  const swarm = new Swarm(createSwarmMemory(16 * 2 ** 20, 1, true), 1, 1)
+  const swarm = new Swarm(createSwarmMemory(16 * 2 ** 20, Int32Array.of(1), true), 1, 1)
   const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
   const tracker = new Tracker(swarm, policy, clock)
   const serving = await serve({ tracker })

@@ -30,7 +30,7 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     rules: { externalIp: undefined },
     connectionIds: new ConnectionIds(new Uint8Array(16), 120),
     idErrors: 'suppress',
-    bans: new Bans(10, 1),
+    bans: new Bans(10, Int32Array.of(1)),
     counters,
     clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
     garbage,
