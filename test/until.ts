@@ -1,19 +1,20 @@
 /** Waits for what another thread or process does: looks often, and gives up with a reason. */
 
+/** Stops what hangs, and nothing else: far more than anything takes, however busy the machine is. */
+export const PATIENCE_MILLISECONDS = 60_000
 const LOOK_EVERY_MILLISECONDS = 10
 
-/** The first value that is neither undefined nor false. Rejects when there is none for `patience` ms. */
+/** The first value that is neither undefined nor false. Rejects when there is none for a minute. */
 export async function until<T>(
   what: string | (() => string),
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  patience = 10_000,
 ): Promise<T> {
-  const end = performance.now() + patience
+  const end = performance.now() + PATIENCE_MILLISECONDS
   for (;;) {
     const seen = await look()
     if (seen !== undefined && seen !== false) return seen
     if (performance.now() > end)
-      throw new Error(`waited ${patience} ms in vain: ${typeof what === 'string' ? what : what()}`)
+      throw new Error(`waited a minute in vain: ${typeof what === 'string' ? what : what()}`)
     await Bun.sleep(LOOK_EVERY_MILLISECONDS)
   }
 }

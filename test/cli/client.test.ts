@@ -1,11 +1,9 @@
 /** `tracker client` as its user runs it, against trackers that do what a test says: shapes, words, hostile answers. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { fakeHttpServer, respond } from '../client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../client/fake-udp.ts'
 import { freePort, launch, source } from '../e2e/program.ts'
 import { workspace } from './fixture.ts'
-
-setDefaultTimeout(20_000)
 
 const HERE = '127.0.0.1'
 const HASH = '0a'.repeat(20)

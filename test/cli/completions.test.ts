@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import type { Command, Option } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/cli/commands.ts'
 import { bashScript, fishScript, zshScript } from '../../src/cli/completions/scripts.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { workspace } from './fixture.ts'
 import { type Ask, askBash, askFish, askZsh, FILES, interactive } from './shells.ts'
-
-const PATIENCE_MILLISECONDS = 40_000
 
 const run = async () => 0
 const CONFIG: Option = {
@@ -153,36 +152,28 @@ const SHELLS: readonly {
 describe.each(SHELLS)('$name', ({ needs, ask, script, expected = (offered) => offered }) => {
   const missing = Bun.which(needs) === null
 
-  test.skipIf(missing)(
-    'offers what the table says',
-    async () => {
-      const lines = CASES.map(([line]) => line)
-      const answers = await ask(script(TABLE), lines)
-      // Fish answers with the whole word, and explains behind a tab.
-      const offered = answers.map((answer) =>
-        answer.map((word) => word.replace(/\t.*/, '').replace(/^--\w+=/, '')).toSorted(),
-      )
-      expect(lines.map((line, i) => [line, offered[i]])).toEqual(
-        CASES.map(([line, offers]) => [line, expected(offers).toSorted()]),
-      )
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  test.skipIf(missing)('offers what the table says', async () => {
+    const lines = CASES.map(([line]) => line)
+    const answers = await ask(script(TABLE), lines)
+    // Fish answers with the whole word, and explains behind a tab.
+    const offered = answers.map((answer) =>
+      answer.map((word) => word.replace(/\t.*/, '').replace(/^--\w+=/, '')).toSorted(),
+    )
+    expect(lines.map((line, i) => [line, offered[i]])).toEqual(
+      CASES.map(([line, offers]) => [line, expected(offers).toSorted()]),
+    )
+  })
 
-  test.skipIf(missing)(
-    'completes the real commands',
-    async () => {
-      const names = TRACKER.commands.map(({ name }) => name)
-      const answers = await ask(
-        script(TRACKER),
-        names.map((name) => `tracker ${name.slice(0, -1)}`),
-      )
-      expect(answers.map((answer) => answer.map((word) => word.replace(/\t.*/, '')))).toEqual(
-        names.map((name) => expect.arrayContaining([name])),
-      )
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  test.skipIf(missing)('completes the real commands', async () => {
+    const names = TRACKER.commands.map(({ name }) => name)
+    const answers = await ask(
+      script(TRACKER),
+      names.map((name) => `tracker ${name.slice(0, -1)}`),
+    )
+    expect(answers.map((answer) => answer.map((word) => word.replace(/\t.*/, '')))).toEqual(
+      names.map((name) => expect.arrayContaining([name])),
+    )
+  })
 })
 
 describe.each([
@@ -214,7 +205,6 @@ describe.each([
         'RAN:-c my file.toml --config=other.toml ask --event=started udp://host:1 other.toml',
       )
     },
-    PATIENCE_MILLISECONDS,
   )
 })
 
@@ -227,7 +217,6 @@ test.skipIf(Bun.which('bash') === null)(
     bash.type('tracker shell bax\x02\t\r')
     await bash.shows('RAN:shell bashx')
   },
-  PATIENCE_MILLISECONDS,
 )
 
 test.skipIf(Bun.which('fish') === null)('fish shows explanations as they are', async () => {
@@ -256,7 +245,6 @@ test.skipIf(Bun.which('shellcheck') === null)(
     expect(await new Response(check.stdout).text()).toBe('')
     expect(await check.exited).toBe(0)
   },
-  PATIENCE_MILLISECONDS,
 )
 
 describe('tracker completions', () => {

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
-const PATIENCE_MILLISECONDS = 10_000
 
 export interface Result {
   readonly code: number | null

@@ -3,6 +3,7 @@ import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { workspace } from './fixture.ts'
 
 test('the version is that of the package', async () => {
@@ -60,7 +61,7 @@ async function shell(script: string, cwd: string) {
     cwd,
     env: { PATH: process.env.PATH ?? '' },
     stderr: 'pipe',
-    timeout: 10_000,
+    timeout: PATIENCE_MILLISECONDS,
   })
   const [out, err] = await Promise.all([
     new Response(child.stdout).text(),

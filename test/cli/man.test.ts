@@ -7,10 +7,10 @@ import { HELP, VERSION } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/cli/commands.ts'
 import { manualPage } from '../../src/cli/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { workspace } from './fixture.ts'
 
 const SRC = join(import.meta.dir, '../../src')
-const PATIENCE_MILLISECONDS = 20_000
 const missing = Bun.which('mandoc') === null
 
 const page = (root: Command = TRACKER, env: Record<string, string> = {}) =>

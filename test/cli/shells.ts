@@ -5,12 +5,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from '../until.ts'
+import { PATIENCE_MILLISECONDS, until } from '../until.ts'
 
 export const FILES = '<files>'
 const PROMPT = 'READY>'
 const KILL_LINE = '\x15'
-const PATIENCE_MILLISECONDS = 20_000
 
 /** What is offered for each line, in the shell's order. */
 export type Ask = (

@@ -1,5 +1,5 @@
 /** Serving threads: one swarm behind every listener, and what happens when a thread dies. */
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +15,6 @@ import { connectPacket } from '../servers/udp-client.ts'
 import { faults } from '../swarm/whole.ts'
 import { until } from '../until.ts'
 import { captureWorkers } from './captured-workers.ts'
-
-setDefaultTimeout(20_000)
 
 const runtime = (workers: number): string =>
   `[runtime]\nworkers = ${workers}\nmax_memory = "64MiB"\n`

@@ -1,5 +1,5 @@
 /** The image as its users run it: built from the Dockerfile, read-only, without a shell, not as root. */
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import {
   chmodSync,
   chownSync,
@@ -17,8 +17,6 @@ import { hashOf, udpPeer } from '../peer.ts'
 import { built, canRunImages, container, volumes } from './image.ts'
 
 // A slow machine starts a container three times within it.
-setDefaultTimeout(30_000)
-
 const image = built()
 const imageTest = test.skipIf(!canRunImages)
 

@@ -4,10 +4,9 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { launch } from '../e2e/program.ts'
-import { until } from '../until.ts'
+import { PATIENCE_MILLISECONDS, until } from '../until.ts'
 
 const BUILD_SECONDS = 240
-const STOP_SECONDS = 10
 
 const TOOLS = ['buildah', 'unshare', 'nsenter', 'setpriv', 'ldd']
 
@@ -137,12 +136,12 @@ export async function container(
           ...['nsenter', '--target', `${first()}`, '--mount', '--pid', '--root', '--wd'],
           ...['--setgid', `${user}`, '--setuid', `${user}`, '--', ...command],
         ],
-        { env: { PATH: process.env.PATH, ...own, ...env }, timeout: STOP_SECONDS * 1000 },
+        { env: { PATH: process.env.PATH, ...own, ...env }, timeout: PATIENCE_MILLISECONDS },
       ),
-    /** As `docker stop`; rejects when it takes longer than an engine waits. */
+    /** As `docker stop`. */
     async stop() {
       process.kill(first(), 'SIGTERM')
-      await until('it to end', () => run.child.exitCode !== null, STOP_SECONDS * 1000)
+      await until('it to end', () => run.child.exitCode !== null)
       return await run.ended()
     },
     async [Symbol.asyncDispose]() {

@@ -6,7 +6,6 @@ import { survivesFaults } from './server-faults.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
 import { signsContract } from './suite.ts'
 
-const START_MILLISECONDS = 100_000
 const server = testServer('mysql')
 
 describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
@@ -53,7 +52,7 @@ describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () 
       '--log-bin',
       '--binlog-format=STATEMENT',
     ])
-  }, START_MILLISECONDS)
+  })
   afterAll(() => odd[Symbol.asyncDispose]())
 
   signsContract('mysql with odd defaults', 'mysql', () => ServerPlace.on(odd.config))

@@ -6,7 +6,6 @@ import { survivesFaults } from './server-faults.ts'
 import { PrivateServer, type ServerConfig, ServerPlace, skipReason, testServer } from './servers.ts'
 import { signsContract } from './suite.ts'
 
-const START_MILLISECONDS = 100_000
 const server = testServer('postgresql')
 
 describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
@@ -93,7 +92,7 @@ describe.skipIf(!server)(server ? 'with a server that encrypts' : skipReason('po
   let own: PrivateServer
   beforeAll(async () => {
     own = await PrivateServer.start(server!, ['--encrypted'])
-  }, START_MILLISECONDS)
+  })
   afterAll(() => own[Symbol.asyncDispose]())
 
   test('connections are encrypted', async () => {

@@ -8,28 +8,22 @@ import { FAULTY_URL } from './faulty-worker.ts'
 import { hashes, key } from './hashes.ts'
 import { SqliteFile } from './sqlite-file.ts'
 
-const TEST_MILLISECONDS = 60_000
-
 /** `reports`: what the log would have been told. */
 function faulty(
   what: string,
   deed: (database: Database, file: SqliteFile, reports: string[]) => Promise<void>,
 ): void {
-  test(
-    what,
-    async () => {
-      await using file = new SqliteFile()
-      const reports: string[] = []
-      const report = (trouble: string) => reports.push(trouble)
-      const database = await openDatabase(file.config, { report, url: FAULTY_URL })
-      try {
-        await deed(database, file, reports)
-      } finally {
-        await database.close()
-      }
-    },
-    TEST_MILLISECONDS,
-  )
+  test(what, async () => {
+    await using file = new SqliteFile()
+    const reports: string[] = []
+    const report = (trouble: string) => reports.push(trouble)
+    const database = await openDatabase(file.config, { report, url: FAULTY_URL })
+    try {
+      await deed(database, file, reports)
+    } finally {
+      await database.close()
+    }
+  })
 }
 const bring = (database: Database, fault: string, word = '') =>
   database.removeKeys([`${fault}|${word}`])
@@ -171,34 +165,30 @@ describe.concurrent("the database's thread", () => {
     expect(await database.listWhitelist(1, 9)).toEqual(hashes(1, 9))
   })
 
-  test(
-    'that never opens its database ends the start with one line',
-    async () => {
-      await using file = new SqliteFile()
-      const reports: string[] = []
-      const report = (trouble: string) => reports.push(trouble)
-      const open = () => openDatabase(file.config, { report, url: FAULTY_URL })
-      writeFileSync(`${file.path}.mute`, '')
-      const mute = await failureOf(open)
-      expect([mute.fault, mute.message]).toEqual([
-        'late',
-        `cannot open the database sqlite3:${file.path}: no answer within 9 s`,
-      ])
-      rmSync(`${file.path}.mute`)
-      writeFileSync(`${file.path}.dead`, '')
-      const dead = await failureOf(open)
-      expect([dead.fault, dead.message]).toEqual([
-        'refused',
-        `cannot open the database sqlite3:${file.path}: the driver failed`,
-      ])
-      expect(reports).toEqual(['the database driver failed: Error: dead from the start'])
-      const lost = await failureOf(() => openDatabase(file.config, { report, url: 'data:,throw' }))
-      expect([lost.fault, lost.message]).toEqual([
-        'unreachable',
-        `cannot open the database sqlite3:${file.path}: its thread died`,
-      ])
-      expect(reports[1]).toStartWith('the database thread died: ')
-    },
-    TEST_MILLISECONDS,
-  )
+  test('that never opens its database ends the start with one line', async () => {
+    await using file = new SqliteFile()
+    const reports: string[] = []
+    const report = (trouble: string) => reports.push(trouble)
+    const open = () => openDatabase(file.config, { report, url: FAULTY_URL })
+    writeFileSync(`${file.path}.mute`, '')
+    const mute = await failureOf(open)
+    expect([mute.fault, mute.message]).toEqual([
+      'late',
+      `cannot open the database sqlite3:${file.path}: no answer within 9 s`,
+    ])
+    rmSync(`${file.path}.mute`)
+    writeFileSync(`${file.path}.dead`, '')
+    const dead = await failureOf(open)
+    expect([dead.fault, dead.message]).toEqual([
+      'refused',
+      `cannot open the database sqlite3:${file.path}: the driver failed`,
+    ])
+    expect(reports).toEqual(['the database driver failed: Error: dead from the start'])
+    const lost = await failureOf(() => openDatabase(file.config, { report, url: 'data:,throw' }))
+    expect([lost.fault, lost.message]).toEqual([
+      'unreachable',
+      `cannot open the database sqlite3:${file.path}: its thread died`,
+    ])
+    expect(reports[1]).toStartWith('the database thread died: ')
+  })
 })

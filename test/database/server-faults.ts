@@ -9,11 +9,8 @@ import { hashes, key } from './hashes.ts'
 import { BreakingWay } from './proxy.ts'
 import { openDriver, PrivateServer, runSql, type ServerConfig, ServerPlace } from './servers.ts'
 
-const TEST_MILLISECONDS = 120_000
-
 export function survivesFaults(server: ServerConfig): void {
   const { driver } = server
-  const inTime = (what: string, deed: () => Promise<void>) => test(what, deed, TEST_MILLISECONDS)
 
   describe('opening', () => {
     const reasonOf = async (change: Partial<ServerConfig>) => {
@@ -24,31 +21,31 @@ export function survivesFaults(server: ServerConfig): void {
       return [error.fault, error.message.replace(/^.*?: /, '')]
     }
 
-    inTime('with a wrong password is refused, and the password is not told', async () => {
+    test('with a wrong password is refused, and the password is not told', async () => {
       const [fault, reason] = await reasonOf({ password: 'wrong-and-secret' })
       expect(fault).toBe('refused')
       expect(reason).not.toContain('wrong-and-secret')
       expect(reason).toMatch(/Access denied for user 'tracker'|authentication failed for user "tra/)
     })
 
-    inTime('a database that is not there says what to do', async () => {
+    test('a database that is not there says what to do', async () => {
       const reason = 'database "no_such_database" does not exist: create it first'
       expect(await reasonOf({ database: 'no_such_database' })).toEqual(['refused', reason])
     })
 
-    inTime('at a port where nobody listens is refused at once', async () => {
+    test('at a port where nobody listens is refused at once', async () => {
       expect(await reasonOf({ port: 1 })).toEqual([
         'unreachable',
         'connection refused; is the server running, and are host and port right?',
       ])
     })
 
-    inTime('through a directory or file of sockets that is not there is refused', async () => {
+    test('through a directory or file of sockets that is not there is refused', async () => {
       const [fault, reason] = await reasonOf({ host: '/no/such/directory' })
       expect([fault, reason]).toEqual(['unreachable', expect.stringMatching(/refused|ENOENT/)])
     })
 
-    inTime('is possible for many at once on an empty database', async () => {
+    test('is possible for many at once on an empty database', async () => {
       await using place = await ServerPlace.on(server)
       const opened = await Promise.all(Array.from({ length: 6 }, () => place.open()))
       for (const database of opened) await database.addDownloads(hashes(1), Float64Array.of(1))
@@ -56,7 +53,7 @@ export function survivesFaults(server: ServerConfig): void {
       await Promise.all(opened.map((database) => database.close()))
     })
 
-    inTime('is possible through the thread of its own that drivers have', async () => {
+    test('is possible through the thread of its own that drivers have', async () => {
       await using place = await ServerPlace.on(server)
       const database = await openDatabase(place.config)
       try {
@@ -69,7 +66,7 @@ export function survivesFaults(server: ServerConfig): void {
   })
 
   describe('connections', () => {
-    inTime('are few, and gone when the database is closed', async () => {
+    test('are few, and gone when the database is closed', async () => {
       await using place = await ServerPlace.on(server)
       const database = await place.open()
       await Promise.all(Array.from({ length: 100 }, () => database.downloadsOf(hashes(5))))
@@ -78,7 +75,7 @@ export function survivesFaults(server: ServerConfig): void {
       await until('the connections to be gone', async () => !(await connectionsTo(place.config)))
     })
 
-    inTime('that say nothing any more are thrown away, all of them', async () => {
+    test('that say nothing any more are thrown away, all of them', async () => {
       await using place = await ServerPlace.on(server)
       await using way = await BreakingWay.to(place.config)
       const database = await openDriver(way.config)
@@ -104,12 +101,12 @@ export function survivesFaults(server: ServerConfig): void {
       return fault
     }
 
-    inTime('while a call connects makes that call late, at whatever word', async () => {
+    test('while a call connects makes that call late, at whatever word', async () => {
       const faults = await Promise.all([0, 1, 2, 3, 4].map(silentAfter))
       expect(faults).toEqual(Array(5).fill('late'))
     })
 
-    inTime('while it is opened is given up, at whatever word', async () => {
+    test('while it is opened is given up, at whatever word', async () => {
       await using place = await ServerPlace.on(server)
       const openings = [0, 1, 2, 3, 4, 5, 8].map(async (pieces) => {
         await using way = await BreakingWay.to(place.config)
@@ -121,7 +118,7 @@ export function survivesFaults(server: ServerConfig): void {
   })
 
   describe('a transaction', () => {
-    inTime('that waits too long for a lock is refused, and undone', async () => {
+    test('that waits too long for a lock is refused, and undone', async () => {
       await using place = await ServerPlace.on(server)
       const database = await place.open()
       {
@@ -138,7 +135,7 @@ export function survivesFaults(server: ServerConfig): void {
       await database.close()
     })
 
-    inTime('that deadlocks with another program is done again', async () => {
+    test('that deadlocks with another program is done again', async () => {
       await using place = await ServerPlace.on(server)
       const database = await place.open()
       await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
@@ -153,11 +150,11 @@ export function survivesFaults(server: ServerConfig): void {
       await database.close()
     })
 
-    inTime('whose COMMIT never arrives is undone, and the next try proves it', async () => {
+    test('whose COMMIT never arrives is undone, and the next try proves it', async () => {
       expect(await outcomeOfBroken('asked')).toEqual([0, 5])
     })
 
-    inTime('whose answer never arrives is done, and the next try proves it', async () => {
+    test('whose answer never arrives is done, and the next try proves it', async () => {
       expect(await outcomeOfBroken('answered')).toEqual([5, 5])
     })
 
@@ -182,7 +179,7 @@ export function survivesFaults(server: ServerConfig): void {
     let own: PrivateServer
     beforeAll(async () => {
       own = await PrivateServer.start(server)
-    }, TEST_MILLISECONDS)
+    })
     afterAll(() => own[Symbol.asyncDispose]())
 
     const withDatabase = async (
@@ -197,7 +194,7 @@ export function survivesFaults(server: ServerConfig): void {
       }
     }
 
-    inTime('that hangs makes calls late, and they work again when it goes on', async () => {
+    test('that hangs makes calls late, and they work again when it goes on', async () => {
       await withDatabase(async (database, place) => {
         await database.addDownloads(hashes(2), Float64Array.of(1, 1))
         try {
@@ -228,29 +225,26 @@ export function survivesFaults(server: ServerConfig): void {
       })
     })
 
-    inTime(
-      'that is gone makes calls fail at once, and they work again when it is back',
-      async () => {
-        await withDatabase(async (database) => {
-          await database.addToWhitelist(hashes(3))
-          await own.kill()
-          const error = await failureOf(() => database.addToWhitelist(hashes(3, 10)))
-          expect([error.fault, error.message]).toEqual([
-            'unreachable',
-            expect.stringContaining(
-              `Failed to connect to ${DRIVER_NAMES[driver]} database: ${driver}`,
-            ),
-          ])
-          await own.start()
-          await database.addToWhitelist(hashes(3, 10))
-          expect(await database.listWhitelist(0, 9)).toEqual(
-            Uint8Array.fromHex(hashes(3).toHex() + hashes(3, 10).toHex()),
-          )
-        })
-      },
-    )
+    test('that is gone makes calls fail at once, and they work again when it is back', async () => {
+      await withDatabase(async (database) => {
+        await database.addToWhitelist(hashes(3))
+        await own.kill()
+        const error = await failureOf(() => database.addToWhitelist(hashes(3, 10)))
+        expect([error.fault, error.message]).toEqual([
+          'unreachable',
+          expect.stringContaining(
+            `Failed to connect to ${DRIVER_NAMES[driver]} database: ${driver}`,
+          ),
+        ])
+        await own.start()
+        await database.addToWhitelist(hashes(3, 10))
+        expect(await database.listWhitelist(0, 9)).toEqual(
+          Uint8Array.fromHex(hashes(3).toHex() + hashes(3, 10).toHex()),
+        )
+      })
+    })
 
-    inTime('that was restarted unnoticed costs no call', async () => {
+    test('that was restarted unnoticed costs no call', async () => {
       await withDatabase(async (database) => {
         await Promise.all(Array.from({ length: 9 }, () => database.ping()))
         await own.kill()
@@ -259,7 +253,7 @@ export function survivesFaults(server: ServerConfig): void {
       })
     })
 
-    inTime(`killed in the middle of batches loses and doubles nothing (SEED=${seed})`, async () => {
+    test(`killed in the middle of batches loses and doubles nothing (SEED=${seed})`, async () => {
       await withDatabase(async (database) => {
         const roll = dice()
         const owed = new Float64Array(300)

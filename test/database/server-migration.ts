@@ -9,8 +9,6 @@ import { hashes, key, texts } from './hashes.ts'
 import { type ServerConfig, ServerPlace } from './servers.ts'
 
 const [hashA, hashB] = texts(hashes(2)) as [string, string]
-const TEST_MILLISECONDS = 60_000
-
 type Sql = readonly string[]
 /** The tables of both generations in the words of one dialect. */
 type Dialect = {
@@ -145,14 +143,10 @@ export function migratesOldTables(server: ServerConfig): void {
   const dialect = server.driver === 'mysql' ? MYSQL : POSTGRES
   const sum = 5 + 2_147_483_647
   const migrates = (what: string, deed: (place: ServerPlace) => Promise<void>) =>
-    test(
-      what,
-      async () => {
-        await using place = await ServerPlace.on(server)
-        await deed(place)
-      },
-      TEST_MILLISECONDS,
-    )
+    test(what, async () => {
+      await using place = await ServerPlace.on(server)
+      await deed(place)
+    })
 
   describe.each(Object.entries(generations(dialect)))('a database of %s', (name, sql) => {
     const total = name === COUNTED ? 1_000 : sum

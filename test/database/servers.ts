@@ -136,9 +136,8 @@ export class ServerPlace implements Place {
 }
 
 const SCRIPT = join(import.meta.dir, 'servers.sh')
-const READY_MILLISECONDS = 90_000
-/** Of a server that has never run, and how often one is tried. */
-const [FIRST_MILLISECONDS, ATTEMPTS] = [30_000, 3]
+/** How often one is tried that has never run. */
+const ATTEMPTS = 2
 
 /** A server that belongs to one test, which may do with it what befalls servers. */
 export class PrivateServer implements AsyncDisposable {
@@ -162,7 +161,7 @@ export class PrivateServer implements AsyncDisposable {
       const server = new PrivateServer(account, port)
       server.#options.push(...options)
       try {
-        await server.start(FIRST_MILLISECONDS)
+        await server.start()
         return server
       } catch (error) {
         await server[Symbol.asyncDispose]()
@@ -173,26 +172,22 @@ export class PrivateServer implements AsyncDisposable {
   }
 
   /** Also after `kill`, with what is stored. */
-  async start(milliseconds = READY_MILLISECONDS): Promise<void> {
+  async start(): Promise<void> {
     const { name } = KINDS[this.config.driver]
     const home = join(this.#directory, 'server')
     const command = [SCRIPT, 'run', name, home, String(this.config.port), ...this.#options]
-    await until(
-      `the ${name} server of ${home} to answer`,
-      async () => {
-        // It may have to wait until the last of those that were killed before is gone.
-        if (this.#isOver())
-          this.#process = Bun.spawn(command, {
-            stdio: ['ignore', 'ignore', 'inherit'],
-            env: { ...process.env, DIES_WITH_PARENT: '1' },
-          })
-        return await runSql(this.config, 'SELECT 1').then(
-          () => true,
-          () => false,
-        )
-      },
-      milliseconds,
-    )
+    await until(`the ${name} server of ${home} to answer`, async () => {
+      // It may have to wait until the last of those that were killed before is gone.
+      if (this.#isOver())
+        this.#process = Bun.spawn(command, {
+          stdio: ['ignore', 'ignore', 'inherit'],
+          env: { ...process.env, DIES_WITH_PARENT: '1' },
+        })
+      return await runSql(this.config, 'SELECT 1').then(
+        () => true,
+        () => false,
+      )
+    })
   }
 
   /** Resolves when none of its threads does anything any more. */

@@ -6,8 +6,6 @@ import { test } from 'bun:test'
 import type { Database, Driver } from '../../src/database/contract.ts'
 import type { Place } from './suite.ts'
 
-const TEST_MILLISECONDS = 60_000
-
 export class Signing {
   readonly driver: Driver
   readonly #make: () => Promise<Place>
@@ -25,19 +23,15 @@ export class Signing {
 
   /** A test, with an empty database that is open. */
   signs(what: string, deed: (database: Database, place: Place) => Promise<void>): void {
-    test(
-      what,
-      async () => {
-        await using place = await this.#make()
-        const database = await place.open()
-        try {
-          await deed(database, place)
-        } finally {
-          await database.close()
-        }
-      },
-      TEST_MILLISECONDS,
-    )
+    test(what, async () => {
+      await using place = await this.#make()
+      const database = await place.open()
+      try {
+        await deed(database, place)
+      } finally {
+        await database.close()
+      }
+    })
   }
 
   /** From now on the table refuses that value, as a server may refuse anything in the middle of a batch. */

@@ -8,8 +8,6 @@ import { failureOf, faultOf } from './failure.ts'
 import { hashes, key, texts } from './hashes.ts'
 import { SqliteFile } from './sqlite-file.ts'
 
-const TEST_MILLISECONDS = 60_000
-
 /** A program of this directory in a process of its own; killed at the end of the scope. */
 function program(name: string, ...args: string[]) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, name), ...args], {
@@ -34,58 +32,50 @@ async function lock(file: SqliteFile) {
 }
 
 describe.concurrent('a file', () => {
-  test(
-    'that another process locks refuses writes, answers reads, and holds nobody up',
-    async () => {
-      await using file = new SqliteFile()
-      const database = await openDatabase(file.config)
-      await database.addKeys([{ key: key(1), validUntil: null }])
-      await using holder = await lock(file)
-      let turns = 0
-      const ticking = setInterval(() => turns++, 10)
-      const writes = [
-        () => database.addKeys([{ key: key(2), validUntil: null }]),
-        () => database.addToWhitelist(hashes(1)),
-        () => database.addDownloads(hashes(1), Float64Array.of(1)),
-      ]
-      const failing = Promise.all(writes.map(failureOf))
-      expect(await database.listKeys(0, 9)).toEqual([{ key: key(1), validUntil: null }])
-      for (const { fault, message } of await failing)
-        expect([fault, message]).toEqual([
-          'refused',
-          'The Sqlite3 query was malformed: database is locked',
-        ])
-      clearInterval(ticking)
-      // Some three hundred; a thread that waits for the lock itself has next to none.
-      expect(turns).toBeGreaterThan(30)
-      holder.child.stdin.end()
-      expect(await holder.child.exited).toBe(0)
-      expect(await database.addDownloads(hashes(1), Float64Array.of(1))).toBe(1)
-      expect((await database.listKeys(0, 9)).length).toBe(1)
-      await database.close()
-    },
-    TEST_MILLISECONDS,
-  )
-
-  test(
-    'that another process locks does not answer a ping until it lets go',
-    async () => {
-      await using file = new SqliteFile()
-      const database = await openDatabase(file.config)
-      await database.ping()
-      await using holder = await lock(file)
-      const { fault, message } = await failureOf(() => database.ping())
+  test('that another process locks refuses writes, answers reads, and holds nobody up', async () => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    await database.addKeys([{ key: key(1), validUntil: null }])
+    await using holder = await lock(file)
+    let turns = 0
+    const ticking = setInterval(() => turns++, 10)
+    const writes = [
+      () => database.addKeys([{ key: key(2), validUntil: null }]),
+      () => database.addToWhitelist(hashes(1)),
+      () => database.addDownloads(hashes(1), Float64Array.of(1)),
+    ]
+    const failing = Promise.all(writes.map(failureOf))
+    expect(await database.listKeys(0, 9)).toEqual([{ key: key(1), validUntil: null }])
+    for (const { fault, message } of await failing)
       expect([fault, message]).toEqual([
         'refused',
         'The Sqlite3 query was malformed: database is locked',
       ])
-      const waiting = database.ping()
-      holder.child.stdin.end()
-      await waiting
-      await database.close()
-    },
-    TEST_MILLISECONDS,
-  )
+    clearInterval(ticking)
+    // Some three hundred; a thread that waits for the lock itself has next to none.
+    expect(turns).toBeGreaterThan(30)
+    holder.child.stdin.end()
+    expect(await holder.child.exited).toBe(0)
+    expect(await database.addDownloads(hashes(1), Float64Array.of(1))).toBe(1)
+    expect((await database.listKeys(0, 9)).length).toBe(1)
+    await database.close()
+  })
+
+  test('that another process locks does not answer a ping until it lets go', async () => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    await database.ping()
+    await using holder = await lock(file)
+    const { fault, message } = await failureOf(() => database.ping())
+    expect([fault, message]).toEqual([
+      'refused',
+      'The Sqlite3 query was malformed: database is locked',
+    ])
+    const waiting = database.ping()
+    holder.child.stdin.end()
+    await waiting
+    await database.close()
+  })
 
   const beside = (path: string) => ['', '-wal', '-shm'].map((end) => path + end)
   const others: Record<string, (path: string) => Promise<void>> = {
@@ -128,40 +118,32 @@ describe.concurrent('a file', () => {
     await database.close()
   })
 
-  test(
-    'that is locked for a moment only is waited for',
-    async () => {
-      await using file = new SqliteFile()
-      const database = await openDatabase(file.config)
-      await using holder = await lock(file)
-      const writes = [3, 1, 2].map((i) => database.addKeys([{ key: key(i), validUntil: null }]))
-      // A question that is answered shows that the writes have begun.
-      await database.downloadsTotal()
-      holder.child.stdin.end()
-      await Promise.all(writes)
-      // In the order in which they were asked for, too.
-      const added = file.sql('SELECT key FROM keys ORDER BY id').flat()
-      expect(added).toEqual([key(3), key(1), key(2)])
-      await database.close()
-    },
-    TEST_MILLISECONDS,
-  )
+  test('that is locked for a moment only is waited for', async () => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    await using holder = await lock(file)
+    const writes = [3, 1, 2].map((i) => database.addKeys([{ key: key(i), validUntil: null }]))
+    // A question that is answered shows that the writes have begun.
+    await database.downloadsTotal()
+    holder.child.stdin.end()
+    await Promise.all(writes)
+    // In the order in which they were asked for, too.
+    const added = file.sql('SELECT key FROM keys ORDER BY id').flat()
+    expect(added).toEqual([key(3), key(1), key(2)])
+    await database.close()
+  })
 
-  test(
-    'that is locked is closed once what was asked is done',
-    async () => {
-      await using file = new SqliteFile()
-      const database = await openSqlite(file.config)
-      await using holder = await lock(file)
-      const writing = database.addKeys([{ key: key(1), validUntil: null }])
-      const closing = database.close()
-      expect(await faultOf(() => database.ping())).toBe('unreachable')
-      holder.child.stdin.end()
-      await Promise.all([writing, closing])
-      expect(file.sql('SELECT key FROM keys')).toEqual([[key(1)]])
-    },
-    TEST_MILLISECONDS,
-  )
+  test('that is locked is closed once what was asked is done', async () => {
+    await using file = new SqliteFile()
+    const database = await openSqlite(file.config)
+    await using holder = await lock(file)
+    const writing = database.addKeys([{ key: key(1), validUntil: null }])
+    const closing = database.close()
+    expect(await faultOf(() => database.ping())).toBe('unreachable')
+    holder.child.stdin.end()
+    await Promise.all([writing, closing])
+    expect(file.sql('SELECT key FROM keys')).toEqual([[key(1)]])
+  })
 
   test('that breaks in use is no longer what it should be', async () => {
     await using file = new SqliteFile()
@@ -184,62 +166,52 @@ describe.concurrent('a file', () => {
     await broken.close()
   })
 
-  test(
-    'that is locked when the tracker starts is named, and opens later',
-    async () => {
-      await using file = new SqliteFile()
-      file.sql(
-        'CREATE TABLE whitelist (id INTEGER PRIMARY KEY AUTOINCREMENT, info_hash TEXT UNIQUE)',
-      )
-      await using holder = await lock(file)
-      const { fault, message } = await failureOf(() => openDatabase(file.config))
-      expect([fault, message]).toEqual([
-        'refused',
-        `cannot open the database sqlite3:${file.path}: another program holds it locked: stop that one, or wait for it`,
-      ])
-      holder.child.stdin.end()
-      await holder.child.exited
-      const database = await openDatabase(file.config)
-      await database.addToWhitelist(hashes(1))
-      await database.close()
-    },
-    TEST_MILLISECONDS,
-  )
+  test('that is locked when the tracker starts is named, and opens later', async () => {
+    await using file = new SqliteFile()
+    file.sql('CREATE TABLE whitelist (id INTEGER PRIMARY KEY AUTOINCREMENT, info_hash TEXT UNIQUE)')
+    await using holder = await lock(file)
+    const { fault, message } = await failureOf(() => openDatabase(file.config))
+    expect([fault, message]).toEqual([
+      'refused',
+      `cannot open the database sqlite3:${file.path}: another program holds it locked: stop that one, or wait for it`,
+    ])
+    holder.child.stdin.end()
+    await holder.child.exited
+    const database = await openDatabase(file.config)
+    await database.addToWhitelist(hashes(1))
+    await database.close()
+  })
 
-  test(
-    'whose writer is killed is whole, and holds all that was acknowledged',
-    async () => {
-      await using file = new SqliteFile()
-      let acknowledged = 0
-      for (let round = 0; round < 5; round++) {
-        await using running = program('writer.ts', file.path)
-        const writer = running.child
-        const enough = acknowledged + 50 * (20 + 13 * round)
-        const decoder = new TextDecoder()
-        let said = ''
-        for await (const bytes of writer.stdout) {
-          said += decoder.decode(bytes, { stream: true })
-          const last = said.split('\n').at(-2)
-          if (last !== undefined) acknowledged = Number(last)
-          if (acknowledged >= enough) writer.kill('SIGKILL')
-        }
-        await writer.exited
-        expect(writer.signalCode).toBe('SIGKILL')
-        expect(acknowledged).toBeGreaterThanOrEqual(enough)
-
-        expect(file.sql('PRAGMA integrity_check')).toEqual([['ok']])
-        const database = await openDatabase(file.config)
-        const total = await database.downloadsTotal()
-        // The batch that was under way may have arrived as well, but only whole.
-        expect([acknowledged, acknowledged + 50]).toContain(total)
-        const counts = await database.downloadsOf(hashes(50))
-        expect([...counts]).toEqual(new Array(50).fill(total / 50))
-        await database.close()
-        acknowledged = total
+  test('whose writer is killed is whole, and holds all that was acknowledged', async () => {
+    await using file = new SqliteFile()
+    let acknowledged = 0
+    for (let round = 0; round < 5; round++) {
+      await using running = program('writer.ts', file.path)
+      const writer = running.child
+      const enough = acknowledged + 50 * (20 + 13 * round)
+      const decoder = new TextDecoder()
+      let said = ''
+      for await (const bytes of writer.stdout) {
+        said += decoder.decode(bytes, { stream: true })
+        const last = said.split('\n').at(-2)
+        if (last !== undefined) acknowledged = Number(last)
+        if (acknowledged >= enough) writer.kill('SIGKILL')
       }
-    },
-    TEST_MILLISECONDS,
-  )
+      await writer.exited
+      expect(writer.signalCode).toBe('SIGKILL')
+      expect(acknowledged).toBeGreaterThanOrEqual(enough)
+
+      expect(file.sql('PRAGMA integrity_check')).toEqual([['ok']])
+      const database = await openDatabase(file.config)
+      const total = await database.downloadsTotal()
+      // The batch that was under way may have arrived as well, but only whole.
+      expect([acknowledged, acknowledged + 50]).toContain(total)
+      const counts = await database.downloadsOf(hashes(50))
+      expect([...counts]).toEqual(new Array(50).fill(total / 50))
+      await database.close()
+      acknowledged = total
+    }
+  })
 
   test.skipIf(process.getuid?.() !== 0)(
     'on a full disk refuses and stays whole, and takes more when there is room (a tmpfs; needs root)',
@@ -282,7 +254,6 @@ describe.concurrent('a file', () => {
         run('umount', disk)
       }
     },
-    TEST_MILLISECONDS,
   )
 
   test('is the only one that is left behind after a close', async () => {

@@ -2,9 +2,7 @@
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-
-/** A boot takes a third of a second; what the script does, and a busy machine, the rest. */
-export const MACHINE_MILLISECONDS = 60_000
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const SCRIPT_UNIT = `
 [Unit]
@@ -14,7 +12,7 @@ Type=oneshot
 ExecStart=/bin/bash -euo pipefail /room/script
 StandardOutput=append:/room/out
 StandardError=append:/room/err
-TimeoutStartSec=${MACHINE_MILLISECONDS / 1_000 - 10}
+TimeoutStartSec=${PATIENCE_MILLISECONDS / 1_000 - 10}
 ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /room/code'
 ExecStopPost=/bin/systemctl exit --force
 `
@@ -47,7 +45,7 @@ export async function onMachine({ script, units = {}, files = {} }: Job) {
       stdin: 'ignore',
       stdout: 'ignore',
       stderr: 'pipe',
-      timeout: MACHINE_MILLISECONDS,
+      timeout: PATIENCE_MILLISECONDS,
     })
     const trouble = await new Response(machine.stderr).text()
     if ((await machine.exited) !== 0) throw new Error(`no machine: ${trouble}`)

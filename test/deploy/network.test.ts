@@ -5,9 +5,8 @@
 import { describe, expect, test } from 'bun:test'
 import { availableParallelism } from 'node:os'
 import { compiled, configuration } from '../e2e/program.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { block, GUIDE } from './guide.ts'
-
-const TEST_MILLISECONDS = 30_000
 
 /** In namespaces of its own: processes, network, and what is mounted. All of it ends with the script. */
 async function onServer(script: string, env: Record<string, string> = {}) {
@@ -17,7 +16,7 @@ async function onServer(script: string, env: Record<string, string> = {}) {
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: TEST_MILLISECONDS - 5_000,
+    timeout: PATIENCE_MILLISECONDS,
   })
   const [out, err] = await Promise.all([
     new Response(child.stdout).text(),
@@ -100,31 +99,19 @@ bind_address = "127.0.0.1:1313"
     return out.length - 1
   }
 
-  test(
-    'clients fill the connection table',
-    async () => {
-      expect(await entries('')).toBe(2)
-    },
-    TEST_MILLISECONDS,
-  )
+  test('clients fill the connection table', async () => {
+    expect(await entries('')).toBe(2)
+  })
 
-  test(
-    'they do not with the rules of the guide, and are answered',
-    async () => {
-      expect(await entries(`nft -f - <<'RULES'\n${block('nft', 'notrack')}RULES`)).toBe(0)
-    },
-    TEST_MILLISECONDS,
-  )
+  test('they do not with the rules of the guide, and are answered', async () => {
+    expect(await entries(`nft -f - <<'RULES'\n${block('nft', 'notrack')}RULES`)).toBe(0)
+  })
 
-  test(
-    'they do not with those for iptables',
-    async () => {
-      expect(IPTABLES).toHaveLength(2)
-      const both = IPTABLES.flatMap((rule) => [rule, rule.replace('iptables', 'ip6tables')])
-      expect(await entries(both.join('\n'))).toBe(0)
-    },
-    TEST_MILLISECONDS,
-  )
+  test('they do not with those for iptables', async () => {
+    expect(IPTABLES).toHaveLength(2)
+    const both = IPTABLES.flatMap((rule) => [rule, rule.replace('iptables', 'ip6tables')])
+    expect(await entries(both.join('\n'))).toBe(0)
+  })
 
   test('packets are steered to all cores', async () => {
     const line = /^ExecStartPre=-\+\/bin\/sh -c '(.*)'$/m.exec(block('ini', 'rps_cpus'))![1]!

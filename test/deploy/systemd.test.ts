@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compiled } from '../e2e/program.ts'
 import { block } from './guide.ts'
-import { hasMachine, type Job, MACHINE_MILLISECONDS, onMachine } from './machine.ts'
+import { hasMachine, type Job, onMachine } from './machine.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
 const HASH = '9c38422213e30bff212b30c360d26f9a02136422'
@@ -92,9 +92,8 @@ describe.skipIf(!hasMachine)('the service', () => {
     if (said.code !== 0) throw new Error(`the script failed: ${said.out}${said.err}`)
     return said.out.trimEnd().split('\n')
   }
-  const boots = (name: string, deed: () => Promise<void>) => test(name, deed, MACHINE_MILLISECONDS)
 
-  boots('is what the guide leads to: it answers, with no right and in its place', async () => {
+  test('is what the guide leads to: it answers, with no right and in its place', async () => {
     const out = await run({
       script: `${INSTALL_ALL}
         announce udp://127.0.0.1:6969
@@ -132,7 +131,7 @@ describe.skipIf(!hasMachine)('the service', () => {
     ])
   })
 
-  boots('makes no system call that is kept from it, whatever it does', async () => {
+  test('makes no system call that is kept from it, whatever it does', async () => {
     const listeners = `
 [[udp_trackers]]
 bind_address = "[::]:6969"
@@ -177,7 +176,7 @@ max_memory = "64MiB"
     expect(out.slice(out.indexOf('== run') + 1)).toEqual(['{"status":"ok"}', '0', 'success', '2'])
   })
 
-  boots('finds a database server by its name', async () => {
+  test('finds a database server by its name', async () => {
     const database =
       'driver = "mysql"\nhost = "database.test"\nport = 1\nuser = "u"\npassword = "p"\ndatabase = "d"\n'
     const config = toml('').replace('[core.database]\n', `[core.database]\n${database}`)
@@ -198,12 +197,10 @@ max_memory = "64MiB"
     expect(out.at(-2)).toMatch(/database\.test:1.*(refused|ECONNREFUSED)/)
   })
 
-  boots(
-    'comes back after a crash, not after a stop, a wrong command line or a wrong configuration',
-    async () => {
-      const out = await run({
-        units: { [OVERRIDE]: '[Service]\nRestartSec=100ms\n' },
-        script: `${INSTALL}
+  test('comes back after a crash, not after a stop, a wrong command line or a wrong configuration', async () => {
+    const out = await run({
+      units: { [OVERRIDE]: '[Service]\nRestartSec=100ms\n' },
+      script: `${INSTALL}
         echo == run
         systemctl kill --signal KILL tracker
         for _ in {1..100}; do
@@ -230,26 +227,22 @@ max_memory = "64MiB"
         while [[ $(property ActiveState) != failed ]]; do sleep 0.1; done
         property ExecMainStatus
         property NRestarts`,
-      })
-      expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0', '78', '0'])
-    },
-  )
+    })
+    expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0', '78', '0'])
+  })
 
-  boots(
-    'serves even where no memory may be written and executed, for those who want that',
-    async () => {
-      const out = await run({
-        units: { [OVERRIDE]: '[Service]\nMemoryDenyWriteExecute=yes\n' },
-        script: `${INSTALL}
+  test('serves even where no memory may be written and executed, for those who want that', async () => {
+    const out = await run({
+      units: { [OVERRIDE]: '[Service]\nMemoryDenyWriteExecute=yes\n' },
+      script: `${INSTALL}
         announce udp://127.0.0.1:6969 > /dev/null
         property NRestarts`,
-      })
-      expect(out.at(-1)).toBe('0')
-    },
-  )
+    })
+    expect(out.at(-1)).toBe('0')
+  })
 
   // The machine has no eth0 to steer packets for, which must not keep the tracker from starting.
-  boots('gets low ports, and the certificates of root, by the drop-ins of the guide', async () => {
+  test('gets low ports, and the certificates of root, by the drop-ins of the guide', async () => {
     const listeners = `${block('toml', 'tls_config')}
 [[http_trackers]]
 bind_address = "127.0.0.1:80"
@@ -285,7 +278,7 @@ bind_address = "127.0.0.1:80"
     expect(said.at(-1)).toBe('0000000000000400')
   })
 
-  boots('is upgraded and rolled back as the guide says', async () => {
+  test('is upgraded and rolled back as the guide says', async () => {
     const out = await run({
       script: `${INSTALL}
         mkdir -p /tmp/new/share/systemd
@@ -306,7 +299,7 @@ bind_address = "127.0.0.1:80"
     expect(out.slice(out.indexOf('== run') + 1)).toEqual(['another', '# newer', 'active'])
   })
 
-  boots('takes the place of a Torrust Tracker by the commands of the guide', async () => {
+  test('takes the place of a Torrust Tracker by the commands of the guide', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'tracker-legacy-'))
     try {
       const database = join(directory, 'sqlite3.db')

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { GUIDE } from './guide.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
@@ -18,7 +19,7 @@ async function analyze(...words: string[]) {
   const child = Bun.spawn(['systemd-analyze', '--no-pager', ...words], {
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: 30_000,
+    timeout: PATIENCE_MILLISECONDS,
   })
   const [out, err] = await Promise.all([
     new Response(child.stdout).text(),

@@ -3,15 +3,13 @@
  * its documented way or not at all, nothing is done, and everybody else is served on. Its whole output, at the
  * most talkative level, says neither a key nor a token.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { dice, seed } from '../random.ts'
 import { CASES, TOKEN } from '../servers/api/cases.ts'
 import { bytesOf, type Request, withToken } from '../servers/api/fixture.ts'
 import { exchange, hashA, parseResponse } from '../servers/http-fixture.ts'
 import { compiled, type Program, source } from './program.ts'
 import { OTHER_TOKEN, type RunningTracker, runTracker } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

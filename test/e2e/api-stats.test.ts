@@ -2,7 +2,7 @@
  * The figures of `GET /api/v1/stats` against what the running program was asked, by family, transport and
  * listener. Numbers in names as in api.test.ts. A figure that is not named must not have moved.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { udpClient } from '../harness.ts'
 import { hashOf } from '../peer.ts'
 import { withToken } from '../servers/api/fixture.ts'
@@ -19,8 +19,6 @@ import {
 import { until } from '../until.ts'
 import { compiled, launch, type Program, source } from './program.ts'
 import { type Figures, type RunningTracker, runTracker, tomlOf } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

@@ -9,7 +9,7 @@
  * torrents; bench), UDP 48 and 52 (texts and senders that never leave the reference's process), NEWEST 2.3–2.5
  * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { hashOf } from '../peer.ts'
 import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../servers/api/cases.ts'
 import { withToken } from '../servers/api/fixture.ts'
@@ -17,8 +17,6 @@ import { hashA, hashB } from '../servers/http-fixture.ts'
 import { until } from '../until.ts'
 import { compiled, launch, type Program, source } from './program.ts'
 import { OTHER_TOKEN, type RunningTracker, runTracker, tomlOf } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

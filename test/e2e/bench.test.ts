@@ -1,5 +1,5 @@
 /** `tracker bench` of the compiled program, against our tracker and those that others wrote. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { Population } from '../../src/load/population.ts'
 import { certify } from '../certificate.ts'
 import { fakeUdpTracker } from '../client/fake-udp.ts'
@@ -8,8 +8,6 @@ import { until } from '../until.ts'
 import { OPPONENTS } from './opponents.ts'
 import { compiled, launch } from './program.ts'
 import { runTracker } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const binary = compiled()
 

@@ -1,5 +1,5 @@
 /** The compiled program as a stranger uses it: a file, a directory to run it in, and signals. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
@@ -9,8 +9,6 @@ import { until } from '../until.ts'
 import { compiled, configuration, freePort, launch, listeners } from './program.ts'
 
 // Starts processes, and waits for a grace period of five seconds where a client does not finish.
-setDefaultTimeout(20_000)
-
 const binary = compiled()
 const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 /** The built-in default's own ports may be taken on the machine of whoever runs the tests. */

@@ -1,5 +1,5 @@
 /** `tracker check` and `tracker health` of the compiled program, over a whole tracker, as its operator runs them. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { certify } from '../certificate.ts'
@@ -8,7 +8,7 @@ import { workspace } from '../cli/fixture.ts'
 import { fakeHttpServer } from '../client/fake-http.ts'
 import { actionOf } from '../client/fake-udp.ts'
 import { hashOf, udpPeer } from '../peer.ts'
-import { until } from '../until.ts'
+import { PATIENCE_MILLISECONDS, until } from '../until.ts'
 import { OPPONENTS } from './opponents.ts'
 import {
   compiled,
@@ -20,8 +20,6 @@ import {
   source,
 } from './program.ts'
 import { runTracker } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const binary = compiled()
 
@@ -354,7 +352,7 @@ describe('--watch', () => {
     const child = Bun.spawn(['bash', '-c', script, ...binary(), `127.0.0.1:${well.port}`], {
       stdout: 'pipe',
       stderr: 'pipe',
-      timeout: 10_000,
+      timeout: PATIENCE_MILLISECONDS,
     })
     expect(await new Response(child.stdout).text()).toBe('0\n')
     expect(await new Response(child.stderr).text()).toBe('')

@@ -2,7 +2,7 @@
  * `tracker client` of the compiled program, as its user runs it: against our tracker and those that others wrote,
  * over UDP, HTTP and HTTPS, both address families, and with the key of a private tracker.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,8 +12,6 @@ import { writeTorrent } from './aria2.ts'
 import { OPPONENTS, type Opponent } from './opponents.ts'
 import { compiled, configuration, launch, listeners, secureListeners, source } from './program.ts'
 import { runTracker, TOLD } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const binary = compiled()
 

@@ -1,5 +1,5 @@
 /** `tracker doctor` of the compiled program, on this machine, with and without a tracker that runs. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +9,6 @@ import { skipReason, testServer } from '../database/servers.ts'
 import { OPPONENTS } from './opponents.ts'
 import { compiled, configuration, freePort, launch, listeners } from './program.ts'
 import { runTracker } from './tracker.ts'
-
-setDefaultTimeout(30_000)
 
 const binary = compiled()
 

@@ -2,7 +2,7 @@
  * A tracker takes the place of the Torrust Tracker on its SQLite file (spec/torrust-rest-api §9.1,
  * spec/torrust-newest §5): who had a key has it, what was listed is listed, what was counted is shown.
  */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { type BencodeDictionary, decodeBencode } from '../../src/wire/bencode.ts'
 import { hashes, key } from '../database/hashes.ts'
 import { SqliteFile } from '../database/sqlite-file.ts'
@@ -11,8 +11,6 @@ import { until } from '../until.ts'
 import { Crowd } from './crowd.ts'
 import { type Keeper, startKeeper } from './keeper.ts'
 import { compiled, type Program, source } from './program.ts'
-
-setDefaultTimeout(60_000)
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [
   ['the source', source],

@@ -2,7 +2,7 @@
  * What becomes of the counts of a running tracker when the network loses the answer to a commit, so that it
  * cannot know whether it was done: no completion is counted twice, and none is lost.
  */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { hashes } from '../database/hashes.ts'
 import { ServerPlace, skipReason, testServer } from '../database/servers.ts'
 import { until } from '../until.ts'
@@ -11,9 +11,6 @@ import { startKeeper } from './keeper.ts'
 import { LossyLink } from './lossy-link.ts'
 import { source } from './program.ts'
 
-setDefaultTimeout(90_000)
-
-const PATIENCE_MILLISECONDS = 40_000
 const LOSSES = 3
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
 
@@ -33,13 +30,11 @@ describe.concurrent.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
     await crowd.complete(100)
     link.lose(LOSSES)
     crowd.start()
-    await until('answers to be lost', () => link.lost === LOSSES, PATIENCE_MILLISECONDS)
+    await until('answers to be lost', () => link.lost === LOSSES)
     await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
     await crowd.stop()
-    await until(
-      'everything to be stored',
-      async () => Bun.deepEquals(await stored(), crowd.answered()),
-      PATIENCE_MILLISECONDS,
+    await until('everything to be stored', async () =>
+      Bun.deepEquals(await stored(), crowd.answered()),
     )
     expect((await keeper.stop([link.config.password])).code).toBe(0)
     expect(await stored()).toEqual(crowd.answered())

@@ -13,7 +13,6 @@ import { compiled, type Program, source } from './program.ts'
 
 setDefaultTimeout(180_000)
 
-const PATIENCE_MILLISECONDS = 40_000
 /** A tracker that waits for its database lets announces wait for seconds. */
 const SLOWEST_MILLISECONDS = 2_000
 
@@ -83,24 +82,16 @@ async function books({ place, crowd }: Scene) {
 }
 
 const balanced = (scene: Scene) =>
-  until(
-    'everything to be stored',
-    async () => {
-      const { stored, accepted } = await books(scene)
-      return Bun.deepEquals(stored, accepted)
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  until('everything to be stored', async () => {
+    const { stored, accepted } = await books(scene)
+    return Bun.deepEquals(stored, accepted)
+  })
 
 const healthIs = (scene: Scene, status: 'Ok' | 'Error') =>
-  until(
-    `health to say ${status}`,
-    async () => {
-      const report = await scene.keeper.health()
-      return report.status === status && report
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  until(`health to say ${status}`, async () => {
+    const report = await scene.keeper.health()
+    return report.status === status && report
+  })
 
 /** While the database is away: what peers and people see. */
 async function lookAround(scene: Scene): Promise<void> {

@@ -4,7 +4,7 @@
  * is lost.
  */
 import { Database as Connection } from 'bun:sqlite'
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,9 +15,6 @@ import { Crowd } from './crowd.ts'
 import { startKeeper } from './keeper.ts'
 import { compiled, type Program, source } from './program.ts'
 
-setDefaultTimeout(120_000)
-
-const PATIENCE_MILLISECONDS = 40_000
 /** Longer than any call may take, and than three of them. */
 const LOCKED_MILLISECONDS = 12_000
 /** A tracker that waits for its database lets announces wait for seconds. */
@@ -71,24 +68,16 @@ function books(it: Scene) {
 }
 
 const balanced = (it: Scene) =>
-  until(
-    'everything to be stored',
-    () => {
-      const { stored, accepted } = books(it)
-      return Bun.deepEquals(stored, accepted)
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  until('everything to be stored', () => {
+    const { stored, accepted } = books(it)
+    return Bun.deepEquals(stored, accepted)
+  })
 
 const healthIs = ({ keeper }: Scene, status: 'Ok' | 'Error') =>
-  until(
-    `health to say ${status}`,
-    async () => {
-      const report = await keeper.health()
-      return report.status === status && report
-    },
-    PATIENCE_MILLISECONDS,
-  )
+  until(`health to say ${status}`, async () => {
+    const report = await keeper.health()
+    return report.status === status && report
+  })
 
 /** While nothing can be written: what peers and people see. `reason` is SQLite's. */
 async function lookAround(it: Scene, reason: string): Promise<void> {

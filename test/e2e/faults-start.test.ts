@@ -2,7 +2,7 @@
  * A database that is not there, or not what it should be, when the tracker starts: one line that says
  * which, what is wrong and what to do; no secret, no listener, and no wait without end.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,8 +10,6 @@ import type { DatabaseConfig } from '../../src/config/model.ts'
 import { type ServerConfig, skipReason, testServer } from '../database/servers.ts'
 import { keeperToml, TOKEN } from './keeper.ts'
 import { compiled, freePort, launch, type Program, source } from './program.ts'
-
-setDefaultTimeout(60_000)
 
 /** Ten seconds is the promise; a loaded machine takes a while to begin with. */
 const END_MILLISECONDS = 15_000

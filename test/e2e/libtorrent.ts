@@ -45,7 +45,6 @@ export function startLibtorrent(directory: string, torrent: string) {
           if (!found && child.exitCode !== null) throw new Error(await complaint)
           return found as Extract<Heard, { event: E }> | undefined
         },
-        20_000,
       ),
     /** Ends as a user would end it: it tells the tracker that it stops. */
     async stop(): Promise<void> {

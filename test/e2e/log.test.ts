@@ -1,11 +1,9 @@
 /** What a running tracker prints, read the way the reference's own tools read it. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { udpClient } from '../harness.ts'
 import { until } from '../until.ts'
 import { parseLog } from './log-parser.ts'
 import { configuration, freePort, launch, listeners, source } from './program.ts'
-
-setDefaultTimeout(20_000)
 
 const ESCAPE = '\x1b['
 const started = (target: string, url: string): string =>

@@ -2,7 +2,7 @@
  * What an operator changes while the program runs, and what is still there when it runs again: keys,
  * whitelist and counts, from the source and compiled. Numbers in names as in api.test.ts.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,8 +14,6 @@ import { urlData } from '../servers/udp-client.ts'
 import { until } from '../until.ts'
 import { compiled, type Program, source } from './program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD } from './tracker.ts'
-
-setDefaultTimeout(30_000)
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

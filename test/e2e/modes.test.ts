@@ -3,7 +3,7 @@
  * HTTP and UDP (BEP 41), from the source and compiled. Numbers in names as in api.test.ts, which also says
  * which do not apply to a running program. HTTP 63–67 and UDP 40–42 are seen over the wire.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { hashOf, type UdpPeer, udpPeer } from '../peer.ts'
 import { dice, seed } from '../random.ts'
 import { announceQuery, get, hashA, hashB } from '../servers/http-fixture.ts'
@@ -11,8 +11,6 @@ import { connected, urlData } from '../servers/udp-client.ts'
 import { until } from '../until.ts'
 import { compiled, launch, type Program, source } from './program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD, tomlOf } from './tracker.ts'
-
-setDefaultTimeout(20_000)
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

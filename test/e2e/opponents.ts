@@ -19,7 +19,6 @@ export interface Opponent extends AsyncDisposable {
 }
 
 const HERE = '127.0.0.1'
-const PATIENCE_MILLISECONDS = 15_000
 /** Another process may take a free port first; not again and again. */
 const ATTEMPTS = 3
 
@@ -102,7 +101,6 @@ async function opponent(
         if (run.child.exitCode !== null) throw new Error(`${name} ended: ${run.text.err}`)
         return (await isUdpTracker(ports.udp)) && (await isHttpServer(http))
       },
-      PATIENCE_MILLISECONDS,
     )
     return {
       name,

@@ -13,7 +13,6 @@ import { ARIA2C, startAria2, writeTorrent } from './aria2.ts'
 import { PYTHON, startLibtorrent } from './libtorrent.ts'
 import { compiled, configuration, launch, type Program, source } from './program.ts'
 
-const PATIENCE_MILLISECONDS = 20_000
 const TOKEN = 'a token of this test'
 const NAME = 'a file.bin'
 const UNKNOWN_KEY = '0123456789abcdefghijABCDEFGHIJ01'
@@ -116,132 +115,118 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
       return room
     }
 
-    test.concurrent(
-      'serves libtorrent over UDP with the key in the URL, and nobody without a good one',
-      async () => {
-        const room = roomOf('udp')
-        let key: string
-        let file: ReturnType<typeof publish>
-        {
-          await using tracker = await community(program, room, true, false)
-          key = (await tracker.call('POST', 'keys', { key: null, seconds_valid: 3600 })).key
-          file = publish(room, `${tracker.udp}/${key}`)
-          const { infoHash } = file
-          const told = async (url: string, torrent: string) => {
-            await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
-            return (await client.hears('error', 'reply')).event
-          }
-          // This client forgets the reason that a UDP tracker gives.
-          const answers = Promise.all([
-            told(tracker.udp, 'without'),
-            told(`${tracker.udp}/${UNKNOWN_KEY}`, 'unknown'),
-            told(`${tracker.udp}/short`, 'malformed'),
-          ])
-          expect(await answers).toEqual(['error', 'error', 'error'])
-          expect(await tracker.scrape(infoHash, key)).toEqual([0, 0, 0])
-
-          await using seeder = startLibtorrent(file.seed, file.torrent)
-          expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
-          await using leecher = startLibtorrent(file.leech, file.torrent)
-          await leecher.hears('finished')
-          expect(file.arrived()).toBe(true)
-          await until('the completion', async () =>
-            Bun.deepEquals(await tracker.scrape(infoHash, key), [2, 1, 0]),
-          )
-          // Nobody learns anything without the key.
-          expect(await tracker.scrape(infoHash)).toEqual([0, 0, 0])
-          await Promise.all([seeder.stop(), leecher.stop()])
-          const { code, out, err } = await tracker.run.stop()
-          expect([code, err]).toEqual([0, ''])
-          expect(out).not.toContain(key)
-        }
-        await using again = await community(program, room, true, false)
-        await using seeder = startLibtorrent(file.seed, file.at(`${again.udp}/${key}`, 'again'))
-        expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
-        await until('the count of before the restart', async () =>
-          Bun.deepEquals(await again.scrape(file.infoHash, key), [1, 1, 0]),
-        )
-        await again.call('DELETE', `key/${key}`)
-        const torrent = file.at(`${again.udp}/${key}`, 'late')
-        await using late = startLibtorrent(join(room, 'late client'), torrent)
-        expect(await late.hears('error', 'reply')).toMatchObject({ event: 'error' })
-      },
-      4 * PATIENCE_MILLISECONDS,
-    )
-
-    test.concurrent(
-      'serves aria2 over HTTP with the key in the URL, and nobody without',
-      async () => {
-        const room = roomOf('http')
+    test.concurrent('serves libtorrent over UDP with the key in the URL, and nobody without a good one', async () => {
+      const room = roomOf('udp')
+      let key: string
+      let file: ReturnType<typeof publish>
+      {
         await using tracker = await community(program, room, true, false)
-        const { key } = await tracker.call('POST', 'keys', { key: null, seconds_valid: null })
-        const file = publish(room, `${tracker.http}/${key}`)
-        const stranger = await startAria2(
-          join(room, 'stranger'),
-          file.at(tracker.http, 'bare'),
-          false,
-        )
-        await until('the stranger to be refused', async () => {
-          const { tcp4_announces_handled, tcp4_connections_handled } = await tracker.call(
-            'GET',
-            'stats',
-          )
-          expect([tcp4_announces_handled, tcp4_connections_handled]).toEqual([0, 0])
-          return stranger.text().includes('Missing authentication key param')
-        })
-        await stranger.stop()
-        await using seeder = await startAria2(file.seed, file.torrent, false)
-        await until('the seeder', async () =>
-          Bun.deepEquals(await tracker.scrape(file.infoHash, key), [1, 0, 0]),
-        )
-        await using leecher = await startAria2(file.leech, file.torrent, false)
-        await until(
-          'the exchange',
-          async () => Bun.deepEquals(await tracker.scrape(file.infoHash, key), [2, 1, 0]),
-          PATIENCE_MILLISECONDS,
-        )
-        await Promise.all([seeder.stop(), leecher.stop()])
-        expect(file.arrived()).toBe(true)
-      },
-      4 * PATIENCE_MILLISECONDS,
-    )
-
-    test.concurrent(
-      'serves a listed torrent only, and still after a restart',
-      async () => {
-        const room = roomOf('listed')
-        let infoHash: Uint8Array
-        {
-          await using tracker = await community(program, room, false, true)
-          const file = publish(room, tracker.udp)
-          infoHash = file.infoHash
-          const ask = async (url: string, torrent: string) => {
-            await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
-            return await client.hears('error', 'reply')
-          }
-          const reason = `Tracker whitelist error: The torrent: ${hex(infoHash)}, is not whitelisted`
-          expect(await ask(tracker.udp, 'udp')).toMatchObject({ event: 'error' })
-          expect(await ask(tracker.http, 'http')).toEqual({
-            event: 'error',
-            message: expect.stringContaining(reason),
-          })
-          await tracker.call('POST', `whitelist/${hex(infoHash)}`)
-          expect(await ask(tracker.udp, 'udp again')).toMatchObject({ event: 'reply' })
-          expect(await ask(tracker.http, 'http again')).toMatchObject({ event: 'reply' })
-          expect((await tracker.run.stop()).code).toBe(0)
+        key = (await tracker.call('POST', 'keys', { key: null, seconds_valid: 3600 })).key
+        file = publish(room, `${tracker.udp}/${key}`)
+        const { infoHash } = file
+        const told = async (url: string, torrent: string) => {
+          await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
+          return (await client.hears('error', 'reply')).event
         }
-        await using again = await community(program, room, false, true)
-        const file = publish(room, again.udp)
-        await using other = startLibtorrent(file.seed, file.torrent)
-        expect(await other.hears('error', 'reply')).toMatchObject({ event: 'error' })
-        await again.call('POST', `whitelist/${hex(file.infoHash)}`)
-        expect(await again.call('GET', 'whitelist')).toEqual(
-          [hex(infoHash), hex(file.infoHash)].sort(),
+        // This client forgets the reason that a UDP tracker gives.
+        const answers = Promise.all([
+          told(tracker.udp, 'without'),
+          told(`${tracker.udp}/${UNKNOWN_KEY}`, 'unknown'),
+          told(`${tracker.udp}/short`, 'malformed'),
+        ])
+        expect(await answers).toEqual(['error', 'error', 'error'])
+        expect(await tracker.scrape(infoHash, key)).toEqual([0, 0, 0])
+
+        await using seeder = startLibtorrent(file.seed, file.torrent)
+        expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
+        await using leecher = startLibtorrent(file.leech, file.torrent)
+        await leecher.hears('finished')
+        expect(file.arrived()).toBe(true)
+        await until('the completion', async () =>
+          Bun.deepEquals(await tracker.scrape(infoHash, key), [2, 1, 0]),
         )
-        await again.call('DELETE', `whitelist/${hex(infoHash)}`)
-        expect(await again.call('GET', 'whitelist')).toEqual([hex(file.infoHash)])
-      },
-      4 * PATIENCE_MILLISECONDS,
-    )
+        // Nobody learns anything without the key.
+        expect(await tracker.scrape(infoHash)).toEqual([0, 0, 0])
+        await Promise.all([seeder.stop(), leecher.stop()])
+        const { code, out, err } = await tracker.run.stop()
+        expect([code, err]).toEqual([0, ''])
+        expect(out).not.toContain(key)
+      }
+      await using again = await community(program, room, true, false)
+      await using seeder = startLibtorrent(file.seed, file.at(`${again.udp}/${key}`, 'again'))
+      expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
+      await until('the count of before the restart', async () =>
+        Bun.deepEquals(await again.scrape(file.infoHash, key), [1, 1, 0]),
+      )
+      await again.call('DELETE', `key/${key}`)
+      const torrent = file.at(`${again.udp}/${key}`, 'late')
+      await using late = startLibtorrent(join(room, 'late client'), torrent)
+      expect(await late.hears('error', 'reply')).toMatchObject({ event: 'error' })
+    })
+
+    test.concurrent('serves aria2 over HTTP with the key in the URL, and nobody without', async () => {
+      const room = roomOf('http')
+      await using tracker = await community(program, room, true, false)
+      const { key } = await tracker.call('POST', 'keys', { key: null, seconds_valid: null })
+      const file = publish(room, `${tracker.http}/${key}`)
+      const stranger = await startAria2(
+        join(room, 'stranger'),
+        file.at(tracker.http, 'bare'),
+        false,
+      )
+      await until('the stranger to be refused', async () => {
+        const { tcp4_announces_handled, tcp4_connections_handled } = await tracker.call(
+          'GET',
+          'stats',
+        )
+        expect([tcp4_announces_handled, tcp4_connections_handled]).toEqual([0, 0])
+        return stranger.text().includes('Missing authentication key param')
+      })
+      await stranger.stop()
+      await using seeder = await startAria2(file.seed, file.torrent, false)
+      await until('the seeder', async () =>
+        Bun.deepEquals(await tracker.scrape(file.infoHash, key), [1, 0, 0]),
+      )
+      await using leecher = await startAria2(file.leech, file.torrent, false)
+      await until('the exchange', async () =>
+        Bun.deepEquals(await tracker.scrape(file.infoHash, key), [2, 1, 0]),
+      )
+      await Promise.all([seeder.stop(), leecher.stop()])
+      expect(file.arrived()).toBe(true)
+    })
+
+    test.concurrent('serves a listed torrent only, and still after a restart', async () => {
+      const room = roomOf('listed')
+      let infoHash: Uint8Array
+      {
+        await using tracker = await community(program, room, false, true)
+        const file = publish(room, tracker.udp)
+        infoHash = file.infoHash
+        const ask = async (url: string, torrent: string) => {
+          await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
+          return await client.hears('error', 'reply')
+        }
+        const reason = `Tracker whitelist error: The torrent: ${hex(infoHash)}, is not whitelisted`
+        expect(await ask(tracker.udp, 'udp')).toMatchObject({ event: 'error' })
+        expect(await ask(tracker.http, 'http')).toEqual({
+          event: 'error',
+          message: expect.stringContaining(reason),
+        })
+        await tracker.call('POST', `whitelist/${hex(infoHash)}`)
+        expect(await ask(tracker.udp, 'udp again')).toMatchObject({ event: 'reply' })
+        expect(await ask(tracker.http, 'http again')).toMatchObject({ event: 'reply' })
+        expect((await tracker.run.stop()).code).toBe(0)
+      }
+      await using again = await community(program, room, false, true)
+      const file = publish(room, again.udp)
+      await using other = startLibtorrent(file.seed, file.torrent)
+      expect(await other.hears('error', 'reply')).toMatchObject({ event: 'error' })
+      await again.call('POST', `whitelist/${hex(file.infoHash)}`)
+      expect(await again.call('GET', 'whitelist')).toEqual(
+        [hex(infoHash), hex(file.infoHash)].sort(),
+      )
+      await again.call('DELETE', `whitelist/${hex(infoHash)}`)
+      expect(await again.call('GET', 'whitelist')).toEqual([hex(file.infoHash)])
+    })
   },
 )

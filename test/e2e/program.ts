@@ -2,7 +2,7 @@
  * The tracker as a process of its own, from its source or compiled, the way a stranger runs it: in an
  * empty directory, with neither Bun nor Node to be found.
  */
-import { afterAll, beforeAll } from 'bun:test'
+import { beforeAll } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,26 +10,42 @@ import { until } from '../until.ts'
 import { parseLog, type Services } from './log-parser.ts'
 
 const ROOT = join(import.meta.dir, '../..')
-const PATIENCE_MILLISECONDS = 15_000
 
 export type Program = () => readonly string[]
 
 export const source: Program = () => [process.execPath, join(ROOT, 'src/main.ts')]
 
-/** Compiles the tracker before the first test of the file that calls this; gone after its last. */
+/**
+ * Builds, and holds on to what it built until its standard input ends: as this process does, however it does. A
+ * build is never stopped half way: that would leave its unfinished file where it works.
+ */
+const BUILDER = `
+trap '' HUP INT PIPE TERM
+room=$1 && shift
+if "$@" < /dev/null > /dev/null; then echo built; cat > /dev/null; fi
+rm -rf "$room"
+`
+let building: Promise<string> | undefined
+
+/** Compiles the tracker before the first test of a run that wants it; gone when the run is over. */
 export function compiled(): Program {
-  let directory = ''
+  let path = ''
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'tracker-binary-'))
-    const build = Bun.spawn([process.execPath, 'build.ts', join(directory, 'tracker')], {
-      cwd: ROOT,
-      stdout: 'ignore',
-      stderr: 'pipe',
-    })
-    if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text())
+    building ??= compile()
+    path = await building
   })
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
-  return () => [join(directory, 'tracker')]
+  return () => [path]
+}
+
+async function compile(): Promise<string> {
+  const room = mkdtempSync(join(tmpdir(), 'tracker-binary-'))
+  const path = join(room, 'tracker')
+  const command = ['sh', '-c', BUILDER, 'sh', room, process.execPath, 'build.ts', path]
+  const builder = Bun.spawn(command, { cwd: ROOT, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
+  builder.unref()
+  const { done } = await builder.stdout.getReader().read()
+  if (done) throw new Error(await new Response(builder.stderr).text())
+  return path
 }
 
 /** A public tracker on ports that the system chooses. */
@@ -133,7 +149,6 @@ export async function launch(
           if (!found && child.exitCode !== null) throw new Error(`it ended: ${text.err}`)
           return found ?? undefined
         },
-        PATIENCE_MILLISECONDS,
       ),
     /** Where it serves, once it does. */
     async services(): Promise<Services> {

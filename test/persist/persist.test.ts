@@ -107,7 +107,7 @@ describe('completions', () => {
     await until('the stored counts', () => next.world.swarm.totals().downloads === 3_500)
     expect(hashes.every((hash) => next.downloaded(hash) === 1)).toBe(true)
     await next.stop()
-  }, 30_000)
+  })
 
   test('are written beside those of another tracker on the same database', async () => {
     const [one, other] = [await start(), await start()]
@@ -330,7 +330,7 @@ describe('at the end', () => {
     expect(stored(file).total).toBe(2_500)
     expect(run.fated.count('downloadsOf')).toBe(0)
     expect(run.lines).toEqual([])
-  }, 30_000)
+  })
 
   test('a write whose outcome is not known is proven, not repeated', async () => {
     const run = await start()
@@ -461,7 +461,7 @@ test(`two threads complete torrents while the database fails in every way (SEED=
     expect(stored(file).counts).toEqual(Object.fromEntries(expected))
     expect(stored(file).total).toBe([...expected.values()].reduce((sum, one) => sum + one, 0))
   }
-}, 60_000)
+})
 
 describe('a scrape of a torrent that is not here', () => {
   test('is told what is stored, from the second time on', async () => {

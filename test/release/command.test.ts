@@ -3,13 +3,14 @@ import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspace } from '../cli/fixture.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 
 function release(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { exitCode, stdout, stderr } = Bun.spawnSync(
     [process.execPath, join(ROOT, 'release.ts'), ...words],
-    { env: { PATH: process.env.PATH, ...env }, timeout: 10_000 },
+    { env: { PATH: process.env.PATH, ...env }, timeout: PATIENCE_MILLISECONDS },
   )
   return { code: exitCode, out: stdout.toString(), err: stderr.toString() }
 }

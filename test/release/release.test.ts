@@ -1,5 +1,5 @@
 /** A whole release, made once, unpacked and run as those do who download it. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   cpSync,
   existsSync,
@@ -24,8 +24,6 @@ import { readElf, readMachO } from './executables.ts'
 const ROOT = join(import.meta.dir, '../..')
 /** Seven executables are made and packed, and what they are made of may have to be downloaded. */
 const MAKE_MILLISECONDS = 400_000
-setDefaultTimeout(30_000)
-
 const NAMES = PLATFORMS.map(({ name }) => name)
 const room = mkdtempSync(join(tmpdir(), 'tracker-release-'))
 const out = join(room, 'out')

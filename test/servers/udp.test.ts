@@ -319,7 +319,7 @@ test('the tracker is full: new torrents are refused in words, known ones go on',
   view.setUint32(0, 0)
   view.setUint32(4, 0)
   expect((await client.announce({ infoHash, port: 77 })).action).toBe(1)
-}, 60_000)
+})
 
 /** More than three batches that arrive in one turn of the event loop. */
 const BURST = LIMITS.udpBatch * 3 + 4

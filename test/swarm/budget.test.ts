@@ -67,7 +67,7 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
   expect(world.swarm.totals()).toMatchObject({ torrents: twin.torrents.size, refusals })
   for (const [name, times] of Object.entries(reached))
     expect([name, times > 0]).toEqual([name, true])
-}, 60_000)
+})
 
 /** Announces of new peers until one is not remembered. How many were. */
 function fillUp(world: World, hash: Int32Array, from = 0): number {
@@ -215,5 +215,5 @@ describe('two threads that want the last of the memory', () => {
     for (const { worker } of workers) worker.terminate()
     expect(world.swarm.totals().refusals).toBeGreaterThan(10)
     expect(faults(memory)).toEqual([])
-  }, 60_000)
+  })
 })

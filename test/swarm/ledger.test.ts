@@ -408,4 +408,4 @@ test(`two threads complete torrents while a third takes what they owe (SEED=${se
     expect([name, told.get(name)]).toEqual([name, completions])
     expect(world.scrape(hash).downloaded).toBe(completions + 1_000)
   }
-}, 60_000)
+})

@@ -72,7 +72,7 @@ test(`pages are what sorting everything would give (SEED=${seed})`, async () => 
         limit,
         all.slice(offset, offset + limit),
       ])
-}, 60_000)
+})
 
 test(`every boundary of a page is met exactly (SEED=${seed})`, async () => {
   const roll = dice()
@@ -99,7 +99,7 @@ test(`more than fits in hand under one prefix are listed all the same (SEED=${se
   expect(names(await read(world, 0, HUGE))).toEqual(all)
   for (const offset of [0, 32_767, 32_768, 65_536, 69_999, 70_400])
     expect(names(await read(world, offset, 40_000))).toEqual(all.slice(offset, offset + 40_000))
-}, 60_000)
+})
 
 test('an empty swarm has an empty list', async () => {
   const world = new World({})
@@ -431,7 +431,7 @@ test(`lists stay in order and whole while two threads announce (SEED=${seed})`, 
   await finished
   for (const { worker } of workers) worker.terminate()
   expect(lists).toBeGreaterThan(3)
-}, 60_000)
+})
 
 test(`rows are put in order whatever they have in common (SEED=${seed})`, () => {
   const roll = dice()

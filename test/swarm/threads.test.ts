@@ -79,7 +79,7 @@ test(`two threads that hammer one shard leave exactly what they put there (SEED=
   }
   expect(world.swarm.totals()).toMatchObject({ ...sum, completions: sum.downloads })
   await Promise.all([one.kill(), two.kill()])
-}, 60_000)
+})
 
 test(`a thread that dies anywhere is survived by the shard and the others (SEED=${seed})`, async () => {
   const roll = dice()
@@ -118,4 +118,4 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
   await survivor.kill()
   world.swarm.recover(2)
   expect(faults(memory)).toEqual([])
-}, 60_000)
+})

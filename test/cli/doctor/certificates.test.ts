@@ -1,5 +1,5 @@
 /** What the doctor makes of the certificates of listeners. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +7,6 @@ import { certificates } from '../../../src/cli/doctor/certificates.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { certify } from '../../certificate.ts'
 import { findingsOn } from './machines.ts'
-
-setDefaultTimeout(20_000)
 
 const HOST = 'tracker.example'
 const DAYS = 90
