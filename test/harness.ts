@@ -4,6 +4,7 @@ import { load } from '../src/config/load.ts'
 import { printMistake } from '../src/config/mistake.ts'
 import type { Config } from '../src/config/model.ts'
 import { Log } from '../src/log.ts'
+import { PATIENCE_MILLISECONDS } from './until.ts'
 
 const HEAD = `
 [metadata]
@@ -78,7 +79,7 @@ export async function udpClient(port: number, hostname = '127.0.0.1', bind?: str
     socket,
     send: (packet: Uint8Array) => socket.send(packet),
     /** Rejects when nothing comes for `patience` milliseconds. */
-    receive(patience = 2_000): Promise<Uint8Array> {
+    receive(patience = PATIENCE_MILLISECONDS): Promise<Uint8Array> {
       const here = received.shift()
       if (here) return Promise.resolve(here)
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()

@@ -9,6 +9,8 @@ export const EVENT = { none: 0, completed: 1, started: 2, stopped: 3 } as const
 export type Swarm = { leechers: number; seeders: number; peers: string[] }
 export type Scraped = { seeders: number; downloaded: number; leechers: number }
 
+/** A minute in all. A loaded machine is late before it loses anything: what is late is not asked for twice. */
+const [ATTEMPTS, FIRST_MILLISECONDS] = [5, 2_000]
 const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 }
 
 export type UdpPeer = Awaited<ReturnType<typeof udpPeer>>
@@ -27,9 +29,9 @@ export async function udpPeer(port: number, hostname = '127.0.0.1', from?: strin
     view.setUint32(12, ++transaction)
     packet.set(body, 16)
     // A loaded kernel may lose a datagram, and its answer: clients ask again, and so does this one.
-    for (let attempt = 0; attempt < 4; attempt++) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       client.send(packet)
-      const answer = await client.receive(500 << attempt).catch(() => undefined)
+      const answer = await client.receive(FIRST_MILLISECONDS << attempt).catch(() => undefined)
       if (answer === undefined) continue
       const read = new DataView(answer.buffer, answer.byteOffset, answer.length)
       if (read.getUint32(4) !== transaction) continue

@@ -5,7 +5,7 @@ import { guessTarget, type Target } from '../../src/check/target.ts'
 import { fakeHttpServer, type Sender } from '../client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../client/fake-udp.ts'
 
-export const OPTIONS: CheckOptions = { infoHash: new Uint8Array(20).fill(7), milliseconds: 2_000 }
+export const OPTIONS: CheckOptions = { infoHash: new Uint8Array(20).fill(7), milliseconds: 60_000 }
 
 export function target(text: string): Target {
   const found = guessTarget(text)

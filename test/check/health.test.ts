@@ -5,7 +5,7 @@ import { ClientFailure } from '../../src/client/failure.ts'
 import { fakeHttpServer, respond } from '../client/fake-http.ts'
 import { drip, httpServer, target } from './fixture.ts'
 
-const ask = (port: number, host = '127.0.0.1', milliseconds = 2_000) =>
+const ask = (port: number, host = '127.0.0.1', milliseconds = 60_000) =>
   askHealth(target(`http://${host}:${port}/health_check`).url, { milliseconds })
 
 async function answerTo(response: string) {

@@ -7,7 +7,7 @@ import { fakeHttpServer, respond } from './fake-http.ts'
 import { actionOf, answerTo, fakeUdpTracker } from './fake-udp.ts'
 import { question, urlOf } from './question.ts'
 
-const OPTIONS = { milliseconds: 2_000 }
+const OPTIONS = { milliseconds: 60_000 }
 const hashes = Array.from({ length: 160 }, (_, i) => new Uint8Array(20).fill(i + 1))
 const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
 

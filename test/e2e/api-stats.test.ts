@@ -69,7 +69,7 @@ async function counted(port: number, hostname = '127.0.0.1', from?: string) {
   const client = await udpClient(port, hostname, from)
   const ask = async (packet: Uint8Array) => {
     client.send(packet)
-    return await client.receive(10_000)
+    return await client.receive()
   }
   const connect = async () => {
     const answer = await ask(connectPacket())

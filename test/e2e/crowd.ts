@@ -11,15 +11,11 @@ const REST_MILLISECONDS = 10
 const FIRST_PORT = 1_024
 const PORTS = 60_000
 
-type Completion = { readonly torrent: number; readonly answeredAt: number }
-
 export class Crowd implements Disposable {
-  /** Completions that the tracker answered, in their order. */
-  readonly completions: Completion[] = []
+  /** Places of the torrents whose completions the tracker answered, in their order. */
+  readonly completions: number[] = []
   /** Completions of each torrent that were sent, answered or not. */
   readonly sent: number[]
-  /** Longest time an announce was without an answer since this was last set. */
-  slowestMilliseconds = 0
   readonly #hashes: readonly Uint8Array[]
   readonly #options: readonly number[]
   readonly #port: number
@@ -64,11 +60,10 @@ export class Crowd implements Disposable {
     await this.#go(() => this.completions.length < end)
   }
 
-  /** Completions of each torrent that were answered before that moment. */
-  answered(before = Number.POSITIVE_INFINITY): number[] {
+  /** Completions of each torrent that were answered so far. */
+  answered(): number[] {
     const counts = this.#hashes.map(() => 0)
-    for (const { torrent, answeredAt } of this.completions)
-      if (answeredAt < before) counts[torrent]!++
+    for (const torrent of this.completions) counts[torrent]!++
     return counts
   }
 
@@ -102,13 +97,11 @@ export class Crowd implements Disposable {
     await this.#announce(torrent, { port, left: 1, event: EVENT.started })
     this.sent[torrent]!++
     await this.#announce(torrent, { port, left: 0, event: EVENT.completed })
-    this.completions.push({ torrent, answeredAt: performance.now() })
+    this.completions.push(torrent)
   }
 
   async #announce(torrent: number, what: { port: number; left: number; event: number }) {
-    const asked = performance.now()
     await this.#peer.announce(this.#hashes[torrent]!, { ...what, options: this.#options, want: 1 })
-    this.slowestMilliseconds = Math.max(this.slowestMilliseconds, performance.now() - asked)
   }
 }
 

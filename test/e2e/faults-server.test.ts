@@ -11,10 +11,8 @@ import { Crowd } from './crowd.ts'
 import { startKeeper } from './keeper.ts'
 import { compiled, type Program, source } from './program.ts'
 
-setDefaultTimeout(180_000)
-
-/** A tracker that waits for its database lets announces wait for seconds. */
-const SLOWEST_MILLISECONDS = 2_000
+/** A server is started, frozen and killed, again and again. */
+setDefaultTimeout(300_000)
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [
   ['the source', source],
@@ -127,6 +125,7 @@ async function lookAround(scene: Scene): Promise<void> {
   await Promise.all(answers)
   // One more, behind whatever was begun for them: that has failed for good when this one is answered.
   expect((await keeper.call('GET', 'keys')).status).toBe(500)
+  // Were one of them to wait for the database, it would wait for the end of this.
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 
   // Memory is as it was.
@@ -186,7 +185,6 @@ describe.concurrent.each(DRIVERS)('%s', (driver) => {
       await comeBack(it)
       await crowd.stop()
       await balanced(it)
-      expect(crowd.slowestMilliseconds).toBeLessThan(SLOWEST_MILLISECONDS)
 
       await server.kill()
       await crowd.complete(50)

@@ -17,8 +17,6 @@ import { compiled, type Program, source } from './program.ts'
 
 /** Longer than any call may take, and than three of them. */
 const LOCKED_MILLISECONDS = 12_000
-/** A tracker that waits for its database lets announces wait for seconds. */
-const SLOWEST_MILLISECONDS = 2_000
 
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
 const NEW_KEY = key(2)
@@ -113,6 +111,7 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
   expect(await keeper.must('GET', 'keys')).toEqual([])
   expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
   await keeper.must('GET', 'whitelist/reload')
+  // Were one of them to wait for the database, it would wait for the end of this.
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 }
 
@@ -124,7 +123,6 @@ async function comeBack(it: Scene): Promise<void> {
   await crowd.stop()
   await balanced(it)
   await keeper.run.says(/ INFO DATABASE: \S+: works again after/)
-  expect(crowd.slowestMilliseconds).toBeLessThan(SLOWEST_MILLISECONDS)
   const { code, err } = await keeper.stop([NEW_KEY])
   expect([code, err]).toEqual([0, ''])
   using connection = other({ path })

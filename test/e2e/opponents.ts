@@ -5,8 +5,10 @@
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { EVENT } from '../../src/bittorrent.ts'
 import { getHttp } from '../../src/client/http.ts'
 import { UdpClient } from '../../src/client/udp.ts'
+import { question } from '../client/question.ts'
 import { until } from '../until.ts'
 import { configuration, freePort, launch, type Run, source } from './program.ts'
 
@@ -76,7 +78,13 @@ async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opp
     const words = [opentracker!, ...where, '-d', '.', '-w', 'whitelist']
     const run = await launch(() => words, { directory: room })
     try {
-      return await opponent('opentracker', run, async () => ({ udp: port, http: port }), clean)
+      return await opponent(
+        'opentracker',
+        run,
+        async () => ({ udp: port, http: port }),
+        () => hashes[0] === undefined || isListed(port, hashes[0]),
+        clean,
+      )
     } catch (error) {
       if (attempt < ATTEMPTS) continue
       clean()
@@ -90,6 +98,7 @@ async function opponent(
   name: string,
   run: Run,
   findPorts: () => Promise<{ udp: number; http: number }>,
+  isReady: () => boolean | Promise<boolean> = () => true,
   clean = () => {},
 ): Promise<Opponent> {
   try {
@@ -99,7 +108,7 @@ async function opponent(
       () => `${name} to answer: ${run.text.out}${run.text.err}`,
       async () => {
         if (run.child.exitCode !== null) throw new Error(`${name} ended: ${run.text.err}`)
-        return (await isUdpTracker(ports.udp)) && (await isHttpServer(http))
+        return (await isUdpTracker(ports.udp)) && (await isHttpServer(http)) && (await isReady())
       },
     )
     return {
@@ -122,6 +131,17 @@ async function isUdpTracker(port: number): Promise<boolean> {
   using client = await UdpClient.open({ ip: HERE, family: 4 }, port, options)
   return await client.connect().then(
     () => true,
+    () => false,
+  )
+}
+
+/** It answers before it has read its list: a peer that comes and leaves again finds out. */
+async function isListed(port: number, infoHash: Uint8Array): Promise<boolean> {
+  const options = { milliseconds: 1000 }
+  using client = await UdpClient.open({ ip: HERE, family: 4 }, port, options)
+  const comes = { ...question, infoHash }
+  return await client.announce(comes).then(
+    () => client.announce({ ...comes, event: EVENT.stopped }).then(() => true),
     () => false,
   )
 }

@@ -1,12 +1,12 @@
 /** The UDP load against our tracker, and against trackers that are broken or mean. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import type { Tally } from '../../src/load/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../client/fake-udp.ts'
 import { source } from '../e2e/program.ts'
 import { runTracker } from '../e2e/tracker.ts'
-import { until } from '../until.ts'
-import { loadUdp } from './fixture.ts'
+import { IMPATIENT, loadUdp } from './fixture.ts'
 import { answerWell } from './good-tracker.ts'
 
 const CONNECT = 0
@@ -39,10 +39,10 @@ tracker_usage_statistics = true
     address: { ip, family },
     mix: 'mixed',
     clients: 3,
+    enough: ({ kinds }) => kinds.every(({ answers }) => answers > 100),
   })
   expect([total.errors, total.malformed, total.lost]).toEqual([0, 0, 0])
   const [connects, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
-  expect([connects! > 100, announces! > 100, scrapes! > 0]).toEqual([true, true, true])
   expect(tally.peersTold).toBeGreaterThan(announces!)
   expect(tally.bytesSent).toBe(connects! * 16 + announces! * 98 + scrapes! * 36)
   expect(total.latency.count).toBe(total.requests)
@@ -70,8 +70,8 @@ test('announces say what a client would, and carry the key of the URL', async ()
       })
     answerWell(request, answer)
   })
-  const { total } = await loadUdp({ port: tracker.port, path: '/announce/KEY', rate: 1_000 })
-  expect(total.answers).toBeGreaterThan(110)
+  const enough = () => seen.length > 110
+  await loadUdp({ port: tracker.port, path: '/announce/KEY', enough })
   expect(seen.map(({ event }) => event)).toEqual(seen.map((_, i) => (i < 100 ? 2 : 0)))
   expect(new Set(seen.map(({ end }) => end))).toEqual(new Set(['\x02\x0d/announce/KEY']))
   expect(seen.every(({ port }) => port >= 10_000)).toBe(true)
@@ -86,7 +86,7 @@ test('connection ids are used, asked for once a socket, and again after an error
     if (given < 3) answer(text(request, 'Connection ID mismatch.\0'))
     else answer(answerTo(request, ANNOUNCE, 120, 1, 1))
   })
-  const { tally } = await loadUdp({ port: tracker.port, durationMilliseconds: 1_500 })
+  const { tally } = await loadUdp({ port: tracker.port, enough: () => used.has(3) })
   // Two sockets asked at the begin, and after a second at most once more each.
   expect(tally.kinds[CONNECT]!.requests).toBeWithin(3, 5)
   expect(tally.kinds[ANNOUNCE]!.answers).toBeGreaterThan(0)
@@ -96,27 +96,28 @@ test('connection ids are used, asked for once a socket, and again after an error
 
 test('a rate is kept', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
-  const settings = { durationMilliseconds: 2_000, rate: 500, clients: 8 }
+  const settings = { rate: 500, clients: 8 }
   const { total, course } = await loadUdp({ port: tracker.port, ...settings })
-  expect(total.requests).toBeWithin(100, 1_001)
+  expect(total.requests).toBeWithin(100, 1 + 500 * course.seconds)
   expect(tracker.received()).toBe(total.requests)
-  expect(course.answersPerSecond).toBeWithin(1, 501)
+  expect(course.answersPerSecond).toBeWithin(0, 501)
 })
 
 describe('broken and mean trackers', () => {
   test('one that is silent', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', () => {})
-    const { total } = await loadUdp({ port: tracker.port })
+    const enough = ({ kinds }: Tally) => kinds[CONNECT]!.lost > 1
+    const { tally, total } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
     // Nothing is announced without a connection id.
-    expect([total.answers, total.lost, total.requests]).toEqual([0, 2, 2])
+    expect([total.answers, total.lost]).toEqual([0, tally.kinds[CONNECT]!.requests])
   })
 
   test('one that is not there', async () => {
     const gone = await fakeUdpTracker('127.0.0.1', () => {})
     gone[Symbol.dispose]()
-    const { tally, total } = await loadUdp({ port: gone.port })
+    const enough = ({ socketErrors }: Tally) => socketErrors > 0
+    const { total } = await loadUdp({ port: gone.port, ...IMPATIENT, enough })
     expect(total.lost).toBe(total.requests)
-    expect(tally.socketErrors).toBeGreaterThan(0)
   })
 
   test('one that is silent after a while', async () => {
@@ -124,9 +125,10 @@ describe('broken and mean trackers', () => {
     using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
       if (left-- > 0) answerWell(request, answer)
     })
-    const { total } = await loadUdp({ port: tracker.port })
-    expect(total.answers).toBe(100)
-    expect(total.lost).toBeWithin(16, 1_000)
+    const enough = (tally: Tally) => tally.total().lost >= 16
+    const { tally, total } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
+    // Those that came too late are none of the answers.
+    expect(total.answers + tally.strays).toBe(100)
   })
 
   test.each<[string, Behaviour]>([
@@ -138,7 +140,6 @@ describe('broken and mean trackers', () => {
     using tracker = await fakeUdpTracker('127.0.0.1', except(odd))
     const { tally } = await loadUdp({ port: tracker.port })
     const { requests, malformed, lost } = tally.kinds[ANNOUNCE]!
-    expect(requests).toBeGreaterThan(20)
     expect([malformed, lost]).toEqual([requests, 0])
   })
 
@@ -151,10 +152,11 @@ describe('broken and mean trackers', () => {
     ['empty datagrams', (_request, answer) => answer(new Uint8Array())],
   ])('one that gives %s', async (_what, odd) => {
     using tracker = await fakeUdpTracker('127.0.0.1', except(odd))
-    const { tally } = await loadUdp({ port: tracker.port })
+    const enough = ({ strays }: Tally) => strays >= 16
+    const { tally } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
     const { requests, lost } = tally.kinds[ANNOUNCE]!
-    expect([requests >= 16, lost]).toEqual([true, requests])
-    expect(tally.strays).toBe(requests)
+    expect(lost).toBe(requests)
+    expect(tally.strays).toBeWithin(16, requests + 1)
   })
 
   test('one that says everything twice is believed once', async () => {
@@ -189,15 +191,9 @@ describe('broken and mean trackers', () => {
     try {
       const { value } = await child.stdout.getReader().read()
       const port = Number(Buffer.from(value!).toString())
-      // Whether it comes to a flood is up to the machine, which may be busy.
-      await until('a flood', async () => {
-        let ticks = 0
-        const timer = setInterval(() => ticks++, 50)
-        const { tally } = await loadUdp({ port, clients: 1, durationMilliseconds: 1_000 })
-        clearInterval(timer)
-        expect(ticks).toBeGreaterThan(0)
-        return tally.floods > 0
-      })
+      // Timers that count: the course looks at the tally, gives up what is in flight, and ends.
+      const enough = ({ floods }: Tally) => floods > 0
+      await loadUdp({ port, clients: 1, ...IMPATIENT, enough })
     } finally {
       child.stdin.end()
       await child.exited

@@ -185,7 +185,7 @@ export async function findingsOn(
     machine: new Machine(machine.path, { ...LINUX, ...facts }),
     cwd: machine.path,
     clock: { seconds: () => clock, milliseconds: () => clock * 1000 },
-    milliseconds: 2_000,
+    milliseconds: 60_000,
     watch: async () => machine.write(meanwhile),
     tracker: async () => ({ url: 'http://127.0.0.1:1/health_check' }),
     ...patient,
