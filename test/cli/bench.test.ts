@@ -279,7 +279,7 @@ test('a tracker that ends in the middle is a failure, with the result so far', a
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     if (asked++ < 500) answerWell(request, answer)
   })
-  const words = ['--duration', '3', '--timeout', '2', '--rate', '2000']
+  const words = ['--duration', '5', '--timeout', '1.5', '--rate', '2000']
   const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...words)
   expect(code).toBe(1)
   expect(err).toMatch(
