@@ -97,8 +97,9 @@ export function signsWhole(suite: Signing): void {
             database.readWhitelist(0n),
             database.listKeys(0, 5),
           )
+          // So many that they meet, and not more than a busy machine does within the time of one call.
+          if (i % 10 === 9) await Promise.all(work.splice(0))
         }
-        await Promise.all(work)
         expect(await database.downloadsTotal()).toBe(total)
         expect(await database.downloadsOf(hashes(50))).toEqual(added)
         expect((await readKeys(database)).length).toBe(150)

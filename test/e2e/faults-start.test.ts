@@ -122,7 +122,8 @@ describe.concurrent('a server that says nothing', () => {
       const config = { driver, host: '127.0.0.1', port: silent.port, ...account }
       expect(await complaintOf(source, config)).toMatch(
         new RegExp(
-          `^${driver}://127.0.0.1:${silent.port}/tracker: no answer within (\\d{1,4} ms|\\d s|10 s); does something else .+$`,
+          // Ten seconds are the promise. Whose limit is over first on a busy machine, the hint's or the last, is open.
+          `^${driver}://127.0.0.1:${silent.port}/tracker: no answer within (\\d{1,4} ms|\\d s|10 s)(; does something else .+)?$`,
         ),
       )
     } finally {
