@@ -1,0 +1,170 @@
+/**
+ * Clients that do nothing wrong while others do: each asks again and again, and is served when the answer is the
+ * right one, in however many attempts BEP 15 allows.
+ */
+import { connect } from 'node:net'
+import { udpPeer } from '../peer.ts'
+import { announceQuery, parseResponse, percent } from '../servers/http-fixture.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
+
+const REST_MILLISECONDS = 200
+/** A connection id is good for two minutes. */
+const CONNECT_EVERY = 20
+/** Of every honest peer. */
+const PORT = 6881
+const ATTEMPTS = 5
+/** Failures that are kept. */
+const MOST_TOLD = 5
+
+export type Question = () => Promise<void>
+
+/** What became of the questions of one kind of client. */
+export class Service {
+  readonly name: string
+  asked = 0
+  served = 0
+  slowestMilliseconds = 0
+  readonly failures: string[] = []
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  async ask(question: Question): Promise<void> {
+    this.asked++
+    const began = performance.now()
+    try {
+      await question()
+      this.served++
+    } catch (error) {
+      if (this.failures.length < MOST_TOLD) this.failures.push(`${this.name}: ${error}`)
+    }
+    this.slowestMilliseconds = Math.max(this.slowestMilliseconds, performance.now() - began)
+  }
+
+  /** Empty when it was asked, and all were served. */
+  complaints(): string[] {
+    if (this.asked > 0 && this.served === this.asked) return []
+    return [`${this.name}: ${this.served} of ${this.asked} served`, ...this.failures]
+  }
+}
+
+/** Asks until it is told to stop, and then finishes what it has begun. */
+export class Honest {
+  readonly #running: Promise<void>
+  #isOver = false
+
+  constructor(service: Service, question: Question) {
+    this.#running = this.#go(service, question)
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true
+    await this.#running
+  }
+
+  async #go(service: Service, question: Question): Promise<void> {
+    while (!this.#isOver) {
+      await service.ask(question)
+      await Bun.sleep(REST_MILLISECONDS)
+    }
+  }
+}
+
+/** Peers of one torrent over one transport: each must be told of all that have announced before it. */
+export class Swarm {
+  readonly infoHash: Uint8Array
+  readonly #known = new Set<string>()
+
+  constructor(infoHash: Uint8Array) {
+    this.infoHash = infoHash
+  }
+
+  /** Whom a peer that asks now must be told of. */
+  expected(self: string): string[] {
+    return [...this.#known].filter((other) => other !== self)
+  }
+  add(self: string): void {
+    this.#known.add(self)
+  }
+}
+
+function mustTell(told: readonly string[], expected: readonly string[]): void {
+  const missing = expected.filter((peer) => !told.includes(peer))
+  if (missing.length > 0)
+    throw new Error(`was not told of ${missing.join(', ')}, but of ${told.length} others`)
+}
+
+/** As the compact form of BEP 23, in hexadecimal. */
+const endpoint = (ip: string, port: number): string =>
+  Buffer.from([...ip.split('.').map(Number), port >> 8, port & 255]).toString('hex')
+
+/** A peer that says its port is that of everybody; its address is its own. */
+export async function udpQuestion(tracker: number, ip: string, swarm: Swarm): Promise<Question> {
+  const peer = await udpPeer(tracker, '127.0.0.1', ip)
+  const self = endpoint(ip, PORT)
+  let asked = 0
+  return async () => {
+    if (asked++ % CONNECT_EVERY === 0) await peer.connect()
+    const expected = swarm.expected(self)
+    const { peers } = await peer.announce(swarm.infoHash, { left: 1, port: PORT })
+    mustTell(peers, expected)
+    swarm.add(self)
+    const { leechers } = await peer.scrape(swarm.infoHash)
+    if (leechers <= expected.length) throw new Error(`a scrape knows of ${leechers} peers only`)
+  }
+}
+
+export function httpQuestion(tracker: number, ip: string, swarm: Swarm): Question {
+  const self = endpoint(ip, PORT)
+  const info_hash = percent(swarm.infoHash)
+  const query = announceQuery({ info_hash, port: PORT, left: 1, event: undefined, compact: 1 })
+  return async () => {
+    const expected = swarm.expected(self)
+    const answer = await getFrom(ip, tracker, `/announce?${query}`)
+    const { status, value, failure } = parseResponse(answer)
+    const peers = value.get('peers')
+    if (!(peers instanceof Uint8Array)) throw new Error(`HTTP ${status}: ${failure ?? 'no peers'}`)
+    const told = Array.from({ length: peers.length / 6 }, (_, i) =>
+      Buffer.from(peers.subarray(i * 6, i * 6 + 6)).toString('hex'),
+    )
+    mustTell(told, expected)
+    swarm.add(self)
+  }
+}
+
+/** For the services of the operator: JSON with status 200, in which `mistake` finds none. */
+export function operatorQuestion(
+  url: string,
+  headers: Record<string, string>,
+  mistake: (answer: Record<string, unknown>) => string | undefined = () => undefined,
+): Question {
+  return async () => {
+    for (let attempt = 1; ; attempt++) {
+      const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS)
+      const answer = await fetch(url, { headers, signal, keepalive: false })
+      const text = await answer.text()
+      const wrong = answer.status === 200 ? mistake(JSON.parse(text)) : text
+      if (wrong === undefined) return
+      // A probe of health has a time limit of its own, which a busy machine may miss once.
+      if (attempt === ATTEMPTS) throw new Error(`${answer.status} ${wrong}`)
+      await Bun.sleep(REST_MILLISECONDS)
+    }
+  }
+}
+
+/** Sends a request from that address, and gives the answer. Rejects when none comes in a minute. */
+function getFrom(localAddress: string, port: number, path: string): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const parts: Buffer[] = []
+  const socket = connect({ host: '127.0.0.1', port, localAddress })
+  const timer = setTimeout(() => socket.destroy(new Error('no answer')), PATIENCE_MILLISECONDS)
+  socket.on('data', (bytes: Buffer) => parts.push(bytes))
+  socket.on('error', reject)
+  socket.on('close', () => {
+    clearTimeout(timer)
+    resolve(Buffer.concat(parts))
+  })
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: tracker\r\nConnection: close\r\n\r\n`)
+  return promise
+}

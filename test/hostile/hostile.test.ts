@@ -1,0 +1,18 @@
+/** All attacks at once: a few seconds of them, or as many as TEST_HOSTILE_SECONDS says. */
+import { expect, test } from 'bun:test'
+import { compiled } from '../e2e/program.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { siege } from './siege.ts'
+
+const seconds = Number(process.env.TEST_HOSTILE_SECONDS ?? 6)
+const binary = compiled()
+
+test.skipIf(process.platform !== 'linux')(
+  `${seconds} s of mixed hostile traffic leave honest clients served and the tracker at rest`,
+  async () => {
+    const { table, failures } = await siege(binary, seconds)
+    console.log(table)
+    expect(failures).toEqual([])
+  },
+  seconds * 1000 + 5 * PATIENCE_MILLISECONDS,
+)

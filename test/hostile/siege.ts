@@ -1,0 +1,290 @@
+/**
+ * The program as a process of its own under all attacks at once, beside clients that do nothing wrong: whether they
+ * are served, whether memory stays where it is, and whether it comes to rest when the attacks end.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { launch, type Program } from '../e2e/program.ts'
+import { hashOf } from '../peer.ts'
+import { dice } from '../random.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { DatagramAttack, type Sent } from './datagrams.ts'
+import { forger } from './forge.ts'
+import {
+  Honest,
+  httpQuestion,
+  operatorQuestion,
+  type Question,
+  Service,
+  Swarm,
+  udpQuestion,
+} from './honest.ts'
+import { cpuSeconds, descriptors, residentMebibytes } from './measure.ts'
+import { EXCHANGES, exchangeOf } from './real-clients.ts'
+import { RequestAttack } from './requests.ts'
+
+const DATAGRAMS_A_SECOND = 1_500
+const REQUESTS_A_SECOND = 200
+const PHASES = 6
+/** So many, that those who trickle can take all of them. */
+const OPEN_FILES = 512
+const UDP_CLIENTS = Array.from({ length: 8 }, (_, i) => `127.77.0.${i + 1}`)
+const HTTP_CLIENTS = Array.from({ length: 4 }, (_, i) => `127.77.1.${i + 1}`)
+const TOKEN = 'a token of this siege'
+
+/** In a shorter siege what was invented first has not been forgotten again: nothing can be said of memory. */
+const WHOLE_SECONDS = 60
+const FLAT_RATIO = 1.15
+const FLAT_MEBIBYTES = 8
+const IDLE_SHARE = 0.01
+const IDLE_SECONDS = 5
+const LOOK_EVERY_MILLISECONDS = 500
+/** Descriptors of files and of connections to the database come and go. */
+const SPARE_DESCRIPTORS = 8
+
+/** What strangers invent is gone after half a minute. */
+const TOML = `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+private = false
+listed = false
+inactive_peer_cleanup_interval = 5
+[core.database]
+path = "tracker.db"
+[core.announce_policy]
+interval = 20
+interval_min = 10
+[core.tracker_policy]
+max_peer_timeout = 30
+persistent_torrent_completed_stat = true
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+[http_api]
+bind_address = "127.0.0.1:0"
+access_tokens = { admin = "${TOKEN}" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+[runtime]
+workers = 2
+max_memory = "64MiB"
+`
+
+export type Report = {
+  /** For people. */
+  readonly table: string
+  /** Empty: all that is promised was kept. */
+  readonly failures: readonly string[]
+}
+
+type Besieged = Awaited<ReturnType<typeof begin>>
+
+/** Resident memory is the least that was seen: what only waits for the collector is no growth. */
+type Phase = { readonly resident: number; readonly cpu: number }
+
+export async function siege(program: Program, seconds: number): Promise<Report> {
+  await using stack = new AsyncDisposableStack()
+  const room = mkdtempSync(join(tmpdir(), 'tracker-siege-'))
+  stack.defer(() => rmSync(room, { recursive: true, force: true }))
+  const tracker = await begin(program, room)
+  stack.use(tracker.run)
+  const { run, pid } = tracker
+  const descriptorsBefore = descriptors(pid)
+
+  const clients = await HonestClients.begin(tracker, room)
+  stack.defer(() => clients.stop())
+  const forge = forger()
+  if (forge) stack.use(forge)
+  const roll = dice()
+  const victims = [...UDP_CLIENTS, '127.0.0.1']
+  const target = { ports: tracker.udp, victims, roll, forge }
+  const datagrams = await DatagramAttack.begin(target, DATAGRAMS_A_SECOND)
+  stack.defer(() => datagrams.stop())
+  const requests = new RequestAttack({ ...tracker, roll }, REQUESTS_A_SECOND)
+  stack.defer(() => requests.stop())
+
+  const first = clients.exchange('first')
+  const phases: Phase[] = []
+  while (phases.length < PHASES) phases.push(await phase(tracker, seconds / PHASES))
+  await first
+  await clients.exchange('last')
+  datagrams.stop()
+  requests.stop()
+  await clients.stop()
+
+  const isWhole = seconds >= WHOLE_SECONDS
+  const torrents = isWhole ? await remembered(tracker) : undefined
+  const idle = await rest(pid)
+  const resident = residentMebibytes(pid)
+  const descriptorsAfter = descriptors(pid)
+  const { code, err } = await run.stop()
+
+  const failures = clients.services.flatMap((service) => service.complaints())
+  const must = (isSo: boolean, otherwise: string) => {
+    if (!isSo) failures.push(otherwise)
+  }
+  const [middle, last] = [phases[PHASES / 2]!.resident, phases.at(-1)!.resident]
+  must(
+    !isWhole || last <= middle * FLAT_RATIO + FLAT_MEBIBYTES,
+    `memory grows: ${last.toFixed(0)} MiB in the last phase, ${middle.toFixed(0)} in the middle`,
+  )
+  must(!torrents, `${torrents} torrents of nobody are remembered`)
+  must(idle <= IDLE_SHARE, `it does not rest: ${(idle * 100).toFixed(1)} % of a core`)
+  must(
+    descriptorsAfter <= descriptorsBefore + SPARE_DESCRIPTORS,
+    `${descriptorsBefore} descriptors before, ${descriptorsAfter} after`,
+  )
+  must(code === 0 && err === '', `it stopped with ${code} and said ${JSON.stringify(err)}`)
+
+  const percentOf = ({ cpu }: Phase) => (cpu * 100).toFixed(0).padStart(6)
+  const table = [
+    `datagrams of strangers, ${datagrams.answers} answered`,
+    ...counts(datagrams.sent),
+    ...(forge ? [] : ['  none of them forged: that takes root on Linux']),
+    `requests of strangers, ${requests.heard} bytes answered`,
+    ...counts(requests.sent),
+    line('honest clients', 'asked', 'served', 'slowest'),
+    ...clients.services.map(({ name, asked, served, slowestMilliseconds }) =>
+      line(`  ${name}`, asked, served, `${slowestMilliseconds.toFixed(0)} ms`),
+    ),
+    `the process, in ${PHASES} phases of ${(seconds / PHASES).toFixed(1)} s and at rest`,
+    `  resident, MiB   ${phases.map((one) => one.resident.toFixed(0).padStart(6)).join('')}${resident.toFixed(0).padStart(6)}`,
+    `  CPU, % of a core${phases.map(percentOf).join('')}${(idle * 100).toFixed(1).padStart(6)}`,
+    `  descriptors     ${String(descriptorsBefore).padStart(6)} before, ${descriptorsAfter} after`,
+    ...(torrents === undefined ? [] : [`  torrents at rest${String(torrents).padStart(6)}`]),
+  ].join('\n')
+  return { table, failures }
+}
+
+const line = (name: string, ...cells: (string | number)[]): string =>
+  name.padEnd(42) + cells.map((cell) => String(cell).padStart(10)).join('')
+const counts = (sent: Sent): string[] =>
+  Array.from(sent, ([name, count]) => line(`  ${name}`, count))
+
+/** The program in a directory of its own, with so few descriptors that strangers can take them. */
+async function begin(program: Program, room: string) {
+  const directory = join(room, 'data')
+  mkdirSync(directory)
+  const narrow = ['/bin/sh', '-c', `ulimit -n ${OPEN_FILES} && exec "$@"`, 'sh']
+  const run = await launch(() => [...narrow, ...program()], { toml: TOML, directory })
+  await run.services()
+  const portsOf = (what: string) =>
+    Array.from(
+      run.text.out.matchAll(new RegExp(`${what}: Started on: \\S+:(\\d+)`, 'g')),
+      ([, port]) => Number(port),
+    )
+  const [http, api, health] = ['HTTP TRACKER', ' API', 'HEALTH CHECK API'].map(
+    (what) => portsOf(what)[0]!,
+  ) as [number, number, number]
+  return { run, pid: run.child.pid, udp: portsOf('UDP TRACKER'), http, api, health }
+}
+
+const AUTHORITY = { authorization: `Bearer ${TOKEN}` }
+const statsOf = ({ api }: Besieged) => `http://127.0.0.1:${api}/api/v1/stats`
+
+class HonestClients {
+  readonly services: Service[] = []
+  readonly #tracker: Besieged
+  readonly #room: string
+  readonly #running: Honest[] = []
+  readonly #pairs: readonly (readonly [Service, ...(typeof EXCHANGES)[number]])[]
+
+  static async begin(tracker: Besieged, room: string): Promise<HonestClients> {
+    const clients = new HonestClients(tracker, room)
+    await clients.#begin()
+    return clients
+  }
+
+  private constructor(tracker: Besieged, room: string) {
+    this.#tracker = tracker
+    this.#room = room
+    this.#pairs = EXCHANGES.map((exchange) => [this.#service(exchange[0]), ...exchange] as const)
+  }
+
+  async #begin(): Promise<void> {
+    const { udp, http, health } = this.#tracker
+    const [udpPeers, udpSwarm] = [this.#service('UDP peers'), new Swarm(hashOf(0xa1))]
+    for (const [i, ip] of UDP_CLIENTS.entries())
+      this.#start(udpPeers, await udpQuestion(udp[i % udp.length]!, ip, udpSwarm))
+    const [httpPeers, httpSwarm] = [this.#service('HTTP peers'), new Swarm(hashOf(0xa2))]
+    for (const ip of HTTP_CLIENTS) this.#start(httpPeers, httpQuestion(http, ip, httpSwarm))
+    const healthUrl = `http://127.0.0.1:${health}/health_check`
+    this.#start(this.#service('health'), operatorQuestion(healthUrl, {}, illness))
+    this.#start(this.#service('API'), operatorQuestion(statsOf(this.#tracker), AUTHORITY))
+  }
+
+  #service(name: string): Service {
+    const service = new Service(name)
+    this.services.push(service)
+    return service
+  }
+
+  #start(service: Service, question: Question): void {
+    this.#running.push(new Honest(service, question))
+  }
+
+  /** Pairs of real clients, one beside the other. */
+  async exchange(when: string): Promise<void> {
+    const { udp, http } = this.#tracker
+    await Promise.all(
+      this.#pairs.map(([service, name, transport, exchange]) => {
+        const url = `${transport}://127.0.0.1:${transport === 'udp' ? udp[0] : http}/announce`
+        return service.ask(exchangeOf(join(this.#room, `${name} ${when}`), url, exchange))
+      }),
+    )
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#running.map((one) => one.stop()))
+  }
+}
+
+const illness = ({ status, message, details }: Record<string, unknown>): string | undefined => {
+  if (status === 'Ok') return undefined
+  const ill = (details as { info: string; result: object }[])
+    .filter(({ result }) => 'Err' in result)
+    .map(({ info, result }) => `${info}: ${Object.values(result)}`)
+  return `${status}: ${message} (${ill.join('; ')})`
+}
+
+async function phase({ run, pid }: Besieged, seconds: number): Promise<Phase> {
+  const [cpu, since] = [cpuSeconds(pid), performance.now()]
+  let resident = Number.POSITIVE_INFINITY
+  const passed = () => (performance.now() - since) / 1000
+  do {
+    await Bun.sleep(Math.min(LOOK_EVERY_MILLISECONDS, seconds * 1000))
+    if (run.child.exitCode !== null) throw new Error(`it ended: ${run.text.err}`)
+    resident = Math.min(resident, residentMebibytes(pid))
+  } while (passed() < seconds)
+  return { resident, cpu: (cpuSeconds(pid) - cpu) / passed() }
+}
+
+/** Torrents that it still knows when all peers have been silent for long: none, or what is left after a minute. */
+async function remembered(tracker: Besieged): Promise<number> {
+  const end = performance.now() + PATIENCE_MILLISECONDS
+  for (;;) {
+    const answer = await fetch(statsOf(tracker), { headers: AUTHORITY, keepalive: false })
+    const { torrents } = (await answer.json()) as { torrents: number }
+    if (torrents === 0 || performance.now() > end) return torrents
+    await Bun.sleep(LOOK_EVERY_MILLISECONDS)
+  }
+}
+
+/** Share of a core that it uses once that is next to nothing, or after a minute. */
+async function rest(pid: number): Promise<number> {
+  const end = performance.now() + PATIENCE_MILLISECONDS
+  for (;;) {
+    const [cpu, since] = [cpuSeconds(pid), performance.now()]
+    await Bun.sleep(IDLE_SECONDS * 1000)
+    const share = (cpuSeconds(pid) - cpu) / ((performance.now() - since) / 1000)
+    if (share <= IDLE_SHARE || performance.now() > end) return share
+  }
+}
