@@ -27,7 +27,7 @@ export function awaitTurn(control: Int32Array, ...turns: readonly number[]): num
   for (;;) {
     const turn = Atomics.load(control, CONTROL.turn)
     if (turns.includes(turn)) return turn
-    if (Atomics.wait(control, CONTROL.turn, turn, 10_000) === 'timed-out')
+    if (Atomics.wait(control, CONTROL.turn, turn, 60_000) === 'timed-out')
       throw new Error(`waited in vain for turn ${turns}`)
   }
 }

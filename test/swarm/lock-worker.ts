@@ -17,15 +17,15 @@ self.onmessage = ({ data }: MessageEvent<LockTask>) => {
   if (kind === 'hold') {
     lock.acquire()
     self.postMessage('holding')
-    // Until the word says that somebody sleeps; five seconds at most.
-    for (let look = 0; look < 5_000 && Atomics.load(words, 1) === thread; look++)
+    // Until the word says that somebody sleeps; a minute at most.
+    for (let look = 0; look < 60_000 && Atomics.load(words, 1) === thread; look++)
       Atomics.wait(words, 3, 0, 1)
     words[2] = 42
     lock.release()
     return
   }
   self.postMessage('ready')
-  Atomics.wait(words, 0, 0, 5_000)
+  Atomics.wait(words, 0, 0, 60_000)
   for (let round = 0; round < rounds; round++) {
     lock.acquire()
     words[2]!++
