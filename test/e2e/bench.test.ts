@@ -123,15 +123,7 @@ describe('a long one', () => {
 
   test('ends quietly when nobody reads the result', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
-    const words = [
-      'bench',
-      'udp',
-      `127.0.0.1:${tracker.port}`,
-      '--duration',
-      '1',
-      '--rate',
-      '100',
-    ]
+    const words = ['bench', 'udp', `127.0.0.1:${tracker.port}`, '--duration', '1', '--rate', '100']
     await using run = await launch(binary, { words, deaf: true })
     const { code, err } = await run.ended()
     expect([code, err]).toEqual([0, ''])

@@ -16,14 +16,22 @@ export type Program = () => readonly string[]
 export const source: Program = () => [process.execPath, join(ROOT, 'src/main.ts')]
 
 /**
- * Builds, and holds on to what it built until its standard input ends: as this process does, however it does. A
- * build is never stopped half way: that would leave its unfinished file where it works.
+ * Makes a directory for the build, and waits for it. Beside it waits what removes the directory when this process
+ * has ended, in whatever way. Neither that nor the build is a child of this process: those the runner kills when a
+ * test or hook is late, and a build that is killed leaves its unfinished file where it works.
  */
 const BUILDER = `
-trap '' HUP INT PIPE TERM
-room=$1 && shift
-if "$@" < /dev/null > /dev/null; then echo built; cat > /dev/null; fi
-rm -rf "$room"
+trap '' HUP INT TERM
+room=$1 run=$2 && shift 2
+mkdir -m 700 "$room" || exit
+"$@" < /dev/null > /dev/null & build=$!
+(
+  while kill -0 "$run"; do sleep 1; done
+  left=60
+  while kill -0 "$build" && [ $((left -= 1)) -gt 0 ]; do sleep 1; done
+  rm -rf "$room"
+) < /dev/null > /dev/null 2>&1 &
+wait "$build"
 `
 let building: Promise<string> | undefined
 
@@ -38,13 +46,14 @@ export function compiled(): Program {
 }
 
 async function compile(): Promise<string> {
-  const room = mkdtempSync(join(tmpdir(), 'tracker-binary-'))
+  const room = join(tmpdir(), `tracker-binary-${crypto.randomUUID()}`)
   const path = join(room, 'tracker')
-  const command = ['sh', '-c', BUILDER, 'sh', room, process.execPath, 'build.ts', path]
-  const builder = Bun.spawn(command, { cwd: ROOT, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' })
-  builder.unref()
-  const { done } = await builder.stdout.getReader().read()
-  if (done) throw new Error(await new Response(builder.stderr).text())
+  const child = Bun.spawn(
+    ['sh', '-c', BUILDER, 'sh', room, `${process.pid}`, process.execPath, 'build.ts', path],
+    { cwd: ROOT, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' },
+  )
+  const complaint = await new Response(child.stderr).text()
+  if ((await child.exited) !== 0) throw new Error(complaint)
   return path
 }
 
