@@ -303,7 +303,7 @@ test('threads that die in a flood leave no socket open and none that spins', asy
   })
   using peer = await udpPeer(port)
   expect((await peer.announce(hashOf(8))).seeders).toBe(1)
-}, 120_000)
+})
 
 test('a tracker that stops while a thread is being replaced leaves no thread behind', async () => {
   using workers = captureWorkers()

@@ -1,5 +1,5 @@
 /** The files of a `tls_config`: what is said of them, and that Bun can serve with exactly those that pass. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,8 +8,6 @@ import { certify } from '../certificate.ts'
 import { MINIMAL_2, MINIMAL_3 } from '../config/fixture.ts'
 import { serve } from '../servers/http-fixture.ts'
 import { workspace } from './fixture.ts'
-
-setDefaultTimeout(60_000)
 
 let room = ''
 const at = (name: string) => join(room, name)

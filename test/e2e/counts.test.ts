@@ -2,7 +2,7 @@
  * How often torrents were completed, as people see it from outside: what is stored is told from the first
  * scrape after a restart on, and a torrent that nobody has does not stay in memory for it.
  */
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,10 +11,6 @@ import { hashA } from '../servers/http-fixture.ts'
 import { until } from '../until.ts'
 import { source } from './program.ts'
 import { runTracker } from './tracker.ts'
-
-setDefaultTimeout(120_000)
-
-const PATIENCE_MILLISECONDS = 60_000
 
 let room: string
 beforeEach(() => {
@@ -54,10 +50,10 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     await peer.announce(hashA, { event: EVENT.completed })
     await peer.announce(hashA, { event: EVENT.stopped })
     const isGone = () => tracker.stats().then((stats) => stats.torrents === 0)
-    await until('the torrent to leave', isGone, PATIENCE_MILLISECONDS)
+    await until('the torrent to leave', isGone)
     expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[1]])
     const isTold = async () => Bun.deepEquals(await tracker.scrape([hashA]), [[0, 1, 0]])
-    await until('the count', isTold, PATIENCE_MILLISECONDS)
+    await until('the count', isTold)
     await tracker.stop()
   })
 
@@ -76,7 +72,7 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     using peer = await tracker.peer()
     for (const { hash, count } of torrents.slice(0, 5)) {
       const isTold = async () => Bun.deepEquals(await tracker.scrape([hash]), [[0, count, 0]])
-      await until('the count', isTold, PATIENCE_MILLISECONDS)
+      await until('the count', isTold)
       await peer.announce(hash, { left: 1 })
       const entries = (await tracker.scrape([hash])) as number[][]
       expect(entries[0]![1]).toBe(count)
@@ -94,7 +90,7 @@ test('torrents that a stranger makes up fill the database no faster than allowed
   }
   await complete(hashA)
   const rows = (what: string) => tracker.sql(`SELECT ${what} FROM torrents`)
-  await until('the first row', () => rows('completed').length === 1, PATIENCE_MILLISECONDS)
+  await until('the first row', () => rows('completed').length === 1)
   for (let n = 0; n < 2_000; n++) {
     const hash = hashOf(1)
     new DataView(hash.buffer).setUint32(0, n)
@@ -102,7 +98,7 @@ test('torrents that a stranger makes up fill the database no faster than allowed
   }
   await complete(hashA, 2)
   const isWritten = () => Bun.deepEquals(rows('max(completed)'), [[2]])
-  await until('the torrent that has a row', isWritten, PATIENCE_MILLISECONDS)
+  await until('the torrent that has a row', isWritten)
   // A thousand at once, and then one a second.
   await tracker.run.says(/WARN DATABASE: .*more than 1 torrents a second/)
   const out = await tracker.stop()

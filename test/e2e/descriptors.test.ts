@@ -2,7 +2,7 @@
  * A tracker that may open few files, and strangers who open more connections than that and say one byte at a
  * time: everybody else is served, over HTTP, by the API and by the health check.
  */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { TOKEN } from '../servers/api/cases.ts'
 import { announceQuery } from '../servers/http-fixture.ts'
@@ -12,8 +12,6 @@ import { tomlOf } from './tracker.ts'
 
 /** Only stops what hangs. */
 const PATIENCE_MILLISECONDS = 60_000
-setDefaultTimeout(5 * PATIENCE_MILLISECONDS)
-
 const FILES = 256
 const HOSTILE = 512
 
@@ -97,7 +95,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
     const [http, health] = [portOf(http_trackers[0]!), portOf(health_checks[0]!)]
     using hostile = trickle(http, from)
     await run.says(/WARN TRACKER: .* of the 256 files that this process may open are open/)
-    await until('many to be closed', () => hostile.closed() > HOSTILE, PATIENCE_MILLISECONDS)
+    await until('many to be closed', () => hostile.closed() > HOSTILE)
     for (let round = 0; round < 10; round++) {
       expect(await ask(http, `/announce?${announceQuery()}`)).toContain('8:complete')
       expect(await ask(portOf(api!), `/api/v1/stats?token=${TOKEN}`)).toContain('"torrents":1')
@@ -105,15 +103,11 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
       await Bun.sleep(100)
     }
     // It does not ask the kernel in vain for what the kernel does not have.
-    await until(
-      'the processor to be free',
-      async () => {
-        const before = await processorSeconds(run)
-        await Bun.sleep(2_000)
-        return (await processorSeconds(run)) - before < 1
-      },
-      PATIENCE_MILLISECONDS,
-    )
+    await until('the processor to be free', async () => {
+      const before = await processorSeconds(run)
+      await Bun.sleep(2_000)
+      return (await processorSeconds(run)) - before < 1
+    })
     hostile[Symbol.dispose]()
     const { code, out } = await run.stop()
     expect(code).toBe(0)
@@ -132,7 +126,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
     await run.says(
       /WARN HTTP TRACKER: 127\.0\.1\.1 has \d+ connections, more than abuse\.max_connections_per_address = 20: the oldest are closed/,
     )
-    await until('many to be closed', () => hostile.closed() > HOSTILE, PATIENCE_MILLISECONDS)
+    await until('many to be closed', () => hostile.closed() > HOSTILE)
     expect(await ask(port, `/announce?${announceQuery()}`)).toContain('8:complete')
     hostile[Symbol.dispose]()
     const { out } = await run.stop()

@@ -97,7 +97,6 @@ try {
   await until(
     () => `the tracker to be up: ${text}`,
     () => /HEALTH CHECK API:\S* Started on/.test(text) && parseLog(text),
-    60_000,
   )
   const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length
   const before = descriptors()

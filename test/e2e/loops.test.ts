@@ -43,38 +43,34 @@ const DATAGRAMS = [
 
 describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
   for (const { name, available, start } of OPPONENTS)
-    test.skipIf(!available)(
-      `between this tracker and ${name} is no conversation`,
-      async () => {
-        await using ours = await startTracker({ rest: OURS })
-        await using other = await start([hash(1)])
-        const [here, there] = [ours.ports.udp[0]!, Number(new URL(other.udp).port)]
-        const received = async () => {
-          const stats = await fetch(`http://${HERE}:${ours.apiPort}/api/v1/stats?token=secret`)
-          return ((await stats.json()) as Record<string, number>).udp4_requests!
-        }
-        const places = [
-          { ip: HERE, port: here },
-          { ip: HERE, port: there },
-        ] as const
-        for (const datagram of DATAGRAMS) {
-          forge(places[0], places[1], datagram)
-          forge(places[1], places[0], datagram)
-        }
-        const asked = 200
-        for (let time = 0; time < asked / 2; time++) {
-          using client = await connected(here)
-          await client.scrape(hash(1))
-          using neighbour = await connected(there)
-          await neighbour.scrape(hash(1))
-        }
-        // Each datagram comes once, and once more what the other says to the one in our name.
-        const most = DATAGRAMS.length * 2 + asked
-        expect(await received()).toBeWithin(DATAGRAMS.length + asked, most + 1)
-        const before = await received()
-        for (let time = 0; time < 20; time++) (await connected(here))[Symbol.dispose]()
-        expect(await received()).toBe(before + 20)
-      },
-      120_000,
-    )
+    test.skipIf(!available)(`between this tracker and ${name} is no conversation`, async () => {
+      await using ours = await startTracker({ rest: OURS })
+      await using other = await start([hash(1)])
+      const [here, there] = [ours.ports.udp[0]!, Number(new URL(other.udp).port)]
+      const received = async () => {
+        const stats = await fetch(`http://${HERE}:${ours.apiPort}/api/v1/stats?token=secret`)
+        return ((await stats.json()) as Record<string, number>).udp4_requests!
+      }
+      const places = [
+        { ip: HERE, port: here },
+        { ip: HERE, port: there },
+      ] as const
+      for (const datagram of DATAGRAMS) {
+        forge(places[0], places[1], datagram)
+        forge(places[1], places[0], datagram)
+      }
+      const asked = 200
+      for (let time = 0; time < asked / 2; time++) {
+        using client = await connected(here)
+        await client.scrape(hash(1))
+        using neighbour = await connected(there)
+        await neighbour.scrape(hash(1))
+      }
+      // Each datagram comes once, and once more what the other says to the one in our name.
+      const most = DATAGRAMS.length * 2 + asked
+      expect(await received()).toBeWithin(DATAGRAMS.length + asked, most + 1)
+      const before = await received()
+      for (let time = 0; time < 20; time++) (await connected(here))[Symbol.dispose]()
+      expect(await received()).toBe(before + 20)
+    })
 })

@@ -1,10 +1,8 @@
 /** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { hashOf, udpPeer } from '../peer.ts'
 import { until } from '../until.ts'
 import { compiled, configuration, launch, type Program, source } from './program.ts'
-
-setDefaultTimeout(60_000)
 
 const PROGRAMS: readonly (readonly [string, Program, number])[] = [
   ['the source, on one thread', source, 1],
@@ -62,15 +60,11 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
       words: words.map((word) => word.replace('PORT', port!)),
     })
     // Its handlers for other signals are there: it is at work.
-    await until(
-      'the tool to be at work',
-      async () => {
-        const status = await Bun.file(`/proc/${run.child.pid}/status`).text()
-        const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`)
-        return (caught & (1n << 1n)) !== 0n
-      },
-      60_000,
-    )
+    await until('the tool to be at work', async () => {
+      const status = await Bun.file(`/proc/${run.child.pid}/status`).text()
+      const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`)
+      return (caught & (1n << 1n)) !== 0n
+    })
     run.child.kill('SIGHUP')
     await run.ended()
     expect(run.child.signalCode).toBe('SIGHUP')

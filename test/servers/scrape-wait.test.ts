@@ -81,7 +81,7 @@ test('scrapes that wait side by side are told their own counts, beside other req
     }
   }
   expect(it.serving.count('errors')).toEqual([0, 0])
-}, 60_000)
+})
 
 test('a scrape that nobody answers is told what is known, and so is one too many', async () => {
   await using it = await scene(() => 5)

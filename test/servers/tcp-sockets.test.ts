@@ -4,8 +4,6 @@ import { connect, type Socket } from 'node:net'
 import { printClient, TcpSockets } from '../../src/servers/tcp-sockets.ts'
 import { until } from '../until.ts'
 
-const PATIENCE_MILLISECONDS = 60_000
-
 function listen(hostname: string) {
   let greetings = 0
   const server = Bun.listen({
@@ -41,8 +39,8 @@ function client(port: number, host: string, from = host) {
   return {
     seen,
     socket,
-    greeted: () => until('a greeting', () => seen.isGreeted, PATIENCE_MILLISECONDS),
-    ended: () => until('the end', () => seen.isEnded, PATIENCE_MILLISECONDS),
+    greeted: () => until('a greeting', () => seen.isGreeted),
+    ended: () => until('the end', () => seen.isEnded),
     [Symbol.dispose]: () => socket.destroy(),
   }
 }
@@ -92,7 +90,6 @@ describe.skipIf(process.platform !== 'linux')('the sockets of a process', () => 
     await until(
       'one connection to be left',
       async () => (await sockets.look(ports)).connections.length === 1,
-      PATIENCE_MILLISECONDS,
     )
     expect(second.seen.isEnded).toBe(false)
   })

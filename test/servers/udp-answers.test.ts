@@ -86,7 +86,6 @@ describe.each([4, 6] as const)('over IPv%d', (family) => {
         }
       }
     },
-    60_000,
   )
 
   test.skipIf(!CAN_FORGE)(
