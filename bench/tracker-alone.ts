@@ -2,6 +2,7 @@
 import { Access, type AccessMemory } from '../src/access/access.ts'
 import { Announce, Answer, EVENT, Key, PeerList } from '../src/bittorrent.ts'
 import { LIMITS } from '../src/limits.ts'
+import { pageRelease } from '../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
 import { type ListenerRules, Tracker } from '../src/tracker.ts'
 import { BATCH, type Population, SEED } from './population.ts'
@@ -29,7 +30,8 @@ export class TrackerAlone {
   told = 0
 
   constructor(access?: AccessMemory) {
-    this.swarm = new Swarm(createSwarmMemory(MAX_BYTES, Int32Array.of(SEED)), 1, SEED)
+    const memory = createSwarmMemory(MAX_BYTES, Int32Array.of(SEED))
+    this.swarm = new Swarm(memory, 1, SEED, false, pageRelease())
     this.access = access && new Access(access, false)
     const policy = {
       interval: 120,

@@ -15,3 +15,9 @@ const SMALL_BYTES = 96 * 2 ** 20
 /** At least `bytes` of zeroes. Throws RangeError when the system gives no address space. */
 export const reserve = (bytes: number): SharedArrayBuffer =>
   new SharedArrayBuffer(bytes < SMALL_BYTES ? bytes : Math.max(bytes, ARENA_BYTES + 2 ** 20))
+
+/**
+ * Called with elements `from` to `to`−1 that nobody will read before they are written again: whole pages
+ * of them may go back to the system. `to` may lie beyond the end.
+ */
+export type Release = (array: Int32Array | Uint16Array, from: number, to: number) => void

@@ -147,15 +147,18 @@ export class Tracker {
   }
 
   /**
-   * Forgets expired peers and idle torrents in slices: each step of the generator holds one lock for
-   * less than a millisecond, and yields false when a lock was held for too long by somebody else.
+   * Forgets expired peers and idle torrents, and gives back the memory they had, in slices: each step of
+   * the generator holds one lock for less than a millisecond, and yields false when a lock was held for too
+   * long by somebody else.
    */
   *sweep(): Generator<boolean, void, void> {
-    const cutoff = this.cutoff()
+    this.#swarm.audit()
     for (const shard of this.#swarm.shards) {
       const cursor = new SweepCursor()
       for (let done: boolean | undefined = false; done !== true; ) {
-        done = shard.sweep(cursor, cutoff, this.policy.retention, this.#sweepUnits, 0)
+        const now = this.#clock.seconds()
+        const { retention } = this.policy
+        done = shard.sweep(cursor, this.cutoff(now), retention, this.#sweepUnits, 0, now)
         if (this.#sweepUnits < SWEEP_UNITS) this.#sweepUnits++
         yield done !== undefined
       }

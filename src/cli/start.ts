@@ -16,6 +16,7 @@ import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { type HealthServer, type HealthService, serveHealth } from '../servers/health.ts'
+import { pageRelease } from '../servers/pages.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { type Policy, Tracker } from '../tracker.ts'
@@ -55,7 +56,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
 
   const count = threadCount(config, log)
   const memory = reserve(config)
-  const swarm = new Swarm(memory, count + 1, random32(), count === 1)
+  const swarm = new Swarm(memory, count + 1, random32(), count === 1, pageRelease())
   const accessMemory = createAccessMemory({ ...rulesOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
   const tracker = new Tracker(swarm, policyOf(config), systemClock, access)

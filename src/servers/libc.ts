@@ -26,6 +26,8 @@ const open = (library: string) => {
     dup: { args: [i32], returns: i32 },
     dup3: { args: [i32, i32, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
+    getpagesize: { args: [], returns: i32 },
+    madvise: { args: [u64, u64, i32], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   })
   return {
@@ -56,3 +58,6 @@ function find(): Libc | null {
     } catch {}
   return null
 }
+
+/** Where the first element of `array` lies. */
+export const addressOf = (array: Int32Array | Uint16Array): number => pointerTo(array)

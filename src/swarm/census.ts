@@ -56,6 +56,12 @@ export function rescuesOf({ torrents: { header } }: Shard): number | undefined {
   return (rescues & 1) === 0 ? rescues : undefined
 }
 
+/** Times that torrents of the shard got other numbers, by rescues or by the sweep; undefined as above. */
+export function movesOf(shard: Shard): number | undefined {
+  const rescues = rescuesOf(shard)
+  return rescues === undefined ? undefined : rescues + shard.torrents.header[HEADER.moves]!
+}
+
 /** How many torrents begin with `prefix`, by the digit that follows, of those behind `after`. */
 export async function countByDigit(
   swarm: Swarm,

@@ -3,6 +3,7 @@
  * nowhere else; all of it is plain arithmetic. A shard is three buffers of fixed size: torrents, IPv4
  * peers, IPv6 peers. Pages nobody touched cost nothing, so each is reserved large and filled from
  * the front; what is really used is counted against one budget for the whole swarm.
+ * Over 300 lines because an offset that is named in two places is wrong in one of them.
  */
 import type { Family } from '../bittorrent.ts'
 import { SEED_WORDS, type Seed } from '../hash.ts'
@@ -24,42 +25,53 @@ export const LIMB = 2 ** 31
 /** Unix seconds less this fit 31 bits until 2088; the shards know no other time. */
 export const EPOCH = 1_577_836_800
 
+/** Seconds by which the clocks of two announces may differ and both be right. */
+export const SKEW = 60
+
 /** Peers of a swarm that stand in one unbroken run; a larger swarm is a directory of such chunks. */
 export const CHUNK = 64
 export const CHUNK_ORDER = 6
 
-/** Words of the header at the front of a shard's torrent buffer. */
+/**
+ * Words of the header at the front of a shard's torrent buffer. The first 16, a cache line, are what most
+ * announces touch; each family has one of its own.
+ */
 export const HEADER = {
   /** 0 = free, otherwise the holder's thread number, with `CONTENDED` when somebody sleeps on it. */
   lock: 0,
   /** Torrent whose records are being changed; NIL between two changes. See salvage.ts. */
   busy: 1,
   torrents: 3,
-  /** Torrent records below this were handed out at least once. */
-  torrentHigh: 4,
-  torrentFree: 5,
-  torrentBuckets: 6,
+  torrentBuckets: 4,
+  /** Of the torrents: see RUNS_HEADER. The first is the end of the records in use. */
+  torrentRuns: 5,
+  torrentHigh: 5,
   /** Sum of `TORRENT.downloaded` over the torrents that are here, and its LIMBs. */
-  downloads: 7,
-  downloadsHigh: 114,
+  downloads: 8,
+  downloadsHigh: 54,
   /** Times a peer completed since the start of the process. */
-  completions: 8,
+  completions: 9,
   /** Announces refused, and peers not remembered, because memory is spent. */
-  refusals: 9,
+  refusals: 10,
   /** Ends of the list of torrents that want the database's attention, and its length; see ledger.ts. */
-  ledgerFirst: 10,
-  ledgerLast: 11,
-  listed: 12,
+  ledgerFirst: 11,
+  ledgerLast: 12,
+  listed: 13,
   /** Sum of what the torrents owe the database. */
-  owed: 13,
-  /** Grows with every rescue, which gives the torrents other numbers; odd while one is under way. */
-  rescues: 14,
+  owed: 14,
   /** Per family: see FAMILY_HEADER. */
   v4: 16,
-  v6: 64,
+  v6: 32,
+  /** Grows with every rescue, which gives the torrents other numbers; odd while one is under way. */
+  rescues: 48,
+  /** Times that the sweep gave a torrent another number. */
+  moves: 49,
+  /** KiB of the budget that this shard holds; and those among them that nothing is kept in. See budget.ts. */
+  paid: 50,
+  spare: 51,
   /** Where the ring of questions begins and ends, counted without end; see stored.ts. */
-  askedFrom: 112,
-  askedTo: 113,
+  askedFrom: 52,
+  askedTo: 53,
   /** Four words that keep strangers from choosing info hashes or endpoints that share a chain. */
   seed: 124,
   words: 128,
@@ -75,17 +87,38 @@ export const FAMILY_HEADER = {
   /** Peers in the index of large swarms, and its buckets. */
   indexed: 2,
   indexBuckets: 3,
-  /** End of the slots handed out, and one free list for each order 0…6. */
+  /** Of the slots, and of the directory units: see RUNS_HEADER. */
+  slotRuns: 4,
   slotHigh: 4,
-  slotFree: 5,
-  /** The same for directory units, orders 0…20. */
-  directoryHigh: 16,
-  directoryFree: 17,
+  directoryRuns: 7,
+  directoryHigh: 7,
 } as const
 
-export const SLOT_ORDERS = CHUNK_ORDER + 1
-export const DIRECTORY_ORDERS = 21
-/** A directory unit is two words: two chunk numbers, or the links of a free run. */
+/** Words of the header for everything that is handed out in runs; see runs.ts. */
+export const RUNS_HEADER = {
+  /** Units below this may be in use; a whole number of batches. */
+  high: 0,
+  /** Units handed out. */
+  taken: 1,
+  /** A bit for each of the maps that is not empty. */
+  maps: 2,
+  words: 3,
+} as const
+
+/** Units are paid for, and given back, 64 at once. */
+export const BATCH = 64
+export const BATCH_ORDER = 6
+/**
+ * Maps of batches: one for each order 0…6, of those that have a free run of just this order; and one of
+ * those below the high-water mark that are not paid for.
+ */
+export const RUN_MAPS = { whole: BATCH_ORDER, unpaid: 7, count: 8 } as const
+/** Words for 32 batches: a word of each map, then a bit for each unit that is free. */
+export const RUN_GROUP_WORDS = RUN_MAPS.count + BATCH
+/** Words before the groups: for each map the words that are not zero, 32 groups to a word. */
+export const runTopWords = (batches: number): number => ((batches + 1023) >>> 10) * RUN_MAPS.count
+
+/** A directory unit is two words: two chunk numbers. */
 export const DIRECTORY_UNIT = 2
 
 /** One torrent: 16 words, one cache line. */
@@ -133,8 +166,6 @@ export const EVENT_MASK = 3
 export const LEECHED = 4
 /** Its completion was counted already. */
 export const COUNTED = 8
-/** Marks the first slot of a free run; its order is in the low bits. Never on a used slot. */
-export const FREE_RUN = 0x80
 
 /** What an announce only writes and the API reads: the peer id, then its three 64-bit counters. */
 export const DETAIL = { id: 0, idWords: 5, counts: 5, countWords: 6, words: 11 } as const
@@ -152,7 +183,7 @@ export const hotHalves = (family: Family): number => endpointHalves(family) + 3
 export const slotBytes = (family: Family): number => hotHalves(family) * 2 + DETAIL.words * 4 + 4
 
 /** KiB charged to the budget for 64 more torrents (records, buckets, ledger) or 64 more slots. */
-export const TORRENT_BATCH = 64
+export const TORRENT_BATCH = BATCH
 export const TORRENT_BATCH_KIB = 5
 export const chunkKib = (family: Family): number => (family === 4 ? 4 : 5)
 /** KiB charged for 64 more directory units. */
@@ -207,10 +238,15 @@ export class Carver {
 }
 const EMPTY = new SharedArrayBuffer(0)
 
+/** Words for runs in `batches` batches, see runs.ts. */
+const carveRuns = (carver: Carver, batches: number): Int32Array =>
+  carver.words(runTopWords(batches) + Math.ceil(batches / 32) * RUN_GROUP_WORDS)
+
 export type TorrentArrays = {
   readonly header: Int32Array
   readonly records: Int32Array
   readonly buckets: Int32Array
+  readonly runs: Int32Array
   /** By torrent: its neighbours in the ledger's list, and completions the database was not told of. */
   readonly ledgerNext: Int32Array
   readonly ledgerPrevious: Int32Array
@@ -229,6 +265,7 @@ export const carveTorrents = (
   header: carver.words(HEADER.words),
   records: carver.words(torrents * TORRENT.words),
   buckets: carver.words(torrents),
+  runs: carveRuns(carver, torrents / BATCH),
   ledgerNext: carver.words(ledger),
   ledgerPrevious: carver.words(ledger),
   owed: carver.words(ledger),
@@ -239,10 +276,10 @@ export const carveTorrents = (
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
 export type PeerArrays = {
-  /** `stride` halves a slot, see `hotHalves`. The flags of a free run's first slot mark it. */
+  /** `stride` halves a slot, see `hotHalves`. */
   readonly hot: Uint16Array
   readonly stride: number
-  /** `DETAIL.words` a slot; in a free run the first two words are its links. */
+  /** `DETAIL.words` a slot. */
   readonly details: Int32Array
   /** Next slot of the same index bucket (large swarms only). */
   readonly next: Int32Array
@@ -252,7 +289,8 @@ export type PeerArrays = {
   readonly chunkOrdinal: Int32Array
   /** Chunk numbers of large swarms in order of position, two a unit. */
   readonly directory: Int32Array
-  readonly directoryMarks: Uint16Array
+  readonly slotRuns: Int32Array
+  readonly directoryRuns: Int32Array
 }
 
 /** Second (since `EPOCH`) of the last announce of the peer at `slot`. */
@@ -272,6 +310,10 @@ export const carvePeers = (carver: Carver, family: Family, slots: number): PeerA
   chunkTorrent: carver.words(slots / CHUNK),
   chunkOrdinal: carver.words(slots / CHUNK),
   // Twice what full chunks need, because a directory's run doubles.
-  directory: carver.words((slots / CHUNK) * 4 + CHUNK * DIRECTORY_UNIT),
-  directoryMarks: carver.halves((slots / CHUNK) * 2 + CHUNK),
+  directory: carver.words(directoryBatches(slots) * BATCH * DIRECTORY_UNIT),
+  slotRuns: carveRuns(carver, slots / CHUNK),
+  directoryRuns: carveRuns(carver, directoryBatches(slots)),
 })
+
+export const directoryBatches = (slots: number): number =>
+  Math.ceil(((slots / CHUNK) * 2) / BATCH) + 1

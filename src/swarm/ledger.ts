@@ -101,6 +101,31 @@ export class Ledger {
     this.#listAs('last', torrent)
   }
 
+  /**
+   * Record `to` will be a copy of that of `torrent`: its place in the list and its debt. Both owe it until the
+   * first is cleared, so that it is never lost.
+   */
+  renumber(torrent: number, to: number): void {
+    if (!this.on) return
+    this.#owed[to] = this.#owed[torrent]!
+    if ((this.#records[torrent * TORRENT.words + TORRENT.flags]! & LISTED) !== 0) {
+      const header = this.#header
+      const next = this.#next[torrent]!
+      const previous = this.#previous[torrent]!
+      this.#next[to] = next
+      this.#previous[to] = previous
+      if (previous === NIL) header[HEADER.ledgerFirst] = to
+      else this.#next[previous] = to
+      if (next === NIL) header[HEADER.ledgerLast] = to
+      else this.#previous[next] = to
+    }
+  }
+
+  /** The record stands for no torrent. */
+  clear(torrent: number): void {
+    if (this.on) this.#owed[torrent] = 0
+  }
+
   #listAs(place: 'first' | 'last', torrent: number): void {
     const flags = torrent * TORRENT.words + TORRENT.flags
     if ((this.#records[flags]! & LISTED) !== 0) return

@@ -9,6 +9,7 @@ import {
   DIGIT_VALUES,
   DIGITS,
   isWithin,
+  movesOf,
   rescuesOf,
   type Stretch,
   torrentsWithin,
@@ -113,7 +114,7 @@ export class Listing {
   ): Promise<{ stretch: Stretch; skip: number; isLast: boolean } | undefined> {
     const prefix: number[] = []
     for (;;) {
-      const counts = await this.#undisturbed(this.#swarm.shards, () =>
+      const counts = await this.#undisturbed(this.#swarm.shards, rescuesOf, () =>
         countByDigit(this.#swarm, prefix, after, turns),
       )
       let low = 0
@@ -144,19 +145,25 @@ export class Listing {
     const parts: Int32Array[] = []
     for (const shard of this.#swarm.shards)
       parts.push(
-        await this.#undisturbed([shard], () => this.#collectFrom(shard, stretch, cutoff, turns)),
+        await this.#undisturbed([shard], movesOf, () =>
+          this.#collectFrom(shard, stretch, cutoff, turns),
+        ),
       )
     return parts
   }
 
-  /** What `look` sees of the shards when none of them is rescued meanwhile. */
-  async #undisturbed<T>(shards: readonly Shard[], look: () => Promise<T>): Promise<T> {
+  /** What `look` sees of the shards when `changes` says the same of each of them before and after. */
+  async #undisturbed<T>(
+    shards: readonly Shard[],
+    changes: (shard: Shard) => number | undefined,
+    look: () => Promise<T>,
+  ): Promise<T> {
     for (;;) {
       const before: number[] = []
       for (const shard of shards)
-        before.push(await patiently(() => rescuesOf(shard), this.#longestWait))
+        before.push(await patiently(() => changes(shard), this.#longestWait))
       const seen = await look()
-      if (shards.every((shard, i) => rescuesOf(shard) === before[i])) return seen
+      if (shards.every((shard, i) => changes(shard) === before[i])) return seen
     }
   }
 

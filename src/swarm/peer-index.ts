@@ -5,6 +5,7 @@
  */
 import type { Family } from '../bittorrent.ts'
 import { bucketOf, hashWords, parentOf, secretsOf } from '../hash.ts'
+import type { Release } from '../shared-memory.ts'
 import {
   CHUNK_ORDER,
   endpointHalves,
@@ -15,6 +16,9 @@ import {
   seedIn,
 } from './layout.ts'
 
+/** Buckets behind the end that may lie in one page with those given back before. */
+const TAIL = 1024
+
 export class PeerIndex {
   readonly #header: Int32Array
   readonly #family: number
@@ -23,8 +27,10 @@ export class PeerIndex {
   /** A torrent and an endpoint, two halves a word. */
   readonly #words: Int32Array
   readonly #secrets: Int32Array
+  readonly #release: Release
 
-  constructor(header: Int32Array, family: Family, arrays: PeerArrays) {
+  constructor(header: Int32Array, family: Family, arrays: PeerArrays, release: Release) {
+    this.#release = release
     this.#header = header
     this.#family = family === 4 ? HEADER.v4 : HEADER.v6
     this.#width = endpointHalves(family)
@@ -74,6 +80,27 @@ export class PeerIndex {
       next[at] = next[slot]!
     }
     this.#header[this.#family + FAMILY_HEADER.indexed]!--
+  }
+
+  /** Joins up to `most` buckets of a table that is much too wide. How many it joined. */
+  trim(most: number): number {
+    const { next, buckets } = this.#arrays
+    const wide = this.#header[this.#family + FAMILY_HEADER.indexBuckets]!
+    const enough = Math.max(1, this.#header[this.#family + FAMILY_HEADER.indexed]! * 2)
+    let count = wide
+    for (; count > enough && wide - count < most; count--) {
+      const parent = parentOf(count - 1)
+      let last = buckets[count - 1]!
+      if (last !== NIL) {
+        const first = last
+        while (next[last] !== NIL) last = next[last]!
+        next[last] = buckets[parent]!
+        buckets[parent] = first
+      }
+      this.#header[this.#family + FAMILY_HEADER.indexBuckets] = count - 1
+    }
+    if (count < wide) this.#release(buckets, count, wide + TAIL)
+    return wide - count
   }
 
   #split(): void {

@@ -16,6 +16,7 @@ import {
   MOST,
   NIL,
   type PeerArrays,
+  SKEW,
   SWARM,
   seenAt,
   TORRENT,
@@ -161,15 +162,24 @@ export class Peers {
     return true
   }
 
-  /** Forgets peers last seen at `cutoff` or before, among positions `from` to `to`−1, downwards. */
-  expire(torrent: number, from: number, to: number, cutoff: number): number {
+  /**
+   * Forgets peers last seen at `cutoff` or before, among positions `from` to `to`−1, downwards. Those seen
+   * well after `now`, by a clock that was ahead, count as seen now. When the oldest of the rest was seen.
+   */
+  expire(torrent: number, from: number, to: number, cutoff: number, now: number): number {
     let oldest = MOST
     for (let position = to - 1; position >= from; position--) {
       const slot = this.storage.slotAt(torrent, position)
       const seen = seenAt(this.arrays, slot)
       // What moves into the hole stood higher and was looked at already.
-      if (seen <= cutoff) this.remove(torrent, slot)
-      else if (seen < oldest) oldest = seen
+      if (seen <= cutoff) {
+        this.remove(torrent, slot)
+        continue
+      }
+      if (seen > now + SKEW) {
+        this.#setSeen(slot, now)
+        if (now < oldest) oldest = now
+      } else if (seen < oldest) oldest = seen
     }
     return oldest
   }
@@ -179,14 +189,20 @@ export class Peers {
     hot[(slot + 1) * stride - 1] = flags
   }
 
+  #setSeen(slot: number, seen: number): void {
+    const { hot, stride } = this.arrays
+    const at = slot * stride + this.width
+    hot[at] = seen
+    hot[at + 1] = seen >>> 16
+  }
+
   #write(slot: number, announce: Announce, now: number, past: number): void {
     const { hot, stride, details } = this.arrays
     const { words, counts, endpointHalves: halves } = announce
     const { width } = this
     const at = slot * stride
     for (let i = 0; i < width; i++) hot[at + i] = halves[i]!
-    hot[at + width] = now
-    hot[at + width + 1] = now >>> 16
+    this.#setSeen(slot, now)
     hot[at + width + 2] = past | announce.event
     const detail = slot * DETAIL.words
     for (let i = 0; i < DETAIL.idWords; i++) details[detail + i] = words[5 + i]!

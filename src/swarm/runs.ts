@@ -1,117 +1,297 @@
 /**
- * A buddy allocator over numbered units that knows neither what a unit is nor how it looks: runs of
- * 2^order units, aligned to their length. The links of a free run lie inside it (two words at its first
- * unit), and so does its mark (a half). Freed neighbours join again, so that years of growing
- * and shrinking swarms do not crumble the memory.
+ * Hands out runs of 2^order numbered units, aligned to their length up to a batch of 64; it knows neither
+ * what a unit is nor how it looks. Units are paid for by the batch, and a batch that is free can be given
+ * back. What is free is a bit a unit, in words of its own, so nothing has to be kept in memory that is
+ * free; and whoever takes gets the lowest of the smallest free runs that will do, so what is free
+ * gathers at the end.
  */
-import { CHUNK, CHUNK_ORDER, FREE_RUN, NIL } from './layout.ts'
+import { bitsOf, exactly, lowestBit } from './free-units.ts'
+import {
+  BATCH,
+  BATCH_ORDER,
+  NIL,
+  RUN_GROUP_WORDS,
+  RUN_MAPS,
+  RUNS_HEADER,
+  runTopWords,
+} from './layout.ts'
+
+const { whole: WHOLE, unpaid: UNPAID, count: MAPS } = RUN_MAPS
+
+export type RunsOptions = {
+  readonly header: Int32Array
+  /** Where RUNS_HEADER begins in it. */
+  readonly at: number
+  /** Zeroes to begin with: `carveRuns` of layout.ts. */
+  readonly words: Int32Array
+  /** Most batches there can be. */
+  readonly batches: number
+  /** Asks for what a batch costs. */
+  readonly pay: () => boolean
+  readonly repay: () => void
+  /** Told of batches `from` to `to`−1 once nothing is kept there; it may be told twice. */
+  readonly unused: (from: number, to: number) => void
+}
+
+/** Batches that are told of together when they become unused in the middle: whole pages of most arrays. */
+const REGION = 16
 
 export class Runs {
   readonly #header: Int32Array
   readonly #high: number
-  readonly #heads: number
-  readonly #orders: number
-  readonly #links: Int32Array
-  readonly #stride: number
-  readonly #marks: Uint16Array
-  readonly #markStride: number
-  readonly #capacity: number
-  readonly #charge: (batches: number) => boolean
+  readonly #taken: number
+  readonly #maps: number
+  readonly #words: Int32Array
+  readonly #groups: number
+  readonly #batches: number
+  readonly #pay: () => boolean
+  readonly #repay: () => void
+  readonly #unused: (from: number, to: number) => void
 
-  /**
-   * `header[high]` is the end of the units handed out so far, `header[heads…]` one free list per
-   * order. `links` holds two words at `unit × stride`, `marks` one half at the end of each
-   * `markStride` halves. `charge` asks the budget for batches of 64 units and may refuse.
-   */
-  constructor(options: {
-    header: Int32Array
-    high: number
-    heads: number
-    orders: number
-    links: Int32Array
-    stride: number
-    marks: Uint16Array
-    markStride: number
-    capacity: number
-    charge: (batches: number) => boolean
-  }) {
+  constructor(options: RunsOptions) {
     this.#header = options.header
-    this.#high = options.high
-    this.#heads = options.heads
-    this.#orders = options.orders
-    this.#links = options.links
-    this.#stride = options.stride
-    this.#marks = options.marks
-    this.#markStride = options.markStride
-    this.#capacity = options.capacity
-    this.#charge = options.charge
+    this.#high = options.at + RUNS_HEADER.high
+    this.#taken = options.at + RUNS_HEADER.taken
+    this.#maps = options.at + RUNS_HEADER.maps
+    this.#words = options.words
+    this.#groups = runTopWords(options.batches)
+    this.#batches = options.batches
+    this.#pay = options.pay
+    this.#repay = options.repay
+    this.#unused = options.unused
   }
 
-  /** Forgets every run. The units below the high-water mark stay paid for and are free again. */
+  /** Forgets every run. The caller says that no batch is paid for any more. */
   reset(): void {
-    this.#header.fill(NIL, this.#heads, this.#heads + this.#orders)
-    const end = this.#header[this.#high]!
-    for (let unit = 0; unit < end; unit++) this.#mark(unit, 0)
-    for (let base = 0; base < end; base += CHUNK) this.give(base, CHUNK_ORDER)
+    const batches = this.#header[this.#high]! >>> BATCH_ORDER
+    this.#words.fill(0, 0, runTopWords(batches))
+    const groups = Math.ceil(batches / 32) * RUN_GROUP_WORDS
+    this.#words.fill(0, this.#groups, this.#groups + groups)
+    this.#header[this.#taken] = 0
+    this.#header[this.#maps] = 0
+    for (let batch = 0; batch < batches; batch++) this.#add(UNPAID, batch)
   }
 
   /** First unit of a run of 2^order units; NIL = memory or budget is spent. */
   take(order: number): number {
-    let found = order
-    while (found < this.#orders && this.#header[this.#heads + found] === NIL) found++
-    if (found === this.#orders) return this.#extend(order)
-
-    const base = this.#header[this.#heads + found]!
-    this.#unlink(base, found)
-    while (found > order) this.#link(base + (1 << --found), found)
-    return base
+    if (order > BATCH_ORDER) return this.#takeBatches(order, this.#fit(order, this.#batches))
+    const found = this.#leastFrom(order)
+    if (found <= WHOLE) return this.#cut(this.#lowest(found), found, order)
+    const batch = this.#lowestUnpaid()
+    return this.#open(batch) ? this.#cut(batch, WHOLE, order) : NIL
   }
 
-  /** Gives back what `take(order)` returned. */
+  /** Gives back what `take(order)` returned, or an aligned part of it. */
   give(base: number, order: number): void {
-    const end = this.#header[this.#high]!
-    for (; order < this.#orders - 1; order++) {
-      const buddy = base ^ (1 << order)
-      if (buddy >= end || this.#marks[(buddy + 1) * this.#markStride - 1] !== (FREE_RUN | order))
-        break
-      this.#unlink(buddy, order)
-      base = Math.min(base, buddy)
+    this.#header[this.#taken]! -= 1 << order
+    if (order < BATCH_ORDER) this.#join(base, order)
+    else
+      for (let at = base; at < base + (1 << order); at += BATCH)
+        this.#setWhole(at >>> BATCH_ORDER, true)
+  }
+
+  /** Whether the run at `base` would stand lower if there were no gaps. */
+  isBeyond(base: number): boolean {
+    return base - (base % BATCH) >= this.#header[this.#taken]!
+  }
+
+  /**
+   * Takes a run that is to replace the one at `base`; NIL = that one stands well. It always lies in a lower
+   * batch. Before the end that all runs would have without gaps it joins free runs and cuts none, and is
+   * only taken where a neighbour is free, so that two gaps become a larger one.
+   */
+  takeBetter(base: number, order: number): number {
+    const batch = base >>> BATCH_ORDER
+    const isBeyond = this.isBeyond(base)
+    if (order > BATCH_ORDER)
+      return isBeyond ? this.#takeBatches(order, this.#fit(order, batch)) : NIL
+    const widest = isBeyond ? WHOLE : this.#freeNeighbour(base, order)
+    for (let found = this.#leastFrom(order); found <= widest; found = this.#leastFrom(found + 1)) {
+      const place = this.#lowest(found)
+      if (place < batch) return this.#cut(place, found, order)
     }
-    this.#link(base, order)
+    if (!isBeyond) return NIL
+    const unpaid = this.#lowestUnpaid()
+    return unpaid < batch && this.#open(unpaid) ? this.#cut(unpaid, WHOLE, order) : NIL
   }
 
-  /** A run of units never used before; those skipped to align it become free runs. */
-  #extend(order: number): number {
-    const size = 1 << order
-    const high = this.#header[this.#high]!
-    const base = Math.ceil(high / size) * size
-    const end = base + Math.max(size, CHUNK)
-    if (end > this.#capacity || !this.#charge((end - high) / CHUNK)) return NIL
-    this.#header[this.#high] = end
-    for (let at = high; at < base; at += CHUNK) this.give(at, CHUNK_ORDER)
-    for (let spare = CHUNK_ORDER; spare > order; ) this.#link(base + (1 << --spare), spare)
-    return base
+  /** Gives back batches that are free, `most` at once. How many it had to do with: fewer = that is all. */
+  trim(most: number): number {
+    const header = this.#header
+    let left = most
+    for (; left > 0 && this.#leastFrom(WHOLE) === WHOLE; left--) this.#close(this.#lowest(WHOLE))
+    const high = header[this.#high]! >>> BATCH_ORDER
+    let end = high
+    for (; left > 0 && end > 0 && this.#isUnpaid(end - 1); left--) this.#drop(UNPAID, --end)
+    if (end < high) {
+      header[this.#high] = end * BATCH
+      // A little more, because of the page in which the last time ended.
+      this.#unused(end, Math.min(high + REGION, this.#batches))
+    }
+    return most - left
   }
 
-  #link(base: number, order: number): void {
-    const head = this.#header[this.#heads + order]!
-    this.#links[base * this.#stride] = head
-    this.#links[base * this.#stride + 1] = NIL
-    if (head !== NIL) this.#links[head * this.#stride + 1] = base
-    this.#header[this.#heads + order] = base
-    this.#mark(base, FREE_RUN | order)
+  #open(batch: number): boolean {
+    if (batch === this.#batches || !this.#pay()) return false
+    if (batch * BATCH === this.#header[this.#high]) this.#header[this.#high]! += BATCH
+    else this.#drop(UNPAID, batch)
+    this.#setWhole(batch, true)
+    return true
   }
 
-  #unlink(base: number, order: number): void {
-    const next = this.#links[base * this.#stride]!
-    const previous = this.#links[base * this.#stride + 1]!
-    if (previous === NIL) this.#header[this.#heads + order] = next
-    else this.#links[previous * this.#stride] = next
-    if (next !== NIL) this.#links[next * this.#stride + 1] = previous
-    this.#mark(base, 0)
+  #close(batch: number): void {
+    this.#setWhole(batch, false)
+    this.#add(UNPAID, batch)
+    this.#repay()
+    const region = this.#words[this.#group(batch) + UNPAID]! >>> (batch & (32 - REGION))
+    const first = batch - (batch % REGION)
+    if ((region & 0xffff) === 0xffff) this.#unused(first, first + REGION)
   }
 
-  #mark(unit: number, mark: number): void {
-    this.#marks[(unit + 1) * this.#markStride - 1] = mark
+  /** A run of 2^order ≤ 64 units from the first free run of just 2^found in `batch`. */
+  #cut(batch: number, found: number, order: number): number {
+    const words = this.#words
+    const at = this.#unitsAt(batch)
+    const low = words[at]!
+    const high = words[at + 1]!
+    let unit = 0
+    let isLast = true
+    if (found < WHOLE) {
+      const lows = exactly(low, found)
+      const highs = (lows & (lows - 1)) === 0 ? exactly(high, found) : 0
+      unit = lows === 0 ? 32 + lowestBit(highs) : lowestBit(lows)
+      isLast = lows === 0 ? (highs & (highs - 1)) === 0 : (lows & (lows - 1)) === 0 && highs === 0
+    }
+    if (order === BATCH_ORDER) words[at] = words[at + 1] = 0
+    else if (unit < 32) words[at] = low & ~bitsOf(unit, order)
+    else words[at + 1] = high & ~bitsOf(unit, order)
+    if (isLast) this.#drop(found, batch)
+    // The rest of it is a run of each order in between.
+    for (let rest = order; rest < found; rest++) this.#add(rest, batch)
+    this.#header[this.#taken]! += 1 << order
+    return batch * BATCH + unit
+  }
+
+  /** Frees a run of 2^order < 64 units, which becomes one with its neighbours that are free. */
+  #join(base: number, order: number): void {
+    const words = this.#words
+    const batch = base >>> BATCH_ORDER
+    const at = this.#unitsAt(batch)
+    const unit = base & (BATCH - 1)
+    if (unit < 32) words[at]! |= bitsOf(unit, order)
+    else words[at + 1]! |= bitsOf(unit, order)
+    const low = words[at]!
+    const high = words[at + 1]!
+    for (; order < BATCH_ORDER; order++) {
+      const neighbour = (unit & -(1 << order)) ^ (1 << order)
+      const bits = bitsOf(neighbour, order)
+      if (((neighbour < 32 ? low : high) & bits) !== bits) break
+      const isLast = order === 5 || (exactly(low, order) | exactly(high, order)) === 0
+      if (isLast) this.#drop(order, batch)
+    }
+    this.#add(order, batch)
+  }
+
+  /** First batch of as many free ones side by side as 2^order units need, all before `end`; NIL = none. */
+  #fit(order: number, end: number): number {
+    const need = 1 << (order - BATCH_ORDER)
+    const high = this.#header[this.#high]! >>> BATCH_ORDER
+    for (let batch = 0, free = 0; batch < end; batch++) {
+      free = batch >= high || this.#isUnpaid(batch) || this.#isWhole(batch) ? free + 1 : 0
+      if (free === need) return batch + 1 - need
+    }
+    return NIL
+  }
+
+  #takeBatches(order: number, first: number): number {
+    if (first === NIL) return NIL
+    const end = first + (1 << (order - BATCH_ORDER))
+    // One that cannot be paid for leaves those before it free.
+    for (let batch = first; batch < end; batch++)
+      if (!this.#isWhole(batch) && !this.#open(batch)) return NIL
+    for (let batch = first; batch < end; batch++) this.#setWhole(batch, false)
+    this.#header[this.#taken]! += 1 << order
+    return first * BATCH
+  }
+
+  /** The least order, from `order` on, at which the neighbour of what `base` lies in is free; or −1. */
+  #freeNeighbour(base: number, order: number): number {
+    const at = this.#unitsAt(base >>> BATCH_ORDER)
+    const low = this.#words[at]!
+    const high = this.#words[at + 1]!
+    const unit = base & (BATCH - 1)
+    for (; order < BATCH_ORDER; order++) {
+      const size = 1 << order
+      const neighbour = (unit & -size) ^ size
+      const bits = bitsOf(neighbour, order)
+      if (((neighbour < 32 ? low : high) & bits) === bits) return order
+    }
+    return -1
+  }
+
+  /** All of a batch is free from now on; or was, and is free no more. */
+  #setWhole(batch: number, isFree: boolean): void {
+    const at = this.#unitsAt(batch)
+    this.#words[at] = this.#words[at + 1] = isFree ? -1 : 0
+    if (isFree) this.#add(WHOLE, batch)
+    else this.#drop(WHOLE, batch)
+  }
+
+  #add(map: number, batch: number): void {
+    const words = this.#words
+    const at = this.#group(batch) + map
+    const word = words[at]!
+    words[at] = word | (1 << (batch & 31))
+    if (word !== 0) return
+    words[(batch >>> 10) * MAPS + map]! |= 1 << ((batch >>> 5) & 31)
+    this.#header[this.#maps]! |= 1 << map
+  }
+
+  #drop(map: number, batch: number): void {
+    const words = this.#words
+    const at = this.#group(batch) + map
+    const rest = words[at]! & ~(1 << (batch & 31))
+    words[at] = rest
+    if (rest !== 0) return
+    words[(batch >>> 10) * MAPS + map]! &= ~(1 << ((batch >>> 5) & 31))
+    const tops = runTopWords(this.#header[this.#high]! >>> BATCH_ORDER)
+    for (let top = map; top < tops; top += MAPS) if (words[top] !== 0) return
+    this.#header[this.#maps]! &= ~(1 << map)
+  }
+
+  /** The first of the maps from this one on that is not empty; none: more than there are. */
+  #leastFrom(map: number): number {
+    const maps = this.#header[this.#maps]! >>> map
+    return maps === 0 ? MAPS : map + lowestBit(maps)
+  }
+
+  /** Lowest batch of a map that is not empty. */
+  #lowest(map: number): number {
+    const words = this.#words
+    let top = 0
+    while (words[top * MAPS + map] === 0) top++
+    const group = top * 32 + lowestBit(words[top * MAPS + map]!)
+    return group * 32 + lowestBit(words[this.#groups + group * RUN_GROUP_WORDS + map]!)
+  }
+
+  /** Lowest batch that is not paid for; it may be one more than there can be. */
+  #lowestUnpaid(): number {
+    if (this.#leastFrom(UNPAID) === UNPAID) return this.#lowest(UNPAID)
+    return this.#header[this.#high]! >>> BATCH_ORDER
+  }
+
+  #isUnpaid(batch: number): boolean {
+    return ((this.#words[this.#group(batch) + UNPAID]! >>> (batch & 31)) & 1) === 1
+  }
+  #isWhole(batch: number): boolean {
+    const at = this.#unitsAt(batch)
+    return (this.#words[at]! & this.#words[at + 1]!) === -1
+  }
+
+  #group(batch: number): number {
+    return this.#groups + (batch >>> 5) * RUN_GROUP_WORDS
+  }
+  #unitsAt(batch: number): number {
+    return this.#group(batch) + MAPS + (batch & 31) * 2
   }
 }

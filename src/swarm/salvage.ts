@@ -14,7 +14,6 @@ import {
   DIRECTORY_UNIT,
   EVENT_MASK,
   FAMILY_HEADER,
-  FREE_RUN,
   flagsAt,
   HEADER,
   LARGE,
@@ -74,6 +73,7 @@ export function salvage(shard: Shard): void {
   header[HEADER.rescues]! |= 1
   for (const torrent of saved) restore(shard, torrent)
   header[HEADER.rescues]!++
+  shard.account.settle()
 }
 
 /** One byte for each slot ever handed out: 1 = a torrent has it, so no other can. */
@@ -90,7 +90,7 @@ function collect(
 ): void {
   const { hot, stride, details } = peers.arrays
   for (const slot of slotsOf(peers, family, records, torrent, claimed.length)) {
-    if (claimed[slot] === 1 || (flagsAt(peers.arrays, slot) & FREE_RUN) !== 0) continue
+    if (claimed[slot] === 1) continue
     claimed[slot] = 1
     into.push({
       family,
@@ -119,7 +119,7 @@ function* slotsOf(
   const count = records[part + SWARM.count]! >>> 0
   if (base === NIL) return
   if ((flags & LARGE[family]) === 0) {
-    const end = Math.min(base + Math.min(count, CHUNK), slots)
+    const end = Math.min(base + Math.min(count, 1 << Math.min(order, CHUNK_ORDER)), slots)
     for (let slot = base; slot < end; slot++) yield slot
     return
   }

@@ -4,6 +4,8 @@
  * throws. Times are Unix seconds; a peer last seen at `cutoff` or before counts as gone.
  */
 import { type Announce, type Answer, COUNT, EVENT, type ScrapeEntry } from '../bittorrent.ts'
+import type { Release } from '../shared-memory.ts'
+import { Account, type Budget } from './budget.ts'
 import type { Dice } from './dice.ts'
 import {
   type Capacity,
@@ -16,6 +18,7 @@ import {
   MOST,
   NIL,
   type ShardMemory,
+  SKEW,
   TORRENT,
 } from './layout.ts'
 import { Lock } from './lock.ts'
@@ -23,6 +26,7 @@ import { Peers } from './peers.ts'
 import { salvage } from './salvage.ts'
 import { select } from './selection.ts'
 import { AWAITED } from './stored.ts'
+import { sweep } from './sweep.ts'
 import { Torrents } from './torrents.ts'
 
 /** How an announce ended: done; answered but not remembered; refused. The latter two: memory is spent. */
@@ -42,6 +46,7 @@ export type Retention = { readonly removePeerless: boolean }
 
 export class Shard {
   readonly lock: Lock
+  readonly account: Account
   readonly torrents: Torrents
   readonly peers4: Peers
   readonly peers6: Peers
@@ -52,20 +57,24 @@ export class Shard {
     memory: ShardMemory,
     capacity: Capacity,
     thread: number,
-    charge: (kib: number) => boolean,
+    budget: Budget,
     alone = false,
+    release: Release = () => {},
   ) {
     const arrays = carveTorrents(new Carver(memory.torrents), capacity)
     const { header, records } = arrays
     this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
-    this.torrents = new Torrents(arrays, charge)
+    const account = new Account(header, budget)
+    this.account = account
+    this.torrents = new Torrents(arrays, account, release)
     const peers = (family: 4 | 6, buffer: SharedArrayBuffer, slots: number) =>
       new Peers({
         family,
         header,
         records,
         arrays: carvePeers(new Carver(buffer), family, slots),
-        charge,
+        account,
+        release,
       })
     this.peers4 = peers(4, memory.peers4, capacity.slots4)
     this.peers6 = peers(6, memory.peers6, capacity.slots6)
@@ -78,6 +87,7 @@ export class Shard {
     this.torrents.reset()
     this.peers4.reset()
     this.peers6.reset()
+    this.account.reset()
   }
 
   /** `key` is the seeded hash of the info hash; at most `max` peers are told. */
@@ -108,7 +118,7 @@ export class Shard {
       const torrent = this.torrents.find(words, key)
       if (torrent !== NIL) {
         this.#header[HEADER.busy] = torrent
-        this.#expire(torrent, cutoff - EPOCH)
+        this.#expire(torrent, cutoff - EPOCH, MOST - SKEW)
         this.#header[HEADER.busy] = NIL
       }
       this.#count(torrent, entry)
@@ -124,9 +134,10 @@ export class Shard {
   }
 
   /**
-   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, and
-   * moves the cursor on. true = the shard is through; undefined = its lock was not to be had for
-   * `patience` milliseconds and nothing was done.
+   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, moves what
+   * is left together, and the cursor on; at last gives back the memory that nothing is kept in. Who was
+   * seen well after `now` counts as seen now. true = the shard is through; undefined = its lock was not to be had
+   * for `patience` milliseconds and nothing was done.
    */
   sweep(
     cursor: SweepCursor,
@@ -134,20 +145,11 @@ export class Shard {
     retention: Retention,
     units: number,
     patience: number,
+    now: number = MOST,
   ): boolean | undefined {
     if (!this.lock.tryAcquire(patience)) return undefined
     try {
-      const high = this.#header[HEADER.torrentHigh]!
-      for (let left = units; left > 0 && cursor.torrent < high; ) {
-        if (this.torrents.isUsed(cursor.torrent)) {
-          this.#header[HEADER.busy] = cursor.torrent
-          left -= this.#sweepFamily(cursor, cutoff - EPOCH, left)
-          if (cursor.position === MOST && cursor.family === 4) this.#forgetIfIdle(cursor, retention)
-          this.#header[HEADER.busy] = NIL
-        } else cursor.torrent++
-        left--
-      }
-      return cursor.torrent >= high
+      return sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units)
     } catch (error) {
       salvage(this)
       throw error
@@ -181,7 +183,7 @@ export class Shard {
       this.peers6.begin(torrent)
     }
     this.#header[HEADER.busy] = torrent
-    this.#expire(torrent, cutoff)
+    this.#expire(torrent, cutoff, now)
     let slot = own.find(torrent, announce.endpointHalves)
     let outcome: Outcome = OUTCOME.done
     if (announce.event === EVENT.stopped) {
@@ -254,42 +256,19 @@ export class Shard {
   }
 
   /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */
-  #expire(torrent: number, cutoff: number): void {
+  #expire(torrent: number, cutoff: number, now: number): void {
     const at = torrent * TORRENT.words
     const before = this.#records[at + TORRENT.oldest]!
-    if (before > cutoff) return
+    if (before > cutoff && (before <= now + SKEW || before === MOST)) return
     const flags = this.#records[at + TORRENT.flags]!
     const large4 = (flags & LARGE[4]) !== 0
     const large6 = (flags & LARGE[6]) !== 0
     const oldest4 = large4
-      ? before
-      : this.peers4.expire(torrent, 0, this.peers4.count(torrent), cutoff)
+      ? Math.min(before, now)
+      : this.peers4.expire(torrent, 0, this.peers4.count(torrent), cutoff, now)
     const oldest6 = large6
-      ? before
-      : this.peers6.expire(torrent, 0, this.peers6.count(torrent), cutoff)
+      ? Math.min(before, now)
+      : this.peers6.expire(torrent, 0, this.peers6.count(torrent), cutoff, now)
     this.#records[at + TORRENT.oldest] = Math.min(oldest4, oldest6)
-  }
-
-  /** One stretch of one family of the torrent at the cursor, from the end down. Peers looked at. */
-  #sweepFamily(cursor: SweepCursor, cutoff: number, units: number): number {
-    const peers = cursor.family === 4 ? this.peers4 : this.peers6
-    const count = peers.count(cursor.torrent)
-    const to = Math.min(cursor.position, count)
-    const from = Math.max(0, to - units)
-    peers.expire(cursor.torrent, from, to, cutoff)
-    if (from > 0) cursor.position = from
-    else {
-      cursor.position = MOST
-      cursor.family = cursor.family === 4 ? 6 : 4
-    }
-    return to - from
-  }
-
-  /** Both families of the torrent at the cursor are through: on to the next, without this one if it is idle. */
-  #forgetIfIdle(cursor: SweepCursor, retention: Retention): void {
-    const torrent = cursor.torrent++
-    if (!retention.removePeerless) return
-    if (this.peers4.count(torrent) + this.peers6.count(torrent) > 0) return
-    if (!this.torrents.ledger.holds(torrent)) this.torrents.remove(torrent)
   }
 }

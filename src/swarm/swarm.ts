@@ -4,10 +4,12 @@
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
 import { infoHashKey, infoHashSecrets, type Seed } from '../hash.ts'
-import { reserve } from '../shared-memory.ts'
+import { type Release, reserve } from '../shared-memory.ts'
 import { Bell, createBell } from './bell.ts'
+import { Budget } from './budget.ts'
 import { Dice } from './dice.ts'
 import {
+  BATCH,
   type Capacity,
   Carver,
   CHUNK,
@@ -61,7 +63,7 @@ export function createSwarmMemory(maxBytes: number, seed: Seed, persistent = fal
   // One shard may fill up alone (a huge swarm lives in one), so each could hold the whole budget.
   const bytes = Math.min(maxBytes, LARGEST_BUFFER)
   const chunks = (family: 4 | 6) => Math.ceil(bytes / slotBytes(family) / CHUNK) * CHUNK
-  const most = Math.ceil(bytes / (TORRENT.words * 4 + 4))
+  const most = Math.ceil(bytes / (TORRENT.words * 4 + 4) / BATCH) * BATCH
   const capacity = {
     torrents: most,
     ledger: persistent ? most : 0,
@@ -85,7 +87,7 @@ export function createSwarmMemory(maxBytes: number, seed: Seed, persistent = fal
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
   for (const memory of shards) {
     new Int32Array(memory.torrents).set(seed, HEADER.seed)
-    new Shard(memory, capacity, 1, () => false).reset()
+    new Shard(memory, capacity, 1, new Budget(budget)).reset()
   }
   return { capacity, shards, budget, asked: createBell() }
 }
@@ -94,20 +96,20 @@ export class Swarm {
   readonly shards: readonly Shard[]
   /** Rings when a scrape asks for a stored count. */
   readonly asked: Bell
-  readonly #budget: Int32Array
+  readonly #budget: Budget
   readonly #secrets: Int32Array
   readonly #dice: Dice
 
   /**
    * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. `alone`: no other thread
-   * uses the memory.
+   * uses the memory. `release` gives pages back to the system; without it only the budget has them back.
    */
-  constructor(memory: SwarmMemory, thread: number, seed: number, alone = false) {
-    this.#budget = new Int32Array(memory.budget)
+  constructor(memory: SwarmMemory, thread: number, seed: number, alone = false, release?: Release) {
+    const budget = new Budget(memory.budget)
+    this.#budget = budget
     this.asked = new Bell(memory.asked)
-    const charge = (kib: number) => this.#charge(kib)
     this.shards = memory.shards.map(
-      (shard) => new Shard(shard, memory.capacity, thread, charge, alone),
+      (shard) => new Shard(shard, memory.capacity, thread, budget, alone, release),
     )
     this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
     this.#dice = new Dice(seed)
@@ -148,13 +150,33 @@ export class Swarm {
       } catch (error) {
         // Empty is whole, too: its peers announce again within minutes.
         shard.reset()
+        shard.account.settle()
         throw error
       } finally {
         shard.lock.release()
       }
       mended++
     }
+    this.audit()
     return mended
+  }
+
+  /**
+   * Makes the budget's sum what the shards hold: a thread that died while it paid may have left it too high.
+   * false = a lock was not to be had, and nothing was done.
+   */
+  audit(): boolean {
+    const locked: Shard[] = []
+    try {
+      for (const shard of this.shards) {
+        if (!shard.lock.tryAcquire(0)) return false
+        locked.push(shard)
+      }
+      this.#budget.correct(locked.reduce((sum, { account }) => sum + account.paid, 0))
+      return true
+    } finally {
+      for (const { lock } of locked) lock.release()
+    }
   }
 
   /** Read without locks: a sum of moments a few microseconds apart. */
@@ -184,20 +206,8 @@ export class Swarm {
     return this.shards.reduce((sum, { torrents }) => sum + torrents.header[HEADER.owed]!, 0)
   }
 
-  /** Bytes in use and allowed. Memory that was used once stays in use; freed slots are used again. */
+  /** Bytes in use and allowed. What is free is in use until a sweep has given it back. */
   memory(): { used: number; limit: number } {
-    return {
-      used: Atomics.load(this.#budget, 1) * 1024,
-      limit: Atomics.load(this.#budget, 0) * 1024,
-    }
-  }
-
-  /** One step, so that nobody ever sees more in use than is allowed, nor is refused for another's try. */
-  #charge(kib: number): boolean {
-    for (;;) {
-      const used = Atomics.load(this.#budget, 1)
-      if (used + kib > Atomics.load(this.#budget, 0)) return false
-      if (Atomics.compareExchange(this.#budget, 1, used, used + kib) === used) return true
-    }
+    return { used: this.#budget.used * 1024, limit: this.#budget.limit * 1024 }
   }
 }

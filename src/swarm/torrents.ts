@@ -3,6 +3,8 @@
  * nothing of peers but that a torrent has two families of them. The caller holds the shard's lock.
  */
 import { bucketOf, parentOf } from '../hash.ts'
+import type { Release } from '../shared-memory.ts'
+import type { Account } from './budget.ts'
 import {
   HEADER,
   LIMB,
@@ -16,7 +18,11 @@ import {
   USED,
 } from './layout.ts'
 import { Ledger } from './ledger.ts'
+import { Runs } from './runs.ts'
 import { StoredCounts } from './stored.ts'
+
+/** Buckets behind the end that may lie in one page with those given back before. */
+const TAIL = 1024
 
 export class Torrents {
   readonly header: Int32Array
@@ -26,19 +32,35 @@ export class Torrents {
   /** Of torrents that are not here. */
   readonly stored: StoredCounts
   readonly #downloadedHigh: Int32Array
-  readonly #charge: (kib: number) => boolean
+  readonly #runs: Runs
+  readonly #release: Release
 
-  constructor(arrays: TorrentArrays, charge: (kib: number) => boolean) {
+  constructor(arrays: TorrentArrays, account: Account, release: Release) {
     this.header = arrays.header
     this.records = arrays.records
     this.buckets = arrays.buckets
     this.ledger = new Ledger(arrays)
     this.stored = new StoredCounts(arrays)
     this.#downloadedHigh = arrays.downloadedHigh
-    this.#charge = charge
+    this.#release = release
+    const { header, records, buckets } = arrays
+    const beside = [arrays.ledgerNext, arrays.ledgerPrevious, arrays.owed, arrays.downloadedHigh]
+    this.#runs = new Runs({
+      header,
+      at: HEADER.torrentRuns,
+      words: arrays.runs,
+      batches: buckets.length / TORRENT_BATCH,
+      pay: () => account.pay(TORRENT_BATCH_KIB),
+      repay: () => account.repay(TORRENT_BATCH_KIB),
+      unused: (from, to) => {
+        release(records, from * TORRENT_BATCH * TORRENT.words, to * TORRENT_BATCH * TORRENT.words)
+        for (const array of beside)
+          release(array, from * TORRENT_BATCH, to * TORRENT_BATCH)
+      },
+    })
   }
 
-  /** No torrents; what was handed out before stays paid for. */
+  /** No torrents, and nothing paid for. */
   reset(): void {
     const { header } = this
     header[HEADER.rescues]! |= 1
@@ -47,11 +69,14 @@ export class Torrents {
     header[HEADER.downloads] = 0
     header[HEADER.downloadsHigh] = 0
     header[HEADER.torrentBuckets] = 1
-    header[HEADER.torrentFree] = NIL
     this.buckets[0] = NIL
     this.ledger.reset()
     this.stored.reset()
-    for (let torrent = header[HEADER.torrentHigh]! - 1; torrent >= 0; torrent--) this.#free(torrent)
+    // Nothing may be left to believe: whoever dies between `create` and the first peer is salvaged too. What
+    // is zero is not written: it may have no memory.
+    const end = header[HEADER.torrentHigh]! * TORRENT.words
+    for (let at = 0; at < end; at++) if (this.records[at] !== 0) this.records[at] = 0
+    this.#runs.reset()
     header[HEADER.rescues]!++
   }
 
@@ -119,7 +144,7 @@ export class Torrents {
 
   /** A new torrent whose families are still to be begun; NIL when memory is spent. */
   create(words: Int32Array, key: number): number {
-    const torrent = this.#take()
+    const torrent = this.#runs.take(0)
     if (torrent === NIL) return NIL
     const at = torrent * TORRENT.words
     const { records, header } = this
@@ -152,39 +177,75 @@ export class Torrents {
     const { records, header } = this
     const at = torrent * TORRENT.words
     this.ledger.unlist(torrent)
-    const bucket = bucketOf(records[at + TORRENT.key]!, header[HEADER.torrentBuckets]!)
-    let before = this.buckets[bucket]!
-    if (before === torrent) this.buckets[bucket] = records[at + TORRENT.next]!
-    else {
-      while (records[before * TORRENT.words + TORRENT.next] !== torrent)
-        before = records[before * TORRENT.words + TORRENT.next]!
-      records[before * TORRENT.words + TORRENT.next] = records[at + TORRENT.next]!
-    }
+    this.#relink(torrent, records[at + TORRENT.next]!)
     header[HEADER.torrents]!--
     this.#addToSum(-this.downloaded(torrent))
-    this.#free(torrent)
+    this.clear(torrent)
   }
 
-  #free(torrent: number): void {
+  /**
+   * A lower record that now stands for `torrent` as well, in every list; NIL = it stands well. The caller
+   * sees to the peers and then clears the first.
+   */
+  lower(torrent: number): number {
+    if (!this.#runs.isBeyond(torrent)) return NIL
+    const to = this.#runs.takeBetter(torrent, 0)
+    if (to === NIL) return NIL
+    const { records, header } = this
     const at = torrent * TORRENT.words
-    // Nothing may be left to believe: whoever dies between `create` and the first peer is salvaged too.
-    this.records.fill(0, at, at + TORRENT.words)
-    this.records[at + TORRENT.next] = this.header[HEADER.torrentFree]!
-    this.header[HEADER.torrentFree] = torrent
+    this.ledger.renumber(torrent, to)
+    if ((records[at + TORRENT.flags]! & MANY) !== 0)
+      this.#downloadedHigh[to] = this.#downloadedHigh[torrent]!
+    records.copyWithin(to * TORRENT.words, at, at + TORRENT.words)
+    this.#relink(torrent, to)
+    header[HEADER.moves] = (header[HEADER.moves]! + 1) & MOST
+    return to
   }
 
-  #take(): number {
-    const { header, records } = this
-    const free = header[HEADER.torrentFree]!
-    if (free !== NIL) {
-      header[HEADER.torrentFree] = records[free * TORRENT.words + TORRENT.next]!
-      return free
+  /** The record stands for no torrent. */
+  clear(torrent: number): void {
+    const at = torrent * TORRENT.words
+    this.records.fill(0, at, at + TORRENT.words)
+    this.ledger.clear(torrent)
+    this.#runs.give(torrent, 0)
+  }
+
+  /** Gives back what is free, and shortens the table; `most` steps. Fewer than that = it is done. */
+  trim(most: number): number {
+    const { header, records, buckets } = this
+    const steps = this.#runs.trim(most)
+    const wide = header[HEADER.torrentBuckets]!
+    const enough = Math.max(1, header[HEADER.torrents]! * 2)
+    let count = wide
+    for (; count > enough && wide - count < most - steps; count--) {
+      const parent = parentOf(count - 1)
+      let last = buckets[count - 1]!
+      if (last !== NIL) {
+        const first = last
+        while (records[last * TORRENT.words + TORRENT.next] !== NIL)
+          last = records[last * TORRENT.words + TORRENT.next]!
+        records[last * TORRENT.words + TORRENT.next] = buckets[parent]!
+        buckets[parent] = first
+      }
+      header[HEADER.torrentBuckets] = count - 1
     }
-    const high = header[HEADER.torrentHigh]!
-    if (high === this.buckets.length) return NIL
-    if (high % TORRENT_BATCH === 0 && !this.#charge(TORRENT_BATCH_KIB)) return NIL
-    header[HEADER.torrentHigh] = high + 1
-    return high
+    if (count < wide) this.#release(buckets, count, wide + TAIL)
+    return steps + wide - count
+  }
+
+  /** What leads to `torrent` in its chain leads to `next` from now on. */
+  #relink(torrent: number, next: number): void {
+    const { records } = this
+    const key = records[torrent * TORRENT.words + TORRENT.key]!
+    const bucket = bucketOf(key, this.header[HEADER.torrentBuckets]!)
+    let before = this.buckets[bucket]!
+    if (before === torrent) {
+      this.buckets[bucket] = next
+      return
+    }
+    while (records[before * TORRENT.words + TORRENT.next] !== torrent)
+      before = records[before * TORRENT.words + TORRENT.next]!
+    records[before * TORRENT.words + TORRENT.next] = next
   }
 
   #split(): void {

@@ -1,10 +1,21 @@
 /** What a rescue keeps, and what it does with memory that makes no sense at all. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { FAMILY_HEADER, HEADER, NIL, SWARM, TORRENT, USED } from '../../src/swarm/layout.ts'
+import {
+  BATCH,
+  FAMILY_HEADER,
+  HEADER,
+  NIL,
+  RUN_GROUP_WORDS,
+  RUN_MAPS,
+  SWARM,
+  TORRENT,
+  USED,
+} from '../../src/swarm/layout.ts'
 import { dice, seed } from '../random.ts'
 import { arraysOf, hashesOfShard, hashWords, listed, World } from './harness.ts'
 import { faults } from './whole.ts'
+import { topWordsOf } from './whole-runs.ts'
 
 const SHARD = 4
 const DEAD = 2
@@ -120,6 +131,12 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
   const { torrents, peers4, peers6 } = arraysOf(world.memory, world.memory.shards[SHARD]!)
   const { header, records, buckets } = torrents
   const value = () => [0, 1, roll(70), roll(2000), roll(2 ** 32), 0xffff_ffff][roll(6)]!
+  /** Somewhere in the words of `batches` batches. */
+  const scribble = (runs: Int32Array, batches: number) => {
+    const groups = Math.ceil(batches / 32) * RUN_GROUP_WORDS
+    const at = roll(groups + RUN_MAPS.count)
+    if (groups > 0) runs[at < groups ? topWordsOf(runs) + at : at - groups] = value()
+  }
   for (let round = 0; round < 150; round++) {
     for (let i = 0; i < 400; i++) {
       const hash = hashes[Math.min(roll(24), roll(24), roll(24))]!
@@ -149,12 +166,17 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
         () => (peers.buckets[roll(256)] = value()),
         () => (peers.hot[roll(chunks * 64 * peers.stride)] = value()),
         () => (peers.details[roll(chunks * 64 * 11)] = value()),
-        () => (header[totals + FAMILY_HEADER.slotFree + roll(7)] = value()),
+        // All of the runs but their ends.
+        () => (header[totals + FAMILY_HEADER.slotRuns + 1 + roll(2)] = value()),
+        () => (header[totals + FAMILY_HEADER.directoryRuns + 1 + roll(2)] = value()),
+        () => (header[HEADER.torrentRuns + 1 + roll(2)] = value()),
+        () => scribble(peers.slotRuns, chunks),
+        () => scribble(peers.directoryRuns, header[totals + FAMILY_HEADER.directoryHigh]! / BATCH),
+        () => scribble(torrents.runs, high / BATCH),
         () => (header[totals + roll(4)] = value()),
         () => (buckets[roll(64)] = value()),
         () => (header[HEADER.torrents] = value()),
         () => (header[HEADER.busy] = value()),
-        () => (header[HEADER.torrentFree] = value()),
         () => (header[HEADER.ledgerFirst + roll(4)] = value()),
         () => (torrents.ledgerNext[roll(high)] = value()),
         () => (torrents.ledgerPrevious[roll(high)] = value()),

@@ -7,12 +7,12 @@ import { bucketOf, hashWords, infoHashKey, infoHashSecrets, secretsOf } from '..
 import {
   CHUNK,
   CHUNK_ORDER,
+  chunkKib,
   DETAIL,
-  DIRECTORY_ORDERS,
+  DIRECTORY_BATCH_KIB,
   DIRECTORY_UNIT,
   endpointHalves,
   FAMILY_HEADER,
-  FREE_RUN,
   flagsAt,
   HEADER,
   LARGE,
@@ -21,17 +21,18 @@ import {
   ORDER_MASK,
   ORDER_SHIFT,
   type PeerArrays,
-  SLOT_ORDERS,
   SWARM,
   seedIn,
   seenAt,
   TORRENT,
+  TORRENT_BATCH_KIB,
   type TorrentArrays,
   USED,
 } from '../../src/swarm/layout.ts'
 import type { SwarmMemory } from '../../src/swarm/swarm.ts'
 import { arraysOf } from './harness.ts'
 import { checkLedger, checkStored } from './whole-ledger.ts'
+import { readRuns } from './whole-runs.ts'
 
 type Report = (ok: boolean, fault: string) => void
 
@@ -48,14 +49,19 @@ export function faults(memory: SwarmMemory, only?: number, holder = 0): string[]
     }
     const { torrents, peers4, peers6 } = arraysOf(memory, shard)
     check((torrents.header[HEADER.lock]! & 0xffff) === holder, 'is locked by another')
-    checkTorrents(torrents, check)
-    checkFamily(4, torrents, peers4, check)
-    checkFamily(6, torrents, peers6, check)
+    const kib =
+      checkTorrents(torrents, check) +
+      checkFamily(4, torrents, peers4, check) +
+      checkFamily(6, torrents, peers6, check)
+    const { header } = torrents
+    const [paid, spare] = [header[HEADER.paid]!, header[HEADER.spare]!]
+    check(kib === paid && spare === 0, `keeps ${kib} KiB, paid for ${paid}, ${spare} of it spare`)
   }
   return found
 }
 
-function checkTorrents(arrays: TorrentArrays, check: Report): void {
+/** KiB that the torrents have to pay for; likewise below. */
+function checkTorrents(arrays: TorrentArrays, check: Report): number {
   const { header, records, buckets } = arrays
   check(header[HEADER.busy] === NIL, 'says that a torrent is being changed')
   check((header[HEADER.rescues]! & 1) === 0, 'says that it is being rescued')
@@ -65,14 +71,9 @@ function checkTorrents(arrays: TorrentArrays, check: Report): void {
   const hashes = new Set([...used].map((t) => `${records.subarray(t * 16, t * 16 + 5)}`))
   check(hashes.size === used.size, 'holds an info hash twice')
 
-  const free = new Set<number>()
-  for (let torrent = header[HEADER.torrentFree]!; torrent !== NIL; ) {
-    check(torrent < high && !used.has(torrent) && !free.has(torrent), `free torrent ${torrent}`)
-    if (torrent >= high || free.has(torrent)) break
-    free.add(torrent)
-    torrent = records[torrent * TORRENT.words + TORRENT.next]!
-  }
-  check(used.size + free.size === high, 'has torrents neither used nor free')
+  const runs = readRuns('torrent', header, HEADER.torrentRuns, arrays.runs, check)
+  for (let torrent = 0; torrent < high; torrent++)
+    check((runs.owners[torrent] === undefined) === used.has(torrent), `torrent ${torrent} is lost`)
 
   const count = header[HEADER.torrentBuckets]!
   check(count === Math.max(1, Math.min(buckets.length, count)), `${count} torrent buckets`)
@@ -104,6 +105,7 @@ function checkTorrents(arrays: TorrentArrays, check: Report): void {
   check(downloads === sum, `adds up to ${downloads} downloads, says others`)
   checkLedger(arrays, used, check)
   checkStored(arrays, used, check)
+  return runs.batches * TORRENT_BATCH_KIB
 }
 
 function* usedTorrents(header: Int32Array, records: Int32Array): Generator<number> {
@@ -116,28 +118,14 @@ function checkFamily(
   { header, records }: TorrentArrays,
   arrays: PeerArrays,
   check: Report,
-): void {
+): number {
   const totals = family === 4 ? HEADER.v4 : HEADER.v6
-  const slots = header[totals + FAMILY_HEADER.slotHigh]!
-  const units = header[totals + FAMILY_HEADER.directoryHigh]!
-  check(slots <= arrays.next.length && slots % CHUNK === 0, `${slots} slots`)
-  check(units <= arrays.directoryMarks.length && units % CHUNK === 0, `${units} directory units`)
-
-  const slotOwners = freeRuns('slot', header, totals + FAMILY_HEADER.slotFree, SLOT_ORDERS, slots, {
-    links: arrays.details,
-    stride: DETAIL.words,
-    marks: arrays.hot,
-    markStride: arrays.stride,
-    check,
-  })
-  const heads = totals + FAMILY_HEADER.directoryFree
-  const unitOwners = freeRuns('directory', header, heads, DIRECTORY_ORDERS, units, {
-    links: arrays.directory,
-    stride: DIRECTORY_UNIT,
-    marks: arrays.directoryMarks,
-    markStride: 1,
-    check,
-  })
+  const slotRuns = totals + FAMILY_HEADER.slotRuns
+  const slots = readRuns('slot', header, slotRuns, arrays.slotRuns, check)
+  const unitRuns = totals + FAMILY_HEADER.directoryRuns
+  const units = readRuns('directory', header, unitRuns, arrays.directoryRuns, check)
+  const slotOwners = slots.owners
+  const unitOwners = units.owners
   const own = (owners: (string | undefined)[], base: number, size: number, owner: string) => {
     check(base + size <= owners.length, `${owner} lies beyond the end`)
     for (let at = base; at < base + size && at < owners.length; at++) {
@@ -186,7 +174,7 @@ function checkFamily(
     for (const [position, slot] of places.slice(0, count).entries()) {
       const width = endpointHalves(family)
       endpoints.add(`${arrays.hot.subarray(slot * arrays.stride, slot * arrays.stride + width)}`)
-      check((flagsAt(arrays, slot) & FREE_RUN) === 0, `${name} has a peer marked free`)
+      check(flagsAt(arrays, slot) < 16, `${name} has a peer with flags that mean nothing`)
       const left = slot * DETAIL.words + DETAIL.counts + COUNT.left
       const isDone = arrays.details[left] === 0 && arrays.details[left + 1] === 0
       const isLeecher = position < records[part + SWARM.leechers]!
@@ -203,48 +191,7 @@ function checkFamily(
   const seeders = header[totals + FAMILY_HEADER.seeders]!
   check(seeders === peers - leechers, `IPv${family} counts other seeders than ${peers - leechers}`)
   checkIndex(family, header, arrays, large, check)
-}
-
-/** By unit: 'a free run', or nobody so far. */
-function freeRuns(
-  what: string,
-  header: Int32Array,
-  heads: number,
-  orders: number,
-  end: number,
-  memory: {
-    links: Int32Array
-    stride: number
-    marks: Uint16Array
-    markStride: number
-    check: Report
-  },
-): (string | undefined)[] {
-  const { links, stride, check } = memory
-  const mark = (unit: number) => memory.marks[(unit + 1) * memory.markStride - 1]!
-  const owners: (string | undefined)[] = new Array(end).fill(undefined)
-  const starts = new Map<number, number>()
-  for (let order = 0; order < orders; order++) {
-    let previous = NIL
-    for (let base = header[heads + order]!; base !== NIL; base = links[base * stride]!) {
-      const fits = base + (1 << order) <= end && base % (1 << order) === 0
-      check(fits, `${what} run ${base} of order ${order} is out of place`)
-      check(!starts.has(base), `${what} run ${base} is free twice`)
-      if (!fits || starts.has(base)) break
-      starts.set(base, order)
-      check(links[base * stride + 1] === previous, `${what} run ${base} has a wrong link back`)
-      owners.fill('a free run', base, base + (1 << order))
-      previous = base
-    }
-  }
-  for (const [base, order] of starts) {
-    check(mark(base) === (FREE_RUN | order), `${what} run ${base} is marked wrong`)
-    const joined = order === orders - 1 || starts.get(base ^ (1 << order)) !== order
-    check(joined, `${what} runs ${base} and its buddy are free and not joined`)
-  }
-  for (let at = 0; at < end; at++)
-    check((mark(at) & FREE_RUN) === 0 || starts.has(at), `${what} ${at} is marked free`)
-  return owners
+  return slots.batches * chunkKib(family) + units.batches * DIRECTORY_BATCH_KIB
 }
 
 /** `large`: by slot of every peer of a large swarm, its torrent. */

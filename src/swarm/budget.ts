@@ -1,0 +1,83 @@
+/**
+ * What the swarm may use, and does: one sum that all threads add to, and each shard's own account of what
+ * it added. The sum alone decides, in one step, so that nobody ever sees more in use than is allowed, nor
+ * is refused for another's try.
+ */
+import { HEADER } from './layout.ts'
+
+export class Budget {
+  readonly #words: Int32Array
+
+  /** Two words: KiB that may be used, KiB in use. */
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory)
+  }
+
+  /** KiB. */
+  get limit(): number {
+    return Atomics.load(this.#words, 0)
+  }
+  get used(): number {
+    return Atomics.load(this.#words, 1)
+  }
+
+  /** Whether `kib` more may be used, from now on; fewer always. */
+  charge(kib: number): boolean {
+    for (;;) {
+      const { used } = this
+      if (kib > 0 && used + kib > this.limit) return false
+      if (Atomics.compareExchange(this.#words, 1, used, used + kib) === used) return true
+    }
+  }
+
+  /** Nobody may charge anything meanwhile. */
+  correct(used: number): void {
+    Atomics.store(this.#words, 1, used)
+  }
+}
+
+/** One shard's part of it. The caller holds the shard's lock. */
+export class Account {
+  readonly #header: Int32Array
+  readonly #budget: Budget
+
+  constructor(header: Int32Array, budget: Budget) {
+    this.#header = header
+    this.#budget = budget
+  }
+
+  /** KiB that this shard holds of the budget. */
+  get paid(): number {
+    return this.#header[HEADER.paid]!
+  }
+
+  /** Everything this shard holds is to be had again. */
+  reset(): void {
+    this.#header[HEADER.spare] = this.paid
+  }
+
+  pay(kib: number): boolean {
+    const spare = this.#header[HEADER.spare]!
+    if (spare >= kib) {
+      this.#header[HEADER.spare] = spare - kib
+      return true
+    }
+    // Whoever dies before the next line has charged what no shard holds: see `Swarm.audit`.
+    if (!this.#budget.charge(kib)) return false
+    this.#header[HEADER.paid]! += kib
+    return true
+  }
+
+  repay(kib: number): void {
+    this.#header[HEADER.spare]! += kib
+  }
+
+  /** What was repaid is for any shard from now on. */
+  settle(): void {
+    const spare = this.#header[HEADER.spare]!
+    if (spare === 0) return
+    this.#header[HEADER.spare] = 0
+    this.#header[HEADER.paid]! -= spare
+    this.#budget.charge(-spare)
+  }
+}
