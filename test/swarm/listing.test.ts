@@ -280,6 +280,23 @@ describe('while the list is read', () => {
     expect(names).toEqual(hashes.slice(20).map(hashHex).sort())
   })
 
+  test('a sweep that moves torrents to other records hides none of them', async () => {
+    const world = new World({})
+    const shard = world.swarm.shards[3]!
+    const hashes = hashesOfShard(world.swarm, 3, 400)
+    for (const hash of hashes) world.tell(hash, {})
+    // The first ones went, so that a sweep moves the last ones to where the list has been.
+    for (const hash of hashes.slice(0, 270)) {
+      world.tell(hash, { event: EVENT.stopped })
+      shard.torrents.remove(shard.torrents.find(hash, world.swarm.key(hash)))
+    }
+    const names = await readWhile(world, (release) => {
+      if (release === 1) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
+    })
+    expect(shard.torrents.header[HEADER.torrentHigh]!).toBeLessThan(270)
+    expect(names).toEqual(hashes.slice(270).map(hashHex).sort())
+  })
+
   test.each(['counted', 'found'] as const)(
     'a shard that is being rescued is waited for when its torrents are %s',
     async (look) => {

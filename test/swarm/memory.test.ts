@@ -1,7 +1,10 @@
 /** Memory that is free again is for everybody: any shard, any kind, either family. */
 import { describe, expect, test } from 'bun:test'
+import { EVENT, type Family } from '../../src/bittorrent.ts'
+import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { Tracker } from '../../src/tracker.ts'
+import { dice, seed } from '../random.ts'
 import { hashesOfShard, hashWords, listed, type Wish, World } from './harness.ts'
 import { faults } from './whole.ts'
 
@@ -32,6 +35,12 @@ function expire(world: World): void {
   expect(world.swarm.totals()).toMatchObject({ torrents: 0, seeders: 0, leechers: 0 })
   expect(faults(world.memory)).toEqual([])
   expect(world.swarm.memory().used).toBe(0)
+  // Tables that grew with them have shrunk again.
+  for (const { torrents } of world.swarm.shards) {
+    const { header } = torrents
+    const widths = [HEADER.v4, HEADER.v6].map((at) => header[at + FAMILY_HEADER.indexBuckets])
+    expect([header[HEADER.torrentBuckets], ...widths]).toEqual([1, 1, 1])
+  }
 }
 
 describe('when all of max_memory is spent and expires', () => {
@@ -112,3 +121,128 @@ const peerOf = (endpoint: string): number => {
   const [address, port] = [endpoint.slice(-8, -4), endpoint.slice(-4)]
   return (Number.parseInt(address, 16) << 2) | (Number.parseInt(port, 16) - 6881)
 }
+
+/** Peers that come, announce, and go, half of them without a word. */
+class Crowd {
+  readonly world: World
+  readonly #hashes: readonly Int32Array[]
+  readonly #roll: (sides: number) => number
+  #next = 0
+  /** By peer: where it is, when it goes, and when it announced last. */
+  readonly peers = new Map<number, { torrent: number; family: Family; end: number; seen: number }>()
+
+  constructor(world: World, hashes: readonly Int32Array[], roll: (sides: number) => number) {
+    this.world = world
+    this.#hashes = hashes
+    this.#roll = roll
+  }
+
+  /** `minutes` pass, and about `arrivals` come, to the first `torrents`, a share of them over IPv6. */
+  pass(minutes: number, arrivals: number, torrents: number, percent6: number): void {
+    const roll = this.#roll
+    this.world.now += minutes * 60
+    const { now } = this.world
+    for (const [peer, at] of this.peers)
+      if (at.end <= now) {
+        if (roll(2) === 0) this.#say(peer, at, EVENT.stopped)
+        this.peers.delete(peer)
+      } else if (at.seen + 1800 <= now) this.#say(peer, at, EVENT.none)
+    for (let i = 0; i < arrivals; i++) {
+      // A few torrents have hundreds of peers, most have a few.
+      const popular = Math.min(roll(torrents), roll(torrents), roll(torrents), roll(torrents))
+      const torrent = roll(2) === 0 ? roll(torrents) : roll(3) === 0 ? popular >>> 6 : popular
+      const family = roll(100) < percent6 ? 6 : 4
+      const at = { torrent, family, end: now + 900 + roll(4) * roll(5000), seen: 0 } as const
+      this.peers.set(this.#next, at)
+      this.#say(this.#next++, at, EVENT.started)
+    }
+  }
+
+  /** KiB of a swarm in which nobody but those who are here now ever announced. */
+  fresh(): number {
+    const fresh = new World({ bytes: this.world.swarm.memory().limit, seed })
+    for (const { hash, peers } of this.#hashes.map((hash) => ({ hash, peers: this.#listed(hash) })))
+      for (const { endpoint, family, left } of peers)
+        fresh.tell(hash, { peer: peerOf(endpoint), family, left, want: 0 })
+    return fresh.swarm.memory().used
+  }
+
+  #listed(hash: Int32Array) {
+    return listed(this.world, hash)?.peers ?? []
+  }
+  #say(
+    peer: number,
+    at: { torrent: number; family: Family; seen: number },
+    event: 0 | 2 | 3,
+  ): void {
+    at.seen = this.world.now
+    const wish = { peer: peer % 250_000, family: at.family, event, left: BigInt(peer % 3), want: 0 }
+    expect(this.world.tell(this.#hashes[at.torrent]!, wish)).toBe(OUTCOME.done)
+  }
+}
+
+test(`hours of coming and going take no more memory than those who are there need (SEED=${seed})`, () => {
+  const world = new World({ bytes: 8 * 1024 * KIB, seed })
+  world.lifetime = 4500
+  const crowd = new Crowd(world, hashesOfShard(world.swarm, 3, 2_500), dice())
+  const most = { before: 0, after: 0 }
+  for (let minute = 0; minute < 7 * 60; minute += 5) {
+    crowd.pass(5, minute === 0 ? 5_000 : 300, 2_500, 20)
+    if (minute % 10 > 0) continue
+    const before = world.swarm.memory().used
+    sweep(world)
+    if (minute < 120 || minute % 60 > 0) continue
+    const fresh = crowd.fresh()
+    most.before = Math.max(most.before, before / fresh)
+    most.after = Math.max(most.after, world.swarm.memory().used / fresh)
+  }
+  const { seeders, leechers } = world.swarm.totals()
+  expect(seeders + leechers).toBeGreaterThan(3_000)
+  expect(most.before).toBeLessThan(1.15)
+  expect(most.after).toBeLessThan(1.1)
+  expect(faults(world.memory)).toEqual([])
+}, 60_000)
+
+test(`after a year of seasons all of the memory is to be had (SEED=${seed})`, () => {
+  const roll = dice()
+  const bytes = 400 * KIB
+  const world = new World({ bytes, seed })
+  world.lifetime = 4500
+  const hashes = hashesOfShard(world.swarm, 5, 800)
+  const crowd = new Crowd(world, hashes, roll)
+  let most = 0
+  for (let day = 0; day < 365; day++) {
+    // Many torrents in winter, IPv6 in spring, a few crowds in autumn; and every week has a day of rest.
+    const arrivals = day % 7 === 0 ? 5 : 50 + (day % 50) * 2
+    const torrents = day % 120 < 60 ? 800 : 60
+    for (const minutes of [700, 40, 40, 30, 30])
+      crowd.pass(minutes, arrivals, torrents, day % 90 < 45 ? 10 : 80)
+    sweep(world)
+    sweep(world)
+    most = Math.max(most, world.swarm.memory().used)
+    if (day % 60 === 0) expect(faults(world.memory)).toEqual([])
+  }
+  expect(most).toBeGreaterThan(bytes / 5)
+  crowd.pass(3 * 24 * 60, 0, 1, 0)
+  expire(world)
+  const room = (of: World) => spend(of, hashesOfShard(of.swarm, 11, 3), (peer) => ({ peer }))
+  expect(room(world)).toBe(room(new World({ bytes, seed })))
+}, 60_000)
+
+test('what a thread paid for and died with comes back', () => {
+  const world = new World({})
+  world.tell(hashWords(1))
+  const { used } = world.swarm.memory()
+  // It died behind the sum, before its shard's account.
+  Atomics.add(new Int32Array(world.memory.budget), 1, 4)
+  new Int32Array(world.memory.shards[0]!.torrents)[HEADER.lock] = 2
+  // Another one holds a lock: it will be seen to later.
+  world.swarm.shards[9]!.lock.acquire()
+  expect(world.swarm.recover(2)).toBe(1)
+  expect(world.swarm.memory().used).toBe(used + 4 * KIB)
+  expect(world.swarm.audit()).toBe(false)
+  world.swarm.shards[9]!.lock.release()
+  sweep(world)
+  expect(world.swarm.memory().used).toBe(used)
+  expect(world.swarm.shards.every(({ lock }) => lock.holder() === 0)).toBe(true)
+})
