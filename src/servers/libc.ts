@@ -58,6 +58,3 @@ function find(): Libc | null {
     } catch {}
   return null
 }
-
-/** Where the first element of `array` lies. */
-export const addressOf = (array: Int32Array | Uint16Array): number => pointerTo(array)

@@ -64,16 +64,11 @@ function sweepFamily(
  * Both families of the torrent at the cursor are through: on to the next, without this one if it is idle,
  * else with this one moved down. Peers looked at once more.
  */
-function leave(
-  shard: Shard,
-  cursor: SweepCursor,
-  { removePeerless, keepCompleted }: Retention,
-): number {
+function leave(shard: Shard, cursor: SweepCursor, { removePeerless }: Retention): number {
   const { torrents, peers4, peers6 } = shard
   const torrent = cursor.torrent++
   const peers = peers4.count(torrent) + peers6.count(torrent)
-  if (!removePeerless || peers > 0 || torrents.isKept(torrent, keepCompleted))
-    return lower(shard, torrent)
+  if (!removePeerless || peers > 0 || torrents.ledger.holds(torrent)) return lower(shard, torrent)
   torrents.remove(torrent)
   return 0
 }

@@ -1,7 +1,9 @@
 /** Peers that fell silent and torrents nobody has: the swarm's share of decisions.md. */
 import { describe, expect, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
+import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
+import { Tracker } from '../../src/tracker.ts'
+import { policy } from '../servers/http-fixture.ts'
 import { hashWords, listed, MAX, type Reply, World } from './harness.ts'
 
 const hash = hashWords(1)
@@ -15,7 +17,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
 
 function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0)
+    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0, world.now)
 }
 
 describe('a peer that was silent for the time-out', () => {
@@ -91,4 +93,92 @@ describe('a sweep keeps a torrent', () => {
     expect(slices).toBeGreaterThanOrEqual(units === 1 ? 1000 : 0)
     expect(world.swarm.totals()).toMatchObject({ torrents: 14, seeders: 28, leechers: 0 })
   })
+})
+
+describe('a clock that was ahead for a moment', () => {
+  const DAY = 86_400
+
+  /** Peers of both families announce, the first two thirds by a clock that is a day ahead. */
+  function ahead(peers: number): World {
+    const world = new World({})
+    world.now += DAY
+    for (let peer = 0; peer < peers; peer++) {
+      if (peer === Math.ceil((peers * 2) / 3)) world.now -= DAY
+      world.tell(hash, { peer, family: peer % 2 === 0 ? 4 : 6, left: BigInt(peer % 5) })
+    }
+    // None of it is forgotten for that.
+    expect(world.swarm.totals().seeders + world.swarm.totals().leechers).toBe(peers)
+    return world
+  }
+
+  test.each([
+    ['a small swarm', 12],
+    ['a large swarm', 200],
+  ])('leaves nobody in %s for longer than the time-out after the sweep', (_size, peers) => {
+    const world = ahead(peers)
+    sweep(world, true, false)
+    expect(listed(world, hash)!.peers.every(({ seen }) => seen === world.now)).toBe(true)
+    world.now += world.lifetime - 1
+    sweep(world, true, false)
+    expect(listed(world, hash)?.peers).toHaveLength(peers)
+    world.now++
+    world.tell(hash, { peer: 5_000 })
+    expect(world.udp.told()).toEqual([])
+    sweep(world, true, false)
+    expect(listed(world, hash)?.peers).toHaveLength(1)
+  })
+
+  test('leaves nobody in a small swarm that is announced to, even without a sweep', () => {
+    const world = new World({})
+    world.now += DAY
+    for (let peer = 0; peer < 5; peer++) world.tell(hash, { peer })
+    world.now -= DAY
+    world.tell(hash, { peer: 5_000 })
+    world.now += world.lifetime
+    world.tell(hash, { peer: 5_001 })
+    expect(counts(world.udp.answer)).toEqual([1, 0, 0])
+  })
+
+  test('and is set back takes nobody who goes on announcing', () => {
+    const world = ahead(200)
+    for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
+    world.now -= 3_600
+    for (let passed = 0; passed < world.lifetime * 3; passed += 50) {
+      for (let peer = 0; peer < 200; peer++)
+        world.tell(hash, { peer, family: peer % 2 === 0 ? 4 : 6 })
+      for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
+      expect(world.swarm.totals().seeders).toBe(230)
+      world.now += 50
+      sweep(world, true, false)
+      expect(world.swarm.totals().seeders).toBe(230)
+      expect(world.scrape(hash).seeders).toBe(200)
+    }
+  })
+})
+
+test('the tracker tells of nobody whom its clock once saw in the future, once the time-out has passed', () => {
+  const { swarm } = new World({})
+  let now = 1_700_000_000
+  const clock = { seconds: () => now, milliseconds: () => now * 1000 }
+  const retention = { removePeerless: true, keepCompleted: false }
+  const tracker = new Tracker(swarm, { ...policy, retention }, clock)
+  const announce = new Announce()
+  const list = () => new PeerList(new Uint16Array(9 * 74))
+  const answer = new Answer(list(), list(), false)
+  const tell = (port: number) => {
+    announce.port = port
+    tracker.announce(announce, { externalIp: undefined }, answer)
+    return answer.seeders
+  }
+  now += 86_400
+  for (let port = 1; port <= 100; port++) tell(port)
+  now -= 86_400
+  const sweepAll = () => {
+    for (const moved of tracker.sweep()) expect(moved).toBe(true)
+  }
+  sweepAll()
+  expect(tell(101)).toBe(101)
+  now += policy.peerTimeoutSeconds
+  sweepAll()
+  expect(tell(102)).toBe(1)
 })

@@ -227,7 +227,34 @@ const cases: Record<string, Case> = {
     change: sweep,
     several: true,
   },
+  'a sweep that moves what is left together and gives the rest back': {
+    prepare: () => {
+      const crowd = hashesOfShard(world.swarm, SHARD, 162).slice(12)
+      for (const [n, words] of crowd.entries()) fill(words, n % 3 === 0 ? 6 : 4, 1 + (n % 5))
+      // The changed one stands behind all of them, with two chunks and a bit, and owes something.
+      fill(hash, 4, 140)
+      fill(hash, 6, 9)
+      say(world.swarm, hash, { peer: 3, event: EVENT.completed })
+      for (const [n, words] of crowd.entries())
+        for (let peer = 0; peer < 1 + (n % 5) && n < 130; peer++)
+          say(world.swarm, words, { family: n % 3 === 0 ? 6 : 4, peer, event: EVENT.stopped })
+      // Otherwise this proves nothing.
+      const restore = snapshot(world.memory)
+      const { header } = world.swarm.shards[SHARD]!.torrents
+      const { used } = world.swarm.memory()
+      sweep(world.swarm)
+      expect(world.swarm.memory().used).toBeLessThan(used)
+      expect(header[HEADER.moves]!).toBeGreaterThan(8)
+      restore()
+    },
+    change: sweep,
+    several: true,
+  },
 }
+
+/** What the shards hold of the budget, by their own accounts. */
+const held = (): number =>
+  world.swarm.shards.reduce((sum, { account }) => sum + account.paid, 0) * 1024
 
 /** What the control thread does when thread `DEAD` died with the lock of the shard. */
 function rescue(): void {
@@ -278,6 +305,8 @@ describe.each(Object.entries(cases))('%s', (_name, { prepare, change, several = 
           trap.disarm()
         }
         if (dies) rescue()
+        else world.swarm.audit()
+        expect([steps, world.swarm.memory().used]).toEqual([steps, held()])
         tears++
         expect([steps, faults(world.memory, SHARD)]).toEqual([steps, []])
         const { lost, invented } = compare(before, stateNow(), done)
