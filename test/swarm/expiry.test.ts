@@ -5,6 +5,7 @@ import { SweepCursor } from '../../src/swarm/shard.ts'
 import { Tracker } from '../../src/tracker.ts'
 import { policy } from '../servers/http-fixture.ts'
 import { hashWords, listed, MAX, type Reply, World } from './harness.ts'
+import { faults } from './whole.ts'
 
 const hash = hashWords(1)
 const { completed, stopped } = EVENT
@@ -118,6 +119,7 @@ describe('a clock that was ahead for a moment', () => {
     const world = ahead(peers)
     sweep(world, true, false)
     expect(listed(world, hash)!.peers.every(({ seen }) => seen === world.now)).toBe(true)
+    expect(faults(world.memory)).toEqual([])
     world.now += world.lifetime - 1
     sweep(world, true, false)
     expect(listed(world, hash)?.peers).toHaveLength(peers)

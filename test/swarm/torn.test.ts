@@ -227,6 +227,21 @@ const cases: Record<string, Case> = {
     change: sweep,
     several: true,
   },
+  'a torrent that owes something and moves to a lower record': {
+    prepare: () => {
+      const crowd = hashesOfShard(world.swarm, SHARD, 140).slice(12)
+      for (const words of crowd) fill(words, 4, 1)
+      fill(hash, 4, 66)
+      say(world.swarm, hash, { peer: 3, event: EVENT.completed })
+      const { torrents } = world.swarm.shards[SHARD]!
+      for (const words of crowd) {
+        say(world.swarm, words, { peer: 0, event: EVENT.stopped })
+        torrents.remove(torrents.find(words, world.swarm.key(words)))
+      }
+    },
+    change: sweep,
+    several: true,
+  },
   'a sweep that moves what is left together and gives the rest back': {
     prepare: () => {
       const crowd = hashesOfShard(world.swarm, SHARD, 162).slice(12)
