@@ -4,6 +4,7 @@
  * kept in. The caller holds the shard's lock.
  */
 import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
+import type { Peers } from './peers.ts'
 import type { Retention, Shard, SweepCursor } from './shard.ts'
 
 /**
@@ -75,9 +76,7 @@ function leave(shard: Shard, cursor: SweepCursor, { removePeerless }: Retention)
 
 /** Moves a torrent to a lower record, if there is one it should have. Peers that this took. */
 function lower({ torrents, peers4, peers6 }: Shard, torrent: number): number {
-  const inIndex = (peers: typeof peers4) =>
-    peers.storage.isLarge(torrent) ? peers.count(torrent) : 0
-  const renumbered = inIndex(peers4) + inIndex(peers6)
+  const renumbered = inIndex(peers4, torrent) + inIndex(peers6, torrent)
   if (renumbered > MOST_RENUMBERED) return 0
   const to = torrents.lower(torrent)
   if (to === NIL) return 0
@@ -86,6 +85,9 @@ function lower({ torrents, peers4, peers6 }: Shard, torrent: number): number {
   torrents.clear(torrent)
   return renumbered
 }
+
+const inIndex = (peers: Peers, torrent: number): number =>
+  peers.storage.isLarge(torrent) ? peers.count(torrent) : 0
 
 function trim({ torrents, peers4, peers6, account }: Shard, most: number): boolean {
   let steps = torrents.trim(most)
