@@ -25,7 +25,7 @@ export const LIMB = 2 ** 31
 /** Unix seconds less this fit 31 bits until 2088; the shards know no other time. */
 export const EPOCH = 1_577_836_800
 
-/** Seconds by which the clocks of two announces may differ and both be right. */
+/** Seconds that a peer may have been seen in the future without a clock having been wrong. */
 export const SKEW = 60
 
 /** Peers of a swarm that stand in one unbroken run; a larger swarm is a directory of such chunks. */

@@ -134,10 +134,10 @@ export class Shard {
   }
 
   /**
-   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, moves what
-   * is left together, and the cursor on; at last gives back the memory that nothing is kept in. Who was
-   * seen well after `now` counts as seen now. true = the shard is through; undefined = its lock was not to be had
-   * for `patience` milliseconds and nothing was done.
+   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, moves the rest
+   * together, and the cursor on; at last gives back the memory that nothing is kept in. A peer seen
+   * well after `now` counts as seen now. true = the shard is through; undefined = its lock was not to
+   * be had for `patience` milliseconds and nothing was done.
    */
   sweep(
     cursor: SweepCursor,
