@@ -124,7 +124,7 @@ export const DIRECTORY_UNIT = 2
 /** One torrent: 16 words, one cache line. */
 export const TORRENT = {
   hash: 0,
-  /** Next torrent of the same bucket, or of the free list. */
+  /** Next torrent of the same bucket. */
   next: 5,
   /** Times it was completed; `MANY` says that there are LIMBs beside it, in `downloadedHigh`. */
   downloaded: 6,

@@ -101,11 +101,11 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
     const victim = hammer({ ...task, thread: 3, seed: seed + deaths * 2 })
     await victim.goesOn(1 + roll(300))
     await victim.kill()
-    // It died with the lock, or with none; nobody else's is taken.
-    const died = lock.holder() === 3
-    const recovered = world.swarm.recover(3)
-    expect(recovered).toBe(died ? 1 : 0)
-    mended += recovered
+    // It died with the lock, with that of a shard it swept, or with none; nobody else's is taken.
+    if (lock.holder() === 3) mended++
+    const held = world.swarm.shards.filter((shard) => shard.lock.holder() === 3)
+    expect(held.length).toBeLessThan(2)
+    expect(world.swarm.recover(3)).toBe(held.length)
     lock.acquire()
     const found = faults(memory, SHARD, MAIN)
     lock.release()
