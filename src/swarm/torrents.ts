@@ -54,8 +54,7 @@ export class Torrents {
       repay: () => account.repay(TORRENT_BATCH_KIB),
       unused: (from, to) => {
         release(records, from * TORRENT_BATCH * TORRENT.words, to * TORRENT_BATCH * TORRENT.words)
-        for (const array of beside)
-          release(array, from * TORRENT_BATCH, to * TORRENT_BATCH)
+        for (const array of beside) release(array, from * TORRENT_BATCH, to * TORRENT_BATCH)
       },
     })
   }

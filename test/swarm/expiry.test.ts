@@ -117,16 +117,16 @@ describe('a clock that was ahead for a moment', () => {
     ['a large swarm', 200],
   ])('leaves nobody in %s for longer than the time-out after the sweep', (_size, peers) => {
     const world = ahead(peers)
-    sweep(world, true, false)
+    sweep(world, true)
     expect(listed(world, hash)!.peers.every(({ seen }) => seen === world.now)).toBe(true)
     expect(faults(world.memory)).toEqual([])
     world.now += world.lifetime - 1
-    sweep(world, true, false)
+    sweep(world, true)
     expect(listed(world, hash)?.peers).toHaveLength(peers)
     world.now++
     world.tell(hash, { peer: 5_000 })
     expect(world.udp.told()).toEqual([])
-    sweep(world, true, false)
+    sweep(world, true)
     expect(listed(world, hash)?.peers).toHaveLength(1)
   })
 
@@ -151,7 +151,7 @@ describe('a clock that was ahead for a moment', () => {
       for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
       expect(world.swarm.totals().seeders).toBe(230)
       world.now += 50
-      sweep(world, true, false)
+      sweep(world, true)
       expect(world.swarm.totals().seeders).toBe(230)
       expect(world.scrape(hash).seeders).toBe(200)
     }

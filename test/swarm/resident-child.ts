@@ -25,7 +25,7 @@ function resident(): number {
   return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1])
 }
 
-const memory = createSwarmMemory(Number(process.argv[2]), 1)
+const memory = createSwarmMemory(Number(process.argv[2]), Int32Array.of(1))
 const swarm = new Swarm(memory, 1, 1, true, pageRelease())
 let now = 1_700_000_000
 const clock = { seconds: () => now, milliseconds: () => now * 1000 }
