@@ -247,3 +247,33 @@ test('what a thread paid for and died with comes back', () => {
   expect(world.swarm.memory().used).toBe(used)
   expect(world.swarm.shards.every(({ lock }) => lock.holder() === 0)).toBe(true)
 })
+
+test('a torrent that is moved keeps all that it was completed, and what it owes', () => {
+  const world = new World({ persistent: true })
+  const hashes = Array.from({ length: 6_000 }, (_, n) => hashWords(n))
+  for (const hash of hashes) world.tell(hash, { want: 0 })
+  const kept = hashes.slice(-200)
+  const place = (hash: Int32Array) => {
+    const key = world.swarm.key(hash)
+    const { torrents } = world.swarm.shardOf(key)
+    return { torrents, torrent: torrents.find(hash, key) }
+  }
+  for (const [n, hash] of kept.entries()) {
+    const { torrents, torrent } = place(hash)
+    torrents.addDownloads(torrent, 2 ** 40 + n)
+    if (n % 2 === 0) torrents.ledger.owe(torrent, n + 1)
+  }
+  const before = kept.map((hash) => place(hash).torrent)
+  world.now += 60
+  for (const hash of kept) world.tell(hash, { want: 0 })
+  world.now += world.lifetime - 30
+  sweep(world)
+  const after = kept.map((hash) => place(hash).torrent)
+  expect(after.filter((torrent, n) => torrent < before[n]!).length).toBeGreaterThan(100)
+  for (const [n, hash] of kept.entries()) {
+    const { torrents, torrent } = place(hash)
+    expect(torrents.downloaded(torrent)).toBe(2 ** 40 + n)
+    expect(torrents.ledger.owed(torrent)).toBe(n % 2 === 0 ? n + 1 : 0)
+  }
+  expect(faults(world.memory)).toEqual([])
+})
