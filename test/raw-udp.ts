@@ -1,8 +1,20 @@
 /** Datagrams under another's name, as strangers forge them: any source port, of an address of this machine. Needs root. */
-import { libc } from '../src/servers/libc.ts'
+import { dlopen, FFIType } from 'bun:ffi'
 import { parseIp } from '../src/wire/address.ts'
 
 export const CAN_FORGE = process.platform === 'linux' && process.getuid?.() === 0
+
+const { i32, u32, u64, ptr } = FFIType
+const open = () =>
+  dlopen('libc.so.6', {
+    socket: { args: [i32, i32, i32], returns: i32 },
+    setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },
+    bind: { args: [i32, ptr, u32], returns: i32 },
+    connect: { args: [i32, ptr, u32], returns: i32 },
+    send: { args: [i32, ptr, u64, i32], returns: i32 },
+    close: { args: [i32], returns: i32 },
+  }).symbols
+let opened: ReturnType<typeof open> | undefined
 
 const AF = { 4: 2, 6: 10 } as const
 const SOCK_RAW = 3
@@ -19,11 +31,14 @@ function sockaddr(ip: Uint8Array): Uint8Array {
   return address
 }
 
-type Place = { readonly ip: string; readonly port: number }
+export type Place = { readonly ip: string; readonly port: number }
+
+export type Forge = typeof forge
 
 /** Sends `payload` to `to` as if `from` had. */
 export function forge(from: Place, to: Place, payload: Uint8Array): void {
-  const system = libc()!
+  opened ??= open()
+  const system = opened
   const [source, target] = [parseIp(from.ip)!, parseIp(to.ip)!]
   const socket = system.socket(source.length === 4 ? AF[4] : AF[6], SOCK_RAW, IPPROTO_UDP)
   if (socket < 0) throw new Error('no raw socket')

@@ -4,9 +4,9 @@
  * nothing else meanwhile: no timer, no signal, no HTTP; in a flood that is for ever.
  *
  * Bun opens the socket and goes on waiting for it, but no longer reads it. Once it has switched off its first
- * wish to write, another socket, the bell, is put under its descriptor for good, and the real one under a
- * descriptor of ours. The kernel goes on reporting the real one. Bun then reads the bell, where one
- * byte waits, and calls us; the bell is rung again when the turn is over. As Bun never sends
+ * wish to write, a socket that can never be read, the stand-in, is put under its descriptor for good, and
+ * the real one under a descriptor of ours. The kernel goes on reporting the real one. Bun's
+ * reading then fails at once, which it tells us, and goes on with everything else. As Bun never sends
  * and is left with nothing to switch on or off, its waiting never meets the wrong socket.
  */
 import { LIMITS } from '../limits.ts'
@@ -14,14 +14,13 @@ import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
 import { addressOf, type Libc, libc } from './libc.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
-const AF_INET = 2
-/** SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK */
-const DATAGRAM_SOCKET = 2 | 0o2000000 | 0o4000
+const AF_UNIX = 1
+/** SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK */
+const STREAM_SOCKET = 1 | 0o2000000 | 0o4000
 const O_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_ATTACH_FILTER = 26
 const SO_DETACH_FILTER = 27
-const MSG_PEEK = 2
 const MSG_DONTWAIT = 0x40
 const EAGAIN = 11
 
@@ -39,43 +38,31 @@ const SOCKADDR_IN6_BYTES = 28
  * any point leaves nothing open that is not known.
  */
 export type Descriptors = {
-  /** A loopback socket connected to itself. */
-  readonly bell: number
-  /** The real socket, while there is one; otherwise the bell again. */
+  /** A socket without another end: to read it is an error. */
+  readonly standIn: number
+  /** The real socket, while there is one; otherwise the stand-in again. */
   readonly socket: number
 }
 
 /** undefined: the system has no such thing, or refuses. Bun then reads the socket itself. */
 export function openDescriptors(): Descriptors | undefined {
   const system = libc()
-  if (system === undefined) return undefined
-  const bell = system.socket(AF_INET, DATAGRAM_SOCKET, 0)
-  if (bell < 0) return undefined
-  // 127.0.0.1, port chosen by the kernel.
-  const address = new Uint8Array(16)
-  address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1])
-  const isBound =
-    system.bind(bell, address, 16) === 0 &&
-    system.getsockname(bell, address, new Uint32Array([16])) === 0 &&
-    system.connect(bell, address, 16) === 0
-  const socket = isBound ? system.dup(bell) : -1
-  if (socket < 0) {
-    system.close(bell)
-    return undefined
-  }
-  return { bell, socket }
+  const standIn = system?.socket(AF_UNIX, STREAM_SOCKET, 0) ?? -1
+  if (system === undefined || standIn < 0) return undefined
+  const socket = system.dup(standIn)
+  if (socket >= 0) return { standIn, socket }
+  system.close(standIn)
+  return undefined
 }
 
-/** Closes the real socket that a thread left, and silences the bell. Its thread must have ended. */
-export function releaseSocket({ bell, socket }: Descriptors): void {
-  const system = libc()!
-  system.dup3(bell, socket, O_CLOEXEC)
-  while (system.recv(bell, new Uint8Array(1), 1, MSG_DONTWAIT) >= 0);
+/** Closes the real socket that a thread left. Its thread must have ended. */
+export function releaseSocket({ standIn, socket }: Descriptors): void {
+  libc()?.dup3(standIn, socket, O_CLOEXEC)
 }
 
-export function closeDescriptors({ bell, socket }: Descriptors): void {
+export function closeDescriptors({ standIn, socket }: Descriptors): void {
   libc()?.close(socket)
-  libc()?.close(bell)
+  libc()?.close(standIn)
 }
 
 export class DirectSocket implements Sender {
@@ -91,7 +78,6 @@ export class DirectSocket implements Sender {
   readonly #outAt: number
   /** Address of each sender in `#datagrams`, two halves each. */
   readonly #senders: Int32Array
-  readonly #byte = new Uint8Array(1)
   /** All that only the kernel's pointers keep alive. */
   readonly #kept: ArrayBufferLike[] = []
 
@@ -150,9 +136,9 @@ export class DirectSocket implements Sender {
 
   /** From here on what arrives is ours. Bun must not be reading, and wait for nothing but datagrams. */
   takeOver(fd: number): boolean {
-    const { bell, socket } = this.#descriptors
+    const { standIn, socket } = this.#descriptors
     if (this.#system.dup3(fd, socket, O_CLOEXEC) < 0) return false
-    if (this.#system.dup3(bell, fd, O_CLOEXEC) < 0) return false
+    if (this.#system.dup3(standIn, fd, O_CLOEXEC) < 0) return false
     this.letIn(socket)
     return true
   }
@@ -160,14 +146,6 @@ export class DirectSocket implements Sender {
   /** Undoes `hold`. */
   letIn(fd: number): void {
     this.#system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Int32Array(1), 4)
-  }
-
-  /** Makes Bun call us as soon as the socket has something. false: it will not, try again later. */
-  ring(): boolean {
-    const { bell } = this.#descriptors
-    this.#system.send(bell, this.#byte, 1, MSG_DONTWAIT)
-    // What the kernel takes it may still lose, when memory for datagrams is spent.
-    return this.#system.recv(bell, this.#byte, 1, MSG_PEEK | MSG_DONTWAIT) === 1
   }
 
   /** Reads what is there, a batch at most. How many datagrams; 0: nothing; -1: the kernel reported an error. */

@@ -28,8 +28,6 @@ export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only
 
 /** Datagrams at once from which on reading ahead saves more than it costs. */
 const WORTH_EXPECTING = 4
-/** Until the bell is rung again where that failed. */
-const RING_AGAIN_MILLISECONDS = 5
 /** Bun says within one turn of the event loop that a new socket can be written to. */
 const DRAIN_MILLISECONDS = 1_000
 
@@ -87,7 +85,7 @@ const open = async (options: UdpOptions, listener: UdpListener, drained: () => v
       },
       drain: () => drained(),
       // Without this a client that closed its socket before the answer would end the process.
-      error: () => listener.socketError(),
+      error: () => listener.cannotRead(),
     },
   })
 
@@ -99,15 +97,9 @@ class UdpListener {
   readonly #outbox: Outbox
   readonly #requests: UdpRequests
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
-  readonly #endTurn = () => {
-    this.#inTurn = false
-    if (!this.#isStopped && !this.#direct!.ring())
-      setTimeout(this.#endTurn, RING_AGAIN_MILLISECONDS)
-  }
   /** One of them, or neither while the socket is being opened. */
   #bun: BunSocket | undefined
   #direct: DirectSocket | undefined
-  #inTurn = false
   #isStopped = false
 
   constructor(options: UdpOptions) {
@@ -138,7 +130,7 @@ class UdpListener {
     const { descriptors } = this.#options
     if (system !== undefined && descriptors !== undefined) {
       const direct = new DirectSocket(system, descriptors, this.#datagrams, this.#outbox)
-      if (direct.hold(fd) && (await isDrained(drained)) && direct.ring() && direct.takeOver(fd)) {
+      if (direct.hold(fd) && (await isDrained(drained)) && direct.takeOver(fd)) {
         this.#direct = direct
         this.#outbox.attach(direct)
         return direct
@@ -159,11 +151,17 @@ class UdpListener {
     this.#counters[AT.socketErrors]!++
   }
 
-  /** Bun has read something: a datagram, or the bell. */
+  /** Bun has read a datagram. */
   receive(packet: Uint8Array, port: number, address: string): void {
     this.#options.garbage.made(DATAGRAM + packet.length)
-    if (this.#direct !== undefined) this.#readTurn(this.#direct)
-    else this.#bun?.receive(packet, port, address)
+    this.#bun?.receive(packet, port, address)
+  }
+
+  /** Bun wanted to read and could not: the real socket has something, or the kernel reported an error. */
+  cannotRead(): void {
+    this.#options.garbage.made(DATAGRAM)
+    if (this.#direct === undefined) this.socketError()
+    else if (!this.#isStopped) this.#read(this.#direct)
   }
 
   /** Answers everything that was received. */
@@ -172,13 +170,6 @@ class UdpListener {
     this.#bun?.flush()
     if (this.#direct !== undefined) this.#read(this.#direct)
     this.#requests.flush()
-  }
-
-  #readTurn(direct: DirectSocket): void {
-    if (this.#inTurn || this.#isStopped) return
-    this.#inTurn = true
-    setImmediate(this.#endTurn)
-    this.#read(direct)
   }
 
   /** Serves until nothing is left or the turn is over: timers, signals and HTTP wait for that. */

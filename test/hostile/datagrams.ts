@@ -1,6 +1,7 @@
 /** What strangers send to UDP listeners: each kind of attack makes one datagram, or a few, of its own. */
+
+import type { Forge, Place } from '../raw-udp.ts'
 import { announcePacket, connectPacket, hash, scrapePacket } from '../servers/udp-client.ts'
-import type { Forger, Place } from './forge.ts'
 import { Pacer } from './pacer.ts'
 
 const HERE = '127.0.0.1'
@@ -21,7 +22,7 @@ export type UdpTarget = {
   /** Addresses that honest clients use, whose name is taken in vain. */
   readonly victims: readonly string[]
   readonly roll: (sides: number) => number
-  readonly forge: Forger | undefined
+  readonly forge: Forge | undefined
 }
 
 /** How often each kind was sent. */
@@ -107,7 +108,7 @@ export class DatagramAttack {
   get count(): number {
     return this.#count
   }
-  get forge(): Forger | undefined {
+  get forge(): Forge | undefined {
     return this.#target.forge
   }
   get listener(): Place {
@@ -180,7 +181,7 @@ const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boo
     (it) => {
       const answer = it.roll(2) === 0 ? it.answer : it.bytes(35 + it.roll(30))
       if (!it.forge || !answer) return false
-      it.forge.send(it.listener, it.listener, answer)
+      it.forge(it.listener, it.listener, answer)
       return true
     },
   ],
@@ -188,7 +189,7 @@ const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boo
     'from port 0',
     1,
     (it) => {
-      it.forge?.send({ ip: '127.66.0.1', port: 0 }, it.listener, connectPacket())
+      it.forge?.({ ip: '127.66.0.1', port: 0 }, it.listener, connectPacket())
       return it.forge !== undefined
     },
   ],
@@ -198,7 +199,7 @@ const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boo
     1,
     (it) => {
       const from = { ip: it.victim, port: 1 + it.roll(65_535) }
-      it.forge?.send(from, it.listener, announcePacket(BigInt(it.roll(2 ** 31))))
+      it.forge?.(from, it.listener, announcePacket(BigInt(it.roll(2 ** 31))))
       return it.forge !== undefined
     },
   ],

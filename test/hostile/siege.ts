@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { launch, type Program } from '../e2e/program.ts'
 import { hashOf } from '../peer.ts'
 import { dice } from '../random.ts'
+import { CAN_FORGE, forge as forgeDatagram } from '../raw-udp.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { DatagramAttack, type Sent } from './datagrams.ts'
-import { forger } from './forge.ts'
 import {
   Honest,
   httpQuestion,
@@ -101,8 +101,7 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
 
   const clients = await HonestClients.begin(tracker, room)
   stack.defer(() => clients.stop())
-  const forge = forger()
-  if (forge) stack.use(forge)
+  const forge = CAN_FORGE ? forgeDatagram : undefined
   const roll = dice()
   const victims = [...UDP_CLIENTS, '127.0.0.1']
   const target = { ports: tracker.udp, victims, roll, forge }

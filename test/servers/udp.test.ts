@@ -404,34 +404,26 @@ test('a long turn of reading is broken off for others, and no datagram is lost',
   using server = await serveUdpAlone(true)
   using client = await udpClient(server.port)
   server.time.step = LIMITS.udpTurnMilliseconds + 1
-  const ring = spyOn(DirectSocket.prototype, 'ring')
-  let turns = 0
+  const receive = spyOn(DirectSocket.prototype, 'receive')
+  /** Batches that were read before each turn of the event loop. */
+  const batches: number[] = []
+  let isOver = false
+  const look = () => {
+    batches.push(receive.mock.calls.length)
+    if (!isOver) setImmediate(look)
+  }
+  look()
   for (let round = 0; round < 10; round++) {
     burst(client)
     const answered = new Set<number>()
     while (answered.size < BURST) answered.add(transactionOf(await client.receive()))
-    turns += Math.ceil(BURST / LIMITS.udpBatch)
   }
+  isOver = true
+  receive.mockRestore()
   expect([server.count('connects'), server.count('aborted')]).toEqual([BURST * 10, 0])
-  // One batch a turn.
-  expect(ring.mock.calls.length).toBeGreaterThanOrEqual(turns - 1)
-  ring.mockRestore()
-})
-
-test('a bell that the kernel loses is rung again', async () => {
-  using server = await serveUdpAlone(true)
-  using client = await udpClient(server.port)
-  let lost = 0
-  const ring = spyOn(DirectSocket.prototype, 'ring').mockImplementation(() => {
-    // Memory for datagrams is spent, three times.
-    if (++lost === 3) ring.mockRestore()
-    return false
-  })
-  client.send(connectPacket(1))
-  expect(transactionOf(await client.receive())).toBe(1)
-  client.send(connectPacket(2))
-  expect(transactionOf(await client.receive())).toBe(2)
-  expect(lost).toBe(3)
+  // Each takes too long, so never are two of them read in a row.
+  for (const [i, count] of batches.entries())
+    expect(count - (batches[i - 1] ?? 0)).toBeLessThanOrEqual(1)
 })
 
 test('a server that is stopped leaves no descriptor open', async () => {
