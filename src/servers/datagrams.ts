@@ -29,12 +29,13 @@ export type Kept = {
   readonly address: string | undefined
 }
 
+/** The kernel holds addresses of `bytes` and `senders`: they are buffers of their own, which never move. */
 export class Datagrams {
   /** Datagram `i` stands at `i * SLOT_BYTES`; what follows it is left over from others. */
-  readonly bytes = new Uint8Array((LATE + 1) * SLOT_BYTES)
+  readonly bytes = new Uint8Array(new ArrayBuffer((LATE + 1) * SLOT_BYTES))
   /** Bytes of each; what was longer than `LIMITS.datagram` is cut. */
   readonly lengths = new Int32Array(LATE + 1)
-  readonly senders = new Uint8Array((LATE + 1) * SENDER.bytes)
+  readonly senders = new Uint8Array(new ArrayBuffer((LATE + 1) * SENDER.bytes))
   /** Of each that Bun read, its address as Bun writes it, which is how Bun wants it back. */
   readonly #addresses: (string | undefined)[] = []
   readonly #sender = new Announce()

@@ -130,6 +130,7 @@ export class DirectSocket implements Sender {
     // One instruction: accept no byte.
     const filter = new Uint8Array(new ArrayBuffer(8))
     filter[0] = 0x06
+    this.#kept.push(filter.buffer)
     const program = new BigUint64Array([1n, BigInt(addressOf(filter))])
     return this.#system.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0
   }
