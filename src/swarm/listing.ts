@@ -117,9 +117,13 @@ export class Listing {
       const counts = await this.#undisturbed(this.#swarm.shards, rescuesOf, () =>
         countByDigit(this.#swarm, prefix, after, turns),
       )
-      let low = 0
+      const first = prefix.length === 0 ? (after[0] ?? 0) : 0
+      const skipsNone = skip === 0
+      let low = first
       while (low < DIGIT_VALUES && counts[low]! <= skip) skip -= counts[low++]!
       if (low === DIGIT_VALUES) {
+        if (prefix.length === 0 && skipsNone)
+          return { stretch: { prefix, low: first, high: low - 1, after }, skip, isLast: true }
         if (prefix.length === 0) return undefined
         // Some of those that begin like this went meanwhile: on behind them.
         after = [...prefix]
@@ -136,6 +140,8 @@ export class Listing {
       while (high < DIGIT_VALUES - 1 && held < enough && held + counts[high + 1]! <= MOST_IN_HAND)
         held += counts[++high]!
       const isLast = prefix.length === 0 && high === DIGIT_VALUES - 1
+      // A sweep may have moved some past the count, unseen: they are left out only where some are skipped.
+      if (skipsNone) low = first
       return { stretch: { prefix, low, high, after }, skip, isLast }
     }
   }

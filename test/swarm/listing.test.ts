@@ -297,6 +297,33 @@ describe('while the list is read', () => {
     expect(names).toEqual(hashes.slice(270).map(hashHex).sort())
   })
 
+  test('a sweep that moves a torrent while all are counted does not hide it', async () => {
+    const world = new World({ bytes: 16 * 2 ** 20 })
+    const shard = world.swarm.shards[3]!
+    const { torrents } = shard
+    // The first of the list stands behind the first stride of the count, with gaps before it.
+    const hashes = hashesOfShard(world.swarm, 3, 4_200).sort((one, other) =>
+      hashHex(one) < hashHex(other) ? 1 : -1,
+    )
+    for (const hash of hashes) world.tell(hash, { want: 0 })
+    for (const hash of hashes.slice(0, 4_190)) {
+      world.tell(hash, { event: EVENT.stopped })
+      torrents.remove(torrents.find(hash, world.swarm.key(hash)))
+    }
+    const { records } = torrents
+    let strides = 0
+    Object.defineProperty(torrents, 'records', {
+      get: () => {
+        if (++strides === 2) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
+        return records
+      },
+    })
+    const rows = await read(world, 0, HUGE)
+    expect(torrents.header[HEADER.torrentHigh]!).toBeLessThan(4_096)
+    const names = hashes.slice(4_190).map(hashHex).reverse()
+    expect(rows.map(({ infoHash }) => infoHash)).toEqual(names)
+  })
+
   test.each(['counted', 'found'] as const)(
     'a shard that is being rescued is waited for when its torrents are %s',
     async (look) => {
