@@ -36,9 +36,10 @@ export class StoredCounts {
     const header = this.#header
     // Nothing was ever asked: the table was not touched, and stays so.
     if (header[HEADER.askedTo] === 0) return
-    header[HEADER.askedFrom] = 0
-    header[HEADER.askedTo] = 0
     this.#entries.fill(0)
+    header[HEADER.askedFrom] = 0
+    // Last, because it says that there is something to forget, should a rescue be cut short here.
+    header[HEADER.askedTo] = 0
   }
 
   /**

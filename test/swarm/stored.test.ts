@@ -6,6 +6,7 @@ import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.t
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../random.ts'
 import { arraysOf, hashesOfShard, hashHex, World } from './harness.ts'
+import { Trap, tornSwarm } from './torn.ts'
 import { faults } from './whole.ts'
 
 const SHARD = 8
@@ -209,6 +210,26 @@ test('a rescue forgets the counts and the questions', () => {
   asker.file(taken, 5)
   expect([known, taken, asked].map((hash) => asker.ask(hash))).toEqual([0, 0, 0])
   expect(asker.questions()).toHaveLength(3)
+})
+
+test('a rescue forgets them all, whatever a rescue that died had forgotten', () => {
+  const asker = new Asker(3)
+  const { world, hashes } = asker
+  const trap = new Trap()
+  const torn = tornSwarm(world.memory, 2, trap)
+  for (let steps = 0; ; steps++) {
+    for (const hash of hashes) asker.ask(hash)
+    new Int32Array(world.memory.shards[SHARD]!.torrents)[HEADER.lock] = 2
+    trap.arm(steps, true)
+    try {
+      torn.shards[SHARD]!.torrents.stored.reset()
+    } catch {}
+    expect(world.swarm.recover(2)).toBe(1)
+    for (const hash of hashes) asker.ask(hash)
+    expect(asker.questions()).toEqual(hashes.map(hashHex))
+    expect(asker.faults()).toEqual([])
+    if (!trap.sprung) return
+  }
 })
 
 test('where completions are not kept nobody is asked, and nothing is touched', () => {
