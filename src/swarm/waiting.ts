@@ -57,8 +57,13 @@ export class Waiting {
   /** Looks no further than the first that is missing: that costs the same however many were asked for. */
   #isReady(waiter: Waiter): boolean {
     const { words } = waiter
-    while (waiter.at < words.length && !this.#isAwaited(words.subarray(waiter.at, waiter.at + 5)))
-      waiter.at += 5
+    try {
+      while (waiter.at < words.length && !this.#isAwaited(words.subarray(waiter.at, waiter.at + 5)))
+        waiter.at += 5
+    } catch {
+      // Its own scrape will tell of the bug. The others must go on being looked at.
+      return true
+    }
     return waiter.at >= words.length
   }
 }

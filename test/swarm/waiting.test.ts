@@ -88,3 +88,18 @@ test('a bell is heard by the one that waits, before and behind, and twice is onc
   await next
   expect(heard).toBe(2)
 })
+
+test('one whose look fails is done, and the others go on waiting', async () => {
+  const missing = new Set([`${b}`])
+  const waiting = new Waiting((words) => {
+    if (`${words}` === `${a}`) throw new Error('a bug')
+    return missing.has(`${words}`)
+  }, FOR_EVER)
+  const done: string[] = []
+  waiting.add(a, () => done.push('a'))
+  waiting.add(b, () => done.push('b'))
+  await until('the first', () => done.length === 1)
+  missing.clear()
+  await until('the other', () => done.length === 2)
+  expect(done).toEqual(['a', 'b'])
+})
