@@ -11,7 +11,7 @@ import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { Bans } from '../servers/bans.ts'
-import { ConnectionGuard, type GuardedPort } from '../servers/connection-guard.ts'
+import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
@@ -158,13 +158,15 @@ function startGuard(
 ): ConnectionGuard | undefined {
   const sockets = TcpSockets.open()
   if (sockets === undefined) return undefined
-  const ports = new Map<number, GuardedPort>()
-  for (const [i, port] of http.entries()) {
-    const isShared = http_trackers![i]!.network.on_reverse_proxy
-    ports.set(port, { isOperators: false, isShared })
-  }
-  for (const port of operators)
-    if (port !== undefined) ports.set(port, { isOperators: true, isShared: false })
+  const ports = guardedPorts([
+    ...http.map((port, i) => {
+      const isShared = http_trackers![i]!.network.on_reverse_proxy
+      return [port, { isOperators: false, isShared }] as const
+    }),
+    ...operators
+      .filter((port) => port !== undefined)
+      .map((port) => [port, { isOperators: true, isShared: false }] as const),
+  ])
   const mostPerAddress = abuse.max_connections_per_address
   return new ConnectionGuard({ sockets, ports, mostPerAddress, log })
 }

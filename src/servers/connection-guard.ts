@@ -18,6 +18,24 @@ export type GuardedPort = {
   readonly isShared: boolean
 }
 
+/**
+ * What is known by port. Listeners on different addresses may have the same port, and connections do not tell
+ * them apart: what protects a listener of the operator must not protect who floods the other.
+ */
+export function guardedPorts(
+  listeners: readonly (readonly [port: number, GuardedPort])[],
+): ReadonlyMap<number, GuardedPort> {
+  const ports = new Map<number, GuardedPort>()
+  for (const [port, one] of listeners) {
+    const other = ports.get(port) ?? one
+    ports.set(port, {
+      isOperators: one.isOperators && other.isOperators,
+      isShared: one.isShared || other.isShared,
+    })
+  }
+  return ports
+}
+
 /** `TcpSockets`, or what a test puts in its place. */
 export type Sockets = Disposable & {
   /** Descriptors that the process may have. */

@@ -4,6 +4,7 @@ import { Log } from '../../src/log.ts'
 import {
   ConnectionGuard,
   type GuardedPort,
+  guardedPorts,
   reserveOf,
   type Sockets,
 } from '../../src/servers/connection-guard.ts'
@@ -272,4 +273,23 @@ test('a descriptor that is another connection by now is a new one', async () => 
   // It was the oldest of the hundred, though its descriptor is older.
   expect(sockets.connections.some(({ peer }) => peer === again)).toBe(false)
   expect(sockets.crowd).toEqual({ 1: 100 })
+})
+
+test('a port that a tracker and the operator share on two addresses is the tracker’s', () => {
+  const operators = { isOperators: true, isShared: false }
+  const tracker = { isOperators: false, isShared: false }
+  const proxied = { isOperators: false, isShared: true }
+  const ports = guardedPorts([
+    [HTTP, tracker],
+    [PROXIED, proxied],
+    [PROXIED, tracker],
+    [HTTP, operators],
+    [API, operators],
+    [API, operators],
+  ])
+  expect([...ports]).toEqual([
+    [HTTP, tracker],
+    [PROXIED, proxied],
+    [API, operators],
+  ])
 })
