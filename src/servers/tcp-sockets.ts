@@ -134,7 +134,9 @@ export class TcpSockets {
   async #open(): Promise<readonly number[]> {
     try {
       return (await readdir('/proc/self/fd')).map(Number)
-    } catch {
+    } catch (error) {
+      // The limit may be a thousand millions: it is no measure of what is open.
+      if ((error as NodeJS.ErrnoException).code !== 'EMFILE') return []
       // Nothing is left to open the directory with, so every number is taken.
       return Array.from({ length: this.limit }, (_, fd) => fd)
     }

@@ -1,5 +1,6 @@
 /** The connections of this very process, found, ended and kept away by the kernel. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test'
+import * as files from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { printClient, TcpSockets } from '../../src/servers/tcp-sockets.ts'
 import { until } from '../until.ts'
@@ -119,6 +120,14 @@ describe.skipIf(process.platform !== 'linux')('the sockets of a process', () => 
     // What came while others were blocked is as good as any.
     other.socket.write('x')
     expect(other.seen.isEnded).toBe(false)
+  })
+
+  test.each(['EMFILE', 'ENFILE', 'ENOMEM'])('that cannot be listed (%s)', async (code) => {
+    const error = Object.assign(new Error(code), { code })
+    using _readdir = spyOn(files, 'readdir').mockRejectedValue(error)
+    // Only the first says that all are taken.
+    const used = code === 'EMFILE' ? sockets.limit : 0
+    expect((await sockets.look(new Set())).used).toBe(used)
   })
 
   test('leave no descriptor behind', async () => {
