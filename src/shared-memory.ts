@@ -17,7 +17,7 @@ export const reserve = (bytes: number): SharedArrayBuffer =>
   new SharedArrayBuffer(bytes < SMALL_BYTES ? bytes : Math.max(bytes, ARENA_BYTES + 2 ** 20))
 
 /**
- * Called with elements `from` to `to`−1 that nobody will read before they are written again: whole pages
+ * Called with elements `from` to `to`−1 that are not read before they are written again: whole pages
  * of them may go back to the system. `to` may lie beyond the end.
  */
 export type Release = (array: Int32Array | Uint16Array, from: number, to: number) => void

@@ -284,7 +284,7 @@ class SqliteDatabase implements Database {
   }
 }
 
-/** The count in the first column of a row; 0 when there is none, or what stands there is no count. */
+/** The count in the first column of a row; 0 without one, or when it is not a count. */
 function countIn(row: Row | undefined): number {
   const value = row?.[0]
   return typeof value === 'bigint' && value > 0n ? Number(value) : 0

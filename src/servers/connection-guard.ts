@@ -1,8 +1,8 @@
 /**
- * Keeps descriptors free for everybody: ends connections of an address that has too many of them and, while
+ * Keeps descriptors free for all: ends connections of an address that has too many of them and, while
  * the process comes near its limit of open files, those of the addresses that have most. Without it
- * whoever opens connections and says little takes the last descriptor, Bun asks the kernel for one more for
- * ever, and nobody else is served, the API and the health check included.
+ * a client that opens connections and says little takes the last descriptor, Bun asks the kernel for one more for
+ * ever, and no other client is served; nor are the API and the health check.
  *
  * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
  * stop accepting for a while. Finding, ending and keeping away is the kernel's part (tcp-sockets.ts).
@@ -146,7 +146,7 @@ export class ConnectionGuard {
       const [client, count] = mostOf(spare)
       return `${look.used} of the ${sockets.limit} files that this process may open are open: connections are closed, first those of the address that has most (${client} has ${count})`
     })
-    // Ending alone does not keep up with whoever takes all again at once.
+    // Ending alone does not keep up with clients that connect again at once.
     this.#block(look, isExhausted ? [...crowd, ...spare] : [])
   }
 

@@ -40,7 +40,7 @@ export class Datagrams {
   readonly #addresses: (string | undefined)[] = []
   readonly #sender = new Announce()
 
-  /** Takes a datagram that Bun read. false: its address is none, nothing was taken. */
+  /** Takes a datagram that Bun read. false: its address cannot be read, and nothing was taken. */
   put(i: number, packet: Uint8Array, port: number, address: string): boolean {
     const sender = this.#sender
     if (!writeEndpoint(address, port, sender)) return false

@@ -3,7 +3,7 @@
  * with one of them takes no connection from the clients it names. Pure: bytes only.
  */
 
-/** Beyond so many clients nobody is let in: who attacks from that many has more. */
+/** Beyond so many clients no one is let in: an attacker with that many has more. */
 export const MOST_BLOCKED = 32
 
 /** A field of the packet's own IP header. */

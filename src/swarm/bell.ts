@@ -1,6 +1,6 @@
 /**
- * A word of shared memory by which any thread wakes one that waits for something to do. Whoever rings
- * never waits; ringing twice before anybody looked is ringing once.
+ * A word of shared memory by which any thread wakes one that waits for something to do. To ring
+ * never waits; ringing twice before a look is ringing once.
  */
 const QUIET = 0
 const RUNG = 1

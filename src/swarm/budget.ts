@@ -1,7 +1,7 @@
 /**
  * What the swarm may use, and does: one sum that all threads add to, and each shard's own account of what
- * it added. The sum alone decides, in one step, so that nobody ever sees more in use than is allowed, nor
- * is refused for another's try.
+ * it added. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, or is refused
+ * because another one tried.
  */
 import { HEADER } from './layout.ts'
 
@@ -30,7 +30,7 @@ export class Budget {
     }
   }
 
-  /** Nobody may charge anything meanwhile. */
+  /** No thread may charge anything meanwhile. */
   correct(used: number): void {
     Atomics.store(this.#words, 1, used)
   }
@@ -62,7 +62,7 @@ export class Account {
       this.#header[HEADER.spare] = spare - kib
       return true
     }
-    // Whoever dies before the next line has charged what no shard holds: see `Swarm.audit`.
+    // A thread that dies before the next line has charged what no shard holds: see `Swarm.audit`.
     if (!this.#budget.charge(kib)) return false
     this.#header[HEADER.paid]! += kib
     return true

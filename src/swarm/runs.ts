@@ -2,7 +2,7 @@
  * Hands out runs of 2^order numbered units, aligned to their length up to a batch of 64; it knows neither
  * what a unit is nor how it looks. Units are paid for by the batch, and a batch that is free can be given
  * back. What is free is a bit a unit, in words of its own, so nothing has to be kept in memory that is
- * free; and whoever takes gets the lowest of the smallest free runs that will do, so what is free
+ * free. A take gets the lowest of the smallest free runs that will do, so what is free
  * gathers at the end.
  */
 import { bitsOf, exactly, lowestBit } from './free-units.ts'

@@ -1,5 +1,5 @@
 /**
- * A slice of a sweep through one shard: forgets who fell silent and torrents that nobody has, moves the rest
+ * A slice of a sweep through one shard: forgets peers that fell silent and torrents without peers, moves the rest
  * down into what became free, and at last gives back to the budget, and to the system, what nothing is
  * kept in. The caller holds the shard's lock.
  */
