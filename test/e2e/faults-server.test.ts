@@ -32,12 +32,7 @@ const ANOTHER = ANOTHER_TORRENT.toHex()
 const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
   ['POST', 'keys', 'failed to add key', { key: ANOTHER_KEY, seconds_valid: 60 }],
   ['GET', 'keys', 'failed to list keys'],
-  [
-    'POST',
-    'keys/bulk',
-    'failed to generate key',
-    { keys: [{ key: ANOTHER_KEY, seconds_valid: null }] },
-  ],
+  ['POST', 'keys/bulk', 'failed to add key', { keys: [{ key: ANOTHER_KEY, seconds_valid: null }] }],
   ['POST', 'key/60', 'failed to generate key'],
   ['DELETE', `key/${KEY}`, 'failed to delete key'],
   ['DELETE', 'keys/bulk', 'failed to delete key', { keys: [KEY] }],

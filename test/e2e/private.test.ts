@@ -180,7 +180,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
           'stats',
         )
         expect([tcp4_announces_handled, tcp4_connections_handled]).toEqual([0, 0])
-        return stranger.text().includes('Missing authentication key param')
+        return stranger.text().includes('Missing authentication key')
       })
       await stranger.stop()
       await using seeder = await startAria2(file.seed, file.torrent, false)
