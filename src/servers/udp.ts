@@ -135,6 +135,8 @@ class UdpListener {
         this.#outbox.attach(direct)
         return direct
       }
+      // Half a takeover leaves a second descriptor, which would keep the port.
+      direct.close()
       direct.letIn(fd)
     }
     this.#bun = new BunSocket(this.#options.clock, this.#datagrams, this.#outbox, socket, {

@@ -10,6 +10,7 @@ import {
   openDescriptors,
   releaseSocket,
 } from '../../src/servers/direct-socket.ts'
+import { libc } from '../../src/servers/libc.ts'
 import { startTracker, udpClient } from '../harness.ts'
 import { CAN_FORGE, forge } from '../raw-udp.ts'
 import { until } from '../until.ts'
@@ -439,6 +440,28 @@ test('a server that is stopped leaves no descriptor open', async () => {
     }
   }
   await until('descriptors to be closed', () => open() === before)
+})
+
+test('a takeover that fails half-way leaves Bun reading, and the port free in the end', async () => {
+  const takeOver = spyOn(DirectSocket.prototype, 'takeOver').mockImplementation(function (
+    this: DirectSocket,
+    fd: number,
+  ) {
+    takeOver.mockRestore()
+    this.takeOver(fd)
+    // As if the second step had been refused: the real socket stands under both descriptors.
+    libc()!.dup3(descriptors.socket, fd, 0)
+    return false
+  })
+  const descriptors = openDescriptors()!
+  const server = await serveUdpAlone(true, { descriptors })
+  using client = await connected(server.port)
+  expect((await client.announce()).seeders).toBe(1)
+  server.stop()
+  using heir = await serveUdpAlone(true, { port: server.port })
+  using other = await connected(heir.port)
+  expect((await other.announce()).seeders).toBe(1)
+  closeDescriptors(descriptors)
 })
 
 test('what a thread that died left open is closed, and its place is as new', async () => {
