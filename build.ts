@@ -26,7 +26,7 @@ export async function compile(
   { target, maps = false }: { target?: Target | undefined; maps?: boolean } = {},
 ): Promise<readonly string[]> {
   const { metafile } = await Bun.build({
-    entrypoints: ['src/main.ts', 'src/thread.ts', 'src/database/worker.ts'],
+    entrypoints: ['src/main.ts', 'src/run/thread.ts', 'src/database/worker.ts'],
     // The directory it runs in is the operator's: no file of ours is looked for there.
     compile: { outfile, autoloadDotenv: false, autoloadBunfig: false, ...(target && { target }) },
     minify: { whitespace: true, syntax: true, identifiers: false },

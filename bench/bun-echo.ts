@@ -3,11 +3,12 @@
  * outbox, with the tracker's socket options and nothing to think about. The gap from the echo in C to this
  * one is Bun's, the gap from this one to the tracker is ours.
  */
-import { systemClock } from '../src/clock.ts'
+
 import { BunSocket } from '../src/servers/bun-socket.ts'
 import { Datagrams, SLOT_BYTES } from '../src/servers/datagrams.ts'
 import { Outbox } from '../src/servers/outbox.ts'
 import { tuneUdpSocket } from '../src/servers/socket-options.ts'
+import { systemClock } from '../src/time/clock.ts'
 
 const port = Number(process.argv[2])
 const peerBytes = Number(process.argv[3]) * 6

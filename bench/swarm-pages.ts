@@ -2,8 +2,9 @@
  * How long a page of the list of torrents takes (`GET /api/v1/torrents`), and how long it holds a lock.
  * Nobody else wants the locks here: a hold is what an announce would wait for.
  */
-import { Listing } from '../src/swarm/listing.ts'
-import { Lock } from '../src/swarm/lock.ts'
+
+import { Lock } from '../src/memory/lock.ts'
+import { Listing } from '../src/view/listing.ts'
 import type { Line } from './lines.ts'
 import { Population } from './population.ts'
 import { Stopwatch, sorted } from './stopwatch.ts'

@@ -4,10 +4,10 @@
  */
 import { version } from '../package.json' with { type: 'json' }
 import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
-import { TRACKER } from './cli/commands.ts'
 import type { Host } from './cli/host.ts'
 import { Misuse } from './cli/misuse.ts'
 import { SIGNALS } from './cli/stop-signal.ts'
+import { TRACKER } from './commands/tracker.ts'
 
 const SUCCESS = 0
 const FAILURE = 1

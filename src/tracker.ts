@@ -12,13 +12,13 @@ import {
   type Key,
   type ScrapeEntry,
 } from './bittorrent.ts'
-import type { Clock } from './clock.ts'
 import { LIMITS } from './limits.ts'
 import type { Refusal, RefusalSchema } from './refusal.ts'
 import { Prefetch } from './swarm/prefetch.ts'
 import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
 import { Waiting } from './swarm/waiting.ts'
+import type { Clock } from './time/clock.ts'
 
 export type Policy = {
   /** Seconds a client should wait, and must wait, between two announces. */

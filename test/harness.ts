@@ -1,9 +1,10 @@
 /** A real tracker on ports the system chose: ready when this resolves, gone when the scope ends. */
-import { type Running, start } from '../src/cli/start.ts'
+
 import { load } from '../src/config/load.ts'
 import { printMistake } from '../src/config/mistake.ts'
 import type { Config } from '../src/config/model.ts'
 import { Log } from '../src/log.ts'
+import { type Running, start } from '../src/run/start.ts'
 import { PATIENCE_MILLISECONDS } from './until.ts'
 
 const HEAD = `

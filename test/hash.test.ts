@@ -8,7 +8,7 @@ import {
   parentOf,
   SEED_WORDS,
   secretsOf,
-} from '../src/hash.ts'
+} from '../src/memory/hash.ts'
 import { dice, seed } from './random.ts'
 import { World } from './swarm/harness.ts'
 

@@ -1,6 +1,6 @@
 /** Counters in shared memory: each thread its row, sums for whoever reads. */
 import { expect, test } from 'bun:test'
-import { AT, COUNTERS, KINDS, Metrics, TIME_AT } from '../src/metrics.ts'
+import { AT, COUNTERS, KINDS, Metrics, TIME_AT } from '../src/memory/counters.ts'
 
 test('what the threads count of a listener is summed, by family', () => {
   const metrics = new Metrics(2, 2)

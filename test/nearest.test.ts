@@ -1,6 +1,6 @@
 /** Which known word a mistyped one was meant to be. */
 import { expect, test } from 'bun:test'
-import { didYouMean, distance, nearest } from '../src/nearest.ts'
+import { didYouMean, distance, nearest } from '../src/text/nearest.ts'
 
 test.each<[string, string, number]>([
   ['', '', 0],

@@ -13,7 +13,7 @@ import {
   EXPIRED_IN_DATABASE_SECONDS,
   EXPIRED_IN_MEMORY_MILLISECONDS,
   Permissions,
-} from '../src/permissions.ts'
+} from '../src/storage/permissions.ts'
 import { keyOf } from './access/entries.ts'
 import { hashes, key, texts } from './database/hashes.ts'
 import { SqliteFile } from './database/sqlite-file.ts'

@@ -1,7 +1,7 @@
 /** The figures of the stats route, from rows that several threads wrote. */
 import { expect, test } from 'bun:test'
-import { AT, type Counter, Metrics, TIME_AT } from '../src/metrics.ts'
-import { readStatistics, type StatisticsSources } from '../src/statistics.ts'
+import { AT, type Counter, Metrics, TIME_AT } from '../src/memory/counters.ts'
+import { readStatistics, type StatisticsSources } from '../src/view/statistics.ts'
 
 const TOTALS = { torrents: 3, seeders: 5, leechers: 7, downloads: 11, completions: 13, refusals: 0 }
 const [UDP_A, UDP_B, HTTP_A, HTTP_B] = [0, 1, 2, 3] as const

@@ -2,7 +2,7 @@
  * Who may be served: the tables of a private and of a listed tracker. A tracker that is neither
  * has no `Access` at all, and pays nothing for it.
  */
-import type { Seed } from '../hash.ts'
+import type { Seed } from '../memory/hash.ts'
 import { createKeys, KEY_CAPACITY, Keys } from './keys.ts'
 import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
 

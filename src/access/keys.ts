@@ -3,7 +3,7 @@
  * knows of a key; what follows from that is not decided here.
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
-import { hashWords, type Seed, secretsOf } from '../hash.ts'
+import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
 import { createTable, type Entries } from './layout.ts'
 import { type Slices, Table } from './table.ts'
 

@@ -1,6 +1,6 @@
 /** How a table of `table.ts` lies in its memory: all in words, called cells here. */
-import { SEED_WORDS, type Seed } from '../hash.ts'
-import { reserve } from '../shared-memory.ts'
+import { SEED_WORDS, type Seed } from '../memory/hash.ts'
+import { reserve } from '../memory/reserve.ts'
 
 /**
  * Cells of the front: how many entries, buckets and records there are, and what only the writer

@@ -18,7 +18,7 @@
  * first look makes visible all that was stored before the count it sees. Aligned words are never
  * torn.
  */
-import { bucketOf, parentOf, type Seed } from '../hash.ts'
+import { bucketOf, parentOf, type Seed } from '../memory/hash.ts'
 import {
   BUCKETS_AT,
   END,

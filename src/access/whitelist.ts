@@ -3,8 +3,8 @@
  * their share of the buckets. Whoever has no such table serves them all.
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { infoHashKey, infoHashSecrets, type Seed } from '../hash.ts'
 import { LIMITS } from '../limits.ts'
+import { infoHashKey, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { createTable, type Entries } from './layout.ts'
 import { Table } from './table.ts'
 

@@ -9,11 +9,11 @@ import { randomPeerId } from '../client/peer-id.ts'
 import type { AnnounceQuestion } from '../client/question.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
-import { within } from '../client/within.ts'
+import { within } from '../time/within.ts'
 import { joinPort } from '../wire/address.ts'
 import { explain } from './explain.ts'
 import { Gate } from './gate.ts'
-import { askHealth } from './health.ts'
+import { askHealth } from './health-report.ts'
 import type { Kind, Target } from './target.ts'
 
 /** Targets that are checked at once. */

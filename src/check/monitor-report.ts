@@ -1,7 +1,7 @@
 /** What a monitor saw, for programs (spec/torrust-newest §6.2) and for people. Pure. */
 
-import { aligned } from '../load/table.ts'
-import { LISTS } from './configuration.ts'
+import { aligned } from '../text/columns.ts'
+import { LISTS } from './checker-configuration.ts'
 import type { Probe, Series } from './monitor.ts'
 import { latency, rounded } from './report.ts'
 import { KINDS, type Kind } from './target.ts'

@@ -11,8 +11,8 @@ import { joinPort } from '../wire/address.ts'
 import { AT_ONCE, type CheckOptions } from './checks.ts'
 import { explain } from './explain.ts'
 import { Gate } from './gate.ts'
-import { askHealth } from './health.ts'
-import { type ProbeStatus, Statistics } from './statistics.ts'
+import { askHealth } from './health-report.ts'
+import { type ProbeStatus, Statistics } from './latency.ts'
 import type { Target } from './target.ts'
 
 /** What is asked by itself: a target, or one address family of it. */

@@ -1,6 +1,6 @@
 /** Findings as the reference's checker prints them (spec/torrust-console-tools §3.3), and for people. Pure. */
 
-import { aligned } from '../load/table.ts'
+import { aligned } from '../text/columns.ts'
 import type { Finding, Step } from './checks.ts'
 
 /** Milliseconds with three decimals, as numbers of a document; null: there is none. */

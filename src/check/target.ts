@@ -1,5 +1,5 @@
 /** What is checked: trackers, and health reports of services. Pure. */
-import { parseTrackerUrl, type TrackerUrl } from '../client/target.ts'
+import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 
 export const KINDS = ['udp', 'http', 'health'] as const
 export type Kind = (typeof KINDS)[number]

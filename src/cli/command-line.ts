@@ -2,7 +2,7 @@
  * A command line against the command table: which command with what, which help, or in one line what
  * is wrong with it. Pure; knows no command.
  */
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../text/nearest.ts'
 import { type Command, HELP, type Option, VERSION } from './command.ts'
 import { help, optionsOf } from './help.ts'
 import type { Invocation } from './host.ts'

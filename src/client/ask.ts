@@ -5,7 +5,7 @@ import { ClientFailure } from './failure.ts'
 import { announceHttp, scrapeHttp } from './http.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import { type Address, resolve } from './resolve.ts'
-import type { TrackerUrl } from './target.ts'
+import type { TrackerUrl } from './tracker-url.ts'
 import { UdpClient } from './udp.ts'
 
 export interface AskOptions {

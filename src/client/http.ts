@@ -12,7 +12,7 @@ import {
 import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
-import { requestUrl, shownPath, type TrackerUrl } from './target.ts'
+import { requestUrl, shownPath, type TrackerUrl } from './tracker-url.ts'
 
 /** An announce answer of a thousand peers that is not compact has 80 kB. */
 const MOST_BODY_BYTES = 1024 * 1024

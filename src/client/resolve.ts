@@ -1,9 +1,9 @@
 /** The addresses of a host. */
 import { lookup } from 'node:dns/promises'
 import type { Family } from '../bittorrent.ts'
+import { within } from '../time/within.ts'
 import { parseIp, printIp } from '../wire/address.ts'
 import { ClientFailure } from './failure.ts'
-import { within } from './within.ts'
 
 export interface Address {
   /** Canonical text, without brackets. */

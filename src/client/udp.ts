@@ -19,7 +19,7 @@ import {
 import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
 import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import type { Address } from './resolve.ts'
-import { urlData } from './target.ts'
+import { urlData } from './tracker-url.ts'
 
 /** How long a client may use a connection id (BEP 15). */
 const CONNECTION_MILLISECONDS = 60_000

@@ -2,7 +2,7 @@
  * `[core.database]` of schema 2.0.0 in the names of 3.0.0: always there, and for a database server
  * everything stands in one URL, in `path`. The URL holds a password, so no message repeats it.
  */
-import { DATABASE_NAMES } from './database.ts'
+import { DATABASE_NAMES } from './database-settings.ts'
 import type { Report } from './mistake.ts'
 import { DEFAULT, type Node, nodeAt, type Place, type Scalar, scalar, table } from './tree.ts'
 

@@ -3,8 +3,7 @@
  * (spec/torrust-newest §1.6–1.7). Pure; every node keeps the place it was written at, so mistakes
  * are told in the words of the file. Whatever 2.0.0 does not know is a warning, as it always was.
  */
-import { didYouMean } from '../nearest.ts'
-import { isWildcard } from './checks.ts'
+import { didYouMean } from '../text/nearest.ts'
 import { liftDatabase } from './lift-database.ts'
 import { found, type Report } from './mistake.ts'
 import {
@@ -17,6 +16,7 @@ import {
   type TableNode,
   table,
 } from './tree.ts'
+import { isWildcard } from './value-checks.ts'
 
 /** Names of schema 2.0.0 with all later additions; `true` = a value, or a table of free keys. */
 type Names = { readonly [name: string]: true | Names }

@@ -2,7 +2,7 @@
  * A written tree, in the names of schema 3.0.0, into the model: every option is checked by its row
  * of the settings table and every key without a row is told. Never repairs a value.
  */
-import { didYouMean } from '../nearest.ts'
+import { didYouMean } from '../text/nearest.ts'
 import { found, foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
 import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting.ts'

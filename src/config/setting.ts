@@ -2,10 +2,11 @@
  * What a row of the settings table is. One row is an option's type, default, check, documentation
  * and spelling; reading, printing, dumping and the annotated example all walk the same rows.
  */
-import type { Check } from './checks.ts'
+
 import type { Report } from './mistake.ts'
 import { tomlString } from './toml-text.ts'
 import type { TableNode } from './tree.ts'
+import type { Check } from './value-checks.ts'
 
 export type Schema = '2.0.0' | '3.0.0'
 

@@ -4,12 +4,12 @@
  * the start-up dump shows them (spec/torrust-newest §1.3).
  */
 import { LIMITS } from '../limits.ts'
-import { bytes, flag, oneOf, printBytes, secret, url, wholeNumber } from './checks.ts'
-import { DATABASE } from './database.ts'
-import { address, HTTP_TRACKERS, TLS, UDP_TRACKERS } from './listeners.ts'
+import { DATABASE } from './database-settings.ts'
+import { address, HTTP_TRACKERS, TLS, UDP_TRACKERS } from './listener-settings.ts'
 import type { Config } from './model.ts'
 import { optional, type TableOf, value } from './setting.ts'
 import { tomlString } from './toml-text.ts'
+import { bytes, flag, oneOf, printBytes, secret, url, wholeNumber } from './value-checks.ts'
 
 /** Clients read intervals as signed 32-bit numbers. */
 const MOST_INTERVAL = 2 ** 31 - 1

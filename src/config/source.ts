@@ -4,8 +4,8 @@
  * directory is searched, so a file elsewhere can never take part by accident.
  */
 import { resolve } from 'node:path'
-import { fileReason } from '../file-reason.ts'
-import { didYouMean } from '../nearest.ts'
+import { fileReason } from '../text/file-reason.ts'
+import { didYouMean } from '../text/nearest.ts'
 import { BUILT_IN } from './built-in.ts'
 import type { LoadInput } from './load.ts'
 import type { Report } from './mistake.ts'

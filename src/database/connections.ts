@@ -3,9 +3,10 @@
  * whole transaction. A call never takes longer than its patience, whatever the server does; a connection
  * that answered too late is thrown away, because nobody knows what it will answer next.
  */
+
+import { type Patience, TooLate, withinPatience } from '../time/deadline.ts'
 import { DatabaseError, DRIVER_NAMES, PATIENCE_MILLISECONDS } from './contract.ts'
 import { closed, queryFailed } from './faults.ts'
-import { type Patience, TooLate, withinPatience } from './patience.ts'
 import { connectWithin, type Server, type Session } from './session.ts'
 
 const MOST_CONNECTIONS = 4

@@ -3,9 +3,9 @@
  * the time that a start may take.
  */
 import type { DatabaseConfig } from '../config/model.ts'
+import { type Patience, TooLate, withinPatience } from '../time/deadline.ts'
 import { type Database, DatabaseError, OPENING_MILLISECONDS } from './contract.ts'
 import { cannotOpen } from './faults.ts'
-import { type Patience, TooLate, withinPatience } from './patience.ts'
 import { ServerDatabase } from './server-database.ts'
 import type { Statements } from './server-sql.ts'
 import { connectWithin, type Server, type Session } from './session.ts'

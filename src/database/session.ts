@@ -2,8 +2,9 @@
  * What the drivers of database servers have in common beneath the contract: a connection, and what a
  * server is to whoever keeps connections to it. Nothing here knows what is stored.
  */
+
+import type { Patience } from '../time/deadline.ts'
 import type { Fault } from './contract.ts'
-import type { Patience } from './patience.ts'
 
 export type Value = string | bigint | number | null
 /** Columns in the order of the statement. Whole numbers come as bigint, number or text: see `wholeNumber`. */

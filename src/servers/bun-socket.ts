@@ -4,8 +4,9 @@
  * event loop ends. Bun reads until the socket is empty, which in a flood is never, so the rest of a turn that
  * takes too long is dropped unread, which is faster than it can arrive.
  */
-import type { Clock } from '../clock.ts'
+
 import { LIMITS } from '../limits.ts'
+import type { Clock } from '../time/clock.ts'
 import type { Datagrams } from './datagrams.ts'
 import type { Outbox, Sender } from './outbox.ts'
 

@@ -6,7 +6,7 @@
  */
 import { Key, type ScrapeEntry } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
-import { AT, type CounterRow } from '../metrics.ts'
+import { AT, type CounterRow } from '../memory/counters.ts'
 import { REFUSALS, type Refusal, refusalWords } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp, writeAddress, writeEndpoint } from '../wire/address.ts'

@@ -4,7 +4,7 @@
  */
 import { Elysia } from 'elysia'
 import type { HttpTrackerConfig } from '../config/model.ts'
-import type { CounterRow } from '../metrics.ts'
+import type { CounterRow } from '../memory/counters.ts'
 import type { Tracker } from '../tracker.ts'
 import type { Garbage } from './garbage.ts'
 import { HttpRequests, type Report } from './http-requests.ts'

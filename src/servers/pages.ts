@@ -2,7 +2,7 @@
  * Gives pages of shared memory back to the system, on Linux: what was in them is gone, and they take no
  * memory until they are written again.
  */
-import type { Release } from '../shared-memory.ts'
+import type { Release } from '../memory/reserve.ts'
 import { addressOf, libc } from './libc.ts'
 
 const MADV_DONTNEED = 4

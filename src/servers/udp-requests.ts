@@ -4,8 +4,10 @@
  * it is no longer than the datagram that caused it. Opens no socket; nothing a stranger sends may throw,
  * block or grow anything here.
  */
+
+import type { Bans } from '../access/bans.ts'
 import { Announce, Answer, Key, PeerList, type ScrapeEntry } from '../bittorrent.ts'
-import { AT, type CounterRow, TIME_AT } from '../metrics.ts'
+import { AT, type CounterRow, TIME_AT } from '../memory/counters.ts'
 import { type Refusal, udpRefusalWords } from '../refusal.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import {
@@ -21,7 +23,6 @@ import {
   writeScrapeEntry,
 } from '../wire/udp.ts'
 import { readUrlKey } from '../wire/url-data.ts'
-import type { Bans } from './bans.ts'
 import type { ConnectionIds, Problem } from './connection-id.ts'
 import { type Datagrams, LATE, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'

@@ -3,9 +3,10 @@
  * together. What a datagram means is decided in `udp-requests.ts`. Nothing a
  * stranger sends may throw, block or grow anything here.
  */
-import type { Clock } from '../clock.ts'
+
 import { LIMITS } from '../limits.ts'
-import { AT, type CounterRow } from '../metrics.ts'
+import { AT, type CounterRow } from '../memory/counters.ts'
+import type { Clock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
 import { ACTION, ANNOUNCE, ANSWER, readWord } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'

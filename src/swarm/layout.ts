@@ -6,7 +6,7 @@
  * Over 300 lines because an offset that is named in two places is wrong in one of them.
  */
 import type { Family } from '../bittorrent.ts'
-import { SEED_WORDS, type Seed } from '../hash.ts'
+import { SEED_WORDS, type Seed } from '../memory/hash.ts'
 
 /**
  * "No slot", "no run", "end of chain". Words are signed throughout: numbers that fit 31 bits stay

@@ -4,8 +4,8 @@
  * of at most 64 endpoints that lie side by side is faster than a look-up.
  */
 import type { Family } from '../bittorrent.ts'
-import { bucketOf, hashWords, parentOf, secretsOf } from '../hash.ts'
-import type { Release } from '../shared-memory.ts'
+import { bucketOf, hashWords, parentOf, secretsOf } from '../memory/hash.ts'
+import type { Release } from '../memory/reserve.ts'
 import {
   CHUNK_ORDER,
   endpointHalves,

@@ -21,7 +21,7 @@ import {
   seenAt,
   TORRENT,
 } from './layout.ts'
-import { Storage, type StorageOptions } from './storage.ts'
+import { Storage, type StorageOptions } from './slots.ts'
 
 export class Peers {
   readonly arrays: PeerArrays

@@ -4,7 +4,7 @@
  * the same waits overlap. Reads without locks: what it sees may be stale or torn, so it is used for
  * nothing, and it changes nothing.
  */
-import { bucketOf } from '../hash.ts'
+import { bucketOf } from '../memory/hash.ts'
 import { DETAIL, HEADER, LARGE, NIL, SWARM, TORRENT } from './layout.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'

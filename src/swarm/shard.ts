@@ -4,7 +4,8 @@
  * throws. Times are Unix seconds; a peer last seen at `cutoff` or before counts as gone.
  */
 import { type Announce, type Answer, COUNT, EVENT, type ScrapeEntry } from '../bittorrent.ts'
-import type { Release } from '../shared-memory.ts'
+import { Lock } from '../memory/lock.ts'
+import type { Release } from '../memory/reserve.ts'
 import { Account, type Budget } from './budget.ts'
 import type { Dice } from './dice.ts'
 import {
@@ -21,7 +22,6 @@ import {
   SKEW,
   TORRENT,
 } from './layout.ts'
-import { Lock } from './lock.ts'
 import { Peers } from './peers.ts'
 import { salvage } from './salvage.ts'
 import { select } from './selection.ts'

@@ -3,9 +3,9 @@
  * an info hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
 import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
-import { infoHashKey, infoHashSecrets, type Seed } from '../hash.ts'
-import { type Release, reserve } from '../shared-memory.ts'
-import { Bell, createBell } from './bell.ts'
+import { Bell, createBell } from '../memory/bell.ts'
+import { infoHashKey, infoHashSecrets, type Seed } from '../memory/hash.ts'
+import { type Release, reserve } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
 import { Dice } from './dice.ts'
 import {

@@ -2,8 +2,8 @@
  * The torrents of one shard: fixed records found by info hash through a linear hash table. Knows
  * nothing of peers but that a torrent has two families of them. The caller holds the shard's lock.
  */
-import { bucketOf, parentOf } from '../hash.ts'
-import type { Release } from '../shared-memory.ts'
+import { bucketOf, parentOf } from '../memory/hash.ts'
+import type { Release } from '../memory/reserve.ts'
 import type { Account } from './budget.ts'
 import {
   HEADER,

@@ -1,7 +1,7 @@
 /** What the checker is told to check, and everything that can be wrong with it. */
 import { describe, expect, test } from 'bun:test'
-import { readConfiguration } from '../../src/check/configuration.ts'
-import { findConfiguration } from '../../src/check/source.ts'
+import { readConfiguration } from '../../src/check/checker-configuration.ts'
+import { findConfiguration } from '../../src/check/checker-source.ts'
 import { guessTarget, readTarget } from '../../src/check/target.ts'
 
 const EMPTY = { udp_trackers: [], http_trackers: [], health_checks: [] }

@@ -1,6 +1,6 @@
 /** Health reports of both generations, of single services, of who lies and of who is no service at all. */
 import { describe, expect, test } from 'bun:test'
-import { askHealth } from '../../src/check/health.ts'
+import { askHealth } from '../../src/check/health-report.ts'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { fakeHttpServer, respond } from '../client/fake-http.ts'
 import { drip, httpServer, target } from './fixture.ts'

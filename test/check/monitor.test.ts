@@ -1,8 +1,8 @@
 /** Monitors: what is lost and how long the rest takes, over trackers that lose what they are told to. */
 import { expect, test } from 'bun:test'
+import { Statistics } from '../../src/check/latency.ts'
 import { monitor, type Probe, seriesOf, type Times } from '../../src/check/monitor.ts'
 import { monitorDocument, monitorTable, probeText } from '../../src/check/monitor-report.ts'
-import { Statistics } from '../../src/check/statistics.ts'
 import { fakeHttpServer, respond } from '../client/fake-http.ts'
 import { actionOf, answerTo } from '../client/fake-udp.ts'
 import { until } from '../until.ts'

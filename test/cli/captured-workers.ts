@@ -2,7 +2,7 @@
  * Hands a test the serving threads of a tracker that runs in this process, so that it can end one from
  * outside, and what they were told. The program itself knows no way to harm its threads.
  */
-import type { ThreadSetup, ToThread } from '../../src/thread.ts'
+import type { ThreadSetup, ToThread } from '../../src/run/thread.ts'
 
 type Captured = { readonly worker: Worker; setup: ThreadSetup | undefined; ended: boolean }
 

@@ -1,8 +1,8 @@
 /** What `--help` says: every word of the command table, in lines that a terminal holds. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/cli/command.ts'
-import { TRACKER } from '../../src/cli/commands.ts'
 import { help } from '../../src/cli/help.ts'
+import { TRACKER } from '../../src/commands/tracker.ts'
 
 const run = async () => 0
 

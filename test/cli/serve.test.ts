@@ -1,8 +1,8 @@
 /** What `tracker` says when it cannot serve, and the code it ends with. */
 import { afterEach, expect, spyOn, test } from 'bun:test'
 import type { Host } from '../../src/cli/host.ts'
-import { serve } from '../../src/cli/serve.ts'
 import type { Loaded } from '../../src/config/load.ts'
+import { serve } from '../../src/run/serve.ts'
 import { configOf } from '../harness.ts'
 import { capturedHost } from './captured-host.ts'
 

@@ -1,10 +1,10 @@
 /** The sweep in the background: what it forgets, when, and that it ends. */
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, PeerList } from '../../src/bittorrent.ts'
-import { startSweeper } from '../../src/cli/sweeper.ts'
 import { Log } from '../../src/log.ts'
+import { Lock } from '../../src/memory/lock.ts'
+import { startSweeper } from '../../src/run/sweeper.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
-import { Lock } from '../../src/swarm/lock.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
 import { startTracker } from '../harness.ts'

@@ -1,8 +1,8 @@
 /** The swarm as the management API is shown it. */
 import { expect, test } from 'bun:test'
-import { torrentView } from '../../src/cli/torrent-view.ts'
+import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
-import { Lock } from '../../src/swarm/lock.ts'
+import { torrentView } from '../../src/view/torrents.ts'
 import { hashHex, hashWords, World } from '../swarm/harness.ts'
 import { until } from '../until.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readInfoHash } from '../../src/client/info-hash.ts'
+import { readInfoHash } from '../../src/client/torrent-file.ts'
 
 const HEX = '9c38422213e30bff212b30c360d26f9a02136422'
 const nothing = () => {

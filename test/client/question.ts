@@ -2,7 +2,7 @@
 import { EVENT } from '../../src/bittorrent.ts'
 import { ClientFailure } from '../../src/client/failure.ts'
 import type { AnnounceQuestion } from '../../src/client/question.ts'
-import { parseTrackerUrl, type TrackerUrl } from '../../src/client/target.ts'
+import { parseTrackerUrl, type TrackerUrl } from '../../src/client/tracker-url.ts'
 
 export const question: AnnounceQuestion = {
   infoHash: new Uint8Array(20).fill(0xf2),

@@ -1,6 +1,11 @@
 /** Tracker URLs as people write them, and the paths at which HTTP trackers are asked. */
 import { describe, expect, test } from 'bun:test'
-import { parseTrackerUrl, requestPath, requestUrl, shownPath } from '../../src/client/target.ts'
+import {
+  parseTrackerUrl,
+  requestPath,
+  requestUrl,
+  shownPath,
+} from '../../src/client/tracker-url.ts'
 
 describe('a tracker URL', () => {
   test.each<[string, string, string, number, string, string]>([

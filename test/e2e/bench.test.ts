@@ -1,6 +1,6 @@
 /** `tracker bench` of the compiled program, against our tracker and those that others wrote. */
 import { describe, expect, test } from 'bun:test'
-import { Population } from '../../src/load/population.ts'
+import { Population } from '../../src/bench/population.ts'
 import { certify } from '../certificate.ts'
 import { fakeUdpTracker } from '../client/fake-udp.ts'
 import { answerWell } from '../load/good-tracker.ts'

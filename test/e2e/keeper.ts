@@ -4,7 +4,7 @@
  */
 import { expect } from 'bun:test'
 import type { DatabaseConfig } from '../../src/config/model.ts'
-import type { HealthReport } from '../../src/servers/health.ts'
+import type { HealthReport } from '../../src/servers/health-api.ts'
 import { configuration, launch, type Program } from './program.ts'
 
 export const TOKEN = 'a token that nobody may read'

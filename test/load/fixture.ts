@@ -1,10 +1,10 @@
 /** Short load tests in this process, and what came of them. */
 import { expect } from 'bun:test'
-import { Course, type CourseOptions, type Generator } from '../../src/load/course.ts'
-import { HttpLoad, type HttpLoadOptions } from '../../src/load/http-load.ts'
-import { Population } from '../../src/load/population.ts'
-import { Tally } from '../../src/load/tally.ts'
-import { UdpLoad, type UdpLoadOptions } from '../../src/load/udp-load.ts'
+import { Course, type CourseOptions, type Generator } from '../../src/bench/course.ts'
+import { HttpLoad, type HttpLoadOptions } from '../../src/bench/http-load.ts'
+import { Population } from '../../src/bench/population.ts'
+import { Tally } from '../../src/bench/tally.ts'
+import { UdpLoad, type UdpLoadOptions } from '../../src/bench/udp-load.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 /** Ends when a test has seen enough. Nothing is lost because the machine was busy, and nothing hangs for ever. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Histogram } from '../../src/load/histogram.ts'
+import { Histogram } from '../../src/memory/histogram.ts'
 import { dice, seed } from '../random.ts'
 
 const SHARES = [0, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1]

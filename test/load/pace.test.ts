@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Pace } from '../../src/load/pace.ts'
+import { Pace } from '../../src/bench/pace.ts'
 import { dice, seed } from '../random.ts'
 
 /** Sends as much as is allowed at each of the moments. */

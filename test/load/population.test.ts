@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { CLIENT, Population } from '../../src/load/population.ts'
+import { CLIENT, Population } from '../../src/bench/population.ts'
 
 const OPTIONS = { seed: 1, torrents: 500, peers: 3_000, seeders: 75 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { UdpClientSlots } from '../../src/load/udp-slots.ts'
+import { UdpClientSlots } from '../../src/bench/udp-slots.ts'
 
 const LENGTHS = [16, 98, 36]
 

@@ -1,7 +1,7 @@
 /** The UDP load against our tracker, and against trackers that are broken or mean. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import type { Tally } from '../../src/load/tally.ts'
+import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../client/fake-udp.ts'
 import { source } from '../e2e/program.ts'

@@ -1,6 +1,6 @@
 /** Whoever waits for an operation on keys or whitelist is not kept by a database that hangs. */
 import { expect, test } from 'bun:test'
-import { Queue } from '../../src/permissions/queue.ts'
+import { Queue } from '../../src/storage/queue.ts'
 import { failureOf } from '../database/failure.ts'
 
 const NEVER_MILLISECONDS = 600_000

@@ -1,7 +1,7 @@
 /** How many torrents get their first row, and what is said when it is not all of them. */
 import { expect, test } from 'bun:test'
 import { Log } from '../../src/log.ts'
-import { BURST_SECONDS, NewRows } from '../../src/persist/new-rows.ts'
+import { BURST_SECONDS, NewRows } from '../../src/storage/new-rows.ts'
 
 function scene(perSecond: number) {
   const lines: string[] = []

@@ -1,9 +1,9 @@
 /** Completions reach the database, each once, whatever the database does; and its counts reach the swarm. */
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { BURST_SECONDS } from '../../src/persist/new-rows.ts'
+import { Lock } from '../../src/memory/lock.ts'
+import { BURST_SECONDS } from '../../src/storage/new-rows.ts'
 import { HEADER, TORRENT_BATCH_KIB } from '../../src/swarm/layout.ts'
-import { Lock } from '../../src/swarm/lock.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { SqliteFile } from '../database/sqlite-file.ts'
 import { dice, seed } from '../random.ts'

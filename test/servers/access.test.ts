@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
+import { Bans } from '../../src/access/bans.ts'
 import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
-import { AT, type Counter, Metrics } from '../../src/metrics.ts'
+import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
 import type { RefusalSchema } from '../../src/refusal.ts'
-import { Bans } from '../../src/servers/bans.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { serveUdp } from '../../src/servers/udp.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { Bans } from '../../src/access/bans.ts'
 import { Announce } from '../../src/bittorrent.ts'
-import { drawSeed } from '../../src/hash.ts'
 import { LIMITS } from '../../src/limits.ts'
-import { Bans } from '../../src/servers/bans.ts'
+import { drawSeed } from '../../src/memory/hash.ts'
 import { writeEndpoint } from '../../src/wire/address.ts'
 
 function from(address: string): Announce {

@@ -1,7 +1,11 @@
 /** The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1) over services that live, die and lie. */
 import { describe, expect, test } from 'bun:test'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
-import { type HealthDatabase, type HealthService, serveHealth } from '../../src/servers/health.ts'
+import {
+  type HealthDatabase,
+  type HealthService,
+  serveHealth,
+} from '../../src/servers/health-api.ts'
 import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { CountedGarbage } from './api/fixture.ts'

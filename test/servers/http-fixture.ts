@@ -1,7 +1,7 @@
 /** A real tracker behind one HTTP listener on port 0, and a socket that sends exactly the given bytes. */
 import type { Access } from '../../src/access/access.ts'
 import type { HttpTrackerConfig } from '../../src/config/model.ts'
-import { AT, type Counter, type CounterRow, Metrics } from '../../src/metrics.ts'
+import { AT, type Counter, type CounterRow, Metrics } from '../../src/memory/counters.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { serveHttp } from '../../src/servers/http.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'

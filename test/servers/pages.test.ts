@@ -1,7 +1,7 @@
 /** Pages that go back to the system: those in the range, and nothing beside it. */
 import { expect, test } from 'bun:test'
+import { reserve } from '../../src/memory/reserve.ts'
 import { pageRelease } from '../../src/servers/pages.ts'
-import { reserve } from '../../src/shared-memory.ts'
 
 const release = pageRelease()
 const PAGE_WORDS = 4096 / 4

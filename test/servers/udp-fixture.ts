@@ -1,6 +1,7 @@
 /** One UDP listener without the rest of the tracker, on port 0 of the loopback. */
-import { AT, type Counter, type Kind, Metrics } from '../../src/metrics.ts'
-import { Bans } from '../../src/servers/bans.ts'
+
+import { Bans } from '../../src/access/bans.ts'
+import { AT, type Counter, type Kind, Metrics } from '../../src/memory/counters.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { closeDescriptors, openDescriptors } from '../../src/servers/direct-socket.ts'
 import { Garbage } from '../../src/servers/garbage.ts'

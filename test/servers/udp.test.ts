@@ -3,7 +3,7 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { LIMITS } from '../../src/limits.ts'
-import { KINDS } from '../../src/metrics.ts'
+import { KINDS } from '../../src/memory/counters.ts'
 import {
   closeDescriptors,
   DirectSocket,

@@ -1,7 +1,7 @@
 /** What the management API is shown of a torrent. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { Lock } from '../../src/swarm/lock.ts'
+import { Lock } from '../../src/memory/lock.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { hashWords, inspect, World } from './harness.ts'
 

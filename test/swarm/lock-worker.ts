@@ -1,5 +1,5 @@
 /** The other thread of lock.test.ts. Word 0 starts it, word 1 is the lock, word 2 is guarded by it. */
-import { Lock } from '../../src/swarm/lock.ts'
+import { Lock } from '../../src/memory/lock.ts'
 
 export type LockTask = {
   readonly memory: SharedArrayBuffer

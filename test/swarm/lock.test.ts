@@ -1,6 +1,6 @@
 /** The mutex: alone, against other threads, and after a death. */
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
-import { Lock } from '../../src/swarm/lock.ts'
+import { Lock } from '../../src/memory/lock.ts'
 import type { LockTask } from './lock-worker.ts'
 
 const CONTENDED = 0x4000_0000

@@ -1,7 +1,7 @@
 /** Stored counts for scrapes: each torrent has its own, once, and strangers cannot make them grow. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { addStored, fileStored, Hashes, hasDues, takeQuestions } from '../../src/swarm/dues.ts'
+import { addStored, fileStored, Hashes, hasDues, takeQuestions } from '../../src/storage/owed.ts'
 import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../random.ts'

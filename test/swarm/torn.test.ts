@@ -1,7 +1,7 @@
 /** A thread that throws or dies anywhere in any change leaves a shard that can be made whole. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { EVENT, type Family } from '../../src/bittorrent.ts'
-import { addStored, Dues, takeDues } from '../../src/swarm/dues.ts'
+import { addStored, Dues, takeDues } from '../../src/storage/owed.ts'
 import { HEADER, NIL } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import type { Swarm, SwarmMemory } from '../../src/swarm/swarm.ts'

@@ -1,7 +1,7 @@
 /** Scrapes that wait for stored counts: who does, how many, and what ends it. */
 import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { Bell, createBell } from '../../src/swarm/bell.ts'
+import { Bell, createBell } from '../../src/memory/bell.ts'
 import { Waiting } from '../../src/swarm/waiting.ts'
 import { until } from '../until.ts'
 import { hashWords } from './harness.ts'

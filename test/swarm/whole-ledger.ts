@@ -1,5 +1,5 @@
 /** What must be true of a shard's ledger and stored counts between two changes; part of whole.ts. */
-import { infoHashKey, infoHashSecrets } from '../../src/hash.ts'
+import { infoHashKey, infoHashSecrets } from '../../src/memory/hash.ts'
 import {
   HEADER,
   LISTED,

@@ -3,7 +3,13 @@
  * the classes that wrote it. A fault is a sentence; a whole shard has none.
  */
 import { COUNT, type Family } from '../../src/bittorrent.ts'
-import { bucketOf, hashWords, infoHashKey, infoHashSecrets, secretsOf } from '../../src/hash.ts'
+import {
+  bucketOf,
+  hashWords,
+  infoHashKey,
+  infoHashSecrets,
+  secretsOf,
+} from '../../src/memory/hash.ts'
 import {
   CHUNK,
   CHUNK_ORDER,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { database } from '../../../src/cli/doctor/database.ts'
+import { database } from '../../../src/doctor/database-check.ts'
 import { skipReason, testServer } from '../../database/servers.ts'
 import { findingOn, room } from './machines.ts'
 

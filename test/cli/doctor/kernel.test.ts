@@ -1,9 +1,9 @@
 /** What the doctor makes of the kernel's settings and counters: datagrams, cores, limits. */
 import { describe, expect, test } from 'bun:test'
-import { conntrack } from '../../../src/cli/doctor/conntrack.ts'
-import { files, memory, swap } from '../../../src/cli/doctor/limits.ts'
-import { maskOf, receiveBacklog, softirq, workers } from '../../../src/cli/doctor/processor.ts'
-import { receiveBuffer, receiveDrops } from '../../../src/cli/doctor/receive.ts'
+import { conntrack } from '../../../src/doctor/conntrack.ts'
+import { maskOf, receiveBacklog, softirq, workers } from '../../../src/doctor/processor.ts'
+import { receiveBuffer, receiveDrops } from '../../../src/doctor/receive.ts'
+import { files, memory, swap } from '../../../src/doctor/resource-limits.ts'
 import { BAD, CONFIG, changed, findingOn, findingsOn, GOOD, TEXT } from './machines.ts'
 
 const KERNEL = [

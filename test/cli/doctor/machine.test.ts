@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Check } from '../../../src/cli/doctor/finding.ts'
-import { Machine, Unreadable } from '../../../src/cli/doctor/machine.ts'
+import type { Check } from '../../../src/doctor/finding.ts'
+import { Machine, Unreadable } from '../../../src/doctor/machine.ts'
 import { findingsOn, room } from './machines.ts'
 
 const isRoot = process.getuid?.() === 0

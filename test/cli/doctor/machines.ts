@@ -5,10 +5,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { examine } from '../../../src/cli/doctor/examine.ts'
-import type { Check, Finding, Patient } from '../../../src/cli/doctor/finding.ts'
-import { type Facts, Machine } from '../../../src/cli/doctor/machine.ts'
 import type { Config } from '../../../src/config/model.ts'
+import { examine } from '../../../src/doctor/examine.ts'
+import type { Check, Finding, Patient } from '../../../src/doctor/finding.ts'
+import { type Facts, Machine } from '../../../src/doctor/machine.ts'
 import { loaded, loadToml, MINIMAL_3 } from '../../config/fixture.ts'
 
 export type Files = Readonly<Record<string, string>>

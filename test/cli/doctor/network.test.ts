@@ -1,8 +1,8 @@
 /** What the doctor makes of ports, of public URLs and of what answers at the health API. */
 import { describe, expect, test } from 'bun:test'
-import { askTracker, health } from '../../../src/cli/doctor/health.ts'
-import { ports } from '../../../src/cli/doctor/ports.ts'
-import { publicUrl } from '../../../src/cli/doctor/public-url.ts'
+import { ports } from '../../../src/doctor/ports.ts'
+import { publicUrl } from '../../../src/doctor/public-url.ts'
+import { askTracker, health } from '../../../src/doctor/running-tracker.ts'
 import { certify } from '../../certificate.ts'
 import { fakeHttpServer, respond } from '../../client/fake-http.ts'
 import { answerTo, fakeUdpTracker } from '../../client/fake-udp.ts'

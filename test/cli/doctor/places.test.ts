@@ -1,7 +1,7 @@
 /** What the doctor makes of where the tracker runs: IPv6, containers, the clock. */
 import { describe, expect, test } from 'bun:test'
-import { clock } from '../../../src/cli/doctor/clock.ts'
-import { container, ipv6 } from '../../../src/cli/doctor/container.ts'
+import { container, ipv6 } from '../../../src/doctor/port-mapping.ts'
+import { clock } from '../../../src/doctor/time-sync.ts'
 import { changed, findingOn, GOOD, NOW, TEXT } from './machines.ts'
 
 const udp = (bind: string) => `[[udp_trackers]]\nbind_address = "${bind}"\n`

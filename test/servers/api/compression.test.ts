@@ -1,7 +1,7 @@
 /** Which coding an answer gets (spec/torrust-rest-api §1), and which answers get one. */
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
-import { preferredCoding } from '../../../src/servers/api/compression.ts'
+import { preferredCoding } from '../../../src/api/compression.ts'
 import { ask, askWithToken, dechunk, serve } from './fixture.ts'
 
 test.each([

@@ -1,9 +1,9 @@
 /** What the log says of calls that were refused or failed, and what it does not. */
 import { describe, expect, test } from 'bun:test'
+import { json, NOT_FOUND, rejection, TIMED_OUT } from '../../../src/api/answers.ts'
+import { FailedCalls, LINES_PER_MINUTE } from '../../../src/api/failed-calls.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { type Level, Log } from '../../../src/log.ts'
-import { json, NOT_FOUND, rejection, TIMED_OUT } from '../../../src/servers/api/answers.ts'
-import { FailedCalls, LINES_PER_MINUTE } from '../../../src/servers/api/failed-calls.ts'
 import { TOKEN } from './cases.ts'
 import { ask, askWithToken, serve } from './fixture.ts'
 

@@ -2,11 +2,8 @@
  * A management API on port 0 with parts in memory, and a socket that sends exactly the given bytes. The
  * parts can be told to fail, to wait and to say what was asked of them.
  */
-import type { Clock } from '../../../src/clock.ts'
-import type { TlsConfig } from '../../../src/config/model.ts'
-import { DatabaseError } from '../../../src/database/contract.ts'
-import { Log } from '../../../src/log.ts'
-import { serveApi } from '../../../src/servers/api/api.ts'
+
+import { serveApi } from '../../../src/api/api.ts'
 import type {
   ApiParts,
   AuthKey,
@@ -14,10 +11,14 @@ import type {
   PermissionBook,
   Stats,
   TorrentView,
-} from '../../../src/servers/api/parts.ts'
+} from '../../../src/api/parts.ts'
+import type { TlsConfig } from '../../../src/config/model.ts'
+import { DatabaseError } from '../../../src/database/contract.ts'
+import { Log } from '../../../src/log.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
-import type { InspectedTorrent } from '../../../src/swarm/inspect.ts'
-import type { TorrentSummary } from '../../../src/swarm/listing.ts'
+import type { Clock } from '../../../src/time/clock.ts'
+import type { InspectedTorrent } from '../../../src/view/inspect.ts'
+import type { TorrentSummary } from '../../../src/view/listing.ts'
 import { exchange, parseResponse, type Reply } from '../http-fixture.ts'
 import { TOKEN } from './cases.ts'
 

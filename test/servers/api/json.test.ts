@@ -1,9 +1,9 @@
 /** The JSON reader against JSON.parse, which accepts the same but says less and loses digits. */
 import { describe, expect, test } from 'bun:test'
-import { printFloat, readNumber } from '../../../src/servers/api/json-number.ts'
-import { JsonFault, JsonReader } from '../../../src/servers/api/json-reader.ts'
-import { readString } from '../../../src/servers/api/json-string.ts'
-import { readKeyForm } from '../../../src/servers/api/key-forms.ts'
+import { printFloat, readNumber } from '../../../src/api/json-number.ts'
+import { JsonFault, JsonReader } from '../../../src/api/json-reader.ts'
+import { readString } from '../../../src/api/json-string.ts'
+import { readKeyForm } from '../../../src/api/key-forms.ts'
 import { dice, seed } from '../../random.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

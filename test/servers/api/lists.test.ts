@@ -1,7 +1,7 @@
 /** Torrents, keys and whitelist in pages, long ones in particular: complete, in order, and never all in memory. */
 import { describe, expect, test } from 'bun:test'
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
-import type { TorrentSummary } from '../../../src/swarm/listing.ts'
+import type { TorrentSummary } from '../../../src/view/listing.ts'
 import { until } from '../../until.ts'
 import { TOKEN } from './cases.ts'
 import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from './fixture.ts'

@@ -1,6 +1,6 @@
 /** Names of clients by their peer ids (spec/torrust-rest-api §5.5). */
 import { expect, test } from 'bun:test'
-import { clientName } from '../../../src/servers/api/peer-client.ts'
+import { clientName } from '../../../src/api/peer-client.ts'
 import { dice } from '../../random.ts'
 
 const named = (id: string): string | null =>

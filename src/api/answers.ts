@@ -1,0 +1,70 @@
+/**
+ * What the management API answers, before it becomes bytes (spec/torrust-rest-api §1). The texts are
+ * clients' own contract: not a character of them may change.
+ */
+import { LIMITS } from '../limits.ts'
+
+export type Answer = {
+  readonly status: number
+  /** Content type; absent = no body. */
+  readonly type?: string
+  /** Parts are made when they are wanted: a long list never stands in memory as a whole. */
+  readonly body?: string | AsyncIterable<string>
+  /** Methods of the path (405). */
+  readonly allow?: string
+  /** Nothing more is read from this connection. */
+  readonly close?: boolean
+}
+
+const JSON_TYPE = 'application/json'
+/** Of everything about keys, as the reference has it. */
+export const KEY_TYPE = 'application/json; charset=utf-8'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+
+export const json = (body: string | AsyncIterable<string>, type = JSON_TYPE): Answer => ({
+  status: 200,
+  type,
+  body,
+})
+export const text = (status: number, body: string): Answer => ({ status, type: TEXT_TYPE, body })
+
+export const OK = json('{"status":"ok"}')
+/** Of a bulk request. */
+export const okCount = (count: number): Answer => json(`{"status":"ok","count":${count}}`)
+export const NOT_FOUND: Answer = { status: 404 }
+export const TIMED_OUT: Answer = { status: 408, close: true }
+export const BODY_TOO_LONG: Answer = {
+  ...text(413, 'Failed to buffer the request body: length limit exceeded'),
+  close: true,
+}
+
+/** "Unhandled rejection": how the API says that something failed, in every status 500. */
+export const rejection = (reason: string): Answer =>
+  text(500, `Unhandled rejection: Err { reason: ${debugQuote(reason)} }`)
+export const badQuery = (detail: string): Answer =>
+  text(400, `Failed to deserialize query string: ${detail}`)
+export const badUrl = (detail: string): Answer => text(400, `Invalid URL: ${detail}`)
+export const badInfoHash = (value: string): Answer =>
+  badUrl(`invalid infohash param: string "${echo(value)}", expected a 40 character long string`)
+export const disabled = (capability: string): Answer => ({
+  status: 409,
+  type: JSON_TYPE,
+  body: `{"status":"err","reason":"${capability} capability is disabled by configuration"}`,
+})
+
+/** A client's own text as an error repeats it. */
+export const echo = (value: string): string =>
+  value.length <= LIMITS.echo ? value : `${value.slice(0, LIMITS.echo)}...`
+
+const ESCAPES: Record<string, string> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\0': '\\0',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\r': '\\r',
+}
+
+/** As Rust prints a string for debugging: in quotes, on one line. */
+export const debugQuote = (value: string): string =>
+  `"${value.replaceAll(/["\\\p{C}\p{Zl}\p{Zp}]/gu, (found) => ESCAPES[found] ?? `\\u{${found.codePointAt(0)!.toString(16)}}`)}"`

@@ -1,0 +1,252 @@
+/** `tracker bench`: a load test of a tracker, which by default must be on this machine. */
+import { isLoopback } from '../bittorrent.ts'
+import { readFamily } from '../cli/ask-options.ts'
+import { type Host, type Invocation, optionValue } from '../cli/host.ts'
+import { Misuse, seconds, wholeNumber } from '../cli/misuse.ts'
+import { printResult } from '../cli/output.ts'
+import { Progress } from '../cli/progress.ts'
+import { stopSignal } from '../cli/stop-signal.ts'
+import { ClientFailure } from '../client/failure.ts'
+import { getHttp } from '../client/http.ts'
+import { type Address, resolve } from '../client/resolve.ts'
+import { parseTrackerUrl, requestUrl, type TrackerUrl } from '../client/tracker-url.ts'
+import { UdpClient } from '../client/udp.ts'
+import { joinPort, parseIp } from '../wire/address.ts'
+import { scrapeQuery } from '../wire/http-client.ts'
+import { ACTION } from '../wire/udp.ts'
+import { Course, type Generator } from './course.ts'
+import { HttpLoad } from './http-load.ts'
+import type { LoadOptions, Mix } from './load-options.ts'
+import { Population } from './population.ts'
+import { type Configuration, reportOf, reportText } from './report.ts'
+import { Tally } from './tally.ts'
+import { UdpLoad } from './udp-load.ts'
+
+/** Requests a second over a network, unless more are asked for. */
+const REMOTE_RATE = 1_000
+/** From so many cores on, the load test is said to be the limit. */
+const BUSY = 0.95
+
+interface Plan {
+  readonly url: TrackerUrl
+  readonly family: 4 | 6 | undefined
+  readonly owned: boolean
+  readonly insecure: boolean
+  readonly durationMilliseconds: number
+  readonly timeoutMilliseconds: number
+  readonly rate: number | undefined
+  readonly mix: Mix
+  readonly clients: number
+  readonly window: number
+  readonly torrents: number
+  readonly peers: number
+  readonly seeders: number
+  readonly want: number
+  readonly seed: number
+}
+
+export function benchUdp(invocation: Invocation, host: Host): Promise<number> {
+  const plan = readPlan(invocation, ['udp'], { most: 256, fallback: 8 })
+  return bench(plan, invocation, host, {}, (options, course) =>
+    UdpLoad.open({ ...options, window: plan.window }, course),
+  )
+}
+
+export function benchHttp(invocation: Invocation, host: Host): Promise<number> {
+  const plan = readPlan(invocation, ['http', 'https'], { most: 1_024, fallback: 64 })
+  const { url, insecure } = plan
+  const close = invocation.options.has('close')
+  return bench(plan, invocation, host, { close }, async (options, course) => {
+    const tls = url.scheme === 'https'
+    return new HttpLoad({ ...options, host: url.host, tls, insecure, closes: close }, course)
+  })
+}
+
+async function bench(
+  plan: Plan,
+  invocation: Invocation,
+  host: Host,
+  also: Partial<Configuration>,
+  open: (options: LoadOptions, course: Course) => Promise<Generator>,
+): Promise<number> {
+  try {
+    const address = await findTracker(plan)
+    const isLocal = isOfLoopback(address)
+    const rate = plan.rate ?? (isLocal ? undefined : REMOTE_RATE)
+    const population = new Population(plan)
+    const course = new Course({ ...plan, rate }, new Tally())
+    const { port, path } = plan.url
+    const generator = await open({ ...plan, address, port, path, population }, course)
+    const before = process.cpuUsage()
+    await run(plan, course, generator, host)
+    const { user, system } = process.cpuUsage(before)
+    const configuration = { ...configurationOf(plan, address, rate), ...also }
+    const cores = (user + system) / 1e6 / course.seconds
+    const report = reportOf(configuration, course, cores)
+    printResult(host, invocation, report, () => reportText(report))
+    return verdict(course, cores, host)
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error
+    const { kind, message } = error
+    complain(
+      host,
+      kind === 'refusal' ? `the tracker refuses: ${message || 'it gives no reason'}` : message,
+    )
+    return 1
+  }
+}
+
+async function run(plan: Plan, course: Course, generator: Generator, host: Host): Promise<void> {
+  const signal = stopSignal(host)
+  signal.promise.then(() => course.stop())
+  using progress = new Progress(host)
+  using _line = progress.every(liveFigures(plan, course))
+  try {
+    await course.run(generator)
+  } finally {
+    signal.forget()
+  }
+}
+
+function liveFigures(plan: Plan, course: Course): () => string {
+  let told = { seconds: 0, answers: 0 }
+  return () => {
+    const { tally } = course
+    const now = { seconds: course.seconds, answers: tally.answers }
+    const elapsed = Math.max(now.seconds - told.seconds, 0.001)
+    const perSecond = Math.round((now.answers - told.answers) / elapsed)
+    told = now
+    const { errors, malformed, lost, latency } = tally.total()
+    const bad = errors + malformed + lost
+    const [p50, p99] = [0.5, 0.99].map((share) => latency.percentile(share).toFixed(2))
+    if (!course.isSending)
+      return `waiting for what is in flight, at most ${plan.timeoutMilliseconds / 1000} s`
+    const time = `${Math.round(now.seconds)} of ${plan.durationMilliseconds / 1000} s`
+    return `${time}: ${perSecond} answers/s, ${bad} errors or lost, p50 ${p50} ms, p99 ${p99} ms`
+  }
+}
+
+/** A tracker that gives connection ids and scrapes, and answers no announce, is none. */
+function verdict(course: Course, cores: number, host: Host): 0 | 1 {
+  const { tally, silence, options } = course
+  const { requests, answers, errors, malformed, lost } = tally.kinds[ACTION.announce]!
+  if (answers > 0) {
+    // With a rate there may be no question for so long.
+    if (silence > options.timeoutMilliseconds + 1000) {
+      complain(
+        host,
+        `no answer came in the last ${(silence / 1000).toFixed(1)} s: did the tracker end?`,
+      )
+      return 1
+    }
+    if (cores >= BUSY)
+      complain(
+        host,
+        `the load test used ${cores.toFixed(2)} cores: it may have been the limit, not the tracker`,
+      )
+    return 0
+  }
+  const what = [
+    ...(errors > 0 ? [`${errors} refused (${tally.texts[0]!.text})`] : []),
+    ...(malformed > 0 ? [`${malformed} answered with garbage`] : []),
+    ...(lost > 0 ? [`${lost} lost`] : []),
+  ]
+  complain(
+    host,
+    requests === 0
+      ? `no announce could be sent: ${tally.socketErrors > 0 ? `${tally.socketErrors} connections failed` : 'there was no connection id in time'}`
+      : `not one of ${requests} announces was answered: ${what.join(', ')}`,
+  )
+  return 1
+}
+
+const complain = (host: Host, message: string): void => host.complain(`tracker bench: ${message}\n`)
+
+/** The address of the tracker that answers. Throws `Misuse` before anything is sent where nothing may be. */
+async function findTracker(plan: Plan): Promise<Address> {
+  const { url, family, timeoutMilliseconds: milliseconds } = plan
+  const addresses = await resolve(url.host, { family, milliseconds })
+  const foreign = addresses.find((address) => !isOfLoopback(address))
+  if (foreign && !plan.owned)
+    throw new Misuse(
+      `URL leads to ${foreign.ip}, which is not this machine's loopback: a load test of a tracker that is not yours is an attack; if it is yours, say --i-own-this-target`,
+    )
+  const failures: ClientFailure[] = []
+  for (const address of addresses)
+    try {
+      await probe(plan, address)
+      return address
+    } catch (error) {
+      if (!(error instanceof ClientFailure)) throw error
+      failures.push(error)
+    }
+  throw failures[0]!
+}
+
+const isOfLoopback = ({ ip, family }: Address): boolean => isLoopback(parseIp(ip)!, family)
+
+/** Whether there is anything that could be a tracker. Throws `ClientFailure` if there is not. */
+async function probe(plan: Plan, address: Address): Promise<void> {
+  const { url, insecure, timeoutMilliseconds: milliseconds } = plan
+  if (url.scheme === 'udp') {
+    using client = await UdpClient.open(address, url.port, { milliseconds })
+    return await client.connect()
+  }
+  const target = requestUrl(url, 'scrape', scrapeQuery([new Uint8Array(20)]))
+  await getHttp(target, { milliseconds, insecure, address })
+}
+
+function readPlan(
+  invocation: Invocation,
+  schemes: readonly string[],
+  { most, fallback }: { readonly most: number; readonly fallback: number },
+): Plan {
+  const url = parseTrackerUrl(invocation.arguments[0]!)
+  if (typeof url === 'string') throw new Misuse(`URL ${url}`)
+  if (!schemes.includes(url.scheme))
+    throw new Misuse(`URL must begin with ${schemes.join(':// or ')}://, not ${url.scheme}://`)
+  const count = (name: string, min: number, max: number, otherwise: number) =>
+    wholeNumber(invocation, name, { min, max }, otherwise)
+  const torrents = count('torrents', 1, 1_000_000, 10_000)
+  const peers = count('peers', 1, 2_000_000, torrents * 2)
+  if (peers < torrents)
+    throw new Misuse(`--peers must be at least the number of torrents, ${torrents}, not ${peers}`)
+  const has = (name: string) => invocation.options.has(name)
+  return {
+    url,
+    family: readFamily(invocation),
+    owned: has('i-own-this-target'),
+    insecure: has('insecure'),
+    durationMilliseconds: seconds(invocation, 'duration', { min: 0.1, max: 600 }, 10),
+    timeoutMilliseconds: seconds(invocation, 'timeout', { min: 0.1, max: 60 }, 2),
+    rate: wholeNumber(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
+    mix: optionValue(invocation, 'mix') === 'announce' ? 'announce' : 'mixed',
+    clients: count('clients', 1, most, fallback),
+    window: url.scheme === 'udp' ? count('window', 1, 256, 24) : 1,
+    torrents,
+    peers,
+    seeders: count('seeders', 0, 100, 75),
+    want: count('numwant', 0, 1_000, 30),
+    seed: count('seed', 0, Number.MAX_SAFE_INTEGER, 1),
+  }
+}
+
+const configurationOf = (
+  plan: Plan,
+  address: Address,
+  rate: number | undefined,
+): Configuration => ({
+  url: plan.url.href,
+  address: joinPort(address.ip, plan.url.port),
+  mix: plan.mix,
+  duration_seconds: plan.durationMilliseconds / 1000,
+  rate: rate ?? null,
+  clients: plan.clients,
+  window: plan.window,
+  torrents: plan.torrents,
+  peers: plan.peers,
+  seeders_percent: plan.seeders,
+  numwant: plan.want,
+  timeout_seconds: plan.timeoutMilliseconds / 1000,
+  seed: plan.seed,
+})

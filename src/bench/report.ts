@@ -1,0 +1,179 @@
+/** The result of a load test, as a document for programs and as text for people. */
+
+import type { Histogram } from '../memory/histogram.ts'
+import { aligned } from '../text/columns.ts'
+import type { Course, Ended } from './course.ts'
+import { KINDS, type KindTally } from './tally.ts'
+
+/** What was asked for, as it is to be repeated in the result. */
+export interface Configuration {
+  readonly url: string
+  /** Where it was sent, `ip:port`. */
+  readonly address: string
+  readonly mix: string
+  readonly duration_seconds: number
+  /** null: as many as answers make room for. */
+  readonly rate: number | null
+  readonly clients: number
+  /** Requests in flight of each client. */
+  readonly window: number
+  readonly torrents: number
+  readonly peers: number
+  readonly seeders_percent: number
+  readonly numwant: number
+  readonly timeout_seconds: number
+  readonly seed: number
+  /** HTTP: a connection for each request. */
+  readonly close?: boolean
+}
+
+/** Milliseconds. */
+export interface Latency {
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number
+  readonly p999: number
+  readonly max: number
+}
+
+/** `requests` is the sum of the four behind it. */
+export interface Counts {
+  readonly requests: number
+  readonly answers: number
+  readonly errors: number
+  readonly malformed: number
+  readonly lost: number
+  /** null: nothing was answered. */
+  readonly latency_ms: Latency | null
+}
+
+export interface Report extends Counts {
+  readonly configuration: Configuration
+  readonly ended: Ended
+  /** In which requests were sent. */
+  readonly seconds: number
+  readonly answers_per_second: number
+  readonly kinds: Readonly<Record<string, Counts>>
+  readonly peers_told: number
+  readonly bytes_sent: number
+  readonly bytes_received: number
+  /** What answers nothing that was in flight. */
+  readonly strays: number
+  readonly unsent: number
+  readonly socket_errors: number
+  readonly floods: number
+  readonly reconnects: number
+  readonly error_texts: readonly { readonly text: string; readonly count: number }[]
+  readonly other_error_texts: number
+  /** Processor time of the load test itself, in cores: near 1 it was the limit, and not the tracker. */
+  readonly generator_cpu: number
+}
+
+export function reportOf(
+  configuration: Configuration,
+  course: Course,
+  generatorCpu: number,
+): Report {
+  const { tally } = course
+  const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
+    ([, { requests }]) => requests > 0,
+  )
+  return {
+    configuration,
+    ended: course.ended,
+    seconds: rounded(course.seconds, 3),
+    answers_per_second: rounded(course.answersPerSecond, 1),
+    ...countsOf(tally.total()),
+    kinds: Object.fromEntries(used.map(([name, counts]) => [name, countsOf(counts)])),
+    peers_told: tally.peersTold,
+    bytes_sent: tally.bytesSent,
+    bytes_received: tally.bytesReceived,
+    strays: tally.strays,
+    unsent: tally.unsent,
+    socket_errors: tally.socketErrors,
+    floods: tally.floods,
+    reconnects: tally.reconnects,
+    error_texts: tally.texts,
+    other_error_texts: tally.otherTexts,
+    generator_cpu: rounded(generatorCpu, 2),
+  }
+}
+
+const countsOf = ({ requests, answers, errors, malformed, lost, latency }: KindTally): Counts => ({
+  requests,
+  answers,
+  errors,
+  malformed,
+  lost,
+  latency_ms: latencyOf(latency),
+})
+
+const latencyOf = (histogram: Histogram): Latency | null =>
+  histogram.count === 0
+    ? null
+    : {
+        p50: rounded(histogram.percentile(0.5), 4),
+        p90: rounded(histogram.percentile(0.9), 4),
+        p99: rounded(histogram.percentile(0.99), 4),
+        p999: rounded(histogram.percentile(0.999), 4),
+        max: rounded(histogram.max, 4),
+      }
+
+const rounded = (value: number, digits: number): number => Number(value.toFixed(digits))
+
+const ENDINGS: Readonly<Record<Ended, string>> = {
+  duration: '',
+  interrupted: ', interrupted',
+  silence: ', given up: the tracker fell silent',
+}
+
+const HEAD = ['', 'requests', 'answers', 'errors', 'malformed', 'lost']
+const LATENCY_HEAD = ['p50 ms', 'p90', 'p99', 'p99.9', 'max']
+
+/** Lines for people. */
+export function reportText(report: Report): string {
+  const { configuration: asked } = report
+  const load = [
+    `${several(asked.clients, 'client')} with ${asked.window} in flight`,
+    asked.rate === null ? 'no rate limit' : `${asked.rate} requests/s`,
+    `${several(asked.torrents, 'torrent')}, ${several(asked.peers, 'peer')}, ${asked.seeders_percent} % seeders`,
+  ]
+  const rows = [
+    [...HEAD, ...LATENCY_HEAD],
+    ...Object.entries(report.kinds).map(([name, counts]) => row(name, counts)),
+    row('all', report),
+  ]
+  const oddities = [
+    ['stray datagrams', report.strays],
+    ['unsent', report.unsent],
+    ['socket errors', report.socket_errors],
+    ['floods', report.floods],
+    ['reconnects', asked.close ? 0 : report.reconnects],
+  ] as const
+  const lines = [
+    `${asked.url} at ${asked.address}, ${asked.mix}: ${load.join(', ')}`,
+    `${report.answers_per_second} answers/s in ${report.seconds} s${ENDINGS[report.ended]}`,
+    '',
+    ...aligned(rows, 1),
+    '',
+    `peers told ${report.peers_told}, ${megabytes(report.bytes_sent)} sent, ${megabytes(report.bytes_received)} received`,
+    ...oddities.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`),
+    ...report.error_texts.map(({ text, count }) => `${count} × ${text}`),
+    ...(report.other_error_texts > 0 ? [`${report.other_error_texts} × other errors`] : []),
+    `the load test itself used ${report.generator_cpu} cores`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const row = (name: string, counts: Counts): string[] => {
+  const { p50, p90, p99, p999, max } = counts.latency_ms ?? {}
+  return [
+    name,
+    ...[counts.requests, counts.answers, counts.errors, counts.malformed, counts.lost].map(String),
+    ...[p50, p90, p99, p999, max].map((milliseconds) => milliseconds?.toFixed(2) ?? '-'),
+  ]
+}
+
+const several = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

@@ -1,0 +1,261 @@
+/**
+ * Loads a UDP tracker (BEP 15, keys by BEP 41) as many clients at once: sockets with a window of requests
+ * in flight each. Nothing is allocated for a request, and the requests of one turn of the event loop leave
+ * a socket with one system call.
+ */
+import { endpointBytes } from '../bittorrent.ts'
+import { ClientFailure } from '../client/failure.ts'
+import { ACTION, ANSWER, readI32 } from '../wire/udp.ts'
+import { ANSWER_HEADER, readConnection } from '../wire/udp-client.ts'
+import type { Course, Generator } from './course.ts'
+import { type LoadOptions, MIXED } from './load-options.ts'
+import { Random } from './population.ts'
+import { UdpRequests } from './udp-request.ts'
+import { FREE, UdpClientSlots } from './udp-slots.ts'
+
+/** How long a connection id may be used (BEP 15), and how often one is asked for while there is none. */
+const CONNECTION_MILLISECONDS = 60_000
+const ASK_AGAIN_MILLISECONDS = 1_000
+
+/** Datagrams that a socket receives in one turn of the event loop: more than this many windows of them are a flood. */
+const FLOOD_WINDOWS = 4
+const FLOOD_SPARE = 256
+
+const MIXED_SUM = MIXED.connect + MIXED.announce + MIXED.scrape
+
+export interface UdpLoadOptions extends LoadOptions {
+  /** Requests in flight of each socket, up to `MOST_WINDOW`. */
+  readonly window: number
+}
+
+export class UdpLoad implements Generator {
+  readonly #options: UdpLoadOptions
+  readonly #course: Course
+  readonly #random: Random
+  readonly #clients: readonly UdpClientSlots[]
+  readonly #peerBytes: number
+  readonly #requests: UdpRequests
+  readonly #endTurn = () => {
+    this.#turning = false
+    this.#send(performance.now())
+  }
+  #turning = false
+  #closed = false
+  /** Who sends first, in turns: with a rate there is not enough for all. */
+  #first = 0
+
+  /** Rejects with `ClientFailure` when a socket cannot be opened. */
+  static async open(options: UdpLoadOptions, course: Course): Promise<UdpLoad> {
+    const load = new UdpLoad(options, course)
+    try {
+      for (const client of load.#clients) await load.#openSocket(client)
+    } catch (error) {
+      load.close()
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ClientFailure('connect', `cannot open a socket: ${why}`)
+    }
+    return load
+  }
+
+  private constructor(options: UdpLoadOptions, course: Course) {
+    this.#options = options
+    this.#course = course
+    this.#random = new Random(options.seed)
+    this.#peerBytes = endpointBytes(options.address.family)
+    const requests = new UdpRequests(options.population, options.path, options.want)
+    this.#requests = requests
+    this.#clients = Array.from({ length: options.clients }, () => {
+      const slots = new UdpClientSlots(options.window, requests.lengths, this.#random.word())
+      for (let slot = 0; slot < options.window; slot++)
+        requests.prepare(slots.bytes, slots.at(slot))
+      return slots
+    })
+  }
+
+  async #openSocket(client: UdpClientSlots): Promise<void> {
+    const { address, port } = this.#options
+    const socket = await Bun.udpSocket({
+      hostname: address.family === 4 ? '0.0.0.0' : '::',
+      connect: { hostname: address.ip, port },
+      socket: {
+        data: (from, packet) => {
+          if (from === client.socket) this.#receive(client, packet)
+        },
+        // What nothing listens to reports itself here, and would end the process otherwise.
+        error: () => {
+          this.#course.tally.socketErrors++
+        },
+      },
+    })
+    if (this.#closed) socket.close()
+    else client.socket = socket
+  }
+
+  get inFlight(): number {
+    return this.#clients.reduce((sum, client) => sum + client.inFlight, 0)
+  }
+
+  turn(now: number): void {
+    const latest = now - this.#course.options.timeoutMilliseconds
+    for (const client of this.#clients) this.#dropOlder(client, latest)
+    this.#send(now)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const client of this.#clients) {
+      this.#dropOlder(client, Number.POSITIVE_INFINITY)
+      client.socket?.close()
+      client.socket = undefined
+    }
+  }
+
+  /** Counts as lost what was sent by `latest`. */
+  #dropOlder(client: UdpClientSlots, latest: number): void {
+    for (let slot = 0; slot < client.kinds.length; slot++) {
+      const kind = client.kinds[slot]!
+      if (kind === FREE || client.sent[slot]! > latest) continue
+      this.#course.tally.kinds[kind]!.lost++
+      client.release(slot)
+    }
+  }
+
+  // ---- answers ----
+
+  #receive(client: UdpClientSlots, packet: Uint8Array): void {
+    const { tally } = this.#course
+    tally.bytesReceived += packet.length
+    if (!this.#turning) {
+      this.#turning = true
+      setImmediate(this.#endTurn)
+    }
+    const slot = this.#slotOf(client, packet)
+    if (slot < 0) tally.strays++
+    else this.#take(client, slot, packet)
+    // Bun reads a socket until it is empty, which in a flood is never.
+    const limit = this.#options.window * FLOOD_WINDOWS + FLOOD_SPARE
+    if (++client.readInTurn > limit) this.#replaceSocket(client)
+  }
+
+  /** The slot whose request the packet answers; -1: none that is in flight. */
+  #slotOf(client: UdpClientSlots, packet: Uint8Array): number {
+    if (packet.length < ANSWER_HEADER) return -1
+    return client.slotOf(readI32(packet, 4))
+  }
+
+  #take(client: UdpClientSlots, slot: number, packet: Uint8Array): void {
+    const { tally } = this.#course
+    const kind = client.kinds[slot]!
+    const counts = tally.kinds[kind]!
+    const now = performance.now()
+    counts.latency.record(now - client.sent[slot]!)
+    client.release(slot)
+    const action = readI32(packet, 0)
+    if (action === ACTION.error) {
+      counts.errors++
+      tally.say(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
+      client.askSoon(ASK_AGAIN_MILLISECONDS)
+    } else if (action === kind && this.#read(client, kind, packet, now)) counts.answers++
+    else counts.malformed++
+  }
+
+  /** false: the answer has not the shape of its kind. */
+  #read(client: UdpClientSlots, kind: number, packet: Uint8Array, now: number): boolean {
+    if (kind === ACTION.announce) {
+      const bytes = packet.length - ANSWER.peersAt
+      if (bytes < 0 || bytes % this.#peerBytes !== 0) return false
+      this.#course.tally.peersTold += bytes / this.#peerBytes
+      return true
+    }
+    if (kind === ACTION.scrape) return packet.length === ANSWER.entriesAt + ANSWER.entry
+    const connection = readConnection(packet)
+    if (!connection) return false
+    client.connection = connection
+    client.askAt = now + CONNECTION_MILLISECONDS
+    return true
+  }
+
+  /** Whoever floods the old socket does not know where the new one is. */
+  #replaceSocket(client: UdpClientSlots): void {
+    this.#course.tally.floods++
+    this.#dropOlder(client, Number.POSITIVE_INFINITY)
+    client.socket?.close()
+    client.disconnect()
+    this.#openSocket(client).catch(() => {
+      this.#course.tally.socketErrors++
+    })
+  }
+
+  // ---- requests ----
+
+  #send(now: number): void {
+    const clients = this.#clients
+    this.#first = (this.#first + 1) % clients.length
+    for (let i = 0; i < clients.length; i++) {
+      const client = clients[(this.#first + i) % clients.length]!
+      client.readInTurn = 0
+      if (client.free > 0 && this.#course.isSending) this.#sendSome(client, now)
+    }
+  }
+
+  #sendSome(client: UdpClientSlots, now: number): void {
+    const { pace } = this.#course
+    const due = client.connection ? client.free : Number(now >= client.askAt)
+    const count = Math.min(client.free, due, pace.allowed(now))
+    if (!client.socket || count <= 0) return
+    client.beginBatch()
+    for (let i = 0; i < count; i++) this.#add(client, now)
+    pace.spend(count)
+    const sent = this.#handOver(client.socket, client.batch)
+    this.#course.tally.unsent += count - sent
+    client.takeBack(sent, (kind) => this.#count(kind, -1))
+  }
+
+  /** How many the kernel took. */
+  #handOver(socket: NonNullable<UdpClientSlots['socket']>, batch: readonly Uint8Array[]): number {
+    // The first error may be an old one, of a datagram sent before.
+    for (let attempt = 0; attempt < 2; attempt++)
+      try {
+        return socket.sendMany(batch)
+      } catch {
+        this.#course.tally.socketErrors++
+      }
+    return 0
+  }
+
+  #add(client: UdpClientSlots, now: number): void {
+    const kind = this.#choose(client, now)
+    const slot = client.take(kind, now)
+    const { bytes } = client
+    const at = client.at(slot)
+    const transaction = client.transactionOf(slot)
+    if (kind === ACTION.connect || !client.connection)
+      this.#requests.connect(bytes, at, transaction)
+    else this.#requests.ask(kind, this.#peerFor(kind), bytes, at, client.connection, transaction)
+    this.#count(kind, 1)
+  }
+
+  #count(kind: number, requests: number): void {
+    this.#course.tally.kinds[kind]!.requests += requests
+    this.#course.tally.bytesSent += requests * this.#requests.lengths[kind]!
+  }
+
+  #choose(client: UdpClientSlots, now: number): number {
+    if (now >= client.askAt) {
+      client.askAt = now + ASK_AGAIN_MILLISECONDS
+      client.askedAt = now
+      return ACTION.connect
+    }
+    if (this.#options.mix === 'announce') return ACTION.announce
+    const draw = this.#random.word() % MIXED_SUM
+    if (draw < MIXED.connect) return ACTION.connect
+    return draw < MIXED.connect + MIXED.announce ? ACTION.announce : ACTION.scrape
+  }
+
+  /** A scrape asks for the torrent of any peer, which leaves whose turn it is to announce. */
+  #peerFor(kind: number): number {
+    const { population } = this.#options
+    if (kind === ACTION.announce) return population.nextPeer()
+    return this.#random.word() % population.peers
+  }
+}

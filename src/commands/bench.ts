@@ -1,0 +1,102 @@
+/** `tracker bench`: what it can be asked. */
+import type { Argument, Command, Option } from '../cli/command.ts'
+import { FORMAT, INSECURE, IPV4, IPV6 } from './shared.ts'
+
+/** `mix` says what is mixed how. */
+const load = (mix: string): readonly Option[] => [
+  { name: 'duration', value: 'SECONDS', help: 'How long to send, up to 600. Default: 10.' },
+  {
+    name: 'rate',
+    value: 'COUNT',
+    help: 'Requests a second, at most. Default: no limit on loopback, else 1000.',
+  },
+  { name: 'torrents', value: 'COUNT', help: 'Made-up torrents. Default: 10000.' },
+  { name: 'peers', value: 'COUNT', help: 'Made-up peers. Default: two for each torrent.' },
+  { name: 'seeders', value: 'PERCENT', help: 'Share of seeders among them. Default: 75.' },
+  { name: 'numwant', value: 'COUNT', help: 'Peers that each announce asks for. Default: 30.' },
+  {
+    name: 'mix',
+    value: 'MIX',
+    choices: ['mixed', 'announce'],
+    help: `mixed (default): ${mix}; announce: announces only.`,
+  },
+  {
+    name: 'timeout',
+    value: 'SECONDS',
+    help: 'A request without an answer for so long is lost. Default: 2.',
+  },
+  { name: 'seed', value: 'NUMBER', help: 'Other torrents and peers. Default: 1.' },
+  {
+    name: 'i-own-this-target',
+    help: 'Load a tracker beyond this machine: it is yours, and so is the network.',
+  },
+  FORMAT,
+  IPV4,
+  IPV6,
+]
+
+const url = (help: string): Argument => ({ name: 'URL', help })
+
+const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them when it forgets any peer.
+Each peer announces in turn, the first time as started. One request before the begin, which is not
+counted, finds out whether the tracker is there. Ctrl-C ends early and prints what was measured.
+Exit code 1: not one announce was answered.
+`
+
+export const BENCH: Command = {
+  name: 'bench',
+  help: 'Measure how many requests a tracker of yours answers, and how fast.',
+  options: [],
+  arguments: [],
+  commands: [
+    {
+      name: 'udp',
+      help: 'Load a UDP tracker.',
+      details: `${DETAILS}
+Examples:
+  tracker bench udp udp://127.0.0.1:6969
+  tracker bench udp localhost:6969 --rate 5000 --duration 60 --format text
+`,
+      options: [
+        { name: 'clients', value: 'COUNT', help: 'Sockets, up to 256. Default: 8.' },
+        {
+          name: 'window',
+          value: 'COUNT',
+          help: 'Requests in flight of each socket, up to 256. Default: 24.',
+        },
+        ...load('connects, announces and scrapes 50:50:1'),
+      ],
+      arguments: [
+        url('The tracker: udp://HOST:PORT or HOST:PORT; behind it may be a path with a key.'),
+      ],
+      commands: [],
+      run: async (invocation, host) =>
+        (await import('../bench/command.ts')).benchUdp(invocation, host),
+    },
+    {
+      name: 'http',
+      help: 'Load an HTTP or HTTPS tracker.',
+      details: `${DETAILS}
+Examples:
+  tracker bench http http://127.0.0.1:7070/announce
+  tracker bench http https://tracker.example/announce/KEY --i-own-this-target --rate 200
+`,
+      options: [
+        {
+          name: 'clients',
+          value: 'COUNT',
+          help: 'Connections with one request in flight each, up to 1024. Default: 64.',
+        },
+        { name: 'close', help: 'Open a connection for each request.' },
+        ...load('announces and scrapes 50:1'),
+        INSECURE,
+      ],
+      arguments: [
+        url('The tracker: http://HOST:PORT/announce or https://…; a key goes behind it.'),
+      ],
+      commands: [],
+      run: async (invocation, host) =>
+        (await import('../bench/command.ts')).benchHttp(invocation, host),
+    },
+  ],
+}

@@ -1,0 +1,88 @@
+/**
+ * The table of `[core.database]`: which options go with which driver. The messages begin with the
+ * words the reference uses (spec/torrust-newest §1.3).
+ */
+
+import type { DatabaseConfig } from './model.ts'
+import { type ChoiceOf, optional, value } from './setting.ts'
+import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
+
+export const DEFAULT_SQLITE_PATH = './storage/tracker/lib/database/sqlite3.db'
+
+/** Port of each database server unless another is given. */
+export const DEFAULT_PORT = { mysql: 3306, postgresql: 5432 } as const
+
+/** How people call them. */
+export const DATABASE_NAMES = { mysql: 'MySQL', postgresql: 'PostgreSQL' } as const
+
+const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'database'] as const
+
+interface Rows {
+  driver: DatabaseConfig['driver']
+  path: string | null
+  host: string | null
+  port: number | null
+  user: string | null
+  password: string | null
+  database: string | null
+}
+
+export const DATABASE: ChoiceOf<DatabaseConfig> = {
+  kind: 'choice',
+  doc: 'Where keys, whitelist and download counts are kept. Without the section, nowhere.',
+  optional: true,
+  rows: {
+    driver: value(
+      'sqlite3',
+      oneOf('sqlite3', 'mysql', 'postgresql'),
+      'sqlite3, mysql or postgresql.',
+    ),
+    path: optional(text, 'sqlite3 only: the file. It and its directory are created.'),
+    host: optional(text, 'mysql and postgresql only: the server.', {
+      example: '"localhost"',
+    }),
+    port: optional(wholeNumber(1, 65_535), 'Unless it is 3306 (mysql), 5432 (postgresql).', {
+      example: '3306',
+    }),
+    user: optional(text, 'Who logs in there.', { example: '"tracker"' }),
+    password: optional(anySecret, 'With what password.', {
+      secret: true,
+      example: '"a secret password"',
+    }),
+    database: optional(text, 'To which database.', { example: '"tracker"' }),
+  },
+
+  finish(values, node, { schema, report }) {
+    // The rows above read them, so this is their shape.
+    const rows = values as unknown as Rows
+    const written = (name: string) => node.entries.get(name)
+    const refuse = (name: string, message: string) => {
+      const path = `${node.at.path}.${name}`
+      report.mistake(written(name)?.at ?? { ...node.at, path }, message)
+    }
+    if (rows.driver === 'sqlite3') {
+      for (const name of NETWORK_FIELDS)
+        if (written(name))
+          refuse(name, 'SQLite database configuration only accepts the `path` field')
+      if (rows.path !== null && /^(mysql|mariadb|postgres(ql)?):\/\//i.test(rows.path))
+        refuse('path', 'expected a file, found the URL of a database server, but driver is sqlite3')
+      return { driver: 'sqlite3', path: rows.path ?? DEFAULT_SQLITE_PATH }
+    }
+    if (written('path'))
+      refuse('path', 'network database configuration does not accept the `path` field')
+    for (const name of ['host', 'user', 'password', 'database'] as const)
+      if (!written(name))
+        refuse(name, `network database configuration requires a \`${name}\` field`)
+    // A 2.0.0 URL may go without a password.
+    if (schema === '3.0.0' && rows.password?.trim() === '')
+      refuse('password', 'network database configuration requires a non-empty `password` field')
+    return {
+      driver: rows.driver,
+      host: rows.host ?? '',
+      port: rows.port ?? DEFAULT_PORT[rows.driver],
+      user: rows.user ?? '',
+      password: rows.password ?? '',
+      database: rows.database ?? '',
+    }
+  },
+}

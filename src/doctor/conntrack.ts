@@ -1,0 +1,113 @@
+/** Whether the firewall's memory of connections is large enough: when it is full, datagrams are dropped. */
+
+import { count, percent, several, sysctl } from '../text/figures.ts'
+import { type Check, type Found, ok, problem, warning } from './finding.ts'
+import { type Machine, Unreadable } from './machine.ts'
+import { conntrackCounters } from './proc.ts'
+import { NO_UDP, servesUdp, udpPorts } from './receive.ts'
+
+const SETTINGS = '/proc/sys/net/netfilter'
+const STATISTICS = '/proc/net/stat/nf_conntrack'
+
+const FULL = 0.9
+const FILLING = 0.7
+/** Seconds that an entry for a UDP client lives; longer only fills the table. */
+const UDP_SECONDS = 10
+const UDP_STREAM_SECONDS = 30
+/** An entry takes about 320 bytes of kernel memory. */
+const ENTRY_BYTES = 320
+const MORE = 1_048_576
+
+export const conntrack: Check = {
+  name: 'conntrack',
+  linux: true,
+  async run({ config, machine, watch }) {
+    if (!servesUdp(config)) return NO_UDP
+    const most = numberOf(machine, 'nf_conntrack_max')
+    const used = numberOf(machine, 'nf_conntrack_count')
+    const before = refused(machine)
+    await watch()
+    const now = refused(machine) - before
+    return judge({ most, used, before, now, machine, ports: udpPorts(config) })
+  },
+}
+
+function numberOf(machine: Machine, name: string): number {
+  const path = `${SETTINGS}/${name}`
+  try {
+    return machine.number(path)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    throw new Unreadable(
+      `${error.message} (connections are not tracked here, or this is a container: look on its host)`,
+    )
+  }
+}
+
+/** Datagrams that were dropped because there was no room for an entry, and entries thrown out early for others. */
+function refused(machine: Machine): number {
+  const counters = conntrackCounters(machine.maybe(STATISTICS) ?? '')
+  return (counters.get('drop') ?? 0) + (counters.get('early_drop') ?? 0)
+}
+
+function judge(seen: {
+  readonly most: number
+  readonly used: number
+  readonly before: number
+  readonly now: number
+  readonly machine: Machine
+  readonly ports: ReadonlySet<number>
+}): Found {
+  const { most, used, before, now, machine, ports } = seen
+  // 0: the kernel's word for no limit.
+  const share = most === 0 ? 0 : used / most
+  const timeouts = ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'].map((name) =>
+    machine.maybeNumber(`${SETTINGS}/${name}`),
+  )
+  const told = timeouts.every((seconds) => seconds !== undefined)
+    ? `, UDP entries live for ${timeouts.join(' s, with answers for ')} s`
+    : ''
+  const table = `${count(used)} of ${most === 0 ? 'any number of' : count(most)} entries in use (${percent(share)})${told}`
+  const advice = [
+    ...untracked([...ports]),
+    ...(most < MORE
+      ? [
+          `Or make room, for ${Math.round((MORE * ENTRY_BYTES) / 2 ** 20)} MiB of kernel memory at most:`,
+          ...sysctl({ 'net.netfilter.nf_conntrack_max': MORE }),
+        ]
+      : ['Or forget clients sooner:']),
+    ...sysctl({
+      'net.netfilter.nf_conntrack_udp_timeout': UDP_SECONDS,
+      'net.netfilter.nf_conntrack_udp_timeout_stream': UDP_STREAM_SECONDS,
+    }),
+  ]
+  if (now > 0)
+    return problem(
+      `the table overflows, ${several(now, 'time')} while this looked; ${table}`,
+      ...advice,
+    )
+  if (share >= FULL) return problem(`the table is nearly full: ${table}`, ...advice)
+  if (before > 0)
+    return warning(
+      `the table overflowed ${several(before, 'time')} since boot (drop, early_drop); ${table}`,
+      ...advice,
+    )
+  if (share >= FILLING) return warning(`the table fills up: ${table}`, ...advice)
+  return ok(table)
+}
+
+/** How to keep the tracker's datagrams out of the table. */
+function untracked(ports: readonly number[]): string[] {
+  if (ports.length === 0) return []
+  const set = ports.length === 1 ? `${ports[0]}` : `{ ${ports.join(', ')} }`
+  const hook = (name: string) =>
+    `nft add chain inet tracker ${name} '{ type filter hook ${name} priority raw; }'`
+  return [
+    'Keep the datagrams of the tracker out of the table. Not where Docker or another NAT forwards the port; and the firewall must accept the port itself, not only established connections:',
+    'nft add table inet tracker',
+    hook('prerouting'),
+    hook('output'),
+    `nft add rule inet tracker prerouting udp dport '${set}' notrack`,
+    `nft add rule inet tracker output udp sport '${set}' notrack`,
+  ]
+}

@@ -1,0 +1,71 @@
+/** `tracker` without a command: serves until a signal comes, and says what happens meanwhile. */
+import { randomBytes } from 'node:crypto'
+import type { Host } from '../cli/host.ts'
+import { stopSignal } from '../cli/stop-signal.ts'
+import type { Loaded } from '../config/load.ts'
+import type { Config } from '../config/model.ts'
+import { dump } from '../config/print.ts'
+import { Log } from '../log.ts'
+import { systemClock } from '../time/clock.ts'
+import { start } from './start.ts'
+
+/** Before an orchestrator loses patience; open connections get half of it (start.ts). */
+const STOP_WITHIN_MILLISECONDS = 10_000
+
+/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start, stop, or write what it owed. */
+export async function serve(loaded: Loaded, host: Host): Promise<number> {
+  const token = loaded.apiNeedsToken ? randomBytes(16).toString('hex') : undefined
+  const config = token === undefined ? loaded.config : withToken(loaded.config, token)
+  const { trace_filter: filter, trace_style: style } = config.logging
+  const log = new Log({ filter, style, colour: host.colour }, systemClock.milliseconds)
+  const stop = stopSignal(host)
+  const hungUp = onHangUp(log)
+  process.on('SIGHUP', hungUp)
+  try {
+    log.info('TRACKER', 'Logging initialized')
+    for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
+    log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
+    const running = await start(config, log, host.version)
+    // Not to the log, which is kept and read by others: whoever started us sees it, once.
+    if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
+    // The last line of a start, which scripts of the reference's users wait for.
+    log.info('TRACKER', 'Tracker shutdown signal handlers installed.')
+    const signal = await stop.promise
+    log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
+    running.drain()
+    const late = Bun.sleep(STOP_WITHIN_MILLISECONDS).then(() => 'late')
+    if ((await Promise.race([running[Symbol.asyncDispose](), late])) === 'late')
+      return fail(host, `not everything stopped within ${STOP_WITHIN_MILLISECONDS / 1000} s`)
+    log.info('TRACKER', 'Tracker successfully shutdown.')
+    return 0
+  } catch (error) {
+    return fail(host, error instanceof Error ? error.message : String(error))
+  } finally {
+    stop.forget()
+    process.off('SIGHUP', hungUp)
+  }
+}
+
+/**
+ * SIGHUP asks a daemon to read its configuration again, and comes when its terminal is closed: left alone
+ * it would end the process with everything unwritten.
+ */
+function onHangUp(log: Log): () => void {
+  let told = false
+  return () => {
+    if (!told)
+      log.warn('TRACKER', 'SIGHUP does not reload the configuration yet: restart the tracker')
+    told = true
+  }
+}
+
+/** An API that nobody may use is of no use: who starts the tracker is told a token. */
+const withToken = (config: Config, token: string): Config => ({
+  ...config,
+  http_api: config.http_api && { ...config.http_api, access_tokens: { run: token } },
+})
+
+function fail(host: Host, reason: string): number {
+  host.complain(`tracker: ${reason}\n`)
+  return 1
+}

@@ -1,0 +1,56 @@
+/** The services that a configuration asks for, in the words of the log and the health report. */
+import { type Config, printAddress } from '../config/model.ts'
+import type { Log } from '../log.ts'
+import type { HealthService } from '../servers/health-api.ts'
+import type { HttpServer } from '../servers/listen.ts'
+import type { Threads } from './threads.ts'
+
+/** Said before anything is opened, so that a failure stands behind what caused it. */
+export function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
+  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
+    log.warn('TRACKER', 'No services enabled in configuration')
+  if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
+  if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
+  if (http_api === null) log.info('TRACKER', 'No API block in configuration')
+  for (const { bind_address } of udp_trackers ?? [])
+    log.info('UDP TRACKER', `Starting on: ${printAddress(bind_address)}`)
+  for (const { bind_address, tls_config } of http_trackers ?? []) {
+    if (tls_config !== null) {
+      log.info('HTTP TRACKER', `Using https: cert path: ${tls_config.ssl_cert_path}.`)
+      log.info('HTTP TRACKER', `Using https: key path: ${tls_config.ssl_key_path}.`)
+    }
+    const scheme = tls_config === null ? 'http' : 'https'
+    log.info('HTTP TRACKER', `Starting on: ${scheme}://${printAddress(bind_address)}`)
+  }
+}
+
+/** Every listener of the trackers under the ports it got, as health asks them. */
+export function trackerServices(config: Config, ports: Threads['ports']): HealthService[] {
+  const udp = (config.udp_trackers ?? []).map(({ bind_address: { ip }, public_url }, i) => {
+    const address = { ip, port: ports.udp[i]! }
+    const url = `udp://${printAddress(address)}`
+    return {
+      type: 'udp_tracker' as const,
+      scheme: 'udp' as const,
+      address,
+      url,
+      publicUrl: public_url,
+    }
+  })
+  const http = (config.http_trackers ?? []).map((listener, i) => {
+    const address = { ip: listener.bind_address.ip, port: ports.http[i]! }
+    const scheme = listener.tls_config === null ? ('http' as const) : ('https' as const)
+    const url = `${scheme}://${printAddress(address)}`
+    return { type: 'http_tracker' as const, scheme, address, url, publicUrl: listener.public_url }
+  })
+  return [...udp, ...http]
+}
+
+/** The management API, as health asks it. */
+export const apiService = ({ http_api }: Config, { address, url }: HttpServer): HealthService => ({
+  type: 'tracker_rest_api',
+  scheme: http_api?.tls_config ? 'https' : 'http',
+  address,
+  url,
+  publicUrl: http_api?.public_url ?? null,
+})

@@ -1,0 +1,84 @@
+/** The management API and what it is given: the one place that knows what answers which route. */
+
+import type { Bans } from '../access/bans.ts'
+import { serveApi } from '../api/api.ts'
+import { type Config, printAddress } from '../config/model.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../memory/counters.ts'
+import type { Garbage } from '../servers/garbage.ts'
+import type { HttpServer } from '../servers/listen.ts'
+import { databaseNameOf, type Storage } from '../storage/open.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import { systemClock } from '../time/clock.ts'
+import type { Tracker } from '../tracker.ts'
+import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
+import { torrentView } from '../view/torrents.ts'
+
+export type ApiSetting = {
+  readonly config: Config
+  readonly swarm: Swarm
+  readonly tracker: Tracker
+  readonly metrics: Metrics
+  readonly bans: Bans
+  readonly storage: Storage | undefined
+  /** Of the thread this is called on. */
+  readonly garbage: Garbage
+  readonly log: Log
+  readonly version: string
+}
+
+/** undefined: the configuration has none. Rejects with one line that names the cause. */
+export async function startApi(setting: ApiSetting): Promise<HttpServer | undefined> {
+  const { config, log, storage, swarm, tracker } = setting
+  const { http_api } = config
+  if (http_api === null) return undefined
+  const scheme = http_api.tls_config === null ? 'http' : 'https'
+  if (http_api.tls_config !== null) {
+    log.info('API', `Using https: cert path: ${http_api.tls_config.ssl_cert_path}.`)
+    log.info('API', `Using https: key path: ${http_api.tls_config.ssl_key_path}.`)
+  }
+  log.info('API', `Starting on: ${scheme}://${printAddress(http_api.bind_address)}`)
+  const sources = statisticsSources(setting)
+  const api = await serveApi({
+    bind: http_api.bind_address,
+    tls: http_api.tls_config,
+    clock: systemClock,
+    garbage: setting.garbage,
+    log,
+    version: setting.version,
+    parts: {
+      schema: config.metadata.schema_version,
+      tokens: Object.values(http_api.access_tokens),
+      stats: () => readStatistics(sources),
+      torrents: torrentView(swarm, () => tracker.cutoff()),
+      permissions: storage?.permissions,
+      databaseName: databaseNameOf(config),
+      report: (what, error) => log.error('API', `internal error: ${what}: ${error}`),
+    },
+  })
+  log.info('API', `Started on: ${api.url}`)
+  return api
+}
+
+/** Listeners stand in the rows of the metrics as in the configuration, UDP before HTTP. */
+function statisticsSources({
+  config,
+  metrics,
+  swarm,
+  bans,
+  storage,
+}: ApiSetting): StatisticsSources {
+  const udp = config.udp_trackers ?? []
+  const shown = (listeners: readonly { tracker_usage_statistics: boolean }[], first: number) =>
+    config.core.tracker_usage_statistics
+      ? listeners.flatMap((listener, i) => (listener.tracker_usage_statistics ? [first + i] : []))
+      : []
+  return {
+    metrics,
+    udp: shown(udp, 0),
+    http: shown(config.http_trackers ?? [], udp.length),
+    totals: () => swarm.totals(),
+    bannedIps: () => bans.size,
+    persistedDownloads: storage?.persistedDownloads,
+  }
+}

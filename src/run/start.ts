@@ -1,0 +1,232 @@
+/**
+ * The composition root: with `thread.ts` the one place that knows every part. Parts stand on one stack, and
+ * stopping is starting reversed.
+ */
+import { availableParallelism, totalmem } from 'node:os'
+import { Access, createAccessMemory } from '../access/access.ts'
+import { Bans } from '../access/bans.ts'
+import { type Config, printAddress } from '../config/model.ts'
+import { LIMITS } from '../limits.ts'
+import type { Log } from '../log.ts'
+import { Metrics } from '../memory/counters.ts'
+import { drawSeed } from '../memory/hash.ts'
+import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
+import { SECRET_BYTES } from '../servers/connection-id.ts'
+import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
+import { Garbage } from '../servers/garbage.ts'
+import { type HealthServer, type HealthService, serveHealth } from '../servers/health-api.ts'
+import { pageRelease } from '../servers/pages.ts'
+import { TcpSockets } from '../servers/tcp-sockets.ts'
+import { openStorage } from '../storage/open.ts'
+import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { systemClock } from '../time/clock.ts'
+import { type Policy, Tracker } from '../tracker.ts'
+import { apiService, sayWhatStarts, trackerServices } from './services.ts'
+import { startApi } from './start-api.ts'
+import { startSweeper } from './sweeper.ts'
+import { Threads } from './threads.ts'
+
+/** What open HTTP connections get when the tracker stops, and what those of the API get before. */
+const GRACE_MILLISECONDS = 4_000
+const API_GRACE_MILLISECONDS = 1_000
+/** Longer timers fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export type Running = AsyncDisposable & {
+  readonly ports: Threads['ports']
+  /** undefined: there is no management API. */
+  readonly apiPort: number | undefined
+  readonly healthPort: number
+  /** From now on the health API says that we are leaving. */
+  drain(): void
+}
+
+/** Opens everything the configuration asks for. Rejects with one line that names the cause. */
+export async function start(config: Config, log: Log, version: string): Promise<Running> {
+  await using starting = new AsyncDisposableStack()
+  const udp = config.udp_trackers ?? []
+  const http = config.http_trackers ?? []
+  sayWhatStarts(config, log)
+
+  // Of the API and health; where this thread serves trackers, too, those have one of their own.
+  const garbage = starting.use(new Garbage())
+  // Starts last and stops last: it is there to say that we are leaving for as long as we are.
+  let health: HealthServer | undefined
+  starting.defer(() => health?.stop())
+
+  const count = threadCount(config, log)
+  const memory = reserve(config)
+  const swarm = new Swarm(memory, count + 1, random32(), count === 1, pageRelease())
+  const accessMemory = createAccessMemory({ ...rulesOf(config), seed: drawSeed() })
+  const access = accessMemory && new Access(accessMemory, count === 1)
+  const tracker = new Tracker(swarm, policyOf(config), systemClock, access)
+  const banSeed = drawSeed()
+  const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
+  const bans = new Bans(banLimit, banSeed)
+  const metrics = new Metrics(count, udp.length + http.length)
+
+  // Before the first announce: a private tracker must know its keys. Behind the last one when it stops.
+  const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
+  if (storage !== undefined) starting.use(storage)
+
+  const descriptors = Array.from({ length: count }, () => udp.map(() => openDescriptors()))
+  starting.defer(() => {
+    for (const each of descriptors.flat()) if (each !== undefined) closeDescriptors(each)
+  })
+  const warnOfBuffers = warnOnce(log)
+  const threads = await Threads.start({
+    count,
+    setup: {
+      swarm: memory,
+      access: accessMemory,
+      metrics: metrics.memory,
+      bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
+      descriptors,
+      secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
+      idErrors:
+        config.udp_tracker_server.connection_id_validation === 'strict'
+          ? config.abuse.id_errors
+          : 'serve',
+      policy: tracker.policy,
+      logging: log.options,
+      udp,
+      http,
+    },
+    log,
+    milliseconds: systemClock.milliseconds,
+    onDeath: (thread) => {
+      const mended = swarm.recover(thread)
+      bans.unlock()
+      for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
+      if (mended > 0) log.error('TRACKER', `mended ${mended} shard(s) it had left locked`)
+    },
+    onStart: ({ receiveBuffers }) => warnOfBuffers(receiveBuffers),
+  })
+  starting.defer(() => threads.stop(GRACE_MILLISECONDS))
+  const services: HealthService[] = trackerServices(config, threads.ports)
+  for (const { type, url } of services)
+    log.info(type === 'udp_tracker' ? 'UDP TRACKER' : 'HTTP TRACKER', `Started on: ${url}`)
+
+  const interval = config.core.inactive_peer_cleanup_interval
+  starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
+  const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
+  const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER))
+  starting.defer(() => clearInterval(forgiving))
+
+  const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }
+  const api = await startApi(about)
+  if (api !== undefined) {
+    starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
+    services.push(apiService(config, api))
+  }
+
+  // Last: whoever gets an answer from it knows that everything else is up.
+  let draining = false
+  const { bind_address: bind } = config.health_check_api
+  log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
+  health = await serveHealth({
+    bind,
+    services: () => services,
+    database: storage?.health,
+    draining: () => draining,
+    garbage,
+  })
+  const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
+  log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
+
+  const guard = startGuard(config, threads.ports.http, [api?.address.port, health.port], log)
+  if (guard !== undefined) starting.use(guard)
+
+  const running = starting.move()
+  return {
+    ports: threads.ports,
+    apiPort: api?.address.port,
+    healthPort: health.port,
+    drain: () => {
+      draining = true
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** undefined: the system cannot be asked for connections. */
+function startGuard(
+  { http_trackers, abuse }: Config,
+  http: readonly number[],
+  operators: readonly (number | undefined)[],
+  log: Log,
+): ConnectionGuard | undefined {
+  const sockets = TcpSockets.open()
+  if (sockets === undefined) return undefined
+  const ports = guardedPorts([
+    ...http.map((port, i) => {
+      const isShared = http_trackers![i]!.network.on_reverse_proxy
+      return [port, { isOperators: false, isShared }] as const
+    }),
+    ...operators
+      .filter((port) => port !== undefined)
+      .map((port) => [port, { isOperators: true, isShared: false }] as const),
+  ])
+  const mostPerAddress = abuse.max_connections_per_address
+  return new ConnectionGuard({ sockets, ports, mostPerAddress, log })
+}
+
+function threadCount(config: Config, log: Log): number {
+  const wanted = config.runtime.workers || availableParallelism()
+  if (process.platform === 'linux' || wanted === 1) return wanted
+  if (config.runtime.workers > 1)
+    log.warn(
+      'TRACKER',
+      'runtime.workers: several threads can share a port on Linux only; using one',
+    )
+  return 1
+}
+
+function reserve(config: Config): SwarmMemory {
+  const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
+  try {
+    const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
+    return createSwarmMemory(bytes, drawSeed(), persistent)
+  } catch {
+    throw new Error(
+      `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,
+    )
+  }
+}
+
+/** Of the container, where it is less than the machine's. */
+function memoryOfMachine(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
+
+const rulesOf = ({ core }: Config) => ({
+  listed: core.listed,
+  private: core.private,
+  checksExpiration: core.private_mode?.check_keys_expiration ?? true,
+})
+
+const policyOf = ({ core, metadata }: Config): Policy => ({
+  interval: core.announce_policy.interval,
+  intervalMin: core.announce_policy.interval_min,
+  maxPeers: core.announce_policy.max_peers_per_announce,
+  peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
+  retention: { removePeerless: core.tracker_policy.remove_peerless_torrents },
+  schema: metadata.schema_version,
+})
+
+const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
+
+/** Says once when the kernel gives smaller receive buffers than were asked for. */
+function warnOnce(log: Log): (buffers: readonly (number | undefined)[]) => void {
+  let warned = false
+  return (buffers) => {
+    const least = Math.min(...buffers.map((bytes) => bytes ?? Number.POSITIVE_INFINITY))
+    if (least >= LIMITS.udpReceiveBuffer || warned) return
+    warned = true
+    log.warn(
+      'UDP TRACKER',
+      `the kernel limits receive buffers to ${Math.floor(least / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
+    )
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * A serving thread: attaches to the shared memory and opens every UDP and HTTP listener. It is the entry
+ * of a worker; with one thread the main thread calls `startThread` itself and there is no worker.
+ */
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { Access, type AccessMemory } from '../access/access.ts'
+import { Bans } from '../access/bans.ts'
+import type { HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
+import { Log, type LogOptions } from '../log.ts'
+import { Metrics } from '../memory/counters.ts'
+import type { Seed } from '../memory/hash.ts'
+import { ConnectionIds } from '../servers/connection-id.ts'
+import type { Descriptors } from '../servers/direct-socket.ts'
+import { Garbage } from '../servers/garbage.ts'
+import { serveHttp } from '../servers/http.ts'
+import { serveUdp } from '../servers/udp.ts'
+import type { IdErrors } from '../servers/udp-requests.ts'
+import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { systemClock } from '../time/clock.ts'
+import { type Policy, Tracker } from '../tracker.ts'
+import { parseIp } from '../wire/address.ts'
+
+/** This file, for `new Worker`: the compiled binary knows it under its name beside the entry. */
+export const THREAD_URL: string = new URL(
+  import.meta.url.endsWith('/run/thread.ts') ? './thread.ts' : './run/thread.ts',
+  import.meta.url,
+).href
+
+/** All a thread is told; survives `postMessage`. The buffers are the same for every thread. */
+export type ThreadSetup = {
+  /** From 1; names the holder of a lock and the row of counters. */
+  readonly thread: number
+  readonly threads: number
+  readonly swarm: SwarmMemory
+  /** Whom the tracker serves what; undefined = everybody everything. */
+  readonly access: AccessMemory | undefined
+  readonly metrics: SharedArrayBuffer
+  readonly bans: {
+    readonly memory: SharedArrayBuffer
+    readonly seed: Seed
+    readonly limit: number
+  }
+  /** By thread, then by UDP listener; see servers/direct-socket.ts. */
+  readonly descriptors: readonly (readonly (Descriptors | undefined)[])[]
+  /** Key of the UDP connection ids. */
+  readonly secret: Uint8Array
+  readonly idErrors: IdErrors
+  readonly policy: Policy
+  readonly logging: LogOptions
+  readonly udp: readonly UdpTrackerConfig[]
+  readonly http: readonly HttpTrackerConfig[]
+}
+
+/** What came of it, in the order of the lists: the ports, and the bytes of the UDP sockets' receive buffers. */
+export type Opened = {
+  readonly udpPorts: readonly number[]
+  readonly httpPorts: readonly number[]
+  readonly receiveBuffers: readonly (number | undefined)[]
+}
+
+export type ServingThread = {
+  readonly opened: Opened
+  /** Stops listening and answers what was received; resolves once every connection is closed. */
+  stop(graceMilliseconds: number): Promise<void>
+}
+
+/** Messages to and from a worker. */
+export type ToThread =
+  | { readonly kind: 'start'; readonly setup: ThreadSetup }
+  | { readonly kind: 'stop'; readonly graceMilliseconds: number }
+export type FromThread =
+  | { readonly kind: 'started'; readonly opened: Opened }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'stopped' }
+
+/** Opens everything or nothing. Rejects with one line that names the cause. */
+export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
+  const swarm = new Swarm(setup.swarm, setup.thread, seed, setup.threads === 1)
+  const access = setup.access && new Access(setup.access, setup.threads === 1)
+  const tracker = new Tracker(swarm, setup.policy, systemClock, access)
+  const bans = new Bans(setup.bans.limit, setup.bans.seed, setup.bans.memory)
+  const log = new Log(setup.logging, systemClock.milliseconds)
+  const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
+  const reusePort = setup.threads > 1
+  const garbage = new Garbage()
+  const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
+  const udpPorts: number[] = []
+  const receiveBuffers: (number | undefined)[] = []
+  const httpPorts: number[] = []
+  try {
+    for (const [index, listener] of setup.udp.entries()) {
+      const server = await serveUdp({
+        ip: listener.bind_address.ip,
+        port: listener.bind_address.port,
+        ipv6Only: listener.network.ipv6_v6only,
+        reusePort,
+        tracker,
+        rules: { externalIp: externalIp(listener.network.external_ip) },
+        connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
+        idErrors: setup.idErrors,
+        bans,
+        counters: metrics.row(setup.thread - 1, index),
+        clock: systemClock,
+        garbage,
+        descriptors: setup.descriptors[setup.thread - 1]?.[index],
+        onError: onceEach((error) => log.error('UDP TRACKER', `internal error: ${error}`)),
+      })
+      stops.push(() => server.stop())
+      udpPorts.push(server.port)
+      receiveBuffers.push(server.receiveBuffer)
+    }
+    for (const [index, listener] of setup.http.entries()) {
+      const server = await serveHttp({
+        listener,
+        tracker,
+        counters: metrics.row(setup.thread - 1, setup.udp.length + index),
+        reusePort,
+        garbage,
+        report: (what, error) => log.error('HTTP TRACKER', `internal error: ${what}: ${error}`),
+      })
+      stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
+      httpPorts.push(server.address.port)
+    }
+  } catch (error) {
+    await Promise.all(stops.map((stop) => stop(0)))
+    garbage[Symbol.dispose]()
+    throw error
+  }
+  return {
+    opened: { udpPorts, httpPorts, receiveBuffers },
+    stop: async (graceMilliseconds) => {
+      await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
+      garbage[Symbol.dispose]()
+    },
+  }
+}
+
+function externalIp(text: string | null) {
+  const bytes = text === null ? undefined : parseIp(text)
+  return bytes && { family: bytes.length === 4 ? (4 as const) : (6 as const), bytes }
+}
+
+/** Says each kind of trouble once: a stranger who finds a bug must not be able to fill the log. */
+function onceEach(say: (error: string) => void): (error: unknown) => void {
+  const said = new Set<string>()
+  return (error) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    if (said.has(text) || said.size >= 100) return
+    said.add(text)
+    say(text)
+  }
+}
+
+/** The life of a worker: told to start, later to stop. */
+function obey(control: MessagePort): void {
+  let serving: ServingThread | undefined
+  const answer = (message: FromThread) => control.postMessage(message)
+  control.on('message', async (message: ToThread) => {
+    if (message.kind === 'stop') {
+      await serving?.stop(message.graceMilliseconds)
+      answer({ kind: 'stopped' })
+      return
+    }
+    try {
+      serving = await startThread(message.setup)
+      answer({ kind: 'started', opened: serving.opened })
+    } catch (error) {
+      answer({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+    }
+  })
+}
+
+if (parentPort !== null) obey(parentPort)

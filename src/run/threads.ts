@@ -1,0 +1,198 @@
+/**
+ * The serving threads of a process: starts them one after the other, notices one that dies, mends what
+ * it left locked, and starts another in its place. With one thread there is no worker at all.
+ */
+import type { Log } from '../log.ts'
+import { assertFree } from '../servers/free-port.ts'
+import {
+  type FromThread,
+  type Opened,
+  type ServingThread,
+  startThread,
+  THREAD_URL,
+  type ThreadSetup,
+  type ToThread,
+} from './thread.ts'
+
+/** Waits before a thread that died young is replaced; twice as long after each start that fails. */
+const FIRST_WAIT_MILLISECONDS = 100
+const LONGEST_WAIT_MILLISECONDS = 10_000
+/** A thread that lived this long is replaced at once. */
+const LONG_LIFE_MILLISECONDS = 60_000
+
+export type ThreadsOptions = {
+  readonly count: number
+  /** The setup of every thread but for its number. */
+  readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>
+  readonly log: Log
+  readonly milliseconds: () => number
+  /** Called when thread number `thread` no longer runs, before it is replaced. */
+  readonly onDeath: (thread: number) => void
+  /** Called with the sockets of every thread that came up. */
+  readonly onStart: (opened: Opened) => void
+}
+
+export class Threads {
+  readonly #options: ThreadsOptions
+  readonly #serving: ServingThread[] = []
+  /** Starts under way; a stop waits for them, too. */
+  readonly #starting = new Set<Promise<void>>()
+  #setup: Omit<ThreadSetup, 'thread' | 'threads'>
+  #stopping = false
+
+  private constructor(options: ThreadsOptions) {
+    this.#options = options
+    this.#setup = options.setup
+  }
+
+  /** Opens all listeners on all threads, or rejects with one line that names the cause. */
+  static async start(options: ThreadsOptions): Promise<Threads> {
+    const threads = new Threads(options)
+    const { udp, http } = options.setup
+    // Threads share ports with whoever asks to share, a tracker that runs already included.
+    if (options.count > 1) await assertFree(udp, http)
+    try {
+      await threads.#start(1)
+      const others = Array.from({ length: options.count - 1 }, (_, i) => threads.#start(i + 2))
+      await Promise.all(others)
+    } catch (error) {
+      await threads.stop(0)
+      throw error
+    }
+    return threads
+  }
+
+  /** Ports by listener, in the order of the configuration. */
+  get ports(): { readonly udp: readonly number[]; readonly http: readonly number[] } {
+    return {
+      udp: this.#setup.udp.map((listener) => listener.bind_address.port),
+      http: this.#setup.http.map((listener) => listener.bind_address.port),
+    }
+  }
+
+  /** Stops listening everywhere; connections have `graceMilliseconds` to end. */
+  async stop(graceMilliseconds: number): Promise<void> {
+    this.#stopping = true
+    await Promise.all(this.#serving.map((serving) => serving.stop(graceMilliseconds)))
+    await Promise.allSettled(this.#starting)
+  }
+
+  #start(thread: number): Promise<void> {
+    const starting = this.#open(thread).finally(() => this.#starting.delete(starting))
+    this.#starting.add(starting)
+    return starting
+  }
+
+  async #open(thread: number): Promise<void> {
+    const setup = { ...this.#setup, thread, threads: this.#options.count }
+    const born = this.#options.milliseconds()
+    const serving =
+      this.#options.count === 1
+        ? await startThread(setup)
+        : await startWorker(setup, (reason) => this.#died(thread, born, reason))
+    // Too late: the stop that came meanwhile has not seen it.
+    if (this.#stopping) return await serving.stop(0)
+    this.#serving[thread - 1] = serving
+    this.#rememberPorts(serving.opened)
+    this.#options.onStart(serving.opened)
+  }
+
+  /** The first thread decides what port 0 means; the others and its replacement open the same. */
+  #rememberPorts(opened: Opened): void {
+    const withPort = <L extends { bind_address: { ip: string; port: number } }>(
+      listeners: readonly L[],
+      ports: readonly number[],
+    ): L[] =>
+      listeners.map((listener, i) => ({
+        ...listener,
+        bind_address: { ...listener.bind_address, port: ports[i]! },
+      }))
+    this.#setup = {
+      ...this.#setup,
+      udp: withPort(this.#setup.udp, opened.udpPorts),
+      http: withPort(this.#setup.http, opened.httpPorts),
+    }
+  }
+
+  #died(thread: number, born: number, reason: string): void {
+    delete this.#serving[thread - 1]
+    if (this.#stopping) return
+    const { log, milliseconds } = this.#options
+    log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
+    this.#mend(thread)
+    const lived = milliseconds() - born
+    this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
+  }
+
+  /** Whatever comes of it, the thread must be replaced. */
+  #mend(thread: number): void {
+    try {
+      this.#options.onDeath(thread)
+    } catch (error) {
+      this.#options.log.error('TRACKER', `what thread ${thread} left was not mended: ${error}`)
+    }
+  }
+
+  #replace(thread: number, wait: number): void {
+    setTimeout(async () => {
+      if (this.#stopping) return
+      try {
+        await this.#start(thread)
+        if (!this.#stopping)
+          this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
+      } catch (error) {
+        // It may have served already, and died with something in its hands.
+        this.#mend(thread)
+        const reason = error instanceof Error ? error.message : error
+        this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)
+        this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))
+      }
+    }, wait)
+  }
+}
+
+/** A thread of its own. `died` is called once if it ends before it was stopped. */
+async function startWorker(
+  setup: ThreadSetup,
+  died: (reason: string) => void,
+): Promise<ServingThread> {
+  const worker = new Worker(THREAD_URL)
+  const started = Promise.withResolvers<Opened>()
+  const stopped = Promise.withResolvers<void>()
+  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  let reason = 'it ended'
+  const send = (message: ToThread) => worker.postMessage(message)
+  worker.addEventListener('message', ({ data }: MessageEvent<FromThread>) => {
+    if (data.kind === 'started') started.resolve(data.opened)
+    else if (data.kind === 'failed') started.reject(new Error(data.reason))
+    else stopped.resolve()
+  })
+  worker.addEventListener('error', (event) => {
+    event.preventDefault()
+    reason = event.message
+  })
+  worker.addEventListener('close', () => {
+    const before = phase
+    phase = 'stopping'
+    stopped.resolve()
+    started.reject(new Error(`a serving thread died while it started: ${reason}`))
+    if (before === 'serving') died(reason)
+  })
+  send({ kind: 'start', setup })
+  try {
+    const opened = await started.promise
+    phase = 'serving'
+    return {
+      opened,
+      stop: async (graceMilliseconds) => {
+        phase = 'stopping'
+        send({ kind: 'stop', graceMilliseconds })
+        await stopped.promise
+        worker.terminate()
+      },
+    }
+  } catch (error) {
+    worker.terminate()
+    throw error
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * Where the peers of each torrent stand, for one family of one shard. Up to 64 stand in one run of
+ * slots; more stand in chunks of 64 listed in a directory, so that growing never copies more than
+ * a chunk. Positions 0…count−1 are always filled; what they mean is for peers.ts to say.
+ * Over 300 lines because growing, shrinking and moving a swarm change the same few words.
+ */
+import type { Family } from '../bittorrent.ts'
+import type { Release } from '../memory/reserve.ts'
+import type { Account } from './budget.ts'
+import {
+  BATCH,
+  CHUNK,
+  CHUNK_ORDER,
+  chunkKib,
+  DETAIL,
+  DIRECTORY_BATCH_KIB,
+  DIRECTORY_UNIT,
+  directoryBatches,
+  FAMILY_HEADER,
+  HEADER,
+  LARGE,
+  NIL,
+  ORDER_MASK,
+  ORDER_SHIFT,
+  type PeerArrays,
+  SWARM,
+  TORRENT,
+} from './layout.ts'
+import { PeerIndex } from './peer-index.ts'
+import { Runs } from './runs.ts'
+
+/** A large swarm that fell to this many peers becomes a small one; the gap to 64 damps see-saws. */
+const SMALL_AGAIN = CHUNK / 2
+
+export type StorageOptions = {
+  readonly family: Family
+  readonly header: Int32Array
+  readonly records: Int32Array
+  readonly arrays: PeerArrays
+  readonly account: Account
+  readonly release: Release
+}
+
+export class Storage {
+  readonly index: PeerIndex
+  readonly #arrays: PeerArrays
+  readonly #records: Int32Array
+  readonly #part: number
+  readonly #shift: number
+  readonly #large: number
+  readonly #slots: Runs
+  readonly #directories: Runs
+
+  constructor({ family, header, records, arrays, account, release }: StorageOptions) {
+    const totals = family === 4 ? HEADER.v4 : HEADER.v6
+    this.index = new PeerIndex(header, family, arrays, release)
+    this.#arrays = arrays
+    this.#records = records
+    this.#part = family === 4 ? TORRENT.v4 : TORRENT.v6
+    this.#shift = ORDER_SHIFT[family]
+    this.#large = LARGE[family]
+    const slots = arrays.next.length
+    const kib = chunkKib(family)
+    this.#slots = new Runs({
+      header,
+      at: totals + FAMILY_HEADER.slotRuns,
+      words: arrays.slotRuns,
+      batches: slots / BATCH,
+      pay: () => account.pay(kib),
+      repay: () => account.repay(kib),
+      unused: (from, to) => {
+        const { hot, stride, details, next } = arrays
+        release(hot, from * BATCH * stride, to * BATCH * stride)
+        release(details, from * BATCH * DETAIL.words, to * BATCH * DETAIL.words)
+        release(next, from * BATCH, to * BATCH)
+      },
+    })
+    this.#directories = new Runs({
+      header,
+      at: totals + FAMILY_HEADER.directoryRuns,
+      words: arrays.directoryRuns,
+      batches: directoryBatches(slots),
+      pay: () => account.pay(DIRECTORY_BATCH_KIB),
+      repay: () => account.repay(DIRECTORY_BATCH_KIB),
+      unused: (from, to) =>
+        release(arrays.directory, from * BATCH * DIRECTORY_UNIT, to * BATCH * DIRECTORY_UNIT),
+    })
+  }
+
+  /** Nothing is stored, and nothing paid for. */
+  reset(): void {
+    this.#slots.reset()
+    this.#directories.reset()
+    this.index.reset()
+  }
+
+  isLarge(torrent: number): boolean {
+    return (this.#records[torrent * TORRENT.words + TORRENT.flags]! & this.#large) !== 0
+  }
+
+  /** Slot of the peer at `position` (0…count−1). */
+  slotAt(torrent: number, position: number): number {
+    const base = this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
+    if (!this.isLarge(torrent)) return base + position
+    const chunk = this.#arrays.directory[base * DIRECTORY_UNIT + (position >>> CHUNK_ORDER)]!
+    return chunk * CHUNK + (position & (CHUNK - 1))
+  }
+
+  positionOf(torrent: number, slot: number): number {
+    if (this.isLarge(torrent))
+      return this.#arrays.chunkOrdinal[slot >>> CHUNK_ORDER]! * CHUNK + (slot & (CHUNK - 1))
+    return slot - this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
+  }
+
+  /** The peer at `from` now lives at `to`, whose own content is gone. */
+  move(torrent: number, from: number, to: number): void {
+    const large = this.isLarge(torrent)
+    if (large) this.index.remove(from)
+    this.#copy(from, to)
+    if (large) this.index.add(to)
+  }
+
+  /** Makes sure that position `count` has a slot. Changes nothing when it answers false. */
+  room(torrent: number): boolean {
+    const at = torrent * TORRENT.words + this.#part
+    const base = this.#records[at + SWARM.base]!
+    const count = this.#records[at + SWARM.count]!
+    if (this.isLarge(torrent)) return (count & (CHUNK - 1)) !== 0 || this.#addChunk(torrent, count)
+    const order = base === NIL ? -1 : this.#order(torrent)
+    if (order >= 0 && count < 1 << order) return true
+    if (order === CHUNK_ORDER) return this.#toLarge(torrent, base) && this.#addChunk(torrent, count)
+    const grown = this.#slots.take(order + 1)
+    if (grown === NIL) return false
+    if (order >= 0) {
+      for (let i = 0; i < count; i++) this.#copy(base + i, grown + i)
+      this.#slots.give(base, order)
+    }
+    this.#records[at + SWARM.base] = grown
+    this.#setOrder(torrent, order + 1, false)
+    return true
+  }
+
+  /** Gives memory back after the swarm fell to `count` peers. */
+  shrink(torrent: number, count: number): void {
+    const at = torrent * TORRENT.words + this.#part
+    const base = this.#records[at + SWARM.base]!
+    const order = this.#order(torrent)
+    if (this.isLarge(torrent)) {
+      if (count === SMALL_AGAIN) this.#toSmall(torrent, base, order)
+      else if ((count & (CHUNK - 1)) === 0) {
+        const last = this.#arrays.directory[base * DIRECTORY_UNIT + (count >>> CHUNK_ORDER)]!
+        this.#slots.give(last * CHUNK, CHUNK_ORDER)
+      }
+    } else if (count === 0) {
+      this.#records[at + SWARM.base] = NIL
+      this.#slots.give(base, order)
+    } else if (count * 4 <= 1 << order) {
+      // The peers stay where they are; the second half of the run becomes free.
+      this.#setOrder(torrent, order - 1, false)
+      this.#slots.give(base + (1 << (order - 1)), order - 1)
+    }
+  }
+
+  /**
+   * Lets the peers at positions `from` to `to`−1 take no more room than they need, and stand as low as they
+   * may, so that what is free makes whole batches.
+   */
+  compact(torrent: number, from: number, to: number): void {
+    const base = this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
+    if (base === NIL) return
+    if (this.isLarge(torrent)) {
+      for (let ordinal = from >>> CHUNK_ORDER; ordinal * CHUNK < to; ordinal++)
+        this.#lowerChunk(torrent, base * DIRECTORY_UNIT, ordinal)
+      if (from === 0) this.#compactDirectory(torrent, base)
+    } else if (from === 0) this.#compactRun(torrent, base)
+  }
+
+  /** The torrent has another number from now on. */
+  renumber(torrent: number, to: number): void {
+    if (!this.isLarge(torrent)) return
+    const { directory, chunkTorrent } = this.#arrays
+    const at = torrent * TORRENT.words + this.#part
+    const base = this.#records[at + SWARM.base]! * DIRECTORY_UNIT
+    const count = this.#records[at + SWARM.count]!
+    for (let position = 0; position < count; position += CHUNK) {
+      const chunk = directory[base + (position >>> CHUNK_ORDER)]!
+      const first = chunk * CHUNK
+      const end = first + Math.min(CHUNK, count - position)
+      for (let slot = first; slot < end; slot++) this.index.remove(slot)
+      chunkTorrent[chunk] = to
+      for (let slot = first; slot < end; slot++) this.index.add(slot)
+    }
+  }
+
+  /** Gives back what is free, and shortens the index; `most` steps. Fewer than that = it is done. */
+  trim(most: number): number {
+    let steps = this.#slots.trim(most)
+    steps += this.#directories.trim(most - steps)
+    return steps + this.index.trim(most - steps)
+  }
+
+  #compactRun(torrent: number, base: number): void {
+    const at = torrent * TORRENT.words + this.#part
+    const count = this.#records[at + SWARM.count]!
+    let order = this.#order(torrent)
+    while (count * 2 <= 1 << order) {
+      this.#setOrder(torrent, --order, false)
+      this.#slots.give(base + (1 << order), order)
+    }
+    const better = this.#slots.takeBetter(base, order)
+    if (better === NIL) return
+    for (let i = 0; i < count; i++) this.#copy(base + i, better + i)
+    this.#records[at + SWARM.base] = better
+    this.#slots.give(base, order)
+  }
+
+  #lowerChunk(torrent: number, directory: number, ordinal: number): void {
+    const from = this.#arrays.directory[directory + ordinal]! * CHUNK
+    const to = this.#slots.takeBetter(from, CHUNK_ORDER)
+    if (to === NIL) return
+    const count = this.#records[torrent * TORRENT.words + this.#part + SWARM.count]!
+    const filled = Math.min(CHUNK, count - ordinal * CHUNK)
+    for (let i = 0; i < filled; i++) this.index.remove(from + i)
+    for (let i = 0; i < filled; i++) this.#copy(from + i, to + i)
+    this.#enlist(torrent, directory, ordinal, to >>> CHUNK_ORDER)
+    for (let i = 0; i < filled; i++) this.index.add(to + i)
+    this.#slots.give(from, CHUNK_ORDER)
+  }
+
+  #compactDirectory(torrent: number, base: number): void {
+    const at = torrent * TORRENT.words + this.#part
+    const chunks = (this.#records[at + SWARM.count]! + CHUNK - 1) >>> CHUNK_ORDER
+    let order = this.#order(torrent)
+    while (order > 0 && chunks * 2 <= DIRECTORY_UNIT << order) {
+      this.#setOrder(torrent, --order, true)
+      this.#directories.give(base + (1 << order), order)
+    }
+    const better = this.#directories.takeBetter(base, order)
+    if (better === NIL) return
+    this.#copyDirectory(base, better, chunks)
+    this.#records[at + SWARM.base] = better
+    this.#directories.give(base, order)
+  }
+
+  #order(torrent: number): number {
+    return (this.#records[torrent * TORRENT.words + TORRENT.flags]! >>> this.#shift) & ORDER_MASK
+  }
+  #setOrder(torrent: number, order: number, large: boolean): void {
+    const at = torrent * TORRENT.words + TORRENT.flags
+    const rest = this.#records[at]! & ~((ORDER_MASK << this.#shift) | this.#large)
+    this.#records[at] = rest | (order << this.#shift) | (large ? this.#large : 0)
+  }
+
+  /** A full run of 64 becomes the first chunk of a large swarm. */
+  #toLarge(torrent: number, first: number): boolean {
+    const directory = this.#directories.take(0)
+    if (directory === NIL) return false
+    this.#enlist(torrent, directory * DIRECTORY_UNIT, 0, first >>> CHUNK_ORDER)
+    this.#records[torrent * TORRENT.words + this.#part + SWARM.base] = directory
+    this.#setOrder(torrent, 0, true)
+    for (let i = 0; i < CHUNK; i++) this.index.add(first + i)
+    return true
+  }
+
+  #toSmall(torrent: number, directory: number, order: number): void {
+    const first = this.#arrays.directory[directory * DIRECTORY_UNIT]! * CHUNK
+    for (let i = 0; i < SMALL_AGAIN; i++) this.index.remove(first + i)
+    this.#directories.give(directory, order)
+    this.#records[torrent * TORRENT.words + this.#part + SWARM.base] = first
+    this.#setOrder(torrent, CHUNK_ORDER, false)
+  }
+
+  #addChunk(torrent: number, count: number): boolean {
+    const at = torrent * TORRENT.words + this.#part
+    const order = this.#order(torrent)
+    const chunks = count >>> CHUNK_ORDER
+    const chunk = this.#slots.take(CHUNK_ORDER)
+    if (chunk === NIL) return false
+    let base = this.#records[at + SWARM.base]!
+    if (chunks === DIRECTORY_UNIT << order) {
+      const grown = this.#directories.take(order + 1)
+      if (grown === NIL) {
+        this.#slots.give(chunk, CHUNK_ORDER)
+        return false
+      }
+      this.#copyDirectory(base, grown, chunks)
+      this.#directories.give(base, order)
+      this.#records[at + SWARM.base] = grown
+      this.#setOrder(torrent, order + 1, true)
+      base = grown
+    }
+    this.#enlist(torrent, base * DIRECTORY_UNIT, chunks, chunk >>> CHUNK_ORDER)
+    return true
+  }
+
+  /** `directory` is its first word. */
+  #enlist(torrent: number, directory: number, ordinal: number, chunk: number): void {
+    this.#arrays.directory[directory + ordinal] = chunk
+    this.#arrays.chunkTorrent[chunk] = torrent
+    this.#arrays.chunkOrdinal[chunk] = ordinal
+  }
+
+  #copyDirectory(base: number, to: number, chunks: number): void {
+    const from = base * DIRECTORY_UNIT
+    this.#arrays.directory.copyWithin(to * DIRECTORY_UNIT, from, from + chunks)
+  }
+
+  #copy(from: number, to: number): void {
+    const { hot, stride, details } = this.#arrays
+    for (let i = 0; i < stride; i++) hot[to * stride + i] = hot[from * stride + i]!
+    for (let i = 0; i < DETAIL.words; i++)
+      details[to * DETAIL.words + i] = details[from * DETAIL.words + i]!
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Looks at every torrent of the swarm and says how they lie in the order of their info hashes: how many
+ * begin with each 16 bits, and where those of a stretch are. Reads without locks, as prefetch.ts
+ * does: what it says may be out of date, so whoever uses it looks again with the lock held.
+ */
+import { HEADER, TORRENT, USED } from '../swarm/layout.ts'
+import type { Shard } from '../swarm/shard.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import type { Turns } from '../time/turns.ts'
+
+/** An info hash is ten digits of 16 bits, the first one first. */
+export const DIGITS = 10
+export const DIGIT_VALUES = 1 << 16
+
+/** Torrents between two looks at the clock. */
+const STRIDE = 4096
+
+/** The info hashes that begin with `prefix`, go on with `low` to `high`, and come behind all those that begin with `after`. */
+export type Stretch = {
+  readonly prefix: readonly number[]
+  readonly low: number
+  readonly high: number
+  readonly after: readonly number[]
+}
+
+/** Digit `n` of the info hash at `words[at…]`. Words lie in memory order, which is not that of the digits. */
+export function digitAt(words: Int32Array, at: number, n: number): number {
+  const word = words[at + (n >>> 1)]!
+  const half = (n & 1) === 0 ? word & 0xffff : word >>> 16
+  return ((half & 0xff) << 8) | (half >>> 8)
+}
+
+/** Whether the info hash at `words[at…]` lies in the stretch. */
+export function isWithin(words: Int32Array, at: number, stretch: Stretch): boolean {
+  const { prefix, low, high, after } = stretch
+  const digit = digitAt(words, at, prefix.length)
+  if (digit < low || digit > high) return false
+  for (let n = 0; n < prefix.length; n++) if (digitAt(words, at, n) !== prefix[n]) return false
+  return after.length === 0 || isBehind(words, at, after)
+}
+
+function isBehind(words: Int32Array, at: number, after: readonly number[]): boolean {
+  for (let n = 0; n < after.length; n++) {
+    const digit = digitAt(words, at, n)
+    if (digit !== after[n]) return digit > after[n]!
+  }
+  return false
+}
+
+/**
+ * Rescues of the shard so far; undefined while one is under way, and torrents seem to be missing. What was
+ * seen between two that differ is not to be believed.
+ */
+export function rescuesOf({ torrents: { header } }: Shard): number | undefined {
+  const rescues = Atomics.load(header, HEADER.rescues)
+  return (rescues & 1) === 0 ? rescues : undefined
+}
+
+/** Times that torrents of the shard got other numbers, by rescues or by the sweep; undefined as above. */
+export function movesOf(shard: Shard): number | undefined {
+  const rescues = rescuesOf(shard)
+  return rescues === undefined ? undefined : rescues + shard.torrents.header[HEADER.moves]!
+}
+
+/** How many torrents begin with `prefix`, by the digit that follows, of those behind `after`. */
+export async function countByDigit(
+  swarm: Swarm,
+  prefix: readonly number[],
+  after: readonly number[],
+  turns: Turns,
+): Promise<Uint32Array> {
+  const counts = new Uint32Array(DIGIT_VALUES)
+  const all = { prefix, low: 0, high: DIGIT_VALUES - 1, after }
+  for (const shard of swarm.shards)
+    for (let from = 0; from < highOf(shard); from += STRIDE) {
+      const to = Math.min(from + STRIDE, highOf(shard))
+      count(shard.torrents.records, from, to, all, counts)
+      if (turns.isOver) await turns.next()
+    }
+  return counts
+}
+
+/** Numbers of the torrents of a shard in a stretch. */
+export async function torrentsWithin(
+  shard: Shard,
+  stretch: Stretch,
+  turns: Turns,
+): Promise<number[]> {
+  const found: number[] = []
+  const { records } = shard.torrents
+  for (let from = 0; from < highOf(shard); from += STRIDE) {
+    const to = Math.min(from + STRIDE, highOf(shard))
+    find(records, from, to, stretch, found)
+    if (turns.isOver) await turns.next()
+  }
+  return found
+}
+
+const highOf = (shard: Shard): number => shard.torrents.header[HEADER.torrentHigh]!
+
+function count(
+  records: Int32Array,
+  from: number,
+  to: number,
+  stretch: Stretch,
+  counts: Uint32Array,
+): void {
+  const { length } = stretch.prefix
+  const isAny = length === 0 && stretch.after.length === 0
+  for (let at = from * TORRENT.words; at < to * TORRENT.words; at += TORRENT.words)
+    if ((records[at + TORRENT.flags]! & USED) !== 0 && (isAny || isWithin(records, at, stretch)))
+      counts[digitAt(records, at, length)]!++
+}
+
+function find(
+  records: Int32Array,
+  from: number,
+  to: number,
+  stretch: Stretch,
+  found: number[],
+): void {
+  const { low } = stretch
+  const span = stretch.high - low
+  const { length } = stretch.prefix
+  for (let torrent = from; torrent < to; torrent++) {
+    const at = torrent * TORRENT.words
+    // The one digit rules out almost all of them; in one comparison, which can be foreseen.
+    if ((digitAt(records, at, length) - low) >>> 0 > span) continue
+    if ((records[at + TORRENT.flags]! & USED) !== 0 && isWithin(records, at, stretch))
+      found.push(torrent)
+  }
+}

@@ -1,0 +1,34 @@
+/** The swarm as the management API is shown it. It only reads, and waits for no lock for long. */
+import type { TorrentView } from '../api/parts.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import { patiently, Turns } from '../time/turns.ts'
+import { peersOf } from './inspect.ts'
+import { Listing } from './listing.ts'
+
+/**
+ * `cutoff`: second at or before which a peer was last seen that counts as gone. Every method rejects when a
+ * part of the swarm stays locked for `longestWaitMilliseconds`; without it, as long as patience.ts says.
+ */
+export function torrentView(
+  swarm: Swarm,
+  cutoff: () => number,
+  longestWaitMilliseconds?: number,
+): TorrentView {
+  const listing = new Listing(swarm, longestWaitMilliseconds)
+  return {
+    one: async (words) => {
+      const steps = peersOf(swarm, words, cutoff())
+      const turns = new Turns()
+      for (;;) {
+        const step = await patiently(() => {
+          const made = steps.next()
+          return made.done || made.value ? made : undefined
+        }, longestWaitMilliseconds)
+        if (step.done) return step.value
+        if (turns.isOver) await turns.next()
+      }
+    },
+    some: (hashes) => listing.summaries(cutoff(), hashes),
+    page: (offset, limit) => listing.list(cutoff(), offset, limit),
+  }
+}
