@@ -4,8 +4,8 @@ import { Access, createAccessMemory } from '../src/access/access.ts'
 import { packKeys } from '../src/access/keys.ts'
 import { Announce, Answer, type Key, PeerList } from '../src/bittorrent.ts'
 import type { Tracker } from '../src/tracker.ts'
-import { hashWords, keyOf, keyText, run } from './access/entries.ts'
-import { makeTracker, NOW_MILLISECONDS } from './servers/http-fixture.ts'
+import { hashWords, keyOf, keyText, run } from './support/access/entries.ts'
+import { makeTracker, NOW_MILLISECONDS } from './support/servers/http-fixture.ts'
 
 const LISTED = hashWords(1)
 const UNLISTED = hashWords(2)

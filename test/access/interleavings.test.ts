@@ -7,8 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
 import { BUCKETS_AT, END, HEADER } from '../../src/access/layout.ts'
 import { createWhitelist, Whitelist } from '../../src/access/whitelist.ts'
-import { hashWords, keyWords } from './entries.ts'
-import { awaitTurn, CONTROL, type PausedReaderTask, setTurn, TURN } from './paused-reader-worker.ts'
+import { hashWords, keyWords } from '../support/access/entries.ts'
+import {
+  awaitTurn,
+  CONTROL,
+  type PausedReaderTask,
+  setTurn,
+  TURN,
+} from '../support/access/paused-reader-worker.ts'
 
 const SEED = Int32Array.of(5)
 const BUCKETS = 1024
@@ -33,7 +39,7 @@ function numbers(count: number, suits: (n: number) => boolean): number[] {
 
 let reader: Worker
 beforeAll(() => {
-  reader = new Worker(new URL('./paused-reader-worker.ts', import.meta.url).href)
+  reader = new Worker(new URL('../support/access/paused-reader-worker.ts', import.meta.url).href)
 })
 afterAll(() => reader.terminate())
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createKeys, Keys, packKeys, randomKey, UNKNOWN } from '../../src/access/keys.ts'
 import { Key } from '../../src/bittorrent.ts'
-import { keyText, keyWords, run } from './entries.ts'
+import { keyText, keyWords, run } from '../support/access/entries.ts'
 
 const make = (capacity = 1_000) => new Keys(createKeys(Int32Array.of(7), capacity), true)
 const plain = (n: number, validUntil: number) => ({ key: keyText(n), validUntil })

@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
-import { dice, seed } from '../random.ts'
-import { hashWords, packed, run } from './entries.ts'
+import { hashWords, packed, run } from '../support/access/entries.ts'
+import { dice, seed } from '../support/random.ts'
 
 const make = (capacity: number, alone = true) =>
   new Whitelist(createWhitelist(Int32Array.of(seed), capacity), alone)

@@ -5,9 +5,9 @@
 import { expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
 import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
-import { dice, seed } from '../random.ts'
-import { hashWords, keyWords, packed } from './entries.ts'
-import { BUSY, type ReaderResult, type ReaderTask, TIMES } from './reader-worker.ts'
+import { hashWords, keyWords, packed } from '../support/access/entries.ts'
+import { BUSY, type ReaderResult, type ReaderTask, TIMES } from '../support/access/reader-worker.ts'
+import { dice, seed } from '../support/random.ts'
 
 const READERS = 2
 const STAYS = 400
@@ -18,7 +18,7 @@ const CHANGES = 150_000
 const ENOUGH = 5_000
 
 function startReader(task: ReaderTask) {
-  const worker = new Worker(new URL('./reader-worker.ts', import.meta.url).href)
+  const worker = new Worker(new URL('../support/access/reader-worker.ts', import.meta.url).href)
   const { promise, resolve, reject } = Promise.withResolvers<ReaderResult>()
   worker.onmessage = ({ data }) => resolve(data)
   worker.onerror = ({ message }) => reject(new Error(message))

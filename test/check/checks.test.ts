@@ -2,11 +2,18 @@
 import { describe, expect, test } from 'bun:test'
 import { Gate } from '../../src/check/gate.ts'
 import { findingsText } from '../../src/check/report.ts'
-import { fakeHttpServer, respond, type Sender } from '../client/fake-http.ts'
-import { actionOf, answerTo, type Behaviour } from '../client/fake-udp.ts'
-import { startTracker } from '../harness.ts'
-import { udpPeer } from '../peer.ts'
-import { checkOf, documentsOf, drip, httpServer, OPTIONS, udpTracker } from './fixture.ts'
+import {
+  checkOf,
+  documentsOf,
+  drip,
+  httpServer,
+  OPTIONS,
+  udpTracker,
+} from '../support/check/fixture.ts'
+import { fakeHttpServer, respond, type Sender } from '../support/client/fake-http.ts'
+import { actionOf, answerTo, type Behaviour } from '../support/client/fake-udp.ts'
+import { startTracker } from '../support/harness.ts'
+import { udpPeer } from '../support/peer.ts'
 
 const OK = { Ok: null }
 const ANNOUNCED = 'd8:intervali5e5:peers0:e'

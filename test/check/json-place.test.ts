@@ -1,7 +1,7 @@
 /** Where a text stops being JSON. The built-in parser knows whether it does: it is the slow truth here. */
 import { expect, test } from 'bun:test'
 import { jsonFault } from '../../src/check/json-place.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 
 test.each([
   ['', '1:1: expected a value, found the end'],

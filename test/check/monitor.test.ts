@@ -3,10 +3,10 @@ import { expect, test } from 'bun:test'
 import { Statistics } from '../../src/check/latency.ts'
 import { monitor, type Probe, seriesOf, type Times } from '../../src/check/monitor.ts'
 import { monitorDocument, monitorTable, probeText } from '../../src/check/monitor-report.ts'
-import { fakeHttpServer, respond } from '../client/fake-http.ts'
-import { actionOf, answerTo } from '../client/fake-udp.ts'
-import { until } from '../until.ts'
-import { httpServer, OPTIONS, target, udpTracker } from './fixture.ts'
+import { httpServer, OPTIONS, target, udpTracker } from '../support/check/fixture.ts'
+import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
+import { actionOf, answerTo } from '../support/client/fake-udp.ts'
+import { until } from '../support/until.ts'
 
 const IMPATIENT = { ...OPTIONS, milliseconds: 1_500 }
 const forever = new AbortController().signal

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Invocation } from '../../src/cli/host.ts'
 import { Misuse, seconds, wholeNumber } from '../../src/cli/misuse.ts'
-import { workspace } from './fixture.ts'
+import { workspace } from '../support/cli/fixture.ts'
 
 const given = (...options: [string, string | true][]): Invocation => ({
   options: new Map(options),

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import type { Invocation } from '../../src/cli/host.ts'
 import { printResult } from '../../src/cli/output.ts'
-import { capturedHost } from './captured-host.ts'
+import { capturedHost } from '../support/cli/captured-host.ts'
 
 const asked = (...options: [string, string][]): Invocation => ({
   options: new Map(options),

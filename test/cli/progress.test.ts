@@ -1,7 +1,7 @@
 /** The line for whoever waits: when it is there, and that nothing of it stays. */
 import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from 'bun:test'
 import { Progress } from '../../src/cli/progress.ts'
-import { capturedHost } from './captured-host.ts'
+import { capturedHost } from '../support/cli/captured-host.ts'
 
 const CLEAR = '\r\x1b[K'
 /** Cut where the terminal ends. */

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { judgeTls } from '../../src/cli/tls-files.ts'
-import { certify } from '../certificate.ts'
-import { MINIMAL_2, MINIMAL_3 } from '../config/fixture.ts'
-import { serve } from '../servers/http-fixture.ts'
-import { workspace } from './fixture.ts'
+import { certify } from '../support/certificate.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+import { serve } from '../support/servers/http-fixture.ts'
 
 let room = ''
 const at = (name: string) => join(room, name)

@@ -3,9 +3,9 @@ import { expect, test } from 'bun:test'
 import { announce, scrape } from '../../src/client/ask.ts'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { resolve } from '../../src/client/resolve.ts'
-import { fakeHttpServer, respond } from './fake-http.ts'
-import { actionOf, answerTo, fakeUdpTracker } from './fake-udp.ts'
-import { question, urlOf } from './question.ts'
+import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
+import { actionOf, answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { question, urlOf } from '../support/client/question.ts'
 
 const OPTIONS = { milliseconds: 60_000 }
 const hashes = Array.from({ length: 160 }, (_, i) => new Uint8Array(20).fill(i + 1))

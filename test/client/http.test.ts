@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { announceHttp, getHttp, scrapeHttp } from '../../src/client/http.ts'
-import { certify } from '../certificate.ts'
-import { until } from '../until.ts'
-import { fakeHttpServer, respond } from './fake-http.ts'
-import { failure, question, urlOf } from './question.ts'
+import { certify } from '../support/certificate.ts'
+import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
+import { failure, question, urlOf } from '../support/client/question.ts'
+import { until } from '../support/until.ts'
 
 const hash = new Uint8Array(20).fill(0xf2)
 const LOCAL = { ip: '127.0.0.1', family: 4 } as const

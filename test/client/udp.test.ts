@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { noAnswerWithin } from '../../src/client/failure.ts'
 import { UdpClient } from '../../src/client/udp.ts'
-import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from './fake-udp.ts'
-import { failure, question } from './question.ts'
+import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { failure, question } from '../support/client/question.ts'
 
 const SCRAPE = [0, 0]
 const connects: Behaviour = (request, answer) => {

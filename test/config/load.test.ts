@@ -1,6 +1,14 @@
 /** Where a configuration comes from, what must stand in it, and that all mistakes are told at once. */
 import { describe, expect, test } from 'bun:test'
-import { complaints, loaded, loadIn, loadToml, MINIMAL_2, MINIMAL_3, OVERRIDE } from './fixture.ts'
+import {
+  complaints,
+  loaded,
+  loadIn,
+  loadToml,
+  MINIMAL_2,
+  MINIMAL_3,
+  OVERRIDE,
+} from '../support/config/fixture.ts'
 
 const TEXT = 'TORRUST_TRACKER_CONFIG_TOML'
 const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'

@@ -1,7 +1,14 @@
 /** Override variables: names to paths, merging, and elements of lists (spec/torrust-config §3.1). */
 import { expect, test } from 'bun:test'
 import { overridePath } from '../../src/config/overrides.ts'
-import { complaints, loaded, loadIn, loadToml, MINIMAL_3, OVERRIDE } from './fixture.ts'
+import {
+  complaints,
+  loaded,
+  loadIn,
+  loadToml,
+  MINIMAL_3,
+  OVERRIDE,
+} from '../support/config/fixture.ts'
 
 test.each<[string, string, string[] | undefined]>([
   ['two underscores separate', 'CORE__DATABASE__DRIVER', ['core', 'database', 'driver']],

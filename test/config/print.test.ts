@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { exampleToml } from '../../src/config/example.ts'
 import { loadBuiltIn } from '../../src/config/load.ts'
 import { dump, toToml } from '../../src/config/print.ts'
-import { loaded, loadToml, MINIMAL_2, MINIMAL_3 } from './fixture.ts'
+import { loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
 
 const configOf = (toml: string) => loaded(loadToml(toml)).config
 

@@ -1,7 +1,7 @@
 /** Every option: what it refuses, and in which words. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { complaints, loadToml, MINIMAL_3 } from './fixture.ts'
+import { complaints, loadToml, MINIMAL_3 } from '../support/config/fixture.ts'
 
 /** The minimal file with one option more, given as `section` and a line below it. */
 const withOption = (section: string, line: string) =>

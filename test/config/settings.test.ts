@@ -1,7 +1,7 @@
 /** Every option: what it takes, and its default. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { loaded, loadToml, MINIMAL_3 } from './fixture.ts'
+import { loaded, loadToml, MINIMAL_3 } from '../support/config/fixture.ts'
 
 /** The minimal file with one option more, given as `section` and a line below it. */
 const withOption = (section: string, line: string) =>

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { printAddress } from '../../src/config/model.ts'
-import { loaded, loadToml } from './fixture.ts'
+import { loaded, loadToml } from '../support/config/fixture.ts'
 
 const folder = join(import.meta.dir, '../../share/default/config')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')

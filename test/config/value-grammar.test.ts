@@ -1,8 +1,8 @@
 /** The grammar of override values, row by row of spec/torrust-config §3.2, and against its twin. */
 import { expect, test } from 'bun:test'
 import { parseOverride } from '../../src/config/value-grammar.ts'
-import { NOWHERE, plain } from './fixture.ts'
-import { naiveOverride } from './naive-value-grammar.ts'
+import { NOWHERE, plain } from '../support/config/fixture.ts'
+import { naiveOverride } from '../support/config/naive-value-grammar.ts'
 
 const read = (text: string) => plain(parseOverride(text, NOWHERE))
 

@@ -12,9 +12,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { configuration, freePort, listeners } from '../e2e/program.ts'
-import { hashOf, udpPeer } from '../peer.ts'
-import { built, canRunImages, container, volumes } from './image.ts'
+import { built, canRunImages, container, volumes } from '../support/container/image.ts'
+import { configuration, freePort, listeners } from '../support/e2e/program.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
 
 // A slow machine starts a container three times within it.
 const image = built()

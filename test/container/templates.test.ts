@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { installFile, readIfThere } from '../../src/container/files.ts'
 import { TEMPLATES, templateFor } from '../../src/container/templates.ts'
-import { workspace } from '../cli/fixture.ts'
+import { workspace } from '../support/cli/fixture.ts'
 
 const root = join(import.meta.dir, '../..')
 

@@ -1,8 +1,8 @@
 /** Old tables on MySQL or MariaDB become ours in place; what only such a server has. */
 import { describe, expect, test } from 'bun:test'
-import { hashes, key } from './hashes.ts'
-import { migratesOldTables } from './server-migration.ts'
-import { ServerPlace, skipReason, testServer } from './servers.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { migratesOldTables } from '../support/database/server-migration.ts'
+import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 
 const server = testServer('mysql')
 

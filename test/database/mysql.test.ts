@@ -1,10 +1,10 @@
 /** The MySQL driver on a real server (MySQL or MariaDB): the contract, and what only such a server has. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openMysql } from '../../src/database/mysql.ts'
-import { hashes, key } from './hashes.ts'
-import { survivesFaults } from './server-faults.ts'
-import { PrivateServer, ServerPlace, skipReason, testServer } from './servers.ts'
-import { signsContract } from './suite.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { survivesFaults } from '../support/database/server-faults.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
+import { signsContract } from '../support/database/suite.ts'
 
 const server = testServer('mysql')
 

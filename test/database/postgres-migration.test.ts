@@ -1,7 +1,7 @@
 /** Old tables on PostgreSQL become ours in place. */
 import { describe, expect, test } from 'bun:test'
-import { migratesOldTables } from './server-migration.ts'
-import { ServerPlace, skipReason, testServer } from './servers.ts'
+import { migratesOldTables } from '../support/database/server-migration.ts'
+import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 
 const server = testServer('postgresql')
 

@@ -1,10 +1,16 @@
 /** The PostgreSQL driver on a real server: the contract, and what only such a server has. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { hashes } from './hashes.ts'
-import { survivesFaults } from './server-faults.ts'
-import { PrivateServer, type ServerConfig, ServerPlace, skipReason, testServer } from './servers.ts'
-import { signsContract } from './suite.ts'
+import { hashes } from '../support/database/hashes.ts'
+import { survivesFaults } from '../support/database/server-faults.ts'
+import {
+  PrivateServer,
+  type ServerConfig,
+  ServerPlace,
+  skipReason,
+  testServer,
+} from '../support/database/servers.ts'
+import { signsContract } from '../support/database/suite.ts'
 
 const server = testServer('postgresql')
 
@@ -29,11 +35,14 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), ()
   describe('no variable of the environment', () => {
     /** What a program says that opens it in such an environment. */
     const openIn = async (environment: Record<string, string>, config: ServerConfig) => {
-      const opener = Bun.spawn([process.execPath, join(import.meta.dir, 'opener.ts')], {
-        stdin: new Blob([JSON.stringify(config)]),
-        stdout: 'pipe',
-        env: { PATH: process.env.PATH, ...environment },
-      })
+      const opener = Bun.spawn(
+        [process.execPath, join(import.meta.dir, '../support/database/opener.ts')],
+        {
+          stdin: new Blob([JSON.stringify(config)]),
+          stdout: 'pipe',
+          env: { PATH: process.env.PATH, ...environment },
+        },
+      )
       return (await opener.stdout.text()).trim()
     }
 

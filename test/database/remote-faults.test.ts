@@ -3,10 +3,10 @@ import { describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Database, DatabaseError } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
-import { failureOf, faultOf } from './failure.ts'
-import { FAULTY_URL } from './faulty-worker.ts'
-import { hashes, key } from './hashes.ts'
-import { SqliteFile } from './sqlite-file.ts'
+import { failureOf, faultOf } from '../support/database/failure.ts'
+import { FAULTY_URL } from '../support/database/faulty-worker.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
 
 /** `reports`: what the log would have been told. */
 function faulty(

@@ -1,7 +1,7 @@
 /** A database behind its thread: the contract again, and what happens when the thread or the disk fails. */
 import { openDatabase } from '../../src/database/remote.ts'
-import { SqliteFile } from './sqlite-file.ts'
-import { type Place, signsContract } from './suite.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { type Place, signsContract } from '../support/database/suite.ts'
 
 signsContract('sqlite3 on its thread', 'sqlite3', async (): Promise<Place> => {
   const file = new SqliteFile()

@@ -4,9 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import { failureOf, faultOf } from './failure.ts'
-import { hashes, key, texts } from './hashes.ts'
-import { SqliteFile } from './sqlite-file.ts'
+import { failureOf, faultOf } from '../support/database/failure.ts'
+import { hashes, key, texts } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
 
 /** A program of this directory in a process of its own; killed at the end of the scope. */
 function program(name: string, ...args: string[]) {

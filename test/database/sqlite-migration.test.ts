@@ -7,9 +7,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from '../../src/database/contract.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import { failureOf } from './failure.ts'
-import { hashes, key, texts } from './hashes.ts'
-import { SqliteFile } from './sqlite-file.ts'
+import { failureOf } from '../support/database/failure.ts'
+import { hashes, key, texts } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
 
 const [hashA, hashB] = texts(hashes(2)) as [string, string]
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import { hashes, key } from './hashes.ts'
-import { SqliteFile } from './sqlite-file.ts'
-import { type Place, signsContract } from './suite.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { type Place, signsContract } from '../support/database/suite.ts'
 
 signsContract('sqlite3', 'sqlite3', async (): Promise<Place> => {
   const file = new SqliteFile()

@@ -6,8 +6,8 @@ import type { Command } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/tracker.ts'
 import { load } from '../../src/config/load.ts'
 import { printMistake } from '../../src/config/mistake.ts'
-import { configOf } from '../harness.ts'
-import { block, blocks, GUIDE } from './guide.ts'
+import { block, blocks, GUIDE } from '../support/deploy/guide.ts'
+import { configOf } from '../support/harness.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const CONTAINER = readFileSync(

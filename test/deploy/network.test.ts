@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { availableParallelism } from 'node:os'
-import { compiled, configuration } from '../e2e/program.ts'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
-import { block, GUIDE } from './guide.ts'
+import { block, GUIDE } from '../support/deploy/guide.ts'
+import { compiled, configuration } from '../support/e2e/program.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 /** In namespaces of its own: processes, network, and what is mounted. All of it ends with the script. */
 async function onServer(script: string, env: Record<string, string> = {}) {

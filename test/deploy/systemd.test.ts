@@ -7,9 +7,9 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compiled } from '../e2e/program.ts'
-import { block } from './guide.ts'
-import { hasMachine, type Job, onMachine } from './machine.ts'
+import { block } from '../support/deploy/guide.ts'
+import { hasMachine, type Job, onMachine } from '../support/deploy/machine.ts'
+import { compiled } from '../support/e2e/program.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
 const HASH = '9c38422213e30bff212b30c360d26f9a02136422'

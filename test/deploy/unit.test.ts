@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
-import { GUIDE } from './guide.ts'
+import { GUIDE } from '../support/deploy/guide.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
 const text = readFileSync(UNIT, 'utf8')

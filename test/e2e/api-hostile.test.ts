@@ -4,12 +4,12 @@
  * most talkative level, says neither a key nor a token.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { dice, seed } from '../random.ts'
-import { CASES, TOKEN } from '../servers/api/cases.ts'
-import { bytesOf, type Request, withToken } from '../servers/api/fixture.ts'
-import { exchange, hashA, parseResponse } from '../servers/http-fixture.ts'
-import { compiled, type Program, source } from './program.ts'
-import { OTHER_TOKEN, type RunningTracker, runTracker } from './tracker.ts'
+import { CASES, TOKEN } from '../support/api/cases.ts'
+import { bytesOf, type Request, withToken } from '../support/api/fixture.ts'
+import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker.ts'
+import { dice, seed } from '../support/random.ts'
+import { exchange, hashA, parseResponse } from '../support/servers/http-fixture.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

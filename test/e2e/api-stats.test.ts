@@ -3,10 +3,12 @@
  * listener. Numbers in names as in api.test.ts. A figure that is not named must not have moved.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { udpClient } from '../harness.ts'
-import { hashOf } from '../peer.ts'
-import { withToken } from '../servers/api/fixture.ts'
-import { announceQuery, get, percent } from '../servers/http-fixture.ts'
+import { withToken } from '../support/api/fixture.ts'
+import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { type Figures, type RunningTracker, runTracker, tomlOf } from '../support/e2e/tracker.ts'
+import { udpClient } from '../support/harness.ts'
+import { hashOf } from '../support/peer.ts'
+import { announceQuery, get, percent } from '../support/servers/http-fixture.ts'
 import {
   type AnnounceFields,
   actionOf,
@@ -15,10 +17,8 @@ import {
   messageOf,
   scrapePacket,
   transactionOf,
-} from '../servers/udp-client.ts'
-import { until } from '../until.ts'
-import { compiled, launch, type Program, source } from './program.ts'
-import { type Figures, type RunningTracker, runTracker, tomlOf } from './tracker.ts'
+} from '../support/servers/udp-client.ts'
+import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

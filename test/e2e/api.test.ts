@@ -10,13 +10,13 @@
  * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { hashOf } from '../peer.ts'
-import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../servers/api/cases.ts'
-import { withToken } from '../servers/api/fixture.ts'
-import { hashA, hashB } from '../servers/http-fixture.ts'
-import { until } from '../until.ts'
-import { compiled, launch, type Program, source } from './program.ts'
-import { OTHER_TOKEN, type RunningTracker, runTracker, tomlOf } from './tracker.ts'
+import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
+import { withToken } from '../support/api/fixture.ts'
+import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { OTHER_TOKEN, type RunningTracker, runTracker, tomlOf } from '../support/e2e/tracker.ts'
+import { hashOf } from '../support/peer.ts'
+import { hashA, hashB } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

@@ -1,13 +1,13 @@
 /** `tracker bench` of the compiled program, against our tracker and those that others wrote. */
 import { describe, expect, test } from 'bun:test'
 import { Population } from '../../src/bench/population.ts'
-import { certify } from '../certificate.ts'
-import { fakeUdpTracker } from '../client/fake-udp.ts'
-import { answerWell } from '../load/good-tracker.ts'
-import { until } from '../until.ts'
-import { OPPONENTS } from './opponents.ts'
-import { compiled, launch } from './program.ts'
-import { runTracker } from './tracker.ts'
+import { answerWell } from '../support/bench/good-tracker.ts'
+import { certify } from '../support/certificate.ts'
+import { fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { OPPONENTS } from '../support/e2e/opponents.ts'
+import { compiled, launch } from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker.ts'
+import { until } from '../support/until.ts'
 
 const binary = compiled()
 

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { workspace } from '../cli/fixture.ts'
-import { hashOf, udpPeer } from '../peer.ts'
-import { until } from '../until.ts'
-import { compiled, configuration, freePort, launch, listeners } from './program.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { until } from '../support/until.ts'
 
 // Starts processes, and waits for a grace period of five seconds where a client does not finish.
 const binary = compiled()

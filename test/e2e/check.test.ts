@@ -2,14 +2,12 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { certify } from '../certificate.ts'
-import { udpTracker } from '../check/fixture.ts'
-import { workspace } from '../cli/fixture.ts'
-import { fakeHttpServer } from '../client/fake-http.ts'
-import { actionOf } from '../client/fake-udp.ts'
-import { hashOf, udpPeer } from '../peer.ts'
-import { PATIENCE_MILLISECONDS, until } from '../until.ts'
-import { OPPONENTS } from './opponents.ts'
+import { certify } from '../support/certificate.ts'
+import { udpTracker } from '../support/check/fixture.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { fakeHttpServer } from '../support/client/fake-http.ts'
+import { actionOf } from '../support/client/fake-udp.ts'
+import { OPPONENTS } from '../support/e2e/opponents.ts'
 import {
   compiled,
   configuration,
@@ -18,8 +16,10 @@ import {
   listeners,
   secureListeners,
   source,
-} from './program.ts'
-import { runTracker } from './tracker.ts'
+} from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { PATIENCE_MILLISECONDS, until } from '../support/until.ts'
 
 const binary = compiled()
 

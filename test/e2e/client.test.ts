@@ -6,12 +6,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { certify } from '../certificate.ts'
-import { hashOf } from '../peer.ts'
-import { writeTorrent } from './aria2.ts'
-import { OPPONENTS, type Opponent } from './opponents.ts'
-import { compiled, configuration, launch, listeners, secureListeners, source } from './program.ts'
-import { runTracker, TOLD } from './tracker.ts'
+import { certify } from '../support/certificate.ts'
+import { writeTorrent } from '../support/e2e/aria2.ts'
+import { OPPONENTS, type Opponent } from '../support/e2e/opponents.ts'
+import {
+  compiled,
+  configuration,
+  launch,
+  listeners,
+  secureListeners,
+  source,
+} from '../support/e2e/program.ts'
+import { runTracker, TOLD } from '../support/e2e/tracker.ts'
+import { hashOf } from '../support/peer.ts'
 
 const binary = compiled()
 

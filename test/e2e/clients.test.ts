@@ -7,11 +7,18 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeBencode } from '../../src/wire/bencode.ts'
-import { type Scraped, udpPeer } from '../peer.ts'
-import { percent } from '../servers/http-fixture.ts'
-import { until } from '../until.ts'
-import { ARIA2C, startAria2, writeTorrent } from './aria2.ts'
-import { compiled, configuration, launch, type Program, type Run, source } from './program.ts'
+import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
+import {
+  compiled,
+  configuration,
+  launch,
+  type Program,
+  type Run,
+  source,
+} from '../support/e2e/program.ts'
+import { type Scraped, udpPeer } from '../support/peer.ts'
+import { percent } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
 
 const NAME = 'a file.bin'
 const FILE_BYTES = 60_000

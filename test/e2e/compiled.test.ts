@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { workspace } from '../cli/fixture.ts'
-import { until } from '../until.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { until } from '../support/until.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 
@@ -13,7 +13,7 @@ test.each([
   ['while it is made', 'SIGKILL', (_said: string, made: string[]) => made[0]],
 ] as const)('%s, %s', async (_when, signal, find) => {
   using here = workspace()
-  const child = Bun.spawn([process.execPath, 'test', './test/e2e/compiling.ts'], {
+  const child = Bun.spawn([process.execPath, 'test', './test/support/e2e/compiling.ts'], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: here.path },
     stdout: 'pipe',

@@ -6,11 +6,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { EVENT, hashOf } from '../peer.ts'
-import { hashA } from '../servers/http-fixture.ts'
-import { until } from '../until.ts'
-import { source } from './program.ts'
-import { runTracker } from './tracker.ts'
+import { source } from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker.ts'
+import { EVENT, hashOf } from '../support/peer.ts'
+import { hashA } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
 
 let room: string
 beforeEach(() => {

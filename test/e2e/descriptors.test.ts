@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { TOKEN } from '../servers/api/cases.ts'
-import { announceQuery } from '../servers/http-fixture.ts'
-import { until } from '../until.ts'
-import { launch, type Run, source } from './program.ts'
-import { tomlOf } from './tracker.ts'
+import { TOKEN } from '../support/api/cases.ts'
+import { launch, type Run, source } from '../support/e2e/program.ts'
+import { tomlOf } from '../support/e2e/tracker.ts'
+import { announceQuery } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
 
 /** Only stops what hangs. */
 const PATIENCE_MILLISECONDS = 60_000

@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding, Status } from '../../src/doctor/finding.ts'
-import { fakeUdpTracker } from '../client/fake-udp.ts'
-import { skipReason, testServer } from '../database/servers.ts'
-import { OPPONENTS } from './opponents.ts'
-import { compiled, configuration, freePort, launch, listeners } from './program.ts'
-import { runTracker } from './tracker.ts'
+import { fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { skipReason, testServer } from '../support/database/servers.ts'
+import { OPPONENTS } from '../support/e2e/opponents.ts'
+import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker.ts'
 
 const binary = compiled()
 

@@ -3,13 +3,13 @@
  * what it confirmed is there, with all completions but those of the last moment.
  */
 import { describe, expect, test } from 'bun:test'
-import { hashes } from '../database/hashes.ts'
-import { type Rows, ServerPlace, skipReason, testServer } from '../database/servers.ts'
-import { SqliteFile } from '../database/sqlite-file.ts'
-import { until } from '../until.ts'
-import { Crowd } from './crowd.ts'
-import { type Keeper, startKeeper } from './keeper.ts'
-import { compiled, type Program, source } from './program.ts'
+import { hashes } from '../support/database/hashes.ts'
+import { type Rows, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { Crowd } from '../support/e2e/crowd.ts'
+import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
+import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { until } from '../support/until.ts'
 
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
 const PAGE = 1_000

@@ -4,13 +4,13 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { type BencodeDictionary, decodeBencode } from '../../src/wire/bencode.ts'
-import { hashes, key } from '../database/hashes.ts'
-import { SqliteFile } from '../database/sqlite-file.ts'
-import { percent } from '../servers/http-fixture.ts'
-import { until } from '../until.ts'
-import { Crowd } from './crowd.ts'
-import { type Keeper, startKeeper } from './keeper.ts'
-import { compiled, type Program, source } from './program.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { Crowd } from '../support/e2e/crowd.ts'
+import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
+import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { percent } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [
   ['the source', source],

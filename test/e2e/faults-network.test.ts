@@ -3,13 +3,13 @@
  * cannot know whether it was done: no completion is counted twice, and none is lost.
  */
 import { describe, expect, test } from 'bun:test'
-import { hashes } from '../database/hashes.ts'
-import { ServerPlace, skipReason, testServer } from '../database/servers.ts'
-import { until } from '../until.ts'
-import { Crowd } from './crowd.ts'
-import { startKeeper } from './keeper.ts'
-import { LossyLink } from './lossy-link.ts'
-import { source } from './program.ts'
+import { hashes } from '../support/database/hashes.ts'
+import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
+import { Crowd } from '../support/e2e/crowd.ts'
+import { startKeeper } from '../support/e2e/keeper.ts'
+import { LossyLink } from '../support/e2e/lossy-link.ts'
+import { source } from '../support/e2e/program.ts'
+import { until } from '../support/until.ts'
 
 const LOSSES = 3
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))

@@ -4,12 +4,12 @@
  * is lost.
  */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { hashes, key } from '../database/hashes.ts'
-import { PrivateServer, ServerPlace, skipReason, testServer } from '../database/servers.ts'
-import { until } from '../until.ts'
-import { Crowd } from './crowd.ts'
-import { startKeeper } from './keeper.ts'
-import { compiled, type Program, source } from './program.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
+import { Crowd } from '../support/e2e/crowd.ts'
+import { startKeeper } from '../support/e2e/keeper.ts'
+import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { until } from '../support/until.ts'
 
 /** A server is started, frozen and killed, again and again. */
 setDefaultTimeout(300_000)

@@ -8,12 +8,12 @@ import { describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hashes, key } from '../database/hashes.ts'
-import { SqliteFile } from '../database/sqlite-file.ts'
-import { until } from '../until.ts'
-import { Crowd } from './crowd.ts'
-import { startKeeper } from './keeper.ts'
-import { compiled, type Program, source } from './program.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { Crowd } from '../support/e2e/crowd.ts'
+import { startKeeper } from '../support/e2e/keeper.ts'
+import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { until } from '../support/until.ts'
 
 /** Longer than any call may take, and than three of them. */
 const LOCKED_MILLISECONDS = 12_000

@@ -7,9 +7,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseConfig } from '../../src/config/model.ts'
-import { type ServerConfig, skipReason, testServer } from '../database/servers.ts'
-import { keeperToml, TOKEN } from './keeper.ts'
-import { compiled, freePort, launch, type Program, source } from './program.ts'
+import { type ServerConfig, skipReason, testServer } from '../support/database/servers.ts'
+import { keeperToml, TOKEN } from '../support/e2e/keeper.ts'
+import { compiled, freePort, launch, type Program, source } from '../support/e2e/program.ts'
 
 const WRONG_PASSWORD = 'wrong and secret'
 

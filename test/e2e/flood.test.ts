@@ -5,10 +5,17 @@
  */
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
-import type { Aftermath, Flood } from './flooded.ts'
-import { compiled, configuration, freePort, listeners, type Program, source } from './program.ts'
+import type { Aftermath, Flood } from '../support/e2e/flooded.ts'
+import {
+  compiled,
+  configuration,
+  freePort,
+  listeners,
+  type Program,
+  source,
+} from '../support/e2e/program.ts'
 
-const SCRIPT = join(import.meta.dir, 'flooded.ts')
+const SCRIPT = join(import.meta.dir, '../support/e2e/flooded.ts')
 const MINUTES = 3 * 60_000
 const binary = compiled()
 

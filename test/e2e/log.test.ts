@@ -1,9 +1,9 @@
 /** What a running tracker prints, read the way the reference's own tools read it. */
 import { describe, expect, test } from 'bun:test'
-import { udpClient } from '../harness.ts'
-import { until } from '../until.ts'
-import { parseLog } from './log-parser.ts'
-import { configuration, freePort, launch, listeners, source } from './program.ts'
+import { parseLog } from '../support/e2e/log-parser.ts'
+import { configuration, freePort, launch, listeners, source } from '../support/e2e/program.ts'
+import { udpClient } from '../support/harness.ts'
+import { until } from '../support/until.ts'
 
 const ESCAPE = '\x1b['
 const started = (target: string, url: string): string =>

@@ -3,16 +3,16 @@
  * sent and whatever is in it (the pattern of CVE-2024-2169).
  */
 import { describe, expect, test } from 'bun:test'
-import { startTracker } from '../harness.ts'
-import { CAN_FORGE, forge } from '../raw-udp.ts'
+import { OPPONENTS } from '../support/e2e/opponents.ts'
+import { startTracker } from '../support/harness.ts'
+import { CAN_FORGE, forge } from '../support/raw-udp.ts'
 import {
   announcePacket,
   connected,
   connectPacket,
   hash,
   scrapePacket,
-} from '../servers/udp-client.ts'
-import { OPPONENTS } from './opponents.ts'
+} from '../support/servers/udp-client.ts'
 
 const HERE = '127.0.0.1'
 const OURS = `[[udp_trackers]]

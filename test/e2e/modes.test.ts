@@ -4,13 +4,13 @@
  * which do not apply to a running program. HTTP 63–67 and UDP 40–42 are seen over the wire.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { hashOf, type UdpPeer, udpPeer } from '../peer.ts'
-import { dice, seed } from '../random.ts'
-import { announceQuery, get, hashA, hashB } from '../servers/http-fixture.ts'
-import { connected, urlData } from '../servers/udp-client.ts'
-import { until } from '../until.ts'
-import { compiled, launch, type Program, source } from './program.ts'
-import { outcome, type RunningTracker, runTracker, TOLD, tomlOf } from './tracker.ts'
+import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { outcome, type RunningTracker, runTracker, TOLD, tomlOf } from '../support/e2e/tracker.ts'
+import { hashOf, type UdpPeer, udpPeer } from '../support/peer.ts'
+import { dice, seed } from '../support/random.ts'
+import { announceQuery, get, hashA, hashB } from '../support/servers/http-fixture.ts'
+import { connected, urlData } from '../support/servers/udp-client.ts'
+import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

@@ -1,8 +1,8 @@
 /** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
 import { describe, expect, test } from 'bun:test'
-import { hashOf, udpPeer } from '../peer.ts'
-import { until } from '../until.ts'
-import { compiled, configuration, launch, type Program, source } from './program.ts'
+import { compiled, configuration, launch, type Program, source } from '../support/e2e/program.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { until } from '../support/until.ts'
 
 const PROGRAMS: readonly (readonly [string, Program, number])[] = [
   ['the source, on one thread', source, 1],

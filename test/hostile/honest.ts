@@ -3,9 +3,9 @@
  * right one, in however many attempts BEP 15 allows.
  */
 import { connect } from 'node:net'
-import { udpPeer } from '../peer.ts'
-import { announceQuery, parseResponse, percent } from '../servers/http-fixture.ts'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { udpPeer } from '../support/peer.ts'
+import { announceQuery, parseResponse, percent } from '../support/servers/http-fixture.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const REST_MILLISECONDS = 200
 /** A connection id is good for two minutes. */

@@ -1,7 +1,7 @@
 /** All attacks at once: a few seconds of them, or as many as TEST_HOSTILE_SECONDS says. */
 import { expect, test } from 'bun:test'
-import { compiled } from '../e2e/program.ts'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { compiled } from '../support/e2e/program.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 import { siege } from './siege.ts'
 
 const seconds = Number(process.env.TEST_HOSTILE_SECONDS ?? 6)

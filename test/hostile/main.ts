@@ -4,7 +4,7 @@
  * when something promised was not kept.
  */
 import { resolve } from 'node:path'
-import { source } from '../e2e/program.ts'
+import { source } from '../support/e2e/program.ts'
 import { siege } from './siege.ts'
 
 const [seconds = '600', executable] = process.argv.slice(2)

@@ -5,11 +5,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launch, type Program } from '../e2e/program.ts'
-import { hashOf } from '../peer.ts'
-import { dice } from '../random.ts'
-import { CAN_FORGE, forge as forgeDatagram } from '../raw-udp.ts'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { launch, type Program } from '../support/e2e/program.ts'
+import { hashOf } from '../support/peer.ts'
+import { dice } from '../support/random.ts'
+import { CAN_FORGE, forge as forgeDatagram } from '../support/raw-udp.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 import { DatagramAttack, type Sent } from './datagrams.ts'
 import {
   Honest,

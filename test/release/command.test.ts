@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { workspace } from '../cli/fixture.ts'
-import { PATIENCE_MILLISECONDS } from '../until.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 

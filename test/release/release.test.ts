@@ -17,9 +17,9 @@ import { dependencies, version } from '../../package.json' with { type: 'json' }
 import { fields } from '../../release/packages.ts'
 import { PLATFORMS } from '../../release/platforms.ts'
 import { readMaps, readTrace } from '../../release/trace.ts'
-import { launch } from '../e2e/program.ts'
-import { hashOf, udpPeer } from '../peer.ts'
-import { readElf, readMachO } from './executables.ts'
+import { launch } from '../support/e2e/program.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { readElf, readMachO } from '../support/release/executables.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 /** Seven executables are made and packed, and what they are made of may have to be downloaded. */

@@ -13,7 +13,7 @@ import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { serveUdp } from '../../src/servers/udp.ts'
 import type { Tracker } from '../../src/tracker.ts'
-import { run } from '../access/entries.ts'
+import { run } from '../support/access/entries.ts'
 import {
   announceQuery,
   get,
@@ -24,7 +24,7 @@ import {
   percent,
   type Reply,
   serve,
-} from './http-fixture.ts'
+} from '../support/servers/http-fixture.ts'
 import {
   actionOf,
   announcePacket,
@@ -32,7 +32,7 @@ import {
   messageOf,
   readAnnounce,
   urlData,
-} from './udp-client.ts'
+} from '../support/servers/udp-client.ts'
 
 const GOOD = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const EXPIRED = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { Announce } from '../../src/bittorrent.ts'
 import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { writeEndpoint } from '../../src/wire/address.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 
 const LIFETIME = 120
 const NOW = 1_800_000_000

@@ -1,7 +1,7 @@
 /** What strangers send to the HTTP port: documented answers or a closed connection, and no harm done. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 import {
   announceQuery,
   exchange,
@@ -11,7 +11,7 @@ import {
   percent,
   type Serving,
   serve,
-} from './http-fixture.ts'
+} from '../support/servers/http-fixture.ts'
 
 let tracker: Serving
 beforeAll(async () => {

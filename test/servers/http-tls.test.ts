@@ -3,8 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { probeHttp } from '../../src/servers/probe.ts'
-import { certify } from '../certificate.ts'
-import { announceQuery, exchange, get, parseResponse, serve } from './http-fixture.ts'
+import { certify } from '../support/certificate.ts'
+import {
+  announceQuery,
+  exchange,
+  get,
+  parseResponse,
+  serve,
+} from '../support/servers/http-fixture.ts'
 
 let directory: string
 const at = (name: string) => join(directory, name)

@@ -6,8 +6,8 @@ import { afterAll, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TOKEN } from './api/cases.ts'
-import { announcePacket, connected, hash } from './udp-client.ts'
+import { TOKEN } from '../support/api/cases.ts'
+import { announcePacket, connected, hash } from '../support/servers/udp-client.ts'
 
 const PATIENCE = 120_000
 /** Each kind below comes to 170 MiB and more where nothing is collected, and to half of this where it is. */
@@ -18,11 +18,14 @@ afterAll(() => rmSync(room, { recursive: true, force: true }))
 
 type Child = Awaited<ReturnType<typeof startChild>>
 async function startChild() {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'memory-server.ts')], {
-    cwd: room,
-    stdin: 'pipe',
-    stdout: 'pipe',
-  })
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, '../support/servers/memory-server.ts')],
+    {
+      cwd: room,
+      stdin: 'pipe',
+      stdout: 'pipe',
+    },
+  )
   const { value } = await child.stdout.getReader().read()
   const ports = JSON.parse(Buffer.from(value!).toString()) as Record<
     'udp' | 'http' | 'api' | 'health',

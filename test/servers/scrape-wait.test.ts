@@ -5,10 +5,16 @@ import { fileStored, Hashes, takeQuestions } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
-import { until } from '../until.ts'
-import { announceQuery, get, percent, policy, serve } from './http-fixture.ts'
-import { announcePacket, connected, readScrape, scrapePacket, transactionOf } from './udp-client.ts'
-import { serveUdpAlone } from './udp-fixture.ts'
+import { announceQuery, get, percent, policy, serve } from '../support/servers/http-fixture.ts'
+import {
+  announcePacket,
+  connected,
+  readScrape,
+  scrapePacket,
+  transactionOf,
+} from '../support/servers/udp-client.ts'
+import { serveUdpAlone } from '../support/servers/udp-fixture.ts'
+import { until } from '../support/until.ts'
 
 const SCRAPES = 12
 const ANNOUNCED = 0xffff_ffff

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, spyOn, test } from 'bun:test'
 import * as files from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { printClient, TcpSockets } from '../../src/servers/tcp-sockets.ts'
-import { until } from '../until.ts'
+import { until } from '../support/until.ts'
 
 function listen(hostname: string) {
   let greetings = 0

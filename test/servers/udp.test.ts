@@ -11,10 +11,9 @@ import {
   releaseSocket,
 } from '../../src/servers/direct-socket.ts'
 import { libc } from '../../src/servers/libc.ts'
-import { startTracker, udpClient } from '../harness.ts'
-import { CAN_FORGE, forge } from '../raw-udp.ts'
-import { until } from '../until.ts'
-import { makeTracker } from './http-fixture.ts'
+import { startTracker, udpClient } from '../support/harness.ts'
+import { CAN_FORGE, forge } from '../support/raw-udp.ts'
+import { makeTracker } from '../support/servers/http-fixture.ts'
 import {
   actionOf,
   announcePacket,
@@ -26,8 +25,9 @@ import {
   readScrape,
   scrapePacket,
   transactionOf,
-} from './udp-client.ts'
-import { serveUdpAlone } from './udp-fixture.ts'
+} from '../support/servers/udp-client.ts'
+import { serveUdpAlone } from '../support/servers/udp-fixture.ts'
+import { until } from '../support/until.ts'
 
 const listener = (address: string, more = '') => `
 [[udp_trackers]]

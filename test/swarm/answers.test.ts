@@ -1,7 +1,7 @@
 /** Whom an announce is told of, and how many: the swarm's share of decisions.md. */
 import { describe, expect, test } from 'bun:test'
 import type { Family } from '../../src/bittorrent.ts'
-import { hashWords, listed, MAX, type Reply, type Wish, World } from './harness.ts'
+import { hashWords, listed, MAX, type Reply, type Wish, World } from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
 

@@ -3,12 +3,20 @@ import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import { type AnnounceEvent, EVENT, type Family } from '../../src/bittorrent.ts'
 import { chunkKib, HEADER, TORRENT_BATCH, TORRENT_BATCH_KIB } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
-import { NaiveSwarm } from '../naive/swarm.ts'
-import { dice, seed } from '../random.ts'
-import type { HammerTask } from './hammer-worker.ts'
-import { hashesOfShard, hashHex, hashWords, listed, MAX, World, write } from './harness.ts'
-import { unfairness } from './judge.ts'
-import { faults } from './whole.ts'
+import { NaiveSwarm } from '../support/naive/swarm.ts'
+import { dice, seed } from '../support/random.ts'
+import type { HammerTask } from '../support/swarm/hammer-worker.ts'
+import {
+  hashesOfShard,
+  hashHex,
+  hashWords,
+  listed,
+  MAX,
+  World,
+  write,
+} from '../support/swarm/harness.ts'
+import { unfairness } from '../support/swarm/judge.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const KIB = 1024
 const { stopped } = EVENT
@@ -185,7 +193,7 @@ describe('two threads that want the last of the memory', () => {
     const progress = new SharedArrayBuffer(64)
     const { memory } = world
     const workers = [2, 3].map((thread) => {
-      const worker = new Worker(new URL('./hammer-worker.ts', import.meta.url).href)
+      const worker = new Worker(new URL('../support/swarm/hammer-worker.ts', import.meta.url).href)
       const done = new Promise((resolve) => {
         worker.onmessage = resolve
       })

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
-import { hashWords, inspect, listed, MAX, type Reply, World } from './harness.ts'
+import { hashWords, inspect, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
 const { none, completed, started, stopped } = EVENT

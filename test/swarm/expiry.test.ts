@@ -3,9 +3,9 @@ import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { Tracker } from '../../src/tracker.ts'
-import { policy } from '../servers/http-fixture.ts'
-import { hashWords, listed, MAX, type Reply, World } from './harness.ts'
-import { faults } from './whole.ts'
+import { policy } from '../support/servers/http-fixture.ts'
+import { hashWords, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const hash = hashWords(1)
 const { completed, stopped } = EVENT

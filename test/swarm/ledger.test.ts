@@ -6,10 +6,10 @@ import { addStored, Dues, hasDues, takeDues } from '../../src/storage/owed.ts'
 import { HEADER, MOST } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { Listing } from '../../src/view/listing.ts'
-import { dice, seed } from '../random.ts'
-import type { HammerResult, HammerTask } from './hammer-worker.ts'
-import { arraysOf, hashesOfShard, hashHex, inspect, World } from './harness.ts'
-import { faults } from './whole.ts'
+import { dice, seed } from '../support/random.ts'
+import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
+import { arraysOf, hashesOfShard, hashHex, inspect, World } from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const SHARD = 6
 const DEAD = 2
@@ -356,7 +356,7 @@ test(`two threads complete torrents while a third takes what they owe (SEED=${se
   const hashes = hashesOfShard(world.swarm, SHARD, 8)
   const shard = world.swarm.shards[SHARD]!
   const workers = [2, 3].map((thread) => {
-    const worker = new Worker(new URL('./hammer-worker.ts', import.meta.url).href)
+    const worker = new Worker(new URL('../support/swarm/hammer-worker.ts', import.meta.url).href)
     const done = new Promise<HammerResult>((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data)
       worker.onerror = ({ message }) => reject(new Error(message))

@@ -4,9 +4,9 @@ import { EVENT, type Family } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { Tracker } from '../../src/tracker.ts'
-import { dice, seed } from '../random.ts'
-import { hashesOfShard, hashWords, listed, type Wish, World } from './harness.ts'
-import { faults } from './whole.ts'
+import { dice, seed } from '../support/random.ts'
+import { hashesOfShard, hashWords, listed, type Wish, World } from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const KIB = 1024
 

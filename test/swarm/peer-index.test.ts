@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { endpointBytes, type Family } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER, NIL } from '../../src/swarm/layout.ts'
-import { dice, seed } from '../random.ts'
-import { arraysOf, hashWords, MAX, World, write } from './harness.ts'
+import { dice, seed } from '../support/random.ts'
+import { arraysOf, hashWords, MAX, World, write } from '../support/swarm/harness.ts'
 
 const PEERS = 60_000
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { Prefetch } from '../../src/swarm/prefetch.ts'
-import { dice, seed } from '../random.ts'
-import { World } from './harness.ts'
+import { dice, seed } from '../support/random.ts'
+import { World } from '../support/swarm/harness.ts'
 
 const hashesOf = (torrents: readonly number[]) =>
   Int32Array.from(torrents.flatMap((torrent) => [torrent, torrent ^ 0x55, 3, 4, 5]))

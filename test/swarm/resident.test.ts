@@ -1,8 +1,8 @@
 /** After a peak the system has its memory back. */
 import { expect, test } from 'bun:test'
-import type { Residents } from './resident-child.ts'
+import type { Residents } from '../support/swarm/resident-child.ts'
 
-const child = new URL('./resident-child.ts', import.meta.url).pathname
+const child = new URL('../support/swarm/resident-child.ts', import.meta.url).pathname
 
 // Small buffers come from the engine's arenas, large ones from the system.
 test.skipIf(process.platform !== 'linux').each([

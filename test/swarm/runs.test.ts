@@ -9,8 +9,8 @@ import {
   runTopWords,
 } from '../../src/swarm/layout.ts'
 import { Runs } from '../../src/swarm/runs.ts'
-import { dice, seed } from '../random.ts'
-import { readRuns } from './whole-runs.ts'
+import { dice, seed } from '../support/random.ts'
+import { readRuns } from '../support/swarm/whole-runs.ts'
 
 const BATCHES = 64
 const CAPACITY = BATCHES * BATCH

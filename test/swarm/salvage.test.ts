@@ -12,10 +12,10 @@ import {
   TORRENT,
   USED,
 } from '../../src/swarm/layout.ts'
-import { dice, seed } from '../random.ts'
-import { arraysOf, hashesOfShard, hashWords, listed, World } from './harness.ts'
-import { faults } from './whole.ts'
-import { topWordsOf } from './whole-runs.ts'
+import { dice, seed } from '../support/random.ts'
+import { arraysOf, hashesOfShard, hashWords, listed, World } from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
+import { topWordsOf } from '../support/swarm/whole-runs.ts'
 
 const SHARD = 4
 const DEAD = 2

@@ -4,10 +4,10 @@ import { EVENT } from '../../src/bittorrent.ts'
 import { addStored, fileStored, Hashes, hasDues, takeQuestions } from '../../src/storage/owed.ts'
 import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
-import { dice, seed } from '../random.ts'
-import { arraysOf, hashesOfShard, hashHex, World } from './harness.ts'
-import { Trap, tornSwarm } from './torn.ts'
-import { faults } from './whole.ts'
+import { dice, seed } from '../support/random.ts'
+import { arraysOf, hashesOfShard, hashHex, World } from '../support/swarm/harness.ts'
+import { Trap, tornSwarm } from '../support/swarm/torn.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const SHARD = 8
 const NOTHING = { seeders: 0, leechers: 0, downloaded: 0 }

@@ -2,8 +2,8 @@
 import { expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT, type Family } from '../../src/bittorrent.ts'
 import { OUTCOME, SweepCursor } from '../../src/swarm/shard.ts'
-import { type NaivePeer, NaiveSwarm, type NaiveTorrent } from '../naive/swarm.ts'
-import { dice, seed } from '../random.ts'
+import { type NaivePeer, NaiveSwarm, type NaiveTorrent } from '../support/naive/swarm.ts'
+import { dice, seed } from '../support/random.ts'
 import {
   byEndpoint,
   hashesOfShard,
@@ -14,9 +14,9 @@ import {
   type Wish,
   World,
   write,
-} from './harness.ts'
-import { unfairness } from './judge.ts'
-import { faults } from './whole.ts'
+} from '../support/swarm/harness.ts'
+import { unfairness } from '../support/swarm/judge.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const naivelyListed = (torrent: NaiveTorrent | undefined) => {
   if (!torrent) return undefined

@@ -1,9 +1,9 @@
 /** Several threads in one shard: nothing is lost while they live, little when one dies. */
 import { expect, test } from 'bun:test'
-import { dice, seed } from '../random.ts'
-import type { HammerResult, HammerTask } from './hammer-worker.ts'
-import { hashesOfShard, hashHex, hashWords, listed, World } from './harness.ts'
-import { faults } from './whole.ts'
+import { dice, seed } from '../support/random.ts'
+import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
+import { hashesOfShard, hashHex, hashWords, listed, World } from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const SHARD = 9
 const MAIN = 1
@@ -12,7 +12,7 @@ const MAIN = 1
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function hammer(task: HammerTask) {
-  const worker = new Worker(new URL('./hammer-worker.ts', import.meta.url).href)
+  const worker = new Worker(new URL('../support/swarm/hammer-worker.ts', import.meta.url).href)
   const result = new Promise<HammerResult>((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data)
     worker.onerror = ({ message }) => reject(new Error(message))

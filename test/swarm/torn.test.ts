@@ -5,10 +5,17 @@ import { addStored, Dues, takeDues } from '../../src/storage/owed.ts'
 import { HEADER, NIL } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import type { Swarm, SwarmMemory } from '../../src/swarm/swarm.ts'
-import { dice, seed } from '../random.ts'
-import { hashesOfShard, hashHex, listed, type Wish, World, write } from './harness.ts'
-import { brittleSwarm, Torn, Trap, tornSwarm } from './torn.ts'
-import { faults } from './whole.ts'
+import { dice, seed } from '../support/random.ts'
+import {
+  hashesOfShard,
+  hashHex,
+  listed,
+  type Wish,
+  World,
+  write,
+} from '../support/swarm/harness.ts'
+import { brittleSwarm, Torn, Trap, tornSwarm } from '../support/swarm/torn.ts'
+import { faults } from '../support/swarm/whole.ts'
 
 const SHARD = 5
 const DEAD = 2

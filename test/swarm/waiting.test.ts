@@ -3,8 +3,8 @@ import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { Bell, createBell } from '../../src/memory/bell.ts'
 import { Waiting } from '../../src/swarm/waiting.ts'
-import { until } from '../until.ts'
-import { hashWords } from './harness.ts'
+import { hashWords } from '../support/swarm/harness.ts'
+import { until } from '../support/until.ts'
 
 /** Longer than any test. */
 const FOR_EVER = 1_000_000

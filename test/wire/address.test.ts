@@ -8,8 +8,8 @@ import {
   writeIPv4,
   writeIPv6,
 } from '../../src/wire/address.ts'
-import { naiveAddress, naiveIPv4, naiveIPv6, naivePrint } from '../naive/address.ts'
-import { dice, seed } from '../random.ts'
+import { naiveAddress, naiveIPv4, naiveIPv6, naivePrint } from '../support/naive/address.ts'
+import { dice, seed } from '../support/random.ts'
 
 const read = (text: string): number[] | undefined => {
   const bytes = parseIp(text)

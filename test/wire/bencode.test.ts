@@ -6,8 +6,8 @@ import {
   BencodeWriter,
   decodeBencode,
 } from '../../src/wire/bencode.ts'
-import { type Naive, naiveEncode } from '../naive/bencode.ts'
-import { dice, seed } from '../random.ts'
+import { type Naive, naiveEncode } from '../support/naive/bencode.ts'
+import { dice, seed } from '../support/random.ts'
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 const decode = (text: string) => decodeBencode(latin1(text))

@@ -8,7 +8,7 @@ import {
   readScrapeBody,
   scrapeQuery,
 } from '../../src/wire/http-client.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
 const all = Uint8Array.from({ length: 256 }, (_, i) => i)

@@ -4,8 +4,8 @@ import { LIMITS } from '../../src/limits.ts'
 import { decodeBencode } from '../../src/wire/bencode.ts'
 import { AnnounceQuery, ScrapeQuery } from '../../src/wire/http.ts'
 import { HttpAnswers } from '../../src/wire/http-answer.ts'
-import { type NaiveAnnounce, naiveAnnounce, naiveScrape } from '../naive/http.ts'
-import { dice, seed } from '../random.ts'
+import { type NaiveAnnounce, naiveAnnounce, naiveScrape } from '../support/naive/http.ts'
+import { dice, seed } from '../support/random.ts'
 
 const HASH = '%9c8B%22%13%e3%0b%ff%21%2b0%c3%60%d2o%9a%02%13d%22'
 const MANDATORY = `info_hash=${HASH}&peer_id=-qB00000000000000001&port=17548`

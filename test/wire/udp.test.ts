@@ -17,7 +17,7 @@ import {
   writeScrapeEntry,
   writeU32,
 } from '../../src/wire/udp.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 

@@ -4,7 +4,7 @@ import { Key } from '../../src/bittorrent.ts'
 import { LIMITS } from '../../src/limits.ts'
 import { ANNOUNCE } from '../../src/wire/udp.ts'
 import { readUrlKey } from '../../src/wire/url-data.ts'
-import { dice, seed } from '../random.ts'
+import { dice, seed } from '../support/random.ts'
 
 const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const URL = `/announce/${KEY}`

@@ -1,0 +1,125 @@
+/** What the log says of calls that were refused or failed, and what it does not. */
+import { describe, expect, test } from 'bun:test'
+import { json, NOT_FOUND, rejection, TIMED_OUT } from '../../src/api/answers.ts'
+import { FailedCalls, LINES_PER_MINUTE } from '../../src/api/failed-calls.ts'
+import { DatabaseError } from '../../src/database/contract.ts'
+import { type Level, Log } from '../../src/log.ts'
+import { TOKEN } from '../support/api/cases.ts'
+import { ask, askWithToken, serve } from '../support/api/fixture.ts'
+
+const ID = '0f9e21cb-9d5b-4e0f-8a3e-0d0a3f4c9c57'
+const KEY = '0123456789abcdefghijklmnopqrstuv'
+
+describe('one line says', () => {
+  test('who was not let in, at ERROR, with the id that the client was told', async () => {
+    await using api = await serve()
+    const headers = { 'x-request-id': ID }
+    await ask(api.url, { path: `/api/v1/stats?token=${KEY}`, headers })
+    expect(api.lines).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^2023-11-14T22:13:20.000000Z ERROR API: response call=GET /api/v1/stats latency_ms=\\d+ status_code=500 request_id=${ID} body=Unhandled rejection: Err . reason: "token not valid" .\n$`,
+        ),
+      ),
+    ])
+    const { headers: told } = await ask(api.url, { path: '/api/v1/torrents' })
+    expect(api.lines).toHaveLength(2)
+    expect(api.lines[1]).toContain(`request_id=${told['x-request-id']} `)
+  })
+
+  test('what failed, at ERROR', async () => {
+    await using api = await serve()
+    api.book.failure = new DatabaseError('refused', 'database is locked')
+    await askWithToken(api.url, { method: 'DELETE', path: `/api/v1/key/${KEY}` })
+    expect(api.lines).toHaveLength(1)
+    expect(api.lines[0]).toContain(' ERROR API: response call=DELETE /api/v1/key/:')
+    expect(api.lines[0]).toContain('failed to delete key: database is locked')
+    expect(api.lines[0]).not.toContain(KEY)
+  })
+
+  test('what was wrong or took too long, at DEBUG', async () => {
+    await using api = await serve({ patienceMilliseconds: 1 })
+    api.book.gate = new Promise(() => {})
+    await askWithToken(api.url, { method: 'GET', path: '/api/v1/keys/reload' })
+    await askWithToken(api.url, { path: '/nowhere' })
+    expect(api.lines).toEqual([
+      expect.stringContaining('DEBUG API: response call=GET /api/v1/keys/reload latency_ms='),
+      expect.stringContaining('DEBUG API: response call=GET latency_ms='),
+    ])
+    expect(api.lines[0]).toContain(' status_code=408 request_id=')
+    expect(api.lines[1]).toContain(' status_code=404 request_id=')
+  })
+})
+
+test('nothing is said of a call that succeeds, and no token, key or path of any call', async () => {
+  await using api = await serve()
+  for (const path of ['stats', 'torrents', 'keys', 'whitelist/reload', 'health_check'])
+    await askWithToken(api.url, { path: `/api/v1/${path}`.replace('v1/health', 'health') })
+  expect(api.lines).toEqual([])
+  await ask(api.url, { path: `/api/v1/key/${KEY}?token=${TOKEN}` })
+  await ask(api.url, { path: `/${KEY}?token=${TOKEN}x` })
+  expect(api.lines).toHaveLength(2)
+  for (const line of api.lines)
+    for (const secret of [KEY, TOKEN]) expect(line).not.toContain(secret)
+})
+
+test('a client’s own id cannot begin a line', async () => {
+  await using api = await serve()
+  const headers = { 'x-request-id': 'a\tb' }
+  const reply = await ask(api.url, { path: '/api/v1/stats', headers })
+  expect(reply.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+  expect(api.lines[0]).toContain(`request_id=${reply.headers['x-request-id']} `)
+})
+
+describe('a flood of them', () => {
+  function told(filter: Level) {
+    const lines: string[] = []
+    const clock = { now: 1_000_000, seconds: () => 0, milliseconds: () => clock.now }
+    const log = new Log({ filter, style: 'full', colour: false }, clock.milliseconds, (line) =>
+      lines.push(line),
+    )
+    const failed = new FailedCalls(log, clock)
+    const tell = (answer: Parameters<FailedCalls['tell']>[0]['answer'], times = 1) => {
+      for (let i = 0; i < times; i++) failed.tell({ call: 'GET', answer, id: ID, milliseconds: 1 })
+    }
+    return { lines, clock, tell }
+  }
+
+  test('writes some lines a minute and says later how many it left out', () => {
+    const { lines, clock, tell } = told('info')
+    tell(rejection('no'), 10_000)
+    expect(lines).toHaveLength(LINES_PER_MINUTE)
+    clock.now += 59_999
+    tell(rejection('no'))
+    expect(lines).toHaveLength(LINES_PER_MINUTE)
+    clock.now += 1
+    tell(rejection('no'), 2)
+    expect(lines).toHaveLength(LINES_PER_MINUTE + 2)
+    expect(lines.at(-2)).toEndWith(` unsaid=${10_001 - LINES_PER_MINUTE}\n`)
+    expect(lines.at(-1)).not.toContain('unsaid')
+  })
+
+  test('goes on being said when the clock is set back', () => {
+    const { lines, clock, tell } = told('info')
+    tell(rejection('no'), LINES_PER_MINUTE)
+    clock.now -= 3_600_000
+    tell(rejection('no'))
+    expect(lines).toHaveLength(LINES_PER_MINUTE + 1)
+  })
+
+  test('of refusals takes no line from failures', () => {
+    const { lines, tell } = told('debug')
+    tell(NOT_FOUND, 1_000)
+    tell(TIMED_OUT, 1_000)
+    tell(json('{}'), 1_000)
+    expect(lines).toHaveLength(LINES_PER_MINUTE)
+    tell(rejection('no'))
+    expect(lines.at(-1)).toContain(' ERROR API: ')
+  })
+
+  test('of refusals is not even counted where nobody reads them', () => {
+    const { lines, tell } = told('info')
+    tell(NOT_FOUND, 1_000)
+    expect(lines).toEqual([])
+  })
+})

@@ -1,0 +1,188 @@
+/** When the database fails, when there is none, when something takes too long, when we are wrong. */
+import { describe, expect, test } from 'bun:test'
+import { DatabaseError } from '../../src/database/contract.ts'
+import { NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
+import { ask, askWithToken, bytesOf, noStats, serve, withToken } from '../support/api/fixture.ts'
+import { exchange, parseResponse } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
+
+const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
+const KEY = '0123456789abcdefghijklmnopqrstuv'
+const NO_TABLE = 'The Sqlite3 query was malformed: no such table: "keys"'
+
+describe('a database that fails', () => {
+  test.each(
+    NEEDS_DATABASE.flatMap(([number, method, path, body, reason, newer = reason]) => [
+      [number, method, path, '2.0.0' as const, body, reason] as const,
+      [number, method, path, '3.0.0' as const, body, newer] as const,
+    ]),
+  )('%s: %s %s says so to schema %s', async (_number, method, path, schema, body, reason) => {
+    await using api = await serve({ schema })
+    api.book.failure = new DatabaseError('refused', NO_TABLE)
+    const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
+    expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([
+      500,
+      'text/plain; charset=utf-8',
+      `Unhandled rejection: Err { reason: "${reason}: The Sqlite3 query was malformed: no such table: \\"keys\\"" }`,
+    ])
+    expect(api.reports).toEqual([])
+  })
+})
+
+describe('without a database', () => {
+  test.each(NEEDS_DATABASE)('%s: %s %s is a conflict', async (_number, method, path, body) => {
+    await using api = await serve({ withoutDatabase: true })
+    const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
+    const capability = path.includes('whitelist') ? 'whitelist' : 'auth keys'
+    expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([
+      409,
+      'application/json',
+      `{"status":"err","reason":"${capability} capability is disabled by configuration"}`,
+    ])
+  })
+})
+
+describe('without tokens nobody is let in', () => {
+  test.each([
+    ['none', []],
+    ['an empty one', ['']],
+  ])('%s', async (_name, tokens) => {
+    await using api = await serve({ tokens })
+    const refused = async (path: string, headers = {}) =>
+      (await ask(api.url, { path, headers })).body.toString()
+    expect(await refused('/api/v1/stats?token=')).toContain('"token not valid"')
+    expect(await refused('/api/v1/stats?token=undefined')).toContain('"token not valid"')
+    expect(await refused('/api/v1/stats', { authorization: 'Bearer ' })).toContain('not valid')
+    expect(await refused('/api/v1/stats')).toContain('"unauthorized"')
+    expect((await ask(api.url, { path: '/api/health_check' })).status).toBe(200)
+  })
+})
+
+test('any token opens every door, whatever characters it has', async () => {
+  const odd = 'a+b c&d=e%f/é"#'
+  await using api = await serve({ tokens: ['first', odd, 'third'] })
+  const query = encodeURIComponent(odd)
+  for (const token of ['first', query, query.replaceAll('%20', '+'), 'third'])
+    expect((await ask(api.url, { path: `/api/v1/stats?token=${token}` })).status).toBe(200)
+  for (const authorization of ['Bearer first', 'Bearer third'])
+    expect((await ask(api.url, { path: '/api/v1/stats', headers: { authorization } })).status).toBe(
+      200,
+    )
+})
+
+describe('what nobody foresaw', () => {
+  const failing = () => {
+    throw new TypeError(`of ${TOKEN}`)
+  }
+
+  test('is a 500 that tells nothing, and is reported once', async () => {
+    await using api = await serve({ stats: failing })
+    for (let time = 0; time < 3; time++) {
+      const reply = await askWithToken(api.url, { path: '/api/v1/stats' })
+      expect([reply.status, reply.body.toString()]).toEqual([
+        500,
+        'Unhandled rejection: Err { reason: "internal server error" }',
+      ])
+    }
+    expect(api.reports).toEqual(['GET /api/v1/stats: TypeError'])
+  })
+
+  test('of a book that breaks its word is one, too', async () => {
+    await using api = await serve()
+    api.book.failure = new TypeError(`of ${KEY}`)
+    const reply = await askWithToken(api.url, { method: 'DELETE', path: `/api/v1/key/${KEY}` })
+    expect([reply.status, reply.body.toString()]).toEqual([
+      500,
+      'Unhandled rejection: Err { reason: "internal server error" }',
+    ])
+    expect(api.reports).toHaveLength(1)
+    expect(api.reports[0]).not.toContain(KEY)
+  })
+
+  test('in the first lot of a list is one, too', async () => {
+    await using api = await serve()
+    api.torrents.summaries = [{ infoHash: HASH, seeders: 0, leechers: 0, downloaded: 0 }]
+    api.torrents.broken = 0
+    expect((await askWithToken(api.url, { path: '/api/v1/torrents' })).status).toBe(500)
+    expect(api.reports).toEqual(['GET /api/v1/torrents: RangeError'])
+  })
+})
+
+describe('an answer that takes too long', () => {
+  test('is 408 without a body and without a request id, and the connection ends', async () => {
+    await using api = await serve({ patienceMilliseconds: 20 })
+    const gate = Promise.withResolvers<void>()
+    api.book.gate = gate.promise
+    const request = { path: '/api/v1/keys/reload', headers: { connection: 'keep-alive' } }
+    const reply = await askWithToken(api.url, request)
+    expect([reply.status, reply.body.length, reply.headers.connection]).toEqual([408, 0, 'close'])
+    expect(reply.headers['content-type']).toBeUndefined()
+    expect(reply.headers['x-request-id']).toBeUndefined()
+    // What comes of it later is nobody's any more, and harms nobody.
+    api.book.failure = new DatabaseError('late', 'too late')
+    gate.resolve()
+    api.book.gate = Promise.resolve()
+    await until('the API to answer on', async () => {
+      return (await ask(api.url, { path: '/api/health_check' })).status === 200
+    })
+    expect(api.reports).toEqual([])
+  })
+
+  test('because the body does not come is 408, and nothing is done', async () => {
+    await using api = await serve({ patienceMilliseconds: 20 })
+    const body = '{"key":null,"seconds_valid":60}'
+    const headers = { 'content-length': String(body.length + 1) }
+    const bytes = bytesOf(withToken({ method: 'POST', path: '/api/v1/keys', headers, body }))
+    expect(parseResponse(await exchange(api.url, bytes)).status).toBe(408)
+    expect(api.book.asked).toEqual([])
+  })
+
+  test('is waited for at the door, not by those who have no token', async () => {
+    await using api = await serve({ patienceMilliseconds: 60_000 })
+    const headers = { 'content-length': '1000' }
+    const reply = await ask(api.url, { method: 'POST', path: '/api/v1/keys', headers, body: '{' })
+    expect([reply.status, reply.body.toString()]).toEqual([
+      500,
+      'Unhandled rejection: Err { reason: "unauthorized" }',
+    ])
+  })
+
+  test('does not keep its list', async () => {
+    const gate = Promise.withResolvers<void>()
+    let returned = false
+    await using api = await serve({
+      patienceMilliseconds: 20,
+      torrents: {
+        one: async () => undefined,
+        some: async () => [],
+        async *page() {
+          try {
+            await gate.promise
+            for (;;)
+              yield Array.from({ length: 1_000 }, () => ({
+                infoHash: HASH,
+                seeders: 0,
+                leechers: 0,
+                downloaded: 0,
+              }))
+          } finally {
+            returned = true
+          }
+        },
+      },
+    })
+    expect((await askWithToken(api.url, { path: '/api/v1/torrents' })).status).toBe(408)
+    gate.resolve()
+    await until('the list to be let go', () => returned)
+  })
+})
+
+test('stats show what there is, and the boolean is a number for Prometheus (7)', async () => {
+  const shown = { ...noStats, torrents: 1, seeders: 1, completed_persisted_enabled: true }
+  await using api = await serve({ stats: () => shown })
+  const json = await askWithToken(api.url, { path: '/api/v1/stats' })
+  expect(json.body.toString()).toBe(JSON.stringify(shown))
+  const lines = await askWithToken(api.url, { path: '/api/v1/stats?format=prometheus' })
+  expect(lines.body.toString().split('\n')).toContain('completed_persisted_enabled 1')
+  expect(lines.body.toString().split('\n')).toHaveLength(32)
+})

@@ -1,0 +1,249 @@
+/** Torrents, keys and whitelist in pages, long ones in particular: complete, in order, and never all in memory. */
+import { describe, expect, test } from 'bun:test'
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
+import type { TorrentSummary } from '../../src/view/listing.ts'
+import { TOKEN } from '../support/api/cases.ts'
+import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/fixture.ts'
+import { until } from '../support/until.ts'
+
+const hash = (n: number): string => n.toString(16).padStart(40, '0')
+const summary = (n: number): TorrentSummary => ({
+  infoHash: hash(n),
+  seeders: n % 7,
+  leechers: n % 5,
+  downloaded: n,
+})
+const summaries = (count: number) => Array.from({ length: count }, (_, n) => summary(n))
+const shown = ({ infoHash, seeders, downloaded, leechers }: TorrentSummary) => ({
+  info_hash: infoHash,
+  seeders,
+  completed: downloaded,
+  leechers,
+})
+
+async function withTorrents(count: number) {
+  const api = await serve()
+  api.torrents.summaries = summaries(count)
+  const list = async (query = '') => {
+    const reply = await askWithToken(api.url, { path: `/api/v1/torrents${query}` })
+    return { reply, torrents: JSON.parse(dechunk(reply).toString()) }
+  }
+  return { ...api, list, [Symbol.asyncDispose]: () => api.stop(0) }
+}
+
+describe('the list of torrents', () => {
+  test('9: has one with its fields in order', async () => {
+    await using api = await withTorrents(1)
+    const { reply } = await api.list()
+    expect(reply.body.toString()).toBe(
+      `[{"info_hash":"${hash(0)}","seeders":0,"completed":0,"leechers":0}]`,
+    )
+    expect(reply.headers['content-type']).toBe('application/json')
+  })
+
+  test('10, 11, 54: has a limit and an offset', async () => {
+    await using api = await withTorrents(2)
+    expect((await api.list('?limit=1')).torrents).toEqual([shown(summary(0))])
+    expect((await api.list('?offset=1')).torrents).toEqual([shown(summary(1))])
+    expect((await api.list('?offset=2')).torrents).toEqual([])
+    expect((await api.list('?limit=0')).torrents).toEqual([])
+    expect(api.torrents.lots).toBe(2)
+  })
+
+  test('12: has those that are named, repeated as they are', async () => {
+    await using api = await withTorrents(3)
+    const query = `?info_hash=${hash(2)}&info_hash=${hash(9)}&info_hash=${hash(0)}&info_hash=${hash(2)}&limit=0`
+    expect((await api.list(query)).torrents).toEqual([2, 0, 2].map((n) => shown(summary(n))))
+  })
+
+  test('has 4000 unless told otherwise', async () => {
+    await using api = await withTorrents(4_001)
+    expect((await api.list()).torrents).toEqual(summaries(4_000).map(shown))
+  })
+
+  test.each([999, 1_000, 1_001, 50_000])('has all of %d', async (count) => {
+    await using api = await withTorrents(count)
+    expect((await api.list('?limit=4294967295')).torrents).toEqual(summaries(count).map(shown))
+  })
+
+  test.each(['identity', 'gzip', 'zstd'])(
+    'stops when its reader stops, and is let go when it leaves: %s',
+    async (coding) => {
+      await using api = await withTorrents(1_000_000)
+      const path = '/api/v1/torrents?limit=4294967295'
+      const { promise: open, resolve } = Promise.withResolvers<void>()
+      const socket = await Bun.connect({
+        hostname: '127.0.0.1',
+        port: api.address.port,
+        socket: {
+          open(self) {
+            self.pause()
+            self.write(bytesOf(withToken({ path, headers: { 'accept-encoding': coding } })))
+            resolve()
+          },
+          data() {},
+          error() {},
+        },
+      })
+      await open
+      await until('the list to begin', () => api.torrents.lots > 0)
+      // It goes on for as long as the kernel's buffers take something.
+      let before = -1
+      await until('the list to wait for its reader', async () => {
+        const same = before === api.torrents.lots
+        before = api.torrents.lots
+        for (let turn = 0; turn < 20; turn++)
+          await ask(api.url, { path: '/api/health_check', headers: {} })
+        return same
+      })
+      expect(api.torrents.lots).toBeLessThan(900)
+      socket.terminate()
+      await until('the list to be let go', () => api.torrents.abandoned === 1)
+      expect(api.reports).toEqual([])
+    },
+  )
+
+  test('leaves others their turn, however fast its parts are made and taken', async () => {
+    let began = 0
+    let rang = false
+    await using api = await serve({
+      torrents: {
+        one: async () => undefined,
+        some: async () => [],
+        // Without the turn no timer runs before the last lot is made: there is nothing to wait for.
+        async *page() {
+          yield summaries(1_000)
+          setTimeout(() => {
+            rang = true
+          }, 0)
+          for (; began < 20_000 && !rang; began++) yield [summary(began)]
+        },
+      },
+    })
+    const { status } = await askWithToken(api.url, { path: '/api/v1/torrents' })
+    expect([status, rang]).toEqual([200, true])
+    expect(began).toBeLessThan(20_000)
+  })
+
+  test('that breaks in the middle is not taken for a whole one', async () => {
+    await using api = await withTorrents(20_000)
+    api.torrents.broken = 10
+    for (const coding of ['identity', 'gzip', 'zstd']) {
+      api.torrents.lots = 0
+      const path = '/api/v1/torrents?limit=20000'
+      const reply = await askWithToken(api.url, { path, headers: { 'accept-encoding': coding } })
+      if (coding === 'identity') expect(reply.status).toBe(200)
+      expect(reply.body.toString('latin1')).not.toEndWith('0\r\n\r\n')
+      expect(() => dechunk(reply)).toThrow()
+    }
+    expect(api.reports).toEqual(['GET /api/v1/torrents: RangeError'])
+  })
+
+  test('that breaks in the middle writes nothing on standard error', async () => {
+    const script = `
+      import { askWithToken, serve } from '${import.meta.dir}/fixture.ts'
+      const api = await serve()
+      api.torrents.summaries = Array.from({ length: 20_000 }, () => (${JSON.stringify(summary(1))}))
+      api.torrents.broken = 10
+      const reply = await askWithToken(api.url, { path: '/api/v1/torrents?limit=20000' })
+      console.log(reply.status)
+      await api.stop(0)`
+    const child = Bun.spawn(['bun', '-e', script], { stdout: 'pipe', stderr: 'pipe' })
+    const [out, error] = await Promise.all([child.stdout.text(), child.stderr.text()])
+    expect([out, error]).toEqual(['200\n', ''])
+  })
+
+  test.each([
+    ['zstd', zstdDecompressSync],
+    ['br', brotliDecompressSync],
+    ['gzip', gunzipSync],
+    ['deflate', inflateSync],
+  ] as const)('comes compressed as %s, long or short', async (coding, decompress) => {
+    for (const count of [1, 20_000]) {
+      await using api = await withTorrents(count)
+      const path = '/api/v1/torrents?limit=20000'
+      const reply = await askWithToken(api.url, { path, headers: { 'accept-encoding': coding } })
+      expect(reply.headers).toMatchObject({
+        'content-encoding': coding,
+        'content-type': 'application/json',
+        vary: 'accept-encoding',
+      })
+      // Of what is sent, where it is known; never of what it was.
+      const length = reply.headers['content-length'] ?? String(reply.body.length)
+      expect(length).toBe(String(reply.body.length))
+      expect(JSON.parse(decompress(dechunk(reply)).toString())).toEqual(summaries(count).map(shown))
+    }
+  })
+
+  test('of a HEAD has no body and is not made to the end', async () => {
+    await using api = await withTorrents(100_000)
+    const path = '/api/v1/torrents?limit=100000'
+    const reply = await askWithToken(api.url, { method: 'HEAD', path })
+    expect([reply.status, reply.body.length]).toEqual([200, 0])
+    expect(reply.headers['content-type']).toBe('application/json')
+    await until('the list to be let go', () => api.torrents.abandoned === 1)
+    expect(api.torrents.lots).toBe(1)
+  })
+})
+
+describe('the lists of keys and whitelist', () => {
+  test('are asked of the database some thousands at a time', async () => {
+    await using api = await serve()
+    for (let n = 0; n < 10_000; n++) {
+      api.book.whitelist.add(hash(n))
+      const key = String(n).padStart(32, '0')
+      api.book.keys.set(key, { key, expires: n % 2 === 0 ? null : BigInt(n) * 1_500n })
+    }
+    const hashes = await askWithToken(api.url, { path: '/api/v1/whitelist?limit=20000' })
+    expect(JSON.parse(dechunk(hashes).toString())).toEqual(
+      Array.from({ length: 10_000 }, (_, n) => hash(n)),
+    )
+    const keys = await askWithToken(api.url, { path: '/api/v1/keys?offset=1&limit=9000' })
+    expect(keys.headers['content-type']).toBe('application/json; charset=utf-8')
+    const list = JSON.parse(dechunk(keys).toString())
+    expect(list).toHaveLength(9_000)
+    expect(list.slice(0, 2)).toEqual([
+      { key: `${'0'.repeat(31)}1`, valid_until: 1, expiry_time: '1970-01-01 00:00:01.500 UTC' },
+      { key: `${'0'.repeat(31)}2`, valid_until: null, expiry_time: null },
+    ])
+    expect(api.book.asked).toEqual([
+      'listWhitelist 0 4096',
+      'listWhitelist 4096 4096',
+      'listWhitelist 8192 4096',
+      'listKeys 1 4096',
+      'listKeys 4097 4096',
+      'listKeys 8193 808',
+    ])
+  })
+})
+
+test('a list is whole over a connection that is used again', async () => {
+  await using api = await withTorrents(3_000)
+  const request = `GET /api/v1/torrents HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`
+  let bytes = ''
+  let closed = false
+  const socket = await Bun.connect({
+    hostname: '127.0.0.1',
+    port: api.address.port,
+    socket: {
+      data(_socket, part) {
+        bytes += part.toString('latin1')
+      },
+      close() {
+        closed = true
+      },
+      error() {},
+    },
+  })
+  // One behind the other: Bun closes on a request that comes while a list is still being sent.
+  for (let time = 0; time < 3; time++) {
+    bytes = ''
+    socket.write(request)
+    await until('the list to end', () => closed || bytes.endsWith('\r\n0\r\n\r\n'))
+    expect([closed, bytes.match(/HTTP\/1\.1 200 OK/g)?.length]).toEqual([false, 1])
+    const body = Buffer.from(bytes.slice(bytes.indexOf('\r\n\r\n') + 4), 'latin1')
+    const list = dechunk({ headers: { 'transfer-encoding': 'chunked' }, body }).toString()
+    expect(JSON.parse(list)).toEqual(summaries(3_000).map(shown))
+  }
+  socket.terminate()
+})

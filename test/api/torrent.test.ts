@@ -1,0 +1,176 @@
+/** One torrent with its peers, out of a real swarm (spec/torrust-rest-api §5.2, spec/torrust-newest §2.6). */
+import { describe, expect, test } from 'bun:test'
+import { byPeerId } from '../../src/api/peer-resource.ts'
+import { Announce, type AnnounceEvent, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
+import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
+import { Tracker } from '../../src/tracker.ts'
+import type { InspectedPeer } from '../../src/view/inspect.ts'
+import { torrentView } from '../../src/view/torrents.ts'
+import { parseIp } from '../../src/wire/address.ts'
+import { askWithToken, serve } from '../support/api/fixture.ts'
+import { dice, seed } from '../support/random.ts'
+import { policy } from '../support/servers/http-fixture.ts'
+
+const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
+/** What the tracker's clock says, in seconds. */
+const NOW = 1_700_000_000
+
+type Peer = {
+  hash?: string
+  id: string
+  ip: string
+  port: number
+  left: bigint
+  event?: AnnounceEvent
+  uploaded?: bigint
+  downloaded?: bigint
+}
+
+async function withPeers(peers: readonly Peer[]) {
+  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
+  const clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
+  const tracker = new Tracker(swarm, policy, clock)
+  for (const {
+    hash = HASH,
+    id,
+    ip,
+    port,
+    left,
+    event = EVENT.started,
+    uploaded = 0n,
+    downloaded = 0n,
+  } of peers) {
+    const announce = new Announce()
+    announce.infoHash.set(Buffer.from(hash, 'hex'))
+    announce.peerId.set(Buffer.from(id.padEnd(20, '0'), 'latin1'))
+    const address = parseIp(ip)!
+    announce.family = address.length === 4 ? 4 : 6
+    announce.endpoint.set(address)
+    announce.port = port
+    ;[uploaded, downloaded, left].forEach((count, i) => {
+      announce.counts[i * 2] = Number(BigInt.asIntN(32, count >> 32n))
+      announce.counts[i * 2 + 1] = Number(BigInt.asIntN(32, count))
+    })
+    announce.event = event
+    const room = () => new PeerList(new Uint16Array(9 * 74))
+    const refusal = tracker.announce(
+      announce,
+      { externalIp: undefined },
+      new Answer(room(), room(), true),
+    )
+    if (refusal !== undefined) throw new Error(refusal)
+  }
+  const torrents = torrentView(swarm, () => NOW - policy.peerTimeoutSeconds)
+  return await serve({ torrents })
+}
+
+describe('a torrent', () => {
+  test('16: has its peer, every field in order and of both generations', async () => {
+    await using api = await withPeers([
+      {
+        id: '-qB4500-abcdefghijkl',
+        ip: '203.0.113.9',
+        port: 51413,
+        left: 0n,
+        event: EVENT.completed,
+        uploaded: 1024n,
+        downloaded: 2048n,
+      },
+    ])
+    const reply = await askWithToken(api.url, { path: `/api/v1/torrent/${HASH.toUpperCase()}` })
+    expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json'])
+    expect(reply.body.toString()).toBe(
+      `{"info_hash":"${HASH}","seeders":1,"completed":0,"leechers":0,"peers":[{"peer_id":{"id":"0x2d7142343530302d6162636465666768696a6b6c","client":"qBittorrent"},"peer_addr":"203.0.113.9:51413","updated":1700000000000,"updated_milliseconds_ago":1700000000000,"updated_at_ms":1700000000000,"uploaded":1024,"downloaded":2048,"left":0,"event":"Completed"}]}`,
+    )
+  })
+
+  test('has its peers of both families by their ids, and counts to 64 bits exactly', async () => {
+    await using api = await withPeers([
+      { id: 'b', ip: '2001:db8::1', port: 6881, left: 2n ** 63n - 1n, downloaded: 2n ** 53n + 1n },
+      { id: '\xff', ip: '127.0.0.1', port: 1, left: 1n, event: EVENT.none },
+      { id: 'a"\\', ip: '::ffff:10.0.0.1', port: 65535, left: 0n, uploaded: 2n ** 64n - 1n },
+    ])
+    const body = (await askWithToken(api.url, { path: `/api/v1/torrent/${HASH}` })).body.toString()
+    expect(JSON.parse(body)).toMatchObject({ seeders: 1, leechers: 2, completed: 0 })
+    expect(body.match(/"(id|peer_addr|client|uploaded|downloaded|left|event)":[^,}]+/g)).toEqual([
+      '"id":"0x61225c3030303030303030303030303030303030"',
+      '"client":null',
+      '"peer_addr":"10.0.0.1:65535"',
+      '"uploaded":-1',
+      '"downloaded":0',
+      '"left":0',
+      '"event":"Started"',
+      '"id":"0x6230303030303030303030303030303030303030"',
+      '"client":null',
+      '"peer_addr":"[2001:db8::1]:6881"',
+      '"uploaded":0',
+      '"downloaded":9007199254740993',
+      '"left":9223372036854775807',
+      '"event":"Started"',
+      '"id":"0xff30303030303030303030303030303030303030"',
+      '"client":null',
+      '"peer_addr":"127.0.0.1:1"',
+      '"uploaded":0',
+      '"downloaded":0',
+      '"left":1',
+      '"event":"None"',
+    ])
+  })
+
+  test('has all of five thousand peers', async () => {
+    const peers = Array.from({ length: 5_000 }, (_, n) => ({
+      id: `-TR3000-${String((n * 7_919) % 5_000).padStart(12, '0')}`,
+      ip: `10.0.${n >> 8}.${n & 255}`,
+      port: 6881,
+      left: BigInt(n % 2),
+    }))
+    await using api = await withPeers(peers)
+    // Over fetch, which puts a streamed body together again.
+    const reply = await fetch(`${api.url}/api/v1/torrent/${HASH}?token=MyAccessToken`)
+    const torrent = (await reply.json()) as { peers: { peer_id: { id: string } }[] }
+    expect(torrent).toMatchObject({ seeders: 2_500, leechers: 2_500 })
+    expect(torrent.peers.map(({ peer_id }) => peer_id.id)).toEqual(
+      peers.map(({ id }) => `0x${Buffer.from(id).toString('hex')}`).sort(),
+    )
+  })
+})
+
+test('9–12: a real swarm is listed by info hash, in pages, or as named', async () => {
+  const other = '9c38422213e30bff212b30c360d26f9a02136422'
+  const peer = { id: 'a', ip: '1.2.3.4', port: 1, left: 0n }
+  await using api = await withPeers([{ ...peer, hash: other, left: 1n }, peer])
+  const list = async (query: string) =>
+    (await askWithToken(api.url, { path: `/api/v1/torrents${query}` })).body.toString()
+  const seeded = `{"info_hash":"${HASH}","seeders":1,"completed":0,"leechers":0}`
+  const leeched = `{"info_hash":"${other}","seeders":0,"completed":0,"leechers":1}`
+  expect(await list('')).toBe(`[${seeded},${leeched}]`)
+  expect(await list('?limit=1')).toBe(`[${seeded}]`)
+  expect(await list('?limit=0')).toBe('[]')
+  expect(await list('?offset=1')).toBe(`[${leeched}]`)
+  expect(await list(`?info_hash=${other}&info_hash=${other.toUpperCase()}`)).toBe(
+    `[${leeched},${leeched}]`,
+  )
+})
+
+test('peers are sorted as a simple sort sorts them, in turns with others', async () => {
+  const roll = dice()
+  for (const length of [0, 1, 2_047, 2_048, 2_049, 10_000]) {
+    const peers = Array.from({ length }, (_, n) => ({
+      port: n,
+      peerId: Uint8Array.of(roll(256), roll(4)),
+    })) as unknown as readonly InspectedPeer[]
+    let turns = 0
+    let done = false
+    const count = () => {
+      turns++
+      if (!done) setImmediate(count)
+    }
+    count()
+    const sorted = await byPeerId(peers)
+    done = true
+    const expected = [...peers].sort((a, b) => Buffer.compare(a.peerId, b.peerId))
+    expect([seed, sorted.map(({ port }) => port)]).toEqual([seed, expected.map(({ port }) => port)])
+    // Five runs are sorted, then merged in three rounds of four pieces and more.
+    if (length === 10_000) expect(turns).toBeGreaterThan(5 + 3 * 4)
+  }
+})

@@ -1,0 +1,289 @@
+/** `tracker bench` as a user types it: what it refuses, what it prints, how it ends. */
+import { describe, expect, test } from 'bun:test'
+import { lookup } from 'node:dns/promises'
+import { networkInterfaces } from 'node:os'
+import { joinPort } from '../../src/wire/address.ts'
+import { answerWell } from '../support/bench/good-tracker.ts'
+import { keepAliveServer } from '../support/bench/keep-alive.ts'
+import { workspace } from '../support/cli/fixture.ts'
+import { respond } from '../support/client/fake-http.ts'
+import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
+
+const connects: Behaviour = (request, answer) => {
+  if (actionOf(request) === 0) answerWell(request, answer)
+}
+const SHORT = ['--duration', '1', '--timeout', '60']
+/** For trackers that never answer. */
+const IMPATIENT = ['--duration', '1', '--timeout', '0.3']
+
+const bench = async (...words: string[]) => {
+  using here = workspace()
+  return await here.run(['bench', ...words])
+}
+
+describe('wrong usage ends with 2 and one line', () => {
+  const URL = 'udp://127.0.0.1:1'
+  test.each([
+    [[], 'tracker bench: needs a command: udp or http. See tracker bench --help'],
+    [['udp'], 'tracker bench udp: needs an argument: URL. See'],
+    [['udp', 'nonsense'], 'tracker bench udp: URL nonsense: the port is missing. See'],
+    [
+      ['udp', 'http://127.0.0.1:1'],
+      'tracker bench udp: URL must begin with udp://, not http://. See',
+    ],
+    [['http', URL], 'tracker bench http: URL must begin with http:// or https://, not udp://. See'],
+    [
+      ['udp', URL, '--duration', '601'],
+      'tracker bench udp: --duration must be from 0.1 to 600 seconds, not 601. See',
+    ],
+    [['udp', URL, '--duration', '0'], '--duration must be from 0.1 to 600 seconds, not 0. See'],
+    [['udp', URL, '--rate', '0'], '--rate must be a whole number from 1 to 10000000, not 0. See'],
+    [
+      ['udp', URL, '--window', '257'],
+      '--window must be a whole number from 1 to 256, not 257. See',
+    ],
+    [
+      ['udp', URL, '--clients', '257'],
+      '--clients must be a whole number from 1 to 256, not 257. See',
+    ],
+    [['http', 'http://127.0.0.1:1', '--window', '2'], 'unknown option --window'],
+    [['udp', URL, '--close'], 'unknown option --close'],
+    [['udp', URL, '--mix', 'x'], '--mix must be mixed or announce, not x. See'],
+    [
+      ['udp', URL, '--seeders', '101'],
+      '--seeders must be a whole number from 0 to 100, not 101. See',
+    ],
+    [
+      ['udp', URL, '--torrents', '9', '--peers', '8'],
+      '--peers must be at least the number of torrents, 9, not 8. See',
+    ],
+    [['udp', URL, '-4', '-6'], '--ipv4 and --ipv6 exclude each other. See'],
+  ])('%j', async (words, message) => {
+    const { code, out, err } = await bench(...words)
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toContain(message)
+    expect(err).toMatch(/^tracker bench[^\n]+ --help\n$/)
+  })
+})
+
+describe('a tracker elsewhere', () => {
+  /** An address of this machine that others can reach. */
+  const outer = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+
+  test.each(['udp://192.0.2.1:6969', 'udp://[2001:db8::1]:6969'])(
+    '%s is not loaded',
+    async (url) => {
+      const { code, out, err } = await bench('udp', url)
+      expect([code, out]).toEqual([2, ''])
+      expect(err).toMatch(
+        /^tracker bench udp: URL leads to [^ ]+, which is not this machine's loopback: [^\n]+ --i-own-this-target\. See [^\n]+\n$/,
+      )
+    },
+  )
+
+  test.skipIf(!outer)('hears nothing at all until somebody says that it is his', async () => {
+    using tracker = await fakeUdpTracker(outer!, answerWell)
+    const url = `${outer}:${tracker.port}`
+    expect((await bench('udp', url)).code).toBe(2)
+    expect(tracker.received()).toBe(0)
+    const { code, out } = await bench('udp', url, ...SHORT, '--i-own-this-target')
+    expect(code).toBe(0)
+    const report = JSON.parse(out)
+    expect(report.configuration.rate).toBe(1_000)
+    expect(report.requests).toBeWithin(1, 1_001)
+    // And what found it, which may have been sent again.
+    expect(tracker.received() - report.requests).toBeWithin(1, 4)
+  })
+
+  test('an HTTP tracker that redirects to another does not take the load there', async () => {
+    using there = await keepAliveServer(({ write }) => write(respond('d8:intervali5e5:peers0:e')))
+    using here = await keepAliveServer(({ write }) =>
+      write(respond('', '302 Found', `Location: http://127.0.0.1:${there.port}/announce\r\n`)),
+    )
+    const { code, err } = await bench('http', `http://127.0.0.1:${here.port}/announce`, ...SHORT)
+    expect(code).toBe(1)
+    expect(err).toMatch(
+      /^tracker bench: not one of \d+ announces was answered: \d+ refused \(HTTP status 302\)\n$/,
+    )
+    expect(there.requests()).toBe(0)
+  })
+})
+
+test('the result is one JSON document, and its figures add up', async () => {
+  using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
+  const { code, out, err } = await bench(
+    ...[
+      'udp',
+      `localhost:${tracker.port}`,
+      ...SHORT,
+      '--rate',
+      '500',
+      '--seeders',
+      '20',
+      '--seed',
+      '9',
+    ],
+  )
+  expect([code, err]).toEqual([0, ''])
+  expect(out).toMatch(/^\{[^\n]+\}\n$/)
+  const report = JSON.parse(out)
+  expect(report.configuration).toEqual({
+    url: `udp://localhost:${tracker.port}`,
+    address: `127.0.0.1:${tracker.port}`,
+    mix: 'mixed',
+    duration_seconds: 1,
+    rate: 500,
+    clients: 8,
+    window: 24,
+    torrents: 10_000,
+    peers: 20_000,
+    seeders_percent: 20,
+    numwant: 30,
+    timeout_seconds: 60,
+    seed: 9,
+  })
+  expect([report.ended, report.errors, report.malformed, report.lost]).toEqual([
+    'duration',
+    0,
+    0,
+    0,
+  ])
+  expect(report.requests).toBeWithin(1, 501)
+  expect(report.answers).toBe(report.requests)
+  expect(report.seconds).toBeGreaterThanOrEqual(1)
+  for (const figure of ['requests', 'answers', 'errors', 'malformed', 'lost']) {
+    const kinds: Record<string, Record<string, number>> = report.kinds
+    expect(Object.values(kinds).reduce((sum, kind) => sum + kind[figure]!, 0)).toBe(report[figure])
+  }
+  const { p50, p90, p99, p999, max } = report.latency_ms
+  expect([p50, p90, p99, p999, max]).toEqual([p50, p90, p99, p999, max].toSorted((a, b) => a - b))
+  expect(p50).toBeGreaterThan(0)
+})
+
+test('for people it is a table', async () => {
+  using server = await keepAliveServer(({ write }) =>
+    write(respond('d8:intervali5e5:peers6:abcdefe')),
+  )
+  const url = `http://127.0.0.1:${server.port}/announce`
+  const { code, out } = await bench('http', url, ...SHORT, '--mix', 'announce', '--format', 'text')
+  expect(code).toBe(0)
+  expect(out).toStartWith(`${url} at 127.0.0.1:${server.port}, announce: 64 clients`)
+  expect(out).toMatch(
+    /\n {10}requests {2}answers {2}errors {2}malformed {2}lost {2}p50 ms .*\nannounce +(\d+) +\1 +0 +0 +0 .*\nall +\1 +\1 /,
+  )
+  expect(out).toMatch(/\npeers told [1-9]\d*, \d+\.\d MB sent/)
+})
+
+describe('nothing to measure ends with 1', () => {
+  test.each([
+    ['udp', 'udp://127.0.0.1:1', 'udp://127.0.0.1:1: nothing listens there (connection refused)'],
+    [
+      'http',
+      'http://127.0.0.1:1/announce',
+      'http://127.0.0.1:1/scrape: nothing listens there (connection refused)',
+    ],
+    ['udp', 'nowhere.invalid:1', 'no such host: nowhere.invalid'],
+  ])('%s %s', async (transport, url, message) => {
+    expect(await bench(transport, url)).toEqual({
+      code: 1,
+      out: '',
+      err: `tracker bench: ${message}\n`,
+    })
+  })
+
+  test('a silent tracker', async () => {
+    using tracker = await fakeUdpTracker('127.0.0.1', () => {})
+    const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...IMPATIENT)
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toBe(`tracker bench: udp://127.0.0.1:${tracker.port}: no answer within 0.3 s\n`)
+  })
+
+  test('a silent server', async () => {
+    using server = await keepAliveServer(() => {})
+    const { code, err } = await bench('http', `http://127.0.0.1:${server.port}`, ...IMPATIENT)
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `tracker bench: http://127.0.0.1:${server.port}/scrape: no answer within 0.3 s\n`,
+    )
+  })
+
+  test('a tracker that gives connection ids only', async () => {
+    using tracker = await fakeUdpTracker('127.0.0.1', connects)
+    const words = ['--clients', '1', '--window', '20', '--duration', '1', '--timeout', '2']
+    const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...words)
+    expect(code).toBe(1)
+    const { kinds } = JSON.parse(out)
+    const { requests, lost } = kinds.announce
+    expect([kinds.connect.answers > 0, lost]).toEqual([true, requests])
+    expect(err).toBe(`tracker bench: not one of ${requests} announces was answered: ${lost} lost\n`)
+  })
+
+  test('a server that gives garbage', async () => {
+    using server = await keepAliveServer(({ write }) => write(respond('<html></html>')))
+    const { code, out, err } = await bench('http', `http://127.0.0.1:${server.port}`, ...SHORT)
+    expect(code).toBe(1)
+    const { requests, malformed } = JSON.parse(out).kinds.announce
+    expect([requests > 0, malformed]).toEqual([true, requests])
+    expect(err).toBe(
+      `tracker bench: not one of ${requests} announces was answered: ${requests} answered with garbage\n`,
+    )
+  })
+
+  test('a tracker that refuses everything says why', async () => {
+    using server = await keepAliveServer(({ write }) =>
+      write(respond('d14:failure reason5:no\n\x1b[e')),
+    )
+    const { code, out, err } = await bench('http', `http://127.0.0.1:${server.port}`, ...SHORT)
+    expect(code).toBe(1)
+    const { errors, error_texts, kinds } = JSON.parse(out)
+    const { errors: announces } = kinds.announce
+    expect(error_texts).toEqual([{ text: 'no [', count: errors }])
+    expect(err).toBe(
+      `tracker bench: not one of ${announces} announces was answered: ${announces} refused (no [)\n`,
+    )
+  })
+})
+
+test('over IPv6', async () => {
+  using tracker = await fakeUdpTracker('::1', answerWell)
+  const { code, out } = await bench('udp', `[::1]:${tracker.port}`, ...SHORT, '-6')
+  expect(code).toBe(0)
+  expect(JSON.parse(out).configuration.address).toBe(`[::1]:${tracker.port}`)
+})
+
+const families = new Set((await lookup('localhost', { all: true })).map(({ family }) => family))
+test.skipIf(families.size < 2)('of a name, the address at which somebody listens', async () => {
+  for (const address of ['127.0.0.1', '::1']) {
+    using tracker = await fakeUdpTracker(address, answerWell)
+    const { code, out } = await bench('udp', `localhost:${tracker.port}`, ...SHORT)
+    expect(code).toBe(0)
+    expect(JSON.parse(out).configuration.address).toBe(joinPort(address, tracker.port))
+  }
+})
+
+test('a tracker that refuses to be asked says why', async () => {
+  using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
+    answer(Buffer.concat([answerTo(request, 3), Buffer.from('go away')])),
+  )
+  expect(await bench('udp', `127.0.0.1:${tracker.port}`, ...SHORT)).toEqual({
+    code: 1,
+    out: '',
+    err: 'tracker bench: the tracker refuses: go away\n',
+  })
+})
+
+test('a tracker that ends in the middle is a failure, with the result so far', async () => {
+  let asked = 0
+  using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
+    if (asked++ < 500) answerWell(request, answer)
+  })
+  const words = ['--duration', '5', '--timeout', '1.5', '--rate', '2000']
+  const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...words)
+  expect(code).toBe(1)
+  expect(err).toMatch(
+    /^tracker bench: no answer came in the last \d\.\d s: did the tracker end\?\n$/,
+  )
+  expect(JSON.parse(out).answers).toBeWithin(1, 501)
+})

@@ -1,0 +1,221 @@
+/** The HTTP load against our tracker, and against servers that are broken or mean. */
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Course } from '../../src/bench/course.ts'
+import type { Tally } from '../../src/bench/tally.ts'
+import { joinPort } from '../../src/wire/address.ts'
+import { IMPATIENT, loadHttp } from '../support/bench/fixture.ts'
+import { keepAliveServer, type Talk } from '../support/bench/keep-alive.ts'
+import { certify } from '../support/certificate.ts'
+import { respond } from '../support/client/fake-http.ts'
+import { source } from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker.ts'
+
+/** Two clients that rest for a tenth of a second after each failure; and one that is under way. */
+const mostAfterRests = ({ seconds }: Course): number => 2 * (2 + seconds * 10)
+
+const GOOD = 'd8:intervali5e5:peers12:abcdefghijkle'
+const SCRAPED = `d5:filesd20:${'x'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`
+
+const good = ({ request, write }: Talk) =>
+  write(respond(request.startsWith('GET /scrape') ? SCRAPED : GOOD))
+
+test.each([
+  ['127.0.0.1', 4, false],
+  ['::1', 6, false],
+  ['127.0.0.1', 4, true],
+] as const)('our tracker at %s counts what the load counts', async (ip, family, closes) => {
+  const listeners = `
+[[http_trackers]]
+bind_address = "${joinPort(ip, 0)}"
+tracker_usage_statistics = true
+`
+  await using tracker = await runTracker(source, { listeners })
+  const { tally, total } = await loadHttp({
+    port: Number(new URL(tracker.http[0]!).port),
+    address: { ip, family },
+    host: ip,
+    mix: 'mixed',
+    clients: 5,
+    closes,
+    enough: ({ kinds }) => kinds[1]!.answers > 100 && kinds[2]!.answers > 0,
+  })
+  expect([total.errors, total.malformed, total.lost]).toEqual([0, 0, 0])
+  const [, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
+  expect(tally.peersTold).toBeGreaterThan(announces!)
+  if (closes) expect(tally.reconnects).toBeWithin(total.answers - 5, total.answers + 1)
+  else expect(tally.reconnects).toBe(0)
+  const stats = await tracker.stats()
+  expect(Number(stats.seeders) + Number(stats.leechers)).toBe(100)
+  expect(stats).toMatchObject({
+    torrents: 50,
+    [`tcp${family}_announces_handled`]: announces,
+    [`tcp${family}_scrapes_handled`]: scrapes,
+  })
+})
+
+test('a rate is kept', async () => {
+  using server = await keepAliveServer(good)
+  const settings = { rate: 300, clients: 8 }
+  const { total, course } = await loadHttp({ port: server.port, ...settings })
+  expect(total.requests).toBeWithin(100, 1 + 300 * course.seconds)
+  expect([server.requests(), server.connections()]).toEqual([total.requests, 8])
+})
+
+test('over TLS, if the certificate is one to believe', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-tls-'))
+  try {
+    const tls = await certify(directory)
+    using server = await keepAliveServer(good, { tls })
+    const settings = { port: server.port, tls: true }
+    const fine = await loadHttp({ ...settings, insecure: true })
+    expect(fine.total.lost).toBe(0)
+    const enough = ({ socketErrors }: Tally) => socketErrors > 0
+    const doubted = await loadHttp({ ...settings, enough })
+    expect(doubted.total.requests).toBe(0)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+describe('servers that keep no connection', () => {
+  test.each<[string, (talk: Talk) => void]>([
+    [
+      'say so',
+      ({ write, close }) => {
+        write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
+        close()
+      },
+    ],
+    [
+      'say nothing',
+      ({ write, close }) => {
+        write(respond(GOOD))
+        close()
+      },
+    ],
+    [
+      'end the answer with it',
+      ({ write, close }) => {
+        write(`HTTP/1.0 200 OK\r\n\r\n${GOOD}`)
+        close()
+      },
+    ],
+    ['close before the second', (talk) => (talk.before === 0 ? good(talk) : talk.close())],
+  ])('and %s', async (_what, behave) => {
+    using server = await keepAliveServer(behave)
+    const { tally, total } = await loadHttp({ port: server.port })
+    expect([total.answers, total.lost]).toEqual([total.requests, 0])
+    expect(tally.reconnects).toBeGreaterThan(total.answers - 5)
+  })
+})
+
+test('a server that says so but leaves it open is believed', async () => {
+  using server = await keepAliveServer(({ before, write }) => {
+    if (before === 0) write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
+  })
+  const { total } = await loadHttp({ port: server.port })
+  expect(total.answers).toBe(total.requests)
+})
+
+test('an answer in pieces is one answer', async () => {
+  using server = await keepAliveServer(({ write }) => {
+    const [first, ...rest] = respond(GOOD).match(/[\s\S]{1,20}/g)!
+    write(first!)
+    const timer = setInterval(() => {
+      const next = rest.shift()
+      if (next === undefined) clearInterval(timer)
+      else write(next)
+    }, 1)
+  })
+  const { tally, total } = await loadHttp({ port: server.port })
+  expect([total.answers, tally.peersTold]).toEqual([total.requests, total.requests * 2])
+})
+
+describe('broken and mean servers', () => {
+  test('one that is silent', async () => {
+    using server = await keepAliveServer(() => {})
+    const enough = (tally: Tally) => tally.total().lost > 1
+    const { total } = await loadHttp({ port: server.port, ...IMPATIENT, enough })
+    expect(total.lost).toBe(total.requests)
+  })
+
+  test('one that is not there', async () => {
+    const gone = await keepAliveServer(() => {})
+    gone[Symbol.dispose]()
+    const enough = ({ socketErrors }: Tally) => socketErrors >= 10
+    const { tally, total, course } = await loadHttp({ port: gone.port, enough })
+    expect(total.requests).toBe(0)
+    // Each tries again after a rest, not as fast as it can.
+    expect(tally.socketErrors).toBeWithin(10, mostAfterRests(course))
+  })
+
+  test.each<[string, string]>([
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['another document', respond('<html></html>')],
+    ['bencode that is no announce', respond('d3:fooi1ee')],
+    ['half a peer', respond('d8:intervali5e5:peers8:abcdefghe')],
+    ['an empty body', respond('')],
+    ['more than was asked for', respond(GOOD) + respond(GOOD)],
+    ['an answer that never ends', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(200_000)}`],
+  ])('one that gives %s', async (_what, reply) => {
+    using server = await keepAliveServer(({ write }) => write(reply))
+    const { total } = await loadHttp({ port: server.port })
+    expect(total.malformed).toBe(total.requests)
+  })
+
+  test.each([
+    [respond('d14:failure reason5:go one'), 'go on'],
+    [respond('', '503 Busy'), 'HTTP status 503'],
+    [respond('d14:failure reason2:noe', '403 Forbidden'), 'no'],
+  ])('one that refuses: %j', async (reply, text) => {
+    using server = await keepAliveServer(({ write }) => write(reply))
+    const { tally, total } = await loadHttp({ port: server.port })
+    expect(total.errors).toBe(total.requests)
+    expect(tally.texts).toEqual([{ text, count: total.errors }])
+  })
+
+  test.each<[string, (talk: Talk) => void]>([
+    ['at once', ({ close }) => close()],
+    [
+      'in the middle',
+      ({ write, close }) => {
+        write(respond(GOOD).slice(0, -5))
+        close()
+      },
+    ],
+  ])('one that closes %s', async (_what, behave) => {
+    using server = await keepAliveServer(behave)
+    const enough = (tally: Tally) => tally.total().lost >= 10
+    const { total, course } = await loadHttp({ port: server.port, enough })
+    expect(total.requests).toBeWithin(10, mostAfterRests(course))
+    expect(total.lost).toBe(total.requests)
+  })
+
+  test('one that closes before it is asked', async () => {
+    using server = await keepAliveServer(good, { greet: (socket) => socket.end() })
+    const enough = () => server.connections() >= 10
+    const { total, course } = await loadHttp({ port: server.port, enough })
+    expect(total.answers).toBe(0)
+    expect(server.connections()).toBeWithin(10, mostAfterRests(course))
+  })
+
+  test('one that closes before it is asked gets no more connections than the rate allows', async () => {
+    using server = await keepAliveServer(good, { greet: (socket) => socket.end() })
+    const settings = { rate: 20, clients: 64, enough: () => server.connections() >= 10 }
+    const { course } = await loadHttp({ port: server.port, ...settings })
+    expect(server.connections()).toBeWithin(10, 3 + 20 * course.seconds)
+  })
+
+  test('one that speaks when nobody asks', async () => {
+    using server = await keepAliveServer((talk) => {
+      good(talk)
+      setTimeout(() => talk.write('x'), 10)
+    })
+    const enough = ({ strays }: Tally) => strays > 2
+    const { tally, total } = await loadHttp({ port: server.port, rate: 20, clients: 1, enough })
+    expect(tally.strays).toBeWithin(3, total.requests + 1)
+  })
+})

@@ -1,0 +1,123 @@
+/** `tracker config print`, `check` and `migrate`, as an operator runs them. */
+import { describe, expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { workspace } from '../support/cli/fixture.ts'
+import { MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+
+const TOKEN = 'TORRUST_TRACKER_CONFIG_OVERRIDE_HTTP_API__ACCESS_TOKENS__ADMIN'
+const OLD = `${MINIMAL_2}stale = 1
+[core.database]
+driver = "mysql"
+path = "mysql://root:hunter2@localhost:3306/torrust"
+[http_api.access_tokens]
+admin = "hunter3"
+`
+
+describe('check', () => {
+  test('says that all is well, and of which schema', async () => {
+    using here = workspace({ 'a.toml': MINIMAL_3, 'b.toml': MINIMAL_2 })
+    expect(await here.run(['config', 'check', '-c', 'a.toml'])).toEqual({
+      code: 0,
+      out: 'a.toml: ok (schema 3.0.0)\n',
+      err: '',
+    })
+    expect(await here.run(['config', 'check', '-c', 'b.toml'])).toMatchObject({
+      out: 'b.toml: ok (schema 2.0.0)\n',
+    })
+    expect(await here.run(['config', 'check'])).toMatchObject({
+      code: 0,
+      out: 'the built-in default: ok (schema 3.0.0)\n',
+    })
+  })
+
+  test('warns on the standard error', async () => {
+    using here = workspace({ 'tracker.toml': OLD })
+    expect(await here.run(['config', 'check'])).toEqual({
+      code: 0,
+      out: 'tracker.toml: ok (schema 2.0.0)\n',
+      err: 'warning: tracker.toml:9:1: core.stale: unknown option, ignored\n',
+    })
+  })
+
+  test('ends with 78 when a file is missing, as everything does that reads one', async () => {
+    using here = workspace()
+    const { code, out, err } = await here.run(['config', 'check', '--config', 'gone.toml'])
+    expect([code, out]).toEqual([78, ''])
+    for (const words of [[], ['config', 'print'], ['config', 'migrate'], ['doctor']])
+      expect(await here.run([...words, '--config', 'gone.toml'])).toEqual({ code, out, err })
+    expect(err).toStartWith('tracker: 1 mistake in gone.toml\ngone.toml: no such file: /')
+  })
+})
+
+describe('print', () => {
+  test('shows every value with its source and no secret', async () => {
+    using here = workspace({ 'tracker.toml': OLD })
+    const { code, out } = await here.run(['config', 'print'], { [TOKEN]: 'hunter4' })
+    expect(code).toBe(0)
+    expect(out).toContain('# Effective configuration, from tracker.toml\n')
+    expect(out).toContain('trace_filter = "info"  # tracker.toml:5\n')
+    expect(out).toContain('interval = 120  # default\n')
+    expect(out).toContain('password = "***"  # tracker.toml:12\n')
+    expect(out).toContain(`admin = "***"  # ${TOKEN}\n`)
+    expect(out).not.toContain('hunter')
+  })
+
+  test('explains the options on demand', async () => {
+    using here = workspace()
+    const { out } = await here.run(['config', 'print', '--docs'])
+    expect(out).toContain('# Serve only torrents on the whitelist.\nlisted = false  # default\n')
+  })
+})
+
+describe('migrate', () => {
+  test('prints a file of schema 3.0.0 that loads, secrets and all, and says so', async () => {
+    using here = workspace({ 'tracker.toml': OLD })
+    const { code, out, err } = await here.run(['config', 'migrate'], { [TOKEN]: 'hunter4' })
+    expect(code).toBe(0)
+    expect(err).toContain('tracker: what was printed holds the real tokens and passwords\n')
+    expect(out).toContain('password = "hunter2"\n')
+    // What the environment says stays there.
+    expect(out).toContain('admin = "hunter3"\n')
+
+    using there = workspace({ 'tracker.toml': out })
+    expect(await there.run(['config', 'check'])).toEqual({
+      code: 0,
+      out: 'tracker.toml: ok (schema 3.0.0)\n',
+      err: '',
+    })
+  })
+
+  test('writes a file for its owner only, and never over another', async () => {
+    using here = workspace({ 'tracker.toml': OLD })
+    const words = ['config', 'migrate', '--output', 'new.toml']
+    expect(await here.run(words)).toMatchObject({ code: 0, out: '' })
+    const path = join(here.path, 'new.toml')
+    const text = readFileSync(path, 'utf8')
+    expect(text).toContain('schema_version = "3.0.0"\n')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+
+    expect(await here.run(words)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('tracker: new.toml: exists already, nothing was written\n'),
+    })
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  })
+
+  test('leaves schema 3.0.0 alone', async () => {
+    using here = workspace({ 'tracker.toml': MINIMAL_3 })
+    expect(await here.run(['config', 'migrate'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'tracker.toml: schema 3.0.0 already, nothing to do\n',
+    })
+  })
+
+  test('says what schema 3.0.0 will not take over', async () => {
+    using here = workspace({ 'tracker.toml': OLD.replace('root:hunter2', 'root') })
+    const { code, out, err } = await here.run(['config', 'migrate'])
+    expect(code).toBe(78)
+    expect(out).toContain('password = ""\n')
+    expect(err).toContain('requires a non-empty `password` field\n')
+  })
+})

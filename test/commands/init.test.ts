@@ -1,0 +1,51 @@
+/** `tracker init`: the file it writes, and the files it leaves alone. */
+import { expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { workspace } from '../support/cli/fixture.ts'
+
+const TOKEN = /^admin = "([0-9a-f]{32})"$/m
+
+test('the file loads without a warning, is for its owner only and holds a fresh token', async () => {
+  using here = workspace()
+  using there = workspace()
+  const [first, second] = await Promise.all([here.run(['init']), there.run(['init'])])
+  expect([first.code, first.err, second.code]).toEqual([0, '', 0])
+  expect(first.out).toContain('tracker.toml')
+
+  const path = join(here.path, 'tracker.toml')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  const text = readFileSync(path, 'utf8')
+  const other = readFileSync(join(there.path, 'tracker.toml'), 'utf8')
+  expect(TOKEN.exec(text)?.[1]).toBeString()
+  expect(TOKEN.exec(text)?.[1]).not.toBe(TOKEN.exec(other)?.[1])
+  expect(text.replace(TOKEN, '')).toBe(other.replace(TOKEN, ''))
+  expect(first.out).not.toContain(TOKEN.exec(text)![1]!)
+
+  expect(await here.run(['config', 'check'])).toEqual({
+    code: 0,
+    out: 'tracker.toml: ok (schema 3.0.0)\n',
+    err: '',
+  })
+})
+
+test('another file can be named, and what to do next names it too', async () => {
+  using here = workspace()
+  const { code, out } = await here.run(['init', 'my.toml'])
+  expect(code).toBe(0)
+  expect(out).toContain('tracker --config my.toml\n')
+  expect(await here.run(['config', 'check', '-c', 'my.toml'])).toMatchObject({ code: 0 })
+})
+
+test.each([
+  ['a file that exists', 'here.toml', 'tracker: here.toml: exists already, nothing was written\n'],
+  [
+    'a directory that does not',
+    'gone/x.toml',
+    'tracker: gone/x.toml: its directory does not exist, nothing was written\n',
+  ],
+])('%s is an error of one line', async (_what, path, err) => {
+  using here = workspace({ 'here.toml': 'mine' })
+  expect(await here.run(['init', path])).toEqual({ code: 1, out: '', err })
+  expect(readFileSync(join(here.path, 'here.toml'), 'utf8')).toBe('mine')
+})

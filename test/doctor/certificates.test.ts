@@ -1,0 +1,159 @@
+/** What the doctor makes of the certificates of listeners. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { certificates } from '../../src/doctor/certificates.ts'
+import { systemClock } from '../../src/time/clock.ts'
+import { certify } from '../support/certificate.ts'
+import { findingsOn } from '../support/doctor/machines.ts'
+
+const HOST = 'tracker.example'
+const DAYS = 90
+let cwd = ''
+
+beforeAll(async () => {
+  cwd = mkdtempSync(join(tmpdir(), 'tracker-certificates-'))
+  await certify(cwd, 'ca', { host: 'ca.example', days: DAYS })
+  await certify(cwd, 'alone', { host: HOST, days: DAYS })
+  await sign('leaf', `DNS:${HOST},IP:192.0.2.7`)
+  const [leaf, ca, alone] = ['leaf.pem', 'ca.pem', 'alone.pem'].map((name) =>
+    readFileSync(join(cwd, name), 'utf8'),
+  )
+  writeFileSync(join(cwd, 'fullchain.pem'), `${leaf}${ca}`)
+  writeFileSync(join(cwd, 'wrongchain.pem'), `${leaf}${alone}`)
+  writeFileSync(join(cwd, 'garbage.pem'), 'no certificate at all\n')
+  writeFileSync(
+    join(cwd, 'broken.pem'),
+    '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+  )
+})
+afterAll(() => rmSync(cwd, { recursive: true }))
+
+/** A certificate that the authority has signed. */
+async function sign(name: string, names: string): Promise<void> {
+  const made = Bun.spawn(
+    [
+      ...['openssl', 'req', '-x509', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-newkey', 'ec'],
+      ...['-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', `${DAYS}`],
+      ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`],
+      ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
+    ],
+    { cwd, stdout: 'ignore', stderr: 'pipe' },
+  )
+  if ((await made.exited) !== 0) throw new Error(await new Response(made.stderr).text())
+}
+
+/** Status and words of what is found of one HTTP tracker, `later` days and a half from now. */
+async function look(
+  { cert = 'fullchain.pem', key = 'leaf.key', url = `https://${HOST}/announce` },
+  later = 0,
+): Promise<[string, string][]> {
+  const config = `[[http_trackers]]
+public_url = "${url}"
+tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
+  const clock = systemClock.seconds() + (later + 0.5) * 86_400
+  const findings = await findingsOn([certificates], {}, { config, clock, patient: { cwd } })
+  return findings.map(({ status, found }) => [status, found])
+}
+
+describe('a certificate', () => {
+  test('with its chain, its key, its name and time is fine', async () => {
+    expect(await look({})).toEqual([
+      ['ok', `http_trackers[0]: fullchain.pem is good for ${DAYS - 1} days more`],
+    ])
+    expect(await look({ url: 'https://192.0.2.7:7070/announce' })).toEqual([
+      ['ok', expect.any(String)],
+    ])
+  })
+
+  test('is warned of two weeks before its end, and is a problem behind it', async () => {
+    expect((await look({}, DAYS - 15)).map(([status]) => status)).toEqual(['ok'])
+    const nearly = await look({}, DAYS - 10)
+    expect(nearly.map(([status]) => status)).toEqual(['warning', 'warning'])
+    expect(nearly[0]![1]).toContain('fullchain.pem expires in 9 days, on 2')
+    expect(nearly[1]![1]).toContain('the certificate number 2 in it expires in')
+    const over = await look({}, DAYS + 1)
+    expect(over[0]).toEqual(['problem', expect.stringContaining('fullchain.pem expired on 2')])
+  })
+
+  test('is not good before its time', async () => {
+    const early = await look({}, -2)
+    expect(early[0]).toEqual(['problem', expect.stringContaining('is not good before 2')])
+  })
+
+  test('must be for the host of the public_url', async () => {
+    for (const host of ['other.example', '192.0.2.8', '[2001:db8::1]'])
+      expect(await look({ url: `https://${host}:8443/announce` })).toEqual([
+        [
+          'problem',
+          `http_trackers[0]: fullchain.pem is not for ${host.replace(/[[\]]/g, '')}, the host of its public_url, but for DNS:${HOST}, IP Address:192.0.2.7`,
+        ],
+      ])
+    // Somebody else speaks with the clients then.
+    expect((await look({ url: 'http://other.example/announce' }))[0]![0]).toBe('ok')
+  })
+
+  test.each(['leaf.pem', 'wrongchain.pem'])(
+    'without who signed it is refused by many: %s',
+    async (cert) => {
+      expect(await look({ cert })).toEqual([
+        [
+          'warning',
+          expect.stringContaining('does not hold the certificate that signed it (CN=ca.example)'),
+        ],
+      ])
+    },
+  )
+
+  test('that signed itself is trusted by nobody', async () => {
+    expect(await look({ cert: 'alone.pem', key: 'alone.key' })).toEqual([
+      ['warning', expect.stringContaining('alone.pem is signed by itself')],
+    ])
+  })
+
+  test.each([
+    ['garbage.pem', ''],
+    ['broken.pem', ''],
+    ['leaf.key', ', but a private key'],
+  ])('is not what stands in %s', async (cert, but) => {
+    expect(await look({ cert })).toEqual([
+      ['problem', `http_trackers[0]: ${cert} holds no certificate in PEM form${but}`],
+    ])
+  })
+
+  test('that cannot be read is told with its whole path, the key beside it', async () => {
+    expect(await look({ cert: 'gone.pem', key: '.' })).toEqual([
+      ['problem', `http_trackers[0]: ${join(cwd, 'gone.pem')} does not exist`],
+      ['problem', `http_trackers[0]: ${cwd} is a directory`],
+    ])
+  })
+})
+
+describe('a key', () => {
+  test('must be that of the certificate', async () => {
+    expect(await look({ key: 'alone.key' })).toEqual([
+      ['problem', 'http_trackers[0]: alone.key is not the key of fullchain.pem'],
+    ])
+  })
+
+  test('must be one', async () => {
+    expect(await look({ key: 'garbage.pem' })).toEqual([
+      ['problem', expect.stringContaining('garbage.pem holds no private key in PEM form')],
+    ])
+  })
+
+  test('is for nobody else to read', async () => {
+    chmodSync(join(cwd, 'leaf.key'), 0o644)
+    expect(await look({})).toEqual([
+      ['warning', 'http_trackers[0]: everybody on this machine can read the private key leaf.key'],
+    ])
+    chmodSync(join(cwd, 'leaf.key'), 0o600)
+  })
+})
+
+test('without any there is nothing to look at', async () => {
+  expect(await findingsOn([certificates], {})).toEqual([
+    { check: 'certificates', status: 'skipped', found: 'no listener has a tls_config' },
+  ])
+})

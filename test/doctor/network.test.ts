@@ -1,0 +1,231 @@
+/** What the doctor makes of ports, of public URLs and of what answers at the health API. */
+import { describe, expect, test } from 'bun:test'
+import { ports } from '../../src/doctor/ports.ts'
+import { publicUrl } from '../../src/doctor/public-url.ts'
+import { askTracker, health } from '../../src/doctor/running-tracker.ts'
+import { certify } from '../support/certificate.ts'
+import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
+import { answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { configOf, findingsOn, room } from '../support/doctor/machines.ts'
+import { freePort } from '../support/e2e/program.ts'
+
+const MILLISECONDS = 1_000
+const TRACKER = 'd5:filesdee'
+
+/** Status and words, with the tracker asked as it is in real life. */
+async function look(check: typeof ports, toml: string, milliseconds = MILLISECONDS) {
+  const config = configOf(toml)
+  const patient = { milliseconds, tracker: () => askTracker(config, milliseconds) }
+  const findings = await findingsOn([check], {}, { config: toml, patient })
+  return findings.map(({ status, found }) => [status, found])
+}
+
+const listen = (udp: number, http: number, health: number, api = '') => `
+[[udp_trackers]]
+bind_address = "127.0.0.1:${udp}"
+[[http_trackers]]
+bind_address = "127.0.0.1:${http}"
+${api}
+[health_check_api]
+bind_address = "127.0.0.1:${health}"
+`
+
+const reportOf = (...services: string[]): string =>
+  JSON.stringify({
+    status: 'Ok',
+    message: '',
+    details: services.map((service_binding) => ({ service_binding, result: { Ok: 'Connected' } })),
+  })
+
+describe('ports', () => {
+  test('that are free are said to be, and are free behind it', async () => {
+    const [udp, http, check] = [await freePort(), await freePort(), await freePort()]
+    const free = [
+      ['ok', `free: udp 127.0.0.1:${udp}, http 127.0.0.1:${http}, http 127.0.0.1:${check}`],
+    ]
+    expect(await look(ports, listen(udp, http, check))).toEqual(free)
+    expect(await look(ports, listen(udp, http, check))).toEqual(free)
+  })
+
+  test('that the system chooses cannot be looked at', async () => {
+    expect(await look(ports, listen(0, 0, 0))).toEqual([
+      ['ok', 'every listener has port 0: the system chooses'],
+    ])
+  })
+
+  test('that somebody has are in use, one finding each', async () => {
+    using udp = await fakeUdpTracker('127.0.0.1', () => {})
+    using http = await fakeHttpServer((_request, socket) => socket.end())
+    const check = await freePort()
+    expect(await look(ports, listen(udp.port, http.port, check))).toEqual([
+      ['problem', `udp_trackers[0]: port in use: udp 127.0.0.1:${udp.port}`],
+      ['problem', `http_trackers[0]: port in use: http 127.0.0.1:${http.port}`],
+      ['ok', `free: http 127.0.0.1:${check}`],
+    ])
+  })
+
+  test('of the tracker that runs with this configuration are its own', async () => {
+    using udp = await fakeUdpTracker('127.0.0.1', () => {})
+    const http = await freePort()
+    using report = await fakeHttpServer((_request, socket) => {
+      socket.write(respond(reportOf(`udp://127.0.0.1:${udp.port}`)))
+    })
+    expect(await look(ports, listen(udp.port, http, report.port))).toEqual([
+      ['ok', `the running tracker has udp 127.0.0.1:${udp.port}, http 127.0.0.1:${report.port}`],
+      ['ok', `free: http 127.0.0.1:${http}`],
+    ])
+  })
+
+  test('of addresses that this machine has not cannot be opened', async () => {
+    const toml =
+      '[[udp_trackers]]\nbind_address = "192.0.2.1:6969"\n[health_check_api]\nbind_address = "127.0.0.1:0"'
+    expect(await look(ports, toml)).toEqual([
+      ['problem', 'udp_trackers[0]: no such address on this machine: udp 192.0.2.1:6969'],
+    ])
+  })
+})
+
+describe('health', () => {
+  const at = (port: number) => look(health, listen(1, 2, port))
+
+  test('needs a tracker that runs', async () => {
+    const port = await freePort()
+    expect(await at(port)).toEqual([
+      [
+        'skipped',
+        expect.stringContaining(`nothing answers at http://127.0.0.1:${port}/health_check`),
+      ],
+    ])
+    expect(await look(health, listen(1, 2, 0))).toMatchObject([['skipped', expect.any(String)]])
+  })
+
+  test('is that of this configuration, or of another', async () => {
+    let services = ['udp://127.0.0.1:1', 'http://127.0.0.1:2/']
+    using server = await fakeHttpServer((_request, socket) => {
+      socket.write(respond(reportOf(...services)))
+    })
+    expect(await at(server.port)).toEqual([['ok', 'the tracker runs, and its 2 services answer']])
+    services = ['udp://127.0.0.1:3', 'http://127.0.0.1:4/']
+    expect(await at(server.port)).toEqual([
+      [
+        'warning',
+        expect.stringContaining(
+          'has none of the listeners of this configuration: udp://127.0.0.1:3',
+        ),
+      ],
+    ])
+  })
+
+  test('tells what the report complains of', async () => {
+    const details = [
+      {
+        service_binding: 'udp://127.0.0.1:1',
+        service_type: 'udp_tracker',
+        result: { Err: 'Timed Out' },
+      },
+    ]
+    const report = JSON.stringify({ status: 'Error', message: 'health check failed', details })
+    using server = await fakeHttpServer((_request, socket) => void socket.write(respond(report)))
+    expect(await at(server.port)).toEqual([
+      ['problem', expect.stringContaining('udp_tracker udp://127.0.0.1:1: Timed Out')],
+    ])
+  })
+
+  test.each(['hello', '{"status":[]}', '[[[['])('is not told by %s', async (body) => {
+    using server = await fakeHttpServer((_request, socket) => void socket.write(respond(body)))
+    expect(await at(server.port)).toEqual([
+      ['problem', `http://127.0.0.1:${server.port}/health_check: 200 OK, but no health report`],
+    ])
+  })
+
+  test('is not waited for', async () => {
+    using server = await fakeHttpServer(() => {})
+    expect(await look(health, listen(1, 2, server.port), 100)).toEqual([
+      ['problem', `http://127.0.0.1:${server.port}/health_check: no answer within 0.1 s`],
+    ])
+  })
+})
+
+describe('public-url', () => {
+  const udp = (url: string, health = 0) => `[[udp_trackers]]
+bind_address = "127.0.0.1:16969"
+public_url = "${url}"
+[health_check_api]
+bind_address = "127.0.0.1:${health}"`
+  const http = (url: string) => udp(url).replace('udp_trackers', 'http_trackers')
+
+  test('is of interest only where there is one', async () => {
+    expect(await look(publicUrl, '[[udp_trackers]]')).toMatchObject([
+      ['skipped', expect.any(String)],
+    ])
+  })
+
+  test('of UDP is asked for a connection and no more', async () => {
+    using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
+      answer(answerTo(request, 0, 1, 2)),
+    )
+    const url = `udp://127.0.0.1:${tracker.port}/announce`
+    expect(await look(publicUrl, udp(url))).toEqual([
+      ['ok', expect.stringMatching(/over IPv4 \(127\.0\.0\.1\) answers in \d+ ms$/)],
+    ])
+    expect(tracker.received()).toBe(1)
+  })
+
+  test('of HTTP is scraped for a torrent that nobody has', async () => {
+    using tracker = await fakeHttpServer((_request, socket) => socket.write(respond(TRACKER)))
+    expect(await look(publicUrl, http(`http://127.0.0.1:${tracker.port}/announce`))).toMatchObject([
+      ['ok', expect.any(String)],
+    ])
+    expect(tracker.requests.join()).toMatch(/^GET \/scrape\?info_hash=\S+ HTTP\/1\.1\r\n/)
+  })
+
+  test('that refuses is there', async () => {
+    using tracker = await fakeHttpServer((_request, socket) =>
+      socket.write(respond('d14:failure reason2:noe')),
+    )
+    expect((await look(publicUrl, http(`http://127.0.0.1:${tracker.port}/announce`)))[0]![0]).toBe(
+      'ok',
+    )
+  })
+
+  test('that leads to a web page leads nowhere', async () => {
+    using page = await fakeHttpServer((_request, socket) =>
+      socket.write(respond('<html>', '404 Not Found')),
+    )
+    expect(await look(publicUrl, http(`http://127.0.0.1:${page.port}/announce`))).toEqual([
+      ['problem', expect.stringContaining('HTTP status 404 Not Found')],
+    ])
+  })
+
+  test('whose certificate nobody trusts is a problem', async () => {
+    using here = room({})
+    const { cert, key } = await certify(here.path, 'tracker', { host: '127.0.0.1' })
+    const tls = { cert: await Bun.file(cert).text(), key: await Bun.file(key).text() }
+    using tracker = await fakeHttpServer((_request, socket) => socket.write(respond(TRACKER)), {
+      tls,
+    })
+    expect(await look(publicUrl, http(`https://127.0.0.1:${tracker.port}/announce`))).toEqual([
+      ['problem', expect.stringMatching(/self.signed/i)],
+    ])
+  })
+
+  test('of a name that nobody knows is a problem', async () => {
+    const [found, ...more] = await look(publicUrl, udp('udp://nobody.invalid:6969/announce'))
+    expect(more).toEqual([])
+    expect(found).toEqual(['problem', expect.stringMatching(/nobody\.invalid/)])
+  })
+
+  test('that is silent is no news while no tracker runs, and may be the router while one does', async () => {
+    using silent = await fakeUdpTracker('127.0.0.1', () => {})
+    const url = `udp://127.0.0.1:${silent.port}/announce`
+    expect(await look(publicUrl, udp(url), 200)).toEqual([
+      ['skipped', expect.stringContaining('no tracker of this configuration runs here')],
+    ])
+    using report = await fakeHttpServer((_request, socket) => {
+      socket.write(respond(reportOf('udp://127.0.0.1:16969')))
+    })
+    expect(await look(publicUrl, udp(url, report.port), 200)).toEqual([
+      ['warning', expect.stringMatching(/no answer within 0\.2 s\. .*no hairpin NAT/)],
+    ])
+  })
+})

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test'
+import { Histogram } from '../../src/memory/histogram.ts'
+import { dice, seed } from '../support/random.ts'
+
+const SHARES = [0, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1]
+
+function filled(values: readonly number[]): Histogram {
+  const histogram = new Histogram()
+  for (const value of values) histogram.record(value)
+  return histogram
+}
+
+/** The slow truth: sorted, and counted off. */
+const exact = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.max(1, Math.ceil(share * values.length)) - 1]!
+
+describe(`percentiles agree with sorting (SEED=${seed})`, () => {
+  const roll = dice()
+  const share = () => (roll(2 ** 30) + 1) / 2 ** 30
+  test.each<[string, () => number]>([
+    ['even', () => 0.005 + share() * 3],
+    ['over seven powers of ten', () => 0.005 * 10 ** (share() * 7)],
+    ['two heaps', () => (roll(10) === 0 ? 900 + share() * 100 : 0.05 + share() / 20)],
+    ['one value', () => 0.7],
+  ])('%s', (_what, draw) => {
+    const values = Array.from({ length: 20_000 }, draw)
+    const histogram = filled(values)
+    for (const at of SHARES) {
+      const truth = exact(values, at)
+      expect([at, Math.abs(histogram.percentile(at) - truth) / truth < 0.02]).toEqual([at, true])
+    }
+  })
+})
+
+test(`every single latency is kept to one percent (SEED=${seed})`, () => {
+  const roll = dice()
+  for (let i = 0; i < 5_000; i++) {
+    const value = 0.01 * 10 ** ((roll(2 ** 20) / 2 ** 20) * 6)
+    // Beside a larger one, for the largest is known exactly.
+    const told = filled([value, value * 2]).percentile(0.5)
+    expect([value, Math.abs(told - value) / value < 0.01]).toEqual([value, true])
+  }
+})
+
+test('the largest is exact, and no percentile is beyond it', () => {
+  const histogram = filled([0.1, 0.2, 1234.5678])
+  expect(histogram.max).toBe(1234.5678)
+  expect(histogram.percentile(1)).toBeLessThanOrEqual(1234.5678)
+  expect(histogram.count).toBe(3)
+})
+
+test('two of them become one', () => {
+  const [few, many] = [[1, 2, 3], Array.from({ length: 100 }, (_, i) => 5 + i)]
+  const sum = filled(few)
+  sum.add(filled(many))
+  const whole = filled([...few, ...many])
+  for (const at of SHARES) expect(sum.percentile(at)).toBe(whole.percentile(at))
+  expect([sum.count, sum.max]).toEqual([whole.count, whole.max])
+})
+
+test('none, nothing, less than nothing and a week are no accident', () => {
+  expect([new Histogram().percentile(0.5), new Histogram().max]).toEqual([0, 0])
+  expect(filled([0]).percentile(0.5)).toBe(0)
+  expect(filled([-1]).percentile(0.5)).toBe(0)
+  const week = 7 * 24 * 3600 * 1000
+  expect(filled([week]).max).toBe(week)
+  // Beyond what a word can hold it is told as the most that one can.
+  expect(filled([week]).percentile(0.5)).toBeWithin(210_000, 215_000)
+})

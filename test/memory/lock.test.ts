@@ -1,0 +1,172 @@
+/** The mutex: alone, against other threads, and after a death. */
+import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
+import { Lock } from '../../src/memory/lock.ts'
+import type { LockTask } from '../support/memory/lock-worker.ts'
+
+const CONTENDED = 0x4000_0000
+
+function make() {
+  const memory = new SharedArrayBuffer(16)
+  const words = new Int32Array(memory)
+  return { memory, words, mine: new Lock(memory, 1, 1), other: new Lock(memory, 1, 2) }
+}
+
+/** A thread that does `task`; `said` are its messages in order. */
+function start(task: LockTask) {
+  const worker = new Worker(new URL('../support/memory/lock-worker.ts', import.meta.url).href)
+  const said: string[] = []
+  const waiting: (() => void)[] = []
+  worker.onmessage = ({ data }) => {
+    said.push(String(data))
+    waiting.shift()?.()
+  }
+  worker.postMessage(task)
+  const next = async (): Promise<string | undefined> => {
+    if (said.length === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    return said.shift()
+  }
+  return { next, [Symbol.dispose]: () => worker.terminate() }
+}
+
+describe('one thread', () => {
+  test('takes a free lock and gives it back', () => {
+    const { mine, other, words } = make()
+    expect(mine.holder()).toBe(0)
+    mine.acquire()
+    expect([mine.holder(), other.holder()]).toEqual([1, 1])
+    mine.release()
+    expect(other.tryAcquire(0)).toBe(true)
+    expect(mine.holder()).toBe(2)
+    other.release()
+    expect([...words]).toEqual([0, 0, 0, 0])
+  })
+
+  test.each([0, 1, 45])('gives up after %d milliseconds when another holds it', (patience) => {
+    const { mine, other } = make()
+    other.acquire()
+    expect(mine.tryAcquire(patience)).toBe(false)
+    expect(mine.holder()).toBe(2)
+    other.release()
+    expect(mine.tryAcquire(patience)).toBe(true)
+  })
+})
+
+describe('a sleeper', () => {
+  /** Never really sleeps: the system's answers are up to the test. */
+  const system = () => ({ wait: spyOn(Atomics, 'wait'), notify: spyOn(Atomics, 'notify') })
+  afterEach(() => mock.restore())
+
+  test('is counted as patient only for as long as it slept', () => {
+    const { wait } = system()
+    const { mine, other } = make()
+    other.acquire()
+    wait.mockReturnValue('timed-out')
+    expect(mine.tryAcquire(100)).toBe(false)
+    expect(wait).toHaveBeenCalledTimes(5)
+  })
+
+  test('that is woken in vain tries again, but not for ever', () => {
+    const { wait } = system()
+    const { mine, other } = make()
+    other.acquire()
+    wait.mockReturnValue('ok')
+    expect(mine.tryAcquire(100)).toBe(false)
+    expect(wait).toHaveBeenCalledTimes(100)
+  })
+
+  test('is woken by whoever gives the lock back, and nobody is woken for nothing', () => {
+    const { wait, notify } = system()
+    const { mine, other, words } = make()
+    notify.mockReturnValue(0)
+    mine.acquire()
+    mine.release()
+    expect(notify).not.toHaveBeenCalled()
+    mine.acquire()
+    wait.mockReturnValue('timed-out')
+    expect(other.tryAcquire(1)).toBe(false)
+    expect(words[1]).toBe(1 | CONTENDED)
+    mine.release()
+    expect(notify).toHaveBeenCalledTimes(1)
+    expect(notify.mock.lastCall?.slice(1)).toEqual([1, 1])
+  })
+
+  test('that gets the lock wakes the next when it gives it back', () => {
+    const { wait, notify } = system()
+    const { mine, other } = make()
+    notify.mockReturnValue(0)
+    other.acquire()
+    wait.mockImplementationOnce(() => {
+      other.release()
+      return 'ok'
+    })
+    mine.acquire()
+    expect(mine.holder()).toBe(1)
+    notify.mockClear()
+    mine.release()
+    expect(notify).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('the lock of a dead thread', () => {
+  test('is seized from it and from nobody else', () => {
+    const { mine, other } = make()
+    expect(mine.seize(2)).toBe(false)
+    expect(mine.holder()).toBe(0)
+    other.acquire()
+    expect(mine.seize(3)).toBe(false)
+    expect(mine.holder()).toBe(2)
+    expect(mine.seize(2)).toBe(true)
+    expect(mine.holder()).toBe(1)
+  })
+
+  test('keeps its sleepers', () => {
+    const { mine, other, words } = make()
+    other.acquire()
+    words[1]! |= CONTENDED
+    expect(mine.seize(2)).toBe(true)
+    expect(words[1]).toBe(1 | CONTENDED)
+  })
+})
+
+describe('several threads', () => {
+  test('are never inside together', async () => {
+    const { memory, words, mine } = make()
+    const rounds = 300_000
+    using one = start({ memory, thread: 2, kind: 'count', rounds })
+    using two = start({ memory, thread: 3, kind: 'count', rounds })
+    expect([await one.next(), await two.next()]).toEqual(['ready', 'ready'])
+    Atomics.store(words, 0, 1)
+    Atomics.notify(words, 0)
+    for (let round = 0; round < rounds; round++) {
+      mine.acquire()
+      words[2]!++
+      mine.release()
+    }
+    expect([await one.next(), await two.next()]).toEqual(['done', 'done'])
+    expect([words[2], mine.holder()]).toEqual([3 * rounds, 0])
+  })
+
+  test('wait until the holder is through, however long that takes', async () => {
+    const { memory, words, mine } = make()
+    using holder = start({ memory, thread: 2, kind: 'hold', rounds: 0 })
+    expect(await holder.next()).toBe('holding')
+    expect(mine.tryAcquire(0)).toBe(false)
+    // The holder lets go only once it sees that somebody sleeps.
+    mine.acquire()
+    expect([mine.holder(), words[2]]).toEqual([1, 42])
+    mine.release()
+  })
+
+  test('go on when the lock of a dead one is seized and given back', async () => {
+    const { memory, words, mine, other } = make()
+    other.acquire()
+    using waiting = start({ memory, thread: 3, kind: 'count', rounds: 1 })
+    expect(await waiting.next()).toBe('ready')
+    Atomics.store(words, 0, 1)
+    Atomics.notify(words, 0)
+    expect(mine.seize(2)).toBe(true)
+    mine.release()
+    expect(await waiting.next()).toBe('done')
+    expect(words[2]).toBe(1)
+  })
+})

@@ -1,0 +1,150 @@
+/** The sweep in the background: what it forgets, when, and that it ends. */
+import { describe, expect, test } from 'bun:test'
+import { Announce, Answer, PeerList } from '../../src/bittorrent.ts'
+import { Log } from '../../src/log.ts'
+import { Lock } from '../../src/memory/lock.ts'
+import { startSweeper } from '../../src/run/sweeper.ts'
+import { HEADER } from '../../src/swarm/layout.ts'
+import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
+import { Tracker } from '../../src/tracker.ts'
+import { startTracker } from '../support/harness.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { captureWorkers } from '../support/run/captured-workers.ts'
+import { policy } from '../support/servers/http-fixture.ts'
+import { until } from '../support/until.ts'
+
+/** Seconds between two sweeps, for a test that waits for some. */
+const OFTEN = 0.005
+
+function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
+  const memory = createSwarmMemory(64 * 2 ** 20, Int32Array.of(1))
+  const swarm = new Swarm(memory, 1, 1)
+  let now = 1_000_000
+  const clock = { seconds: () => now, milliseconds: () => now * 1000 }
+  const retention = { removePeerless: !keep }
+  const tracker = new Tracker(swarm, { ...policy, retention }, clock)
+  const announce = new Announce()
+  const answer = new Answer(
+    new PeerList(new Uint16Array(3 * 74)),
+    new PeerList(new Uint16Array(9 * 74)),
+    true,
+  )
+  for (let peer = 0; peer < peers; peer++) {
+    announce.words.fill(0)
+    announce.words[0] = peer >>> 4
+    announce.endpoint.set([10, 0, peer >>> 8, peer])
+    announce.port = 6881
+    tracker.announce(announce, { externalIp: undefined }, answer)
+  }
+  const lines: string[] = []
+  const log = new Log(
+    { filter: 'info', style: 'full', colour: false },
+    clock.milliseconds,
+    (line) => {
+      lines.push(line)
+      onLine()
+    },
+  )
+  return {
+    memory,
+    totals: () => {
+      const { torrents, seeders, leechers } = swarm.totals()
+      return { torrents, peers: seeders + leechers }
+    },
+    sweep: (seconds = OFTEN) => startSweeper(tracker, seconds, log, clock.milliseconds),
+    pass: (seconds: number) => {
+      now += seconds
+    },
+    sweeps: () => lines.filter((line) => line.includes('Cleaned up torrents in: ')).length,
+    lines,
+  }
+}
+
+describe('the sweeper', () => {
+  test('forgets peers that were silent for longer than the timeout, and no others', async () => {
+    const swarm = make({ peers: 2_000 })
+    using _sweeper = swarm.sweep()
+    swarm.pass(policy.peerTimeoutSeconds - 1)
+    const before = swarm.sweeps()
+    await until('two sweeps', () => swarm.sweeps() > before + 1)
+    expect(swarm.totals()).toEqual({ torrents: 125, peers: 2_000 })
+    swarm.pass(1)
+    await until('the swarm to be empty', () => swarm.totals().torrents === 0)
+    expect(swarm.totals().peers).toBe(0)
+  })
+
+  test('keeps torrents without peers when it is told to', async () => {
+    const swarm = make({ peers: 32, keep: true })
+    using _sweeper = swarm.sweep()
+    swarm.pass(policy.peerTimeoutSeconds)
+    await until('the peers to be gone', () => swarm.totals().peers === 0)
+    expect(swarm.totals().torrents).toBe(2)
+  })
+
+  test('says when it begins and how long it took', async () => {
+    const swarm = make()
+    using _sweeper = swarm.sweep()
+    await until('a sweep', () => swarm.sweeps() > 0)
+    expect(swarm.lines.slice(0, 2).map((line) => line.slice(28))).toEqual([
+      ' INFO TORRENT CLEANUP: Cleaning up torrents..\n',
+      ' INFO TORRENT CLEANUP: Cleaned up torrents in: 0ms\n',
+    ])
+  })
+
+  test('waits for a shard that somebody holds, and sweeps it then', async () => {
+    const swarm = make({ peers: 1_000 })
+    const locks = swarm.memory.shards.map(({ torrents }) => new Lock(torrents, HEADER.lock, 2))
+    const held = locks.at(-1)!
+    held.acquire()
+    swarm.pass(policy.peerTimeoutSeconds)
+    using _sweeper = swarm.sweep()
+    const rest = () =>
+      swarm.memory.shards.filter(
+        (memory) => new Uint32Array(memory.torrents)[HEADER.torrents] !== 0,
+      )
+    await until('the other shards to be swept', () => rest().length === 1)
+    expect(swarm.sweeps()).toBe(0)
+    held.release()
+    await until('the last shard to be swept', () => rest().length === 0)
+  })
+
+  test('does nothing any more once it is disposed of, in the middle of a sweep too', async () => {
+    const swarm = make({ peers: 1_000, onLine: () => sweeper[Symbol.dispose]() })
+    swarm.pass(policy.peerTimeoutSeconds)
+    const sweeper = swarm.sweep()
+    await until('a sweep to begin', () => swarm.lines.length > 0)
+    // It may finish the slice it was at: one shard of all.
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+    expect(swarm.totals().peers).toBeGreaterThan(500)
+    expect(swarm.lines).toHaveLength(1)
+  })
+
+  test('never runs when its interval is 0', async () => {
+    const swarm = make()
+    const other = make()
+    using _never = swarm.sweep(0)
+    using _often = other.sweep()
+    await until('three sweeps of another', () => other.sweeps() > 2)
+    expect(swarm.lines).toEqual([])
+  })
+})
+
+test.each([1, 2])('a tracker with %d threads forgets its peers', async (threads) => {
+  using workers = captureWorkers()
+  await using tracker = await startTracker({
+    core: 'inactive_peer_cleanup_interval = 1\n[core.tracker_policy]\nmax_peer_timeout = 1\n',
+    runtime: `[runtime]\nworkers = ${threads}\nmax_memory = "64MiB"\n`,
+  })
+  using peer = await udpPeer(tracker.ports.udp[0]!)
+  await peer.announce(hashOf(1))
+  expect((await peer.scrape(hashOf(1))).seeders).toBe(1)
+  await until(
+    'the peer not to be told any more',
+    async () => (await peer.scrape(hashOf(1))).seeders === 0,
+  )
+  await until('a sweep', () => tracker.lines.some((line) => line.includes('Cleaned up')))
+  if (threads > 1) {
+    const swarm = new Swarm(workers.of(1).setup.swarm, 99, 1)
+    await until('the torrent to be forgotten', () => swarm.totals().torrents === 0)
+  }
+})

@@ -1,0 +1,118 @@
+/** One serving thread, in this thread: it opens everything or nothing, and closes it all. */
+import { expect, test } from 'bun:test'
+import { Access, createAccessMemory } from '../../src/access/access.ts'
+import { Bans } from '../../src/access/bans.ts'
+import { packHashes } from '../../src/access/whitelist.ts'
+import { Metrics } from '../../src/memory/counters.ts'
+import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
+import { createSwarmMemory } from '../../src/swarm/swarm.ts'
+import { configOf } from '../support/harness.ts'
+import { hashOf, udpPeer } from '../support/peer.ts'
+import { policy } from '../support/servers/http-fixture.ts'
+
+const HEAD =
+  '[metadata]\nschema_version = "3.0.0"\n[logging]\ntrace_filter = "off"\n[core]\nlisted = false\nprivate = false\n'
+
+function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup {
+  const config = configOf(HEAD + toml)
+  const udp = config.udp_trackers ?? []
+  const http = config.http_trackers ?? []
+  const seed = Int32Array.of(1)
+  return {
+    thread: 1,
+    threads: 1,
+    swarm: createSwarmMemory(64 * 2 ** 20, seed),
+    access: undefined,
+    metrics: new Metrics(1, udp.length + http.length).memory,
+    bans: { memory: new Bans(10, seed).memory, seed, limit: 10 },
+    descriptors: [],
+    secret: new Uint8Array(16),
+    idErrors: 'suppress',
+    policy,
+    logging: { filter: 'off', style: 'full', colour: false },
+    udp,
+    http,
+    ...changes,
+  }
+}
+
+const udp = (port: number, more = '') =>
+  `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`
+const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
+
+test('tells the ports it got, in the order of the lists', async () => {
+  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
+  const { udpPorts, httpPorts, receiveBuffers } = thread.opened
+  expect([udpPorts.length, httpPorts.length, receiveBuffers.length]).toEqual([2, 1, 2])
+  expect(new Set([...udpPorts, ...httpPorts]).size).toBe(3)
+  for (const port of udpPorts) {
+    using peer = await udpPeer(port)
+    expect((await peer.scrape(hashOf(1))).seeders).toBe(0)
+  }
+  await thread.stop(0)
+  // Its own address again, at once and alone.
+  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)))
+  await again.stop(0)
+})
+
+test('keeps nothing open when the last listener cannot be opened', async () => {
+  const first = await startThread(setupOf(udp(0) + http(0)))
+  const [udpPort] = first.opened.udpPorts as [number]
+  const [httpPort] = first.opened.httpPorts as [number]
+  const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
+  const { port } = free
+  free.close()
+  await expect(startThread(setupOf(udp(port) + http(httpPort)))).rejects.toThrow(
+    `port in use: http 127.0.0.1:${httpPort}`,
+  )
+  await expect(startThread(setupOf(udp(port) + udp(udpPort)))).rejects.toThrow(
+    `port in use: udp 127.0.0.1:${udpPort}`,
+  )
+  const third = await startThread(setupOf(udp(port)))
+  await third.stop(0)
+  await first.stop(0)
+})
+
+test('threads that share a port tell each other nothing but the swarm', async () => {
+  const shared = {
+    swarm: createSwarmMemory(64 * 2 ** 20, Int32Array.of(1)),
+    threads: 2,
+  }
+  const metrics = new Metrics(2, 1).memory
+  const one = await startThread(setupOf(udp(0), { ...shared, metrics, thread: 1 }))
+  const [port] = one.opened.udpPorts as [number]
+  const two = await startThread(setupOf(udp(port), { ...shared, metrics, thread: 2 }))
+  using before = await udpPeer(port)
+  await before.announce(hashOf(1), { port: 7001 })
+  await one.stop(0)
+  using after = await udpPeer(port)
+  expect((await after.announce(hashOf(1), { left: 1 })).peers).toEqual(['7f0000011b59'])
+  await two.stop(0)
+})
+
+test('an external address stands for peers of this machine', async () => {
+  const network = 'network.external_ip = "203.0.113.7"\n'
+  const thread = await startThread(setupOf(udp(0, network)))
+  const [port] = thread.opened.udpPorts as [number]
+  using one = await udpPeer(port)
+  await one.announce(hashOf(1), { port: 7001 })
+  using other = await udpPeer(port)
+  expect((await other.announce(hashOf(1), { left: 1 })).peers).toEqual(['cb0071071b59'])
+  await thread.stop(0)
+})
+
+test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
+  const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
+  const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
+  const metrics = new Metrics(threads, 1).memory
+  const thread = await startThread(setupOf(udp(0), { access, threads, metrics }))
+  using peer = await udpPeer(thread.opened.udpPorts[0]!)
+  const { whitelist } = new Access(access, threads === 1)
+  const { words } = packHashes(hashOf(1))
+  await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
+  whitelist!.add(words)
+  expect((await peer.announce(hashOf(1))).seeders).toBe(1)
+  whitelist!.remove(words)
+  await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
+  await thread.stop(0)
+})

@@ -1,0 +1,562 @@
+/**
+ * Keys and whitelist as they are administered, on a real database. Numbers in names:
+ * spec/torrust-udp-and-core part F.
+ */
+import { describe, expect, test } from 'bun:test'
+import { Access, type AccessRules, createAccessMemory } from '../../src/access/access.ts'
+import { UNKNOWN } from '../../src/access/keys.ts'
+import { packHashes } from '../../src/access/whitelist.ts'
+import { type Database, DatabaseError, type Fault } from '../../src/database/contract.ts'
+import { openSqlite } from '../../src/database/sqlite.ts'
+import { Log } from '../../src/log.ts'
+import {
+  EXPIRED_IN_DATABASE_SECONDS,
+  EXPIRED_IN_MEMORY_MILLISECONDS,
+  Permissions,
+} from '../../src/storage/permissions.ts'
+import { keyOf } from '../support/access/entries.ts'
+import { hashes, key, texts } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+
+const NOW = 1_700_000_000_123
+const HOUR = EXPIRED_IN_MEMORY_MILLISECONDS
+const WEEK = EXPIRED_IN_DATABASE_SECONDS * 1000
+
+type Wishes = Partial<AccessRules> & {
+  /** Makes the database behave oddly. */
+  readonly around?: (database: Database) => Partial<Database>
+}
+
+/** A private and listed tracker's book on an SQLite file of its own. */
+async function open({ around, ...rules }: Wishes = {}) {
+  const file = new SqliteFile()
+  const database = await openSqlite(file.config)
+  const odd = around?.(database) ?? {}
+  const used = new Proxy(database, {
+    get: (real, name) => {
+      const method = Reflect.get(odd, name) ?? Reflect.get(real, name)
+      return typeof method === 'function' ? method.bind(real) : method
+    },
+  })
+  const memory = createAccessMemory({
+    listed: true,
+    private: true,
+    checksExpiration: true,
+    seed: Int32Array.of(1),
+    whitelistCapacity: 20_000,
+    keyCapacity: 20_000,
+    ...rules,
+  })
+  const access = memory && new Access(memory, true)
+  const lines: string[] = []
+  const clock = {
+    now: NOW,
+    milliseconds: () => clock.now,
+    seconds: () => Math.floor(clock.now / 1000),
+  }
+  const log = new Log(
+    { filter: 'debug', style: 'full', colour: false },
+    () => 0,
+    (line) => lines.push(line),
+  )
+  const book = new Permissions({ database: used, access, clock, log })
+  return {
+    book,
+    access,
+    database,
+    clock,
+    lines,
+    sql: (statement: string) => file.sql(statement),
+    /** Numbers of info hashes below `end` that the tracker knows. */
+    listed: (end = 50) =>
+      Array.from({ length: end }, (_, n) => n + 1).filter((n) =>
+        access?.whitelist?.has(packHashes(hashes(1, n)).words),
+      ),
+    validUntil: (text: string) => access?.keys?.validUntil(keyOf(text).words),
+    async [Symbol.asyncDispose]() {
+      await book[Symbol.asyncDispose]()
+      await database.close()
+      await file[Symbol.asyncDispose]()
+    },
+  }
+}
+const stored = async (database: Database) => texts(await database.listWhitelist(0, 1_000))
+const plain = (number: number, secondsValid: bigint | null = null) => ({
+  key: key(number),
+  secondsValid,
+})
+const faultOf = (work: Promise<unknown>): Promise<Fault> =>
+  work.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error) => (error instanceof DatabaseError ? error.fault : Promise.reject(error)),
+  )
+const lose = (fault: Fault) => () => Promise.reject(new DatabaseError(fault, 'on purpose'))
+
+describe('the whitelist (40)', () => {
+  test('what is added is in the database and in memory, twice or not; what is removed is in neither', async () => {
+    await using its = await open()
+    await its.book.addToWhitelist(hashes(3))
+    await its.book.addToWhitelist(hashes(2, 3))
+    expect(its.listed()).toEqual([1, 2, 3, 4])
+    expect(await stored(its.database)).toEqual(texts(hashes(4)))
+    expect(await its.book.listWhitelist(1, 2)).toEqual(hashes(2, 2))
+    await its.book.removeFromWhitelist(hashes(1, 2))
+    await its.book.removeFromWhitelist(hashes(1, 40))
+    expect(its.listed()).toEqual([1, 3, 4])
+    expect(await stored(its.database)).toEqual([1, 3, 4].flatMap((n) => texts(hashes(1, n))))
+  })
+
+  test('a reload makes it what the database holds', async () => {
+    await using its = await open()
+    await its.book.addToWhitelist(hashes(4))
+    its.sql(`DELETE FROM whitelist WHERE info_hash = '${hashes(1, 2).toHex()}'`)
+    its.sql(`INSERT INTO whitelist (info_hash) VALUES ('${hashes(1, 9).toHex()}')`)
+    expect(its.listed()).toEqual([1, 2, 3, 4])
+    await its.book.reloadWhitelist()
+    expect(its.listed()).toEqual([1, 3, 4, 9])
+  })
+
+  test('hashes may stand anywhere in their buffer', async () => {
+    await using its = await open()
+    const buffer = new Uint8Array(61)
+    buffer.set(hashes(3), 1)
+    await its.book.addToWhitelist(buffer.subarray(1))
+    expect(its.listed()).toEqual([1, 2, 3])
+  })
+})
+
+describe('keys (42–45)', () => {
+  test('are good for so many seconds from now, to the millisecond; the database keeps whole seconds', async () => {
+    await using its = await open()
+    const added = await its.book.addKeys([plain(1, 100n), plain(2), plain(3, 0n)])
+    const until = BigInt(NOW) + 100_000n
+    expect(added).toEqual([
+      { key: key(1), expires: until },
+      { key: key(2), expires: null },
+      { key: key(3), expires: BigInt(NOW) },
+    ])
+    expect([1, 2, 3].map((n) => its.validUntil(key(n)))).toEqual([Number(until), Infinity, NOW])
+    expect(await its.database.listKeys(0, 10)).toEqual([
+      { key: key(1), validUntil: until / 1000n },
+      { key: key(2), validUntil: null },
+      { key: key(3), validUntil: BigInt(NOW) / 1000n },
+    ])
+    expect(await its.book.listKeys(0, 2)).toEqual([
+      { key: key(1), expires: (until / 1000n) * 1000n },
+      { key: key(2), expires: null },
+    ])
+    await its.book.reloadKeys()
+    expect(its.validUntil(key(1))).toBe(Number(until / 1000n) * 1000)
+  })
+
+  test('may be good for as long as the API allows', async () => {
+    await using its = await open()
+    const seconds = 8_210_266_876_799n - BigInt(NOW) / 1000n
+    const [added] = await its.book.addKeys([plain(1, seconds)])
+    expect(added!.expires! / 1000n).toBe(8_210_266_876_799n)
+    expect(its.validUntil(key(1))).toBe(8_210_266_876_799_123)
+  })
+
+  test('without a name get one, among others in their order', async () => {
+    await using its = await open()
+    const nameless = { key: null, secondsValid: 5n }
+    const added = await its.book.addKeys([nameless, plain(1), nameless])
+    expect(added[1]).toEqual({ key: key(1), expires: null })
+    for (const { key: text, expires } of [added[0]!, added[2]!]) {
+      expect(text).toMatch(/^[0-9A-Za-z]{32}$/)
+      expect(its.validUntil(text)).toBe(Number(expires))
+    }
+    expect(added[0]!.key).not.toBe(added[2]!.key)
+  })
+
+  test.each([
+    ['taken', [plain(2), plain(1), plain(3)]],
+    ['given twice', [plain(2), plain(3), plain(2)]],
+    ['taken, beside one without', [plain(1), { key: null, secondsValid: null }]],
+  ])('whose name is %s clash, and none of them is added', async (_what, keys) => {
+    await using its = await open()
+    await its.book.addKeys([plain(1, 7n)])
+    expect(await faultOf(its.book.addKeys(keys))).toBe('duplicate')
+    expect((await its.database.listKeys(0, 10)).length).toBe(1)
+    expect(its.validUntil(key(1))).toBe(NOW + 7_000)
+    expect([2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, UNKNOWN])
+    expect(its.access!.keys!.size).toBe(1)
+  })
+
+  test('a made-up name that is taken is made up anew, a given one is not tried again', async () => {
+    const tried: string[][] = []
+    let unlucky = 2
+    await using its = await open({
+      around: (real) => ({
+        addKeys: async (rows) => {
+          tried.push(rows.map((row) => row.key))
+          if (unlucky-- > 0) throw new DatabaseError('duplicate', 'taken')
+          await real.addKeys(rows)
+        },
+      }),
+    })
+    const [added] = await its.book.addKeys([{ key: null, secondsValid: null }])
+    expect(new Set(tried.flat()).size).toBe(3)
+    expect([added!.key, its.validUntil(added!.key)]).toEqual([tried[2]![0]!, Infinity])
+    unlucky = 3
+    expect(await faultOf(its.book.addKeys([{ key: null, secondsValid: null }]))).toBe('duplicate')
+    expect(tried.length).toBe(6)
+    unlucky = 1
+    expect(await faultOf(its.book.addKeys([plain(1)]))).toBe('duplicate')
+    expect(tried.length).toBe(7)
+  })
+
+  test('what is no key is refused without being repeated', async () => {
+    await using its = await open()
+    const odd = 'this is no key but perhaps secret'
+    const error = await its.book
+      .addKeys([plain(1), { key: odd, secondsValid: null }])
+      .catch((e) => e)
+    expect([error.fault, error.message.includes(odd)]).toEqual(['invalid', false])
+    expect(await its.database.listKeys(0, 10)).toEqual([])
+  })
+
+  test('that are removed are unknown at once, also when somebody else removed them before', async () => {
+    await using its = await open()
+    await its.book.addKeys([plain(1), plain(2), plain(3)])
+    its.sql(`DELETE FROM keys WHERE key = '${key(2)}'`)
+    expect(await its.book.removeKeys([key(1), key(2), key(9), 'no key'])).toBe(1)
+    expect([1, 2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, UNKNOWN, Infinity])
+    expect(await its.book.removeKeys([key(2)])).toBe(0)
+  })
+
+  test('a reload makes them what the database holds', async () => {
+    await using its = await open()
+    await its.book.addKeys([plain(1), plain(2, 9n), plain(3)])
+    its.sql(`DELETE FROM keys WHERE key = '${key(1)}'`)
+    its.sql(`UPDATE keys SET valid_until = 77 WHERE key = '${key(2)}'`)
+    its.sql(`INSERT INTO keys (key, valid_until) VALUES ('${key(4)}', 9223372036854775807)`)
+    await its.book.reloadKeys()
+    expect([1, 2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, 77_000, Infinity])
+    expect(its.validUntil(key(4))).toBeGreaterThan(9e21)
+  })
+})
+
+describe('what fails changes nothing', () => {
+  const NOTHING_CHANGED = async (its: Awaited<ReturnType<typeof open>>) => {
+    expect(its.listed()).toEqual([1, 2])
+    expect([1, 2].map((n) => its.validUntil(key(n)))).toEqual([NOW + 5_000, UNKNOWN])
+    expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([2, 1])
+  }
+  const deeds: Record<string, (book: Permissions) => Promise<unknown>> = {
+    addToWhitelist: (book) => book.addToWhitelist(hashes(5)),
+    removeFromWhitelist: (book) => book.removeFromWhitelist(hashes(2)),
+    reloadWhitelist: (book) => book.reloadWhitelist(),
+    listWhitelist: (book) => book.listWhitelist(0, 1),
+    addKeys: (book) => book.addKeys([plain(2)]),
+    removeKeys: (book) => book.removeKeys([key(1)]),
+    reloadKeys: (book) => book.reloadKeys(),
+    listKeys: (book) => book.listKeys(0, 1),
+  }
+  test.each(Object.keys(deeds))('%s without its table', async (name) => {
+    await using its = await open()
+    await its.book.addToWhitelist(hashes(2))
+    await its.book.addKeys([plain(1, 5n)])
+    its.sql('DROP TABLE whitelist')
+    its.sql('DROP TABLE keys')
+    expect(await faultOf(deeds[name]!(its.book))).toBe('refused')
+    await NOTHING_CHANGED(its)
+    const told = its.lines.join('')
+    expect(told.includes('failed')).toBe(name.startsWith('reload'))
+    expect(told).not.toContain(key(1))
+  })
+
+  test('a reload that breaks off in the middle', async () => {
+    let broken = false
+    await using its = await open({
+      around: (real) => ({
+        readWhitelist: async (from) =>
+          broken && from > 0n ? lose('unreachable')() : await real.readWhitelist(from),
+        readKeys: async (from) =>
+          broken && from > 0n ? lose('late')() : await real.readKeys(from),
+      }),
+    })
+    // More than a part of each, and none of what memory knows.
+    await its.database.addToWhitelist(hashes(12_000, 100))
+    await its.database.addKeys(
+      Array.from({ length: 12_000 }, (_, i) => ({ key: key(100 + i), validUntil: null })),
+    )
+    await its.book.addToWhitelist(hashes(2))
+    await its.book.addKeys([plain(1, 5n)])
+    broken = true
+    expect(await faultOf(its.book.reloadWhitelist())).toBe('unreachable')
+    expect(await faultOf(its.book.reloadKeys())).toBe('late')
+    await NOTHING_CHANGED(its)
+    expect(its.lines).toEqual([
+      expect.stringContaining('ERROR PERMISSIONS: reloading the whitelist failed: on purpose'),
+      expect.stringContaining('ERROR PERMISSIONS: reloading the keys failed: on purpose'),
+    ])
+    broken = false
+    await its.book.reloadWhitelist()
+    await its.book.reloadKeys()
+    expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([12_002, 12_001])
+  })
+
+  test('more than fits the memory: the database is not asked', async () => {
+    await using its = await open({ whitelistCapacity: 3, keyCapacity: 2 })
+    await its.book.addToWhitelist(hashes(2))
+    await its.book.addKeys([plain(1)])
+    expect(await faultOf(its.book.addToWhitelist(hashes(2, 7)))).toBe('refused')
+    expect(await faultOf(its.book.addKeys([plain(2), plain(3)]))).toBe('refused')
+    expect([
+      (await stored(its.database)).length,
+      (await its.database.listKeys(0, 9)).length,
+    ]).toEqual([2, 1])
+    await its.database.addToWhitelist(hashes(4))
+    const error = await its.book.reloadWhitelist().catch((e) => e)
+    expect(error.message).toBe('the memory has room for 3 whitelisted torrents and no more')
+    expect(its.listed()).toEqual([1, 2])
+  })
+
+  test('an error nobody foresaw is told to the log without its words', async () => {
+    await using its = await open({
+      around: () => ({ readKeys: () => Promise.reject(new Error(`a bug about ${key(1)}`)) }),
+    })
+    await expect(its.book.reloadKeys()).rejects.toThrow('a bug')
+    expect(its.lines.join('')).toContain('reloading the keys failed: internal error')
+    expect(its.lines.join('')).not.toContain(key(1))
+  })
+})
+
+describe('one after the other', () => {
+  test('what is added while a reload is under way is not lost, nor is what was added before it', async () => {
+    await using its = await open()
+    await its.database.addToWhitelist(hashes(2_000, 100))
+    await Promise.all([
+      its.book.addToWhitelist(hashes(1, 1)),
+      its.book.reloadWhitelist(),
+      its.book.addToWhitelist(hashes(1, 2)),
+      its.book.reloadWhitelist(),
+      its.book.removeFromWhitelist(hashes(1, 1)),
+      its.book.addToWhitelist(hashes(1, 3)),
+    ])
+    expect(its.listed()).toEqual([2, 3])
+    expect(its.access!.whitelist!.size).toBe(2_002)
+  })
+
+  test('nothing begins before what was asked earlier has ended, well or badly', async () => {
+    const happened: string[] = []
+    const gate = Promise.withResolvers<void>()
+    await using its = await open({
+      around: (real) => ({
+        addToWhitelist: async () => {
+          happened.push('add begins')
+          await gate.promise
+          happened.push('add fails')
+          throw new DatabaseError('refused', 'on purpose')
+        },
+        listKeys: async (offset, limit) => {
+          happened.push('list')
+          return await real.listKeys(offset, limit)
+        },
+        addKeys: async (rows) => {
+          happened.push('key')
+          await real.addKeys(rows)
+        },
+      }),
+    })
+    const work = [
+      its.book.addToWhitelist(hashes(1)).catch(() => {}),
+      its.book.addKeys([plain(1)]),
+      its.book.listKeys(0, 5),
+    ] as const
+    // Everything that could begin has begun by then.
+    await its.database.ping()
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    expect(happened).toEqual(['add begins'])
+    gate.resolve()
+    expect((await Promise.all(work))[2]).toEqual([{ key: key(1), expires: null }])
+    expect(happened).toEqual(['add begins', 'add fails', 'key', 'list'])
+  })
+
+  test('disposing waits for all of it', async () => {
+    await using its = await open()
+    void its.book.addToWhitelist(hashes(1_000))
+    void its.book.addKeys([plain(1)])
+    await its.book[Symbol.asyncDispose]()
+    expect([its.access!.whitelist!.size, its.validUntil(key(1))]).toEqual([1_000, Infinity])
+  })
+})
+
+describe('at the start', () => {
+  const fill = async (database: Database) => {
+    await database.addToWhitelist(hashes(12_000))
+    const row = (n: number) => ({ key: key(n), validUntil: n % 2 === 0 ? null : BigInt(n) })
+    await database.addKeys(Array.from({ length: 12_000 }, (_, n) => row(n)))
+  }
+
+  test('all that the database holds is loaded (42, 40)', async () => {
+    await using its = await open()
+    await fill(its.database)
+    await its.book.load()
+    expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([12_000, 12_000])
+    expect([7, 11_998].map((n) => its.validUntil(key(n)))).toEqual([7_000, Infinity])
+    expect(its.lines).toEqual([
+      expect.stringContaining('12000 torrents are whitelisted'),
+      expect.stringContaining('12000 keys are known'),
+    ])
+  })
+
+  test('more than fits the memory is one line that says so', async () => {
+    await using its = await open({ whitelistCapacity: 11_999 })
+    await fill(its.database)
+    await expect(its.book.load()).rejects.toThrow('room for 11999 whitelisted torrents')
+  })
+
+  test.each([
+    ['listed', { private: false }],
+    ['private', { listed: false }],
+    ['public', { private: false, listed: false }],
+  ])(
+    'a %s tracker loads what it asks, and keeps the rest in the database only',
+    async (_what, rules) => {
+      await using its = await open(rules)
+      await its.database.addToWhitelist(hashes(3))
+      await its.database.addKeys([{ key: key(1), validUntil: null }])
+      await its.book.load()
+      expect(its.access?.whitelist?.size).toBe('listed' in rules ? undefined : 3)
+      expect(its.access?.keys?.size).toBe('private' in rules ? undefined : 1)
+      // All routes work in every mode.
+      await its.book.addToWhitelist(hashes(1, 4))
+      await its.book.removeFromWhitelist(hashes(1, 1))
+      await its.book.addKeys([plain(2), { key: null, secondsValid: 4n }])
+      expect(await its.book.removeKeys([key(1), key(5)])).toBe(1)
+      await its.book.reloadWhitelist()
+      await its.book.reloadKeys()
+      await its.book.purge()
+      expect(await stored(its.database)).toEqual(texts(hashes(3, 2)))
+      expect((await its.book.listKeys(0, 10)).length).toBe(2)
+      await its.database.close()
+      expect(await faultOf(its.book.reloadWhitelist())).toBe('unreachable')
+      expect(await faultOf(its.book.reloadKeys())).toBe('unreachable')
+    },
+  )
+})
+
+describe('a purge', () => {
+  /** Keys 1–6: a week and more, a week, an hour and more, an hour, not yet expired, for ever. */
+  const AGES = [WEEK + 1_000, WEEK, HOUR + 1, HOUR, -1, -Infinity]
+  const put = async (its: Awaited<ReturnType<typeof open>>) => {
+    const base = Math.floor(NOW / 1000) * 1000
+    its.clock.now = base
+    const row = (age: number, i: number) => ({
+      key: key(i + 1),
+      validUntil: age === -Infinity ? null : BigInt(Math.floor((base - age) / 1000)),
+    })
+    await its.database.addKeys(AGES.map(row))
+    await its.book.load()
+    for (const [i, age] of AGES.entries())
+      its.access!.keys!.add(keyOf(key(i + 1)).words, 0, base - age)
+  }
+  const known = (its: Awaited<ReturnType<typeof open>>) =>
+    AGES.map((_, i) => its.validUntil(key(i + 1)) !== UNKNOWN)
+
+  test('forgets keys an hour after their time, and the database does after a week', async () => {
+    await using its = await open()
+    await put(its)
+    await its.book.purge()
+    expect(known(its)).toEqual([false, false, false, true, true, true])
+    const rows = await its.database.listKeys(0, 10)
+    expect(rows.map((row) => row.key)).toEqual([2, 3, 4, 5, 6].map(key))
+  })
+
+  test('forgets nothing where expired keys are good', async () => {
+    await using its = await open({ checksExpiration: false })
+    await put(its)
+    await its.book.purge()
+    expect(known(its)).toEqual(AGES.map(() => true))
+    expect((await its.database.listKeys(0, 10)).length).toBe(6)
+  })
+
+  test('that the database refuses clears the memory, is told to the log, and rejects nobody', async () => {
+    await using its = await open({ around: () => ({ removeKeysExpiredBefore: lose('refused') }) })
+    await put(its)
+    await its.book.purge()
+    expect(known(its)).toEqual([false, false, false, true, true, true])
+    expect((await its.database.listKeys(0, 10)).length).toBe(AGES.length)
+    expect(its.lines.filter((line) => line.includes('ERROR'))).toEqual([
+      expect.stringContaining('removing expired keys failed: on purpose'),
+    ])
+  })
+
+  /** A book whose database tells of each removal and holds more expired keys than one removes. */
+  const withMany = async (order: string[], meanwhile = (_: Permissions) => {}) => {
+    const its = await open({
+      around: (real) => ({
+        removeKeysExpiredBefore: async (second) => {
+          const count = await real.removeKeysExpiredBefore(second)
+          order.push(`removed ${count}`)
+          meanwhile(its.book)
+          return count
+        },
+      }),
+    })
+    const ended = Array.from({ length: 25_000 }, (_, i) => ({ key: key(i), validUntil: 1n }))
+    await its.database.addKeys([...ended, { key: key(25_000), validUntil: null }])
+    return its
+  }
+
+  test('goes on until the database has no more of them, and others get in between', async () => {
+    const order: string[] = []
+    await using its = await withMany(order, (book) => {
+      book.addKeys([{ key: null, secondsValid: null }]).then(() => order.push('added'))
+    })
+    await its.book.purge()
+    const inTurn = ['removed 10000', 'added', 'removed 10000', 'added', 'removed 5000']
+    expect(order.slice(0, 5)).toEqual(inTurn)
+    const rows = await its.book.listKeys(0, 10)
+    expect(rows.map((row) => row.expires)).toEqual([null, null, null, null])
+  })
+
+  test('does not go on when the book is closed', async () => {
+    const order: string[] = []
+    await using its = await withMany(order, (book) => void book[Symbol.asyncDispose]())
+    await its.book.purge()
+    expect(order).toEqual(['removed 10000'])
+    expect(its.lines).toEqual([])
+  })
+})
+
+describe('a write of which nobody knows whether it was done', () => {
+  test.each(['late', 'unreachable'] as const)(
+    '%s: is read again as soon as that can be',
+    async (fault) => {
+      let answers = false
+      await using its = await open({
+        around: (real) => ({
+          // Done, but nobody heard of it.
+          addKeys: async (rows) => {
+            await real.addKeys(rows)
+            throw new DatabaseError(fault, 'on purpose')
+          },
+          readKeys: async (from) => (answers ? await real.readKeys(from) : await lose('late')()),
+        }),
+      })
+      expect(await faultOf(its.book.addKeys([plain(1)]))).toBe(fault)
+      expect(its.validUntil(key(1))).toBe(UNKNOWN)
+      await its.book.mend()
+      expect(its.validUntil(key(1))).toBe(UNKNOWN)
+      answers = true
+      await its.book.mend()
+      expect(its.validUntil(key(1))).toBe(Infinity)
+      const reads = its.lines.length
+      answers = false
+      await its.book.mend()
+      expect(its.lines.length).toBe(reads)
+    },
+  )
+
+  test('a write that was refused is not doubted', async () => {
+    await using its = await open({
+      around: () => ({ addKeys: lose('refused'), readKeys: lose('late') }),
+    })
+    expect(await faultOf(its.book.addKeys([plain(1)]))).toBe('refused')
+    await its.book.mend()
+    expect(its.lines).toEqual([])
+  })
+})

@@ -1,0 +1,265 @@
+/**
+ * A management API on port 0 with parts in memory, and a socket that sends exactly the given bytes. The
+ * parts can be told to fail, to wait and to say what was asked of them.
+ */
+
+import { serveApi } from '../../../src/api/api.ts'
+import type {
+  ApiParts,
+  AuthKey,
+  NewKey,
+  PermissionBook,
+  Stats,
+  TorrentView,
+} from '../../../src/api/parts.ts'
+import type { TlsConfig } from '../../../src/config/model.ts'
+import { DatabaseError } from '../../../src/database/contract.ts'
+import { Log } from '../../../src/log.ts'
+import { Garbage } from '../../../src/servers/garbage.ts'
+import type { Clock } from '../../../src/time/clock.ts'
+import type { InspectedTorrent } from '../../../src/view/inspect.ts'
+import type { TorrentSummary } from '../../../src/view/listing.ts'
+import { exchange, parseResponse, type Reply } from '../servers/http-fixture.ts'
+import { TOKEN } from './cases.ts'
+
+/** 2023-11-14 22:13:20 UTC. */
+export const NOW = 1_700_000_000
+const clock: Clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
+
+export class MemoryBook implements PermissionBook {
+  readonly whitelist = new Set<string>()
+  readonly keys = new Map<string, AuthKey>()
+  readonly asked: string[] = []
+  /** What every method rejects with. */
+  failure: Error | undefined
+  /** What every method waits for. */
+  gate: Promise<void> = Promise.resolve()
+  #made = 0
+
+  async #enter(what: string): Promise<void> {
+    this.asked.push(what)
+    await this.gate
+    if (this.failure) throw this.failure
+  }
+
+  async addToWhitelist(hashes: Uint8Array): Promise<void> {
+    await this.#enter('addToWhitelist')
+    for (const hash of hexes(hashes)) this.whitelist.add(hash)
+  }
+  async removeFromWhitelist(hashes: Uint8Array): Promise<void> {
+    await this.#enter('removeFromWhitelist')
+    for (const hash of hexes(hashes)) this.whitelist.delete(hash)
+  }
+  async reloadWhitelist(): Promise<void> {
+    await this.#enter('reloadWhitelist')
+  }
+  async listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
+    await this.#enter(`listWhitelist ${offset} ${limit}`)
+    const page = [...this.whitelist].sort().slice(offset, offset + limit)
+    return Uint8Array.from(Buffer.from(page.join(''), 'hex'))
+  }
+  async addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]> {
+    await this.#enter('addKeys')
+    if (keys.some(({ key }) => key !== null && this.keys.has(key)))
+      throw new DatabaseError('duplicate', 'The Sqlite3 query was malformed: UNIQUE constraint')
+    const now = BigInt(clock.milliseconds())
+    const added = keys.map(({ key, secondsValid }) => ({
+      key: key ?? `generated${String(++this.#made).padStart(23, '0')}`,
+      expires: secondsValid === null ? null : now + secondsValid * 1_000n,
+    }))
+    for (const one of added) this.keys.set(one.key, one)
+    return added
+  }
+  async removeKeys(keys: readonly string[]): Promise<number> {
+    await this.#enter('removeKeys')
+    return keys.filter((key) => this.keys.delete(key)).length
+  }
+  async reloadKeys(): Promise<void> {
+    await this.#enter('reloadKeys')
+  }
+  async listKeys(offset: number, limit: number): Promise<readonly AuthKey[]> {
+    await this.#enter(`listKeys ${offset} ${limit}`)
+    const sorted = [...this.keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+    return sorted.slice(offset, offset + limit)
+  }
+}
+
+/** Says how many bytes it was told of, and collects all the same. */
+export class CountedGarbage extends Garbage {
+  told = 0
+
+  override made(bytes: number): void {
+    this.told += bytes
+    super.made(bytes)
+  }
+}
+
+export const hexes = (packed: Uint8Array): string[] =>
+  Buffer.from(packed).toString('hex').match(/.{40}/g) ?? []
+
+/** Torrents that are only counted, and those with peers. */
+export class MemoryTorrents implements TorrentView {
+  summaries: TorrentSummary[] = []
+  readonly whole = new Map<string, InspectedTorrent>()
+  /** Lots that were asked for. */
+  lots = 0
+  /** Lists that were not asked to the end. */
+  abandoned = 0
+  lot = 1_000
+  /** Lot that cannot be had. */
+  broken = -1
+
+  async one(words: Int32Array): Promise<InspectedTorrent | undefined> {
+    return this.whole.get(hexOfWords(words))
+  }
+  async some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]> {
+    const known = new Map(this.summaries.map((one) => [one.infoHash, one]))
+    return hashes.flatMap((words) => known.get(hexOfWords(words)) ?? [])
+  }
+  async *page(offset: number, limit: number): AsyncGenerator<readonly TorrentSummary[]> {
+    const end = Math.min(offset + limit, this.summaries.length)
+    let at = offset
+    try {
+      for (; at < end; at += this.lot) {
+        if (this.lots++ === this.broken) throw new RangeError('a lot is lost')
+        yield this.summaries.slice(at, Math.min(at + this.lot, end))
+      }
+    } finally {
+      if (at < end) this.abandoned++
+    }
+  }
+}
+
+const hexOfWords = (words: Int32Array): string =>
+  Buffer.from(words.buffer, words.byteOffset, 20).toString('hex')
+
+export const noStats: Stats = {
+  torrents: 0,
+  seeders: 0,
+  completed: 0,
+  completed_in_session: 0,
+  completed_persisted: 0,
+  completed_persisted_enabled: false,
+  leechers: 0,
+  tcp4_connections_handled: 0,
+  tcp4_announces_handled: 0,
+  tcp4_scrapes_handled: 0,
+  tcp6_connections_handled: 0,
+  tcp6_announces_handled: 0,
+  tcp6_scrapes_handled: 0,
+  udp_requests_discarded: 0,
+  udp_requests_aborted: 0,
+  udp_requests_banned: 0,
+  udp_banned_ips_total: 0,
+  udp_avg_connect_processing_time_ns: 0,
+  udp_avg_announce_processing_time_ns: 0,
+  udp_avg_scrape_processing_time_ns: 0,
+  udp4_requests: 0,
+  udp4_connections_handled: 0,
+  udp4_announces_handled: 0,
+  udp4_scrapes_handled: 0,
+  udp4_responses: 0,
+  udp4_errors_handled: 0,
+  udp6_requests: 0,
+  udp6_connections_handled: 0,
+  udp6_announces_handled: 0,
+  udp6_scrapes_handled: 0,
+  udp6_responses: 0,
+  udp6_errors_handled: 0,
+}
+
+export type Serving = Awaited<ReturnType<typeof serve>>
+
+export async function serve(
+  changes: Partial<ApiParts> & {
+    patienceMilliseconds?: number
+    withoutDatabase?: boolean
+    tls?: TlsConfig
+  } = {},
+) {
+  const { patienceMilliseconds, withoutDatabase, tls = null, ...parts } = changes
+  const book = new MemoryBook()
+  const torrents = new MemoryTorrents()
+  const reports: string[] = []
+  const lines: string[] = []
+  const logging = { filter: 'debug', style: 'full', colour: false } as const
+  const garbage = new CountedGarbage()
+  const server = await serveApi({
+    bind: { ip: '127.0.0.1', port: 0 },
+    tls,
+    clock,
+    garbage,
+    log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
+    version: '1.2.3',
+    ...(patienceMilliseconds !== undefined && { patienceMilliseconds }),
+    parts: {
+      schema: '2.0.0',
+      tokens: [TOKEN],
+      stats: () => noStats,
+      torrents,
+      permissions: withoutDatabase ? undefined : book,
+      databaseName: 'Sqlite3',
+      report: (what) => reports.push(what),
+      ...parts,
+    },
+  })
+  const stop = async (graceMilliseconds: number): Promise<void> => {
+    await server.stop(graceMilliseconds)
+    garbage[Symbol.dispose]()
+  }
+  const dispose = { [Symbol.asyncDispose]: () => stop(0) }
+  return { ...server, stop, book, torrents, reports, lines, garbage, ...dispose }
+}
+
+export type Request = {
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+}
+
+/** The bytes of a request with its length and, unless it says otherwise, the end of its connection. */
+export function bytesOf({ method = 'GET', path, headers = {}, body }: Request): Buffer {
+  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+  const all = { host: 'tracker', connection: 'close', ...length, ...headers }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')])
+}
+
+/** Sends it as it stands: `fetch` would rewrite the path. */
+export const ask = async (url: string, request: Request): Promise<Reply> =>
+  parseResponse(await exchange(url, bytesOf(request)))
+
+/** With the token in a header, and a JSON body where there is one. */
+export const withToken = (request: Request): Request => ({
+  ...request,
+  headers: {
+    authorization: `Bearer ${TOKEN}`,
+    ...(request.body !== undefined && { 'content-type': 'application/json' }),
+    ...request.headers,
+  },
+})
+
+export const askWithToken = (url: string, request: Request): Promise<Reply> =>
+  ask(url, withToken(request))
+
+/** The body of a reply, whether it came in chunks or whole. */
+export function dechunk({
+  headers,
+  body,
+}: {
+  headers: Record<string, string>
+  body: Buffer
+}): Buffer {
+  if (headers['transfer-encoding'] !== 'chunked') return body
+  const parts: Buffer[] = []
+  for (let at = 0; ; ) {
+    const end = body.indexOf('\r\n', at)
+    const length = Number.parseInt(body.toString('latin1', at, end), 16)
+    if (length === 0) return Buffer.concat(parts)
+    if (!(length > 0)) throw new Error('the body ends before its last chunk')
+    parts.push(body.subarray(end + 2, end + 2 + length))
+    at = end + 2 + length + 2
+  }
+}

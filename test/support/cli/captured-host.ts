@@ -1,0 +1,28 @@
+/** A host that keeps what a command says. */
+import type { Host } from '../../../src/cli/host.ts'
+
+export function capturedHost(
+  terminals: Partial<Pick<Host, 'outIsTerminal' | 'errIsTerminal'>> = {},
+) {
+  const said = { out: '', err: '' }
+  const host: Host = {
+    version: '1.2.3',
+    env: {},
+    cwd: '/',
+    colour: false,
+    outIsTerminal: false,
+    errIsTerminal: false,
+    readerGone: new AbortController().signal,
+    print: (text) => {
+      said.out += text
+    },
+    complain: (text) => {
+      said.err += text
+    },
+    exit: (code) => {
+      throw new Error(`ended with ${code}`)
+    },
+    ...terminals,
+  }
+  return { host, said }
+}

@@ -1,0 +1,75 @@
+/** Loads configurations from a disk and an environment that exist only in the test. */
+import { expect } from 'bun:test'
+import { type Failed, type Loaded, type LoadInput, load } from '../../../src/config/load.ts'
+import { printMistake } from '../../../src/config/mistake.ts'
+import { type Node, type Place, ROOT } from '../../../src/config/tree.ts'
+
+export const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
+
+export interface World {
+  readonly path?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** By absolute path. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
+export function loadIn({ path, env = {}, files = {} }: World): Loaded | Failed {
+  const input: LoadInput = {
+    path,
+    env,
+    cwd: '/home/op',
+    readFile(name) {
+      if (name === '/home/op/folder') throw Object.assign(new Error(), { code: 'EISDIR' })
+      if (name === '/home/op/locked') throw Object.assign(new Error(), { code: 'EACCES' })
+      const text = Object.hasOwn(files, name) ? files[name] : undefined
+      if (text === undefined) throw Object.assign(new Error(), { code: 'ENOENT' })
+      return text
+    },
+  }
+  return load(input)
+}
+
+/** `./tracker.toml` with this text and, maybe, overrides by their names without the prefix. */
+export const loadToml = (toml: string, overrides: Readonly<Record<string, string>> = {}) =>
+  loadIn({
+    files: { '/home/op/tracker.toml': toml },
+    env: Object.fromEntries(Object.entries(overrides).map(([k, v]) => [OVERRIDE + k, v])),
+  })
+
+export function loaded(result: Loaded | Failed): Loaded {
+  expect(complaints(result)).toEqual([])
+  return result as Loaded
+}
+
+/** Every mistake as it is printed. */
+export const complaints = (result: Loaded | Failed): string[] =>
+  result.kind === 'failed' ? result.mistakes.map(printMistake) : []
+
+/** The least that loads, with more behind or instead of it. */
+export const MINIMAL_2 = `
+[metadata]
+schema_version = "2.0.0"
+[logging]
+threshold = "info"
+[core]
+listed = false
+private = false
+`
+export const MINIMAL_3 = `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+listed = false
+private = false
+`
+
+export const NOWHERE: Place = ROOT
+
+/** A tree as plain values, for comparisons. */
+export function plain(node: Node): unknown {
+  if (node.kind === 'scalar') return node.value
+  if (node.kind === 'list') return node.items.map(plain)
+  return Object.fromEntries([...node.entries].map(([key, value]) => [key, plain(value)]))
+}

@@ -1,0 +1,324 @@
+/** What befalls a database server and the way to it, the same for every driver of one. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { type Database, DRIVER_NAMES, NO_ROW } from '../../../src/database/contract.ts'
+import { openDatabase } from '../../../src/database/remote.ts'
+import { dice, seed } from '../random.ts'
+import { until } from '../until.ts'
+import { failureOf, faultOf } from './failure.ts'
+import { hashes, key } from './hashes.ts'
+import { BreakingWay } from './proxy.ts'
+import { openDriver, PrivateServer, runSql, type ServerConfig, ServerPlace } from './servers.ts'
+
+export function survivesFaults(server: ServerConfig): void {
+  const { driver } = server
+
+  describe('opening', () => {
+    const reasonOf = async (change: Partial<ServerConfig>) => {
+      const error = await failureOf(() => openDriver({ ...server, ...change }))
+      expect(error.message).not.toContain('\n')
+      expect(error.message).not.toContain(server.password)
+      expect(error.message).toStartWith(`cannot open the database ${driver}://`)
+      return [error.fault, error.message.replace(/^.*?: /, '')]
+    }
+
+    test('with a wrong password is refused, and the password is not told', async () => {
+      const [fault, reason] = await reasonOf({ password: 'wrong-and-secret' })
+      expect(fault).toBe('refused')
+      expect(reason).not.toContain('wrong-and-secret')
+      expect(reason).toMatch(/Access denied for user 'tracker'|authentication failed for user "tra/)
+    })
+
+    test('a database that is not there says what to do', async () => {
+      const reason = 'database "no_such_database" does not exist: create it first'
+      expect(await reasonOf({ database: 'no_such_database' })).toEqual(['refused', reason])
+    })
+
+    test('at a port where nobody listens is refused at once', async () => {
+      expect(await reasonOf({ port: 1 })).toEqual([
+        'unreachable',
+        'connection refused; is the server running, and are host and port right?',
+      ])
+    })
+
+    test('through a directory or file of sockets that is not there is refused', async () => {
+      const [fault, reason] = await reasonOf({ host: '/no/such/directory' })
+      expect([fault, reason]).toEqual(['unreachable', expect.stringMatching(/refused|ENOENT/)])
+    })
+
+    test('is possible for many at once on an empty database', async () => {
+      await using place = await ServerPlace.on(server)
+      const opened = await Promise.all(Array.from({ length: 6 }, () => place.open()))
+      for (const database of opened) await database.addDownloads(hashes(1), Float64Array.of(1))
+      expect(await opened[0]!.downloadsTotal()).toBe(6)
+      await Promise.all(opened.map((database) => database.close()))
+    })
+
+    test('is possible through the thread of its own that drivers have', async () => {
+      await using place = await ServerPlace.on(server)
+      const database = await openDatabase(place.config)
+      try {
+        expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))).toBe(6)
+        expect(await faultOf(() => database.addKeys(twice(key(1))))).toBe('duplicate')
+      } finally {
+        await database.close()
+      }
+    })
+  })
+
+  describe('connections', () => {
+    test('are few, and gone when the database is closed', async () => {
+      await using place = await ServerPlace.on(server)
+      const database = await place.open()
+      await Promise.all(Array.from({ length: 100 }, () => database.downloadsOf(hashes(5))))
+      expect(await connectionsTo(place.config)).toBeWithin(1, 5)
+      await database.close()
+      await until('the connections to be gone', async () => !(await connectionsTo(place.config)))
+    })
+
+    test('that say nothing any more are thrown away, all of them', async () => {
+      await using place = await ServerPlace.on(server)
+      await using way = await BreakingWay.to(place.config)
+      const database = await openDriver(way.config)
+      await Promise.all(Array.from({ length: 20 }, () => database.ping()))
+      way.fallSilent()
+      expect(await faultOf(() => database.ping())).toBe('late')
+      await database.ping()
+      await database.close()
+    })
+  })
+
+  describe('a server that falls silent', () => {
+    /** What becomes of a call whose connection gets so many pieces and no more, and of the one after it. */
+    const silentAfter = async (pieces: number) => {
+      await using place = await ServerPlace.on(server)
+      await using way = await BreakingWay.to(place.config)
+      const database = await openDriver(way.config)
+      way.pieces = pieces
+      const fault = await faultOf(() => database.ping())
+      way.pieces = Number.POSITIVE_INFINITY
+      await database.ping()
+      await database.close()
+      return fault
+    }
+
+    test('while a call connects makes that call late, at whatever word', async () => {
+      const faults = await Promise.all([0, 1, 2, 3, 4].map(silentAfter))
+      expect(faults).toEqual(Array(5).fill('late'))
+    })
+
+    test('while it is opened is given up, at whatever word', async () => {
+      await using place = await ServerPlace.on(server)
+      const openings = [0, 1, 2, 3, 4, 5, 8].map(async (pieces) => {
+        await using way = await BreakingWay.to(place.config)
+        way.pieces = pieces
+        return await faultOf(() => openDriver(way.config))
+      })
+      expect(await Promise.all(openings)).toEqual(Array(7).fill('late'))
+    })
+  })
+
+  describe('a transaction', () => {
+    test('that waits too long for a lock is refused, and undone', async () => {
+      await using place = await ServerPlace.on(server)
+      const database = await place.open()
+      {
+        await using _ = await place.hold('UPDATE torrent_aggregate_metrics SET value = value + 1')
+        const add = () => database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))
+        const error = await failureOf(add)
+        expect(error.fault).toBe('refused')
+        expect(error.message).toContain(`The ${DRIVER_NAMES[driver]} query was malformed: `)
+        expect(error.message).toMatch(/lock/i)
+        // Whoever only reads waits for nobody.
+        expect(await database.downloadsTotal()).toBe(0)
+      }
+      expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))).toBe(6)
+      await database.close()
+    })
+
+    test('that deadlocks with another program is done again', async () => {
+      await using place = await ServerPlace.on(server)
+      const database = await place.open()
+      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
+      // The server ends the one that has done less, or that noticed first.
+      const other = await place.hold('UPDATE torrents SET completed = completed + 100')
+      const added = database.addDownloads(hashes(1), Float64Array.of(1))
+      await until('it to wait for the other', async () => (await waitersIn(place.config)) > 0)
+      await other.run('UPDATE torrent_aggregate_metrics SET value = value + 1000')
+      await other[Symbol.asyncDispose]()
+      expect(await added).toBe(101)
+      expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(2, 1))
+      await database.close()
+    })
+
+    test('whose COMMIT never arrives is undone, and the next try proves it', async () => {
+      expect(await outcomeOfBroken('asked')).toEqual([0, 5])
+    })
+
+    test('whose answer never arrives is done, and the next try proves it', async () => {
+      expect(await outcomeOfBroken('answered')).toEqual([5, 5])
+    })
+
+    /** The total after a batch of 5 whose way broke, and after it was tried again. */
+    async function outcomeOfBroken(breaks: 'asked' | 'answered'): Promise<number[]> {
+      await using place = await ServerPlace.on(server)
+      await using way = await BreakingWay.to(place.config)
+      const database = await openDriver(way.config)
+      way.breaks = breaks
+      const add = (provenBy?: number) =>
+        database.addDownloads(hashes(2), Float64Array.of(2, 3), provenBy)
+      expect(await faultOf(add)).toBe('unreachable')
+      const between = await database.downloadsTotal()
+      const after = await add(5)
+      expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(2, 3))
+      await database.close()
+      return [between, after]
+    }
+  })
+
+  describe('a server', () => {
+    let own: PrivateServer
+    beforeAll(async () => {
+      own = await PrivateServer.start(server)
+    })
+    afterAll(() => own[Symbol.asyncDispose]())
+
+    const withDatabase = async (
+      deed: (database: Database, place: ServerPlace) => Promise<void>,
+    ) => {
+      await using place = await ServerPlace.on(own.config)
+      const database = await place.open()
+      try {
+        await deed(database, place)
+      } finally {
+        await database.close()
+      }
+    }
+
+    test('that hangs makes calls late, and they work again when it goes on', async () => {
+      await withDatabase(async (database, place) => {
+        await database.addDownloads(hashes(2), Float64Array.of(1, 1))
+        try {
+          await own.freeze()
+          // More calls than connections: those in line are late as well.
+          const calls = Array.from({ length: 6 }, () => [
+            faultOf(() => database.ping()),
+            faultOf(() => database.addDownloads(hashes(2), Float64Array.of(1, 1), 4)),
+            faultOf(() => database.readKeys(0n)),
+          ])
+          expect(new Set(await Promise.all(calls.flat()))).toEqual(new Set(['late']))
+          // All connections are new ones now, and nobody greets them.
+          expect(await faultOf(() => database.ping())).toBe('late')
+        } finally {
+          own.thaw()
+        }
+        await until('the server to answer', () =>
+          database.ping().then(
+            () => true,
+            () => false,
+          ),
+        )
+        await database.addDownloads(hashes(2), Float64Array.of(1, 1), 4)
+        expect(await database.downloadsTotal()).toBe(4)
+        await until('lost connections to be gone', async () => {
+          return (await connectionsTo(place.config)) <= 5
+        })
+      })
+    })
+
+    test('that is gone makes calls fail at once, and they work again when it is back', async () => {
+      await withDatabase(async (database) => {
+        await database.addToWhitelist(hashes(3))
+        await own.kill()
+        const error = await failureOf(() => database.addToWhitelist(hashes(3, 10)))
+        expect([error.fault, error.message]).toEqual([
+          'unreachable',
+          expect.stringContaining(
+            `Failed to connect to ${DRIVER_NAMES[driver]} database: ${driver}`,
+          ),
+        ])
+        await own.start()
+        await database.addToWhitelist(hashes(3, 10))
+        expect(await database.listWhitelist(0, 9)).toEqual(
+          Uint8Array.fromHex(hashes(3).toHex() + hashes(3, 10).toHex()),
+        )
+      })
+    })
+
+    test('that was restarted unnoticed costs no call', async () => {
+      await withDatabase(async (database) => {
+        await Promise.all(Array.from({ length: 9 }, () => database.ping()))
+        await own.kill()
+        await own.start()
+        await Promise.all(Array.from({ length: 9 }, () => database.ping()))
+      })
+    })
+
+    test(`killed in the middle of batches loses and doubles nothing (SEED=${seed})`, async () => {
+      await withDatabase(async (database) => {
+        const roll = dice()
+        const owed = new Float64Array(300)
+        let total = 0
+        let hits = 0
+        // Some kills come too late to hit a batch.
+        for (let round = 0; hits < 6 && round < 400; round++) {
+          const first = roll(100)
+          const counts = Float64Array.from({ length: 200 }, () => 1 + roll(9))
+          for (const [i, count] of counts.entries()) owed[first + i]! += count
+          const after = total + counts.reduce((sum, count) => sum + count, 0)
+          const batch = hashes(200, 1 + first)
+
+          let adding = database.addDownloads(batch, counts)
+          let killed: Promise<void> | undefined
+          if (round % 2 === 1) {
+            // Somewhere within a transaction of some fifteen statements: so many questions later.
+            for (let turns = roll(12); turns > 0; turns--) await database.ping()
+            killed = own.kill()
+          }
+          for (;;) {
+            const outcome = await adding.catch((error) => error.fault as string)
+            await killed?.then(() => own.start())
+            killed = undefined
+            if (typeof outcome === 'number') {
+              total = outcome
+              break
+            }
+            expect(['unreachable', 'late']).toContain(outcome)
+            hits++
+            adding = database.addDownloads(batch, counts, after)
+          }
+          expect(total).toBe(after)
+        }
+        expect(hits).toBeGreaterThanOrEqual(6)
+        const rows = owed.map((count) => count || NO_ROW)
+        expect(await database.downloadsOf(hashes(300))).toEqual(rows)
+      })
+    })
+  })
+}
+
+const twice = (name: string) => [
+  { key: name, validUntil: null },
+  { key: name, validUntil: 1n },
+]
+
+/** How many connections there are, the one that asks not counted. */
+async function connectionsTo(config: ServerConfig): Promise<number> {
+  const [row] = await runSql(
+    config,
+    config.driver === 'mysql'
+      ? `SELECT COUNT(*) - 1 FROM information_schema.PROCESSLIST WHERE DB = '${config.database}'`
+      : `SELECT COUNT(*) - 1 FROM pg_stat_activity WHERE datname = '${config.database}'`,
+  )
+  return Number(row!.at(-1))
+}
+
+/** How many transactions wait for another. */
+async function waitersIn(config: ServerConfig): Promise<number> {
+  const [row] = await runSql(
+    config,
+    config.driver === 'mysql'
+      ? "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
+      : `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = '${config.database}' AND wait_event_type = 'Lock'`,
+  )
+  return Number(row!.at(-1))
+}

@@ -1,0 +1,92 @@
+/**
+ * Debian's aria2 as a client that knows no way to other clients but the tracker: the torrents are
+ * private, which rules out DHT and peer exchange, and every one of these is switched off besides.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BencodeWriter } from '../../../src/wire/bencode.ts'
+
+export const ARIA2C: string | null = Bun.which('aria2c')
+
+const PIECE_BYTES = 16 * 1024
+/** A client that should have found the other by now gives up, whatever becomes of the test. */
+const GIVE_UP_SECONDS = 60
+/** It takes one that is free. Others than those the kernel hands out, of which tests take many. */
+const PORTS = '20000-29999'
+
+const sha1 = (bytes: Uint8Array): Uint8Array => new Bun.CryptoHasher('sha1').update(bytes).digest()
+
+/** Writes a torrent file that describes one private file; the info hash of it. */
+export function writeTorrent(
+  path: string,
+  announceUrl: string,
+  name: string,
+  content: Uint8Array,
+): Uint8Array {
+  const pieces = Array.from({ length: Math.ceil(content.length / PIECE_BYTES) }, (_, i) =>
+    sha1(content.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES)),
+  )
+  const writer = new BencodeWriter()
+  writer.begin().raw('d6:length').integer(content.length).raw('4:name').text(name)
+  writer.raw('12:piece length').integer(PIECE_BYTES).raw('6:pieces').string(Buffer.concat(pieces))
+  const info = writer.raw('7:privatei1ee').bytes().slice()
+  writer.begin().raw('d8:announce').text(announceUrl).raw('4:info')
+  writeFileSync(path, Buffer.concat([writer.bytes(), info, Buffer.from('e')]))
+  return sha1(info)
+}
+
+export type Client = Awaited<ReturnType<typeof startAria2>>
+
+/** Downloads what `torrent` describes into `directory`, or seeds it when it is there already. */
+export async function startAria2(directory: string, torrent: string, udpTracker: boolean) {
+  mkdirSync(directory, { recursive: true })
+  const options = {
+    dir: directory,
+    // aria2 speaks to UDP trackers through the socket of its DHT only. It has nobody to talk to: no
+    // entry point, an empty table, and a private torrent.
+    'enable-dht': udpTracker,
+    'dht-file-path': join(directory, '.dht'),
+    'dht-listen-port': PORTS,
+    'enable-dht6': false,
+    'bt-enable-lpd': false,
+    'enable-peer-exchange': false,
+    'disable-ipv6': true,
+    interface: '127.0.0.1',
+    'listen-port': PORTS,
+    'check-integrity': true,
+    'file-allocation': 'none',
+    'seed-ratio': '0.0',
+    'bt-stop-timeout': GIVE_UP_SECONDS,
+    'stop-with-process': process.pid,
+    'console-log-level': 'warn',
+    'summary-interval': 0,
+  }
+  const child = Bun.spawn(
+    [
+      ARIA2C!,
+      '--no-conf',
+      ...Object.entries(options).map(([name, value]) => `--${name}=${value}`),
+      torrent,
+    ],
+    { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', env: { HOME: directory, PATH: '/usr/bin' } },
+  )
+  let said = ''
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const bytes of stream) said += Buffer.from(bytes)
+  }
+  const output = Promise.all([read(child.stdout), read(child.stderr)])
+  return {
+    /** All it said so far. */
+    text: () => said,
+    /** Ends as Ctrl-C would: it tells the tracker that it stops. Resolves with all it said. */
+    async stop(): Promise<string> {
+      child.kill('SIGINT')
+      await output
+      return said
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null) child.kill('SIGKILL')
+      await child.exited
+    },
+  }
+}

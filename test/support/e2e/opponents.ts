@@ -1,0 +1,156 @@
+/**
+ * Trackers to ask, each a process of its own on the loopback: ours and two that others wrote. Of one that is
+ * not on this machine `available` is false, for `test.skipIf`.
+ */
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EVENT } from '../../../src/bittorrent.ts'
+import { getHttp } from '../../../src/client/http.ts'
+import { UdpClient } from '../../../src/client/udp.ts'
+import { question } from '../client/question.ts'
+import { until } from '../until.ts'
+import { configuration, freePort, launch, type Run, source } from './program.ts'
+
+export interface Opponent extends AsyncDisposable {
+  readonly name: string
+  /** `udp://127.0.0.1:PORT` */
+  readonly udp: string
+  /** `http://127.0.0.1:PORT/announce` */
+  readonly http: string
+}
+
+const HERE = '127.0.0.1'
+/** Another process may take a free port first; not again and again. */
+const ATTEMPTS = 3
+
+/** A directory that holds `node_modules/bittorrent-tracker`. */
+const { TEST_NPM_TRACKER } = process.env
+const npmServer = join(TEST_NPM_TRACKER ?? '', 'node_modules/bittorrent-tracker/server.js')
+const node = Bun.which('node')
+const opentracker = Bun.which('opentracker')
+
+/** `start` resolves when it answers over both transports. All serve any torrent, or those of `hashes`. */
+export const OPPONENTS: readonly {
+  readonly name: 'tracker' | 'opentracker' | 'npm'
+  readonly available: boolean
+  start(hashes?: readonly Uint8Array[]): Promise<Opponent>
+}[] = [
+  { name: 'tracker', available: true, start: startOurs },
+  { name: 'opentracker', available: opentracker !== null, start: startOpentracker },
+  {
+    name: 'npm',
+    available: node !== null && TEST_NPM_TRACKER !== undefined && existsSync(npmServer),
+    start: startNpm,
+  },
+]
+
+async function startOurs(): Promise<Opponent> {
+  const run = await launch(source, { toml: configuration() })
+  return await opponent('tracker', run, async () => {
+    const { udp_trackers, http_trackers } = await run.services()
+    return { udp: portOf(udp_trackers[0]), http: portOf(http_trackers[0]) }
+  })
+}
+
+async function startNpm(): Promise<Opponent> {
+  const script = join(import.meta.dir, 'npm-tracker.mjs')
+  const run = await launch(() => [node!, script, npmServer])
+  return await opponent('npm', run, async () => {
+    const [, udp, http] = await run.says(/serves (\d+) (\d+)/)
+    return { udp: Number(udp), http: Number(http) }
+  })
+}
+
+/**
+ * Debian builds it for IPv4 only, and to serve no torrent but those of a list. It enters its directory as its
+ * root, as `nobody`.
+ */
+async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opponent> {
+  const room = mkdtempSync(join(tmpdir(), 'opentracker-'))
+  chmodSync(room, 0o755)
+  const lines = hashes.map((hash) => `${Buffer.from(hash).toString('hex')}\n`)
+  writeFileSync(join(room, 'whitelist'), lines.join(''))
+  const clean = () => rmSync(room, { recursive: true, force: true })
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    const where = ['-i', HERE, '-p', `${port}`, '-P', `${port}`]
+    const words = [opentracker!, ...where, '-d', '.', '-w', 'whitelist']
+    const run = await launch(() => words, { directory: room })
+    try {
+      return await opponent(
+        'opentracker',
+        run,
+        async () => ({ udp: port, http: port }),
+        () => hashes[0] === undefined || isListed(port, hashes[0]),
+        clean,
+      )
+    } catch (error) {
+      if (attempt < ATTEMPTS) continue
+      clean()
+      throw error
+    }
+  }
+}
+
+/** The process is ended if it does not come to answer. */
+async function opponent(
+  name: string,
+  run: Run,
+  findPorts: () => Promise<{ udp: number; http: number }>,
+  isReady: () => boolean | Promise<boolean> = () => true,
+  clean = () => {},
+): Promise<Opponent> {
+  try {
+    const ports = await findPorts()
+    const http = `http://${HERE}:${ports.http}/announce`
+    await until(
+      () => `${name} to answer: ${run.text.out}${run.text.err}`,
+      async () => {
+        if (run.child.exitCode !== null) throw new Error(`${name} ended: ${run.text.err}`)
+        return (await isUdpTracker(ports.udp)) && (await isHttpServer(http)) && (await isReady())
+      },
+    )
+    return {
+      name,
+      udp: `udp://${HERE}:${ports.udp}`,
+      http,
+      [Symbol.asyncDispose]: async () => {
+        await run[Symbol.asyncDispose]()
+        clean()
+      },
+    }
+  } catch (error) {
+    await run[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function isUdpTracker(port: number): Promise<boolean> {
+  const options = { milliseconds: 1000 }
+  using client = await UdpClient.open({ ip: HERE, family: 4 }, port, options)
+  return await client.connect().then(
+    () => true,
+    () => false,
+  )
+}
+
+/** It answers before it has read its list: a peer that comes and leaves again finds out. */
+async function isListed(port: number, infoHash: Uint8Array): Promise<boolean> {
+  const options = { milliseconds: 1000 }
+  using client = await UdpClient.open({ ip: HERE, family: 4 }, port, options)
+  const comes = { ...question, infoHash }
+  return await client.announce(comes).then(
+    () => client.announce({ ...comes, event: EVENT.stopped }).then(() => true),
+    () => false,
+  )
+}
+
+/** Without its parameters an announce is told what is wrong, which is an answer. */
+const isHttpServer = (url: string): Promise<boolean> =>
+  getHttp(new URL(url), { milliseconds: 1000 }).then(
+    () => true,
+    () => false,
+  )
+
+const portOf = (address: string | undefined): number => Number(/\d+$/.exec(address ?? '')?.[0])

@@ -1,0 +1,202 @@
+/**
+ * A whole tracker with its API as a process of its own, and what its clients and its operator do with it.
+ * It logs all that it ever logs: `stop` sees to it that no key and no token is in it.
+ */
+import { Database } from 'bun:sqlite'
+import { expect } from 'bun:test'
+import { join } from 'node:path'
+import type { BencodeDictionary } from '../../../src/wire/bencode.ts'
+import { TOKEN } from '../api/cases.ts'
+import { ask, dechunk, type Request, withToken } from '../api/fixture.ts'
+import { type UdpPeer, udpPeer } from '../peer.ts'
+import { announceQuery, get, hashA, percent } from '../servers/http-fixture.ts'
+import { configuration, launch, type Program } from './program.ts'
+
+export type Mode = 'public' | 'private' | 'listed' | 'both'
+
+export type Settings = {
+  mode?: Mode
+  /** Lines of `[core]`. */
+  core?: string
+  /** Tables below `[core]`. */
+  tables?: string
+  /** false: none. */
+  database?: boolean
+  listeners?: string
+  /** Lines of `[runtime]`. */
+  runtime?: string
+  /** Where it runs; what it keeps is still there when it has ended. */
+  room?: string
+}
+
+/** A second one beside `TOKEN`. */
+export const OTHER_TOKEN = 'another+token & more'
+
+/** Addresses of the announce URLs and of the API are in the order of the configuration. */
+const LISTENERS = `
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+`
+const DATABASE = '[core.database]\npath = "tracker.db"\n'
+const API = `
+[http_api]
+bind_address = "127.0.0.1:0"
+access_tokens = { admin = "${TOKEN}", other = "${OTHER_TOKEN}" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`
+
+export const tomlOf = ({
+  mode = 'public',
+  core = '',
+  tables = '',
+  database = true,
+  listeners = LISTENERS,
+  runtime = 'workers = 2',
+}: Settings): string =>
+  configuration({
+    core: `${core}\n${database ? DATABASE : ''}${tables}`,
+    rest: listeners + API,
+  })
+    .replace('private = false', `private = ${mode === 'private' || mode === 'both'}`)
+    .replace('listed = false', `listed = ${mode === 'listed' || mode === 'both'}`)
+    .replace('workers = 2', runtime)
+    .replace('"info"', '"trace"')
+
+export type Figures = Readonly<Record<string, number | boolean>>
+/** `hash` and `key` as they stand in the URL: bytes and text; everything else replaces parameters. */
+export type HttpAnnounce = {
+  key?: string
+  hash?: Uint8Array
+  at?: number
+  headers?: Record<string, string>
+  query?: Record<string, string | number | undefined>
+}
+
+export type RunningTracker = Awaited<ReturnType<typeof runTracker>>
+
+export async function runTracker(program: Program, settings: Settings = {}) {
+  const { room } = settings
+  const run = await launch(program, {
+    toml: tomlOf(settings),
+    ...(room !== undefined && { directory: room }),
+  })
+  await run.services()
+  const urls = (target: string) =>
+    Array.from(
+      run.text.out.matchAll(new RegExp(`INFO ${target}: Started on: (\\S+)`, 'g')),
+      ([, url]) => url!,
+    )
+  const udp = urls('UDP TRACKER').map((url) => Number(/\d+$/.exec(url)![0]))
+  // As a client of this machine reaches them.
+  const http = urls('HTTP TRACKER').map((url) => url.replace('[::]', '[::1]'))
+  const api = urls('API')[0]!
+  const [health] = urls('HEALTH CHECK API')
+  const path = (what: string, key: string | undefined) =>
+    key === undefined ? `/${what}` : `/${what}/${key}`
+
+  return {
+    run,
+    udp,
+    http,
+    api,
+    health: health!,
+
+    /** Sends a request to the API as it stands. */
+    async ask(request: Request) {
+      const reply = await ask(api, request)
+      const { status, headers } = reply
+      return { status, headers, body: dechunk(reply).toString() }
+    },
+    /** What the API answers whoever may ask: JSON. Rejects when it does not succeed. */
+    async call(method: string, target: string, body?: unknown) {
+      const content = body === undefined ? {} : { body: JSON.stringify(body) }
+      const request = withToken({ method, path: `/api/v1/${target}`, ...content })
+      const reply = await this.ask(request)
+      if (reply.status !== 200)
+        throw new Error(`${method} ${target}: ${reply.status} ${reply.body}`)
+      return JSON.parse(reply.body)
+    },
+    stats(): Promise<Figures> {
+      return this.call('GET', 'stats')
+    },
+    /** Until when the key is good is told in `valid_until`. */
+    async addKey(secondsValid: number | null, key: string | null = null): Promise<string> {
+      return (await this.call('POST', 'keys', { key, seconds_valid: secondsValid })).key
+    },
+
+    /** Looks at the database, or changes it, behind the back of the tracker. */
+    sql(statements: string): unknown[][] {
+      using connection = new Database(join(run.cwd, 'tracker.db'))
+      connection.run('PRAGMA busy_timeout = 5000')
+      if (/^\s*SELECT/i.test(statements)) return connection.query(statements).values()
+      connection.run(statements)
+      return []
+    },
+
+    /** Over a connection of its own, so that any thread may answer. */
+    async announce({ key, hash = hashA, at = 0, headers, query }: HttpAnnounce = {}) {
+      const all = announceQuery({ info_hash: percent(hash), compact: 1, ...query })
+      return await get(http[at]!, `${path('announce', key)}?${all}`, headers)
+    },
+    /** What an HTTP announce comes to: the failure, or how many seeders there are. */
+    async told(announce?: HttpAnnounce): Promise<string | number> {
+      const { failure, value } = await this.announce(announce)
+      return failure ?? (value.get('complete') as number)
+    },
+    /** Seeders, completions and leechers of every hash over HTTP, or the failure. */
+    async scrape(hashes: readonly Uint8Array[], key?: string, at = 0, headers = {}) {
+      const query = hashes.map((hash) => `info_hash=${percent(hash)}`).join('&')
+      const { failure, value } = await get(http[at]!, `${path('scrape', key)}?${query}`, headers)
+      if (failure !== undefined) return failure
+      const files = value.get('files') as Map<string, BencodeDictionary>
+      return Array.from(files.values(), (entry) =>
+        ['complete', 'downloaded', 'incomplete'].map((name) => entry.get(name)),
+      )
+    },
+    /** A UDP client of the listener at place `at`. */
+    peer: (at = 0, hostname = '127.0.0.1', from?: string): Promise<UdpPeer> =>
+      udpPeer(udp[at]!, hostname, from),
+
+    /** Ends it as its operator would. */
+    async stop(): Promise<string> {
+      const { code, out, err } = await run.stop()
+      expect([code, err]).toEqual([0, ''])
+      expectNoSecretIn(out)
+      return out
+    },
+    [Symbol.asyncDispose]: () => run[Symbol.asyncDispose](),
+  }
+}
+
+/** No token, and nothing that is or could be a key. */
+export function expectNoSecretIn(output: string): void {
+  for (const secret of [TOKEN, OTHER_TOKEN, encodeURIComponent(OTHER_TOKEN)])
+    expect(output).not.toContain(secret)
+  expect(output).not.toMatch(/[0-9A-Za-z]{31}/)
+}
+
+/** What a UDP announce comes to: the failure, or how many seeders there are. */
+export const outcome = (announce: Promise<{ seeders: number }>): Promise<string | number> =>
+  announce.then(
+    ({ seeders }) => seeders,
+    (error: Error) => error.message,
+  )
+
+const unlisted = (hash: Uint8Array) =>
+  `The torrent: ${Buffer.from(hash).toString('hex')}, is not whitelisted`
+
+/** What clients are told whom a tracker does not serve. */
+export const TOLD = {
+  missing: 'Tracker authentication error: Missing authentication key',
+  malformed: 'Tracker authentication error: Invalid format for authentication key param',
+  unknown: 'Tracker authentication error: Failed to read key',
+  expired: 'Tracker authentication error: Key has expired',
+  unlisted: (hash: Uint8Array) => `Tracker whitelist error: ${unlisted(hash)}`,
+  /** The same over UDP, where those words are longer than an announce. */
+  unlistedUdp: (hash: Uint8Array) => `Tracker error: ${unlisted(hash)}`,
+} as const

@@ -1,0 +1,101 @@
+/** The slow truth about swarms: maps, objects and no memory of its own to run out of. */
+import { type AnnounceEvent, EVENT, type Family } from '../../../src/bittorrent.ts'
+
+export type NaivePeer = {
+  readonly family: Family
+  /** Address and port in hex: who the peer is. */
+  readonly endpoint: string
+  readonly id: string
+  readonly uploaded: bigint
+  readonly downloaded: bigint
+  readonly left: bigint
+  readonly event: AnnounceEvent
+  readonly seen: number
+  leeched: boolean
+  counted: boolean
+}
+
+export type NaiveAnnounce = Omit<NaivePeer, 'seen' | 'leeched' | 'counted'>
+export type Counts = { seeders: number; leechers: number; downloaded: number }
+
+export class NaiveTorrent {
+  downloaded = 0
+  readonly peers = new Map<string, NaivePeer>()
+  /** A family becomes large with its 65th peer and small again when it falls to 32. */
+  readonly large = { 4: false, 6: false }
+
+  of(family: Family): NaivePeer[] {
+    return [...this.peers.values()].filter((peer) => peer.family === family)
+  }
+  set(peer: NaivePeer): void {
+    this.peers.set(peer.endpoint, peer)
+    if (this.of(peer.family).length > 64) this.large[peer.family] = true
+  }
+  delete(endpoint: string): void {
+    const peer = this.peers.get(endpoint)
+    if (!peer) return
+    this.peers.delete(endpoint)
+    if (this.of(peer.family).length === 32) this.large[peer.family] = false
+  }
+  /** Small families forget at once, large ones wait for a sweep. */
+  touch(cutoff: number): void {
+    const { 4: large4, 6: large6 } = this.large
+    for (const peer of [...this.peers.values()])
+      if (peer.seen <= cutoff && !(peer.family === 4 ? large4 : large6)) this.delete(peer.endpoint)
+  }
+  counts(): Counts {
+    const seeders = [...this.peers.values()].filter((peer) => peer.left === 0n).length
+    return { seeders, leechers: this.peers.size - seeders, downloaded: this.downloaded }
+  }
+}
+
+export class NaiveSwarm {
+  readonly torrents = new Map<string, NaiveTorrent>()
+  completions = 0
+
+  /** `memory`: what the fast one said was left: all, none for another peer, none for the torrent. */
+  announce(
+    hash: string,
+    announce: NaiveAnnounce,
+    now: number,
+    cutoff: number,
+    memory: 'enough' | 'no peer' | 'no torrent' = 'enough',
+  ): Counts {
+    const known = this.torrents.get(hash)
+    const stopped = announce.event === EVENT.stopped
+    if (!known && (stopped || memory === 'no torrent'))
+      return { seeders: 0, leechers: 0, downloaded: 0 }
+    const torrent = known ?? new NaiveTorrent()
+    this.torrents.set(hash, torrent)
+    torrent.touch(cutoff)
+    const before = torrent.peers.get(announce.endpoint)
+    if (stopped) torrent.delete(announce.endpoint)
+    else if (before || memory === 'enough') {
+      const leeched = announce.left > 0n || (before?.leeched ?? false)
+      const completes =
+        before !== undefined && announce.event === EVENT.completed && leeched && !before.counted
+      if (completes) {
+        torrent.downloaded++
+        this.completions++
+      }
+      const counted = completes || (before?.counted ?? false)
+      torrent.set({ ...announce, seen: now, leeched, counted })
+    }
+    return torrent.counts()
+  }
+
+  scrape(hash: string, cutoff: number): Counts {
+    const torrent = this.torrents.get(hash)
+    torrent?.touch(cutoff)
+    return torrent?.counts() ?? { seeders: 0, leechers: 0, downloaded: 0 }
+  }
+
+  /** A sweep that went through: nobody expired is left, and no torrent that may go. */
+  sweep(cutoff: number, removePeerless: boolean): void {
+    for (const [hash, torrent] of this.torrents) {
+      for (const peer of [...torrent.peers.values()])
+        if (peer.seen <= cutoff) torrent.delete(peer.endpoint)
+      if (removePeerless && torrent.peers.size === 0) this.torrents.delete(hash)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Hands a test the serving threads of a tracker that runs in this process, so that it can end one from
+ * outside, and what they were told. The program itself knows no way to harm its threads.
+ */
+import type { ThreadSetup, ToThread } from '../../../src/run/thread.ts'
+
+type Captured = { readonly worker: Worker; setup: ThreadSetup | undefined; ended: boolean }
+
+/** Threads that start from here on, in order; the scope's end gives the original `Worker` back. */
+export function captureWorkers() {
+  const Original = globalThis.Worker
+  const all: Captured[] = []
+  globalThis.Worker = class extends Original {
+    readonly #captured: Captured = { worker: this, setup: undefined, ended: false }
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args)
+      this.addEventListener('close', () => {
+        this.#captured.ended = true
+      })
+      all.push(this.#captured)
+    }
+    override postMessage(message: unknown): void {
+      const told = message as ToThread | null
+      if (told?.kind === 'start') this.#captured.setup = told.setup
+      super.postMessage(message)
+    }
+  }
+  return {
+    all,
+    /** The one that serves, or served last, as thread number `thread`. */
+    of(thread: number): { worker: Worker; setup: ThreadSetup } {
+      const { worker, setup } = all.findLast((one) => one.setup?.thread === thread)!
+      return { worker, setup: setup! }
+    },
+    [Symbol.dispose]() {
+      globalThis.Worker = Original
+    },
+  }
+}

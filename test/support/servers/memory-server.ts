@@ -1,0 +1,26 @@
+/** A whole tracker on one thread, for memory.test.ts: says its ports, and ends with its standard input. */
+
+import { TOKEN } from '../api/cases.ts'
+import { startTracker } from '../harness.ts'
+
+const { ports, apiPort, healthPort } = await startTracker({
+  core: '[core.database]\npath = "tracker.db"\n',
+  runtime: '[runtime]\nworkers = 1\nmax_memory = "4GiB"\n',
+  rest: `
+[[udp_trackers]]
+bind_address = "127.0.0.1:0"
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+[http_api]
+bind_address = "127.0.0.1:0"
+access_tokens = { admin = "${TOKEN}" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`,
+})
+// From its first full collection on the engine takes what is reserved for used, and hardly collects.
+Bun.gc(true)
+const opened = { udp: ports.udp[0], http: ports.http[0], api: apiPort, health: healthPort }
+process.stdout.write(`${JSON.stringify(opened)}\n`)
+for await (const _ of Bun.stdin.stream());
+process.exit(0)

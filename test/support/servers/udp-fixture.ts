@@ -1,0 +1,57 @@
+/** One UDP listener without the rest of the tracker, on port 0 of the loopback. */
+
+import { Bans } from '../../../src/access/bans.ts'
+import { AT, type Counter, type Kind, Metrics } from '../../../src/memory/counters.ts'
+import { ConnectionIds } from '../../../src/servers/connection-id.ts'
+import { closeDescriptors, openDescriptors } from '../../../src/servers/direct-socket.ts'
+import { Garbage } from '../../../src/servers/garbage.ts'
+import { serveUdp, type UdpOptions } from '../../../src/servers/udp.ts'
+import { makeTracker } from './http-fixture.ts'
+
+/**
+ * A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. Its socket
+ * is read with system calls of ours, or by Bun.
+ */
+export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptions> = {}) {
+  const time = { now: 1_800_000_000_000, step: 0 }
+  const milliseconds = () => {
+    time.now += time.step
+    return time.now
+  }
+  const garbage = new Garbage()
+  const metrics = new Metrics(1, 1)
+  const counters = metrics.row(0, 0)
+  const descriptors = isDirect ? openDescriptors() : undefined
+  const server = await serveUdp({
+    ip: '127.0.0.1',
+    port: 0,
+    ipv6Only: false,
+    reusePort: false,
+    tracker: makeTracker(),
+    rules: { externalIp: undefined },
+    connectionIds: new ConnectionIds(new Uint8Array(16), 120),
+    idErrors: 'suppress',
+    bans: new Bans(10, Int32Array.of(1)),
+    counters,
+    clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
+    garbage,
+    descriptors,
+    onError: (error) => {
+      throw error
+    },
+    ...changes,
+  })
+  return {
+    ...server,
+    time,
+    descriptors,
+    /** Of clients of both families. */
+    count: (counter: Counter) => counters[AT[counter]]! + counters[AT[counter] + 1]!,
+    processing: (kind: Kind) => metrics.processing(0, kind),
+    [Symbol.dispose]() {
+      server.stop()
+      if (descriptors !== undefined) closeDescriptors(descriptors)
+      garbage[Symbol.dispose]()
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** What an answer may say, judged by the slow truth after the announce it answers. */
+import type { Family } from '../../../src/bittorrent.ts'
+import type { NaiveAnnounce, NaivePeer, NaiveTorrent } from '../naive/swarm.ts'
+import type { Told } from './harness.ts'
+
+export type Question = {
+  readonly asker: NaiveAnnounce
+  /** Family the client asked over. */
+  readonly asked: Family
+  readonly want: number
+  readonly cutoff: number
+  readonly bothFamilies: boolean
+}
+
+/** What is wrong with the peers told; a fair answer has nothing. */
+export function unfairness(told: Told[], torrent: NaiveTorrent, question: Question): string[] {
+  const wrong: string[] = []
+  const { asker, asked, want, cutoff, bothFamilies } = question
+  const endpoints = new Set(told.map((peer) => peer.endpoint))
+  if (endpoints.size !== told.length) wrong.push('tells a peer twice')
+  if (endpoints.has(asker.endpoint)) wrong.push('tells the asker of itself')
+  for (const { endpoint, id, family } of told) {
+    const known = torrent.peers.get(endpoint)
+    if (known === undefined) wrong.push(`tells ${endpoint}, who is not here`)
+    else {
+      if (known.id !== id || known.family !== family) wrong.push(`tells ${endpoint} as another`)
+      if (known.seen <= cutoff) wrong.push(`tells ${endpoint}, who expired`)
+    }
+  }
+  const other: Family = asked === 4 ? 6 : 4
+  const own = judgeShare(asked, told, torrent, question, want, wrong)
+  judgeShare(other, told, torrent, question, bothFamilies ? want - own : 0, wrong)
+  return wrong
+}
+
+/** One family of the answer: how many, and from which side. How many it told. */
+function judgeShare(
+  family: Family,
+  told: Told[],
+  torrent: NaiveTorrent,
+  { asker, cutoff }: Question,
+  want: number,
+  wrong: string[],
+): number {
+  const share = told.filter((peer) => peer.family === family)
+  const others = torrent.of(family).filter((peer) => peer.endpoint !== asker.endpoint)
+  const available = Math.min(want, others.length)
+  if (share.length > want) wrong.push(`tells ${share.length} of IPv${family}, asked for ${want}`)
+  // Expired peers of a large swarm may leave an answer short.
+  if (others.some((peer) => peer.seen <= cutoff)) return share.length
+  if (share.length < available) wrong.push(`tells ${share.length} of ${available} IPv${family}`)
+  const leechers = others.filter(isLeecher).length
+  const seeders = others.length - leechers
+  const toldLeechers = share.filter(({ endpoint }) => {
+    const peer = torrent.peers.get(endpoint)
+    return peer !== undefined && isLeecher(peer)
+  }).length
+  const toldSeeders = share.length - toldLeechers
+  if (asker.left === 0n) {
+    if (toldLeechers < Math.min(want, leechers)) wrong.push('tells a seeder of seeders first')
+  } else if (
+    toldSeeders < Math.min(Math.ceil(want / 2), seeders) ||
+    toldLeechers < Math.min(Math.floor(want / 2), leechers)
+  )
+    wrong.push(`tells ${toldLeechers} leechers and ${toldSeeders} seeders of ${want}`)
+  return share.length
+}
+
+const isLeecher = (peer: NaivePeer): boolean => peer.left > 0n

@@ -1,0 +1,234 @@
+/**
+ * What must be true of a shard between two changes, read from its memory alone: nothing here asks
+ * the classes that wrote it. A fault is a sentence; a whole shard has none.
+ */
+import { COUNT, type Family } from '../../../src/bittorrent.ts'
+import {
+  bucketOf,
+  hashWords,
+  infoHashKey,
+  infoHashSecrets,
+  secretsOf,
+} from '../../../src/memory/hash.ts'
+import {
+  CHUNK,
+  CHUNK_ORDER,
+  chunkKib,
+  DETAIL,
+  DIRECTORY_BATCH_KIB,
+  DIRECTORY_UNIT,
+  endpointHalves,
+  FAMILY_HEADER,
+  flagsAt,
+  HEADER,
+  LARGE,
+  MANY,
+  NIL,
+  ORDER_MASK,
+  ORDER_SHIFT,
+  type PeerArrays,
+  SWARM,
+  seedIn,
+  seenAt,
+  TORRENT,
+  TORRENT_BATCH_KIB,
+  type TorrentArrays,
+  USED,
+} from '../../../src/swarm/layout.ts'
+import type { SwarmMemory } from '../../../src/swarm/swarm.ts'
+import { arraysOf } from './harness.ts'
+import { checkLedger, checkStored } from './whole-ledger.ts'
+import { readRuns } from './whole-runs.ts'
+
+type Report = (ok: boolean, fault: string) => void
+
+/**
+ * Faults of all shards, or of one that thread `holder` has locked; at most a handful, because one
+ * fault breaks much.
+ */
+export function faults(memory: SwarmMemory, only?: number, holder = 0): string[] {
+  const found: string[] = []
+  for (const [number, shard] of memory.shards.entries()) {
+    if (only !== undefined && number !== only) continue
+    const check: Report = (ok, fault) => {
+      if (!ok && found.length < 5) found.push(`shard ${number}: ${fault}`)
+    }
+    const { torrents, peers4, peers6 } = arraysOf(memory, shard)
+    check((torrents.header[HEADER.lock]! & 0xffff) === holder, 'is locked by another')
+    const kib =
+      checkTorrents(torrents, check) +
+      checkFamily(4, torrents, peers4, check) +
+      checkFamily(6, torrents, peers6, check)
+    const { header } = torrents
+    const [paid, spare] = [header[HEADER.paid]!, header[HEADER.spare]!]
+    check(kib === paid && spare === 0, `keeps ${kib} KiB, paid for ${paid}, ${spare} of it spare`)
+  }
+  return found
+}
+
+/** KiB that the torrents have to pay for; likewise below. */
+function checkTorrents(arrays: TorrentArrays, check: Report): number {
+  const { header, records, buckets } = arrays
+  check(header[HEADER.busy] === NIL, 'says that a torrent is being changed')
+  check((header[HEADER.rescues]! & 1) === 0, 'says that it is being rescued')
+  const high = header[HEADER.torrentHigh]!
+  const used = new Set(usedTorrents(header, records))
+  check(used.size === header[HEADER.torrents], `holds ${used.size} torrents, counts others`)
+  const hashes = new Set([...used].map((t) => `${records.subarray(t * 16, t * 16 + 5)}`))
+  check(hashes.size === used.size, 'holds an info hash twice')
+
+  const runs = readRuns('torrent', header, HEADER.torrentRuns, arrays.runs, check)
+  for (let torrent = 0; torrent < high; torrent++)
+    check((runs.owners[torrent] === undefined) === used.has(torrent), `torrent ${torrent} is lost`)
+
+  const count = header[HEADER.torrentBuckets]!
+  check(count === Math.max(1, Math.min(buckets.length, count)), `${count} torrent buckets`)
+  check(count >= used.size, 'has fewer torrent buckets than torrents')
+  const secrets = infoHashSecrets(seedIn(header))
+  const reached = new Set<number>()
+  for (let bucket = 0; bucket < count; bucket++)
+    for (let torrent = buckets[bucket]!; torrent !== NIL; ) {
+      const at = torrent * TORRENT.words
+      check(used.has(torrent) && !reached.has(torrent), `torrent ${torrent} in a chain`)
+      if (!used.has(torrent) || reached.has(torrent)) break
+      reached.add(torrent)
+      const key = infoHashKey(secrets, records, at)
+      check(key === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
+      check(bucketOf(key, count) === bucket, `torrent ${torrent} in a wrong bucket`)
+      torrent = records[at + TORRENT.next]!
+    }
+  check(reached.size === used.size, 'has torrents that no look-up reaches')
+
+  let downloads = 0n
+  for (const torrent of used) {
+    const at = torrent * TORRENT.words
+    const isMany = (records[at + TORRENT.flags]! & MANY) !== 0
+    const low = records[at + TORRENT.downloaded]!
+    check(low >= 0, `torrent ${torrent} has a negative count`)
+    downloads += BigInt(low) + (isMany ? BigInt(arrays.downloadedHigh[torrent]!) << 31n : 0n)
+  }
+  const sum = (BigInt(header[HEADER.downloadsHigh]!) << 31n) + BigInt(header[HEADER.downloads]!)
+  check(downloads === sum, `adds up to ${downloads} downloads, says others`)
+  checkLedger(arrays, used, check)
+  checkStored(arrays, used, check)
+  return runs.batches * TORRENT_BATCH_KIB
+}
+
+function* usedTorrents(header: Int32Array, records: Int32Array): Generator<number> {
+  for (let torrent = 0; torrent < header[HEADER.torrentHigh]!; torrent++)
+    if ((records[torrent * TORRENT.words + TORRENT.flags]! & USED) !== 0) yield torrent
+}
+
+function checkFamily(
+  family: Family,
+  { header, records }: TorrentArrays,
+  arrays: PeerArrays,
+  check: Report,
+): number {
+  const totals = family === 4 ? HEADER.v4 : HEADER.v6
+  const slotRuns = totals + FAMILY_HEADER.slotRuns
+  const slots = readRuns('slot', header, slotRuns, arrays.slotRuns, check)
+  const unitRuns = totals + FAMILY_HEADER.directoryRuns
+  const units = readRuns('directory', header, unitRuns, arrays.directoryRuns, check)
+  const slotOwners = slots.owners
+  const unitOwners = units.owners
+  const own = (owners: (string | undefined)[], base: number, size: number, owner: string) => {
+    check(base + size <= owners.length, `${owner} lies beyond the end`)
+    for (let at = base; at < base + size && at < owners.length; at++) {
+      check(owners[at] === undefined, `${at} belongs to ${owners[at]} and ${owner}`)
+      owners[at] = owner
+    }
+  }
+
+  let leechers = 0
+  let peers = 0
+  const large = new Map<number, number>()
+  for (const torrent of usedTorrents(header, records)) {
+    const at = torrent * TORRENT.words
+    const part = at + (family === 4 ? TORRENT.v4 : TORRENT.v6)
+    const flags = records[at + TORRENT.flags]!
+    const order = (flags >>> ORDER_SHIFT[family]) & ORDER_MASK
+    const base = records[part + SWARM.base]!
+    const count = records[part + SWARM.count]!
+    const name = `IPv${family} of torrent ${torrent}`
+    peers += count
+    leechers += records[part + SWARM.leechers]!
+    check(records[part + SWARM.leechers]! <= count, `${name} has more leechers than peers`)
+    const places: number[] = []
+    if ((flags & LARGE[family]) !== 0) {
+      const chunks = Math.ceil(count / CHUNK)
+      check(count > CHUNK / 2, `${name} is large with ${count}`)
+      check(chunks <= DIRECTORY_UNIT << order, `${name} has more chunks than its directory`)
+      own(unitOwners, base, 1 << order, name)
+      for (let ordinal = 0; ordinal < chunks; ordinal++) {
+        const chunk = arrays.directory[base * DIRECTORY_UNIT + ordinal]!
+        own(slotOwners, chunk * CHUNK, CHUNK, name)
+        check(arrays.chunkTorrent[chunk] === torrent, `${name} has a chunk of another`)
+        check(arrays.chunkOrdinal[chunk] === ordinal, `${name} has a chunk out of order`)
+        for (let i = 0; i < CHUNK; i++) places.push(chunk * CHUNK + i)
+      }
+      for (const slot of places.slice(0, count)) large.set(slot, torrent)
+    } else if (base === NIL) check(count === 0, `${name} has peers nowhere`)
+    else {
+      const size = 1 << order
+      check(order <= CHUNK_ORDER && count <= size && count > 0, `${name}: ${count} in ${size}`)
+      check(count * 4 > size, `${name} keeps ${size} slots for ${count}`)
+      own(slotOwners, base, size, name)
+      for (let i = 0; i < size; i++) places.push(base + i)
+    }
+    const endpoints = new Set<string>()
+    for (const [position, slot] of places.slice(0, count).entries()) {
+      const width = endpointHalves(family)
+      endpoints.add(`${arrays.hot.subarray(slot * arrays.stride, slot * arrays.stride + width)}`)
+      check(flagsAt(arrays, slot) < 16, `${name} has a peer with flags that mean nothing`)
+      const left = slot * DETAIL.words + DETAIL.counts + COUNT.left
+      const isDone = arrays.details[left] === 0 && arrays.details[left + 1] === 0
+      const isLeecher = position < records[part + SWARM.leechers]!
+      check(isDone !== isLeecher, `${name} has a peer on the wrong side`)
+      const oldest = records[at + TORRENT.oldest]!
+      check(seenAt(arrays, slot) >= oldest, `${name} has a peer older than its oldest`)
+    }
+    check(endpoints.size === count, `${name} has a peer twice`)
+  }
+  check(!slotOwners.includes(undefined), `IPv${family} has lost slots`)
+  check(!unitOwners.includes(undefined), `IPv${family} has lost directory units`)
+  const counted = header[totals + FAMILY_HEADER.leechers]! === leechers
+  check(counted, `IPv${family} counts other leechers than ${leechers}`)
+  const seeders = header[totals + FAMILY_HEADER.seeders]!
+  check(seeders === peers - leechers, `IPv${family} counts other seeders than ${peers - leechers}`)
+  checkIndex(family, header, arrays, large, check)
+  return slots.batches * chunkKib(family) + units.batches * DIRECTORY_BATCH_KIB
+}
+
+/** `large`: by slot of every peer of a large swarm, its torrent. */
+function checkIndex(
+  family: Family,
+  header: Int32Array,
+  arrays: PeerArrays,
+  large: Map<number, number>,
+  check: Report,
+): void {
+  const totals = family === 4 ? HEADER.v4 : HEADER.v6
+  const width = endpointHalves(family)
+  const buckets = header[totals + FAMILY_HEADER.indexBuckets]!
+  const entries = header[totals + FAMILY_HEADER.indexed]!
+  check(entries === large.size, `IPv${family} index counts ${entries} of ${large.size}`)
+  check(buckets >= entries || buckets === arrays.buckets.length, `IPv${family} index is narrow`)
+  const words = new Int32Array(1 + Math.ceil(width / 2))
+  const secrets = secretsOf(seedIn(header), words.length, `endpoint ${family}`)
+  const reached = new Set<number>()
+  for (let bucket = 0; bucket < buckets; bucket++)
+    for (let slot = arrays.buckets[bucket]!; slot !== NIL; slot = arrays.next[slot]!) {
+      const torrent = large.get(slot)
+      check(torrent !== undefined && !reached.has(slot), `IPv${family} index has slot ${slot}`)
+      if (torrent === undefined || reached.has(slot)) break
+      reached.add(slot)
+      words.fill(0)
+      words[0] = torrent
+      for (let i = 0; i < width; i++)
+        words[1 + (i >>> 1)]! |= arrays.hot[slot * arrays.stride + i]! << ((i & 1) * 16)
+      const place = bucketOf(hashWords(secrets, words, 0, words.length), buckets)
+      check(place === bucket, `IPv${family} slot ${slot} in a wrong bucket`)
+    }
+  check(reached.size === large.size, `IPv${family} index misses peers`)
+}

@@ -1,0 +1,38 @@
+/** Which known word a mistyped one was meant to be. */
+import { expect, test } from 'bun:test'
+import { didYouMean, distance, nearest } from '../../src/text/nearest.ts'
+
+test.each<[string, string, number]>([
+  ['', '', 0],
+  ['a', '', 1],
+  ['', 'abc', 3],
+  ['abc', 'abc', 0],
+  ['abc', 'axc', 1],
+  ['abc', 'ac', 1],
+  ['abc', 'abxc', 1],
+  ['abc', 'acb', 1],
+  ['interval', 'intreval', 1],
+  ['kitten', 'sitting', 3],
+])('from %p to %p are %i steps, and as many back', (a, b, steps) => {
+  expect(distance(a, b)).toBe(steps)
+  expect(distance(b, a)).toBe(steps)
+})
+
+test.each<[string, string[], string | undefined]>([
+  ['confg', ['version', 'config', 'help'], 'config'],
+  ['tls_config', ['bind_address', 'tsl_config'], 'tsl_config'],
+  ['CONFIG', ['config'], 'config'],
+  ['listd', ['listed', 'lister'], 'listed'],
+  ['x', ['y', 'z'], undefined],
+  ['udp_tracker_server', ['udp_trackers'], undefined],
+  ['', ['a'], undefined],
+  ['anything', [], undefined],
+  ['a'.repeat(10_000), ['a'.repeat(9_999)], undefined],
+])('%p among %p is %p', (word, candidates, meant) => {
+  expect(nearest(word, candidates)).toBe(meant)
+})
+
+test('a guess is part of a sentence, no guess is nothing', () => {
+  expect(didYouMean('confg', ['config'], '--')).toBe(', did you mean --config?')
+  expect(didYouMean('zzz', ['config'])).toBe('')
+})

@@ -1,0 +1,166 @@
+/** What the management API is shown of a torrent. */
+import { describe, expect, test } from 'bun:test'
+import { EVENT } from '../../src/bittorrent.ts'
+import { Lock } from '../../src/memory/lock.ts'
+import { SweepCursor } from '../../src/swarm/shard.ts'
+import { hashWords, inspect, World } from '../support/swarm/harness.ts'
+
+const hash = hashWords(1)
+
+describe.each([
+  0n,
+  1n,
+  2n ** 31n,
+  2n ** 32n - 1n,
+  2n ** 32n,
+  2n ** 53n + 1n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+])('a count of %p', (count) => {
+  test.each(['uploaded', 'downloaded', 'left'] as const)('is shown exactly as %s', (field) => {
+    const world = new World({})
+    world.tell(hash, { peer: 1, left: 7n, uploaded: 8n, downloaded: 9n, [field]: count })
+    const torrent = inspect(world.swarm, hash, 0)
+    expect(torrent).toMatchObject({
+      peers: [{ left: 7n, uploaded: 8n, downloaded: 9n, [field]: count }],
+    })
+    expect(torrent).toMatchObject(
+      field === 'left' && count === 0n ? { seeders: 1 } : { leechers: 1 },
+    )
+  })
+})
+
+test('a peer is shown with its address, port, id, event and time', () => {
+  const world = new World({})
+  // In 2086: every bit of the second counts.
+  world.now = 0xdabc_ba98
+  world.tell(hash, { peer: 5, event: EVENT.started, left: 1n })
+  world.tell(hash, { family: 6, peer: 6, event: EVENT.completed })
+  const address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+  const shown = { seen: world.now, uploaded: 0n, downloaded: 0n }
+  expect(inspect(world.swarm, hash, 0)).toEqual({
+    seeders: 1,
+    leechers: 1,
+    downloaded: 0,
+    peers: [
+      {
+        ...shown,
+        family: 4,
+        address: Uint8Array.of(10, 0, 0, 1),
+        port: 6882,
+        peerId: new Uint8Array(Buffer.from('-XX0001-000000000005')),
+        left: 1n,
+        event: EVENT.started,
+      },
+      {
+        ...shown,
+        family: 6,
+        address,
+        port: 6883,
+        peerId: new Uint8Array(Buffer.from('-XX0001-000000000006')),
+        left: 0n,
+        event: EVENT.completed,
+      },
+    ],
+  })
+})
+
+test('what is shown stays as it was when the swarm goes on', () => {
+  const world = new World({})
+  world.tell(hash, { peer: 5 })
+  const torrent = inspect(world.swarm, hash, 0)
+  const copy = structuredClone(torrent)
+  world.tell(hash, { peer: 5, event: EVENT.stopped })
+  world.tell(hash, { peer: 6 })
+  expect(torrent).toEqual(copy)
+})
+
+test('an unknown torrent is not shown, one without peers is', () => {
+  const world = new World({})
+  expect(inspect(world.swarm, hash, 0)).toBeUndefined()
+  world.tell(hash, { peer: 5 })
+  world.tell(hash, { peer: 5, event: EVENT.stopped })
+  expect(inspect(world.swarm, hash, 0)).toEqual({
+    seeders: 0,
+    leechers: 0,
+    downloaded: 0,
+    peers: [],
+  })
+})
+
+test.each([511, 512, 513, 3000])('all of %d peers are listed, each once', (count) => {
+  const world = new World({})
+  for (let peer = 0; peer < count; peer++)
+    world.tell(hash, { peer, left: BigInt(peer % 2), want: 0 })
+  const torrent = inspect(world.swarm, hash, 0)
+  if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
+  const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
+  expect(new Set(ids).size).toBe(count)
+  expect(torrent.peers).toHaveLength(count)
+  expect(torrent.seeders).toBe(Math.ceil(count / 2))
+})
+
+test('expired peers are left out, also those of a large swarm', () => {
+  const world = new World({})
+  for (let peer = 0; peer < 100; peer++) world.tell(hash, { peer, left: 1n })
+  world.now += 100
+  world.tell(hash, { peer: 7 })
+  expect(inspect(world.swarm, hash, world.cutoff)).toMatchObject({ seeders: 1, leechers: 0 })
+  expect(inspect(world.swarm, hash, world.cutoff - 1)).toMatchObject({ leechers: 99 })
+})
+
+test('a torrent whose shard is locked is busy, and the lock is left alone', () => {
+  const world = new World({})
+  world.tell(hash, { peer: 5 })
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
+  const other = new Lock(world.memory.shards[shard]!.torrents, 0, 2)
+  other.acquire()
+  expect(inspect(world.swarm, hash, 0)).toBe('busy')
+  expect(other.holder()).toBe(2)
+  other.release()
+  expect(inspect(world.swarm, hash, 0)).toMatchObject({ seeders: 1 })
+  expect(other.holder()).toBe(0)
+})
+
+describe('between two slices of a large swarm', () => {
+  /** Reads 1,500 peers, of which `meanwhile` changes some after the first slice. */
+  function readWhile(meanwhile: (world: World) => void) {
+    const world = new World({})
+    for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, want: 0 })
+    const { lock } = world.swarm.shardOf(world.swarm.key(hash))
+    const release = lock.release.bind(lock)
+    lock.release = () => {
+      release()
+      lock.release = release
+      meanwhile(world)
+    }
+    const torrent = inspect(world.swarm, hash, 0)
+    if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
+    const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
+    expect(new Set(ids).size).toBe(ids.length)
+    return { ids, torrent }
+  }
+
+  test('a peer that moved down into a hole is not listed twice', () => {
+    const { ids } = readWhile((world) => world.tell(hash, { peer: 5, event: EVENT.stopped }))
+    expect(ids).toHaveLength(1499)
+  })
+
+  test('a torrent that lost all its peers ends the list', () => {
+    const { torrent } = readWhile((world) => {
+      for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
+    })
+    expect(torrent.peers).toHaveLength(512)
+  })
+
+  test('a torrent that is removed ends the list', () => {
+    const { torrent } = readWhile((world) => {
+      for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
+      const retention = { removePeerless: true }
+      const shard = world.swarm.shardOf(world.swarm.key(hash))
+      shard.sweep(new SweepCursor(), world.cutoff, retention, 10, 0)
+      expect(world.swarm.totals().torrents).toBe(0)
+    })
+    expect(torrent.peers).toHaveLength(512)
+  })
+})

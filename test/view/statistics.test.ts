@@ -1,0 +1,113 @@
+/** The figures of the stats route, from rows that several threads wrote. */
+import { expect, test } from 'bun:test'
+import { AT, type Counter, Metrics, TIME_AT } from '../../src/memory/counters.ts'
+import { readStatistics, type StatisticsSources } from '../../src/view/statistics.ts'
+
+const TOTALS = { torrents: 3, seeders: 5, leechers: 7, downloads: 11, completions: 13, refusals: 0 }
+const [UDP_A, UDP_B, HTTP_A, HTTP_B] = [0, 1, 2, 3] as const
+
+/** Two threads, four listeners; every counter of every row differs from every other. */
+function busy(): Metrics {
+  const metrics = new Metrics(2, 4)
+  for (let thread = 0; thread < 2; thread++)
+    for (let listener = 0; listener < 4; listener++) {
+      const row = metrics.row(thread, listener)
+      for (const [name, at] of Object.entries(AT)) {
+        row[at] = countOf(thread, listener, name as Counter)
+        row[at + 1] = countOf(thread, listener, name as Counter) * 1_000
+      }
+    }
+  return metrics
+}
+const countOf = (thread: number, listener: number, name: Counter): number =>
+  (thread + 1) * 3 ** listener * (Object.keys(AT).indexOf(name) + 1)
+
+const sources = (changes: Partial<StatisticsSources> = {}): StatisticsSources => ({
+  metrics: busy(),
+  udp: [UDP_A, UDP_B],
+  http: [HTTP_A, HTTP_B],
+  totals: () => TOTALS,
+  bannedIps: () => 17,
+  persistedDownloads: undefined,
+  ...changes,
+})
+
+/** Over both threads and the two listeners. */
+const sum = (listeners: readonly [number, number], name: Counter): number =>
+  listeners.reduce((all, l) => all + countOf(0, l, name) + countOf(1, l, name), 0)
+
+test('threads and listeners are summed, families and transports are not', () => {
+  const stats = readStatistics(sources())
+  const udp = [UDP_A, UDP_B] as const
+  const http = [HTTP_A, HTTP_B] as const
+  expect(stats).toMatchObject({
+    torrents: 3,
+    seeders: 5,
+    leechers: 7,
+    tcp4_announces_handled: sum(http, 'announces'),
+    tcp4_scrapes_handled: sum(http, 'scrapes'),
+    tcp4_connections_handled: sum(http, 'announces') + sum(http, 'scrapes'),
+    tcp6_announces_handled: sum(http, 'announces') * 1_000,
+    tcp6_connections_handled: (sum(http, 'announces') + sum(http, 'scrapes')) * 1_000,
+    udp_requests_discarded: sum(udp, 'discarded') * 1_001,
+    udp_requests_aborted: sum(udp, 'aborted') * 1_001,
+    udp_requests_banned: sum(udp, 'banned') * 1_001,
+    udp_banned_ips_total: 17,
+    udp4_requests: sum(udp, 'received'),
+    udp4_connections_handled: sum(udp, 'connects'),
+    udp4_announces_handled: sum(udp, 'announces'),
+    udp4_scrapes_handled: sum(udp, 'scrapes'),
+    udp4_responses: sum(udp, 'responses'),
+    udp4_errors_handled: sum(udp, 'errors'),
+    udp6_requests: sum(udp, 'received') * 1_000,
+    udp6_connections_handled: sum(udp, 'connects') * 1_000,
+    udp6_errors_handled: sum(udp, 'errors') * 1_000,
+  })
+})
+
+test('a listener without statistics counts unseen; without any, all is zero but the swarm and the wrong ids, which belong to no listener', () => {
+  const some = readStatistics(sources({ udp: [UDP_B], http: [] }))
+  expect(some.udp4_announces_handled).toBe(
+    countOf(0, UDP_B, 'announces') + countOf(1, UDP_B, 'announces'),
+  )
+  expect(some.tcp4_announces_handled).toBe(0)
+  const {
+    torrents,
+    seeders,
+    completed,
+    completed_in_session,
+    leechers,
+    udp_banned_ips_total,
+    ...none
+  } = readStatistics(sources({ udp: [], http: [] }))
+  expect(udp_banned_ips_total).toBe(17)
+  expect([torrents, seeders, completed, completed_in_session, leechers]).toEqual([3, 5, 13, 13, 7])
+  expect(new Set(Object.values(none))).toEqual(new Set([0, false]))
+})
+
+test('completions are those of this run, or those of all times where they are kept', () => {
+  expect(readStatistics(sources())).toMatchObject({
+    completed: 13,
+    completed_in_session: 13,
+    completed_persisted: 0,
+    completed_persisted_enabled: false,
+  })
+  expect(readStatistics(sources({ persistedDownloads: () => 1_000 }))).toMatchObject({
+    completed: 1_000,
+    completed_in_session: 13,
+    completed_persisted: 1_000,
+    completed_persisted_enabled: true,
+  })
+})
+
+test('a mean time is the mean of the listeners that have one', () => {
+  const metrics = new Metrics(2, 3)
+  const times = (thread: number, listener: number, nanoseconds: number, samples: number) =>
+    metrics.row(thread, listener).set([nanoseconds, samples], TIME_AT.announce)
+  times(0, 0, 3_000, 2)
+  times(1, 0, 1_000, 2)
+  times(0, 1, 9_000, 3)
+  const stats = readStatistics(sources({ metrics, udp: [0, 1, 2], http: [] }))
+  expect(stats.udp_avg_announce_processing_time_ns).toBe(2_000)
+  expect(stats.udp_avg_connect_processing_time_ns).toBe(0)
+})
