@@ -141,7 +141,7 @@ describe('the list of torrents', () => {
 
   test('that breaks in the middle writes nothing on standard error', async () => {
     const script = `
-      import { askWithToken, serve } from '${import.meta.dir}/fixture.ts'
+      import { askWithToken, serve } from '${import.meta.dir}/../support/api/fixture.ts'
       const api = await serve()
       api.torrents.summaries = Array.from({ length: 20_000 }, () => (${JSON.stringify(summary(1))}))
       api.torrents.broken = 10

@@ -10,11 +10,14 @@ import { SqliteFile } from '../support/database/sqlite-file.ts'
 
 /** A program of this directory in a process of its own; killed at the end of the scope. */
 function program(name: string, ...args: string[]) {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, name), ...args], {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, '../support/database', name), ...args],
+    {
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'inherit',
+    },
+  )
   return {
     child,
     async [Symbol.asyncDispose]() {
