@@ -107,6 +107,12 @@ export class Answer {
 /** What a scrape is told of one info hash. */
 export type ScrapeEntry = { seeders: number; downloaded: number; leechers: number }
 
+const INFO_HASH_HEX = /^[0-9a-f]{40}$/i
+
+/** The 20 bytes that 40 hexadecimal digits of either case stand for; undefined: the text is not an info hash. */
+export const parseInfoHash = (text: string): Uint8Array<ArrayBuffer> | undefined =>
+  INFO_HASH_HEX.test(text) ? Uint8Array.fromHex(text) : undefined
+
 /** Characters of a key of a private tracker: letters and digits (spec/torrust-http-tracker §9). */
 export const KEY_CHARACTERS = 32
 
@@ -115,6 +121,10 @@ const IS_KEY_CHARACTER = Uint8Array.from({ length: 128 }, (_, code) =>
   /[0-9A-Za-z]/.test(String.fromCharCode(code)) ? 1 : 0,
 )
 export const isKeyCharacter = (code: number): boolean => code < 128 && IS_KEY_CHARACTER[code] === 1
+
+/** Whether `text` has the syntax of an auth key: 32 letters and digits. */
+export const isAuthKey = (text: string): boolean => AUTH_KEY.test(text)
+const AUTH_KEY = new RegExp(`^[0-9A-Za-z]{${KEY_CHARACTERS}}$`)
 
 /** A key of a private tracker, packed. Owned by one reader and filled again and again. */
 export class Key {
