@@ -1,6 +1,6 @@
 /** The log: layouts, levels, colours, and what a stranger's text may not do to it. */
 import { describe, expect, test } from 'bun:test'
-import { type Fields, LEVELS, Log, type LogOptions, type LogStyle } from '../src/log.ts'
+import { type Fields, LEVELS, Log, type LogOptions, type LogStyle, onceEach } from '../src/log.ts'
 
 const NOON = Date.UTC(2024, 9, 17, 12, 7, 39, 989)
 /** Control characters but for the line break. */
@@ -116,4 +116,22 @@ describe("a stranger's text", () => {
 
 test('our own messages may have several lines', () => {
   expect(say({}, 'Configuration:\n{\n  "a": 1\n}')).toEndWith(': Configuration:\n{\n  "a": 1\n}\n')
+})
+
+test('an unforeseen error is reported once for each kind, and only a bounded number of kinds', () => {
+  const reports: string[] = []
+  const report = onceEach((what, error) => reports.push(`${what} | ${error}`))
+  report('announce', new TypeError('first'))
+  report('announce', new TypeError('second'))
+  report('announce', new RangeError('third'))
+  report('scrape', new TypeError('fourth'))
+  report('scrape', 'text')
+  expect(reports).toEqual([
+    'announce: TypeError | TypeError: first',
+    'announce: RangeError | RangeError: third',
+    'scrape: TypeError | TypeError: fourth',
+    'scrape: string | text',
+  ])
+  for (let i = 0; i < 1_000; i++) report(`part ${i}`, new Error('x'))
+  expect(reports).toHaveLength(100)
 })
