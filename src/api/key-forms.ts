@@ -4,9 +4,9 @@
  * their mistakes is named, and with one of them nothing is done.
  */
 import { LIMITS } from '../limits.ts'
+import { LAST_EXPIRY_SECOND, type NewKey } from '../storage/permissions.ts'
 import { type Answer, badUrl, echo, text } from './answers.ts'
 import { JsonFault, JsonReader } from './json-reader.ts'
-import { LAST_EXPIRY_SECOND, type NewKey } from './parts.ts'
 
 type Read<T> = { readonly value: T } | { readonly fault: Answer }
 

@@ -1,5 +1,5 @@
 /** A key as the management API shows it (spec/torrust-rest-api §6.1). Any expiry that fits a bigint prints. */
-import type { AuthKey } from './parts.ts'
+import type { AuthKey } from '../storage/permissions.ts'
 
 const MILLISECONDS_PER_DAY = 86_400_000n
 /** The calendar repeats after so many days and years. */

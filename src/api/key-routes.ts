@@ -5,6 +5,7 @@
  */
 import { t } from 'elysia'
 import { LIMITS } from '../limits.ts'
+import type { NewKey, PermissionStore } from '../storage/permissions.ts'
 import type { Clock } from '../time/clock.ts'
 import {
   type Answer,
@@ -31,7 +32,7 @@ import { printKey } from './key-resource.ts'
 import { type Ask, attempt, type Operation, withBook } from './operation.ts'
 import { begun, jsonArray, lots } from './paging.ts'
 import { MOST_U64, readPage, readUnsigned } from './parameters.ts'
-import type { ApiParts, NewKey, PermissionBook } from './parts.ts'
+import type { ApiParts } from './parts.ts'
 import { readJsonBytes } from './request-body.ts'
 
 const GENERATE = 'failed to generate key'
@@ -60,12 +61,12 @@ const resources = { [KEY_TYPE]: t.Array(RESOURCE) }
 const done = { 'application/json': status }
 const bulkStatuses = [400, 409, 413, 415, 422] as const
 
-type WithBook = (book: PermissionBook, ask: Ask) => Promise<Answer>
+type WithBook = (book: PermissionStore, ask: Ask) => Promise<Answer>
 
 /** Adds them as they are; one or many make the same mistakes. */
 const add = (
   what: string,
-  book: PermissionBook,
+  book: PermissionStore,
   keys: readonly NewKey[],
   print: (resources: readonly string[]) => string,
 ): Promise<Answer> =>

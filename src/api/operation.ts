@@ -1,8 +1,9 @@
 /** The words in which the management API states what it can do. Types, and what several of them share. */
 import type { SchemaVersion } from '../config/model.ts'
+import type { PermissionFault, PermissionStore } from '../storage/permissions.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
 import type { Documentation } from './documentation.ts'
-import type { ApiParts, PermissionBook, PermissionFault } from './parts.ts'
+import type { ApiParts } from './parts.ts'
 
 /** A request whose sender may ask for anything. */
 export type Ask = {
@@ -30,7 +31,7 @@ export const withBook =
   (
     { permissions }: ApiParts,
     capability: 'auth keys' | 'whitelist',
-    answer: (book: PermissionBook, ask: Ask) => Promise<Answer>,
+    answer: (book: PermissionStore, ask: Ask) => Promise<Answer>,
   ) =>
   async (ask: Ask): Promise<Answer> =>
     permissions === undefined ? disabled(capability) : await answer(permissions, ask)

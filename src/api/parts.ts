@@ -3,39 +3,9 @@
  * only; who implements them is said at each.
  */
 import type { SchemaVersion } from '../config/model.ts'
-import type { Fault } from '../database/contract.ts'
+import type { PermissionStore } from '../storage/permissions.ts'
 import type { InspectedTorrent } from '../view/inspect.ts'
 import type { TorrentSummary } from '../view/listing.ts'
-
-/** A key as the API shows it. */
-export type AuthKey = {
-  readonly key: string
-  /** Millisecond since the epoch until which it is good, fractions of a second included; null = for ever. */
-  readonly expires: bigint | null
-}
-
-/** One key to add: `key` null = make one up; `secondsValid` null = for ever, else up to `LAST_EXPIRY_SECOND`. */
-export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
-
-/**
- * Keys and whitelist (`permissions.ts`). Each method changes the database first, then what every thread
- * reads, and rejects with an error whose `fault` is a `Fault` when the database fails: then nothing was
- * changed, unless its message says that this is not known. They are done one after the other, in the order of the calls.
- */
-export interface PermissionBook {
-  /** Packed info hashes, 20 bytes each. */
-  addToWhitelist(hashes: Uint8Array): Promise<void>
-  removeFromWhitelist(hashes: Uint8Array): Promise<void>
-  reloadWhitelist(): Promise<void>
-  listWhitelist(offset: number, limit: number): Promise<Uint8Array>
-  /** In the order of `keys`. `duplicate` when a name is taken or given twice: nothing was added. */
-  addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]>
-  /** How many there were. */
-  removeKeys(keys: readonly string[]): Promise<number>
-  reloadKeys(): Promise<void>
-  listKeys(offset: number, limit: number): Promise<readonly AuthKey[]>
-}
-export type PermissionFault = Error & { readonly fault: Fault }
 
 /** The swarm as the API shows it (`cli/torrent-view.ts`). All may be asked while it is busy. */
 export interface TorrentView {
@@ -91,12 +61,9 @@ export interface ApiParts {
   stats(): Stats
   readonly torrents: TorrentView
   /** undefined: there is no database, so their routes answer 409. */
-  readonly permissions: PermissionBook | undefined
+  readonly permissions: PermissionStore | undefined
   /** `core.database` is configured as this, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
   /** Told of an error nobody foresaw. */
   report(what: string, error: unknown): void
 }
-
-/** Beyond this (year 262142) a reference tracker on the same database could not print the expiry. */
-export const LAST_EXPIRY_SECOND = 8_210_266_876_799n

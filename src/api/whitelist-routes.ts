@@ -4,6 +4,7 @@
  */
 import { t } from 'elysia'
 import { LIMITS } from '../limits.ts'
+import type { PermissionStore } from '../storage/permissions.ts'
 import { type Answer, badInfoHash, echo, json, OK, okCount } from './answers.ts'
 import { describe, infoHash, page, status, statusCount } from './documentation.ts'
 import { hexOf, pack, readInfoHash } from './info-hash.ts'
@@ -11,7 +12,7 @@ import { readEach, readTexts } from './key-forms.ts'
 import { type Ask, attempt, type Operation, withBook } from './operation.ts'
 import { begun, jsonArray, lots } from './paging.ts'
 import { readPage } from './parameters.ts'
-import type { ApiParts, PermissionBook } from './parts.ts'
+import type { ApiParts } from './parts.ts'
 import { readJsonBytes } from './request-body.ts'
 
 const ADD = 'failed to whitelist torrent'
@@ -27,13 +28,13 @@ const bulkStatuses = [400, 409, 413, 415, 422] as const
 const answers = { 'application/json': status }
 const counted = { 'application/json': statusCount }
 
-type Change = (book: PermissionBook, hashes: Uint8Array) => Promise<void>
+type Change = (book: PermissionStore, hashes: Uint8Array) => Promise<void>
 const add: Change = (book, hashes) => book.addToWhitelist(hashes)
 const remove: Change = (book, hashes) => book.removeFromWhitelist(hashes)
 
 const one =
   (what: string, change: Change) =>
-  async (book: PermissionBook, { parameter }: Ask) => {
+  async (book: PermissionStore, { parameter }: Ask) => {
     const hash = readInfoHash(parameter)
     if (hash === undefined) return badInfoHash(parameter)
     return await attempt(what, async () => {
@@ -44,7 +45,7 @@ const one =
 
 const many =
   (what: string, change: Change) =>
-  async (book: PermissionBook, { request }: Ask) => {
+  async (book: PermissionStore, { request }: Ask) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const texts = readTexts(body.bytes, 'info_hashes')
@@ -61,7 +62,7 @@ const many =
     })
   }
 
-async function list(book: PermissionBook, { query, schema }: Ask): Promise<Answer> {
+async function list(book: PermissionStore, { query, schema }: Ask): Promise<Answer> {
   const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
   return await attempt(LIST, async () => {
@@ -73,14 +74,14 @@ async function list(book: PermissionBook, { query, schema }: Ask): Promise<Answe
   })
 }
 
-const reload = (book: PermissionBook): Promise<Answer> =>
+const reload = (book: PermissionStore): Promise<Answer> =>
   attempt(RELOAD, async () => {
     await book.reloadWhitelist()
     return OK
   })
 
 export function whitelistOperations(parts: ApiParts): readonly Operation[] {
-  const on = (answer: (book: PermissionBook, ask: Ask) => Promise<Answer>) =>
+  const on = (answer: (book: PermissionStore, ask: Ask) => Promise<Answer>) =>
     withBook(parts, 'whitelist', answer)
   return [
     {

@@ -7,11 +7,11 @@ import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
 import type { Slices, Table } from '../access/table.ts'
 import { packHashes, type Whitelist } from '../access/whitelist.ts'
-import type { AuthKey, NewKey, PermissionBook } from '../api/parts.ts'
 import { INFO_HASH_BYTES, KEY_CHARACTERS, Key } from '../bittorrent.ts'
 import {
   type Database,
   DatabaseError,
+  type Fault,
   type KeyRow,
   MOST_EXPIRED_KEYS,
   type Part,
@@ -31,6 +31,40 @@ const TARGET = 'PERMISSIONS'
 const HASHES = 'whitelisted torrents'
 const KEYS = 'keys'
 
+/** Beyond this (year 262142) a reference tracker on the same database could not print the expiry. */
+export const LAST_EXPIRY_SECOND = 8_210_266_876_799n
+
+/** An auth key as it is administered. */
+export type AuthKey = {
+  readonly key: string
+  /** End of its validity in milliseconds since the epoch, fractions of a second included; null = permanent. */
+  readonly expires: bigint | null
+}
+
+/** An auth key to add: `key` null = generate one; `secondsValid` null = permanent, else up to `LAST_EXPIRY_SECOND`. */
+export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
+
+/**
+ * Administration of keys and whitelist. Each method changes the database first, then the tables that the
+ * serving threads read. It rejects with a `PermissionFault` when the database fails: nothing was changed
+ * then, unless the message says that this is not known. Calls are carried out one after the other, in their order.
+ */
+export interface PermissionStore {
+  /** Packed info hashes, 20 bytes each. */
+  addToWhitelist(hashes: Uint8Array): Promise<void>
+  removeFromWhitelist(hashes: Uint8Array): Promise<void>
+  reloadWhitelist(): Promise<void>
+  listWhitelist(offset: number, limit: number): Promise<Uint8Array>
+  /** In the order of `keys`. `duplicate` when a key exists already or is given twice: nothing was added. */
+  addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]>
+  /** The number of keys that existed. */
+  removeKeys(keys: readonly string[]): Promise<number>
+  reloadKeys(): Promise<void>
+  listKeys(offset: number, limit: number): Promise<readonly AuthKey[]>
+}
+
+export type PermissionFault = Error & { readonly fault: Fault }
+
 export type PermissionsOptions = {
   readonly database: Database
   /** Tables that are not there are not kept: nobody asks them, the database has it all. */
@@ -39,7 +73,7 @@ export type PermissionsOptions = {
   readonly log: Log
 }
 
-export class Permissions implements PermissionBook {
+export class Permissions implements PermissionStore {
   readonly #database: Database
   readonly #whitelist: Whitelist | undefined
   readonly #keys: Keys | undefined

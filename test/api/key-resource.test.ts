@@ -1,7 +1,7 @@
 /** Expiry times as text (47), against the calendar of the runtime where that reaches. */
 import { describe, expect, test } from 'bun:test'
 import { printKey, printTime } from '../../src/api/key-resource.ts'
-import { LAST_EXPIRY_SECOND } from '../../src/api/parts.ts'
+import { LAST_EXPIRY_SECOND } from '../../src/storage/permissions.ts'
 import { dice, seed } from '../support/random.ts'
 
 describe('a time', () => {

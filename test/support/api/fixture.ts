@@ -4,18 +4,12 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
-import type {
-  ApiParts,
-  AuthKey,
-  NewKey,
-  PermissionBook,
-  Stats,
-  TorrentView,
-} from '../../../src/api/parts.ts'
+import type { ApiParts, Stats, TorrentView } from '../../../src/api/parts.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
+import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 import type { InspectedTorrent } from '../../../src/view/inspect.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
@@ -26,7 +20,7 @@ import { TOKEN } from './cases.ts'
 export const NOW = 1_700_000_000
 const clock: Clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
 
-export class MemoryBook implements PermissionBook {
+export class MemoryBook implements PermissionStore {
   readonly whitelist = new Set<string>()
   readonly keys = new Map<string, AuthKey>()
   readonly asked: string[] = []
