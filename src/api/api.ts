@@ -4,11 +4,12 @@
  * second router, which mistakes paths behind short host names, is never asked.
  */
 import { Elysia, t } from 'elysia'
-import type { BindAddress, TlsConfig } from '../config/model.ts'
+import type { TlsConfig } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
+import type { SocketAddress } from '../wire/address.ts'
 import { json } from './answers.ts'
 import { describe } from './documentation.ts'
 import { FailedCalls } from './failed-calls.ts'
@@ -22,7 +23,7 @@ import { torrentOperations } from './torrent-routes.ts'
 import { whitelistOperations } from './whitelist-routes.ts'
 
 export interface ApiOptions {
-  readonly bind: BindAddress
+  readonly bind: SocketAddress
   readonly tls: TlsConfig | null
   readonly parts: ApiParts
   readonly clock: Clock

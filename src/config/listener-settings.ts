@@ -3,20 +3,14 @@
  * tables of `[[udp_trackers]]` and `[[http_trackers]]`.
  */
 
-import {
-  type BindAddress,
-  type HttpTrackerConfig,
-  type NetworkConfig,
-  printAddress,
-  type TlsConfig,
-  type UdpTrackerConfig,
-} from './model.ts'
+import { printAddress, type SocketAddress } from '../wire/address.ts'
+import type { HttpTrackerConfig, NetworkConfig, TlsConfig, UdpTrackerConfig } from './model.ts'
 import { type ListOf, optional, type TableOf, value } from './setting.ts'
 import { tomlString } from './toml-text.ts'
 import { bindAddress, duration, externalIp, flag, text, url } from './value-checks.ts'
 
 export const address = (ip: string, port: number, doc: string) =>
-  value<BindAddress>({ ip, port }, bindAddress, doc, {
+  value<SocketAddress>({ ip, port }, bindAddress, doc, {
     toml: (at) => tomlString(printAddress(at)),
     json: printAddress,
   })

@@ -4,7 +4,7 @@
  * is a path in the file. Optional things that are absent are `null`. Values are checked already.
  */
 
-import { joinPort } from '../wire/address.ts'
+import type { SocketAddress } from '../wire/address.ts'
 
 export type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
 export type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
@@ -52,7 +52,7 @@ export interface Config {
     readonly connection_id_validation: 'strict' | 'disabled'
   }
   readonly http_api: HttpApiConfig | null
-  readonly health_check_api: { readonly bind_address: BindAddress }
+  readonly health_check_api: { readonly bind_address: SocketAddress }
   /** Ours, in either schema, like the next one. */
   readonly abuse: {
     readonly id_errors: 'suppress' | 'ban'
@@ -68,9 +68,6 @@ export interface Config {
     readonly max_memory: number
   }
 }
-
-/** `ip` in canonical text without brackets (lower-case RFC 5952 for IPv6); port 0 = any free one. */
-export type BindAddress = { readonly ip: string; readonly port: number }
 
 export type DatabaseConfig =
   | { readonly driver: 'sqlite3'; readonly path: string }
@@ -96,7 +93,7 @@ export interface TlsConfig {
 }
 
 export interface UdpTrackerConfig {
-  readonly bind_address: BindAddress
+  readonly bind_address: SocketAddress
   /** Seconds a connection id is good for; may carry a fraction. */
   readonly cookie_lifetime: number
   readonly tracker_usage_statistics: boolean
@@ -105,7 +102,7 @@ export interface UdpTrackerConfig {
 }
 
 export interface HttpTrackerConfig {
-  readonly bind_address: BindAddress
+  readonly bind_address: SocketAddress
   readonly tls_config: TlsConfig | null
   readonly tracker_usage_statistics: boolean
   readonly use_ip_from_query_string: boolean
@@ -114,12 +111,9 @@ export interface HttpTrackerConfig {
 }
 
 export interface HttpApiConfig {
-  readonly bind_address: BindAddress
+  readonly bind_address: SocketAddress
   readonly tls_config: TlsConfig | null
   /** Label → token. Secret. */
   readonly access_tokens: Readonly<Record<string, string>>
   readonly public_url: string | null
 }
-
-/** `ip:port`, with brackets around IPv6. */
-export const printAddress = ({ ip, port }: BindAddress): string => joinPort(ip, port)

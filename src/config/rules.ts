@@ -3,8 +3,8 @@
  * allows alone, but not together. Runs on a configuration whose options have been checked one by one.
  */
 import { isLoopback } from '../bittorrent.ts'
-import { parseIp } from '../wire/address.ts'
-import { type BindAddress, type Config, printAddress } from './model.ts'
+import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
+import type { Config } from './model.ts'
 import type { Context } from './setting.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
@@ -88,14 +88,14 @@ const writtenOf = (place: Place, other: Place): Place =>
   place.source === DEFAULT ? { ...other, path: place.path } : place
 
 /** Whether only this machine can reach it. */
-function isLocal({ ip }: BindAddress): boolean {
+function isLocal({ ip }: SocketAddress): boolean {
   const bytes = parseIp(ip)
   return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
 }
 
 interface Listener {
   readonly path: string
-  readonly bind: BindAddress
+  readonly bind: SocketAddress
   /** undefined: it has no such option, and serves both families. */
   readonly v6only: boolean | undefined
 }
@@ -111,7 +111,7 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
       bind: bind_address,
       v6only: network.ipv6_v6only,
     }))
-  const service = (name: string, bind: BindAddress): Listener => ({
+  const service = (name: string, bind: SocketAddress): Listener => ({
     path: `${name}.bind_address`,
     bind,
     v6only: undefined,

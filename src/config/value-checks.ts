@@ -2,9 +2,8 @@
  * What one option accepts: a function from a written node to a value, or to the words that say what
  * was found and what is allowed. Nothing is coerced: a text is no number, `1.0` is no whole number.
  */
-import { isUnspecified, parseIp, printIp } from '../wire/address.ts'
+import { isUnspecified, parseIp, printIp, type SocketAddress } from '../wire/address.ts'
 import { found, foundKind, printText } from './mistake.ts'
-import type { BindAddress } from './model.ts'
 import type { Node } from './tree.ts'
 
 export type Checked<T> = { readonly value: T } | { readonly wrong: string }
@@ -59,7 +58,7 @@ export const anySecret: Check<string> = (node) => {
 }
 
 /** `IPv4:port` or `[IPv6]:port`; IPv6 may carry a numeric scope. Host names are not looked up. */
-export const bindAddress: Check<BindAddress> = (node) => {
+export const bindAddress: Check<SocketAddress> = (node) => {
   const written = scalarOf(node)
   const parts =
     typeof written === 'string'

@@ -1,9 +1,10 @@
 /** Everything that the configuration opens, in one list. */
-import type { BindAddress, Config, TlsConfig } from '../config/model.ts'
+import type { Config, TlsConfig } from '../config/model.ts'
+import type { SocketAddress } from '../wire/address.ts'
 
 export interface Listener {
   readonly scheme: 'udp' | 'http' | 'https'
-  readonly bind_address: BindAddress
+  readonly bind_address: SocketAddress
   readonly tls_config: TlsConfig | null
   readonly public_url: string | null
   readonly network: { readonly ipv6_v6only: boolean }

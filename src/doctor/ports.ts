@@ -1,6 +1,7 @@
 /** Whether the ports of the configuration can be opened, or who has them already. */
-import { printAddress } from '../config/model.ts'
+
 import { assertFree } from '../servers/free-port.ts'
+import { printAddress } from '../wire/address.ts'
 import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem } from './finding.ts'
 import { isOurs, serves } from './running-tracker.ts'

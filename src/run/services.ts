@@ -1,8 +1,9 @@
 /** The services that a configuration asks for, in the words of the log and the health report. */
-import { type Config, printAddress } from '../config/model.ts'
+import type { Config } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
+import { printAddress } from '../wire/address.ts'
 import type { Threads } from './threads.ts'
 
 /** Said before anything is opened, so that a failure stands behind what caused it. */

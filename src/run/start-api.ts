@@ -2,7 +2,7 @@
 
 import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
-import { type Config, printAddress } from '../config/model.ts'
+import type { Config } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../memory/counters.ts'
 import type { Garbage } from '../servers/garbage.ts'
@@ -13,6 +13,7 @@ import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
+import { printAddress } from '../wire/address.ts'
 
 export type ApiSetting = {
   readonly config: Config

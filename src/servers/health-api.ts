@@ -4,8 +4,7 @@
  * tracker is leaving, else 200, whatever the report says.
  */
 import { Elysia } from 'elysia'
-import type { BindAddress } from '../config/model.ts'
-import { joinPort } from '../wire/address.ts'
+import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
@@ -13,7 +12,7 @@ import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 /** A listener of ours, asked over its own socket. */
 export type HealthService = {
   /** Where it listens; the port is the one it got. */
-  readonly address: BindAddress
+  readonly address: SocketAddress
   /** `scheme://ip:port` of the same. */
   readonly url: string
   readonly publicUrl: string | null
@@ -31,7 +30,7 @@ export type HealthDatabase = {
 }
 
 export interface HealthOptions {
-  readonly bind: BindAddress
+  readonly bind: SocketAddress
   readonly services: () => readonly HealthService[]
   /** undefined: none is configured. */
   readonly database: HealthDatabase | undefined
@@ -84,7 +83,7 @@ async function checkHealth({ services, database }: HealthOptions): Promise<Healt
 
 async function check(service: HealthService): Promise<HealthDetail> {
   const { address, scheme, type, url } = service
-  const binding = joinPort(address.ip, address.port)
+  const binding = printAddress(address)
   const about = { binding, service_type: type, public_url: service.publicUrl }
   if (scheme === 'udp')
     return {

@@ -7,12 +7,12 @@
  * 16 KiB (else 431); a body that nobody reads is read past and never kept.
  */
 import type { AnyElysia } from 'elysia'
-import type { BindAddress, TlsConfig } from '../config/model.ts'
-import { joinPort } from '../wire/address.ts'
+import type { TlsConfig } from '../config/model.ts'
+import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { listenError } from './listen-error.ts'
 
 export interface HttpServer {
-  readonly address: BindAddress
+  readonly address: SocketAddress
   /** `http://ip:port` or `https://ip:port`. */
   readonly url: string
   /** Stops listening, answers what has arrived, closes every connection after `graceMilliseconds`. */
@@ -20,7 +20,7 @@ export interface HttpServer {
 }
 
 export interface ListenOptions {
-  readonly bind: BindAddress
+  readonly bind: SocketAddress
   readonly tls: TlsConfig | null
   /** Whether other threads listen on the same port. */
   readonly reusePort?: boolean
@@ -64,7 +64,7 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
   const address = { ip: bind.ip, port: server.port! }
   return {
     address,
-    url: `${scheme}://${joinPort(address.ip, address.port)}`,
+    url: `${scheme}://${printAddress(address)}`,
     stop: async (graceMilliseconds) => {
       // Bun closes idle connections at once, unread requests in their buffers or not: read those first.
       for (let turn = 0; turn < 2; turn++) await new Promise((next) => setImmediate(next))

@@ -2,8 +2,7 @@
  * Asks a service of this process whether it answers, as a client would, over its own socket
  * (spec/torrust-rest-api §8). Every question ends: with an answer, an error or its time limit.
  */
-import type { BindAddress } from '../config/model.ts'
-import { joinPort } from '../wire/address.ts'
+import { joinPort, type SocketAddress } from '../wire/address.ts'
 
 export type Verdict = { readonly Ok: string } | { readonly Err: string }
 
@@ -16,12 +15,12 @@ const MOST_STATUS_BYTES = 1024
 const CONNECT = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 0, 0, 0, 123)
 
 /** Where a listener is reached from its own machine: a wildcard has no address of its own. */
-export const reachable = ({ ip, port }: BindAddress): BindAddress => ({
+export const reachable = ({ ip, port }: SocketAddress): SocketAddress => ({
   ip: ip === '0.0.0.0' ? '127.0.0.1' : ip === '::' ? '::1' : ip,
   port,
 })
 
-export async function probeUdp(bind: BindAddress): Promise<Verdict> {
+export async function probeUdp(bind: SocketAddress): Promise<Verdict> {
   const { ip, port } = reachable(bind)
   const { promise, resolve } = Promise.withResolvers<Verdict>()
   const late: Verdict = { Err: 'Timed Out' }
@@ -59,7 +58,7 @@ const isConnect = (answer: Uint8Array): boolean =>
  */
 export async function probeHttp(
   scheme: 'http' | 'https',
-  bind: BindAddress,
+  bind: SocketAddress,
   path: string,
 ): Promise<Verdict> {
   const { ip, port } = reachable(bind)

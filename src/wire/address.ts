@@ -199,6 +199,11 @@ export function isUnspecified(bytes: Uint8Array, family: Family): boolean {
   return true
 }
 
-/** `ip:port` of text that is an address already, with brackets around IPv6. */
+/** `ip` in canonical text without brackets (lower-case RFC 5952 for IPv6); a socket that binds port 0 gets a free one. */
+export type SocketAddress = { readonly ip: string; readonly port: number }
+
+export const printAddress = ({ ip, port }: SocketAddress): string => joinPort(ip, port)
+
+/** `ip:port` of text that is an address or a host name already, with brackets around IPv6. */
 export const joinPort = (ip: string, port: number): string =>
   ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`

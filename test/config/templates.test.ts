@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { printAddress } from '../../src/config/model.ts'
+import { printAddress } from '../../src/wire/address.ts'
 import { loaded, loadToml } from '../support/config/fixture.ts'
 
 const folder = join(import.meta.dir, '../../share/default/config')
