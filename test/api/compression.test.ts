@@ -1,4 +1,4 @@
-/** Which coding an answer gets (spec/torrust-rest-api §1), and which answers get one. */
+/** Which coding an answer gets (docs/behaviours.md A8), and which answers get one. */
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { preferredCoding } from '../../src/api/compression.ts'

@@ -1,4 +1,4 @@
-/** Expiry times as text (47), against the calendar of the runtime where that reaches. */
+/** Expiry times as text (docs/behaviours.md A17), against the calendar of the runtime where that reaches. */
 import { describe, expect, test } from 'bun:test'
 import { printKey, printTime } from '../../src/api/key-resource.ts'
 import { LAST_EXPIRY_SECOND } from '../../src/storage/permissions.ts'
@@ -31,7 +31,7 @@ describe('a time', () => {
   })
 })
 
-test('47: a key has its fields in order, seconds rounded down', () => {
+test('A17: a key has its fields in order, seconds rounded down', () => {
   const key = '0123456789abcdefghijklmnopqrstuv'
   expect(printKey({ key, expires: 60_999n })).toBe(
     `{"key":"${key}","valid_until":60,"expiry_time":"1970-01-01 00:01:00.999 UTC"}`,

@@ -32,7 +32,7 @@ async function withTorrents(count: number) {
 }
 
 describe('the list of torrents', () => {
-  test('9: has one with its fields in order', async () => {
+  test('A13: has one with its fields in order', async () => {
     await using api = await withTorrents(1)
     const { reply } = await api.list()
     expect(reply.body.toString()).toBe(
@@ -41,7 +41,7 @@ describe('the list of torrents', () => {
     expect(reply.headers['content-type']).toBe('application/json')
   })
 
-  test('10, 11, 54: has a limit and an offset', async () => {
+  test('A13: has a limit and an offset', async () => {
     await using api = await withTorrents(2)
     expect((await api.list('?limit=1')).torrents).toEqual([shown(summary(0))])
     expect((await api.list('?offset=1')).torrents).toEqual([shown(summary(1))])
@@ -50,7 +50,7 @@ describe('the list of torrents', () => {
     expect(api.torrents.lots).toBe(2)
   })
 
-  test('12: has those that are named, repeated as they are', async () => {
+  test('A14: has those that are named, repeated as they are', async () => {
     await using api = await withTorrents(3)
     const query = `?info_hash=${hash(2)}&info_hash=${hash(9)}&info_hash=${hash(0)}&info_hash=${hash(2)}&limit=0`
     expect((await api.list(query)).torrents).toEqual([2, 0, 2].map((n) => shown(summary(n))))

@@ -1,4 +1,4 @@
-/** Names of clients by their peer ids (spec/torrust-rest-api §5.5). */
+/** Names of clients by their peer ids (docs/behaviours.md A16). */
 import { expect, test } from 'bun:test'
 import { clientName } from '../../src/api/peer-client.ts'
 import { dice } from '../support/random.ts'

@@ -63,7 +63,7 @@ describe('the API on real parts answers', () => {
   })
 })
 
-test('20, 25, 32, 37: what was changed is in the database and before every thread', async () => {
+test('A18, A21, A23: what was changed is in the database and seen by every thread', async () => {
   const hash = '00112233445566778899aabbccddeeff00112233'
   const key = 'abcdefghijklmnopqrstuvwxyz012345'
   const add = (path: string, body?: string) =>

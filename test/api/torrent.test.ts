@@ -1,4 +1,4 @@
-/** One torrent with its peers, out of a real swarm (spec/torrust-rest-api §5.2, spec/torrust-newest §2.6). */
+/** One torrent with its peers, out of a real swarm (docs/behaviours.md A11). */
 import { describe, expect, test } from 'bun:test'
 import { byPeerId } from '../../src/api/peer-resource.ts'
 import { Announce, type AnnounceEvent, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
@@ -65,7 +65,7 @@ async function withPeers(peers: readonly Peer[]) {
 }
 
 describe('a torrent', () => {
-  test('16: has its peer, every field in order and of both generations', async () => {
+  test('A11: has its peer, every field in order and of both generations', async () => {
     await using api = await withPeers([
       {
         id: '-qB4500-abcdefghijkl',
@@ -135,7 +135,7 @@ describe('a torrent', () => {
   })
 })
 
-test('9–12: a real swarm is listed by info hash, in pages, or as named', async () => {
+test('A13, A14: a real swarm is listed by info hash, in pages, or as named', async () => {
   const other = '9c38422213e30bff212b30c360d26f9a02136422'
   const peer = { id: 'a', ip: '1.2.3.4', port: 1, left: 0n }
   await using api = await withPeers([{ ...peer, hash: other, left: 1n }, peer])

@@ -1,4 +1,4 @@
-/** Schema 2.0.0, early and late, as the model of 3.0.0 (spec/torrust-newest §1.6–1.7). */
+/** Schema 2.0.0, early and late, as the model of 3.0.0 (docs/behaviours.md C1). */
 import { describe, expect, test } from 'bun:test'
 import type { Config } from '../../src/config/model.ts'
 import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'

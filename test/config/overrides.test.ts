@@ -1,4 +1,4 @@
-/** Override variables: names to paths, merging, and elements of lists (spec/torrust-config §3.1). */
+/** Override variables: names to paths, merging, and elements of lists (docs/behaviours.md C5). */
 import { expect, test } from 'bun:test'
 import { overridePath } from '../../src/config/overrides.ts'
 import {

@@ -1,4 +1,4 @@
-/** The grammar of override values, row by row of spec/torrust-config §3.2, and against its twin. */
+/** The grammar of override values (docs/behaviours.md C6), case by case and against its slow twin. */
 import { expect, test } from 'bun:test'
 import { parseOverride } from '../../src/config/value-grammar.ts'
 import { NOWHERE, plain } from '../support/config/fixture.ts'

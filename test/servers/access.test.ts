@@ -1,7 +1,4 @@
-/**
- * Private and listed trackers over both protocols. Numbers in names: spec/torrust-http-tracker
- * §19 (HTTP), spec/torrust-udp-and-core part F (UDP).
- */
+/** Private and listed trackers over both protocols. Names begin with ids of docs/behaviours.md. */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
@@ -92,7 +89,7 @@ describe('HTTP', () => {
     )
 
   describe('listed', () => {
-    test('43, 65: an unlisted torrent is refused by name and nothing is stored', async () => {
+    test('K2: an unlisted torrent is refused by name and nothing is stored', async () => {
       await using tracker = await serve({ tracker: trackerOf('listed') })
       const reply = await get(tracker.url, announce(undefined, ofB))
       expect([reply.status, reply.failure]).toEqual([200, TEXT.unlisted])
@@ -102,11 +99,11 @@ describe('HTTP', () => {
         [1, 0],
       ])
     })
-    test('44: a listed torrent is served', async () => {
+    test('K2: a listed torrent is served', async () => {
       await using tracker = await serve({ tracker: trackerOf('listed') })
       expect((await get(tracker.url, announce())).value.get('complete')).toBe(1)
     })
-    test('45, 46, 67: scrapes tell zeroes of the one, numbers of the other', async () => {
+    test('K3: a scrape has zeroes for the one, numbers for the other', async () => {
       const tracker = trackerOf('listed')
       await using serving = await serve({ tracker })
       await get(serving.url, announce())
@@ -120,11 +117,11 @@ describe('HTTP', () => {
 
   describe('private', () => {
     test.each([
-      ['47: a good key', GOOD, undefined],
+      ['K4: a good key', GOOD, undefined],
       ['a good key, escaped', GOOD.replace('A', '%41'), undefined],
-      ['48, 64: no key', undefined, TEXT.missing],
-      ['49, 63: a malformed key', 'INVALID_KEY', TEXT.malformed],
-      ['50, 64: an unknown key', UNKNOWN, TEXT.unknown],
+      ['K4: no key', undefined, TEXT.missing],
+      ['K6: a malformed key', 'INVALID_KEY', TEXT.malformed],
+      ['K4: an unknown key', UNKNOWN, TEXT.unknown],
       ['an expired key', EXPIRED, TEXT.expired],
     ])('an announce with %s', async (_what, key, failure) => {
       await using tracker = await serve({ tracker: trackerOf('private') })
@@ -134,9 +131,9 @@ describe('HTTP', () => {
       expect(tracker.count('responses')).toEqual([1, 0])
     })
     test.each([
-      ['53: a good key', GOOD, 1],
-      ['52, 67: no key', undefined, 0],
-      ['54, 67: an unknown key', UNKNOWN, 0],
+      ['K5: a good key', GOOD, 1],
+      ['K5: no key', undefined, 0],
+      ['K5: an unknown key', UNKNOWN, 0],
       ['an expired key', EXPIRED, 0],
     ])('a scrape with %s is no failure', async (_what, key, seen) => {
       await using tracker = await serve({ tracker: trackerOf('private') })
@@ -144,12 +141,12 @@ describe('HTTP', () => {
       expect(seeders(await get(tracker.url, scrape(hashA, key)))).toEqual([seen])
       expect(tracker.count('scrapes')).toEqual([1, 0])
     })
-    test('51: a scrape with a malformed key is a failure', async () => {
+    test('K6: a scrape with a malformed key is a failure', async () => {
       await using tracker = await serve({ tracker: trackerOf('private') })
       expect((await get(tracker.url, scrape(hashA, 'INVALID_KEY'))).failure).toBe(TEXT.malformed)
       expect(tracker.count('scrapes')).toEqual([0, 0])
     })
-    test('43: expired keys are good where nobody checks', async () => {
+    test('K7: expired keys are good where expiry is not checked', async () => {
       await using tracker = await serve({ tracker: trackerOf('private', false) })
       expect((await get(tracker.url, announce(EXPIRED))).value.get('complete')).toBe(1)
       expect(seeders(await get(tracker.url, scrape(hashA, EXPIRED)))).toEqual([1])
@@ -162,7 +159,7 @@ describe('HTTP', () => {
     })
   })
 
-  test('schema 3.0.0 refuses in the words of its generation', async () => {
+  test('K11: schema 3.0.0 refuses in the words of its generation', async () => {
     await using tracker = await serve({ tracker: trackerOf('both', true, '3.0.0') })
     const told = async (path: string) => (await get(tracker.url, path)).failure
     expect(await told(announce('INVALID_KEY'))).toBe(NEWER.malformed)
@@ -173,7 +170,7 @@ describe('HTTP', () => {
     expect(await told(announce(GOOD, ofB))).toBe(NEWER.unlisted)
   })
 
-  test('errors come in the order query, key format, key, whitelist, address (§3)', async () => {
+  test('H3: errors come in the order query, key format, key, whitelist, address', async () => {
     await using tracker = await serve({
       tracker: trackerOf('both'),
       network: { on_reverse_proxy: true },
@@ -228,7 +225,7 @@ describe('UDP', () => {
     }
   }
 
-  test('listed: an unlisted torrent is refused in the words of HTTP, within the length of the question', async () => {
+  test('K2: an unlisted torrent is refused in the words of HTTP, within the length of the question', async () => {
     using tracker = await serveTracker(trackerOf('listed'))
     const answer = await tracker.ask(announcePacket(tracker.id, { infoHash: hashB }))
     expect([actionOf(answer), messageOf(answer)]).toEqual([3, TEXT.unlisted])
@@ -237,7 +234,7 @@ describe('UDP', () => {
     expect([tracker.count('announces'), tracker.count('errors')]).toEqual([1, 1])
   })
 
-  test('19: listed: zeroes for what is not listed, numbers for what is', async () => {
+  test('K3: listed: zeroes for what is not listed, numbers for what is', async () => {
     using tracker = await serveTracker(trackerOf('listed'))
     await tracker.told(hashA)
     expect(await tracker.scrape(hashA, hashB, hashA)).toEqual([
@@ -256,7 +253,7 @@ describe('UDP', () => {
     ['a malformed key', urlData('/announce/short'), TEXT.malformed],
     ['an unknown key', urlData(`/announce/${UNKNOWN}`), TEXT.unknown],
     ['an expired key', urlData(`/announce/${EXPIRED}`), TEXT.expired],
-  ])('private: an announce with %s', async (_what, options, expected) => {
+  ])('K10: private: an announce with %s', async (_what, options, expected) => {
     using tracker = await serveTracker(trackerOf('private'))
     expect(await tracker.told(hashB, options)).toBe(expected)
     expect(tracker.count('announces')).toBe(expected === 1 ? 1 : 0)
@@ -269,7 +266,7 @@ describe('UDP', () => {
     expect(await tracker.told(hashB, urlData(`/announce/${GOOD.slice(1)}`))).toBe(TEXT.malformed)
   })
 
-  test('18: private: scrapes carry no key and tell zeroes', async () => {
+  test('K5: private: scrapes carry no key and are answered with zeroes', async () => {
     using tracker = await serveTracker(trackerOf('private'))
     expect(await tracker.told(hashA, urlData(`/announce/${GOOD}`))).toBe(1)
     expect(await tracker.scrape(hashA, hashB)).toEqual([
@@ -279,7 +276,7 @@ describe('UDP', () => {
     expect(tracker.count('scrapes')).toBe(1)
   })
 
-  test('private and listed: the key comes first', async () => {
+  test('K9: private and listed: the key comes first', async () => {
     using tracker = await serveTracker(trackerOf('both'))
     const good = urlData(`/announce/${GOOD}`)
     expect(await tracker.told(hashB)).toBe(TEXT.missing)
@@ -287,7 +284,7 @@ describe('UDP', () => {
     expect(await tracker.told(hashA, good)).toBe(1)
   })
 
-  test('schema 3.0.0 refuses in the words of its generation, as far as they fit', async () => {
+  test('K11: schema 3.0.0 refuses in the words of its generation, as far as they fit', async () => {
     using tracker = await serveTracker(trackerOf('both', true, '3.0.0'))
     expect(await tracker.told(hashA)).toBe(NEWER.missing)
     expect(await tracker.told(hashA, urlData('/announce/short'))).toBe(NEWER.malformed)
@@ -301,7 +298,7 @@ describe('UDP', () => {
     expect(messageOf(answer)).toBe('tracker announce error: Connection cookie error')
   })
 
-  test('public: options are tolerated, whatever they say', async () => {
+  test('U15: public: options are tolerated, whatever they say', async () => {
     using tracker = await serveTracker(makeTracker())
     for (const options of [urlData('/announce/short'), [2], [2, 255, 1], [0, 0, 0]])
       expect(await tracker.told(hashA, options)).toBe(1)

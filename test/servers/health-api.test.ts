@@ -1,4 +1,4 @@
-/** The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1) over services that live, die and lie. */
+/** The health API (docs/behaviours.md O2, O3) over services that live, die and lie. */
 import { describe, expect, test } from 'bun:test'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
 import {
@@ -102,7 +102,7 @@ describe('the report', () => {
     expect(reply.body.toString()).toBe('{"status":"None","message":"","details":[]}')
   })
 
-  test('has the fields of both generations, in their order (item 55)', async () => {
+  test('O2: has the fields of both generations, in their order', async () => {
     await using tracker = await serve()
     using fake = await udp(connected)
     await using api = await health([udpService(fake.address), httpService(tracker.address)])
@@ -180,7 +180,7 @@ describe('the report', () => {
     })
   })
 
-  test('is an Error when one service was stopped, and still 200 (item 56)', async () => {
+  test('O2: is an Error when one service was stopped, and still 200', async () => {
     using alive = await udp(connected)
     await using api = await health([udpService(alive.address), httpService(await deadPort())])
     const { status, report: said } = await report(api.url)

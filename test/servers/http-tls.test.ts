@@ -55,7 +55,7 @@ test.each([
   ['one.pem', 'no-such.key'],
   ['', 'one.key'],
   ['one.pem', ''],
-])('a missing file (%p, %p) is "tls config missing" (item 74)', async (cert, key) => {
+])('H18: a missing file (%p, %p) is "tls config missing"', async (cert, key) => {
   await expect(serve(tls(cert, key))).rejects.toThrow('tls config missing: cannot read ')
 })
 

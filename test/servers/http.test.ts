@@ -1,4 +1,4 @@
-/** The contract of spec/torrust-http-tracker §19 (item numbers in the names), asked over real sockets. */
+/** The HTTP tracker over real sockets. Names begin with ids of docs/behaviours.md. */
 import { describe, expect, test } from 'bun:test'
 import type { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
@@ -33,7 +33,7 @@ const files = ({ value }: Reply) =>
   ])
 
 describe('announce', () => {
-  test('peers of the family that asks come first, and get the places when there are few', async () => {
+  test('H11: peers of the family that asks come first, and get the places when there are few', async () => {
     await using tracker = await serve(proxied)
     const join = (ip: string) => get(tracker.url, announcePath({ port: 1 }), from(ip))
     for (const ip of ['203.0.113.1', '2001:db8::1', '203.0.113.2', '2001:db8::2']) await join(ip)
@@ -46,7 +46,7 @@ describe('announce', () => {
     expect(families(await ask('2001:db8::9', 9))).toEqual([true, true, false, false, false])
   })
 
-  test('the mandatory parameters alone get a compact answer (items 5, 24 as decided)', async () => {
+  test('H7: the mandatory parameters alone get a compact answer', async () => {
     await using tracker = await serve()
     const optional = { downloaded: undefined, uploaded: undefined, left: undefined }
     const reply = await get(
@@ -60,7 +60,7 @@ describe('announce', () => {
     )
   })
 
-  test('the first seeder is told of itself and of no peer (items 19, 70)', async () => {
+  test('S8: the first seeder is counted and is told no peer', async () => {
     await using tracker = await serve({ tracker: makeTracker({ interval: 7, intervalMin: 5 }) })
     const { value } = await get(tracker.url, announcePath())
     expect(Object.fromEntries(value)).toEqual({
@@ -72,7 +72,7 @@ describe('announce', () => {
     })
   })
 
-  test('the second peer gets exactly the first one (item 20)', async () => {
+  test('S7: the second peer gets exactly the first one', async () => {
     await using tracker = await serve(proxied)
     await get(tracker.url, announcePath({ left: 9, event: '' }), from('203.0.113.7'))
     const reply = await get(tracker.url, announcePath(), from('203.0.113.8'))
@@ -81,7 +81,7 @@ describe('announce', () => {
     expect(peersOf(reply)).toEqual(['203.0.113.7:17548'])
   })
 
-  test("peers of both families are listed, the asker's own first (item 21)", async () => {
+  test("H8, H11: peers of both families are listed, the asker's own first", async () => {
     await using tracker = await serve(proxied)
     await get(tracker.url, announcePath({ left: 1 }), from('2001:db8::7'))
     await get(tracker.url, announcePath({ left: 1 }), from('203.0.113.7'))
@@ -100,7 +100,7 @@ describe('announce', () => {
     expect(compact.value.get('peers6')).toHaveLength(2 * 18)
   })
 
-  test('a compact answer lists the earlier peer in six bytes (item 23)', async () => {
+  test('H7: a compact answer lists the earlier peer in six bytes', async () => {
     await using tracker = await serve(proxied)
     await get(tracker.url, announcePath({ left: 1 }), from('203.0.113.7'))
     const { value } = await get(tracker.url, announcePath({ compact: 1 }), from('203.0.113.8'))
@@ -110,7 +110,7 @@ describe('announce', () => {
     expect([value.get('interval'), value.get('min interval')]).toEqual([120, 120])
   })
 
-  test('the same address is one peer, another address with the same id is another (item 22 as decided)', async () => {
+  test('S1: the same address is one peer, another address with the same id is another', async () => {
     await using tracker = await serve(proxied)
     await get(tracker.url, announcePath({ left: 1 }), from('203.0.113.7'))
     const again = await get(
@@ -123,7 +123,7 @@ describe('announce', () => {
     expect(other.value.get('incomplete')).toBe(2)
   })
 
-  test('numwant limits the peers, and 0 is none', async () => {
+  test('H9: numwant limits the peers, and 0 is none', async () => {
     await using tracker = await serve(proxied)
     for (let i = 1; i <= 5; i++)
       await get(tracker.url, announcePath({ left: 1 }), from(`203.0.113.${i}`))
@@ -133,7 +133,7 @@ describe('announce', () => {
     expect([await asked(0), await asked(2), await asked(4294967295)]).toEqual([0, 2, 5])
   })
 
-  test("the peer's address is that of the connection, not peer_addr or ip (items 10, 31)", async () => {
+  test("H12: the peer's address is that of the connection, not peer_addr or ip", async () => {
     await using tracker = await serve()
     await get(tracker.url, announcePath({ left: 1, peer_addr: 'nonsense', ip: '203.0.113.7' }))
     const reply = await get(tracker.url, announcePath({ left: 1, port: 2 }))
@@ -141,7 +141,7 @@ describe('announce', () => {
   })
 
   test.each(['2.137.87.41', '2001:db8::1'])(
-    'a loopback peer is told under the external address %s (items 32, 33)',
+    'S9: a loopback peer is told under the external address %s',
     async (external_ip) => {
       await using tracker = await serve({ network: { external_ip } })
       await get(tracker.url, announcePath({ left: 1 }))
@@ -156,7 +156,7 @@ describe('behind a proxy', () => {
   const failure =
     'Error resolving peer IP: missing or invalid the right most X-Forwarded-For IP (mandatory on reverse proxy tracker configuration)'
 
-  test('the right-most address counts (item 34)', async () => {
+  test('H14: the right-most address counts', async () => {
     await using tracker = await serve(proxied)
     const chain = '203.0.113.195,2001:db8:85a3:8d3:1319:8a2e:370:7348,150.172.238.178'
     await get(tracker.url, announcePath({ left: 1 }), from(chain))
@@ -164,7 +164,7 @@ describe('behind a proxy', () => {
     expect(peersOf(reply)).toEqual(['150.172.238.178:17548'])
   })
 
-  test('several header lines are one list', async () => {
+  test('H14: several header lines are one list', async () => {
     await using tracker = await serve(proxied)
     const head = `GET ${announcePath()} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n`
     await exchange(
@@ -176,8 +176,8 @@ describe('behind a proxy', () => {
   })
 
   test.each([
-    ['no header (item 3)', undefined],
-    ['INVALID IP (item 4)', 'INVALID IP'],
+    ['no header', undefined],
+    ['INVALID IP', 'INVALID IP'],
     ['nothing', ''],
     ['a trailing comma', '203.0.113.7,'],
     ['garbage behind an address', '203.0.113.7, unknown'],
@@ -186,7 +186,7 @@ describe('behind a proxy', () => {
     ['a zone', 'fe80::1%eth0'],
     ['a leading zero', '01.2.3.4'],
     ['bytes that are no text', '\xff\xfe'],
-  ])('%s is refused, for announce and scrape (item 66)', async (_what, chain) => {
+  ])('H14: %s is refused, for announce and scrape', async (_what, chain) => {
     await using tracker = await serve(proxied)
     const headers: Record<string, string> = chain === undefined ? {} : from(chain)
     for (const path of [announcePath(), scrapePath(hashA)]) {
@@ -212,7 +212,7 @@ describe('behind a proxy', () => {
     expect(peersOf(reply)).toEqual(['127.0.0.1:17548'])
   })
 
-  test('the health check needs no header (item 2)', async () => {
+  test('H1: the health check needs no header', async () => {
     await using tracker = await serve(proxied)
     const reply = await get(tracker.url, '/health_check')
     expect(reply.status).toBe(200)
@@ -237,7 +237,7 @@ describe('ip= where the listener believes it', () => {
     expect(peersOf(await get(tracker.url, announcePath({ left: 1, port: 2 })))).toEqual([peer])
   })
 
-  test('it goes before the external address and the proxy header (newest §4.1)', async () => {
+  test('H13: it goes before the external address and the proxy header', async () => {
     const network = { external_ip: '2.137.87.41', on_reverse_proxy: true }
     await using tracker = await serve({ ...believing, network })
     await get(tracker.url, announcePath({ left: 1, ip: '203.0.113.7' }), from('127.0.0.1'))
@@ -259,7 +259,7 @@ describe('ip= where the listener believes it', () => {
 })
 
 describe('scrape', () => {
-  test('counts leechers and seeders, and unknown torrents are zeroes (items 37 to 40, 71)', async () => {
+  test('H16: counts leechers and seeders, and unknown torrents are zeroes', async () => {
     await using tracker = await serve()
     const zero = { complete: 0, downloaded: 0, incomplete: 0 }
     const [a, b] = [hashA.toString('hex'), hashB.toString('hex')]
@@ -277,14 +277,14 @@ describe('scrape', () => {
     expect(files(seeder)).toEqual([[a, { complete: 1, downloaded: 1, incomplete: 0 }]])
   })
 
-  test('a scrape of a torrent does not make it exist', async () => {
+  test('S12: a scrape of a torrent does not make it exist', async () => {
     await using tracker = await serve()
     await get(tracker.url, scrapePath(hashA))
     const { value } = await get(tracker.url, announcePath())
     expect(value.get('complete')).toBe(1)
   })
 
-  test('no query is refused in the documented words (item 35)', async () => {
+  test('H5: no query is refused in the documented words', async () => {
     await using tracker = await serve()
     const reply = await get(tracker.url, '/scrape')
     expect(reply.failure).toContain('missing query params for scrape request')
@@ -295,7 +295,7 @@ describe('keys', () => {
   const key = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 
   test.each(['INVALID_KEY', `${key}x`, key.slice(1), '%ff', '..', `${key.slice(1)}%2f`])(
-    '%s is no key, even in public mode (items 49, 51, 63)',
+    'K6: %s is no key, even in public mode',
     async (bad) => {
       await using tracker = await serve()
       for (const query of [announcePath(), scrapePath(hashA)]) {
@@ -318,7 +318,7 @@ describe('keys', () => {
     expect(files(scraped)).toHaveLength(1)
   })
 
-  test('a bad query is told before a bad key (§3)', async () => {
+  test('H3: a bad query is told before a bad key', async () => {
     await using tracker = await serve()
     expect((await get(tracker.url, '/announce/x?a')).failure).toBe(
       'Bad request. Cannot parse query params: invalid param a',
@@ -334,7 +334,7 @@ describe('statistics', () => {
     ['127.0.0.1', [1, 0], '6:\x7f\x00\x00\x01'],
     ['[::1]', [0, 1], '0:'],
   ] as const)(
-    'a client from %s of a dual-stack listener is of its own family (items 25 to 30, 41, 42)',
+    'M2: a client from %s of a dual-stack listener is of its own family',
     async (host, counted, peers) => {
       await using tracker = await serve(ipv6)
       const url = local(tracker.url, host)
@@ -398,7 +398,7 @@ describe('routes', () => {
     },
   )
 
-  test('HEAD gets the head of an answer and changes nothing', async () => {
+  test('H2: HEAD gets the head of an answer and changes nothing', async () => {
     await using tracker = await serve()
     for (const path of [announcePath(), announcePath().replace('?', '/K?'), scrapePath(hashA)]) {
       const reply = await request(tracker.url, `HEAD ${path}`)
@@ -449,7 +449,7 @@ test('a refusal of the tracker is a failure reason', async () => {
 })
 
 describe('the listener', () => {
-  test('keeps its bind address and says the port it got (items 1, 74)', async () => {
+  test('O1: keeps its bind address and says the port it got', async () => {
     await using tracker = await serve()
     expect(tracker.address.ip).toBe('127.0.0.1')
     expect(tracker.address.port).toBeGreaterThan(0)

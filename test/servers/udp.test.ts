@@ -1,4 +1,4 @@
-/** The UDP tracker over real sockets. Numbers in names: spec/torrust-udp-and-core part F. */
+/** The UDP tracker over real sockets. Names begin with ids of docs/behaviours.md. */
 import { describe, expect, spyOn, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
@@ -39,7 +39,7 @@ bind_address = "127.0.0.1:0"
 const ERROR = 3
 
 describe('as the reference answers', () => {
-  test('1: 1,496 zero bytes are told "bad request"', async () => {
+  test('U11: 1,496 zero bytes are answered "bad request"', async () => {
     await using tracker = await startTracker()
     using client = await udpClient(tracker.ports.udp[0]!)
     client.send(new Uint8Array(1496))
@@ -50,7 +50,7 @@ describe('as the reference answers', () => {
     ])
   })
 
-  test('2, 8: a connect is answered with its transaction id and an id of eight bytes', async () => {
+  test('U1: a connect is answered with its transaction id and an id of eight bytes', async () => {
     await using tracker = await startTracker()
     using client = await udpClient(tracker.ports.udp[0]!)
     client.send(connectPacket(0xdead_beef))
@@ -58,7 +58,7 @@ describe('as the reference answers', () => {
     expect([answer.length, actionOf(answer), transactionOf(answer)]).toEqual([16, 0, 0xdead_beef])
   })
 
-  test('3, 11, 36, 37: the first peer is told nobody, the second the first', async () => {
+  test('U6, S7, S8: the first peer is told no peer, the second the first', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     expect(await client.announce({ port: 1000, want: 1 })).toEqual({
@@ -75,27 +75,27 @@ describe('as the reference answers', () => {
     })
   })
 
-  test('4: a thousand announces with one connection id succeed', async () => {
+  test('U3: a thousand announces with one connection id succeed', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     for (let i = 0; i < 1000; i++)
       expect((await client.announce({ port: 1 + i, want: 1 })).action).toBe(1)
   })
 
-  test('5, 16: an unknown torrent scrapes as zeroes, and is not created by that', async () => {
+  test('U10, S12: an unknown torrent scrapes as zeroes, and is not created by that', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     expect(await client.scrape(hash(0))).toEqual([[0, 0, 0]])
   })
 
-  test('10, 12: the peer is the source address with the announced port, whatever the packet says', async () => {
+  test('U7: the peer is the source address with the announced port, whatever the packet says', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     await client.announce({ port: 0x1234, ip: 0x7f01_0203 })
     expect((await client.announce({ port: 1, left: 1n })).peers).toEqual(['7f0000011234'])
   })
 
-  test('15: a loopback client is told under the external address', async () => {
+  test('S9: a loopback client is told under the external address', async () => {
     await using tracker = await startTracker({
       rest: listener('127.0.0.1:0', 'network = { external_ip = "203.0.113.9" }'),
     })
@@ -104,7 +104,7 @@ describe('as the reference answers', () => {
     expect((await client.announce({ port: 1, left: 1n })).peers).toEqual(['cb0071091234'])
   })
 
-  test('15: an external address of the other family makes peers that an IPv4 answer cannot tell', async () => {
+  test('S9: an external address of the other family makes peers that an IPv4 answer cannot tell', async () => {
     await using tracker = await startTracker({
       rest: listener('127.0.0.1:0', 'network = { external_ip = "2001:db8::1" }'),
     })
@@ -117,7 +117,7 @@ describe('as the reference answers', () => {
     })
   })
 
-  test('17: a scrape tells seeders, completed, leechers', async () => {
+  test('U10: a scrape tells seeders, completed, leechers', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     await client.announce({ port: 1 })
@@ -129,7 +129,7 @@ describe('as the reference answers', () => {
 })
 
 describe('better than the reference', () => {
-  test('a scrape has one entry for each hash, in order, duplicates kept, 74 at most', async () => {
+  test('U10: a scrape has one entry for each hash, in order, duplicates kept, 74 at most', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     await client.announce({ infoHash: hash(5) })
@@ -144,7 +144,7 @@ describe('better than the reference', () => {
     expect([answer.length, answer[73]]).toEqual([74, [1, 0, 0]])
   })
 
-  test('the connection id is checked for a scrape too', async () => {
+  test('U3: the connection id is checked for a scrape too', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     const answer = await client.ask(scrapePacket(client.id ^ 1n, [hash(1)]))
@@ -155,7 +155,7 @@ describe('better than the reference', () => {
     ])
   })
 
-  test('a stopped peer is told nobody and is gone', async () => {
+  test('S4: a stopped peer is told no peer and is gone', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
     await client.announce({ port: 1 })
@@ -164,7 +164,7 @@ describe('better than the reference', () => {
     expect(await client.announce({ infoHash: hash(99), event: 3 })).toMatchObject({ seeders: 0 })
   })
 
-  test('an IPv4 client of a dual-stack socket is an IPv4 peer with an IPv4 answer', async () => {
+  test('U9, S2: an IPv4 client of a dual-stack socket is an IPv4 peer with an IPv4 answer', async () => {
     await using tracker = await startTracker({ rest: listener('[::]:0') })
     using four = await connected(tracker.ports.udp[0]!)
     using six = await connected(tracker.ports.udp[0]!, '::1')
@@ -368,7 +368,7 @@ describe.each([
     expect(await client.scrape(hash(1))).toEqual([[1, 0, 0]])
   })
 
-  test('looks at no more of a datagram than 1,496 bytes', async () => {
+  test('U13: looks at no more of a datagram than 1,496 bytes', async () => {
     using server = await serveUdpAlone(isDirect)
     using client = await connected(server.port)
     for (const length of [1496, 1497, 2048, 60_000])

@@ -54,7 +54,7 @@ function scrape(query: string | undefined): string[] | string {
   })
 }
 
-test('an announce of the three mandatory parameters is a compact one of a leecher (item 59)', () => {
+test('H5–H7: an announce with the three mandatory parameters is a compact one of a leecher', () => {
   expect(announce(MANDATORY)).toEqual({
     infoHash: latin1(Buffer.from('9c38422213e30bff212b30c360d26f9a02136422', 'hex')),
     peerId: '-qB00000000000000001',
@@ -69,7 +69,7 @@ test('an announce of the three mandatory parameters is a compact one of a leeche
   })
 })
 
-test('an announce of all parameters says all of them (items 59, 61)', () => {
+test('H6: an announce with all parameters yields all of them', () => {
   const query = `${MANDATORY}&downloaded=1&uploaded=2&left=3&event=started&compact=0&numwant=50&peer_addr=192.168.1.88&ip=1.2.3.4`
   expect(announce(query)).toMatchObject({
     downloaded: 1n,
@@ -86,13 +86,9 @@ const invalid = (raw: string, name: string) =>
   `${PREFIX} for announce request: invalid param value ${raw} for ${name}`
 
 test.each([
-  [
-    'no query (item 6)',
-    undefined,
-    ' for announce request: missing query params for announce request',
-  ],
+  ['H5: no query', undefined, ' for announce request: missing query params for announce request'],
   ['an empty query', '', ': invalid param '],
-  ['two equals signs (item 7)', 'a=b=c', ': invalid param a=b=c'],
+  ['H4: two equals signs', 'a=b=c', ': invalid param a=b=c'],
   ['a piece without an equals sign', `${MANDATORY}&foo`, ': invalid param foo'],
   ['a trailing ampersand', `${MANDATORY}&`, ': invalid param '],
   ['an empty piece', `${MANDATORY}&&left=0`, ': invalid param '],
@@ -102,17 +98,13 @@ test.each([
     ': invalid param info_hash=aaaaaaaaaaaaaaaaaaa=',
   ],
   [
-    'no info_hash (item 8)',
+    'H5: no info_hash',
     'peer_id=-qB00000000000000001&port=1',
     ' for announce request: missing param info_hash',
   ],
+  ['H5: no peer_id', `info_hash=${HASH}&port=1`, ' for announce request: missing param peer_id'],
   [
-    'no peer_id (item 8)',
-    `info_hash=${HASH}&port=1`,
-    ' for announce request: missing param peer_id',
-  ],
-  [
-    'no port (item 8)',
+    'H5: no port',
     `info_hash=${HASH}&peer_id=-qB00000000000000001`,
     ' for announce request: missing param port',
   ],
@@ -142,7 +134,7 @@ test.each([
   ['peer_id', '0', ' in not enough bytes for peer id: got 1 bytes, expected 20'],
   ['peer_id', '-qB0000000000000000', ' in not enough bytes for peer id: got 19 bytes, expected 20'],
   ['peer_id', '-qB000000000000000001', ' in too many bytes for peer id: got 21 bytes, expected 20'],
-])('%s=%s is refused with its length (items 9, 13)', (name, raw, why) => {
+])('H6: %s=%s is refused with its length', (name, raw, why) => {
   const query = `${name}=${raw}&${MANDATORY}`
   expect(announce(query)).toBe(invalid(raw, name) + why)
 })
@@ -164,7 +156,7 @@ test.each([
   ['numwant', '4294967296'],
   ['left', '18446744073709551616'],
   ['left', '99999999999999999999999999999999999'],
-] as [string, string][])('%s=%s is refused (items 11 to 18)', (name, raw) => {
+] as [string, string][])('H6, H9, H10: %s=%s is refused', (name, raw) => {
   expect(announce(`${name}=${raw}&${MANDATORY}`)).toBe(invalid(raw, name))
 })
 
@@ -202,13 +194,13 @@ test('a count from 2^63 on is an overflow, from 2^64 on no number', () => {
     expect(announce(`left=${raw}&${MANDATORY}`)).toBe(overflow(raw))
 })
 
-test('mandatory parameters are judged before optional ones, and the grammar before all (§3)', () => {
+test('H3: mandatory parameters are judged before optional ones, and the grammar before all', () => {
   expect(announce('compact=7&port=a&left=x')).toContain('missing param info_hash')
   expect(announce(`numwant=a&compact=7&${MANDATORY}`)).toContain('for compact')
   expect(announce(`left=a&${MANDATORY}&x`)).toContain('invalid param x')
 })
 
-test('leading question marks and a fragment are no part of the query (item 57)', () => {
+test('H4: leading question marks and a fragment are not part of the query', () => {
   expect(announce(`??${MANDATORY}&left=5#&left`)).toMatchObject({ left: 5n })
 })
 
@@ -243,12 +235,12 @@ const hashNumber = (n: number) =>
 const hashes = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => `info_hash=${hashNumber(from + i)}`)
 
-test('a scrape knows its distinct hashes in order (items 40, 62)', () => {
+test('H16: a scrape yields its distinct hashes in order', () => {
   const asked = [...hashes(3, 6), ...hashes(1, 4)].join('&')
   expect(scrape(asked)).toEqual([1, 2, 3, 4, 5].map((n) => String.fromCharCode(n) + 'a'.repeat(19)))
 })
 
-test('a scrape answers as many hashes as the limit, and does not look at more (newest §4.2)', () => {
+test('H16: a scrape reads as many hashes as the limit, and ignores the rest', () => {
   const most = LIMITS.httpScrapeHashes
   expect(scrape(hashes(0, most).join('&'))).toHaveLength(most)
   expect(scrape(hashes(0, most + 1).join('&'))).toHaveLength(most)
@@ -260,11 +252,11 @@ test('a scrape answers as many hashes as the limit, and does not look at more (n
 })
 
 test.each([
-  ['no query (item 35)', undefined, ' for scrape request: missing query params for scrape request'],
+  ['H5: no query', undefined, ' for scrape request: missing query params for scrape request'],
   ['no hash', 'a=b', ' for scrape request: missing param info_hash'],
   ['a bad pair', 'a', ': invalid param a'],
   [
-    'a short hash (item 36)',
+    'H16: a short hash',
     'info_hash=0',
     ' for scrape request: invalid param value 0 for info_hash in not enough bytes for infohash: got 1 bytes, expected 20',
   ],
@@ -389,7 +381,7 @@ function filled(compact: boolean, peers4: (typeof four)[], peers6: (typeof six)[
   return answer
 }
 
-test('a compact answer is these bytes (item 73)', () => {
+test('H7: a compact answer is these bytes', () => {
   filled(true, [four], [six])
   const endpoint6 = String.fromCharCode(...six.endpoint)
   expect(latin1(answers.compact())).toBe(
@@ -408,7 +400,7 @@ const HEAD = 'd8:completei2e10:incompletei1e8:intervali120e12:min intervali60e5:
 const DICTIONARY4 = 'd2:ip11:203.0.113.77:peer id20:-TR4060-abcdefghijkl4:porti6881ee'
 const DICTIONARY6 = 'd2:ip11:2001:db8::77:peer id20:-TR4060-mnopqrstuvwx4:porti51413ee'
 
-test("an answer of dictionaries is these bytes, the asker's own family first (item 73)", () => {
+test("H8, H11: an answer of dictionaries is these bytes, the client's own family first", () => {
   filled(false, [four], [six]).family = 4
   expect(latin1(answers.dictionaries())).toBe(`${HEAD}${DICTIONARY4}${DICTIONARY6}ee`)
   filled(false, [four], [six]).family = 6
@@ -422,7 +414,7 @@ test('peer ids are asked for only where they are written', () => {
   expect(answers.prepare(false).peers6.ids).toHaveLength(74 * 5)
 })
 
-test('a scrape answer is these bytes (item 73)', () => {
+test('H16: a scrape answer is these bytes', () => {
   const bytes = Buffer.from('..aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb')
   answers.beginScrape()
   answers.scraped(bytes, 2, { seeders: 1, downloaded: 5, leechers: 2 })
@@ -432,7 +424,7 @@ test('a scrape answer is these bytes (item 73)', () => {
   )
 })
 
-test('a failure is one key, whatever it repeats of the client (item 73)', () => {
+test('H15: a failure is one key, whatever it repeats of the client', () => {
   expect(latin1(answers.failure('no'))).toBe('d14:failure reason2:noe')
   const hostile = answers.failure('5:peers0:e\r\n\u{1f600}\0d')
   expect(decodeBencode(hostile)).toEqual(
