@@ -4,7 +4,7 @@
  */
 
 import type { DatabaseConfig } from './model.ts'
-import { type ChoiceOf, optional, value } from './setting.ts'
+import { type ChoiceOf, optional, value } from './setting-kinds.ts'
 import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
 
 export const DEFAULT_SQLITE_PATH = './storage/tracker/lib/database/sqlite3.db'

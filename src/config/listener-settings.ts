@@ -5,7 +5,7 @@
 
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import type { HttpTrackerConfig, NetworkConfig, TlsConfig, UdpTrackerConfig } from './model.ts'
-import { type ListOf, optional, type TableOf, value } from './setting.ts'
+import { type ListOf, optional, type TableOf, value } from './setting-kinds.ts'
 import { tomlString } from './toml-text.ts'
 import { bindAddress, duration, externalIp, flag, text, url } from './value-checks.ts'
 

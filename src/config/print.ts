@@ -3,7 +3,7 @@
  * settings table. Secrets are masked unless the caller says that the text is for a file.
  */
 import type { Config } from './model.ts'
-import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting.ts'
+import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { tomlKey, tomlString } from './toml-text.ts'
 import { printPath } from './tree.ts'

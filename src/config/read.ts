@@ -5,7 +5,7 @@
 import { didYouMean } from '../text/nearest.ts'
 import { found, foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
-import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting.ts'
+import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { DEFAULT, type Node, printPath, type TableNode } from './tree.ts'
 

@@ -5,7 +5,7 @@
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
 import type { Config } from './model.ts'
-import type { Context } from './setting.ts'
+import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
 /** The token in the reference's documentation and templates: anyone knows it. */

@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts'
 import { DATABASE } from './database-settings.ts'
 import { address, HTTP_TRACKERS, TLS, UDP_TRACKERS } from './listener-settings.ts'
 import type { Config } from './model.ts'
-import { optional, type TableOf, value } from './setting.ts'
+import { optional, type TableOf, value } from './setting-kinds.ts'
 import { tomlString } from './toml-text.ts'
 import { bytes, flag, oneOf, printBytes, secret, url, wholeNumber } from './value-checks.ts'
 
