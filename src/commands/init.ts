@@ -1,7 +1,7 @@
 /** `tracker init`: an annotated configuration file to start from, with a token nobody else knows. */
 import { randomBytes } from 'node:crypto'
 import type { Host, Invocation } from '../cli/host.ts'
-import { exampleToml } from '../config/example.ts'
+import { exampleToml } from '../config/print.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
 import { shellWord } from '../text/shell-word.ts'
 import { writeNewFile } from './new-file.ts'

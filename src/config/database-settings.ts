@@ -17,7 +17,7 @@ export const DATABASE_NAMES = { mysql: 'MySQL', postgresql: 'PostgreSQL' } as co
 
 const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'database'] as const
 
-interface Rows {
+type Written = {
   driver: DatabaseConfig['driver']
   path: string | null
   host: string | null
@@ -27,7 +27,7 @@ interface Rows {
   database: string | null
 }
 
-export const DATABASE: ChoiceOf<DatabaseConfig> = {
+export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
   kind: 'choice',
   doc: 'Where keys, whitelist and download counts are kept. Without the section, nowhere.',
   optional: true,
@@ -52,9 +52,7 @@ export const DATABASE: ChoiceOf<DatabaseConfig> = {
     database: optional(text, 'To which database.', { example: '"tracker"' }),
   },
 
-  finish(values, node, { schema, report }) {
-    // The rows above read them, so this is their shape.
-    const rows = values as unknown as Rows
+  finish(rows, node, { schema, report }) {
     const written = (name: string) => node.entries.get(name)
     const refuse = (name: string, message: string) => {
       const path = `${node.at.path}.${name}`

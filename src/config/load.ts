@@ -3,26 +3,17 @@
  * (decisions.md "Configuration"; spec/torrust-config §1–3). Touches no disk and no environment: both
  * are arguments.
  */
-import { BUILT_IN } from './built-in.ts'
 import { lift } from './lift.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
-import type { Config, TlsConfig } from './model.ts'
+import type { Config, SchemaVersion, TlsConfig } from './model.ts'
 import { applyOverrides, type Environment } from './overrides.ts'
 import { readConfig } from './read.ts'
 import { checkRules } from './rules.ts'
-import type { Schema } from './setting-kinds.ts'
-import { findSource } from './source.ts'
+import { BUILT_IN, findSource, type SourceOptions } from './source.ts'
 import { parseToml, type TomlSource } from './toml.ts'
 import { DEFAULT, nodeAt, type Place, type TableNode } from './tree.ts'
 
-export interface LoadInput {
-  /** From `--config`; undefined = not given. */
-  readonly path?: string | undefined
-  readonly env: Environment
-  /** Absolute; relative paths start here. */
-  readonly cwd: string
-  /** The text of a file by its absolute path; throws like `readFileSync`. */
-  readFile(path: string): string
+export interface LoadInput extends SourceOptions {
   /** What is wrong with the files of a certificate; absent: they are not looked at. */
   readonly judgeTls?: JudgeTls | undefined
 }
@@ -54,7 +45,7 @@ export interface Failed {
 }
 
 /** Options that must be written, in either schema: a default does not do. */
-const MANDATORY: Readonly<Record<Schema, readonly (readonly [string, string])[]>> = {
+const MANDATORY: Readonly<Record<SchemaVersion, readonly (readonly [string, string])[]>> = {
   '2.0.0': [
     ['metadata', 'schema_version'],
     ['logging', 'threshold'],
@@ -155,7 +146,7 @@ function checkCertificates(config: Config, report: Report, judgeTls: JudgeTls): 
 }
 
 /** The schema to read by; undefined: written for another version, so nothing in it can be judged. */
-function findSchema(tree: TableNode, report: Report): Schema | undefined {
+function findSchema(tree: TableNode, report: Report): SchemaVersion | undefined {
   const node = nodeAt(tree, 'metadata', 'schema_version')
   const version = node?.kind === 'scalar' ? node.value : undefined
   if (version === '2.0.0' || version === '3.0.0') return version

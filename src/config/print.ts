@@ -2,11 +2,11 @@
  * A configuration as TOML of schema 3.0.0 and as the JSON dump of the start, both walked along the
  * settings table. Secrets are masked unless the caller says that the text is for a file.
  */
+import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
 import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
-import { tomlKey, tomlString } from './toml-text.ts'
-import { printPath } from './tree.ts'
+import { printPath, tomlKey, tomlString } from './tree.ts'
 
 const MASK = '***'
 
@@ -42,6 +42,17 @@ export function toToml(config: Config, style: TomlStyle = {}): string {
   // Whatever it was read from, what is printed has the names of 3.0.0.
   const metadata = { ...config.metadata, schema_version: '3.0.0' }
   return new Writer(style).document({ ...config, metadata })
+}
+
+/** The annotated file of `tracker init`: the built-in default word for word, and a token. */
+export function exampleToml(token: string): string {
+  const { config } = loadBuiltIn()
+  const http_api = config.http_api && { ...config.http_api, access_tokens: { admin: token } }
+  return (
+    '# Configuration of the tracker. Every option is here; those that begin with `#` are off.\n' +
+    '# Look at the effect of a change with `tracker config check` and `tracker config print`.\n\n' +
+    toToml({ ...config, http_api }, { secrets: true, annotated: true })
+  )
 }
 
 const WIDTH = 98

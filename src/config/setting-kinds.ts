@@ -4,11 +4,9 @@
  */
 
 import type { Report } from './mistake.ts'
-import { tomlString } from './toml-text.ts'
-import type { TableNode } from './tree.ts'
+import type { SchemaVersion } from './model.ts'
+import { type TableNode, tomlString } from './tree.ts'
 import type { Check } from './value-checks.ts'
-
-export type Schema = '2.0.0' | '3.0.0'
 
 /** An option. `initial` is its value when nobody wrote one; null = absent. */
 export interface Value<T> {
@@ -36,18 +34,18 @@ export interface TableOf<T> {
   readonly optional?: true
 }
 
-/** A table whose options depend on each other: `finish` makes the value of what was read. */
-export interface ChoiceOf<T> {
+/** A table whose options depend on each other: `finish` makes a `T` of the values that its rows read. */
+export interface ChoiceOf<T, Values = Readonly<Record<string, unknown>>> {
   readonly kind: 'choice'
   readonly doc: string
-  readonly rows: Readonly<Record<string, AnyEntry>>
+  readonly rows: { readonly [K in keyof Values]: Entry<Values[K]> }
   readonly optional?: true
-  /** Told what is wrong, it still returns a value: reading goes on to find the other mistakes. */
-  finish(values: Readonly<Record<string, unknown>>, node: TableNode, context: Context): T
+  /** It reports mistakes and returns a value nevertheless: reading goes on to find the others. */
+  finish(values: Values, node: TableNode, context: Context): T
 }
 
 export interface Context {
-  readonly schema: Schema
+  readonly schema: SchemaVersion
   readonly report: Report
 }
 

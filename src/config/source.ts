@@ -6,8 +6,6 @@
 import { resolve } from 'node:path'
 import { fileReason } from '../text/file-reason.ts'
 import { didYouMean } from '../text/nearest.ts'
-import { BUILT_IN } from './built-in.ts'
-import type { LoadInput } from './load.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, PREFIX } from './overrides.ts'
 import type { TomlSource } from './toml.ts'
@@ -16,11 +14,45 @@ const TEXT = 'TORRUST_TRACKER_CONFIG_TOML'
 const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'
 const OURS = 'TORRUST_TRACKER_CONFIG_'
 
+export interface SourceOptions {
+  /** From `--config`; undefined = not given. */
+  readonly path?: string | undefined
+  readonly env: Environment
+  /** Absolute; relative paths start here. */
+  readonly cwd: string
+  /** The text of a file by its absolute path; throws like `readFileSync`. */
+  readFile(path: string): string
+}
+
 /** The file that is read, if it exists, when nothing else is named. */
 export const DEFAULT_FILE = 'tracker.toml'
 
+/**
+ * The configuration of a tracker that was given none: a public tracker on the usual ports, with the
+ * API for this machine only. Whatever is not written here is the default of the settings table.
+ */
+export const BUILT_IN: TomlSource = {
+  name: 'the built-in default',
+  quotable: true,
+  text: `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+listed = false
+private = false
+[core.database]
+[[udp_trackers]]
+tracker_usage_statistics = true
+[[http_trackers]]
+tracker_usage_statistics = true
+[http_api]
+`,
+}
+
 /** undefined: a source was named and cannot be read; the report says why. */
-export function findSource(input: LoadInput, report: Report): TomlSource | undefined {
+export function findSource(input: SourceOptions, report: Report): TomlSource | undefined {
   const { env } = input
   warnOfStrangers(env, report)
   if (input.path !== undefined) return readFile(input, input.path, '--config', report)
@@ -33,7 +65,7 @@ export function findSource(input: LoadInput, report: Report): TomlSource | undef
 
 /** `given`: what named the file; undefined = nothing did, so it may be absent. */
 function readFile(
-  { cwd, readFile: read }: LoadInput,
+  { cwd, readFile: read }: SourceOptions,
   path: string,
   given: string | undefined,
   report: Report,

@@ -2,7 +2,6 @@
  * A configuration as it was written, before anything is believed: scalars, lists and tables, each
  * with the place it came from. Tables are `Map`s, so a key like `__proto__` is a key like any other.
  */
-import { isBareKey } from './toml-text.ts'
 
 /** Where a value was written. */
 export interface Place {
@@ -45,7 +44,13 @@ export const table = (entries: ReadonlyMap<string, Node>, at: Place): TableNode 
   entries,
 })
 
-export const ROOT: Place = { source: DEFAULT, path: '' }
+const isBareKey = (key: string): boolean => /^[A-Za-z0-9_-]+$/.test(key)
+
+/** A basic string: JSON's escapes are TOML's, except that DEL must be escaped too. */
+export const tomlString = (text: string): string =>
+  JSON.stringify(text.toWellFormed()).replaceAll('\x7f', '\\u007f')
+
+export const tomlKey = (key: string): string => (isBareKey(key) ? key : tomlString(key))
 
 /** `core.private`, `udp_trackers.0.bind_address`; segments that are no bare keys are quoted. */
 export const printPath = (segments: readonly (string | number)[]): string =>

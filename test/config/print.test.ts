@@ -1,8 +1,7 @@
 /** A configuration printed as TOML and JSON: order, masks, and that what is printed loads again. */
 import { describe, expect, test } from 'bun:test'
-import { exampleToml } from '../../src/config/example.ts'
 import { loadBuiltIn } from '../../src/config/load.ts'
-import { dump, toToml } from '../../src/config/print.ts'
+import { dump, exampleToml, toToml } from '../../src/config/print.ts'
 import { loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
 
 const configOf = (toml: string) => loaded(loadToml(toml)).config

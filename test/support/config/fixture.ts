@@ -2,7 +2,7 @@
 import { expect } from 'bun:test'
 import { type Failed, type Loaded, type LoadInput, load } from '../../../src/config/load.ts'
 import { printMistake } from '../../../src/config/mistake.ts'
-import { type Node, type Place, ROOT } from '../../../src/config/tree.ts'
+import { DEFAULT, type Node, type Place } from '../../../src/config/tree.ts'
 
 export const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 
@@ -65,7 +65,7 @@ listed = false
 private = false
 `
 
-export const NOWHERE: Place = ROOT
+export const NOWHERE: Place = { source: DEFAULT, path: '' }
 
 /** A tree as plain values, for comparisons. */
 export function plain(node: Node): unknown {
