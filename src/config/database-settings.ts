@@ -1,6 +1,6 @@
 /**
- * The table of `[core.database]`: which options go with which driver. The messages begin with the
- * words the reference uses (spec/torrust-newest §1.3).
+ * The table of `[core.database]`: which options go with which driver (docs/behaviours.md C9). Messages begin with the
+ * words of the reference.
  */
 
 import type { DatabaseConfig } from './model.ts'
@@ -10,9 +10,9 @@ import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
 export const DEFAULT_SQLITE_PATH = './storage/tracker/lib/database/sqlite3.db'
 
 /** Port of each database server unless another is given. */
-export const DEFAULT_PORT = { mysql: 3306, postgresql: 5432 } as const
+const DEFAULT_PORT = { mysql: 3306, postgresql: 5432 } as const
 
-/** How people call them. */
+/** Display names of the servers. */
 export const DATABASE_NAMES = { mysql: 'MySQL', postgresql: 'PostgreSQL' } as const
 
 const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'database'] as const
@@ -29,7 +29,7 @@ type Written = {
 
 export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
   kind: 'choice',
-  doc: 'Where keys, whitelist and download counts are kept. Without the section, nowhere.',
+  doc: 'Where keys, whitelist and download counts are kept. Without this section, nowhere.',
   optional: true,
   rows: {
     driver: value(
@@ -37,19 +37,26 @@ export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
       oneOf('sqlite3', 'mysql', 'postgresql'),
       'sqlite3, mysql or postgresql.',
     ),
-    path: optional(text, 'sqlite3 only: the file. It and its directory are created.'),
-    host: optional(text, 'mysql and postgresql only: the server.', {
+    path: optional(
+      text,
+      'sqlite3 only: the file. It is created, with its directory, if it does not exist.',
+    ),
+    host: optional(text, 'mysql and postgresql only: host name or address of the server.', {
       example: '"localhost"',
     }),
-    port: optional(wholeNumber(1, 65_535), 'Unless it is 3306 (mysql), 5432 (postgresql).', {
-      example: '3306',
-    }),
-    user: optional(text, 'Who logs in there.', { example: '"tracker"' }),
-    password: optional(anySecret, 'With what password.', {
+    port: optional(
+      wholeNumber(1, 65_535),
+      'Port of the server. Default: 3306 (mysql) or 5432 (postgresql).',
+      {
+        example: '3306',
+      },
+    ),
+    user: optional(text, 'User name on the server.', { example: '"tracker"' }),
+    password: optional(anySecret, 'Password of that user.', {
       secret: true,
       example: '"a secret password"',
     }),
-    database: optional(text, 'To which database.', { example: '"tracker"' }),
+    database: optional(text, 'Name of the database.', { example: '"tracker"' }),
   },
 
   finish(rows, node, { schema, report }) {
@@ -71,7 +78,7 @@ export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
     for (const name of ['host', 'user', 'password', 'database'] as const)
       if (!written(name))
         refuse(name, `network database configuration requires a \`${name}\` field`)
-    // A 2.0.0 URL may go without a password.
+    // The URL of a 2.0.0 file may have no password.
     if (schema === '3.0.0' && rows.password?.trim() === '')
       refuse('password', 'network database configuration requires a non-empty `password` field')
     return {

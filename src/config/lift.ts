@@ -1,7 +1,7 @@
 /**
- * A tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0
- * (spec/torrust-newest §1.6–1.7). Pure; every node keeps the place it was written at, so mistakes
- * are told in the words of the file. Whatever 2.0.0 does not know is a warning, as it always was.
+ * Lifts a tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0 (docs/behaviours.md C1).
+ * Pure. Every node keeps the place where it was written, so mistakes are reported in the names of the file. An option
+ * that 2.0.0 does not have is only a warning (C4).
  */
 import { didYouMean } from '../text/nearest.ts'
 import { DATABASE_NAMES } from './database-settings.ts'
@@ -81,9 +81,9 @@ export function lift(tree: TableNode, report: Report): TableNode {
   return table(root, known.at)
 }
 
-/** The same tree without the keys that the schema does not have. */
+/** The tree without the keys that the schema does not have; each is a warning. */
 function prune(node: Node, names: Names, report: Report): Node {
-  // A list stands for each of its elements.
+  // The names of a list are those of its elements.
   if (node.kind === 'list')
     return list(
       node.items.map((item) => prune(item, names, report)),
@@ -100,7 +100,7 @@ function prune(node: Node, names: Names, report: Report): Node {
   return table(entries, node.at)
 }
 
-/** What schema 2.0.0 does unless told otherwise. */
+/** The default of schema 2.0.0. */
 const COUNTED = scalar(true, { source: DEFAULT, path: 'core.tracker_usage_statistics' })
 
 function liftListeners(listeners: ListNode, known: TableNode, report: Report): ListNode {
@@ -108,7 +108,7 @@ function liftListeners(listeners: ListNode, known: TableNode, report: Report): L
   if (net && net.kind !== 'table') report.mistake(net.at, `expected a table, ${found(net)}`)
   const externalIp = nodeAt(net, 'external_ip')
   const onReverseProxy = nodeAt(net, 'on_reverse_proxy')
-  // One switch counted everything before listeners had their own: without one it still does.
+  // A listener without a switch of its own follows the global one, which was the only one at first.
   const counted = nodeAt(known, 'core', 'tracker_usage_statistics')
 
   return list(
@@ -132,17 +132,17 @@ function liftListeners(listeners: ListNode, known: TableNode, report: Report): L
   )
 }
 
-/** Each UDP listener had its own; now they share one, the most patient. */
+/** Each UDP listener had its own limit; now all share one: the largest. */
 function banLimit(listeners: Node | undefined, report: Report): Node | undefined {
   if (listeners?.kind !== 'list') return undefined
   let most: { node: Node; value: bigint } | undefined
   for (const listener of listeners.items) {
     const limit = nodeAt(listener, 'max_connection_id_errors_per_ip')
     if (!limit) continue
-    // What is no number goes on as it is, to be told as a mistake.
+    // Anything but a number is passed on and becomes a mistake when it is read.
     if (limit.kind !== 'scalar' || typeof limit.value !== 'bigint') return limit
     if (most && most.value !== limit.value)
-      report.warn(limit.at, 'UDP listeners share one limit, the largest that is given')
+      report.warn(limit.at, 'all UDP listeners share one limit, the largest that is given')
     if (!most || limit.value > most.value) most = { node: limit, value: limit.value }
   }
   return most?.node
@@ -156,15 +156,15 @@ function rename(entries: Map<string, Node>, from: string, to: string): void {
 }
 
 /**
- * `[core.database]` of schema 2.0.0 in the names of 3.0.0: always there, and for a database server
- * everything stands in one URL, in `path`. The URL holds a password, so no message repeats it.
+ * `[core.database]` in the names of 3.0.0. In 2.0.0 there is always a database, and `path` holds a URL with everything
+ * about a server. The URL contains a password, so no message repeats it.
  */
 const SCHEMES = {
   mysql: ['mysql:', 'mariadb:'],
   postgresql: ['postgresql:', 'postgres:'],
 } as const
 
-/** A database with nothing written about it: SQLite at its default path. */
+/** The database when nothing is written: SQLite at its default path. */
 const SQLITE = table(new Map(), { source: DEFAULT, path: 'core.database' })
 
 function liftDatabase(node: Node | undefined, report: Report): Node {
@@ -189,11 +189,11 @@ function liftDatabase(node: Node | undefined, report: Report): Node {
   }
   for (const part of ['host', 'user', 'database'] as const)
     if (parts[part] === '') report.mistake(at, `expected a ${part} in the URL, found none`)
-  if (url.search !== '') report.warn(at, 'options behind the `?` of the URL are ignored')
+  if (url.search !== '') report.warn(at, 'options after the `?` of the URL are ignored')
 
   const entries = new Map<string, Node>([['driver', driver]])
   const set = (key: string, value: Scalar) => entries.set(key, scalar(value, at))
-  // A stopgap where the URL says nothing: that mistake has been told.
+  // `-` is a placeholder where the URL lacks a part, which has been reported.
   set('host', parts.host || '-')
   if (url.port !== '') set('port', BigInt(url.port))
   set('user', parts.user || '-')
@@ -202,7 +202,7 @@ function liftDatabase(node: Node | undefined, report: Report): Node {
   return table(entries, node.at)
 }
 
-/** undefined: a percent escape is broken. */
+/** undefined: a percent escape is malformed. */
 function split(url: URL) {
   try {
     return {

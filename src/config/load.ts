@@ -1,7 +1,6 @@
 /**
- * From where a configuration may stand to a checked configuration, or to all of its mistakes
- * (decisions.md "Configuration"; spec/torrust-config §1–3). Touches no disk and no environment: both
- * are arguments.
+ * Loads a configuration: finds its source, applies overrides, checks everything (docs/behaviours.md C1–C8). The result
+ * is a configuration or all of its mistakes. Disk and environment are arguments, never touched directly.
  */
 import { lift } from './lift.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
@@ -14,10 +13,11 @@ import { parseToml, type TomlSource } from './toml.ts'
 import { DEFAULT, nodeAt, type Place, type TableNode } from './tree.ts'
 
 export interface LoadInput extends SourceOptions {
-  /** What is wrong with the files of a certificate; absent: they are not looked at. */
+  /** Checks the files of certificates; absent: they are not checked. */
   readonly judgeTls?: JudgeTls | undefined
 }
 
+/** What is wrong with the files of one certificate. */
 export type JudgeTls = (
   tls: TlsConfig,
 ) => readonly { readonly option: keyof TlsConfig; readonly message: string }[]
@@ -25,14 +25,13 @@ export type JudgeTls = (
 export interface Loaded {
   readonly kind: 'loaded'
   readonly config: Config
-  /** Where an option of the model came from: `default`, `tracker.toml:12` or a variable's name. */
+  /** Where an option of the model came from: `default`, `tracker.toml:12` or the name of a variable. */
   origin(path: string): string
-  /** One a line, each with its place. */
+  /** One line each, with the place. */
   readonly warnings: readonly string[]
-  /** What the configuration was read from, overrides apart: a file, a variable or the
-   *  built-in default. */
+  /** What the configuration was read from, apart from overrides: a file, a variable or the built-in default. */
   readonly source: string
-  /** There is an API and nobody could use it: one token must be made up for the run. */
+  /** There is an API without any token: the caller must make one up for the run. */
   readonly apiNeedsToken: boolean
 }
 
@@ -44,7 +43,7 @@ export interface Failed {
   readonly warnings: readonly string[]
 }
 
-/** Options that must be written, in either schema: a default does not do. */
+/** Options that must be written although they have defaults, as in the reference (C3). */
 const MANDATORY: Readonly<Record<SchemaVersion, readonly (readonly [string, string])[]>> = {
   '2.0.0': [
     ['metadata', 'schema_version'],
@@ -68,7 +67,7 @@ export function load(input: LoadInput): Loaded | Failed {
     : failed(report, report.mistakes[0]!.source)
 }
 
-/** `source` with the overrides of `env`, nothing else. */
+/** Loads `source` with the overrides of `env`. */
 export function loadSource(
   source: TomlSource,
   env: Environment,
@@ -89,7 +88,7 @@ export function loadSource(
   }
 }
 
-/** What a tracker runs on that was given no configuration. */
+/** The configuration of a tracker that was given none. */
 export function loadBuiltIn(): Loaded {
   const loaded = loadSource(BUILT_IN, {})
   if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
@@ -103,7 +102,7 @@ const failed = (report: Report, source: string): Failed => ({
   warnings: report.warnings.map(printMistake),
 })
 
-/** In the order of the file; what has no line comes first. */
+/** In the order of the file; mistakes without a line come first. */
 const byPlace = (a: Mistake, b: Mistake): number =>
   (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
@@ -138,14 +137,14 @@ function checkCertificates(config: Config, report: Report, judgeTls: JudgeTls): 
     ['http_api', config.http_api?.tls_config ?? null] as const,
   ]
   for (const [path, tls] of tables) {
-    // One that is missing has been told.
+    // A missing path has been reported.
     if (tls === null || tls.ssl_cert_path === '' || tls.ssl_key_path === '') continue
     for (const { option, message } of judgeTls(tls))
       report.mistake(report.origins.get(`${path}.tls_config.${option}`)!, message)
   }
 }
 
-/** The schema to read by; undefined: written for another version, so nothing in it can be judged. */
+/** The schema of the tree; undefined: another version, of which nothing can be checked. */
 function findSchema(tree: TableNode, report: Report): SchemaVersion | undefined {
   const node = nodeAt(tree, 'metadata', 'schema_version')
   const version = node?.kind === 'scalar' ? node.value : undefined
@@ -158,7 +157,7 @@ function findSchema(tree: TableNode, report: Report): SchemaVersion | undefined 
     )
     return undefined
   }
-  // Missing, or no text at all, which is told later: guess, so that the rest can be told as well.
+  // Missing or not a string, which is reported later. A guess lets the rest be checked as well.
   const isOld = nodeAt(tree, 'logging', 'threshold') ?? nodeAt(tree, 'core', 'net')
   return isOld ? '2.0.0' : '3.0.0'
 }

@@ -1,7 +1,7 @@
 /**
- * The one configuration model the program knows, shaped like schema 3.0.0 (decisions.md,
- * spec/torrust-newest.md §1.3). Names are the option names of the file, so that a path in a message
- * is a path in the file. Optional things that are absent are `null`. Values are checked already.
+ * The configuration model of the program, shaped like schema 3.0.0 (docs/behaviours.md C1). Names are those of the
+ * file, so that a path in a message is a path in the file. An absent optional value is `null`. All values have been
+ * checked.
  */
 
 import type { SocketAddress } from '../wire/address.ts'
@@ -16,8 +16,8 @@ export interface Config {
     readonly app: 'torrust-tracker'
     readonly purpose: 'configuration'
     /**
-     * The schema the file was written in; the model itself is always 3.0.0. What the two generations
-     * of the reference say in different words is said in those of this one.
+     * The schema of the file; the model itself is always 3.0.0. Clients get the words of this generation of the
+     * reference where the two differ (K11, A15).
      */
     readonly schema_version: SchemaVersion
   }
@@ -29,7 +29,7 @@ export interface Config {
       readonly interval_min: number
       readonly max_peers_per_announce: number
     }
-    /** null: nothing is persisted. */
+    /** null: nothing is stored. */
     readonly database: DatabaseConfig | null
     /** Seconds between two sweeps; 0 = never. */
     readonly inactive_peer_cleanup_interval: number
@@ -37,7 +37,7 @@ export interface Config {
     readonly private: boolean
     readonly private_mode: { readonly check_keys_expiration: boolean } | null
     readonly tracker_policy: {
-      /** Seconds after its last announce at which a peer is forgotten. */
+      /** Seconds after its last announce when a peer is forgotten. */
       readonly max_peer_timeout: number
       readonly persistent_torrent_completed_stat: boolean
       readonly remove_peerless_torrents: boolean
@@ -53,18 +53,18 @@ export interface Config {
   }
   readonly http_api: HttpApiConfig | null
   readonly health_check_api: { readonly bind_address: SocketAddress }
-  /** Ours, in either schema, like the next one. */
+  /** Only in this tracker, in either schema; `runtime` as well. */
   readonly abuse: {
     readonly id_errors: 'suppress' | 'ban'
-    /** Torrents a second that get their first row in the database; 0 = no limit. */
+    /** Torrents per second that get their first row in the database; 0 = no limit. */
     readonly max_new_rows_per_second: number
-    /** Connections that one address may have with the HTTP trackers at a time; 0 = any number. */
+    /** Connections that one address may have to the HTTP trackers at a time; 0 = no limit. */
     readonly max_connections_per_address: number
   }
   readonly runtime: {
     /** Serving threads; 0 = one per core. */
     readonly workers: number
-    /** Bytes the swarm may use; 0 = half of the machine's (or container's) memory. */
+    /** Bytes for the swarm; 0 = half of the memory of the machine or container. */
     readonly max_memory: number
   }
 }
@@ -81,7 +81,7 @@ export type DatabaseConfig =
     }
 
 export interface NetworkConfig {
-  /** Replaces a loopback peer address; canonical text, never unspecified. */
+  /** Replaces loopback addresses of peers; canonical text, never unspecified. */
   readonly external_ip: string | null
   readonly on_reverse_proxy: boolean
   readonly ipv6_v6only: boolean
@@ -94,7 +94,7 @@ export interface TlsConfig {
 
 export interface UdpTrackerConfig {
   readonly bind_address: SocketAddress
-  /** Seconds a connection id is good for; may carry a fraction. */
+  /** Seconds for which a connection id is valid; may have a fraction. */
   readonly cookie_lifetime: number
   readonly tracker_usage_statistics: boolean
   readonly public_url: string | null
@@ -113,7 +113,7 @@ export interface HttpTrackerConfig {
 export interface HttpApiConfig {
   readonly bind_address: SocketAddress
   readonly tls_config: TlsConfig | null
-  /** Label → token. Secret. */
+  /** Tokens by their labels. Secret. */
   readonly access_tokens: Readonly<Record<string, string>>
   readonly public_url: string | null
 }

@@ -1,6 +1,6 @@
 /**
- * Override variables of the environment (spec/torrust-config §3): names become paths, values are
- * read by their own grammar, and the tree they make is laid over the file's.
+ * Override variables of the environment (docs/behaviours.md C5): names become paths, values are read by a grammar of
+ * their own (value-grammar.ts), and the resulting tree is merged over that of the file.
  */
 import type { Report } from './mistake.ts'
 import {
@@ -18,26 +18,26 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export const PREFIX = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 
-/** Paths that are lists of tables, in either schema: only these have elements with a number. */
+/** Lists of tables, in either schema: only these have elements that a number addresses. */
 const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers'])
 const INDEX = /^(0|[1-9]\d{0,3})$/
 
-/** The path a variable overrides, or undefined: a segment is empty. `name` is without the prefix. */
+/** The path that a variable overrides; undefined: a segment is empty. `name` comes without the prefix. */
 export function overridePath(name: string): string[] | undefined {
   const segments = name.replaceAll('__', '.').trim().toLowerCase().split('.')
   return segments.includes('') ? undefined : segments
 }
 
-/** Lays every override variable of the environment over `base`. */
+/** Merges every override variable of the environment over `base`. */
 export function applyOverrides(base: TableNode, env: Environment, report: Report): TableNode {
-  // An element of a list goes over the whole list, in whatever order the environment has them.
+  // Elements of a list apply after variables for the whole list, whatever their order in the environment.
   let whole = EMPTY
   let elements = EMPTY
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.toUpperCase().startsWith(PREFIX)) continue
     const path = overridePath(name.slice(PREFIX.length))
     if (path === undefined) {
-      report.warn({ source: name, path: '' }, 'ignored, a part of the name is empty')
+      report.warn({ source: name, path: '' }, 'ignored: a part of the name is empty')
       continue
     }
     const tree = treeOf(path, parseOverride(value, { source: name, path: printPath(path) }))
@@ -48,7 +48,7 @@ export function applyOverrides(base: TableNode, env: Environment, report: Report
   const entries = new Map(merged.entries)
   for (const [name, numbered] of elements.entries) {
     const before = entries.get(name)
-    // Something else than a list there is a mistake of its own, told when the value is read.
+    // Anything but a list there becomes a mistake when the value is read.
     if (numbered.kind === 'table' && (before === undefined || before.kind === 'list'))
       entries.set(name, mergeElements(before, numbered, report))
   }
@@ -57,7 +57,7 @@ export function applyOverrides(base: TableNode, env: Environment, report: Report
 
 const EMPTY: TableNode = table(new Map(), { source: 'environment', path: '' })
 
-/** The tables above `leaf`, each with that one key. */
+/** A chain of tables with one key each, with `leaf` at its end. */
 function treeOf(path: readonly string[], leaf: Node): TableNode {
   let node = leaf
   for (let depth = path.length - 1; depth >= 0; depth--) {
@@ -67,7 +67,7 @@ function treeOf(path: readonly string[], leaf: Node): TableNode {
   return node as TableNode
 }
 
-/** Tables are merged key by key; of anything else `over` replaces `base`. */
+/** Tables are merged key by key; anything else is replaced by `over`. */
 function merge(base: Node | undefined, over: Node): Node {
   return base?.kind === 'table' && over.kind === 'table' ? mergeTables(base, over) : over
 }
@@ -78,18 +78,18 @@ function mergeTables(base: TableNode, over: TableNode): TableNode {
   return table(entries, base.at)
 }
 
-/** Lays elements addressed by number over a list, the lowest number first: the next one appends. */
+/** Merges elements addressed by number over a list, in ascending order: the number after the last appends. */
 function mergeElements(base: ListNode | undefined, numbered: TableNode, report: Report): ListNode {
   const items = [...(base?.items ?? [])]
   const elements = [...numbered.entries].sort(([a], [b]) => Number(a) - Number(b))
   for (const [key, node] of elements) {
     const index = Number(key)
     if (!INDEX.test(key))
-      report.mistake(node.at, 'expected the number of an element of the list, from 0')
+      report.mistake(node.at, 'expected the number of a list element, counted from 0')
     else if (index > items.length)
       report.mistake(
         node.at,
-        `there is no such element, the list has ${items.length}: the next one is ${items.length}`,
+        `no such element: the list has ${items.length}, so the next number is ${items.length}`,
       )
     else items[index] = merge(items[index], node)
   }

@@ -1,6 +1,6 @@
 /**
- * Line and column of every key and list element of a TOML text, for messages only: the parser of
- * the values gives none. The text has been parsed already, so nothing here reports an error.
+ * Line and column of every key and list element of a TOML text, for messages: the parser does not provide them. The
+ * text has been parsed successfully, so nothing here reports an error.
  */
 
 export interface Position {
@@ -11,7 +11,7 @@ export interface Position {
 
 type Path = readonly (string | number)[]
 
-/** The key of a path in the answer of `findPositions`. */
+/** The key of a path in the result of `findPositions`. */
 export const positionKey = (path: Path): string => JSON.stringify(path.map(String))
 
 export function findPositions(toml: string): ReadonlyMap<string, Position> {
@@ -26,7 +26,7 @@ class Scanner {
   #next = 0
   /** Elements seen so far of each array of tables. */
   readonly #lengths = new Map<string, number>()
-  // The line that `#position` counted up to: places are asked for in ascending order.
+  // Where counting lines has come to: positions are marked in ascending order.
   #counted = 0
   #line = 1
   #lineStart = 0
@@ -44,7 +44,7 @@ class Scanner {
       if (this.#toml.startsWith('[[', before)) within = this.#header(2)
       else if (this.#toml[before] === '[') within = this.#header(1)
       else this.#keyValue(within)
-      // A text that is not TOML must end too.
+      // The loop must end for any text.
       if (this.#next === before) this.#next++
     }
   }
@@ -81,7 +81,7 @@ class Scanner {
     this.#value(path)
   }
 
-  /** A dotted key; stops behind its last part and the white space there. */
+  /** Reads a dotted key and the white space after it. */
   #keys(): { key: string; at: number }[] {
     const keys: { key: string; at: number }[] = []
     do {
@@ -158,7 +158,7 @@ class Scanner {
     while (this.#next < this.#toml.length && characters.test(this.#toml[this.#next]!)) this.#next++
   }
 
-  /** The first place a path is written at is its place. */
+  /** Remembers where a path was first written. */
   #mark(path: Path, at: number): void {
     const key = positionKey(path)
     if (this.positions.has(key)) return

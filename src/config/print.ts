@@ -1,6 +1,6 @@
 /**
- * A configuration as TOML of schema 3.0.0 and as the JSON dump of the start, both walked along the
- * settings table. Secrets are masked unless the caller says that the text is for a file.
+ * Prints a configuration as TOML of schema 3.0.0 and as the JSON of the start-up log (docs/behaviours.md C10, C11), both
+ * by walking the settings table. Secrets are masked unless the text is for a file.
  */
 import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
@@ -11,11 +11,11 @@ import { printPath, tomlKey, tomlString } from './tree.ts'
 const MASK = '***'
 
 export interface TomlStyle {
-  /** Secrets in clear: only for a file that is to be loaded again. */
+  /** Do not mask secrets: only for a file that is to be loaded again. */
   readonly secrets?: boolean
-  /** Documentation above every option and section, and absent options as comments. */
+  /** Write documentation above every option and section, and absent options as comments. */
   readonly annotated?: boolean
-  /** A comment behind every option, by its path. */
+  /** The comment after an option, by its path. */
   readonly note?: (path: string) => string
 }
 
@@ -39,18 +39,18 @@ function plain(entry: AnyEntry, written: unknown): unknown {
 }
 
 export function toToml(config: Config, style: TomlStyle = {}): string {
-  // Whatever it was read from, what is printed has the names of 3.0.0.
+  // The names printed are those of 3.0.0, whatever schema was read.
   const metadata = { ...config.metadata, schema_version: '3.0.0' }
   return new Writer(style).document({ ...config, metadata })
 }
 
-/** The annotated file of `tracker init`: the built-in default word for word, and a token. */
+/** The annotated file of `tracker init`: the built-in default with a token. */
 export function exampleToml(token: string): string {
   const { config } = loadBuiltIn()
   const http_api = config.http_api && { ...config.http_api, access_tokens: { admin: token } }
   return (
-    '# Configuration of the tracker. Every option is here; those that begin with `#` are off.\n' +
-    '# Look at the effect of a change with `tracker config check` and `tracker config print`.\n\n' +
+    '# Configuration of the tracker. Every option is here; those that begin with `#` are not set.\n' +
+    '# `tracker config check` and `tracker config print` show the effect of a change.\n\n' +
     toToml({ ...config, http_api }, { secrets: true, annotated: true })
   )
 }
@@ -66,7 +66,7 @@ class Writer {
   }
 
   document(config: Values): string {
-    // An empty list has no section to stand in: it must come before the first one.
+    // An empty list has no section of its own, so it must stand before the first section.
     for (const [key, entry] of Object.entries(SETTINGS.rows))
       if (entry.kind === 'list' && (config[key] as readonly unknown[] | null)?.length === 0)
         this.#lines.push(`${key} = []${this.#note([key])}`)
@@ -78,7 +78,7 @@ class Writer {
     return `${text}\n`
   }
 
-  /** Options first: in TOML whatever follows a section's header belongs to that section. */
+  /** Options come before sections: in TOML everything after a section's header belongs to that section. */
   #body(table: AnyTable, values: Values, path: Path, comment: string): void {
     const rows = Object.entries(table.rows)
     for (const [key, row] of rows)
@@ -136,7 +136,7 @@ class Writer {
 
   #doc(doc: string, comment: string): void {
     if (doc === '') return
-    // Inside a section that is commented out as a whole, its own words stand one step deeper.
+    // In a section that is commented out as a whole, documentation is indented.
     const start = comment ? '#   ' : '# '
     let line = ''
     for (const word of doc.split(' ')) {
@@ -161,7 +161,7 @@ const header = (path: Path): string =>
     .map(tomlKey)
     .join('.')
 
-/** What an optional table would say, for its example. */
+/** The defaults of an optional table, for its example. */
 const initial = (table: AnyTable): Values =>
   Object.fromEntries(
     Object.entries(table.rows).map(([key, row]) => [

@@ -1,6 +1,6 @@
 /**
- * A written tree, in the names of schema 3.0.0, into the model: every option is checked by its row
- * of the settings table and every key without a row is told. Never repairs a value.
+ * Reads a tree with the names of schema 3.0.0 into the model. The settings table checks every option; a key without a
+ * row is reported. Values are never repaired.
  */
 import { didYouMean } from '../text/nearest.ts'
 import { found, foundKind } from './mistake.ts'
@@ -11,7 +11,7 @@ import { DEFAULT, type Node, printPath, type TableNode } from './tree.ts'
 
 type Path = readonly (string | number)[]
 
-/** The configuration that `tree` describes; if the report has mistakes then, it is a stopgap. */
+/** The configuration that `tree` describes. It has placeholders where the report has mistakes. */
 export function readConfig(tree: TableNode, context: Context): Config {
   // SETTINGS satisfies TableOf<Config>: what its rows accept is a Config.
   return readTable(SETTINGS, tree, [], context) as Config
@@ -83,11 +83,11 @@ function readMap(map: MapOf, node: Node | undefined, path: Path, context: Contex
         readValue(map.each, value, [...path, key], context),
       ]),
     )
-  context.report.mistake(node.at, `expected a table of texts, ${foundKind(node)}`)
+  context.report.mistake(node.at, `expected a table of strings, ${foundKind(node)}`)
   return {}
 }
 
-/** Options that were taken out of the schema, and what to write instead. */
+/** Options that were removed from the schema, and what replaces them. */
 const REPLACED: Readonly<Record<string, string>> = {
   'logging.threshold': '`logging.trace_filter`',
   'core.net': '`network` of each listener',
@@ -99,7 +99,7 @@ const REPLACED: Readonly<Record<string, string>> = {
 function unknownKey(key: string, node: Node, known: readonly string[], context: Context): void {
   const { schema, report } = context
   if (schema === '2.0.0') {
-    // Files of that schema carry stale keys, which never were a mistake there.
+    // Files of that schema contain stale keys, which the reference ignores.
     report.warn(node.at, `unknown option, ignored${didYouMean(key, known)}`)
     return
   }
@@ -107,8 +107,8 @@ function unknownKey(key: string, node: Node, known: readonly string[], context: 
   report.mistake(
     node.at,
     replaced === undefined
-      ? `unknown option${didYouMean(key, known) || `, known are ${known.join(', ')}`}`
-      : `schema 3.0.0 has no such option, it has ${REPLACED[replaced]}`,
+      ? `unknown option${didYouMean(key, known) || `, known options: ${known.join(', ')}`}`
+      : `schema 3.0.0 has no such option, it has ${REPLACED[replaced]} instead`,
   )
 }
 

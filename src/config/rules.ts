@@ -1,6 +1,6 @@
 /**
- * Rules between options (spec/torrust-config §5, spec/torrust-newest §1.4, decisions.md): what each
- * allows alone, but not together. Runs on a configuration whose options have been checked one by one.
+ * Rules between options (docs/behaviours.md C8): what each option allows by itself but not in combination. Runs on a
+ * configuration whose options have been checked one by one.
  */
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
@@ -8,14 +8,14 @@ import type { Config } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
-/** The token in the reference's documentation and templates: anyone knows it. */
+/** The token in the reference's documentation and templates. */
 const WELL_KNOWN_TOKEN = 'MyAccessToken'
 
 export function checkRules(config: Config, context: Context): void {
   const { report, schema } = context
   const { core } = config
   const at = (path: string): Place => report.origins.get(path) ?? { source: DEFAULT, path }
-  /** Only options that are what their author wrote can contradict each other. */
+  /** Placeholders for mistakes must not cause further mistakes. */
   const sound = (...paths: string[]) => paths.every((path) => report.isSound(path))
 
   if (core.private_mode && !core.private && sound('core.private'))
@@ -38,7 +38,7 @@ export function checkRules(config: Config, context: Context): void {
         `Configuration requires persistence for \`${path}\`, but \`[core.database]\` is missing.`,
       )
 
-  // In schema 2.0.0 the two were independent.
+  // In schema 2.0.0 the two are independent.
   if (
     schema === '3.0.0' &&
     core.tracker_policy.persistent_torrent_completed_stat &&
@@ -79,15 +79,15 @@ export function checkRules(config: Config, context: Context): void {
       if (token === WELL_KNOWN_TOKEN)
         report.warn(
           at(printPath(['http_api', 'access_tokens', label])),
-          'a well-known token on an address that others can reach: anyone may use the API',
+          'a well-known token on an address that others can reach: anyone can use the API',
         )
 }
 
-/** Two options contradict each other: the one that was written is where it is mended. */
+/** Where to report two options that contradict each other: at the one that was written. */
 const writtenOf = (place: Place, other: Place): Place =>
   place.source === DEFAULT ? { ...other, path: place.path } : place
 
-/** Whether only this machine can reach it. */
+/** Whether only this machine can reach the address. */
 function isLocal({ ip }: SocketAddress): boolean {
   const bytes = parseIp(ip)
   return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
@@ -96,11 +96,11 @@ function isLocal({ ip }: SocketAddress): boolean {
 interface Listener {
   readonly path: string
   readonly bind: SocketAddress
-  /** undefined: it has no such option, and serves both families. */
+  /** undefined: the listener has no such option and serves both families. */
   readonly v6only: boolean | undefined
 }
 
-/** No two listeners of one transport may want the same port of the same address. */
+/** Two listeners of one transport must not share a port of the same address. */
 function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {
   const list = (
     name: 'udp_trackers' | 'http_trackers',
@@ -146,7 +146,7 @@ function collide(a: Listener, b: Listener): boolean {
 
 const isIpv6 = ({ bind }: Listener): boolean => bind.ip.includes(':')
 
-/** Whether who asks the address of `b` could reach `a`, too. */
+/** Whether `a` also listens on the address of `b`. */
 function covers(a: Listener, b: Listener): boolean {
   if (a.bind.ip === '::') return isIpv6(b) || !a.v6only
   return a.bind.ip === b.bind.ip || (a.bind.ip === '0.0.0.0' && !isIpv6(b))
@@ -159,7 +159,7 @@ function conflictOf(earlier: Listener, later: Listener): string {
   return (
     `${address} and ${printAddress(earlier.bind)} of ${earlier.path} overlap: ` +
     (wide.v6only === false && isIpv6(wide) && !isIpv6(narrow)
-      ? '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart'
+      ? '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart'
       : `${isIpv6(wide) ? '[::]' : '0.0.0.0'} stands for every address of the machine, so one of them needs another port`)
   )
 }

@@ -1,6 +1,6 @@
 /**
- * What a row of the settings table is. One row is an option's type, default, check, documentation
- * and spelling; reading, printing, dumping and the annotated example all walk the same rows.
+ * The kinds of rows in the settings table. A row holds an option's type, default, check, documentation and spelling.
+ * Reading, printing, the start-up dump and the annotated example all walk the same rows.
  */
 
 import type { Report } from './mistake.ts'
@@ -8,7 +8,7 @@ import type { SchemaVersion } from './model.ts'
 import { type TableNode, tomlString } from './tree.ts'
 import type { Check } from './value-checks.ts'
 
-/** An option. `initial` is its value when nobody wrote one; null = absent. */
+/** An option. `initial` is its value when none is written; null = absent. */
 export interface Value<T> {
   readonly kind: 'value'
   readonly doc: string
@@ -18,11 +18,11 @@ export interface Value<T> {
   toml(value: NonNullable<T>): string
   /** The value as the start-up dump shows it. */
   json(value: NonNullable<T>): unknown
-  /** Shown as `***` wherever a configuration is printed, and never in a message. */
+  /** Shown as `***` wherever a configuration is printed, never in a message. */
   readonly secret?: true
-  /** Said when the table is there and this option is not. */
+  /** The message when the table is written without this option. */
   readonly needed?: string
-  /** TOML of an option without a default, for the annotated example. */
+  /** TOML of an option, for the annotated example. */
   readonly example?: string
 }
 
@@ -30,7 +30,7 @@ export interface TableOf<T> {
   readonly kind: 'table'
   readonly doc: string
   readonly rows: { readonly [K in keyof T]-?: Entry<T[K]> }
-  /** The whole table may be absent, which is then its meaning: null. */
+  /** The table may be absent: null. */
   readonly optional?: true
 }
 
@@ -56,7 +56,7 @@ export interface ListOf<T> {
   readonly each: TableOf<T>
 }
 
-/** A table whose keys are free text. */
+/** A table with arbitrary keys. */
 export interface MapOf {
   readonly kind: 'map'
   readonly doc: string
@@ -69,7 +69,7 @@ export type Entry<T> =
   | (NonNullable<T> extends readonly (infer Element)[] ? ListOf<Element> : never)
   | (NonNullable<T> extends Readonly<Record<string, string>> ? MapOf : never)
 
-/** Any row, for code that walks the table without knowing the model. */
+/** Any row, for code that walks the table and does not know the model. */
 export type AnyValue = Value<unknown>
 export interface AnyTable {
   readonly kind: 'table' | 'choice'

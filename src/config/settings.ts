@@ -1,7 +1,6 @@
 /**
- * The settings table: every option of schema 3.0.0 and of our own tables. The compiler holds it
- * against the model, so an option cannot be in one of them only. Rows stand in the order in which
- * the start-up dump shows them (spec/torrust-newest §1.3).
+ * The settings table: every option of schema 3.0.0 (docs/behaviours.md C3) and of this tracker's own tables. The compiler
+ * checks it against the model, so both have the same options. Rows stand in the order of the start-up dump (C11).
  */
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
@@ -32,7 +31,7 @@ import {
 /** Clients read intervals as signed 32-bit numbers. */
 const MOST_INTERVAL = 2 ** 31 - 1
 const MOST_U32 = 2 ** 32 - 1
-/** The reference takes 64 bits; more seconds than this cannot be counted exactly here. */
+/** The reference takes 64 bits; numbers beyond this are not exact here. */
 const MOST_U64 = Number.MAX_SAFE_INTEGER
 
 const address = (ip: string, port: number, doc: string) =>
@@ -47,11 +46,11 @@ const TLS = {
   optional: true,
   rows: {
     ssl_cert_path: value('', text, 'PEM file with the certificate and its chain.', {
-      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`, this one is missing',
+      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
       example: '"/etc/ssl/tracker/fullchain.pem"',
     }),
     ssl_key_path: value('', text, 'PEM file with the private key.', {
-      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`, this one is missing',
+      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
       example: '"/etc/ssl/tracker/privkey.pem"',
     }),
   },
@@ -59,11 +58,11 @@ const TLS = {
 
 const NETWORK = {
   kind: 'table',
-  doc: 'How this listener sees its clients.',
+  doc: 'How this listener sees the addresses of its clients.',
   rows: {
     external_ip: optional(
       externalIp,
-      'Public address of this machine: given out in place of a loopback address of a peer.',
+      'Public address of this machine: replaces the loopback addresses of peers.',
       { example: '"203.0.113.7"' },
     ),
     on_reverse_proxy: value(
@@ -83,13 +82,13 @@ const USAGE_STATISTICS = value(false, flag, 'Count this listener in the statisti
 
 const UDP_TRACKERS = {
   kind: 'list',
-  doc: 'A UDP listener. Repeat the section for more; without any, UDP is not served.',
+  doc: 'A UDP listener. Repeat the section for more; without one, UDP is not served.',
   each: {
     kind: 'table',
     doc: '',
     rows: {
-      bind_address: address('0.0.0.0', 6969, 'Address and port; port 0 = any free one.'),
-      cookie_lifetime: value(120, duration, 'How long a connection id is good for.', {
+      bind_address: address('0.0.0.0', 6969, 'Address and port; port 0 = any free port.'),
+      cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
         toml: (seconds) => {
           const { secs, nanos } = split(seconds)
           return `{ secs = ${secs}, nanos = ${nanos} }`
@@ -97,7 +96,7 @@ const UDP_TRACKERS = {
         json: split,
       }),
       tracker_usage_statistics: USAGE_STATISTICS,
-      public_url: optional(url('udp'), 'The URL under which clients know it.', {
+      public_url: optional(url('udp'), 'The URL that clients use.', {
         example: '"udp://tracker.example.com:6969/announce"',
       }),
       network: NETWORK,
@@ -107,20 +106,20 @@ const UDP_TRACKERS = {
 
 const HTTP_TRACKERS = {
   kind: 'list',
-  doc: 'An HTTP listener. Repeat the section for more; without any, HTTP is not served.',
+  doc: 'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
   each: {
     kind: 'table',
     doc: '',
     rows: {
-      bind_address: address('0.0.0.0', 7070, 'Address and port; port 0 = any free one.'),
+      bind_address: address('0.0.0.0', 7070, 'Address and port; port 0 = any free port.'),
       tls_config: TLS,
       tracker_usage_statistics: USAGE_STATISTICS,
       use_ip_from_query_string: value(
         false,
         flag,
-        'Believe the `ip` parameter of an announce. Only where every client is trusted.',
+        'Take the address of a peer from the `ip` parameter. Only where every client is trusted.',
       ),
-      public_url: optional(url('http', 'https'), 'The URL that clients know.', {
+      public_url: optional(url('http', 'https'), 'The URL that clients use.', {
         example: '"https://tracker.example.com/announce"',
       }),
       network: NETWORK,
@@ -148,23 +147,23 @@ export const SETTINGS = {
     },
     logging: {
       kind: 'table',
-      doc: 'What is written to the standard output.',
+      doc: 'What is written to standard output.',
       rows: {
         trace_filter: value(
           'info',
           oneOf('off', 'error', 'warn', 'info', 'debug', 'trace'),
-          'The least severe kind of line that is written: off, error, warn, info, debug or trace.',
+          'The least severe level that is written: off, error, warn, info, debug or trace.',
         ),
         trace_style: value(
           'full',
           oneOf('full', 'pretty', 'compact', 'json'),
-          'Shape of a line: full, pretty, compact or json.',
+          'Layout of a line: full, pretty, compact or json.',
         ),
       },
     },
     core: {
       kind: 'table',
-      doc: 'What the tracker does, whatever the protocol.',
+      doc: 'What the tracker does over every protocol.',
       rows: {
         announce_policy: {
           kind: 'table',
@@ -178,12 +177,12 @@ export const SETTINGS = {
             interval_min: value(
               120,
               wholeNumber(0, MOST_INTERVAL),
-              'Seconds it must wait at least. HTTP clients only.',
+              'Seconds it must wait at least. Sent to HTTP clients only.',
             ),
             max_peers_per_announce: value(
               74,
               wholeNumber(1, LIMITS.peersPerAnswer),
-              'Most peers in one answer.',
+              'Maximum number of peers in one answer.',
             ),
           },
         },
@@ -191,13 +190,13 @@ export const SETTINGS = {
         inactive_peer_cleanup_interval: value(
           600,
           wholeNumber(0, MOST_U64),
-          'Seconds between two sweeps for peers that are gone; 0 = never sweep.',
+          'Seconds between two sweeps that remove expired peers; 0 = never sweep.',
         ),
         listed: value(false, flag, 'Serve only torrents on the whitelist.'),
         private: value(false, flag, 'Serve only clients with a key.'),
         private_mode: {
           kind: 'table',
-          doc: 'Only together with `private = true`.',
+          doc: 'Only allowed with `private = true`.',
           optional: true,
           rows: {
             check_keys_expiration: value(true, flag, 'Refuse keys that have expired.'),
@@ -210,7 +209,7 @@ export const SETTINGS = {
             max_peer_timeout: value(
               900,
               wholeNumber(0, MOST_U32),
-              'Seconds after its last announce at which a peer is forgotten.',
+              'Seconds after its last announce when a peer is forgotten.',
             ),
             persistent_torrent_completed_stat: value(
               false,
@@ -231,7 +230,7 @@ export const SETTINGS = {
     http_trackers: HTTP_TRACKERS,
     udp_tracker_server: {
       kind: 'table',
-      doc: 'What all UDP listeners have in common.',
+      doc: 'What all UDP listeners share.',
       rows: {
         ip_bans_reset_interval_in_secs: value(
           86_400,
@@ -245,75 +244,75 @@ export const SETTINGS = {
                 }
               : checked
           },
-          'Seconds after which all wrong connection ids are forgotten; 3600 or more.',
+          'Seconds after which all wrong connection ids are forgotten; at least 3600.',
         ),
         max_connection_id_errors_per_ip: value(
           10,
           wholeNumber(0, MOST_U32),
-          'Wrong connection ids of one address that are answered with an error; see `abuse.id_errors`.',
+          'Number of wrong connection ids from one address that are answered with an error; see `abuse.id_errors`.',
         ),
         connection_id_validation: value(
           'strict',
           oneOf('strict', 'disabled'),
-          '`disabled` answers requests whatever their connection id. Invites abuse.',
+          '`disabled` serves requests with any connection id, which invites abuse.',
         ),
       },
     },
     http_api: {
       kind: 'table',
-      doc: 'The API for operators: statistics, torrents, keys, whitelist. Without the section, none.',
+      doc: 'The API for operators: statistics, torrents, keys, whitelist. Without this section there is none.',
       optional: true,
       rows: {
-        bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free one.'),
+        bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free port.'),
         tls_config: TLS,
         access_tokens: {
           kind: 'map',
           doc: 'Who may use the API, one line each: a name and a secret token.',
           each: value('', secret, '', { secret: true, example: 'admin = "a long random text"' }),
         },
-        public_url: optional(url('http', 'https'), 'The URL under which it is reached.', {
+        public_url: optional(url('http', 'https'), 'The URL at which the API is reached.', {
           example: '"https://tracker.example.com/api"',
         }),
       },
     },
     health_check_api: {
       kind: 'table',
-      doc: 'Answers whether every listener is up. Always on.',
+      doc: 'Reports whether every listener is up. Always on.',
       rows: {
-        bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free one.'),
+        bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free port.'),
       },
     },
     abuse: {
       kind: 'table',
-      doc: 'What is done about clients that do harm.',
+      doc: 'What is done about harmful clients.',
       rows: {
         id_errors: value(
           'suppress',
           oneOf('suppress', 'ban'),
-          'What an address with too many wrong connection ids gets: `suppress` drops what comes with a wrong id and serves the rest; `ban` drops everything, which lets strangers who forge addresses silence others.',
+          'What happens to an address that sent too many wrong connection ids: `suppress` drops its requests with a wrong id and serves the others; `ban` drops them all, so that anyone who forges addresses can silence others.',
         ),
         max_new_rows_per_second: value(
           100,
           wholeNumber(0, MOST_U32),
-          'Torrents a second that get a row in the database at their first completed download, and ' +
-            '1000 times as many at once after a quiet time; 0 = no limit. Those that have one are always counted.',
+          'Torrents per second that get a row in the database at their first completed download, with bursts of ' +
+            '1000 times as many after a quiet time; 0 = no limit. Torrents that have a row are always counted.',
         ),
         max_connections_per_address: value(
           512,
           wholeNumber(0, MOST_U32),
-          'Connections one address may have with the HTTP trackers at a time; 0 = any number. Not behind a proxy.',
+          'Connections that one address may have to the HTTP trackers at a time; 0 = no limit. Does not apply behind a proxy.',
         ),
       },
     },
     runtime: {
       kind: 'table',
-      doc: 'What the tracker may use of the machine.',
+      doc: 'Resources of the machine that the tracker may use.',
       rows: {
         workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
         max_memory: value(
           0,
           bytes(16 * 2 ** 20),
-          'Bytes for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory there is.',
+          'Memory for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory of the machine or container.',
           {
             toml: (amount) => {
               const printed = printBytes(amount)

@@ -1,7 +1,7 @@
 /**
- * Which TOML a configuration begins with: the file of `--config`, the text or the file named in the
- * environment, `./tracker.toml`, or the built-in default; the first that is there. No parent
- * directory is searched, so a file elsewhere can never take part by accident.
+ * Finds the TOML that a configuration is read from (docs/behaviours.md C2): the first of the file of `--config`, the text or
+ * the file named in the environment, `./tracker.toml`, and the built-in default. Parent directories are not searched, so
+ * a file elsewhere is never used by accident.
  */
 import { resolve } from 'node:path'
 import { fileReason } from '../text/file-reason.ts'
@@ -15,21 +15,21 @@ const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'
 const OURS = 'TORRUST_TRACKER_CONFIG_'
 
 export interface SourceOptions {
-  /** From `--config`; undefined = not given. */
+  /** The value of `--config`; undefined = not given. */
   readonly path?: string | undefined
   readonly env: Environment
-  /** Absolute; relative paths start here. */
+  /** Absolute; relative paths begin here. */
   readonly cwd: string
-  /** The text of a file by its absolute path; throws like `readFileSync`. */
+  /** The text of the file at an absolute path; throws like `readFileSync`. */
   readFile(path: string): string
 }
 
-/** The file that is read, if it exists, when nothing else is named. */
+/** The file that is read, if it exists, when no other source is named. */
 export const DEFAULT_FILE = 'tracker.toml'
 
 /**
- * The configuration of a tracker that was given none: a public tracker on the usual ports, with the
- * API for this machine only. Whatever is not written here is the default of the settings table.
+ * The configuration of a tracker that was given none (C13): a public tracker on the usual ports, its API for this machine
+ * only. Everything else is the default of the settings table.
  */
 export const BUILT_IN: TomlSource = {
   name: 'the built-in default',
@@ -51,10 +51,10 @@ tracker_usage_statistics = true
 `,
 }
 
-/** undefined: a source was named and cannot be read; the report says why. */
+/** undefined: a source was named but cannot be read; the report says why. */
 export function findSource(input: SourceOptions, report: Report): TomlSource | undefined {
   const { env } = input
-  warnOfStrangers(env, report)
+  warnOfUnknown(env, report)
   if (input.path !== undefined) return readFile(input, input.path, '--config', report)
   const text = variable(env, TEXT)
   if (text) return { ...text, quotable: false }
@@ -63,7 +63,7 @@ export function findSource(input: SourceOptions, report: Report): TomlSource | u
   return readFile(input, DEFAULT_FILE, undefined, report)
 }
 
-/** `given`: what named the file; undefined = nothing did, so it may be absent. */
+/** `given`: the option or variable that named the file; undefined = the file may be absent. */
 function readFile(
   { cwd, readFile: read }: SourceOptions,
   path: string,
@@ -72,11 +72,14 @@ function readFile(
 ): TomlSource | undefined {
   const name = /\p{C}/u.test(path) ? JSON.stringify(path) : path
   if (path === '') {
-    report.mistake({ source: given ?? DEFAULT_FILE, path: '' }, 'expected a file, found nothing')
+    report.mistake(
+      { source: given ?? DEFAULT_FILE, path: '' },
+      'expected the path of a file, found nothing',
+    )
     return undefined
   }
   try {
-    // Some editors begin a file with a byte order mark, which TOML does not know.
+    // Some editors write a byte order mark, which TOML does not allow.
     const text = read(resolve(cwd, path)).replace(/^\uFEFF/, '')
     return { name, text, quotable: true }
   } catch (error) {
@@ -91,12 +94,12 @@ function readFile(
   }
 }
 
-/** Who gives a file by option may have meant one of the variables, which the option puts aside. */
+/** The option in full, because a variable that it overrides may have been meant. */
 const SPELLED: Readonly<Record<string, string>> = {
-  '--config': `--config (or -c, --config-toml-path), which goes before ${TEXT} and ${PATH}`,
+  '--config': `--config (or -c, --config-toml-path), which takes precedence over ${TEXT} and ${PATH}`,
 }
 
-/** A variable by its name in any case, the exact one first. */
+/** A variable by its name in any case; the exact name is preferred. */
 function variable(env: Environment, name: string): { name: string; text: string } | undefined {
   const exact = env[name]
   if (exact !== undefined) return { name, text: exact }
@@ -105,13 +108,13 @@ function variable(env: Environment, name: string): { name: string; text: string 
   return undefined
 }
 
-/** A variable that begins like ours and is none is most likely misspelt. */
-function warnOfStrangers(env: Environment, report: Report): void {
+/** A variable with our prefix that does not exist is most likely misspelt. */
+function warnOfUnknown(env: Environment, report: Report): void {
   for (const name of Object.keys(env)) {
     const upper = name.toUpperCase()
     if (!upper.startsWith(OURS) || upper.startsWith(PREFIX) || upper === TEXT || upper === PATH)
       continue
-    // Without the words they share, or any would be near; behind the first one a path may follow.
+    // Compared without the common prefix, which would make any two names similar. A path may follow the first word.
     const rest = upper.slice(OURS.length)
     const guess =
       didYouMean(rest, ['TOML', 'TOML_PATH'], OURS) ||

@@ -1,6 +1,6 @@
 /**
- * TOML text into a tree that knows where everything stands; the only file that knows the parser. A
- * syntax error becomes a mistake with its line, unless the text is or may be secret.
+ * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A syntax
+ * error becomes a mistake that shows its line, unless the line may contain a secret.
  */
 import { parse, TomlError } from 'smol-toml'
 import type { Mistake } from './mistake.ts'
@@ -8,20 +8,20 @@ import { findPositions, positionKey } from './positions.ts'
 import { list, type Node, type Place, printPath, scalar, type TableNode, table } from './tree.ts'
 
 export interface TomlSource {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string
   readonly text: string
   /** Whether a message may show a line of it. */
   readonly quotable: boolean
 }
 
-/** Deeper nesting than any option has. */
+/** More levels than any option has. */
 const DEEPEST = 64
 
 export function parseToml(source: TomlSource): TableNode | Mistake {
   let values: unknown
   try {
-    // Integers as bigint: `1` and `1.0` must stay different types, as they are in TOML.
+    // Integers as bigint: TOML's `1` and `1.0` must stay different types.
     values = parse(source.text, { integersAsBigInt: true, maxDepth: DEEPEST })
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
@@ -67,10 +67,10 @@ function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
   }
 }
 
-/** Whether a line could hold an access token or a database password. */
+/** Whether a line may contain an access token or a database password. */
 function mayBeSecret(lines: readonly string[], at: number): boolean {
   if (/token|password|secret|:\/\//i.test(lines[at]!)) return true
-  // Anything below the table of tokens, or inside an inline table or a text that began above.
+  // Below the header of the tokens' table, or inside an inline table of tokens that begins above.
   const header = lines.slice(0, at + 1).findLast((line) => /^\s*\[/.test(line))
   return /token/i.test(header ?? '') || /token[^\n]*[{[]\s*$/i.test(lines.slice(0, at).join('\n'))
 }

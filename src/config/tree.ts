@@ -1,22 +1,22 @@
 /**
- * A configuration as it was written, before anything is believed: scalars, lists and tables, each
- * with the place it came from. Tables are `Map`s, so a key like `__proto__` is a key like any other.
+ * A configuration as it was written, unchecked: scalars, lists and tables, each with the place it came from; and how TOML
+ * spells keys and strings. Tables are `Map`s, so `__proto__` is a key like any other.
  */
 
 /** Where a value was written. */
 export interface Place {
   /** A file, an environment variable, or `DEFAULT`. */
   readonly source: string
-  /** The option's path as its author wrote it, which in schema 2.0.0 is not the model's path. */
+  /** The option's path as it was written, which in schema 2.0.0 may differ from the model's. */
   readonly path: string
   readonly line?: number
   readonly column?: number
 }
 
-/** `Place.source` of a value that nobody wrote. */
+/** `Place.source` of a default value. */
 export const DEFAULT = 'default'
 
-/** TOML integers are `bigint`, TOML floats are `number`; a date is nothing any option wants. */
+/** TOML integers are `bigint`, TOML floats are `number`; no option takes a date. */
 export type Scalar = string | boolean | bigint | number | Date
 
 export interface ScalarNode {
@@ -46,13 +46,13 @@ export const table = (entries: ReadonlyMap<string, Node>, at: Place): TableNode 
 
 const isBareKey = (key: string): boolean => /^[A-Za-z0-9_-]+$/.test(key)
 
-/** A basic string: JSON's escapes are TOML's, except that DEL must be escaped too. */
+/** A basic string. JSON's escapes are valid in TOML, which wants DEL escaped as well. */
 export const tomlString = (text: string): string =>
   JSON.stringify(text.toWellFormed()).replaceAll('\x7f', '\\u007f')
 
 export const tomlKey = (key: string): string => (isBareKey(key) ? key : tomlString(key))
 
-/** `core.private`, `udp_trackers.0.bind_address`; segments that are no bare keys are quoted. */
+/** `core.private`, `udp_trackers.0.bind_address`; segments that are not bare keys are quoted. */
 export const printPath = (segments: readonly (string | number)[]): string =>
   segments.map((s) => (isBareKey(String(s)) ? s : JSON.stringify(String(s)))).join('.')
 

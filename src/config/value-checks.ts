@@ -1,6 +1,6 @@
 /**
- * What one option accepts: a function from a written node to a value, or to the words that say what
- * was found and what is allowed. Nothing is coerced: a text is no number, `1.0` is no whole number.
+ * Checks of single options: each maps a written node to a value, or to a message that says what is allowed and what was
+ * found. Nothing is coerced: a string is not a number, `1.0` is not a whole number.
  */
 import { isUnspecified, parseIp, printIp, type SocketAddress } from '../wire/address.ts'
 import { found, foundKind, printText } from './mistake.ts'
@@ -31,33 +31,32 @@ export const oneOf =
   (node) => {
     const word = scalarOf(node)
     const value = words.find((one) => one === word)
-    return value === undefined
-      ? expected(words.map((one) => `"${one}"`).join(' or '), node)
-      : { value }
+    const quoted = words.map((one) => `"${one}"`).join(', ')
+    return value === undefined ? expected(quoted.replace(/, (?=[^,]*$)/, ' or '), node) : { value }
   }
 
 export const text: Check<string> = (node) => {
   const value = scalarOf(node)
   return typeof value === 'string' && value.trim() !== ''
     ? { value }
-    : expected('a text that is not empty', node)
+    : expected('a string that is not empty', node)
 }
 
-/** Like `text`, for what must not be repeated in a message. */
+/** Like `text`, for a value that no message may repeat. */
 export const secret: Check<string> = (node) => {
   const value = scalarOf(node)
   return typeof value === 'string' && value.trim() !== ''
     ? { value }
-    : { wrong: `expected a text that is not empty, ${foundKind(node)}` }
+    : { wrong: `expected a string that is not empty, ${foundKind(node)}` }
 }
 
-/** For a secret that may be empty in one schema: the owner of the table decides. */
+/** A secret that may be empty: the table decides whether it is allowed. */
 export const anySecret: Check<string> = (node) => {
   const value = scalarOf(node)
-  return typeof value === 'string' ? { value } : { wrong: `expected a text, ${foundKind(node)}` }
+  return typeof value === 'string' ? { value } : { wrong: `expected a string, ${foundKind(node)}` }
 }
 
-/** `IPv4:port` or `[IPv6]:port`; IPv6 may carry a numeric scope. Host names are not looked up. */
+/** `IPv4:port` or `[IPv6]:port`; an IPv6 address may have a numeric scope. Host names are not accepted. */
 export const bindAddress: Check<SocketAddress> = (node) => {
   const written = scalarOf(node)
   const parts =
@@ -66,7 +65,7 @@ export const bindAddress: Check<SocketAddress> = (node) => {
       : null
   const bytes = parts && parseIp(parts[1] ?? parts[3] ?? '')
   const port = Number(parts?.[4])
-  // Brackets are for IPv6 only, a mapped address included; that one is IPv4 from here on.
+  // Only IPv6 has brackets. A mapped address in brackets becomes IPv4 here.
   if (!bytes || port > 65535 || (parts[1] !== undefined && !parts[1].includes(':')))
     return expected('an address and port like "0.0.0.0:6969" or "[::]:6969"', node)
   const ip = printIp(bytes, bytes.length === 4 ? 4 : 6)
@@ -82,7 +81,7 @@ export const externalIp: Check<string> = (node) => {
     : { value: printIp(bytes, bytes.length === 4 ? 4 : 6) }
 }
 
-/** `0.0.0.0` or `::`, which schema 2.0.0 takes for "not set". */
+/** `0.0.0.0` or `::`, which mean "not set" in schema 2.0.0 (docs/behaviours.md C12). */
 export function isWildcard(node: Node): boolean {
   const written = scalarOf(node)
   const bytes = typeof written === 'string' ? parseIp(written) : undefined
@@ -107,23 +106,23 @@ export const url =
 const MOST_SECONDS = 2 ** 32 - 1
 const NANOS = 1_000_000_000
 
-/** `{ secs = 120, nanos = 0 }` as seconds; longer than nothing. */
+/** `{ secs = 120, nanos = 0 }` as seconds; more than 0. */
 export const duration: Check<number> = (node) => {
   const parts = { secs: 0, nanos: 0 }
   const wrong = (found: string) => ({
     wrong:
       `expected { secs = 0 to ${MOST_SECONDS}, nanos = 0 to ${NANOS - 1} }, ` +
-      `longer than nothing, ${found}`,
+      `more than 0 in all, ${found}`,
   })
   if (node.kind !== 'table') return wrong(found(node))
   for (const [key, part] of node.entries) {
-    if (key !== 'secs' && key !== 'nanos') return wrong(`found ${JSON.stringify(key)} in it`)
+    if (key !== 'secs' && key !== 'nanos') return wrong(`found the key ${JSON.stringify(key)}`)
     const checked = wholeNumber(0, key === 'secs' ? MOST_SECONDS : NANOS - 1)(part)
     if ('wrong' in checked) return wrong(`${found(part)} for ${key}`)
     parts[key] = checked.value
   }
   const seconds = parts.secs + parts.nanos / NANOS
-  return seconds > 0 ? { value: seconds } : wrong('found nothing')
+  return seconds > 0 ? { value: seconds } : wrong('found 0')
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -138,7 +137,7 @@ const UNITS: Readonly<Record<string, number>> = {
   TIB: 2 ** 40,
 }
 
-/** Bytes as a whole number or as text with a unit; 0 is allowed and means "choose". */
+/** Bytes as a whole number or a string with a unit; 0 means "choose". */
 export const bytes =
   (least: number): Check<number> =>
   (node) => {
@@ -153,12 +152,12 @@ export const bytes =
     return value === 0 || (value >= least && value <= Number.MAX_SAFE_INTEGER)
       ? { value }
       : expected(
-          `bytes, as a number or like "512MiB", at least ${printBytes(least)}, or 0 for automatic`,
+          `bytes as a number or a size like "512MiB", at least ${printBytes(least)}, or 0 for automatic`,
           node,
         )
   }
 
-/** The shortest exact text of an amount that `bytes` reads. */
+/** The shortest text of an amount that `bytes` reads back exactly. */
 export function printBytes(amount: number): string {
   for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
     const size = UNITS[unit.toUpperCase()]!

@@ -1,6 +1,6 @@
 /**
- * The small grammar in which the value of an override variable is written (spec/torrust-config
- * §3.2). Whatever does not fit it to the last character is a string, so reading never fails.
+ * The small grammar of override values (docs/behaviours.md C6). A text that does not fit it to the last character is a
+ * string, so reading never fails.
  */
 import { list, type Node, type Place, type Scalar, scalar, table } from './tree.ts'
 
@@ -8,7 +8,7 @@ const WHITE_SPACE = /[ \t\n\f\r]/
 const SEPARATOR = /[,{}[\]]/
 const MOST_UNSIGNED = 2n ** 64n - 1n
 const LEAST_SIGNED = -(2n ** 63n)
-/** Deeper nesting than any option has; without an end it could exhaust the stack. */
+/** More levels than any option has; without a limit the stack could overflow. */
 const DEEPEST = 64
 
 export function parseOverride(text: string, at: Place): Node {
@@ -17,7 +17,7 @@ export function parseOverride(text: string, at: Place): Node {
   return node !== undefined && reader.atEnd ? node : scalar(text, at)
 }
 
-/** A bare word: boolean, float, integer or, failing those, text. */
+/** A bare word: a boolean, a float, an integer or else a string. */
 export function parseWord(word: string): Scalar {
   if (word === 'true') return true
   if (word === 'false') return false
@@ -29,7 +29,7 @@ export function parseWord(word: string): Scalar {
   return word
 }
 
-/** Reads forward only; every method returns undefined when the text does not fit. */
+/** Reads forward only. Methods return undefined when the text does not fit. */
 class Reader {
   readonly #text: string
   readonly #at: Place
@@ -95,7 +95,7 @@ class Reader {
     return closed ? list(items, this.#at) : undefined
   }
 
-  /** A comma right before the closing bracket is tolerated; white space there would be an item. */
+  /** A comma directly before the closing bracket is allowed; with white space between, an empty item follows it. */
   #items(close: string, readOne: () => boolean): boolean {
     this.#next++
     while (!this.#eat(close)) {
@@ -105,7 +105,7 @@ class Reader {
     return true
   }
 
-  /** A string with JSON's escapes; JSON itself refuses raw line breaks, this grammar does not. */
+  /** A string with JSON's escapes. Unlike JSON, the grammar allows raw line breaks. */
   #quoted(): string | undefined {
     let text = ''
     for (let i = this.#next + 1; i < this.#text.length; i++) {

@@ -22,7 +22,7 @@ describe('schema 2.0.0', () => {
     expect(loaded(loadToml(toml)).config.logging.trace_filter).toBe('debug')
   })
 
-  test('a mistake is told in the words of the file', () => {
+  test('a mistake is reported in the names of the file', () => {
     const toml = `${MINIMAL_2.replace('"info"', '"Info"')}[core.net]\nexternal_ip = "x"\n[[udp_trackers]]\n[[http_trackers]]`
     expect(complaints(loadToml(toml))).toEqual([
       expect.stringMatching(/^tracker\.toml:5:1: logging\.threshold: expected .* found "Info"$/),
@@ -40,14 +40,14 @@ describe('schema 2.0.0', () => {
   })
 
   test.each(['0.0.0.0', '::', '0:0::0', '::ffff:0.0.0.0'])(
-    'the external address %s means that there is none',
+    'the external address %s means "none"',
     (ip) => {
       const config = configOf(`[core.net]\nexternal_ip = "${ip}"\n[[udp_trackers]]\n`)
       expect(config.udp_trackers?.[0]?.network.external_ip).toBeNull()
     },
   )
 
-  test('options that listeners had of their own are kept', () => {
+  test('the options of each listener are kept', () => {
     const config = configOf(`
 [[udp_trackers]]
 bind_address = "[::]:6969"
@@ -85,7 +85,7 @@ tsl_config = { ssl_cert_path = "a", ssl_key_path = "b" }
     expect(config.http_trackers?.[0]?.tracker_usage_statistics).toBe(counted)
   })
 
-  test('of several limits of wrong connection ids the largest counts, with a warning', () => {
+  test('of several limits for wrong connection ids the largest applies, with a warning', () => {
     const { config, warnings } = loaded(
       loadToml(`${MINIMAL_2}
 [[udp_trackers]]
@@ -99,13 +99,13 @@ max_connection_id_errors_per_ip = 30
     expect(warnings).toEqual([expect.stringContaining('share one limit')])
   })
 
-  test('both statistics that schema 3.0.0 wants together were independent', () => {
+  test('the two statistics options that schema 3.0.0 ties together are independent', () => {
     configOf(
       'tracker_usage_statistics = false\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n',
     )
   })
 
-  test('whatever 2.0.0 does not know is a warning, names of 3.0.0 too, and has no effect', () => {
+  test('an option unknown to 2.0.0, names of 3.0.0 included, is a warning and has no effect', () => {
     const { config, warnings } = loaded(
       loadToml(`mode = "public"
 ${MINIMAL_2}
@@ -149,7 +149,7 @@ wrokers = 3
     'http_api',
     'runtime',
     'logging',
-  ])('a number where %s should be is a mistake, not the end of the program', (path) => {
+  ])('a number where %s should be is a mistake, not a crash', (path) => {
     const key = path.replaceAll('.', '__')
     const mistakes = complaints(
       loadToml(`${MINIMAL_2}[[udp_trackers]]\n[[http_trackers]]\n`, { [key]: '1' }),
@@ -175,17 +175,12 @@ describe('the database of schema 2.0.0', () => {
       },
     ],
     [
-      'a PostgreSQL URL too, with its own port',
+      'a PostgreSQL URL, with its default port',
       'postgresql',
       'postgresql://u:p@h/d',
       { driver: 'postgresql', host: 'h', port: 5432, user: 'u', password: 'p', database: 'd' },
     ],
-    [
-      'in its short spelling',
-      'postgresql',
-      'postgres://u:p@h/d',
-      { driver: 'postgresql', host: 'h' },
-    ],
+    ['its short form', 'postgresql', 'postgres://u:p@h/d', { driver: 'postgresql', host: 'h' }],
     [
       'percent escapes are undone',
       'mysql',
@@ -193,7 +188,7 @@ describe('the database of schema 2.0.0', () => {
       { user: 'u@x', password: 'p/:' },
     ],
     [
-      'no password is no password',
+      'a URL without a password',
       'mysql',
       'mysql://root@localhost/torrust',
       { user: 'root', password: '', port: 3306 },
@@ -218,7 +213,7 @@ describe('the database of schema 2.0.0', () => {
       'path for PostgreSQL driver should be a valid URL',
     ],
     [
-      'a broken escape',
+      'a malformed escape',
       'mysql',
       'mysql://u:hunter2%@h/d',
       'path for MySQL driver should be a valid URL',
@@ -238,7 +233,7 @@ describe('the database of schema 2.0.0', () => {
     expect(mistakes[0]).not.toContain('hunter2')
   })
 
-  test('a server without a path is told the form of the URL', () => {
+  test('a server without a path: the message shows the form of the URL', () => {
     const mistakes = complaints(loadToml(MINIMAL_2, { CORE__DATABASE__DRIVER: 'mysql' }))
     expect(mistakes).toEqual([expect.stringContaining('mysql://user:password@host:port/database')])
   })

@@ -1,4 +1,4 @@
-/** Where a configuration comes from, what must stand in it, and that all mistakes are told at once. */
+/** Sources of a configuration, its mandatory options, and mistakes, which are all reported at once. */
 import { describe, expect, test } from 'bun:test'
 import {
   complaints,
@@ -28,13 +28,13 @@ describe('sources', () => {
       'named.toml',
     ],
     [
-      'then the text of the environment',
+      'then the text in the environment',
       { env: { [TEXT]: interval(1004), [PATH]: '/x' } },
       1004,
       TEXT,
     ],
     [
-      'then the path of the environment',
+      'then the path in the environment',
       { env: { [PATH]: '/etc/tracker.toml' } },
       1003,
       '/etc/tracker.toml',
@@ -53,7 +53,7 @@ describe('sources', () => {
     expect(result.origin('core.announce_policy.interval')).toBe(`${source}:10`)
   })
 
-  test('with nothing at all the tracker is public, on the usual ports, its API local', () => {
+  test('without any configuration the tracker is public, on the usual ports, with a local API', () => {
     const { config, source, warnings, apiNeedsToken, origin } = loaded(loadIn({}))
     expect(source).toBe('the built-in default')
     expect(warnings).toEqual([])
@@ -80,48 +80,52 @@ describe('sources', () => {
     expect(origin('core.listed')).toBe('default')
   })
 
-  test('overrides alone go over the built-in default', () => {
+  test('overrides alone apply to the built-in default', () => {
     const env = { [`${OVERRIDE}HTTP_API__ACCESS_TOKENS__ADMIN`]: 'secret' }
     const { config, apiNeedsToken } = loaded(loadIn({ env }))
     expect(config.http_api?.access_tokens).toEqual({ admin: 'secret' })
     expect(apiNeedsToken).toBe(false)
   })
 
-  test('a byte order mark is no part of a file', () => {
+  test('a byte order mark is not part of a file', () => {
     loaded(loadToml(`\uFEFF${MINIMAL_3}`))
   })
 
-  test('no file above the current directory takes part', () => {
+  test('files above the current directory are not used', () => {
     const result = loaded(loadIn({ files: { '/home/tracker.toml': 'x = ', '/tracker.toml': 'x' } }))
     expect(result.source).toBe('the built-in default')
   })
 
   test.each<[string, Parameters<typeof loadIn>[0], string]>([
     [
-      'a missing file of --config',
+      'a missing file named by --config',
       { path: 'gone.toml' },
       'gone.toml: no such file: /home/op/gone.toml, given by --config',
     ],
     [
-      'a missing file of the environment',
+      'a missing file named in the environment',
       { env: { [PATH]: 'gone.toml' } },
       `gone.toml: no such file: /home/op/gone.toml, given by ${PATH}`,
     ],
     ['a directory', { path: 'folder' }, 'folder: is a directory: /home/op/folder'],
     [
-      'a file that may not be read',
+      'a file that must not be read',
       { path: 'locked' },
       'locked: permission denied: /home/op/locked',
     ],
-    ['an empty path', { env: { [PATH]: '' } }, `${PATH}: expected a file, found nothing`],
+    [
+      'an empty path',
+      { env: { [PATH]: '' } },
+      `${PATH}: expected the path of a file, found nothing`,
+    ],
     ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file: /home/op/"a\\nb"'],
-  ])('%s is told as what it is', (_what, world, words) => {
+  ])('%s is reported as such', (_what, world, words) => {
     const mistakes = complaints(loadIn({ files: FILES, ...world }))
     expect(mistakes).toEqual([expect.stringContaining(words)])
     expect(mistakes[0]).not.toContain('\n')
   })
 
-  test('a file that cannot be read names every way to give another', () => {
+  test('the message about an unreadable file names every way to name another', () => {
     const [mistake] = complaints(loadIn({ path: 'gone.toml' }))
     for (const way of ['--config-toml-path', TEXT, PATH]) expect(mistake).toContain(way)
   })
@@ -138,8 +142,8 @@ describe('sources', () => {
   })
 })
 
-describe('what must be there', () => {
-  test('an empty text lacks all that is mandatory, and every one is told', () => {
+describe('mandatory options', () => {
+  test('an empty text lacks all of them, and each is reported', () => {
     expect(complaints(loadIn({ env: { [TEXT]: '' } }))).toEqual(
       ['metadata.schema_version', 'logging.trace_filter', 'core.private', 'core.listed'].map(
         (path) => `${TEXT}: Missing mandatory configuration option. Option path: ${path}`,
@@ -154,18 +158,18 @@ describe('what must be there', () => {
     ['3.0.0', MINIMAL_3, 'trace_filter = "info"', 'logging.trace_filter'],
     ['3.0.0', MINIMAL_3, 'private = false', 'core.private'],
     ['3.0.0', MINIMAL_3, 'listed = false', 'core.listed'],
-  ])('schema %s demands that an option is written: %#', (_schema, toml, line, path) => {
+  ])('schema %s: one that is not written: %#', (_schema, toml, line, path) => {
     expect(complaints(loadToml(toml.replace(line, '')))).toEqual([
       `tracker.toml: Missing mandatory configuration option. Option path: ${path}`,
     ])
   })
 
-  test('an override may write what the file does not', () => {
+  test('an override can supply one', () => {
     const toml = MINIMAL_2.replace('listed = false', '')
     expect(loaded(loadToml(toml, { CORE__LISTED: 'true' })).config.core.listed).toBe(true)
   })
 
-  test('without a version the other mistakes are told by the schema it looks like', () => {
+  test('without a version the other mistakes are those of the schema that the file resembles', () => {
     const toml = MINIMAL_2.replace('schema_version = "2.0.0"', '').replace('listed = false', '')
     expect(complaints(loadToml(toml))).toEqual([
       'tracker.toml: Missing mandatory configuration option. Option path: metadata.schema_version',
@@ -173,14 +177,14 @@ describe('what must be there', () => {
     ])
   })
 
-  test('another version is unsupported, and nothing else is said', () => {
+  test('another version is unsupported, and nothing else is reported', () => {
     const toml = `${MINIMAL_3.replace('3.0.0', '1.0.0')}nonsense = 1`
     expect(complaints(loadToml(toml))).toEqual([
       'tracker.toml:3:1: metadata.schema_version: Unsupported configuration version: 1.0.0 (2.0.0 and 3.0.0 are supported)',
     ])
   })
 
-  test('a version that is no text is a type mistake', () => {
+  test('a version that is not a string is a type mistake', () => {
     expect(complaints(loadToml(MINIMAL_3.replace('"3.0.0"', '3')))).toEqual([
       'tracker.toml:3:1: metadata.schema_version: expected "2.0.0" or "3.0.0", found 3',
     ])
@@ -188,7 +192,7 @@ describe('what must be there', () => {
 })
 
 describe('mistakes', () => {
-  test('all are told at once, in the order of the file, one a line', () => {
+  test('all are reported at once, in the order of the file, one line each', () => {
     const toml = `[metadata]
 schema_version = "3.0.0"
 [logging]
@@ -207,7 +211,7 @@ bind_address = "127.0.0.1"
 `
     expect(complaints(loadToml(toml, { RUNTIME__WORKERS: '999' }))).toEqual([
       `${OVERRIDE}RUNTIME__WORKERS: runtime.workers: expected a whole number from 0 to 256, found 999`,
-      'tracker.toml:4:1: logging.trace_filter: expected "off" or "error" or "warn" or "info" or "debug" or "trace", found "Info"',
+      'tracker.toml:4:1: logging.trace_filter: expected "off", "error", "warn", "info", "debug" or "trace", found "Info"',
       'tracker.toml:6:1: core.listed: expected true or false, found "no"',
       'tracker.toml:9:3: core.announce_policy.interval: expected a whole number from 0 to 2147483647, found "x"',
       'tracker.toml:11:1: udp_trackers.0.bind_adress: unknown option, did you mean bind_address?',
@@ -216,7 +220,7 @@ bind_address = "127.0.0.1"
     ])
   })
 
-  test('a stopgap for a mistake is not blamed for what follows from it', () => {
+  test('the placeholder for a mistake causes no further mistakes', () => {
     const toml = `${MINIMAL_3.replace('private = false', 'private = 1')}[core.private_mode]\n`
     expect(complaints(loadToml(toml))).toEqual([
       'tracker.toml:8:1: core.private: expected true or false, found 1',
@@ -235,13 +239,13 @@ bind_address = "127.0.0.1"
     ['a password', 'password = hunter2'],
     ['a URL', 'path = "mysql://root:hunter2@h/d'],
     ['a token over two lines', 'access_tokens = {\n  admin = "hunter2'],
-  ])('a TOML mistake near %s keeps it to itself', (_what, toml) => {
+  ])('a TOML mistake near %s does not show it', (_what, toml) => {
     const [mistake] = complaints(loadToml(toml))
     expect(mistake).toContain('TOML: ')
     expect(mistake).not.toContain('hunter2')
   })
 
-  test('a TOML mistake in the environment shows no text at all', () => {
+  test('a TOML mistake in the environment shows no text', () => {
     expect(complaints(loadIn({ env: { [TEXT]: 'a = hunter2' } }))).toEqual([
       `${TEXT}:1:5: TOML: invalid value`,
     ])
@@ -252,8 +256,8 @@ bind_address = "127.0.0.1"
     (name) => {
       const toml = `${name} = 1\n${MINIMAL_3}${name} = 2\n[core.tracker_policy.${name}]\n`
       expect(complaints(loadToml(toml))).toEqual([
-        expect.stringMatching(/^tracker\.toml:1:1: .*: unknown option, known are /),
-        expect.stringMatching(/^tracker\.toml:10:1: core\..*: unknown option, known are /),
+        expect.stringMatching(/^tracker\.toml:1:1: .*: unknown option, known options: /),
+        expect.stringMatching(/^tracker\.toml:10:1: core\..*: unknown option, known options: /),
         expect.stringMatching(/^tracker\.toml:11:1: core\.tracker_policy\..*: unknown option/),
       ])
     },
@@ -264,7 +268,7 @@ bind_address = "127.0.0.1"
     expect(mistake).toStartWith('tracker.toml:9:1: core."a\\nb\\u001b[31m": unknown option')
   })
 
-  test('a long text is cut and a password in a URL is masked', () => {
+  test('a long string is shortened and a password in a URL is masked', () => {
     const long = complaints(
       loadToml(`${MINIMAL_3}inactive_peer_cleanup_interval = "${'x'.repeat(500)}"`),
     )
@@ -275,7 +279,7 @@ bind_address = "127.0.0.1"
     expect(url[0]).toContain('mysql://***@h/d')
   })
 
-  test('a number of five thousand digits is refused, not computed with', () => {
+  test('a number with five thousand digits is refused without computing it', () => {
     const toml = `${MINIMAL_3}inactive_peer_cleanup_interval = 1${'0'.repeat(5000)}`
     const [mistake] = complaints(loadToml(toml))
     expect(mistake).toContain('expected a whole number from 0 to 9007199254740991')

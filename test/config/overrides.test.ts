@@ -27,7 +27,7 @@ test.each<[string, string, string[] | undefined]>([
 const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
   loaded(loadToml(MINIMAL_3 + toml, overrides)).config
 
-test('the API token of the environment makes an API at its default address', () => {
+test('an API token in the environment creates an API at the default address', () => {
   const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__ADMIN: 'NewToken' })
   expect(http_api).toEqual({
     bind_address: { ip: '127.0.0.1', port: 1212 },
@@ -37,14 +37,14 @@ test('the API token of the environment makes an API at its default address', () 
   })
 })
 
-test('a label in the environment is lower case and another entry than the same in capitals', () => {
+test('a label in the environment is lower case and differs from the same label in capitals', () => {
   const config = configOf('[http_api.access_tokens]\nAdmin = "file"', {
     HTTP_API__ACCESS_TOKENS__ADMIN: 'variable',
   })
   expect(config.http_api?.access_tokens).toEqual({ Admin: 'file', admin: 'variable' })
 })
 
-test('a variable replaces the value of the file and leaves its neighbours', () => {
+test('a variable replaces one value of the file and leaves its neighbours', () => {
   const { core } = configOf('[core.announce_policy]\ninterval = 300\ninterval_min = 200', {
     CORE__ANNOUNCE_POLICY__INTERVAL: '600',
   })
@@ -68,7 +68,7 @@ test('a table in a variable is merged like a section', () => {
   expect(core.announce_policy).toMatchObject({ interval: 300, interval_min: 100 })
 })
 
-test('of two variables for one option the later in the environment wins', () => {
+test('of two variables for one option the later one wins', () => {
   const { core } = configOf('', {
     'CORE.LISTED': 'true',
     CORE__DATABASE__DRIVER: 'sqlite3',
@@ -77,11 +77,11 @@ test('of two variables for one option the later in the environment wins', () => 
   expect(core.listed).toBe(false)
 })
 
-test('a text over a section is a mistake, and so are the options it took away', () => {
+test('a string in place of a section is a mistake, and so are the options that are lost with it', () => {
   expect(complaints(loadToml(MINIMAL_3, { CORE: 'x' }))).toEqual([
     'tracker.toml: Missing mandatory configuration option. Option path: core.private',
     'tracker.toml: Missing mandatory configuration option. Option path: core.listed',
-    `${OVERRIDE}CORE: core: expected a table, found a text`,
+    `${OVERRIDE}CORE: core: expected a table, found a string`,
   ])
 })
 
@@ -92,12 +92,12 @@ test('the prefix may be written in any case', () => {
 })
 
 test.each(['12345', '1.5', 'true'])(
-  '%s for a text is a type mistake unless it is quoted',
+  '%s for a string is a type mistake unless it is quoted',
   (word) => {
     const name = 'CORE__DATABASE__PATH'
     const [mistake] = complaints(loadToml(MINIMAL_3, { [name]: word }))
     expect(mistake).toBe(
-      `${OVERRIDE}${name}: core.database.path: expected a text that is not empty, found ${word}`,
+      `${OVERRIDE}${name}: core.database.path: expected a string that is not empty, found ${word}`,
     )
     expect(configOf('', { [name]: `"${word}"` }).core.database).toEqual({
       driver: 'sqlite3',
@@ -134,11 +134,11 @@ test('addressing an element leaves its other options', () => {
   )
 })
 
-test('the number behind the last element appends one', () => {
+test('the number after the last element appends one', () => {
   expect(ports(TWO, { UDP_TRACKERS__2__BIND_ADDRESS: '0.0.0.0:3' })).toEqual([1, 2, 3])
 })
 
-test('elements make a list where there was none, whatever the order of the variables', () => {
+test('elements make a list where there is none, in any order of the variables', () => {
   expect(
     ports('', {
       UDP_TRACKERS__1__BIND_ADDRESS: '0.0.0.0:2',
@@ -147,7 +147,7 @@ test('elements make a list where there was none, whatever the order of the varia
   ).toEqual([1, 2])
 })
 
-test('an element goes over the whole list of another variable', () => {
+test('an element applies to the list that another variable sets', () => {
   expect(
     ports(TWO, {
       UDP_TRACKERS__0__BIND_ADDRESS: '0.0.0.0:9',
@@ -157,25 +157,29 @@ test('an element goes over the whole list of another variable', () => {
 })
 
 test.each([
-  ['a number past the end', 'UDP_TRACKERS__3__BIND_ADDRESS', 'the list has 2: the next one is 2'],
-  ['a word', 'UDP_TRACKERS__FIRST__BIND_ADDRESS', 'expected the number of an element'],
+  [
+    'a number past the end',
+    'UDP_TRACKERS__3__BIND_ADDRESS',
+    'the list has 2, so the next number is 2',
+  ],
+  ['a word', 'UDP_TRACKERS__FIRST__BIND_ADDRESS', 'expected the number of a list element'],
   ['a number with a zero before it', 'UDP_TRACKERS__01__BIND_ADDRESS', 'expected the number'],
-  ['a negative number', 'UDP_TRACKERS__-1__BIND_ADDRESS', 'expected the number of an element'],
+  ['a negative number', 'UDP_TRACKERS__-1__BIND_ADDRESS', 'expected the number of a list element'],
 ])('%s addresses no element and is a mistake', (_what, name, words) => {
   const mistakes = complaints(loadToml(MINIMAL_3 + TWO, { [name]: '0.0.0.0:9' }))
   expect(mistakes).toEqual([expect.stringContaining(words)])
   expect(mistakes[0]).toStartWith(`${OVERRIDE}${name}: udp_trackers.`)
 })
 
-test('a number as the label of a token is a label', () => {
+test('the label of a token may be a number', () => {
   const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__0: 'token' })
   expect(http_api?.access_tokens).toEqual({ '0': 'token' })
 })
 
-test('a variable whose name has an empty part is ignored with a warning', () => {
+test('a variable with an empty part in its name is ignored with a warning', () => {
   const { warnings, config } = loaded(loadToml(MINIMAL_3, { CORE____LISTED: 'true' }))
   expect(config.core.listed).toBe(false)
-  expect(warnings).toEqual([`${OVERRIDE}CORE____LISTED: ignored, a part of the name is empty`])
+  expect(warnings).toEqual([`${OVERRIDE}CORE____LISTED: ignored: a part of the name is empty`])
 })
 
 test.each(['__proto__', 'constructor', 'toString'])('%s in a name is an unknown option', (name) => {

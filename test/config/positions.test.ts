@@ -15,7 +15,7 @@ test.each<[string, string, (string | number)[], string]>([
   ['a key of a table', '[core]\nx = 1', ['core', 'x'], '2:1'],
   ['a key of a table in a table', '[a.b]\nc = 1', ['a', 'b', 'c'], '2:1'],
   ['a table with blanks', '[ a . b ]\nc = 1', ['a', 'b', 'c'], '2:1'],
-  ['the table above, which was never written', '[a.b]', ['a'], '1:1'],
+  ['a parent table that is not written', '[a.b]', ['a'], '1:1'],
   ['a dotted key', 'a.b.c = 1', ['a', 'b', 'c'], '1:5'],
   ['the middle of a dotted key', 'a.b.c = 1', ['a', 'b'], '1:3'],
   ['a table written by two dotted keys', 'a.b = 1\na.c = 2', ['a'], '1:1'],
@@ -37,16 +37,16 @@ test.each<[string, string, (string | number)[], string]>([
   ['an inline table over two lines', 'a = [\n  { b = 1 },\n  { b = 2 },\n]', ['a', 1, 'b'], '3:5'],
   ['an element of an array', 'a = [1, 2,\n 3]', ['a', 2], '2:2'],
   ['an array in an array', 'a = [[1], [2, 3]]', ['a', 1, 1], '1:15'],
-  ['behind a comment', '# [x]\na = 1 # b = 2\nc = 3', ['c'], '3:1'],
-  ['behind a comment in an array', 'a = [ # ]\n 1 ]\nb = 2', ['b'], '3:1'],
-  ['behind a string with a bracket', 'a = "]\\"}"\nb = 2', ['b'], '2:1'],
-  ['behind a literal string', "a = '\\'\nb = 2", ['b'], '2:1'],
-  ['behind a text of many lines', 'a = """\n[x]\n\\"""b\n""""\nc = 1', ['c'], '5:1'],
-  ['behind a literal of many lines', "a = '''\n[x]\n'''\nc = 1", ['c'], '4:1'],
-  ['behind a date', 'a = 1979-05-27 07:32:00\nb = 1', ['b'], '2:1'],
+  ['after a comment', '# [x]\na = 1 # b = 2\nc = 3', ['c'], '3:1'],
+  ['after a comment in an array', 'a = [ # ]\n 1 ]\nb = 2', ['b'], '3:1'],
+  ['after a string with a bracket', 'a = "]\\"}"\nb = 2', ['b'], '2:1'],
+  ['after a literal string', "a = '\\'\nb = 2", ['b'], '2:1'],
+  ['after a text of many lines', 'a = """\n[x]\n\\"""b\n""""\nc = 1', ['c'], '5:1'],
+  ['after a literal of many lines', "a = '''\n[x]\n'''\nc = 1", ['c'], '4:1'],
+  ['after a date', 'a = 1979-05-27 07:32:00\nb = 1', ['b'], '2:1'],
   ['with Windows line ends', 'a = 1\r\n[t]\r\nb = 2', ['t', 'b'], '3:1'],
   [
-    'a key that every object has',
+    'keys that every object has',
     '[__proto__]\nconstructor = 1',
     ['__proto__', 'constructor'],
     '2:1',
@@ -55,12 +55,12 @@ test.each<[string, string, (string | number)[], string]>([
   expect(at(toml, ...path)).toBe(position)
 })
 
-test('what nobody wrote has no place', () => {
+test('what is not written has no position', () => {
   expect(at('a = 1', 'b')).toBeUndefined()
 })
 
 test.each(['[', '[[', 'a = [', 'a = {', 'a = "', "a = '''", '= = =', ']', '\\', 'a = [1 2', '"a'])(
-  'a text that is no TOML ends the search: %p',
+  'the search ends for a text that is not TOML: %p',
   (toml) => {
     expect(findPositions(toml).size).toBeLessThan(5)
   },

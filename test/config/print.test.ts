@@ -54,7 +54,7 @@ describe('TOML', () => {
       expect(configOf(toToml(config, { secrets: true, annotated }))).toEqual(expected)
   })
 
-  test('of the least configuration is exactly the defaults', () => {
+  test('of a minimal configuration is exactly the defaults', () => {
     expect(toToml(configOf(MINIMAL_2))).toBe(`[metadata]
 app = "torrust-tracker"
 purpose = "configuration"
@@ -103,7 +103,7 @@ max_memory = 0
 `)
   })
 
-  test('masks secrets unless asked for them', () => {
+  test('masks secrets unless they are asked for', () => {
     const config = configOf(FULL)
     for (const annotated of [false, true]) {
       expect(toToml(config, { annotated })).not.toContain('hunter2')
@@ -112,7 +112,7 @@ max_memory = 0
     expect(toToml(config, { secrets: true }).match(/hunter2/g)).toHaveLength(3)
   })
 
-  test('carries a note behind every option, and still loads', () => {
+  test('with a note after every option still loads', () => {
     const result = loaded(loadToml(FULL))
     const toml = toToml(result.config, { note: result.origin, secrets: true })
     expect(toml).toContain('interval = 300  # tracker.toml:11\n')
@@ -125,7 +125,7 @@ max_memory = 0
 describe('the annotated example', () => {
   const example = exampleToml('fresh')
 
-  test('is the built-in default and a token', () => {
+  test('is the built-in default with a token', () => {
     const { config, warnings } = loaded(loadToml(example))
     const builtIn = loadBuiltIn().config
     expect(warnings).toEqual([])
@@ -135,7 +135,7 @@ describe('the annotated example', () => {
     })
   })
 
-  test('has lines of at most 100 columns, and words above every option', () => {
+  test('has lines of at most 100 columns and documentation above every option', () => {
     const lines = example.split('\n')
     for (const [i, line] of lines.entries()) {
       expect(line.length).toBeLessThanOrEqual(100)
@@ -144,7 +144,7 @@ describe('the annotated example', () => {
     }
   })
 
-  test('takes every option that is commented out, as it stands there', () => {
+  test('loads with every comment of an option turned into the option', () => {
     // Options that only a database server has, and the two sections that exclude the default.
     const network = /^# (host|port|user|password|database) = /
     const lines = example.split('\n').map((line) => {
@@ -160,7 +160,7 @@ describe('the annotated example', () => {
     expect(config.core.private_mode).toEqual({ check_keys_expiration: true })
   })
 
-  test('takes the options of a database server too', () => {
+  test('loads with the options of a database server', () => {
     const toml = example
       .replace(/^# (host|port|user|password|database) = /gm, '$1 = ')
       .replace('driver = "sqlite3"', 'driver = "mysql"')
@@ -170,7 +170,7 @@ describe('the annotated example', () => {
 })
 
 describe('the dump', () => {
-  test('of everything has the documented order, nulls and masks', () => {
+  test('of all options has the documented order, nulls and masks', () => {
     const config = configOf(FULL)
     expect(dump(config)).not.toContain('hunter2')
     expect(Object.keys(JSON.parse(dump(config)))).toEqual([
@@ -215,7 +215,7 @@ describe('the dump', () => {
     expect(http_api.access_tokens).toEqual({ admin: '***', "Zoë's token": '***' })
   })
 
-  test('of the least configuration says null for what is absent', () => {
+  test('of a minimal configuration shows null for what is absent', () => {
     expect(JSON.parse(dump(configOf(MINIMAL_3)))).toMatchObject({
       core: { database: null, private_mode: null },
       udp_trackers: null,

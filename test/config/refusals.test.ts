@@ -1,9 +1,9 @@
-/** Every option: what it refuses, and in which words. */
+/** What every option refuses, and in which words. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { complaints, loadToml, MINIMAL_3 } from '../support/config/fixture.ts'
 
-/** The minimal file with one option more, given as `section` and a line below it. */
+/** The minimal file with one more option: `line` in `section`. */
 const withOption = (section: string, line: string) =>
   section === 'core' ? `${MINIMAL_3}${line}\n` : `${MINIMAL_3}[${section}]\n${line}\n`
 
@@ -53,7 +53,7 @@ describe('what is refused', () => {
     [
       'core.database',
       'driver = "SQLite3"',
-      'expected "sqlite3" or "mysql" or "postgresql", found "SQLite3"',
+      'expected "sqlite3", "mysql" or "postgresql", found "SQLite3"',
     ],
     [
       'core.database',
@@ -63,7 +63,7 @@ describe('what is refused', () => {
     [
       'core.database',
       'path = ""',
-      'core.database.path: expected a text that is not empty, found ""',
+      'core.database.path: expected a string that is not empty, found ""',
     ],
     [
       'core.database',
@@ -124,11 +124,11 @@ describe('what is refused', () => {
     [
       UDP,
       'cookie_lifetime = 120',
-      'udp_trackers.0.cookie_lifetime: expected { secs = 0 to 4294967295, nanos = 0 to 999999999 }, longer than nothing, found 120',
+      'udp_trackers.0.cookie_lifetime: expected { secs = 0 to 4294967295, nanos = 0 to 999999999 }, more than 0 in all, found 120',
     ],
-    [UDP, 'cookie_lifetime = { secs = 0, nanos = 0 }', 'longer than nothing, found nothing'],
+    [UDP, 'cookie_lifetime = { secs = 0, nanos = 0 }', 'more than 0 in all, found 0'],
     [UDP, 'cookie_lifetime = { secs = 1, nanos = 1000000000 }', 'found 1000000000 for nanos'],
-    [UDP, 'cookie_lifetime = { seconds = 1 }', 'found "seconds" in it'],
+    [UDP, 'cookie_lifetime = { seconds = 1 }', 'found the key "seconds"'],
     [UDP, 'public_url = "http://x"', "public_url: invalid scheme 'http': expected 'udp'"],
     [UDP, 'public_url = "tracker"', "public_url: invalid URL 'tracker'"],
     [UDP, 'public_url = "udp:6969"', "public_url: invalid URL 'udp:6969'"],
@@ -173,7 +173,7 @@ describe('what is refused', () => {
     [
       HTTP,
       'tls_config = { ssl_cert_path = "", ssl_key_path = "k" }',
-      'expected a text that is not empty, found ""',
+      'expected a string that is not empty, found ""',
     ],
     ['udp_trackers', '', 'udp_trackers: expected a list of tables, found a table'],
     [
@@ -189,24 +189,24 @@ describe('what is refused', () => {
     [
       'http_api.access_tokens',
       'admin = ""',
-      'http_api.access_tokens.admin: expected a text that is not empty, found an empty text',
+      'http_api.access_tokens.admin: expected a string that is not empty, found an empty string',
     ],
-    ['http_api.access_tokens', 'admin = " "', 'found an empty text'],
+    ['http_api.access_tokens', 'admin = " "', 'found an empty string'],
     [
       'http_api.access_tokens',
       'admin = 12345',
-      'expected a text that is not empty, found a number',
+      'expected a string that is not empty, found a number',
     ],
     [
       'http_api',
       'access_tokens = "hunter2"',
-      'http_api.access_tokens: expected a table of texts, found a text',
+      'http_api.access_tokens: expected a table of strings, found a string',
     ],
     ['runtime', 'workers = 257', 'expected a whole number from 0 to 256, found 257'],
     [
       'runtime',
       'max_memory = 16777215',
-      'runtime.max_memory: expected bytes, as a number or like "512MiB", at least 16MiB, or 0 for automatic, found 16777215',
+      'runtime.max_memory: expected bytes as a number or a size like "512MiB", at least 16MiB, or 0 for automatic, found 16777215',
     ],
     ['abuse', 'max_connections_per_address = -1', 'found -1'],
     ['runtime', 'max_memory = "1KiB"', 'found "1KiB"'],
@@ -227,14 +227,14 @@ describe('what is refused', () => {
   })
 
   test.each(['hunter2 = "x"', 'password = 12345678', 'password = ["hunter2"]'])(
-    'a mistake about a secret does not repeat it: %s',
+    'a mistake about a secret does not show it: %s',
     (line) => {
       for (const mistake of complaints(loadToml(withOption('core.database', line))))
         expect(mistake).not.toMatch(/12345678|"hunter2"/)
     },
   )
 
-  test('a text where the database or the API should be is not repeated, it may be a password', () => {
+  test('a string in place of the database or the API is not shown: it may be a password', () => {
     for (const name of ['CORE', 'CORE__DATABASE', 'HTTP_API', 'HTTP_API__ACCESS_TOKENS'])
       for (const mistake of complaints(loadToml(MINIMAL_3, { [name]: 'hunter2' })))
         expect(mistake).not.toContain('hunter2')

@@ -1,4 +1,4 @@
-/** Options that are right alone and wrong together. */
+/** Options that are valid alone but not together. */
 import { expect, test } from 'bun:test'
 import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
 
@@ -65,11 +65,11 @@ test.each<[string, string, string[]]>([
     MINIMAL_3 + listener('udp', '0.0.0.0:6969') + listener('udp', '[::]:6969'),
     [
       'tracker.toml:13:1: udp_trackers.1.bind_address: [::]:6969 and 0.0.0.0:6969 of udp_trackers.0.bind_address overlap: ' +
-        '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart',
+        '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart',
     ],
   ],
   [
-    'an address of the machine beside the one that stands for all of them',
+    'an address of the machine beside the wildcard',
     MINIMAL_3 + listener('udp', '0.0.0.0:6969') + listener('udp', '127.0.0.1:6969'),
     [
       'tracker.toml:13:1: udp_trackers.1.bind_address: 127.0.0.1:6969 and 0.0.0.0:6969 of udp_trackers.0.bind_address overlap: ' +
@@ -77,7 +77,7 @@ test.each<[string, string, string[]]>([
     ],
   ],
   [
-    'the same of IPv6, even where it keeps to IPv6',
+    'the same with IPv6, even with ipv6_v6only',
     MINIMAL_3 + listener('http', '[fe80::1%2]:80') + listener('http', '[::]:80', true),
     [
       'tracker.toml:13:1: http_trackers.1.bind_address: [::]:80 and [fe80::1%2]:80 of http_trackers.0.bind_address overlap: ' +
@@ -89,7 +89,7 @@ test.each<[string, string, string[]]>([
     MINIMAL_3 + listener('udp', '[::]:6969') + listener('udp', '192.0.2.1:6969'),
     [
       'tracker.toml:13:1: udp_trackers.1.bind_address: 192.0.2.1:6969 and [::]:6969 of udp_trackers.0.bind_address overlap: ' +
-        '`ipv6_v6only = true` in `network` of the IPv6 one would keep them apart',
+        '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart',
     ],
   ],
   [
@@ -118,16 +118,13 @@ test.each([
     'UDP and HTTP on one port',
     MINIMAL_3 + listener('udp', '0.0.0.0:80') + listener('http', '0.0.0.0:80'),
   ],
+  ['port 0 several times', MINIMAL_3 + listener('udp', '0.0.0.0:0') + listener('udp', '0.0.0.0:0')],
   [
-    'port 0 as often as one likes',
-    MINIMAL_3 + listener('udp', '0.0.0.0:0') + listener('udp', '0.0.0.0:0'),
-  ],
-  [
-    'an IPv6 listener that keeps to IPv6',
+    'an IPv6 listener with ipv6_v6only',
     MINIMAL_3 + listener('udp', '0.0.0.0:80') + listener('udp', '[::]:80', true),
   ],
   [
-    'one port of two addresses',
+    'one port on two addresses',
     MINIMAL_3 + listener('udp', '127.0.0.1:80') + listener('udp', '127.0.0.2:80'),
   ],
   [
@@ -135,23 +132,20 @@ test.each([
     MINIMAL_3 + listener('udp', '[fe80::1%2]:80') + listener('udp', '[fe80::1%3]:80'),
   ],
   [
-    'an IPv4 address beside an IPv6 listener that keeps to IPv6',
+    'an IPv4 address beside an IPv6 listener with ipv6_v6only',
     MINIMAL_3 + listener('udp', '127.0.0.1:80') + listener('udp', '[::]:80', true),
   ],
   [
-    'every IPv4 address beside one of IPv6',
+    'the IPv4 wildcard beside an IPv6 address',
     MINIMAL_3 + listener('http', '0.0.0.0:80') + listener('http', '[::1]:80'),
   ],
-  [
-    'peers that are forgotten when they should have announced',
-    `${MINIMAL_3}[core.announce_policy]\ninterval = 900\n`,
-  ],
+  ['a peer timeout equal to the interval', `${MINIMAL_3}[core.announce_policy]\ninterval = 900\n`],
   ['equal intervals', `${MINIMAL_3}[core.announce_policy]\ninterval = 5\ninterval_min = 5\n`],
   [
     'private_mode of schema 2.0.0',
     `${MINIMAL_2.replace('private = false', 'private = true')}[core.private_mode]\n`,
   ],
-])('%s is no mistake and no warning', (_what, toml) => {
+])('%s causes neither mistake nor warning', (_what, toml) => {
   expect(loaded(loadToml(toml)).warnings).toEqual([])
 })
 

@@ -1,9 +1,9 @@
-/** Every option: what it takes, and its default. */
+/** What every option accepts, and its default. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { loaded, loadToml, MINIMAL_3 } from '../support/config/fixture.ts'
 
-/** The minimal file with one option more, given as `section` and a line below it. */
+/** The minimal file with one more option: `line` in `section`. */
 const withOption = (section: string, line: string) =>
   section === 'core' ? `${MINIMAL_3}${line}\n` : `${MINIMAL_3}[${section}]\n${line}\n`
 
@@ -11,11 +11,11 @@ const UDP = '[udp_trackers]'
 const HTTP = '[http_trackers]'
 const MYSQL = 'driver="mysql"\nhost="h"\nuser="u"\npassword="p"\ndatabase="d"\n'
 
-describe('what is taken', () => {
+describe('what is accepted', () => {
   test.each<[string, string, object]>([
     [
       'core.announce_policy',
-      // A shorter timeout would be warned of.
+      // A shorter timeout would cause a warning.
       'interval = 2147483647\n[core.tracker_policy]\nmax_peer_timeout = 2147483647',
       { core: { announce_policy: { interval: 2147483647 } } },
     ],

@@ -1,4 +1,4 @@
-/** Every file of `share/default/config` loads, and is what its name says. */
+/** Every file of `share/default/config` loads and matches its name. */
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { loaded, loadToml } from '../support/config/fixture.ts'
 const folder = join(import.meta.dir, '../../share/default/config')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 
-/** What runs in each: database, UDP, HTTP, API, health. */
+/** What each configures: database, UDP, HTTP, API, health. */
 const TEMPLATES: Readonly<Record<string, string>> = {
   'tracker.development.sqlite3.toml':
     'sqlite3 | 0.0.0.0:6868 0.0.0.0:6969 | 0.0.0.0:7070 0.0.0.0:7171 | 0.0.0.0:1212 | 127.0.0.1:1313',
@@ -27,7 +27,7 @@ const TEMPLATES: Readonly<Record<string, string>> = {
     'sqlite3 | 0.0.0.0:6969 | 0.0.0.0:7070 | 127.0.0.1:1212 | 127.0.0.1:1313',
 }
 
-/** What they warn of: a token that everybody knows, and peers that the developer wants to see go. */
+/** Their warnings: the well-known token, and the short peer timeout for developers. */
 const WELL_KNOWN = expect.stringContaining('a well-known token')
 const WARNINGS: Readonly<Record<string, string[]>> = {
   'tracker.development.sqlite3.toml': [
@@ -37,7 +37,7 @@ const WARNINGS: Readonly<Record<string, string[]>> = {
   'tracker.e2e.container.sqlite3.toml': [WELL_KNOWN],
 }
 
-test('no template is left out here', () => {
+test('no template is missing here', () => {
   expect(readdirSync(folder).sort()).toEqual(
     [...Object.keys(TEMPLATES), 'tracker_checker.json'].sort(),
   )
@@ -87,7 +87,7 @@ test('a template for containers takes its token from the environment', () => {
   expect(loaded(result).config.http_api?.access_tokens).toEqual({ admin: 'secret' })
 })
 
-test('the example of the checker asks the ports of the development template', () => {
+test('the example for the checker uses the ports of the development template', () => {
   expect(JSON.parse(read('tracker_checker.json'))).toEqual({
     udp_trackers: ['127.0.0.1:6969'],
     http_trackers: ['http://127.0.0.1:7070'],

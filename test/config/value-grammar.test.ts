@@ -38,7 +38,7 @@ test.each<[string, string, unknown]>([
   ['every escape', '"\\" \\\\ \\n \\r \\t \\b \\f \\u00e9"', '" \\ \n \r \t \b \f é'],
   ['an unknown escape keeps the text raw', '"a\\x"', '"a\\x"'],
   ['an unterminated string is kept raw', '"abc', '"abc'],
-  ['words behind a string keep all of it raw', '"a" b', '"a" b'],
+  ['words after a string keep all of it raw', '"a" b', '"a" b'],
 
   ['one character', "'c'", 'c'],
   ['one character beyond 16 bits', "'😀'", '😀'],
@@ -80,12 +80,12 @@ test.each<[string, string, unknown]>([
   expect(read(text)).toEqual(value)
 })
 
-test('a key that every object has is a key like any other', () => {
+test('a key that every object has is like any other key', () => {
   const node = parseOverride('{__proto__ = 1, constructor = 2}', NOWHERE)
   expect(node.kind === 'table' && [...node.entries.keys()]).toEqual(['__proto__', 'constructor'])
 })
 
-test('a hundred thousand opening brackets are text, not the end of the stack', () => {
+test('a hundred thousand opening brackets are a string and do not overflow the stack', () => {
   const text = '['.repeat(100_000)
   expect(read(text)).toBe(text)
 })
@@ -107,6 +107,6 @@ test('any text is read as the slow twin reads it', () => {
     expect([text, value]).toEqual([text, naiveOverride(text)])
     if (typeof value === 'object') structured++
   }
-  // The sweep is worth something only if it meets lists and tables, not raw text alone.
+  // The sweep must meet lists and tables, not only raw strings.
   expect(structured).toBeGreaterThan(2_000)
 })

@@ -45,7 +45,7 @@ export function loaded(result: Loaded | Failed): Loaded {
 export const complaints = (result: Loaded | Failed): string[] =>
   result.kind === 'failed' ? result.mistakes.map(printMistake) : []
 
-/** The least that loads, with more behind or instead of it. */
+/** The minimal file of each schema. */
 export const MINIMAL_2 = `
 [metadata]
 schema_version = "2.0.0"
