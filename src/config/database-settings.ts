@@ -1,6 +1,6 @@
 /**
- * The table of `[core.database]`: which options go with which driver (docs/behaviours.md C9). Messages begin with the
- * words of the reference.
+ * The table of `[core.database]`: which options go with which driver (docs/behaviours.md C9). Messages begin
+ * with the words of the reference.
  */
 
 import type { DatabaseConfig } from './model.ts'

@@ -1,7 +1,7 @@
 /**
- * Lifts a tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0 (docs/behaviours.md C1).
- * Pure. Every node keeps the place where it was written, so mistakes are reported in the names of the file. An option
- * that 2.0.0 does not have is only a warning (C4).
+ * Lifts a tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0 (docs/behaviours.md
+ * C1). Pure. Every node keeps the place where it was written, so mistakes are reported in the names of the
+ * file. An option that 2.0.0 does not have is only a warning (C4).
  */
 import { didYouMean } from '../text/nearest.ts'
 import { DATABASE_NAMES } from './database-settings.ts'
@@ -156,8 +156,8 @@ function rename(entries: Map<string, Node>, from: string, to: string): void {
 }
 
 /**
- * `[core.database]` in the names of 3.0.0. In 2.0.0 there is always a database, and `path` holds a URL with everything
- * about a server. The URL contains a password, so no message repeats it.
+ * `[core.database]` in the names of 3.0.0. In 2.0.0 there is always a database, and `path` holds a URL with
+ * everything about a server. The URL contains a password, so no message repeats it.
  */
 const SCHEMES = {
   mysql: ['mysql:', 'mariadb:'],

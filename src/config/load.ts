@@ -1,6 +1,6 @@
 /**
- * Loads a configuration: finds its source, applies overrides, checks everything (docs/behaviours.md C1–C8). The result
- * is a configuration or all of its mistakes. Disk and environment are arguments, never touched directly.
+ * Loads a configuration: finds its source, applies overrides, checks everything (docs/behaviours.md C1–C8). The
+ * result is a configuration or all of its mistakes. Disk and environment are arguments, never touched directly.
  */
 import { lift } from './lift.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'

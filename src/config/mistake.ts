@@ -1,6 +1,6 @@
 /**
- * Mistakes and warnings as values, and how they are printed, one line each (docs/behaviours.md C7). What was found is
- * shown escaped and shortened, never with a password in it.
+ * Mistakes and warnings as values, and how they are printed, one line each (docs/behaviours.md C7). What was
+ * found is shown escaped and shortened, never with a password in it.
  */
 import type { Node, Place } from './tree.ts'
 

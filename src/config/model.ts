@@ -1,7 +1,7 @@
 /**
- * The configuration model of the program, shaped like schema 3.0.0 (docs/behaviours.md C1). Names are those of the
- * file, so that a path in a message is a path in the file. An absent optional value is `null`. All values have been
- * checked.
+ * The configuration model of the program, shaped like schema 3.0.0 (docs/behaviours.md C1). Names are those of
+ * the file, so that a path in a message is a path in the file. An absent optional value is `null`. All values
+ * have been checked.
  */
 
 import type { SocketAddress } from '../wire/address.ts'

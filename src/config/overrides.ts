@@ -1,6 +1,6 @@
 /**
- * Override variables of the environment (docs/behaviours.md C5): names become paths, values are read by a grammar of
- * their own (value-grammar.ts), and the resulting tree is merged over that of the file.
+ * Override variables of the environment (docs/behaviours.md C5): names become paths, values are read by a
+ * grammar of their own (value-grammar.ts), and the resulting tree is merged over that of the file.
  */
 import type { Report } from './mistake.ts'
 import {

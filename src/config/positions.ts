@@ -1,6 +1,6 @@
 /**
- * Line and column of every key and list element of a TOML text, for messages: the parser does not provide them. The
- * text has been parsed successfully, so nothing here reports an error.
+ * Line and column of every key and list element of a TOML text, for messages: the parser does not provide them.
+ * The text has been parsed successfully, so nothing here reports an error.
  */
 
 export interface Position {

@@ -1,6 +1,6 @@
 /**
- * Prints a configuration as TOML of schema 3.0.0 and as the JSON of the start-up log (docs/behaviours.md C10, C11), both
- * by walking the settings table. Secrets are masked unless the text is for a file.
+ * Prints a configuration as TOML of schema 3.0.0 and as the JSON of the start-up log (docs/behaviours.md C10,
+ * C11), both by walking the settings table. Secrets are masked unless the text is for a file.
  */
 import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'

@@ -1,6 +1,6 @@
 /**
- * Reads a tree with the names of schema 3.0.0 into the model. The settings table checks every option; a key without a
- * row is reported. Values are never repaired.
+ * Reads a tree with the names of schema 3.0.0 into the model. The settings table checks every option; a key
+ * without a row is reported. Values are never repaired.
  */
 import { didYouMean } from '../text/nearest.ts'
 import { found, foundKind } from './mistake.ts'

@@ -1,6 +1,6 @@
 /**
- * Rules between options (docs/behaviours.md C8): what each option allows by itself but not in combination. Runs on a
- * configuration whose options have been checked one by one.
+ * Rules between options (docs/behaviours.md C8): what each option allows by itself but not in combination. Runs
+ * on a configuration whose options have been checked one by one.
  */
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'

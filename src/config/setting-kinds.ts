@@ -1,6 +1,6 @@
 /**
- * The kinds of rows in the settings table. A row holds an option's type, default, check, documentation and spelling.
- * Reading, printing, the start-up dump and the annotated example all walk the same rows.
+ * The kinds of rows in the settings table. A row holds an option's type, default, check, documentation and
+ * spelling. Reading, printing, the start-up dump and the annotated example all walk the same rows.
  */
 
 import type { Report } from './mistake.ts'

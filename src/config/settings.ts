@@ -1,6 +1,7 @@
 /**
- * The settings table: every option of schema 3.0.0 (docs/behaviours.md C3) and of this tracker's own tables. The compiler
- * checks it against the model, so both have the same options. Rows stand in the order of the start-up dump (C11).
+ * The settings table: every option of schema 3.0.0 (docs/behaviours.md C3) and of this tracker's own tables.
+ * The compiler checks it against the model, so both have the same options. Rows stand in the order of the
+ * start-up dump (C11).
  */
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'

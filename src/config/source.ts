@@ -1,7 +1,7 @@
 /**
- * Finds the TOML that a configuration is read from (docs/behaviours.md C2): the first of the file of `--config`, the text or
- * the file named in the environment, `./tracker.toml`, and the built-in default. Parent directories are not searched, so
- * a file elsewhere is never used by accident.
+ * Finds the TOML that a configuration is read from (docs/behaviours.md C2): the first of the file of
+ * `--config`, the text or the file named in the environment, `./tracker.toml`, and the built-in default. Parent
+ * directories are not searched, so a file elsewhere is never used by accident.
  */
 import { resolve } from 'node:path'
 import { fileReason } from '../text/file-reason.ts'
@@ -28,8 +28,8 @@ export interface SourceOptions {
 export const DEFAULT_FILE = 'tracker.toml'
 
 /**
- * The configuration of a tracker that was given none (C13): a public tracker on the usual ports, its API for this machine
- * only. Everything else is the default of the settings table.
+ * The configuration of a tracker that was given none (C13): a public tracker on the usual ports, its API for
+ * this machine only. Everything else is the default of the settings table.
  */
 export const BUILT_IN: TomlSource = {
   name: 'the built-in default',

@@ -1,6 +1,6 @@
 /**
- * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A syntax
- * error becomes a mistake that shows its line, unless the line may contain a secret.
+ * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A
+ * syntax error becomes a mistake that shows its line, unless the line may contain a secret.
  */
 import { parse, TomlError } from 'smol-toml'
 import type { Mistake } from './mistake.ts'

@@ -1,6 +1,6 @@
 /**
- * A configuration as it was written, unchecked: scalars, lists and tables, each with the place it came from; and how TOML
- * spells keys and strings. Tables are `Map`s, so `__proto__` is a key like any other.
+ * A configuration as it was written, unchecked: scalars, lists and tables, each with the place it came from;
+ * and how TOML spells keys and strings. Tables are `Map`s, so `__proto__` is a key like any other.
  */
 
 /** Where a value was written. */

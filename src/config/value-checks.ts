@@ -1,6 +1,6 @@
 /**
- * Checks of single options: each maps a written node to a value, or to a message that says what is allowed and what was
- * found. Nothing is coerced: a string is not a number, `1.0` is not a whole number.
+ * Checks of single options: each maps a written node to a value, or to a message that says what is allowed and
+ * what was found. Nothing is coerced: a string is not a number, `1.0` is not a whole number.
  */
 import { isUnspecified, parseIp, printIp, type SocketAddress } from '../wire/address.ts'
 import { found, foundKind, printText } from './mistake.ts'

@@ -1,6 +1,6 @@
 /**
- * The small grammar of override values (docs/behaviours.md C6). A text that does not fit it to the last character is a
- * string, so reading never fails.
+ * The small grammar of override values (docs/behaviours.md C6). A text that does not fit it to the last
+ * character is a string, so reading never fails.
  */
 import { list, type Node, type Place, type Scalar, scalar, table } from './tree.ts'
 
@@ -95,7 +95,9 @@ class Reader {
     return closed ? list(items, this.#at) : undefined
   }
 
-  /** A comma directly before the closing bracket is allowed; with white space between, an empty item follows it. */
+  /**
+   * A comma directly before the closing bracket is allowed; with white space between, an empty item follows it.
+   */
   #items(close: string, readOne: () => boolean): boolean {
     this.#next++
     while (!this.#eat(close)) {

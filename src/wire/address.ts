@@ -1,14 +1,16 @@
 /**
- * IP addresses as text and as bytes (RFC 4291, printing by RFC 5952), strict in both directions: no
- * ports, brackets or leading zeros. An IPv4-mapped IPv6 address becomes IPv4 here, at the door, and
- * nowhere else; no file may compare addresses as text.
+ * IP addresses as text and as bytes (RFC 4291, printed by RFC 5952), strict in both directions: no ports,
+ * brackets or leading zeros. An IPv4-mapped IPv6 address becomes IPv4 here and nowhere else (docs/behaviours.md
+ * S2). Addresses are never compared as text.
  */
 import type { Announce, Family } from '../bittorrent.ts'
 
 const DOT = 0x2e
 const COLON = 0x3a
 
-/** Writes the four bytes of the dotted quad `text[from, end)`; false: it is none, `bytes` is stale. */
+/**
+ * Writes the four bytes of the dotted quad `text[from, end)` to `bytes[at…]`; false: not one, `bytes` is stale.
+ */
 export function writeIPv4(
   text: string,
   from: number,
@@ -27,7 +29,7 @@ export function writeIPv4(
       octet = digits = 0
     } else {
       const digit = code - 0x30
-      // A digit after a lone 0 would be a leading zero, which some systems read as octal.
+      // A leading zero is refused: some systems read such a number as octal.
       if (digit < 0 || digit > 9 || (digits > 0 && octet === 0)) return false
       octet = octet * 10 + digit
       digits++
@@ -46,7 +48,7 @@ export function hexDigit(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-/** Writes the sixteen bytes of the IPv6 address `text[from, end)`, mapped or not; false: it is none. */
+/** Writes the sixteen bytes of the IPv6 address `text[from, end)`, mapped or not; false: not one. */
 export function writeIPv6(
   text: string,
   from: number,
@@ -56,7 +58,7 @@ export function writeIPv6(
 ): boolean {
   let i = from
   let groups = 0
-  /** How many groups stand before `::`; -1 while none was seen. */
+  /** Groups before `::`; -1 until it is seen. */
   let gap = -1
   if (end - from >= 2 && text.charCodeAt(i) === COLON) {
     if (text.charCodeAt(i + 1) !== COLON) return false
@@ -90,7 +92,7 @@ export function writeIPv6(
     }
   }
   if (gap < 0) return groups === 8
-  // `::` stands for one group at least.
+  // `::` stands for at least one group.
   if (groups === 8) return false
   const tail = (groups - gap) * 2
   for (let n = 1; n <= tail; n++) bytes[at + 16 - n] = bytes[at + groups * 2 - n]!
@@ -105,8 +107,8 @@ const isMapped = (bytes: Uint8Array, at: number): boolean => {
 }
 
 /**
- * Writes the address `text[from, end)` at the start of `bytes` (room for 16) and says its family,
- * IPv4 for a mapped one; 0: it is no address, `bytes` is stale.
+ * Writes the address `text[from, end)` to the start of `bytes` (room for 16) and returns its family, IPv4 for a
+ * mapped one; 0: not an address, `bytes` is stale.
  */
 export function writeAddress(
   text: string,
@@ -159,19 +161,19 @@ export function copyEndpoint(
   for (let i = 0; i < 4; i++) endpoint[i] = bytes[from + i]!
 }
 
-/** The 4 or 16 bytes of an address literal, 4 for a mapped one; undefined: it is none. */
+/** The 4 or 16 bytes of an address literal, 4 for a mapped one; undefined: not a literal. */
 export function parseIp(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(16)
   const family = writeAddress(text, 0, text.length, bytes)
   return family === 0 ? undefined : bytes.slice(0, family === 4 ? 4 : 16)
 }
 
-/** Canonical text of the address at `bytes[at…]`, without brackets. */
+/** The canonical text of the address at `bytes[at…]`, without brackets. */
 export function printIp(bytes: Uint8Array, family: Family, at = 0): string {
   if (family === 4) return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
   if (isMapped(bytes, at)) return `::ffff:${printIp(bytes, 4, at + 12)}`
   const group = (n: number): number => (bytes[at + n * 2]! << 8) | bytes[at + n * 2 + 1]!
-  // The longest run of two or more zero groups is left out, the first of equals (RFC 5952 §4.2).
+  // The longest run of two or more zero groups is left out, the first of equal ones (RFC 5952, section 4.2).
   let gap = -1
   let gapEnd = -1
   for (let n = 0; n < 8; n++) {
@@ -199,11 +201,11 @@ export function isUnspecified(bytes: Uint8Array, family: Family): boolean {
   return true
 }
 
-/** `ip` in canonical text without brackets (lower-case RFC 5952 for IPv6); a socket that binds port 0 gets a free one. */
+/** `ip` is canonical text without brackets (RFC 5952 for IPv6). Binding port 0 takes a free port. */
 export type SocketAddress = { readonly ip: string; readonly port: number }
 
 export const printAddress = ({ ip, port }: SocketAddress): string => joinPort(ip, port)
 
-/** `ip:port` of text that is an address or a host name already, with brackets around IPv6. */
-export const joinPort = (ip: string, port: number): string =>
-  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`
+/** `host:port`, with brackets around an IPv6 address. */
+export const joinPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

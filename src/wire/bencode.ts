@@ -1,6 +1,6 @@
 /**
- * Bencoding (BEP 3), both directions: a writer into memory that is used again for every answer, and a
- * strict reader that never believes a length or a depth. Byte strings are bytes, never text.
+ * Bencoding (BEP 3): a writer into memory that is reused for every answer, a strict reader that trusts neither
+ * lengths nor depths, and a scanner that finds values without reading them. Byte strings are bytes, never text.
  */
 import { LIMITS } from '../limits.ts'
 
@@ -12,14 +12,16 @@ const E = 0x65
 const I = 0x69
 const L = 0x6c
 
-/** Answers shorter than this find their view made already. */
+/** Views of answers shorter than this are kept. */
 const MOST_VIEWS = 1024
 
-/** Appends bencoded pieces to memory that it owns, grows and keeps; the caller minds the grammar. */
+/**
+ * Appends bencoded pieces to memory that it owns, grows and keeps. The caller is responsible for the grammar.
+ */
 export class BencodeWriter {
   #memory: Uint8Array<ArrayBuffer>
   #length = 0
-  /** Views of the first n bytes by n: making one costs as much as writing a small answer. */
+  /** Views of the first n bytes, by n: creating one costs as much as writing a small answer. */
   #views: (Uint8Array<ArrayBuffer> | undefined)[] = []
 
   constructor(room = 4096) {
@@ -31,7 +33,7 @@ export class BencodeWriter {
     return this
   }
 
-  /** A view of what was written: valid until the next `begin()`, so send it, never store it. */
+  /** A view of what was written, valid until the next `begin()`. */
   bytes(): Uint8Array<ArrayBuffer> {
     const length = this.#length
     if (length >= MOST_VIEWS) return this.#memory.subarray(0, length)
@@ -54,7 +56,7 @@ export class BencodeWriter {
     return this.#memory
   }
 
-  /** ASCII text as it stands: brackets, keys, whatever the caller spelled out. */
+  /** ASCII text as it is: brackets, keys, whole fragments. */
   raw(text: string): this {
     const memory = this.#reserve(text.length)
     const at = this.#length
@@ -68,7 +70,7 @@ export class BencodeWriter {
     for (let limit = 10; value >= limit; limit *= 10) digits++
     const memory = this.#reserve(digits)
     for (let at = this.#length + digits - 1; at >= this.#length; at--) {
-      // Whole numbers that fit 31 bits stay integers in the compiled code.
+      // Numbers below 2^31 stay integers in the compiled code.
       const rest = value <= 0x7fff_ffff ? (value / 10) | 0 : Math.floor(value / 10)
       memory[at] = ZERO + (value - rest * 10)
       value = rest
@@ -91,14 +93,14 @@ export class BencodeWriter {
     const memory = this.#reserve(length + 1)
     memory[this.#length++] = COLON
     const at = this.#length
-    // A short copy costs less than the call of `set`, or than making the view that it wants.
+    // A short copy costs less than `set` and the view that it needs.
     if (length <= 32) for (let i = 0; i < length; i++) memory[at + i] = bytes[from + i]!
     else memory.set(length === bytes.length ? bytes : bytes.subarray(from, end), at)
     this.#length = at + length
     return this
   }
 
-  /** Text as a byte string; whatever is not printable ASCII becomes `?`, so a character is a byte. */
+  /** Text as a byte string. A character that is not printable ASCII becomes `?`, so that each is one byte. */
   text(text: string): this {
     this.#digits(text.length)
     const memory = this.#reserve(text.length + 1)
@@ -111,13 +113,13 @@ export class BencodeWriter {
   }
 }
 
-/** Keys are byte strings; here as one character per byte (latin1), which keeps them exact. */
+/** Keys are byte strings; here with one character per byte (latin1), which is exact. */
 export type BencodeDictionary = Map<string, BencodeValue>
 export type BencodeValue = number | Uint8Array | BencodeValue[] | BencodeDictionary
 
 export class BencodeError extends Error {
   override readonly name = 'BencodeError'
-  /** Where in the bytes it went wrong. */
+  /** Position of the mistake. */
   readonly offset: number
 
   constructor(what: string, offset: number) {
@@ -127,9 +129,9 @@ export class BencodeError extends Error {
 }
 
 /**
- * The one value that `bytes` are. Throws `BencodeError` and nothing else: on anything behind the
- * value, keys out of order or twice, leading zeros, numbers past 2^53, nesting past the limit.
- * `anyOrder`: keys may stand in any order, the last of equal ones counts; trackers in the field are careless.
+ * Decodes `bytes` as one value. Throws only `BencodeError`: for bytes after the value, keys out of order or
+ * repeated, leading zeros, numbers beyond 2^53, nesting beyond the limit. `anyOrder`: keys may be in any order
+ * and the last of equal ones counts, because trackers in the field are careless.
  */
 export function decodeBencode(bytes: Uint8Array, anyOrder = false): BencodeValue {
   let at = 0
@@ -138,7 +140,7 @@ export function decodeBencode(bytes: Uint8Array, anyOrder = false): BencodeValue
     throw new BencodeError(what, at)
   }
 
-  /** Digits up to `end`; leaves `at` behind it. */
+  /** Reads digits up to `end` and moves `at` past it. */
   function number(end: number): number {
     const negative = end === E && bytes[at] === MINUS
     if (negative) at++
@@ -194,4 +196,60 @@ export function decodeBencode(bytes: Uint8Array, anyOrder = false): BencodeValue
   const result = value(0)
   if (at !== bytes.length) fail('bytes behind the value')
   return result
+}
+
+/**
+ * The bytes of each value of a dictionary, by key (latin1), as views into `bytes`; undefined: not a dictionary.
+ * Does not read the values: an info hash is a hash of their bytes. Uses no stack, however deep the input is.
+ */
+export function bencodeSpans(bytes: Uint8Array): Map<string, Uint8Array> | undefined {
+  if (bytes[0] !== D) return undefined
+  const spans = new Map<string, Uint8Array>()
+  let at = 1
+  while (bytes[at] !== E) {
+    const keyEnd = endOfString(bytes, at)
+    if (keyEnd < 0) return undefined
+    const end = endOfValue(bytes, keyEnd)
+    if (end < 0) return undefined
+    const text = Buffer.from(bytes.subarray(at, keyEnd)).toString('latin1')
+    spans.set(text.slice(text.indexOf(':') + 1), bytes.subarray(keyEnd, end))
+    at = end
+  }
+  return at + 1 === bytes.length ? spans : undefined
+}
+
+/** Index after the value that begins at `at`; -1: not a value. */
+function endOfValue(bytes: Uint8Array, at: number): number {
+  let open = 0
+  do {
+    const kind = bytes[at]
+    if (kind === D || kind === L) {
+      open++
+      at++
+    } else if (kind === E && open > 0) {
+      open--
+      at++
+    } else if (kind === I) {
+      at = bytes.indexOf(E, at) + 1
+      if (at === 0) return -1
+    } else {
+      at = endOfString(bytes, at)
+      if (at < 0) return -1
+    }
+  } while (open > 0)
+  return at
+}
+
+/** Index after the string that begins at `at`; -1: not a string. */
+function endOfString(bytes: Uint8Array, at: number): number {
+  const start = at
+  let length = 0
+  for (; bytes[at] !== COLON; at++) {
+    const digit = (bytes[at] ?? 0) - 0x30
+    // No file is long enough for ten digits.
+    if (digit < 0 || digit > 9 || at - start === 10) return -1
+    length = length * 10 + digit
+  }
+  const end = at + 1 + length
+  return at > start && end <= bytes.length ? end : -1
 }

@@ -1,6 +1,6 @@
 /**
- * What an HTTP tracker answers, bencoded (BEP 3, 7, 23, 48; spec/torrust-http-tracker §6, §11, §12),
- * and the memory it is collected in. Whatever a method returns is a view that the next call overwrites.
+ * Writes the answers of an HTTP tracker (BEP 3, 7, 23, 48; docs/behaviours.md H7, H8, H15, H16) into memory
+ * that it keeps. Every method returns a view that the next call overwrites.
  */
 import { Answer, type Family, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { printIp } from './address.ts'
@@ -42,7 +42,7 @@ class Peers {
   }
 }
 
-/** Writes answers for one server that gives at most `maxPeers` peers. */
+/** Writes the answers of one server, with at most `maxPeers` peers each. */
 export class HttpAnswers {
   readonly #out = new BencodeWriter()
   readonly #peers4: Peers
@@ -57,7 +57,7 @@ export class HttpAnswers {
     this.#policy = `8:intervali${policy.interval}e12:min intervali${policy.intervalMin}e5:peers`
   }
 
-  /** The answer to be filled; peer ids are asked for only where they will be written. */
+  /** The answer for the tracker to fill, with room for peer ids only if they will be written. */
   prepare(compact: boolean): Answer {
     this.#peers4.list.ids = compact ? undefined : this.#peers4.ids
     this.#peers6.list.ids = compact ? undefined : this.#peers6.ids
@@ -75,7 +75,7 @@ export class HttpAnswers {
       .raw(this.#policy)
   }
 
-  /** The prepared and filled answer in its compact form; both lists always stand there. */
+  /** The filled answer in compact form; both lists are always present. */
   compact(): Bytes {
     return this.#begin()
       .string(this.#peers4.compact())
@@ -85,7 +85,7 @@ export class HttpAnswers {
       .bytes()
   }
 
-  /** The prepared and filled answer as dictionaries, peers of the asker's own family first. */
+  /** The filled answer as dictionaries, peers of the client's own family first. */
   dictionaries(): Bytes {
     const own = this.#answer.family
     const out = this.#begin().raw('l')
@@ -113,7 +113,7 @@ export class HttpAnswers {
     this.#out.begin().raw('d5:filesd')
   }
 
-  /** One torrent of a scrape; the caller brings the hashes bytewise ascending and distinct. */
+  /** One torrent of a scrape. The caller passes distinct hashes in bytewise order. */
   scraped(hashes: Uint8Array, at: number, entry: ScrapeEntry): void {
     this.#out
       .string(hashes, at, at + 20)

@@ -1,6 +1,6 @@
 /**
- * The other side of `http.ts`: queries of an HTTP tracker to text, its answers to values (BEP 3, 7, 23, 48). Readers
- * take what trackers in the field send, and say in words what is no answer at all.
+ * The client side of `http.ts`: writes the queries of announces and scrapes, reads the answers (BEP 3, 7, 23,
+ * 48). Readers accept what trackers in the field send, and name the fault of anything else.
  */
 import { EVENT, INFO_HASH_BYTES, WANT_DEFAULT } from '../bittorrent.ts'
 import { parseIp, printIp } from './address.ts'
@@ -12,7 +12,7 @@ import {
 } from './bencode.ts'
 import { type AnnounceFields, readPeers } from './udp-client.ts'
 
-/** Every byte that is not a letter or a digit is escaped: no tracker misreads those. */
+/** Escapes every byte that is not a letter or a digit, so that no tracker misreads one. */
 const escapeBytes = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => {
     const character = String.fromCharCode(byte)
@@ -58,7 +58,7 @@ export interface HttpAnnounceReply {
   readonly peers: readonly HttpPeer[]
 }
 
-/** What a body comes to: an answer, the tracker's own refusal, or why it is neither. */
+/** The meaning of a body: an answer, a refusal of the tracker, or why it is neither. */
 export type Reading<T> =
   | { readonly answer: T }
   | { readonly failure: string }
@@ -102,7 +102,7 @@ export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeRepl
   if (!(files instanceof Map)) return { fault: 'a scrape without files' }
   const answer = new Map<string, ScrapeReply>()
   for (const [key, entry] of files) {
-    // The tracker of the npm package writes each byte of a hash as the UTF-8 of a character.
+    // The npm package `bittorrent-tracker` writes each byte of a hash as a character in UTF-8.
     const hash = key.length === INFO_HASH_BYTES ? key : Buffer.from(key, 'latin1').toString()
     if (hash.length !== INFO_HASH_BYTES || /[^\0-\xff]/.test(hash) || !(entry instanceof Map))
       return { fault: 'a scrape with a malformed file' }
@@ -129,7 +129,7 @@ function readDictionary(body: Uint8Array): Reading<BencodeDictionary> {
   return { failure: failure instanceof Uint8Array ? textOf(failure) : 'no reason given' }
 }
 
-/** Compact or a list of dictionaries; absent is empty. undefined: malformed. */
+/** Reads the compact form or a list of dictionaries; absent is empty. undefined: malformed. */
 function readPeerList(value: BencodeValue | undefined): HttpPeer[] | undefined {
   if (value === undefined) return []
   if (value instanceof Uint8Array) return value.length % 6 === 0 ? readPeers(value, 4) : undefined

@@ -1,6 +1,6 @@
 /**
- * Announces and scrapes as a tracker URL states them (BEP 3, 23, 48; spec/torrust-http-tracker §4, §5,
- * §11, §12): text in, values or the words of a refusal out. No socket, no clock, no policy.
+ * Reads the queries of announces and scrapes (BEP 3, 23, 48; docs/behaviours.md H4–H6, H9, H10, H16): text in,
+ * values or the words of a refusal out. No socket, no clock, no policy.
  */
 import {
   Announce,
@@ -15,7 +15,7 @@ import { COUNTED, decodeBytes, decodeCount, decodeNumber, PAIR, Pairs, SHAPES } 
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
 
-/** The parameters of an announce that mean something, in the order in which they are judged. */
+/** The parameters of an announce that are read, in the order in which they are checked. */
 const FIELDS = [
   'info_hash',
   'peer_id',
@@ -37,7 +37,7 @@ const ZERO = ascii('0')
 const ONE = ascii('1')
 const NAMES = FIELDS.map((name) => ascii(name))
 
-/** The one field that a name of this shape can be; -1: none. */
+/** The only field whose name has this shape; -1: none. */
 const BY_SHAPE = new Int8Array(SHAPES).fill(-1)
 for (const [field, name] of FIELDS.entries())
   BY_SHAPE[name.length * 128 + name.charCodeAt(0)] = field
@@ -57,25 +57,25 @@ const noQuery = (kind: Kind): string =>
 const invalid = (kind: Kind, raw: string, name: string, why = ''): string =>
   `Bad request. Cannot parse query params for ${kind} request: invalid param value ${raw} for ${name}${why}`
 
-/** Why `count` bytes are no hash or id; -1 stands for text that is not even bytes. */
+/** Why `count` bytes are not a hash or id; -1: the text has characters that no URL contains. */
 const wrongLength = (count: number, what: string): string => {
   const fault = count < 20 ? 'not enough' : 'too many'
   return count < 0 ? '' : ` in ${fault} bytes for ${what}: got ${count} bytes, expected 20`
 }
 
-/** Reads announces. One per server, filled again by every `read`. */
+/** Reads announces. One per server; every `read` overwrites it. */
 export class AnnounceQuery {
-  /** Everything but the endpoint, which only the transport knows. */
+  /** Everything but the endpoint, which the transport provides. */
   readonly request: Announce = new Announce()
   port = 0
   compact = true
-  /** `ip=` as it stood in the URL; empty: none. Whether to believe it is not decided here. */
+  /** `ip=` as in the URL; empty: none. The transport decides whether to use it. */
   ip = ''
   readonly #pairs = new Pairs()
-  /** First occurrence of each field: start and end of its value; start -1: absent. */
+  /** Start and end of each field's value at its first occurrence; start -1: absent. */
   readonly #spans = new Int32Array(FIELDS.length * 2)
 
-  /** Reads the query behind the `?` at `text[question]`. undefined: understood; else the refusal. */
+  /** Reads the query after the `?` at `text[question]`. Returns the words of the refusal; undefined: none. */
   read(text: string, question: number): string | undefined {
     if (question < 0) return noQuery('announce')
     const pairs = this.#pairs
@@ -104,7 +104,7 @@ export class AnnounceQuery {
     )
   }
 
-  /** Whether the field is there and reads like this. */
+  /** Whether the field is present and has this value. */
   #reads(field: Field, what: Uint8Array): boolean {
     const at = AT[field] * 2
     return this.#pairs.reads(this.#spans[at]!, this.#spans[at + 1]!, what)
@@ -128,7 +128,7 @@ export class AnnounceQuery {
     const start = this.#spans[AT.port * 2]!
     if (start < 0) return missing('announce', 'port')
     this.port = decodeNumber(this.#pairs.bytes, start, this.#spans[AT.port * 2 + 1]!, 0xffff)
-    // Nobody can connect to port 0.
+    // No peer can be reached at port 0.
     return this.port > 0 ? undefined : this.#invalid('port')
   }
 
@@ -136,8 +136,8 @@ export class AnnounceQuery {
     const { counts } = this.request
     const start = this.#spans[AT[field] * 2]!
     if (start < 0) {
-      // A client that does not say how much is left is a leecher. All ones cannot be said over HTTP,
-      // is what UDP clients send for "unknown", and reads as -1 in a signed field.
+      // Without `left` a client is a leecher. All ones cannot be sent over HTTP, are what UDP clients send for
+      // "unknown", and read as -1 in a signed field.
       counts[at] = counts[at + 1] = at === COUNT.left ? 0xffffffff : 0
       return undefined
     }
@@ -190,10 +190,10 @@ export class AnnounceQuery {
   }
 }
 
-/** Reads scrapes. One per server, filled again by every `read`. */
+/** Reads scrapes. One per server; every `read` overwrites it. */
 export class ScrapeQuery {
   readonly #words = new Int32Array(LIMITS.httpScrapeHashes * 5)
-  /** The hashes in the order they were asked; `infoHash` knows the order of the answer. */
+  /** The hashes in the order of the query; `infoHash` gives the order of the answer. */
   readonly bytes: Uint8Array = new Uint8Array(this.#words.buffer)
   readonly #view = new DataView(this.#words.buffer)
   readonly #hashes = Array.from({ length: LIMITS.httpScrapeHashes }, (_, i) =>
@@ -201,7 +201,7 @@ export class ScrapeQuery {
   )
   readonly #order = new Uint8Array(LIMITS.httpScrapeHashes)
   readonly #pairs = new Pairs()
-  /** Distinct hashes asked for. */
+  /** Number of distinct hashes. */
   count = 0
 
   /** The `i`-th distinct hash, bytewise ascending, as the five words of its bytes. */
@@ -214,14 +214,14 @@ export class ScrapeQuery {
     return this.#order[i]! * INFO_HASH_BYTES
   }
 
-  /** The distinct hashes, bytewise ascending, five words each, in memory of their own. */
+  /** A copy of the distinct hashes, bytewise ascending, five words each. */
   infoHashes(): Int32Array<ArrayBuffer> {
     const words = new Int32Array(this.count * 5)
     for (let i = 0; i < this.count; i++) words.set(this.infoHash(i), i * 5)
     return words
   }
 
-  /** Reads the query behind the `?` at `text[question]`. undefined: understood; else the refusal. */
+  /** Reads the query after the `?` at `text[question]`. Returns the words of the refusal; undefined: none. */
   read(text: string, question: number): string | undefined {
     if (question < 0) return noQuery('scrape')
     const pairs = this.#pairs
@@ -231,7 +231,7 @@ export class ScrapeQuery {
     pairs.begin(text, question + 1)
     for (let found = pairs.next(); found !== PAIR.end; found = pairs.next()) {
       if (found === PAIR.malformed) return pairs.complaint()
-      // Hashes past the limit, or behind a bad one, are not even decoded.
+      // Hashes beyond the limit or after a malformed one are not decoded.
       if (fault !== undefined || asked === LIMITS.httpScrapeHashes || !pairs.named(INFO_HASH))
         continue
       const at = asked * INFO_HASH_BYTES
@@ -246,7 +246,7 @@ export class ScrapeQuery {
     return fault ?? (asked === 0 ? missing('scrape', 'info_hash') : undefined)
   }
 
-  /** Files hash number `added` in its place, unless it was asked for before. */
+  /** Inserts hash number `added` into the order, unless it is there already. */
   #insert(added: number): void {
     const order = this.#order
     let low = 0

@@ -1,6 +1,6 @@
 /**
- * The raw query string of a tracker URL, pair by pair and value by value: byte-exact percent-decoding,
- * integers as the reference reads them. Never `URLSearchParams`: it destroys binary values.
+ * Reads the raw query of a tracker URL pair by pair: byte-exact percent-decoding, integers as the reference
+ * reads them (docs/behaviours.md H4, H6). `URLSearchParams` would destroy binary values.
  */
 import { LIMITS } from '../limits.ts'
 import { hexDigit } from './address.ts'
@@ -12,13 +12,13 @@ const AMPERSAND = 0x26
 const EQUALS = 0x3d
 const QUESTION = 0x3f
 
-/** Value of a hexadecimal digit; what is none makes every sum of two negative. */
+/** The value of a hexadecimal digit; anything else makes a sum with another value negative. */
 const HEX = Int16Array.from({ length: 0x100 }, (_, code) => {
   const digit = hexDigit(code)
   return digit < 0 ? -1_000 : digit
 })
 
-/** How many values `Pairs.shape` has: names up to 15 characters are not folded. */
+/** Number of values of `Pairs.shape`: distinct for names of up to 15 characters. */
 export const SHAPES = 16 * 128
 
 /** What `Pairs.next` found. */
@@ -28,11 +28,11 @@ export type Found = (typeof PAIR)[keyof typeof PAIR]
 const ENCODER = new TextEncoder()
 
 /**
- * A cursor over `name=value&…`. It copies the text to bytes of its own first, which are read twice as fast
- * as characters; all offsets point into `bytes`.
+ * A cursor over `name=value&…`. It first copies the text to bytes, which are read twice as fast as characters;
+ * all offsets point into `bytes`.
  */
 export class Pairs {
-  /** Valid until the next `begin`. What is not ASCII has become bytes from 0x80 on. */
+  /** Valid until the next `begin`. Characters that are not ASCII have become bytes of 0x80 and above. */
   bytes: Uint8Array = new Uint8Array(16 * 1024)
   #end = 0
   #next = 0
@@ -42,7 +42,7 @@ export class Pairs {
   /** End of the value, and of the whole piece. */
   end = 0
 
-  /** Starts at `text[from]`, the character behind the `?` of a URL; before it all is ASCII. */
+  /** Starts at `text[from]`, the character after the `?` of a URL; everything before it is ASCII. */
   begin(text: string, from: number): void {
     let { read, written } = ENCODER.encodeInto(text, this.bytes)
     if (read < text.length) {
@@ -68,7 +68,7 @@ export class Pairs {
       if (byte > AMPERSAND && byte !== EQUALS) continue
       if (byte === AMPERSAND) break
       if (byte === HASH) {
-        this.#end = i // the fragment is no part of the query
+        this.#end = i // the fragment is not part of the query
         break
       }
       if (byte !== EQUALS) continue
@@ -88,24 +88,24 @@ export class Pairs {
     return this.reads(this.nameStart, this.nameEnd, name)
   }
 
-  /** Whether `bytes[from, end)` are these. */
+  /** Whether `bytes[from, end)` equal `what`. */
   reads(from: number, end: number, what: Uint8Array): boolean {
     if (end - from !== what.length) return false
     for (let i = 0; i < what.length; i++) if (this.bytes[from + i] !== what[i]) return false
     return true
   }
 
-  /** Length × 128 + first byte of the name, folded: what has another shape has another name. */
+  /** Length × 128 + first byte of the name, modulo `SHAPES`: names of different shapes differ. */
   shape(): number {
     return ((this.nameEnd - this.nameStart) * 128 + this.bytes[this.nameStart]!) % SHAPES
   }
 
-  /** Why the query is refused when `next` met a malformed piece. */
+  /** The refusal of a query when `next` met a malformed piece. */
   complaint(): string {
     return `Bad request. Cannot parse query params: invalid param ${this.echo(this.nameStart, this.end)}`
   }
 
-  /** A client's own text as a failure reason repeats it. */
+  /** The client's text as a failure reason repeats it. */
   echo(from: number, end: number): string {
     const text = String.fromCharCode(
       ...this.bytes.subarray(from, Math.min(end, from + LIMITS.echo)),
@@ -115,8 +115,8 @@ export class Pairs {
 }
 
 /**
- * Percent-decodes `source[from, end)` into `bytes` from `at` on, writing at most `room` bytes, and says
- * how many there are in all; -1: a byte that no URL has. A `%` without two digits is itself.
+ * Percent-decodes `source[from, end)` to `bytes[at…]`, at most `room` bytes, and returns how many there are in
+ * all; -1: it has a byte that no URL contains. A `%` without two digits stands for itself.
  */
 export function decodeBytes(
   source: Uint8Array,
@@ -143,7 +143,7 @@ export function decodeBytes(
   return count
 }
 
-/** A decimal number up to `most`, with an optional `+` and leading zeros; -1: it is none. */
+/** A decimal number up to `most`, with an optional `+` and leading zeros; -1: not such a number. */
 export function decodeNumber(source: Uint8Array, from: number, end: number, most: number): number {
   if (source[from] === PLUS) from++
   if (from >= end) return -1
@@ -157,12 +157,12 @@ export function decodeNumber(source: Uint8Array, from: number, end: number, most
   return value
 }
 
-/** What `decodeCount` says of a value. */
+/** The results of `decodeCount`. */
 export const COUNTED = { exact: 0, invalid: 1, overflow: 2 } as const
 
 /**
- * Writes a byte count as high and low word to `words[at]`, exactly and without `BigInt`. From 2^63 on
- * it is an overflow, from 2^64 on no number at all, as the reference has it.
+ * Writes a byte count to `words[at…]` as high and low word, exactly and without `BigInt`. From 2^63 it is an
+ * overflow, from 2^64 invalid, as in the reference.
  */
 export function decodeCount(
   source: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * The other side of `udp.ts`: UDP tracker requests to bytes, answers to values (BEP 15, 41). Writers put one request
- * at `at` and return its length; readers say `undefined` to bytes that are no such answer.
+ * The client side of `udp.ts`: writes requests, reads answers (BEP 15, 41). Writers put one request at `at` and
+ * return its length; readers return `undefined` for bytes that are not such an answer.
  */
 import { endpointBytes, type Family, INFO_HASH_BYTES } from '../bittorrent.ts'
 import { printIp } from './address.ts'
@@ -8,10 +8,10 @@ import { ACTION, ANNOUNCE, ANSWER, PROTOCOL, readI32, writeU32 } from './udp.ts'
 
 export const REQUEST = { connect: 16, announce: ANNOUNCE.end, header: 16 } as const
 
-/** Where else an announce's parts stand. */
+/** Byte offsets of fields of an announce that the tracker ignores. */
 const AT = { ip: 84, key: 88 } as const
 
-/** Of the two halves of a connection id, as `readConnection` found them. */
+/** The two halves of a connection id. */
 export interface Connection {
   readonly high: number
   readonly low: number
@@ -60,15 +60,15 @@ export function writeAnnounceRequest(
   return REQUEST.announce
 }
 
-/** Most bytes of one option (BEP 41). */
+/** Maximum length of one option (BEP 41). */
 const OPTION_BYTES = 255
 const URL_DATA = 2
 
-/** Bytes that path and query of an announce URL take behind an announce. */
+/** Bytes that the path and query of an announce URL take as options. */
 export const urlDataBytes = (path: string): number =>
   path.length + 2 * Math.ceil(path.length / OPTION_BYTES)
 
-/** Path and query of the announce URL, which are ASCII, as options behind an announce (BEP 41). */
+/** Writes path and query of the announce URL, which are ASCII, as the options of an announce (BEP 41). */
 export function writeUrlData(out: Uint8Array, at: number, path: string): number {
   const begin = at
   for (let from = 0; from < path.length; from += OPTION_BYTES) {
@@ -112,7 +112,7 @@ function writeU64(out: Uint8Array, at: number, value: number): void {
   writeU32(out, at + 4, value >>> 0)
 }
 
-/** Bytes at the begin of every answer: action and transaction id. */
+/** Header bytes of every answer: action and transaction id. */
 export const ANSWER_HEADER = 8
 
 export const readConnection = (packet: Uint8Array): Connection | undefined =>
@@ -127,7 +127,7 @@ export interface AnnounceReply {
   readonly peers: readonly { readonly ip: string; readonly port: number }[]
 }
 
-/** `family` is that of the connection: the answer does not say how wide its peers are. */
+/** `family` is that of the connection, which decides the size of a peer. */
 export function readAnnounceAnswer(packet: Uint8Array, family: Family): AnnounceReply | undefined {
   const stride = endpointBytes(family)
   if (packet.length < ANSWER.peersAt || (packet.length - ANSWER.peersAt) % stride !== 0)
@@ -140,7 +140,7 @@ export function readAnnounceAnswer(packet: Uint8Array, family: Family): Announce
   }
 }
 
-/** Compact endpoints (BEP 23, 7); what is less than a whole one at the end is left out. */
+/** Reads compact endpoints (BEP 23, 7); an incomplete one at the end is ignored. */
 export function readPeers(bytes: Uint8Array, family: Family): { ip: string; port: number }[] {
   const stride = endpointBytes(family)
   return Array.from({ length: Math.floor(bytes.length / stride) }, (_, i) => {
@@ -152,7 +152,7 @@ export function readPeers(bytes: Uint8Array, family: Family): { ip: string; port
   })
 }
 
-/** One entry for each hash that was asked, in order; a tracker may answer fewer. */
+/** One entry for each requested hash, in order; a tracker may answer fewer. */
 export function readScrapeAnswer(
   packet: Uint8Array,
 ): { seeders: number; downloaded: number; leechers: number }[] | undefined {
@@ -162,7 +162,7 @@ export function readScrapeAnswer(
     const at = ANSWER.entriesAt + i * ANSWER.entry
     return {
       seeders: readI32(packet, at),
-      // The only one of the three that grows for ever.
+      // Unsigned: it is the only one of the three that grows without end.
       downloaded: readI32(packet, at + 4) >>> 0,
       leechers: readI32(packet, at + 8),
     }

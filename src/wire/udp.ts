@@ -1,7 +1,7 @@
 /**
- * UDP tracker datagrams (BEP 15, spec/torrust-udp-and-core A3): bytes to values and values to bytes.
- * No socket, no clock, no policy; no datagram makes it throw. Bytes behind an announce (BEP 41
- * options) are tolerated.
+ * Reads requests and writes answers of the UDP tracker protocol (BEP 15; docs/behaviours.md U1, U6, U10–U14).
+ * No socket, no clock, no policy; no datagram makes it throw. Bytes after an announce are options (BEP 41),
+ * read in url-data.ts.
  */
 import { type Announce, type AnnounceEvent, COUNT, EVENT, WANT_DEFAULT } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
@@ -27,13 +27,13 @@ const HEADER_BYTES = 16
 const HASH_BYTES = 20
 
 /**
- * One datagram as read; owned by one listener and filled again for every datagram.
- * `refuse`: no valid request, but its sender may be told the `problem`, provided that the answer is no
- * longer than the question. `drop`: too short to name a transaction, or a tracker's answer.
+ * One datagram as read. A listener owns one and overwrites it for every datagram. `refuse`: not a valid
+ * request; the sender may be told the `problem`, provided that the answer is no longer than the datagram (U11).
+ * `drop`: too short for a transaction id, or the answer of a tracker (U12).
  */
 export class UdpRequest {
   kind: 'connect' | 'announce' | 'scrape' | 'refuse' | 'drop' = 'drop'
-  /** Words of the datagram, signed: transaction id and connection id. */
+  /** Transaction id and the two halves of the connection id, signed. */
   transaction = 0
   idHigh = 0
   idLow = 0
@@ -43,7 +43,7 @@ export class UdpRequest {
 }
 
 /**
- * Reads the datagram of `length` bytes at `bytes[at…]` into `request`, and what an announce says but the
+ * Reads the datagram of `length` bytes at `bytes[at…]` into `request`, and everything in an announce but the
  * address into `announce`, whose family must be that of the sender.
  */
 export function readRequest(
@@ -67,17 +67,17 @@ export function readRequest(
 }
 
 /**
- * Whether it begins like an announce's or a scrape's answer or an error, which no request does: a
- * connection id begins with the second it was issued. To answer an answer is how two trackers,
- * once a stranger forges the address of one, keep each other busy for ever. A connect's answer begins with 0,
- * as made-up connection ids do; it is too short to be told anything.
+ * Whether the datagram begins like an answer to an announce or a scrape or like an error. No request does: a
+ * connection id begins with the second of its issue. If a tracker answered answers, one datagram with the
+ * forged address of another tracker would make the two answer each other for ever. The answer to a connect
+ * begins with 0, as invented connection ids may; it is too short for an error in return.
  */
 const isAnswer = (bytes: Uint8Array, at: number): boolean => {
   const first = readI32(bytes, at)
   return first >= ACTION.announce && first <= ACTION.error
 }
 
-/** What is wrong with the request; undefined = nothing. */
+/** What is wrong with the request; undefined: nothing. */
 function readBody(
   bytes: Uint8Array,
   at: number,
@@ -110,7 +110,7 @@ function readAnnounce(
   const port = (bytes[at + ANNOUNCE.port]! << 8) | bytes[at + ANNOUNCE.port + 1]!
   if (port === 0) return "Port can't be 0"
   const event = readI32(bytes, at + ANNOUNCE.event)
-  // 4 is how libtorrent says `paused` (BEP 21), which is no event to a tracker.
+  // 4 is `paused` (BEP 21) in libtorrent; it counts as no event.
   if (event < 0 || event > 4) return 'Invalid announce event'
 
   const { identity, counts } = announce
@@ -122,7 +122,7 @@ function readAnnounce(
   counts[COUNT.uploaded] = readI32(bytes, at + ANNOUNCE.uploaded)
   counts[COUNT.uploaded + 1] = readI32(bytes, at + ANNOUNCE.uploaded + 4)
   announce.event = event === 4 ? EVENT.none : (event as AnnounceEvent)
-  // Clients send 0 and −1 alike for "you decide".
+  // Clients send both 0 and −1 for the tracker's default.
   const want = readI32(bytes, at + ANNOUNCE.want)
   announce.want = want > 0 ? want : WANT_DEFAULT
   announce.port = port
@@ -131,7 +131,7 @@ function readAnnounce(
 }
 
 function readScrape(length: number, request: UdpRequest): string | undefined {
-  // What lies beyond the datagram limit is not looked at.
+  // Bytes beyond the limit of a datagram are ignored.
   const bytes = Math.min(length, LIMITS.datagram) - HEADER_BYTES
   if (bytes === 0) return 'Full scrapes are not allowed'
   if (bytes % HASH_BYTES !== 0) return 'Invalid info hash list'
@@ -155,10 +155,10 @@ export function readScrapeHash(
 export const scrapeWords = (buffer: ArrayBuffer, hashes: number): Int32Array =>
   new Int32Array(buffer, HEADER_BYTES, hashes * 5)
 
-/** Bytes of the answers, and where an announce's peers and a scrape's entries begin. */
+/** Lengths and offsets of answers: where peers, entries and messages begin. */
 export const ANSWER = { connect: 16, peersAt: 20, entriesAt: 8, entry: 12, errorAt: 8 } as const
 
-/** Each writer puts one answer at `at` and returns its length. The peers are there already. */
+/** Each writer puts one answer at `at` and returns its length. */
 export function writeConnect(
   out: Uint8Array,
   at: number,
@@ -173,7 +173,7 @@ export function writeConnect(
   return ANSWER.connect
 }
 
-/** `peerBytes` is what the peers take from `at + ANSWER.peersAt` on. */
+/** The peers, `peerBytes` long, stand at `at + ANSWER.peersAt` already. */
 export function writeAnnounce(
   out: Uint8Array,
   at: number,
@@ -201,7 +201,7 @@ export function writeScrapeEntry(
 ): void {
   const entry = at + ANSWER.entriesAt + index * ANSWER.entry
   writeU32(out, entry, seeders)
-  // The field ends where 32 bits do.
+  // The field has 32 bits.
   writeU32(out, entry + 4, Math.min(downloaded, 0xffff_ffff))
   writeU32(out, entry + 8, leechers)
 }
@@ -234,7 +234,7 @@ export function writeError(
 export const readWord = (bytes: Uint8Array, at: number): number =>
   bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 
-/** Signed, so that it stays an integer in the compiled code. */
+/** Signed, so that the number stays an integer in the compiled code. */
 export const readI32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
