@@ -78,11 +78,11 @@ test.each([
   'unknown',
   'localhost',
   '１.2.3.4',
-])('%p is no address', (text) => {
+])('%p is not an address', (text) => {
   expect(parseIp(text)).toBeUndefined()
 })
 
-test('an address with a scope is a source address but no literal', () => {
+test('an address with a scope is a source address but not a literal', () => {
   const request = new Announce()
   expect(writeEndpoint('fe80::1%eth0', 6881, request)).toBe(true)
   expect([request.family, request.port]).toEqual([6, 6881])

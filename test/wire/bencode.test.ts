@@ -65,12 +65,12 @@ test.each([
 
 const nested = (depth: number) => 'l'.repeat(depth) + 'e'.repeat(depth)
 
-test('lists may nest as deep as the limit and no deeper', () => {
+test('lists may nest up to the limit and no deeper', () => {
   expect(() => decode(nested(LIMITS.bencodeDepth))).not.toThrow()
   expect(() => decode(nested(LIMITS.bencodeDepth + 1))).toThrow('nested too deep')
 })
 
-test('a megabyte of opening brackets costs one error, not the stack', () => {
+test('a megabyte of opening brackets is one error and does not overflow the stack', () => {
   expect(() => decode('l'.repeat(2 ** 20))).toThrow('nested too deep')
   expect(() => decode('d1:a'.repeat(2 ** 18))).toThrow('nested too deep')
 })
@@ -153,7 +153,7 @@ const naiveString = (roll: (sides: number) => number): string =>
     String.fromCharCode(roll(256)),
   ).join('')
 
-test('the same memory is used again, and a shorter answer shows nothing of a longer one', () => {
+test('memory is reused, and a shorter answer shows nothing of a longer one', () => {
   const out = new BencodeWriter()
   const first = out.begin().raw('0123456789').bytes()
   const second = out.begin().raw('ab').bytes()
@@ -162,14 +162,14 @@ test('the same memory is used again, and a shorter answer shows nothing of a lon
   expect(out.begin().raw('0123456789').bytes()).toBe(first)
 })
 
-test('an answer as long as one before the memory grew is not that one', () => {
+test('an answer is not the one of equal length from before the memory grew', () => {
   const out = new BencodeWriter(8)
   out.begin().raw('before').bytes()
   out.begin().raw('x'.repeat(100)).bytes()
   expect(Buffer.from(out.begin().raw('behind').bytes()).toString()).toBe('behind')
 })
 
-test('text of strangers stays as long as it says', () => {
+test('text of strangers keeps the length that is written before it', () => {
   const bytes = new BencodeWriter().begin().text('a\u{1f600}\n\xe9:5e\x7f').bytes()
   expect(plain(decodeBencode(bytes))).toBe('a????:5e?')
 })

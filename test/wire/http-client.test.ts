@@ -25,7 +25,7 @@ const fields = {
   compact: false,
 }
 
-describe('a query is understood by the tracker', () => {
+describe('the tracker reads a query', () => {
   test.each(Array.from({ length: 13 }, (_, i) => i * 20))('with the bytes from %d on', (from) => {
     const reader = new AnnounceQuery()
     const infoHash = Uint8Array.from({ length: 20 }, (_, i) => (from + i) % 256)
@@ -46,7 +46,7 @@ describe('a query is understood by the tracker', () => {
     expect(COUNT).toEqual({ uploaded: 0, downloaded: 2, left: 4 })
   })
 
-  test('with nothing said that need not be', () => {
+  test('without optional parameters', () => {
     const query = announceQuery({ ...fields, event: EVENT.none, want: WANT_DEFAULT, compact: true })
     expect(query.replace(/^.*&port/, 'port')).toBe(
       'port=6881&uploaded=3&downloaded=1&left=9007199254740991&compact=1&key=ffffffff',
@@ -124,7 +124,7 @@ describe('an announce answer', () => {
     ['d8:intervali5e5:peersld2:ip1:aeee', 'an announce with a malformed peer list'],
     ['d8:intervali5e6:peers61:ae', 'an announce with a malformed peer list'],
     ['l'.repeat(1_000_000), 'no bencoded answer (nested too deep at byte 16)'],
-  ])('%# is none', (text, fault) => {
+  ])('%# is malformed', (text, fault) => {
     expect(announced(text)).toEqual({ fault })
   })
 })
@@ -135,7 +135,7 @@ test('a refusal is the tracker’s own words', () => {
   expect(announced('d14:failure reasoni1ee')).toEqual({ failure: 'no reason given' })
 })
 
-test('a scrape answer, with what is missing as zero', () => {
+test('a scrape answer, with missing counts as zeros', () => {
   const hash = 'x'.repeat(20)
   const text = `d5:filesd20:${hash}d8:completei1e10:downloadedi2e10:incompletei3ee20:${'y'.repeat(20)}deee`
   expect(scraped(text)).toEqual({
@@ -144,7 +144,7 @@ test('a scrape answer, with what is missing as zero', () => {
       ['79'.repeat(20), { seeders: 0, downloaded: 0, leechers: 0 }],
     ]),
   })
-  // As the tracker of the npm package writes a hash.
+  // As the npm package `bittorrent-tracker` writes a hash.
   const utf8 = Buffer.from('\xf2'.repeat(20)).toString('latin1')
   expect(scraped(`d5:filesd40:${utf8}deee`)).toMatchObject({
     answer: new Map([['f2'.repeat(20), { seeders: 0, downloaded: 0, leechers: 0 }]]),

@@ -183,11 +183,11 @@ test.each([
   ['trackerid=', {}],
   ['a_name_of_exactly_the_folded_size=1', {}],
   ['port=7&port=a', { port: 7 }],
-])('%s is understood', (piece, said) => {
+])('%s is accepted', (piece, said) => {
   expect(announce(`${piece}&${MANDATORY}`)).toMatchObject(said)
 })
 
-test('a count from 2^63 on is an overflow, from 2^64 on no number', () => {
+test('H6: a count from 2^63 is an overflow, from 2^64 invalid', () => {
   const overflow = (raw: string) =>
     `${PREFIX} for announce request: param value overflow ${raw} for left`
   for (const raw of ['9223372036854775808', '18446744073709551615', '+18446744073709551615'])
@@ -204,7 +204,7 @@ test('H4: leading question marks and a fragment are not part of the query', () =
   expect(announce(`??${MANDATORY}&left=5#&left`)).toMatchObject({ left: 5n })
 })
 
-test('a value is repeated up to the limit and no further', () => {
+test('H15: a value is repeated up to the limit and no further', () => {
   const longest = 'x'.repeat(LIMITS.echo)
   expect(announce(`port=${longest}&${MANDATORY}`)).toBe(invalid(longest, 'port'))
   expect(announce(`port=${longest}x&${MANDATORY}`)).toBe(invalid(`${longest}...`, 'port'))
@@ -213,13 +213,13 @@ test('a value is repeated up to the limit and no further', () => {
   )
 })
 
-test('a character that no URL has is no byte of a hash', () => {
+test('a character that no URL contains is not a byte of a hash', () => {
   expect(announce(`info_hash=aaaaaaaaaaaaaaaaaaa\ufffd&${MANDATORY}`)).toContain('info_hash')
   expect(announce(`info_hash=aaaaaaaaaaaaaaaaa%\u0131\u0131&${MANDATORY}`)).toContain('info_hash')
   expect(announce(`port=\u0131&${MANDATORY}`)).toContain('for port')
 })
 
-test('nothing of an announce is left in the next one', () => {
+test('nothing of one announce is left in the next', () => {
   announce(`${MANDATORY}&left=5&event=stopped&compact=0&numwant=3&ip=1.2.3.4`)
   expect(announce(MANDATORY)).toMatchObject({
     left: 2n ** 64n - 1n,
@@ -246,7 +246,7 @@ test('H16: a scrape reads as many hashes as the limit, and ignores the rest', ()
   expect(scrape(hashes(0, most + 1).join('&'))).toHaveLength(most)
   expect(scrape([...hashes(0, most), 'info_hash=nonsense'].join('&'))).toHaveLength(most)
   expect(scrape([...hashes(0, most - 1), 'info_hash=nonsense'].join('&'))).toContain('not enough')
-  // Duplicates count: what was sent is what is limited.
+  // Duplicates count against the limit.
   const repeated = Array(most).fill(`info_hash=${hashNumber(0)}`)
   expect(scrape([...repeated, `info_hash=${hashNumber(1)}`].join('&'))).toHaveLength(1)
 })
@@ -261,7 +261,7 @@ test.each([
     ' for scrape request: invalid param value 0 for info_hash in not enough bytes for infohash: got 1 bytes, expected 20',
   ],
   [
-    'one bad hash among good ones',
+    'one malformed hash among good ones',
     `info_hash=${HASH}&info_hash=0`,
     ' for scrape request: invalid param value 0 for info_hash in not enough bytes for infohash: got 1 bytes, expected 20',
   ],
@@ -409,7 +409,7 @@ test("H8, H11: an answer of dictionaries is these bytes, the client's own family
   expect(latin1(answers.dictionaries())).toBe(`${HEAD}ee`)
 })
 
-test('peer ids are asked for only where they are written', () => {
+test('peer ids are requested only where they are written', () => {
   expect(answers.prepare(true).peers4.ids).toBeUndefined()
   expect(answers.prepare(false).peers6.ids).toHaveLength(74 * 5)
 })

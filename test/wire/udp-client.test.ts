@@ -1,4 +1,4 @@
-/** UDP requests and answers against the tracker's own side of the protocol. */
+/** UDP requests and answers, written and read by both sides of the protocol. */
 import { describe, expect, test } from 'bun:test'
 import { Announce, COUNT, EVENT, Key } from '../../src/bittorrent.ts'
 import * as udp from '../../src/wire/udp.ts'
@@ -35,14 +35,14 @@ function received(packet: Uint8Array) {
   return { request, announce }
 }
 
-test('a connect request is understood', () => {
+test('the tracker reads a connect request', () => {
   const packet = new Uint8Array(20)
   expect(writeConnectRequest(packet, 4, -77)).toBe(16)
   const { request } = received(packet.subarray(4))
   expect([request.kind, request.transaction]).toEqual(['connect', -77])
 })
 
-test('an announce is understood, whatever stood in the memory before', () => {
+test('the tracker reads an announce, whatever was in the memory before', () => {
   const packet = new Uint8Array(200).fill(0xff)
   expect(writeAnnounceRequest(packet, 10, connection, 9, fields)).toBe(98)
   const { request, announce } = received(packet.subarray(10, 108))
@@ -61,7 +61,7 @@ test('an announce is understood, whatever stood in the memory before', () => {
     fields.left,
     fields.uploaded,
   ])
-  // Where the tracker does not look: address and key (BEP 15).
+  // Fields that the tracker ignores: address and key (BEP 15).
   expect(Buffer.from(packet.subarray(10 + 84, 10 + 92)).toString('hex')).toBe('c000020180000001')
   expect([packet[9], packet[108]]).toEqual([0xff, 0xff])
 })
@@ -73,7 +73,7 @@ test('an address that is not IPv4 is left out', () => {
 })
 
 test.each([0, 1, 254, 255, 256, 600])(
-  'a URL of %d characters behind an announce is read',
+  'a URL of %d characters as options of an announce is read',
   (more) => {
     const key = 'K'.repeat(32)
     const path = `/announce/${key}?${'x'.repeat(more)}`
@@ -86,7 +86,7 @@ test.each([0, 1, 254, 255, 256, 600])(
   },
 )
 
-test('a scrape is understood', () => {
+test('the tracker reads a scrape', () => {
   const packet = new Uint8Array(60)
   expect(writeScrapeRequest(packet, 4, connection, 3, [fields.infoHash, fields.peerId])).toBe(56)
   const { request } = received(packet.subarray(4))

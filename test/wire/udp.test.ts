@@ -67,7 +67,7 @@ test('an announce is read in full', () => {
   expect(announce).toMatchObject({ event: EVENT.started, want: WANT_DEFAULT, port: 6881 })
 })
 
-test('the port stands behind an address of either family', () => {
+test('the port follows the address in either family', () => {
   expect([...read(announcePacket(), 4).announce.endpoint.subarray(4, 6)]).toEqual([0x1a, 0xe1])
   expect([...read(announcePacket(), 6).announce.endpoint.subarray(16, 18)]).toEqual([0x1a, 0xe1])
 })
@@ -78,7 +78,7 @@ test.each([
   [-2147483648, WANT_DEFAULT],
   [1, 1],
   [2147483647, 2147483647],
-])('num_want %p means %p peers', (sent, want) => {
+])('U8: num_want %p means %p peers', (sent, want) => {
   expect(read(announcePacket((view) => view.setInt32(ANNOUNCE.want, sent))).announce.want).toBe(
     want,
   )
@@ -95,7 +95,7 @@ test.each([
   expect([request.kind, announce.event]).toEqual(['announce', event])
 })
 
-test('bytes behind an announce (BEP 41) are tolerated, whatever they are', () => {
+test('U15: any bytes after an announce (BEP 41) are accepted', () => {
   const roll = dice()
   for (let extra = 0; extra < 300; extra++) {
     const packet = announcePacket(() => {}, extra)
@@ -120,7 +120,7 @@ const scrapePacket = (bytes: number) => {
   return packet
 }
 
-test('a scrape gives its hashes in order, and no more than the limit', () => {
+test('U10: a scrape yields its hashes in order, and no more than the limit', () => {
   for (const hashes of [1, 2, LIMITS.udpScrapeHashes]) {
     const packet = scrapePacket(hashes * 20)
     expect(read(packet).request).toMatchObject({ kind: 'scrape', hashes })
@@ -148,7 +148,7 @@ test.each([
   [2 ** 32 - 1, 2 ** 32 - 1],
   [2 ** 32, 2 ** 32 - 1],
   [Number.MAX_SAFE_INTEGER, 2 ** 32 - 1],
-])('%d completions are told as %d: the field has 32 bits', (downloaded, told) => {
+])('%d completions are written as %d: the field has 32 bits', (downloaded, told) => {
   const out = new Uint8Array(8 + 12)
   writeScrapeEntry(out, 0, 0, 1, downloaded, 3)
   const words = Array.from({ length: 3 }, (_, i) => readI32(out, 8 + i * 4) >>> 0)
@@ -162,7 +162,7 @@ test('an error carries its text', () => {
   expect([readI32(out, 0), readI32(out, 4)]).toEqual([ACTION.error, 9])
 })
 
-describe('what is wrong is said', () => {
+describe('a problem is named', () => {
   test.each([
     ['no protocol id', () => new Uint8Array(16), 'Protocol identifier missing'],
     ['1,496 zero bytes', () => new Uint8Array(1496), 'Protocol identifier missing'],
@@ -180,7 +180,7 @@ describe('what is wrong is said', () => {
     expect(read(packet()).request).toMatchObject({ kind: 'refuse', problem })
   })
 
-  test('port is looked at before event', () => {
+  test('the port is checked before the event', () => {
     const both = announcePacket((view) => {
       view.setUint16(ANNOUNCE.port, 0)
       view.setUint32(ANNOUNCE.event, 9)
@@ -188,13 +188,13 @@ describe('what is wrong is said', () => {
     expect(read(both).request.problem).toBe("Port can't be 0")
   })
 
-  test('a datagram too short for a transaction id is dropped', () => {
+  test('U11: a datagram too short for a transaction id is dropped', () => {
     for (let length = 0; length < 16; length++)
       expect(read(new Uint8Array(length)).request.kind).toBe('drop')
   })
 })
 
-test(`no datagram makes the reader throw, and it reads nothing but what is there (SEED=${seed})`, () => {
+test(`no datagram makes the reader throw, and it reads nothing but the datagram (SEED=${seed})`, () => {
   const roll = dice()
   const seen = new Map<string, number>()
   const request = new UdpRequest()

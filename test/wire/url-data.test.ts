@@ -1,4 +1,4 @@
-/** The key in BEP 41 options: what clients send, what nobody should, and a slow twin. */
+/** The key in BEP 41 options: as clients send it, malformed, and against a slow twin. */
 import { describe, expect, test } from 'bun:test'
 import { Key } from '../../src/bittorrent.ts'
 import { LIMITS } from '../../src/limits.ts'
@@ -17,10 +17,10 @@ const packetOf = (options: readonly number[]): Uint8Array => {
   return packet
 }
 
-/** What is read, and the key if it is one. */
+/** The result, and the key if there is one. */
 function read(options: readonly number[]): string {
   const key = new Key()
-  // In the middle of memory where other datagrams stood before.
+  // Placed between leftovers of other datagrams.
   const packet = packetOf(options)
   const memory = new Uint8Array(2 * LIMITS.datagram + packet.length).fill(0x41)
   memory.set(packet, 7)
@@ -49,7 +49,7 @@ describe('a key is found', () => {
   })
 })
 
-describe('no key is asked for', () => {
+describe('the URL has no key', () => {
   test.each([
     ['without options', []],
     ['with padding only', [1, 1, 1]],
@@ -71,7 +71,7 @@ describe('no key is asked for', () => {
   })
 })
 
-describe('what stands in its place is no key', () => {
+describe('the key is malformed', () => {
   test.each([
     ['too short', urlData(URL.slice(0, -1))],
     ['too short, with a query', urlData(`${URL.slice(0, -1)}?a`)],
@@ -91,7 +91,7 @@ describe('what stands in its place is no key', () => {
   })
 })
 
-test('what lies beyond the limit of a datagram is not looked at', () => {
+test('U13: bytes beyond the limit of a datagram are ignored', () => {
   const room = LIMITS.datagram - ANNOUNCE.end
   const padding = (length: number) => Array<number>(length).fill(1)
   const option = urlData(URL)
@@ -100,7 +100,7 @@ test('what lies beyond the limit of a datagram is not looked at', () => {
   expect(read([...padding(room), ...option])).toBe('none')
 })
 
-/** The slow truth: all URL data as one text, then its path. */
+/** The slow twin: joins all URL data, then reads its path. */
 function naive(options: readonly number[]): string {
   let url = ''
   for (let at = 0; at < options.length && options[at] !== 0; ) {
@@ -117,7 +117,7 @@ function naive(options: readonly number[]): string {
   return /^[0-9A-Za-z]{32}$/.test(key) ? key : 'malformed'
 }
 
-test(`whatever is sent is read as the slow twin reads it, and throws nothing (SEED=${seed})`, () => {
+test(`any datagram is read as the slow twin reads it, and none throws (SEED=${seed})`, () => {
   const roll = dice()
   const seen = { none: 0, malformed: 0, key: 0 }
   for (let i = 0; i < 20_000; i++) {
