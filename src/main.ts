@@ -5,7 +5,7 @@
 import { version } from '../package.json' with { type: 'json' }
 import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
 import type { Host } from './cli/host.ts'
-import { Misuse } from './cli/misuse.ts'
+import { Misuse } from './cli/invocation.ts'
 import { SIGNALS } from './cli/stop-signal.ts'
 import { TRACKER } from './commands/tracker.ts'
 

@@ -2,7 +2,7 @@
 import { isLoopback } from '../bittorrent.ts'
 import { readFamily } from '../cli/ask-options.ts'
 import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { Misuse, seconds, wholeNumber } from '../cli/misuse.ts'
+import { Misuse, seconds, wholeNumber } from '../cli/invocation.ts'
 import { printResult } from '../cli/output.ts'
 import { Progress } from '../cli/progress.ts'
 import { stopSignal } from '../cli/stop-signal.ts'

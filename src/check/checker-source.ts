@@ -3,7 +3,7 @@
  * environment (spec/torrust-console-tools §3.1). Targets alone on the command line leave the environment aside.
  */
 import { resolve } from 'node:path'
-import { fileReason } from '../text/file-reason.ts'
+import { fileReason } from '../text/system-errors.ts'
 import { type Configuration, readConfiguration } from './checker-configuration.ts'
 
 const PATH = 'TORRUST_CHECKER_CONFIG_PATH'

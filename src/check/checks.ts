@@ -4,6 +4,7 @@
  */
 import { EVENT, type Family } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
+import { askHealth } from '../client/health-report.ts'
 import { announceHttp, scrapeHttp } from '../client/http.ts'
 import { randomPeerId } from '../client/peer-id.ts'
 import type { AnnounceQuestion } from '../client/question.ts'
@@ -13,7 +14,6 @@ import { within } from '../time/within.ts'
 import { joinPort } from '../wire/address.ts'
 import { explain } from './explain.ts'
 import { Gate } from './gate.ts'
-import { askHealth } from './health-report.ts'
 import type { Kind, Target } from './target.ts'
 
 /** Targets that are checked at once. */

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { readAskOptions } from '../cli/ask-options.ts'
 import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { Misuse, seconds } from '../cli/misuse.ts'
+import { Misuse, seconds } from '../cli/invocation.ts'
 import { printResult } from '../cli/output.ts'
 import { Progress } from '../cli/progress.ts'
 import { readSmallFile } from '../cli/small-file.ts'

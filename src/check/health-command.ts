@@ -1,12 +1,12 @@
 /** `tracker health`: one question to the health API, for a container's health check. */
 
 import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { Misuse, seconds } from '../cli/misuse.ts'
+import { Misuse, seconds } from '../cli/invocation.ts'
 import { printResult } from '../cli/output.ts'
 import { ClientFailure } from '../client/failure.ts'
+import { askHealth, printService } from '../client/health-report.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 import { explain } from './explain.ts'
-import { askHealth, printService } from './health-report.ts'
 
 const PORT_VARIABLE = 'HEALTH_CHECK_API_PORT'
 const DEFAULT_PORT = '1313'

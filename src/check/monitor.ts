@@ -4,6 +4,7 @@
  */
 import type { Family } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
+import { askHealth } from '../client/health-report.ts'
 import { scrapeHttp } from '../client/http.ts'
 import { resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
@@ -11,7 +12,6 @@ import { joinPort } from '../wire/address.ts'
 import { AT_ONCE, type CheckOptions } from './checks.ts'
 import { explain } from './explain.ts'
 import { Gate } from './gate.ts'
-import { askHealth } from './health-report.ts'
 import { type ProbeStatus, Statistics } from './latency.ts'
 import type { Target } from './target.ts'
 

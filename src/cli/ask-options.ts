@@ -2,7 +2,7 @@
 import type { Family } from '../bittorrent.ts'
 import type { AskOptions } from '../client/ask.ts'
 import type { Invocation } from './host.ts'
-import { Misuse, seconds } from './misuse.ts'
+import { Misuse, seconds } from './invocation.ts'
 
 /** Throws `Misuse`, and so does `readFamily`. */
 export const readAskOptions = (invocation: Invocation): AskOptions => ({

@@ -7,7 +7,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/model.ts'
-import { shellWord } from '../text/shell-word.ts'
+import { shellWord } from '../text/shell.ts'
 import { readSmallFile } from './small-file.ts'
 
 export interface TlsFault {

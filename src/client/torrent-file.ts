@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { fileReason } from '../text/file-reason.ts'
+import { fileReason } from '../text/system-errors.ts'
 import { bencodeSpans } from '../wire/bencode.ts'
 
 const EXAMPLE = '9c38422213e30bff212b30c360d26f9a02136422'

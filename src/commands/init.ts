@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Host, Invocation } from '../cli/host.ts'
 import { exampleToml } from '../config/print.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
-import { shellWord } from '../text/shell-word.ts'
+import { shellWord } from '../text/shell.ts'
 import { writeNewFile } from './new-file.ts'
 
 export function init(invocation: Invocation, host: Host): number {

@@ -35,7 +35,7 @@ export const TRACKER: Command = {
           arguments: [],
           commands: [],
           run: async (invocation, host) =>
-            (await import('./config.ts')).printConfiguration(invocation, host),
+            (await import('../setup/command.ts')).printConfiguration(invocation, host),
         },
         {
           name: 'check',
@@ -44,7 +44,7 @@ export const TRACKER: Command = {
           arguments: [],
           commands: [],
           run: async (invocation, host) =>
-            (await import('./config.ts')).checkConfiguration(invocation, host),
+            (await import('../setup/command.ts')).checkConfiguration(invocation, host),
         },
         {
           name: 'migrate',
@@ -56,7 +56,7 @@ export const TRACKER: Command = {
           arguments: [],
           commands: [],
           run: async (invocation, host) =>
-            (await import('./config.ts')).migrateConfiguration(invocation, host),
+            (await import('../setup/command.ts')).migrateConfiguration(invocation, host),
         },
       ],
     },

@@ -4,8 +4,8 @@
  * directories are not searched, so a file elsewhere is never used by accident.
  */
 import { resolve } from 'node:path'
-import { fileReason } from '../text/file-reason.ts'
 import { didYouMean } from '../text/nearest.ts'
+import { fileReason } from '../text/system-errors.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, PREFIX } from './overrides.ts'
 import type { TomlSource } from './toml.ts'

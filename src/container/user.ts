@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { printable } from '../cli/command-line.ts'
-import { codeOf, reasonOf } from './files.ts'
+import { codeOf, reasonOf } from './volumes.ts'
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
 

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { judgeTls } from '../cli/tls-files.ts'
 import type { TlsConfig } from '../config/model.ts'
 import { several } from '../text/figures.ts'
-import { shellWord } from '../text/shell-word.ts'
+import { shellWord } from '../text/shell.ts'
 import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem, skipped, warning } from './finding.ts'
 

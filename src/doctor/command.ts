@@ -1,8 +1,8 @@
 /** `tracker doctor`: looks at the machine and the configuration, changes nothing, and says what to type. */
 
 import type { Host, Invocation } from '../cli/host.ts'
+import { seconds } from '../cli/invocation.ts'
 import { loadConfiguration, MISCONFIGURED } from '../cli/load-configuration.ts'
-import { seconds } from '../cli/misuse.ts'
 import { printResult } from '../cli/output.ts'
 import { Progress } from '../cli/progress.ts'
 import { systemClock } from '../time/clock.ts'

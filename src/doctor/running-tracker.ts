@@ -1,8 +1,8 @@
 /** Whether the tracker of the configuration runs, as its health API tells. */
 
 import { explain } from '../check/explain.ts'
-import { askHealth, type HealthAnswer } from '../check/health-report.ts'
 import { ClientFailure } from '../client/failure.ts'
+import { askHealth, type HealthAnswer } from '../client/health-report.ts'
 import { parseTrackerUrl } from '../client/tracker-url.ts'
 import type { Config } from '../config/model.ts'
 import { reachable } from '../servers/probe.ts'

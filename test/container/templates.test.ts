@@ -3,8 +3,8 @@ import { expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { installFile, readIfThere } from '../../src/container/files.ts'
 import { TEMPLATES, templateFor } from '../../src/container/templates.ts'
+import { installFile, readIfThere } from '../../src/container/volumes.ts'
 import { workspace } from '../support/cli/fixture.ts'
 
 const root = join(import.meta.dir, '../..')

@@ -3,11 +3,11 @@
  * (spec/torrust-console-tools §4, spec/torrust-newest §7.1) or of a single service.
  */
 import type { Family } from '../bittorrent.ts'
-import { ClientFailure, noAnswerWithin, printable } from '../client/failure.ts'
-import { getHttp, type HttpReply } from '../client/http.ts'
-import { type Address, resolve } from '../client/resolve.ts'
-import type { TrackerUrl } from '../client/tracker-url.ts'
 import { joinPort } from '../wire/address.ts'
+import { ClientFailure, noAnswerWithin, printable } from './failure.ts'
+import { getHttp, type HttpReply } from './http.ts'
+import { type Address, resolve } from './resolve.ts'
+import type { TrackerUrl } from './tracker-url.ts'
 
 export interface ServiceHealth {
   /** Where it listens, or what it is. */

@@ -2,11 +2,11 @@
 
 import { type Host, type Invocation, optionValue } from '../cli/host.ts'
 import { loadConfiguration, MISCONFIGURED } from '../cli/load-configuration.ts'
+import { writeNewFile } from '../commands/new-file.ts'
 import { type Loaded, loadSource } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { PREFIX } from '../config/overrides.ts'
 import { toToml } from '../config/print.ts'
-import { writeNewFile } from './new-file.ts'
 
 export function printConfiguration(invocation: Invocation, host: Host): number {
   const loaded = loadConfiguration(invocation, host)

@@ -1,7 +1,7 @@
 /** Health reports of both generations, of single services, of who lies and of who is no service at all. */
 import { describe, expect, test } from 'bun:test'
-import { askHealth } from '../../src/check/health-report.ts'
 import { ClientFailure } from '../../src/client/failure.ts'
+import { askHealth } from '../../src/client/health-report.ts'
 import { drip, httpServer, target } from '../support/check/fixture.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 

@@ -1,7 +1,7 @@
 /** Numbers of the command line: what is read, and what is told about the rest. */
 import { describe, expect, test } from 'bun:test'
 import type { Invocation } from '../../src/cli/host.ts'
-import { Misuse, seconds, wholeNumber } from '../../src/cli/misuse.ts'
+import { Misuse, seconds, wholeNumber } from '../../src/cli/invocation.ts'
 import { workspace } from '../support/cli/fixture.ts'
 
 const given = (...options: [string, string | true][]): Invocation => ({
