@@ -8,7 +8,7 @@
 # its cache, where the packages are.
 set -eu
 storage=$1 bun=$2 cache=$3
-project=$(cd "$(dirname "$0")/../.." && pwd)
+project=$(cd "$(dirname "$0")/../../.." && pwd)
 
 builder() { buildah --root "$storage/root" --runroot "$storage/run" --storage-driver vfs "$@"; }
 
