@@ -4,6 +4,7 @@
  * stranger's control characters, and says nothing per request at `info`.
  */
 import { writeSync } from 'node:fs'
+import { escaped } from './text/printable.ts'
 
 export const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
 export type Level = (typeof LEVELS)[number]
@@ -72,7 +73,7 @@ function layout({ style, colour }: LogOptions, event: Event): string {
     })
   const padded = level.toUpperCase().padStart(5)
   const painted = colour ? `\x1b[${COLOURS[level]}m${padded}\x1b[0m` : padded
-  const message = printable(event.message)
+  const message = escaped(event.message)
   const pairs = Object.entries(fields).map(([name, value]) => `${name}=${oneLine(String(value))}`)
   if (style === 'compact') {
     const time = timestamp.slice(11, 19)
@@ -83,16 +84,8 @@ function layout({ style, colour }: LogOptions, event: Event): string {
   return [`  ${head}`, ...pairs.map((pair) => `    ${dim('with', colour)} ${pair}`)].join('\n')
 }
 
-/** Control characters become escapes, so that nobody outside can forge a line; our own line breaks stay. */
-const printable = (text: string): string =>
-  text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    /[\x00-\x09\x0b-\x1f\x7f-\x9f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
-
 /** Fields may carry what a stranger sent: a line break of his would begin a line of ours. */
-const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\x0a')
+const oneLine = (text: string): string => escaped(text).replaceAll('\n', '\\x0a')
 
 /** A full pipe loses the line and a closed one all lines: neither may stop the tracker. */
 function toStandardOutput(line: string): void {

@@ -3,6 +3,7 @@
  * clients' own contract: not a character of them may change.
  */
 import { LIMITS } from '../limits.ts'
+import { cut } from '../text/printable.ts'
 
 export type Answer = {
   readonly status: number
@@ -53,8 +54,7 @@ export const disabled = (capability: string): Answer => ({
 })
 
 /** A client's own text as an error repeats it. */
-export const echo = (value: string): string =>
-  value.length <= LIMITS.echo ? value : `${value.slice(0, LIMITS.echo)}...`
+export const echo = (value: string): string => cut(value, LIMITS.echo, '...')
 
 const ESCAPES: Record<string, string> = {
   '"': '\\"',

@@ -1,22 +1,24 @@
-/** `tracker client`: asks one tracker about torrents, as a BitTorrent client would, and prints what it answers. */
-
-import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { printResult } from '../cli/output.ts'
-import { Progress } from '../cli/progress.ts'
+/** `tracker client`: asks one tracker about torrents, as a BitTorrent client would, and prints its answers. */
+import { EXIT, type Host } from '../cli/host.ts'
+import { type Invocation, optionValue } from '../cli/invocation.ts'
+import { Progress, printResult } from '../cli/output.ts'
 import { announce, type ScrapeAnswer, scrape } from '../client/ask.ts'
-import { ClientFailure, printable } from '../client/failure.ts'
-import type { AnnounceQuestion } from '../client/question.ts'
+import { ClientFailure } from '../client/failure.ts'
+import { oneLine } from '../text/printable.ts'
+import type { AnnounceQuestion } from '../wire/udp-client.ts'
+import { type Questions, readAnnounce, readQuestions } from './read-question.ts'
 import {
   announceDocument,
+  announceText,
+  failureText,
   type Outcome,
   refusalDocument,
   scrapeDocument,
+  scrapeText,
   truncationDocument,
-} from './document.ts'
-import { hexOf, type Questions, readAnnounce, readQuestions } from './read-question.ts'
-import { announceText, failureText, scrapeText } from './text.ts'
+} from './report.ts'
 
-/** Torrents that are announced at a time: one that is waited for does not keep all others waiting. */
+/** Torrents announced at the same time, so that a slow answer does not hold up all others. */
 const AT_ONCE = 8
 
 export async function announceCommand(invocation: Invocation, host: Host): Promise<number> {
@@ -24,14 +26,14 @@ export async function announceCommand(invocation: Invocation, host: Host): Promi
   const fields = readAnnounce(invocation, questions)
   const outcomes = await announceAll(questions, fields, host)
 
-  const problems = outcomes.flatMap(({ question, told }) => {
-    const hash = hexOf(question.infoHash)
-    if (told instanceof ClientFailure)
-      return [{ hash, text: failureText(told, 'announce', questions, question.compact) }]
-    const text = `${questions.where}: the tracker warns: ${printable(told.warning ?? '')}`
-    return told.warning === undefined ? [] : [{ hash, text }]
+  const problems = outcomes.flatMap(({ question, result }) => {
+    const hash = question.infoHash.toHex()
+    if (result instanceof ClientFailure)
+      return [{ hash, text: failureText(result, 'announce', questions, question.compact) }]
+    const text = `${questions.where}: the tracker warns: ${oneLine(result.warning ?? '')}`
+    return result.warning === undefined ? [] : [{ hash, text }]
   })
-  // What is wrong with all of them is said once.
+  // A problem that several torrents share is printed once.
   for (const [text, those] of Map.groupBy(problems, (problem) => problem.text)) {
     const which = those.map(({ hash }) => hash).join(', ')
     const about = those.length === outcomes.length ? '' : ` (${which})`
@@ -40,7 +42,9 @@ export async function announceCommand(invocation: Invocation, host: Host): Promi
   const document = announceDocument(questions.url.scheme, outcomes)
   if (document)
     printResult(host, invocation, document, () => announceText(questions.where, outcomes))
-  return outcomes.some(({ told }) => told instanceof ClientFailure) ? 1 : 0
+  return outcomes.some(({ result }) => result instanceof ClientFailure)
+    ? EXIT.failure
+    : EXIT.success
 }
 
 async function announceAll(
@@ -57,7 +61,7 @@ async function announceAll(
       ...(await Promise.all(
         some.map(async (infoHash) => {
           const question = { ...fields, infoHash }
-          return { question, told: await announce(url, question, options).catch(failureOf) }
+          return { question, result: await announce(url, question, options).catch(failureOf) }
         }),
       )),
     )
@@ -68,18 +72,18 @@ async function announceAll(
 export async function scrapeCommand(invocation: Invocation, host: Host): Promise<number> {
   const questions = readQuestions(invocation, host)
   const { url, where } = questions
-  const hashes = questions.hashes.map(hexOf)
+  const hashes = questions.hashes.map((hash) => hash.toHex())
   const answer = await scrapeAll(questions, host)
 
   if (answer instanceof ClientFailure) {
     host.complain(`tracker client scrape: ${failureText(answer, 'scrape', questions)}\n`)
     const document = refusalDocument(url.scheme, answer)
     if (document) printResult(host, invocation, document, () => '')
-    return 1
+    return EXIT.failure
   }
   const missing = hashes.filter((hash) => !answer.entries.has(hash))
   if (missing.length > 0) {
-    const message = `the tracker says nothing about ${missing.join(', ')}`
+    const message = `the tracker left out ${missing.join(', ')}`
     const returned = hashes.length - missing.length
     const warning = truncationDocument(hashes.length, returned, message)
     host.complain(
@@ -91,7 +95,7 @@ export async function scrapeCommand(invocation: Invocation, host: Host): Promise
   printResult(host, invocation, scrapeDocument(url.scheme, hashes, answer), () =>
     scrapeText(where, hashes, answer),
   )
-  return 0
+  return EXIT.success
 }
 
 async function scrapeAll(

@@ -1,10 +1,15 @@
 /** `tracker bench`: a load test of a tracker, which by default must be on this machine. */
 import { isLoopback } from '../bittorrent.ts'
-import { readFamily } from '../cli/ask-options.ts'
-import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { Misuse, seconds, wholeNumber } from '../cli/invocation.ts'
-import { printResult } from '../cli/output.ts'
-import { Progress } from '../cli/progress.ts'
+import type { Host } from '../cli/host.ts'
+import {
+  type Invocation,
+  Misuse,
+  numberValue,
+  optionValue,
+  readFamily,
+  secondsValue,
+} from '../cli/invocation.ts'
+import { Progress, printResult } from '../cli/output.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { getHttp } from '../client/http.ts'
@@ -206,7 +211,7 @@ function readPlan(
   if (!schemes.includes(url.scheme))
     throw new Misuse(`URL must begin with ${schemes.join(':// or ')}://, not ${url.scheme}://`)
   const count = (name: string, min: number, max: number, otherwise: number) =>
-    wholeNumber(invocation, name, { min, max }, otherwise)
+    numberValue(invocation, name, { min, max }, otherwise)
   const torrents = count('torrents', 1, 1_000_000, 10_000)
   const peers = count('peers', 1, 2_000_000, torrents * 2)
   if (peers < torrents)
@@ -217,9 +222,9 @@ function readPlan(
     family: readFamily(invocation),
     owned: has('i-own-this-target'),
     insecure: has('insecure'),
-    durationMilliseconds: seconds(invocation, 'duration', { min: 0.1, max: 600 }, 10),
-    timeoutMilliseconds: seconds(invocation, 'timeout', { min: 0.1, max: 60 }, 2),
-    rate: wholeNumber(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
+    durationMilliseconds: secondsValue(invocation, 'duration', { min: 0.1, max: 600 }, 10),
+    timeoutMilliseconds: secondsValue(invocation, 'timeout', { min: 0.1, max: 60 }, 2),
+    rate: numberValue(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
     mix: optionValue(invocation, 'mix') === 'announce' ? 'announce' : 'mixed',
     clients: count('clients', 1, most, fallback),
     window: url.scheme === 'udp' ? count('window', 1, 256, 24) : 1,

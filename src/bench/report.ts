@@ -1,7 +1,7 @@
 /** The result of a load test, as a document for programs and as text for people. */
 
 import type { Histogram } from '../memory/histogram.ts'
-import { aligned } from '../text/columns.ts'
+import { aligned, plural, rounded } from '../text/figures.ts'
 import type { Course, Ended } from './course.ts'
 import { KINDS, type KindTally } from './tally.ts'
 
@@ -119,8 +119,6 @@ const latencyOf = (histogram: Histogram): Latency | null =>
         max: rounded(histogram.max, 4),
       }
 
-const rounded = (value: number, digits: number): number => Number(value.toFixed(digits))
-
 const ENDINGS: Readonly<Record<Ended, string>> = {
   duration: '',
   interrupted: ', interrupted',
@@ -134,9 +132,9 @@ const LATENCY_HEAD = ['p50 ms', 'p90', 'p99', 'p99.9', 'max']
 export function reportText(report: Report): string {
   const { configuration: asked } = report
   const load = [
-    `${several(asked.clients, 'client')} with ${asked.window} in flight`,
+    `${asked.clients} ${plural(asked.clients, 'client')} with ${asked.window} in flight`,
     asked.rate === null ? 'no rate limit' : `${asked.rate} requests/s`,
-    `${several(asked.torrents, 'torrent')}, ${several(asked.peers, 'peer')}, ${asked.seeders_percent} % seeders`,
+    `${asked.torrents} ${plural(asked.torrents, 'torrent')}, ${asked.peers} ${plural(asked.peers, 'peer')}, ${asked.seeders_percent} % seeders`,
   ]
   const rows = [
     [...HEAD, ...LATENCY_HEAD],
@@ -173,7 +171,5 @@ const row = (name: string, counts: Counts): string[] => {
     ...[p50, p90, p99, p999, max].map((milliseconds) => milliseconds?.toFixed(2) ?? '-'),
   ]
 }
-
-const several = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

@@ -1,6 +1,7 @@
 /** What came of the requests of a load test, by kind. Counts only. */
-import { printable } from '../client/failure.ts'
+
 import { Histogram } from '../memory/histogram.ts'
+import { oneLine } from '../text/printable.ts'
 
 /** In the order of the actions of BEP 15. */
 export const KINDS = ['connect', 'announce', 'scrape'] as const
@@ -53,7 +54,7 @@ export class Tally {
 
   /** Counts the text of an error; what a stranger says is made printable. */
   say(text: string): void {
-    const line = printable(text)
+    const line = oneLine(text)
     const count = this.#texts.get(line)
     if (count !== undefined || this.#texts.size < MOST_TEXTS)
       this.#texts.set(line, (count ?? 0) + 1)

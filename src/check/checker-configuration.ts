@@ -1,51 +1,101 @@
 /**
- * The checker's configuration, JSON as the reference's (spec/torrust-console-tools §3.1): what to check, or
- * everything that is wrong with it. Pure.
+ * The checker's configuration, JSON in the reference's form: what to check, or everything that is wrong with it
+ * (docs/behaviours.md T2). A path goes before content, the command line before the environment (T3).
  */
-import { printable } from '../client/failure.ts'
+import { resolve } from 'node:path'
 import { nearest } from '../text/nearest.ts'
+import { oneLine, quotedPath } from '../text/printable.ts'
+import { fileReason } from '../text/system-errors.ts'
 import { jsonFault } from './json-place.ts'
-import { type Kind, readTarget, type Target } from './target.ts'
+import { KINDS, type Kind, LISTS, readTarget, type Target } from './target.ts'
 
-/** The lists of a configuration, in the order in which they are checked. */
-export const LISTS = {
-  udp: 'udp_trackers',
-  http: 'http_trackers',
-  health: 'health_checks',
-} as const
+const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
+const CONTENT = 'TORRUST_CHECKER_CONFIG'
 
-export interface Configuration {
+export interface CheckerConfiguration {
   readonly targets: readonly Target[]
   /** One line each, with the place. */
   readonly mistakes: readonly string[]
 }
 
+export interface SourceInput {
+  /** The value of `--config-path`. */
+  readonly path: string | undefined
+  /** JSON on the command line. */
+  readonly content: string | undefined
+  /** Whether the command line names targets, too. */
+  readonly named: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Throws like `readFileSync`. */
+  readFile(path: string): string
+}
+
+export interface SourcedConfiguration extends CheckerConfiguration {
+  /** The path, variable or argument that mistakes are reported for. */
+  readonly name: string
+  /** What else was given and is not used. */
+  readonly ignored: string | undefined
+}
+
+/** undefined: no configuration is given. If the command line names targets, the environment is ignored. */
+export function findConfiguration(input: SourceInput): SourcedConfiguration | undefined {
+  const { path, content, named, env } = input
+  const fromEnvironment = (name: string) =>
+    named && content === undefined && path === undefined ? undefined : env[name] || undefined
+  const file = path ?? fromEnvironment(PATH)
+  if (file !== undefined)
+    return {
+      ...readFile(input, file),
+      ignored:
+        content === undefined
+          ? undefined
+          : `the JSON argument is ignored: ${path === undefined ? PATH : '--config-path'} names a file`,
+    }
+  const text = content ?? fromEnvironment(CONTENT)
+  if (text === undefined) return undefined
+  const name = content === undefined ? CONTENT : 'the JSON argument'
+  return { ...readConfiguration(text, named), name, ignored: undefined }
+}
+
+function readFile({ cwd, named, path, readFile: read }: SourceInput, file: string) {
+  const name = quotedPath(file)
+  let text: string
+  try {
+    text = read(resolve(cwd, file))
+  } catch (error) {
+    const given = path === undefined ? `, given by ${PATH}` : ''
+    return { name, targets: [], mistakes: [`${fileReason(error)}${given}`] }
+  }
+  return { name, ...readConfiguration(text, named) }
+}
+
 /** `partial`: lists may be missing, because targets are named elsewhere too. */
-export function readConfiguration(text: string, partial: boolean): Configuration {
+export function readConfiguration(text: string, partial: boolean): CheckerConfiguration {
+  // Some editors begin a file with a byte order mark.
+  const json = text.replace(/^\uFEFF/, '')
   let value: unknown
   try {
-    // Some editors begin a file with a byte order mark.
-    value = JSON.parse(text.replace(/^\uFEFF/, ''))
+    value = JSON.parse(json)
   } catch (error) {
-    const place = jsonFault(text.replace(/^\uFEFF/, ''))
-    return { targets: [], mistakes: [`not JSON: ${place ?? printable(String(error))}`] }
+    return { targets: [], mistakes: [`not JSON: ${jsonFault(json) ?? oneLine(String(error))}`] }
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { targets: [], mistakes: [`expected an object, found ${describe(value)}`] }
   const members = new Map<string, unknown>(Object.entries(value))
   const targets: Target[] = []
   const mistakes: string[] = []
-  for (const kind of ['udp', 'http', 'health'] as const) {
+  for (const kind of KINDS) {
     const name = LISTS[kind]
     const list = members.get(name)
     if (Array.isArray(list)) readList(kind, list, targets, mistakes)
     else if (list !== undefined)
       mistakes.push(`${name}: expected a list of URLs, found ${describe(list)}`)
     else {
-      const meant = similar(name, members)
-      if (meant !== undefined)
+      const misspelt = findMisspelt(name, members)
+      if (misspelt !== undefined)
         mistakes.push(
-          `${name}: missing, but there is an unknown ${printable(JSON.stringify(meant))}`,
+          `${name}: missing, but there is an unknown ${oneLine(JSON.stringify(misspelt))}`,
         )
       else if (!partial)
         mistakes.push(`${name}: missing; an empty list is ${JSON.stringify(name)}: []`)
@@ -60,20 +110,20 @@ function readList(kind: Kind, list: readonly unknown[], targets: Target[], mista
       typeof element === 'string'
         ? readTarget(kind, element)
         : `expected a URL in quotes, found ${describe(element)}`
-    if (typeof target === 'string') mistakes.push(`${LISTS[kind]}[${i}]: ${printable(target)}`)
+    if (typeof target === 'string') mistakes.push(`${LISTS[kind]}[${i}]: ${oneLine(target)}`)
     else targets.push(target)
   }
 }
 
-/** Unknown members are ignored, as the reference does; but one may be the one that is missing. */
-function similar(name: string, members: ReadonlyMap<string, unknown>): string | undefined {
+/** The unknown member that `name` was probably meant by. Other unknown members are ignored, as the reference does. */
+function findMisspelt(name: string, members: ReadonlyMap<string, unknown>): string | undefined {
   const lists: readonly string[] = Object.values(LISTS)
-  const strange = [...members.keys()].filter((member) => !lists.includes(member))
-  return strange.find((member) => nearest(member, lists) === name)
+  const unknown = [...members.keys()].filter((member) => !lists.includes(member))
+  return unknown.find((member) => nearest(member, lists) === name)
 }
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'an object'
-  return printable(JSON.stringify(value))
+  return oneLine(JSON.stringify(value))
 }

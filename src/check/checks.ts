@@ -1,33 +1,31 @@
 /**
- * Checks targets once, as the reference's checker does (spec/torrust-console-tools §3.2): a tracker must answer
- * an announce and a scrape, a service must be well. What goes wrong is a finding, never an exception.
+ * Checks targets once, as the reference's checker does (docs/behaviours.md T4): a tracker must answer an announce
+ * and a scrape, a service must be healthy. What goes wrong becomes a finding, never an exception.
  */
 import { EVENT, type Family } from '../bittorrent.ts'
+import { randomPeerId } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
 import { announceHttp, scrapeHttp } from '../client/http.ts'
-import { randomPeerId } from '../client/peer-id.ts'
-import type { AnnounceQuestion } from '../client/question.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
 import { within } from '../time/within.ts'
 import { joinPort } from '../wire/address.ts'
-import { explain } from './explain.ts'
-import { Gate } from './gate.ts'
+import type { AnnounceQuestion } from '../wire/udp-client.ts'
 import type { Kind, Target } from './target.ts'
 
-/** Targets that are checked at once. */
+/** Targets that are asked at the same time. */
 export const AT_ONCE = 32
-/** Addresses of one name that are checked: whoever owns the name decides how many there are. */
+/** Most addresses of one name that are checked: the owner of the name can give it any number. */
 const MOST_ADDRESSES = 16
-/** A tracker that did not answer the announce is not waited for once more. */
+/** Time limit for removing the peer again if the announce got no answer. */
 const LEAVING_MILLISECONDS = 500
-/** Where the peer of an HTTP announce says that it listens. */
+/** The port that the peer of an HTTP announce claims to listen on. */
 const PEER_PORT = 17_548
 
 export interface CheckOptions {
   readonly infoHash: Uint8Array
-  /** Time limit of each question. */
+  /** Time limit of each request. */
   readonly milliseconds: number
   readonly family?: Family | undefined
   readonly insecure?: boolean | undefined
@@ -37,49 +35,71 @@ export interface Step {
   readonly name: string
   /** Why it failed, in one line. */
   readonly failure?: string
-  /** What a step that did not fail found. */
-  readonly told?: string
+  /** What a successful step found. */
+  readonly found?: string
 }
 
 export interface Finding {
   readonly kind: Kind
   readonly url: string
-  /** `ip:port` that was asked; `host:port` if the name leads nowhere. */
+  /** The `ip:port` that was asked; `host:port` if the name has no address. */
   readonly remote: string
-  /** Of the first question that was answered. */
+  /** How long the first answer took; undefined: no answer. */
   readonly milliseconds: number | undefined
   readonly steps: readonly Step[]
-  /** Why the peer of the check may not be gone again. */
+  /** Why the peer of the check may still be in the swarm; undefined: it is not. */
   readonly left: string | undefined
 }
 
 /**
- * In the order of the targets, one finding for each address of a tracker. `done` is called when a target is
- * through.
+ * One finding for each address of a tracker, in the order of the targets. `done` is called after each target.
  */
 export async function checkAll(
   targets: readonly Target[],
   options: CheckOptions,
   done: () => void,
 ): Promise<Finding[]> {
-  const gate = new Gate(AT_ONCE)
+  const limiter = new Limiter(AT_ONCE)
   const findings = targets.map((target) =>
-    gate.pass(() => check(target, options)).finally(() => done()),
+    limiter.run(() => check(target, options)).finally(() => done()),
   )
   return (await Promise.all(findings)).flat()
 }
 
+/** Does a bounded number of works at the same time; the others wait in the order in which they came. */
+export class Limiter {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(most: number) {
+    this.#free = most
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((resolve) => void this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      // The place is handed on without becoming free, so that no newcomer takes it.
+      if (next) next()
+      else this.#free++
+    }
+  }
+}
+
 async function check(target: Target, options: CheckOptions): Promise<Finding[]> {
-  // Its listener is behind one address of many a name: that of this machine has two.
+  // A health API often listens at one address only of a name that has several, such as localhost.
   if (target.kind === 'health') return [await checkHealth(target, options)]
   const { url, kind } = target
   let addresses: readonly Address[]
   try {
     addresses = await resolve(url.host, options)
   } catch (error) {
-    const visit = new Visit(target, joinPort(url.host, url.port))
-    await visit.step(kind === 'udp' ? 'Setup' : 'Announce', () => Promise.reject(error))
-    return [visit.finding]
+    const checked = new CheckedAddress(target, joinPort(url.host, url.port))
+    await checked.step(kind === 'udp' ? 'Setup' : 'Announce', () => Promise.reject(error))
+    return [checked.finding]
   }
   const ask = kind === 'udp' ? checkUdp : checkHttp
   return await Promise.all(
@@ -87,8 +107,8 @@ async function check(target: Target, options: CheckOptions): Promise<Finding[]> 
   )
 }
 
-/** What is found at one address, step by step. */
-class Visit {
+/** Collects what is found at one address, step by step. */
+class CheckedAddress {
   readonly #target: Target
   readonly #remote: string
   readonly #steps: Step[] = []
@@ -111,26 +131,26 @@ class Visit {
     }
   }
 
-  /** Resolves with the failure, if it is one. What is no question takes no time that counts. */
+  /** Resolves with the failure, if there is one. Only the time of requests counts. */
   async step(
     name: string,
     work: () => Promise<unknown>,
-    isQuestion = true,
+    isRequest = true,
   ): Promise<ClientFailure | undefined> {
     const since = performance.now()
     try {
       await work()
-      if (isQuestion) this.#milliseconds ??= performance.now() - since
+      if (isRequest) this.#milliseconds ??= performance.now() - since
       this.#steps.push({ name })
       return undefined
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
-      this.#steps.push({ name, failure: explain(error) })
+      this.#steps.push({ name, failure: error.reason })
       return error
     }
   }
 
-  /** Announces a peer that is there, and asks for the torrent. */
+  /** Announces a peer, scrapes the torrent, and removes the peer again. */
   async announceAndScrape(
     question: AnnounceQuestion,
     announce: (question: AnnounceQuestion) => Promise<unknown>,
@@ -138,7 +158,7 @@ class Visit {
   ): Promise<void> {
     const failure = await this.step('Announce', () => announce(question))
     await this.step('Scrape', scrape)
-    // Whoever said no, or could not be asked, has no peer. Any other may have heard.
+    // A tracker that refused, or was not reached, has no peer to remove. Any other may have one.
     if (failure && ['refusal', 'connect', 'tls'].includes(failure.kind)) return
     const late = new ClientFailure('timeout', 'no answer')
     const leaving = announce({ ...question, event: EVENT.stopped, want: 0 })
@@ -146,27 +166,27 @@ class Visit {
       await (failure === undefined ? leaving : within(leaving, LEAVING_MILLISECONDS, late))
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
-      if (failure === undefined || failure.kind === 'timeout') this.#left = explain(error)
+      if (failure === undefined || failure.kind === 'timeout') this.#left = error.reason
     }
   }
 }
 
 async function checkUdp(target: Target, address: Address, options: CheckOptions): Promise<Finding> {
   const { url } = target
-  const visit = new Visit(target, joinPort(address.ip, url.port))
+  const checked = new CheckedAddress(target, joinPort(address.ip, url.port))
   let client: UdpClient | undefined
   const setUp = async () => {
     client = await UdpClient.open(address, url.port, { ...options, path: url.path })
   }
-  await visit.step('Setup', setUp, false)
+  await checked.step('Setup', setUp, false)
   using opened = client
-  if (!opened || (await visit.step('Connect', () => opened.connect()))) return visit.finding
-  await visit.announceAndScrape(
+  if (!opened || (await checked.step('Connect', () => opened.connect()))) return checked.finding
+  await checked.announceAndScrape(
     questionOf(options.infoHash, opened.localPort),
     (question) => opened.announce(question),
     () => opened.scrape([options.infoHash]),
   )
-  return visit.finding
+  return checked.finding
 }
 
 async function checkHttp(
@@ -175,13 +195,13 @@ async function checkHttp(
   options: CheckOptions,
 ): Promise<Finding> {
   const { url } = target
-  const visit = new Visit(target, joinPort(address.ip, url.port))
-  await visit.announceAndScrape(
+  const checked = new CheckedAddress(target, joinPort(address.ip, url.port))
+  await checked.announceAndScrape(
     questionOf(options.infoHash, PEER_PORT),
     (question) => announceHttp(url, address, question, options),
     () => scrapeHttp(url, address, [options.infoHash], options),
   )
-  return visit.finding
+  return checked.finding
 }
 
 async function checkHealth(target: Target, options: CheckOptions): Promise<Finding> {
@@ -191,16 +211,16 @@ async function checkHealth(target: Target, options: CheckOptions): Promise<Findi
   try {
     const { remote, statusLine, problem } = await askHealth(target.url, options)
     const milliseconds = performance.now() - since
-    const step = problem === undefined ? { told: statusLine } : { failure: problem }
+    const step = problem === undefined ? { found: statusLine } : { failure: problem }
     return { ...about, remote, milliseconds, steps: [{ name: 'Health', ...step }] }
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    const steps = [{ name: 'Health', failure: explain(error) }]
+    const steps = [{ name: 'Health', failure: error.reason }]
     return { ...about, remote: joinPort(host, port), milliseconds: undefined, steps }
   }
 }
 
-/** A seeder, so that no download is counted, and who wants hardly any peers. */
+/** A seeder, so that no download is counted, which wants as few peers as possible. */
 const questionOf = (infoHash: Uint8Array, port: number): AnnounceQuestion => ({
   infoHash,
   peerId: randomPeerId(),

@@ -1,12 +1,11 @@
-/** `tracker health`: one question to the health API, for a container's health check. */
-
-import { type Host, type Invocation, optionValue } from '../cli/host.ts'
-import { Misuse, seconds } from '../cli/invocation.ts'
+/** `tracker health`: one request to the health API, for the health check of a container. */
+import { EXIT, type Host } from '../cli/host.ts'
+import { type Invocation, Misuse, optionValue, secondsValue } from '../cli/invocation.ts'
 import { printResult } from '../cli/output.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth, printService } from '../client/health-report.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
-import { explain } from './explain.ts'
+import { rounded } from '../text/figures.ts'
 
 const PORT_VARIABLE = 'HEALTH_CHECK_API_PORT'
 const DEFAULT_PORT = '1313'
@@ -14,7 +13,7 @@ const PATH = '/health_check'
 
 interface HealthResult {
   readonly url: string
-  /** As the report has it; null: there is none. */
+  /** As the report has it; null: no report. */
   readonly status: string | null
   readonly http_status: number | null
   readonly elapsed_ms: number
@@ -24,11 +23,11 @@ interface HealthResult {
 }
 
 export async function health(invocation: Invocation, host: Host): Promise<number> {
-  const milliseconds = seconds(invocation, 'timeout', { min: 0.01, max: 3600 }, 4)
+  const milliseconds = secondsValue(invocation, 'timeout', { min: 0.01, max: 3600 }, 4)
   const url = readUrl(invocation.arguments[0], host.env[PORT_VARIABLE])
   const insecure = invocation.options.has('insecure')
   const since = performance.now()
-  const elapsed = () => Math.round((performance.now() - since) * 1000) / 1000
+  const elapsed = () => rounded(performance.now() - since, 3)
   const finish = (result: HealthResult, lines: readonly string[] = []): number => {
     printResult(host, invocation, result, () =>
       [
@@ -37,10 +36,10 @@ export async function health(invocation: Invocation, host: Host): Promise<number
         '',
       ].join('\n'),
     )
-    // With --format text the reason stands in the result itself.
+    // With --format text the result itself says why.
     if (result.message !== null && optionValue(invocation, 'format') !== 'text')
       host.complain(`tracker health: ${result.url}: ${result.message}\n`)
-    return result.message === null ? 0 : 1
+    return result.message === null ? EXIT.success : EXIT.failure
   }
   try {
     const answer = await askHealth(url, { milliseconds, insecure })
@@ -59,20 +58,18 @@ export async function health(invocation: Invocation, host: Host): Promise<number
     )
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    const message = explain(error)
-    const elapsed_ms = elapsed()
     return finish({
       url: url.href,
       status: null,
       http_status: null,
-      elapsed_ms,
+      elapsed_ms: elapsed(),
       services: [],
-      message,
+      message: error.reason,
     })
   }
 }
 
-/** A port, `HOST:PORT` or a URL; absent: that of this machine. */
+/** From a port, `HOST:PORT` or a URL; without a word, the health API of this machine. */
 function readUrl(word: string | undefined, portVariable: string | undefined): TrackerUrl {
   const port = portVariable || DEFAULT_PORT
   if (word === undefined && !isPort(port))
@@ -86,7 +83,7 @@ function readUrl(word: string | undefined, portVariable: string | undefined): Tr
   if (typeof url === 'string') throw new Misuse(url)
   if (url.scheme === 'udp') throw new Misuse(`${text}: expected http:// or https://`)
   if (url.path !== '') return url
-  // The whole is as it was with nothing behind the port, save for the slash that every path has.
+  // `href` lacks a path, but ends with the slash that every URL has.
   return { ...url, path: PATH, href: `${url.href.replace(/\/$/, '')}${PATH}` }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where a text stops being JSON (RFC 8259), which the built-in parser does not tell. Only for texts that
- * it refused: nothing is made of what stands there.
+ * Finds the place where a text stops being JSON (RFC 8259), which the built-in parser does not report. Meant for
+ * texts that the parser refused; the values are not read.
  */
 
 const SPACE = /[ \t\n\r]*/y
@@ -17,7 +17,7 @@ type Wanted =
   | ', or }'
   | 'the end'
 
-/** `LINE:COLUMN: expected …, found …`, both counted from 1; undefined: it is JSON as far as is seen here. */
+/** `LINE:COLUMN: expected …, found …`, both counted from 1; undefined: no fault found. */
 export function jsonFault(text: string): string | undefined {
   const open: ('[' | '{')[] = []
   let wanted: Wanted = 'a value'
@@ -43,7 +43,7 @@ export function jsonFault(text: string): string | undefined {
   }
 }
 
-/** What may come behind `token`; undefined: it may not stand here. */
+/** What may follow `token`; undefined: the token may not stand here. */
 function follow(
   wanted: Wanted,
   token: string,
@@ -52,7 +52,7 @@ function follow(
 ): Wanted | undefined {
   if (token === '' || wanted === 'the end') return undefined
   if (wanted === ':') return token === ':' ? 'a value' : undefined
-  // Both kinds of "or" end with the bracket that may come instead.
+  // Each `… or ]` and `… or }` ends with the bracket that may come instead.
   if (token === wanted.at(-1)) {
     open.pop()
     return afterValue()

@@ -1,6 +1,6 @@
-/** What was seen of one target so far, in memory that does not grow. */
+/** Losses and latencies of one target so far, in memory that does not grow. */
 import { Histogram } from '../memory/histogram.ts'
-import { rounded } from './report.ts'
+import { rounded } from '../text/figures.ts'
 
 export type ProbeStatus = 'ok' | 'timeout' | 'error'
 
@@ -11,11 +11,11 @@ export class Statistics {
   #min = Number.POSITIVE_INFINITY
   #sum = 0
   #last: number | undefined
-  /** Why the last question that failed did. */
+  /** Why the last failed probe failed. */
   lastFailure: string | undefined
   readonly #latencies = new Histogram()
 
-  /** `milliseconds`: how long the answer took; counts only if there was one. */
+  /** `milliseconds`: how long the answer took; ignored unless `status` is `ok`. */
   record(status: ProbeStatus, milliseconds: number, failure?: string): void {
     this.#total++
     if (status !== 'ok') this.lastFailure = failure
@@ -33,21 +33,21 @@ export class Statistics {
     return this.#total
   }
 
-  /** Questions without an answer that can be used. */
+  /** Probes without a usable answer. */
   get lost(): number {
     return this.#timeouts + this.#errors
   }
 
   get lossPercent(): number {
-    return percent(this.lost, this.#total)
+    return percentage(this.lost, this.#total)
   }
 
-  /** In milliseconds; undefined: nothing was answered yet. */
+  /** In milliseconds; undefined: no answer yet. */
   get latencies() {
     const answered = this.#total - this.lost
     if (answered === 0) return undefined
     const [min, max] = [this.#min, this.#latencies.max]
-    // A bucket's middle may lie outside of all that is in it.
+    // The middle of a bucket may lie outside of the values in it.
     const percentile = (share: number): number =>
       Math.max(min, Math.min(max, this.#latencies.percentile(share)))
     return {
@@ -61,26 +61,29 @@ export class Statistics {
     }
   }
 
-  /** The reference's members (spec/torrust-newest §6.2), then ours. */
+  /** The reference's members, then ours (docs/behaviours.md T7). */
   document(): object {
     const found = this.latencies
     return {
       total: this.#total,
       timeouts: this.#timeouts,
-      timeout_percent: percent(this.#timeouts, this.#total),
-      min_ms: rounded(found?.min),
-      max_ms: rounded(found?.max),
-      average_ms: rounded(found?.average),
-      last_ms: rounded(found?.last),
+      timeout_percent: percentage(this.#timeouts, this.#total),
+      min_ms: orNull(found?.min),
+      max_ms: orNull(found?.max),
+      average_ms: orNull(found?.average),
+      last_ms: orNull(found?.last),
       errors: this.#errors,
       loss_percent: this.lossPercent,
-      p50_ms: rounded(found?.p50),
-      p90_ms: rounded(found?.p90),
-      p99_ms: rounded(found?.p99),
+      p50_ms: orNull(found?.p50),
+      p90_ms: orNull(found?.p90),
+      p99_ms: orNull(found?.p99),
       last_failure: this.lastFailure ?? null,
     }
   }
 }
 
-const percent = (part: number, whole: number): number =>
-  whole === 0 ? 0 : Math.round((part / whole) * 100_000) / 1000
+const percentage = (part: number, whole: number): number =>
+  whole === 0 ? 0 : rounded((part / whole) * 100, 3)
+
+const orNull = (milliseconds: number | undefined): number | null =>
+  milliseconds === undefined ? null : rounded(milliseconds, 3)

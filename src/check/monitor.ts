@@ -1,6 +1,6 @@
 /**
- * Asks targets again and again and counts what comes back. Leaves no peer behind, and has no more than one
- * question to a target on its way.
+ * Asks targets repeatedly and counts the answers (docs/behaviours.md T7). Announces no peer, and has at most one
+ * request to a target in flight.
  */
 import type { Family } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
@@ -9,50 +9,48 @@ import { scrapeHttp } from '../client/http.ts'
 import { resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
 import { joinPort } from '../wire/address.ts'
-import { AT_ONCE, type CheckOptions } from './checks.ts'
-import { explain } from './explain.ts'
-import { Gate } from './gate.ts'
+import { AT_ONCE, type CheckOptions, Limiter } from './checks.ts'
 import { type ProbeStatus, Statistics } from './latency.ts'
 import type { Target } from './target.ts'
 
-/** What is asked by itself: a target, or one address family of it. */
+/** A target, or one address family of it, with its own statistics. */
 export interface Series {
   readonly target: Target
-  /** undefined: whichever its name leads to. */
+  /** undefined: any that the name has. */
   readonly family: Family | undefined
-  /** `ip:port` that was asked last; `host:port` before it is known. */
+  /** The `ip:port` that was asked last; `host:port` until it is known. */
   remote: string
   readonly statistics: Statistics
 }
 
 export interface Probe {
   readonly series: Series
-  /** Of the series, from 1. */
+  /** Counts the probes of the series, from 1. */
   readonly sequence: number
   readonly status: ProbeStatus
-  /** Until the answer came, or was given up. */
+  /** Until the answer came, or the probe was given up. */
   readonly milliseconds: number
-  /** Why there is none that can be used. */
+  /** Why there is no usable answer. */
   readonly message: string | undefined
 }
 
 export interface Times {
-  /** Milliseconds from the start of one question to that of the next. */
+  /** Milliseconds from the start of one request to that of the next. */
   readonly interval: number
-  /** Milliseconds after which no further question is asked. */
+  /** Milliseconds after which no further request is sent. */
   readonly duration: number
 }
 
-/** One for each family of a tracker's name, in the order of the targets. */
+/** One series for each family of a tracker's name, in the order of the targets. */
 export async function seriesOf(
   targets: readonly Target[],
   options: CheckOptions,
 ): Promise<Series[]> {
-  const gate = new Gate(AT_ONCE)
+  const limiter = new Limiter(AT_ONCE)
   const all = targets.map(async (target) => {
     const { host, port } = target.url
     const families =
-      target.kind === 'health' ? [undefined] : await gate.pass(() => familiesOf(host, options))
+      target.kind === 'health' ? [undefined] : await limiter.run(() => familiesOf(host, options))
     return families.map((family) => ({
       target,
       family,
@@ -71,32 +69,32 @@ async function familiesOf(
     return [...new Set((await resolve(host, options)).map(({ family }) => family))]
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    // The name may lead somewhere later.
+    // The name may get an address later.
     return [options.family]
   }
 }
 
-/** Resolves when the time is over or `stop` is given; whatever is on its way then does not count. */
+/** Resolves when the time is over or `stop` aborts; requests in flight then do not count. */
 export async function monitor(
   series: readonly Series[],
   options: CheckOptions,
   { interval, duration }: Times,
   stop: AbortSignal,
-  told: (probe: Probe) => void,
+  report: (probe: Probe) => void,
 ): Promise<void> {
-  const gate = new Gate(AT_ONCE)
+  const limiter = new Limiter(AT_ONCE)
   const start = performance.now()
   const follow = async (one: Series): Promise<void> => {
     let turn = 0
     for (;;) {
       const result = await unless(
         stop,
-        gate.pass(() => ask(one, options)),
+        limiter.run(() => ask(one, options)),
       )
       if (stop.aborted || !result) return
       one.statistics.record(result.status, result.milliseconds, result.message)
-      told({ ...result, series: one, sequence: one.statistics.total })
-      // A question that took longer than the interval leaves out the turns that it missed.
+      report({ ...result, series: one, sequence: one.statistics.total })
+      // A request that took longer than the interval skips the turns it missed.
       const now = performance.now()
       turn = Math.max(turn + 1, Math.ceil((now - start) / interval))
       if (turn * interval >= duration) return
@@ -127,7 +125,7 @@ async function ask(
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
     const status = error.kind === 'timeout' ? 'timeout' : 'error'
-    return { status, milliseconds: elapsed(), message: explain(error) }
+    return { status, milliseconds: elapsed(), message: error.reason }
   }
 }
 
@@ -137,7 +135,7 @@ async function askService(series: Series, options: CheckOptions): Promise<string
   return problem
 }
 
-/** `begin` is called when all is ready but the question. */
+/** `begin` is called when everything is ready for the request. */
 async function askTracker(
   series: Series,
   options: CheckOptions,
@@ -145,7 +143,7 @@ async function askTracker(
 ): Promise<undefined> {
   const { url, kind } = series.target
   const family = series.family ?? options.family
-  // Anew each time: a name may move while it is watched.
+  // Resolved each time: the name may move while it is watched.
   const [address] = await resolve(url.host, { ...options, family })
   series.remote = joinPort(address!.ip, url.port)
   if (kind === 'http') {
@@ -153,13 +151,13 @@ async function askTracker(
     await scrapeHttp(url, address!, [options.infoHash], options)
     return
   }
-  // A single datagram: one that is lost is to be seen.
+  // A single datagram, so that a lost one shows.
   using client = await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
   begin()
   await client.connect()
 }
 
-/** What `work` comes to; undefined: `stop` came first. Leaves nothing at `stop`, which lives long. */
+/** The result of `work`; undefined: `stop` aborted first. Removes its handler from `stop`, which lives long. */
 async function unless<T>(stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   if (stop.aborted) return undefined
   const { promise, resolve } = Promise.withResolvers<undefined>()

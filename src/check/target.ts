@@ -1,15 +1,22 @@
-/** What is checked: trackers, and health reports of services. Pure. */
+/** What is checked: trackers, and health APIs. Pure. */
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 
 export const KINDS = ['udp', 'http', 'health'] as const
 export type Kind = (typeof KINDS)[number]
+
+/** The list of each kind in the checker's configuration and in the monitor's result. */
+export const LISTS = {
+  udp: 'udp_trackers',
+  http: 'http_trackers',
+  health: 'health_checks',
+} as const satisfies Record<Kind, string>
 
 export interface Target {
   readonly kind: Kind
   readonly url: TrackerUrl
 }
 
-/** Text is what is wrong with it. */
+/** Text says what is wrong. */
 export function readTarget(kind: Kind, text: string): Target | string {
   // Only UDP trackers are written without a scheme.
   const wanted = kind === 'udp' ? /^udp:|^(?!.*:\/\/)/i : /^https?:\/\//i
@@ -19,7 +26,7 @@ export function readTarget(kind: Kind, text: string): Target | string {
   return typeof url === 'string' ? url : { kind, url }
 }
 
-/** One whose kind is to be seen from its URL. Text is what is wrong with it. */
+/** A target whose kind follows from its URL. Text says what is wrong. */
 export function guessTarget(text: string): Target | string {
   const url = parseTrackerUrl(text)
   if (typeof url === 'string') return url

@@ -1,15 +1,15 @@
-/** `tracker check --watch`: what is told while targets are asked again and again, and in the end. */
-
-import { type Host, type Invocation, optionValue } from '../cli/host.ts'
+/** `tracker check --watch`: prints each answer while targets are asked repeatedly, and the statistics at the end. */
+import { EXIT, type Host } from '../cli/host.ts'
+import { type Invocation, optionValue } from '../cli/invocation.ts'
 import { printResult } from '../cli/output.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
 import type { CheckOptions } from './checks.ts'
 import { monitor, type Probe, type Series, seriesOf, type Times } from './monitor.ts'
-import { monitorDocument, monitorTable, probeDocument, probeText } from './monitor-report.ts'
+import { monitorDocument, monitorTable, probeDocument, probeText } from './report.ts'
 import type { Target } from './target.ts'
 
 const REDRAW_MILLISECONDS = 250
-/** Lines of a table that is drawn over itself: no more than the smallest terminals have. */
+/** Most lines of the table that is redrawn in place: the smallest terminals have hardly more. */
 const MOST_LINES = 20
 
 export async function watch(
@@ -24,7 +24,7 @@ export async function watch(
   const signals = stopSignal(host)
   signals.promise.then(leave)
   host.readerGone.addEventListener('abort', leave)
-  // Whoever reads the probes may be gone as well.
+  // The reader of the probes may go away, too.
   process.stderr.on('error', leave)
   const isText = optionValue(invocation, 'format') === 'text'
   try {
@@ -40,8 +40,9 @@ export async function watch(
     printResult(host, invocation, monitorDocument(series, aborted), () =>
       [...monitorTable(series), ''].join('\n'),
     )
-    // Of what was never answered nothing is known.
-    return series.every(({ statistics: { total, lost } }) => total > 0 && lost === 0) ? 0 : 1
+    // A target that was never asked is not known to be healthy.
+    const allHealthy = series.every(({ statistics: { total, lost } }) => total > 0 && lost === 0)
+    return allHealthy ? EXIT.success : EXIT.failure
   } finally {
     signals.forget()
     host.readerGone.removeEventListener('abort', leave)
@@ -49,7 +50,7 @@ export async function watch(
   }
 }
 
-/** The statistics so far, on a terminal, drawn over what they were before. */
+/** The statistics so far as a table on a terminal, redrawn in place. */
 class LiveTable implements Disposable {
   readonly #host: Host
   readonly #series: readonly Series[]
@@ -66,7 +67,7 @@ class LiveTable implements Disposable {
     const shown = monitorTable(this.#series.slice(0, MOST_LINES))
     const more = this.#series.length - MOST_LINES
     if (more > 0) shown.push(`and ${more} more`)
-    // Lines are cut where the terminal ends: one that goes on below would be drawn over only in part.
+    // Lines are cut at the terminal's edge: one that wraps would be overwritten only in part.
     this.#host.complain(`${this.#up()}\x1b[?7l${shown.join('\n')}\n\x1b[?7h`)
     this.#lines = shown.length
   }

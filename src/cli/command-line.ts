@@ -1,16 +1,17 @@
 /**
- * A command line against the command table: which command with what, which help, or in one line what
- * is wrong with it. Pure; knows no command.
+ * Parses a command line by the command table: the command to run, the help to show, or one line about what is
+ * wrong. Knows no command. Pure.
  */
 import { didYouMean } from '../text/nearest.ts'
-import { type Command, HELP, type Option, VERSION } from './command.ts'
-import { help, optionsOf } from './help.ts'
-import type { Invocation } from './host.ts'
+import { quotedWord } from '../text/printable.ts'
+import { acceptedBy, type Command, HELP, type Option, optionsOf, VERSION } from './command.ts'
+import { help } from './help.ts'
+import type { Invocation } from './invocation.ts'
 
 export type Parsed =
   | {
       readonly kind: 'run'
-      /** With the words that lead to it: `tracker config print`. */
+      /** The words that lead to it: `tracker config print`. */
       readonly name: string
       readonly command: Command
       readonly invocation: Invocation
@@ -19,9 +20,9 @@ export type Parsed =
   | { readonly kind: 'version' }
   | { readonly kind: 'misuse'; readonly message: string }
 
-/** `words` are the arguments behind the program's name. */
+/** `words`: the arguments after the program's name. */
 export function parseCommandLine(root: Command, words: readonly string[]): Parsed {
-  // `tracker help config` is what many try first.
+  // Many try `tracker help config` first.
   if (words[0] === 'help') words = [...words.slice(1), '--help']
   const path: Command[] = [root]
   const options = new Map<string, string | true>()
@@ -50,8 +51,8 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
         continue
       }
       const value = inline ?? words[++i]
-      // A dash begins the next option, and an empty word is what a shell makes of a name that is not set:
-      // the value was forgotten.
+      // The value was forgotten: a dash begins the next option, and a shell makes an empty word of an unset
+      // variable.
       if (
         value === undefined ||
         (inline === undefined && /^-./.test(value)) ||
@@ -70,7 +71,7 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
       const wrong = wrongChoice(argument?.name ?? '', argument?.choices, word)
       if (wrong) return misuse(wrong)
       args.push(word)
-    } else return misuse(`unexpected argument ${printable(word)}`)
+    } else return misuse(`unexpected argument ${quotedWord(word)}`)
   }
 
   const command = here()
@@ -87,18 +88,14 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
   return { kind: 'run', name: name(), command, invocation: { options, arguments: args } }
 }
 
-/** What is wrong with how the command `name` was called, in one line. */
+/** One line about wrong usage of the command `name`. */
 export const misuseMessage = (name: string, message: string): string =>
   `${name}: ${message}${message.endsWith('?') ? '' : '.'} See ${name} --help`
 
 const wrongChoice = (what: string, choices: readonly string[] | undefined, word: string) =>
   choices && !choices.includes(word)
-    ? `${what} must be ${listed(choices)}, not ${word === '' ? 'empty' : printable(word)}`
+    ? `${what} must be ${listed(choices)}, not ${word === '' ? 'empty' : quotedWord(word)}`
     : undefined
-
-/** Before a command is named, the options of all that could follow; in the end only its own. */
-export const acceptedBy = (command: Command): readonly Option[] =>
-  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
 
 /** `--name`, `--name=value`, `-n` and `-nvalue`. */
 function findOption(options: readonly Option[], word: string) {
@@ -115,7 +112,7 @@ function findOption(options: readonly Option[], word: string) {
 function unknownOption(spelled: string, known: readonly Option[]): string {
   const names = known.flatMap(({ name, aliases = [] }) => [name, ...aliases])
   const guess = spelled.startsWith('--') ? didYouMean(spelled.slice(2), names, '--') : ''
-  return `unknown option ${printable(spelled)}${guess}`
+  return `unknown option ${quotedWord(spelled)}${guess}`
 }
 
 function unknownCommand(word: string, parent: Command): string {
@@ -125,12 +122,8 @@ function unknownCommand(word: string, parent: Command): string {
   )
   const takesFile = parent.options.some(({ name }) => name === 'config')
   const isFile = takesFile && /\.toml$/i.test(word)
-  return `unknown command ${printable(word)}${isFile ? `, did you mean --config ${printable(word)}?` : guess}`
+  return `unknown command ${quotedWord(word)}${isFile ? `, did you mean --config ${quotedWord(word)}?` : guess}`
 }
 
-/** A word of the user in a message of one line. */
-export const printable = (word: string): string =>
-  /[\p{C}\s]/u.test(word) ? JSON.stringify(word) : word
-
-export const listed = (names: readonly string[]): string =>
+const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`

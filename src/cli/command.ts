@@ -1,20 +1,18 @@
-/**
- * What a command is, for parsing, help and whatever else can be made of the command table. Describes
- * only; nothing here runs.
- */
-import type { Host, Invocation } from './host.ts'
+/** What a command is, as the rows of the command table. Parser, help, manual page and completions are made from it. */
+import type { Host } from './host.ts'
+import type { Invocation } from './invocation.ts'
 
 export interface Option {
   /** Without dashes. */
   readonly name: string
   readonly short?: string
-  /** Other long names that mean the same. */
+  /** Other long names with the same meaning. */
   readonly aliases?: readonly string[]
-  /** What its value is called; absent = it takes none. */
+  /** What its value is called; absent: it takes none. */
   readonly value?: string
   /** The only values it takes. */
   readonly choices?: readonly string[]
-  /** The value is the path of a file that exists. */
+  /** The value is the path of an existing file. */
   readonly file?: boolean
   readonly help: string
 }
@@ -22,10 +20,10 @@ export interface Option {
 export interface Argument {
   readonly name: string
   readonly optional?: boolean
-  /** It takes all words that are left; only the last argument may. */
+  /** Takes all words that are left; only the last argument may. */
   readonly repeats?: boolean
   readonly choices?: readonly string[]
-  /** It may be the path of a file that exists. */
+  /** May be the path of an existing file. */
   readonly file?: boolean
   readonly help: string
 }
@@ -34,15 +32,35 @@ export interface Command {
   readonly name: string
   /** One sentence. */
   readonly help: string
-  /** What else there is to know, below the options: paragraphs and examples of at most 100 columns. */
+  /** Shown below the options: paragraphs and examples, of at most 100 columns. */
   readonly details?: string
   readonly options: readonly Option[]
   readonly arguments: readonly Argument[]
   readonly commands: readonly Command[]
-  /** Resolves with the exit code. Absent: one of `commands` must be named. */
-  run?(invocation: Invocation, host: Host): Promise<number>
+  /** Resolves with the exit code. `root` is the whole table. Absent: one of `commands` must be named. */
+  run?(invocation: Invocation, host: Host, root: Command): Promise<number>
 }
 
 /** Options of every command. */
 export const HELP: Option = { name: 'help', short: 'h', help: 'Show this help.' }
 export const VERSION: Option = { name: 'version', short: 'V', help: 'Show the version.' }
+
+/** `-h` and `-V` included. */
+export const optionsOf = (command: Command): readonly Option[] => [
+  ...command.options,
+  HELP,
+  VERSION,
+]
+
+/** The options that a command line accepts here: those of the command, or of all commands below a group. */
+export const acceptedBy = (command: Command): readonly Option[] =>
+  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
+
+/** A command and all below it, each with the words that lead to it: `tracker config print`. */
+export const everyCommand = (
+  command: Command,
+  name: string = command.name,
+): readonly { readonly name: string; readonly command: Command }[] => [
+  { name, command },
+  ...command.commands.flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
+]

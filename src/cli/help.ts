@@ -1,19 +1,12 @@
-/** What `--help` says of a command, for terminals of 80 columns. */
-import { type Command, HELP, type Option, VERSION } from './command.ts'
-import { blocksOf, everyCommand, explained, operand, wrap } from './prose.ts'
+/** The text of `--help`, for terminals of 80 columns, and the parts of it that the manual page shares. */
+import { type Argument, type Command, everyCommand, type Option, optionsOf } from './command.ts'
 
 const COLUMNS = 80
-/** What is longer stands on a line of its own, above its explanation. */
+/** A longer name stands on a line of its own, above its explanation. */
 const WIDEST_NAME = 24
 
-type Row = readonly [name: string, explanation: string]
-
-/** `-h` and `-V` included. */
-export const optionsOf = (command: Command): readonly Option[] => [
-  ...command.options,
-  HELP,
-  VERSION,
-]
+/** A name, and what it means. */
+export type Entry = readonly [name: string, explanation: string]
 
 /** The help of the last command of `path`. */
 export function help(path: readonly Command[]): string {
@@ -24,16 +17,16 @@ export function help(path: readonly Command[]): string {
     ...(command.run ? [`${name} [options]${operands.join('')}`] : []),
     ...(command.commands.length > 0 ? [`${name} <command>`] : []),
   ]
-  const sections: [string, readonly Row[]][] = [
-    ['Commands', commandRows(command)],
-    ['Arguments', command.arguments.map((one): Row => [one.name, one.help])],
-    ['Options', optionsOf(command).map((one): Row => [spelling(one), explained(one)])],
+  const sections: [string, readonly Entry[]][] = [
+    ['Commands', commandEntries(command)],
+    ['Arguments', command.arguments.map((one): Entry => [one.name, one.help])],
+    ['Options', optionsOf(command).map((one): Entry => [spelling(one), explained(one)])],
   ]
-  const lengths = sections.flatMap(([, rows]) => rows.map(([left]) => left.length))
+  const lengths = sections.flatMap(([, entries]) => entries.map(([left]) => left.length))
   const width = Math.max(...lengths.filter((length) => length <= WIDEST_NAME))
   const blocks = sections
-    .filter(([, rows]) => rows.length > 0)
-    .map(([title, rows]) => [`${title}:`, ...rows.flatMap((row) => printRow(row, width))])
+    .filter(([, entries]) => entries.length > 0)
+    .map(([title, entries]) => [`${title}:`, ...entries.flatMap((entry) => print(entry, width))])
   return [
     wrap(command.help, COLUMNS),
     [`Usage: ${usage.join('\n       ')}`],
@@ -45,14 +38,14 @@ export function help(path: readonly Command[]): string {
     .join('\n')
 }
 
-/** Every command that can be run, below `command`, with the words that lead to it from there. */
-const commandRows = (command: Command): readonly Row[] =>
+/** Every runnable command below `command`, with the words that lead to it from there. */
+const commandEntries = (command: Command): readonly Entry[] =>
   command.commands
     .flatMap((one) => everyCommand(one))
     .filter((one) => one.command.run)
-    .map(({ name, command: one }): Row => [name, one.help])
+    .map(({ name, command: one }): Entry => [name, one.help])
 
-function printRow([left, right]: Row, width: number): readonly string[] {
+function print([left, right]: Entry, width: number): readonly string[] {
   const indent = ' '.repeat(width + 4)
   const [first, ...others] = wrap(right, COLUMNS - indent.length)
   const rest = others.map((line) => `${indent}${line}`)
@@ -69,3 +62,58 @@ const printDetails = (details: string): readonly string[] =>
 
 const spelling = ({ name, short, value }: Option): string =>
   `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`
+
+/** What an option means, and its other names. */
+export const explained = ({ help, aliases = [] }: Option): string =>
+  aliases.length === 0 ? help : `${help} Also ${aliases.map((name) => `--${name}`).join(', ')}.`
+
+/** An argument as a usage line shows it. */
+export function operand({ name, optional, repeats }: Argument): string {
+  const words = repeats ? `${name}...` : name
+  return optional ? `[${words}]` : words
+}
+
+/** The words of `text` on lines of at most `width` columns; a longer word has a line of its own. */
+function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+/** A part of a command's `details`. */
+export interface Block {
+  /** Literal lines, such as examples, are indented in the source and stay as they are; paragraphs are filled. */
+  readonly kind: 'paragraph' | 'literal'
+  readonly lines: readonly string[]
+  /** A blank line stands before it. */
+  readonly apart: boolean
+}
+
+export function blocksOf(details: string): readonly Block[] {
+  const blocks: Block[] = []
+  let lines: string[] = []
+  let apart = false
+  let before: Block['kind'] | undefined
+  for (const line of details.trimEnd().split('\n')) {
+    const kind = line === '' ? undefined : line.startsWith(' ') ? 'literal' : 'paragraph'
+    if (kind === undefined) apart = true
+    else if (kind === before) lines.push(line)
+    else {
+      lines = [line]
+      blocks.push({ kind, lines, apart })
+      apart = false
+    }
+    before = kind
+  }
+  return blocks
+}
+
+/** Whether the block is the heading above a command's examples. */
+export const headsExamples = ({ lines }: Block): boolean =>
+  lines.length === 1 && lines[0] === 'Examples:'

@@ -6,29 +6,25 @@ export interface Host {
   readonly cwd: string
   /** The standard output is a terminal that wants colours. */
   readonly colour: boolean
-  /** The standard output is a terminal. */
   readonly outIsTerminal: boolean
-  /** The standard error is a terminal: somebody looks on. */
   readonly errIsTerminal: boolean
-  /** Whoever read our output is gone; what goes on for long may as well end. */
+  /** Aborts when the reader of the standard output has gone; a long-running command may then end. */
   readonly readerGone: AbortSignal
-  /** To the standard output. */
+  /** Writes to the standard output. */
   print(text: string): void
-  /** To the standard error. */
+  /** Writes to the standard error. */
   complain(text: string): void
-  /** Ends the process now, whatever is unfinished. */
+  /** Ends the process at once, unfinished work or not. */
   exit(code: number): never
 }
 
-/** The words of a command line, understood. */
-export interface Invocation {
-  /** By long name; `true` for one without a value. */
-  readonly options: ReadonlyMap<string, string | true>
-  readonly arguments: readonly string[]
-}
-
-/** The value of an option that takes one. */
-export const optionValue = (invocation: Invocation, name: string): string | undefined => {
-  const value = invocation.options.get(name)
-  return typeof value === 'string' ? value : undefined
-}
+/** Exit codes of every command. */
+export const EXIT = {
+  success: 0,
+  /** Something failed, or what was looked at is not well. */
+  failure: 1,
+  /** Wrong usage. */
+  misuse: 2,
+  /** EX_CONFIG of sysexits.h: the configuration has mistakes. A restart does not help, so systemd must not try. */
+  misconfigured: 78,
+} as const

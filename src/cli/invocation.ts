@@ -1,17 +1,33 @@
 /**
- * Wrong usage that only the command itself can see: told in one line, exit code 2. The words of the
- * command line are read here, so that every command says the same about the same mistake.
+ * The words of a command line as values. Every command reads them here, so that all report the same mistake
+ * in the same words.
  */
-import { printable } from './command-line.ts'
-import { type Invocation, optionValue } from './host.ts'
+import type { Family } from '../bittorrent.ts'
+import type { AskOptions } from '../client/ask.ts'
+import { quotedWord } from '../text/printable.ts'
 
-/** `message` begins with the option or argument that is wrong and ends without a full stop. */
+export interface Invocation {
+  /** By long name; `true` for an option without a value. */
+  readonly options: ReadonlyMap<string, string | true>
+  readonly arguments: readonly string[]
+}
+
+/**
+ * Wrong usage that only the command itself can see: reported in one line, exit code 2. `message` begins with
+ * the option or argument that is wrong and ends without a full stop.
+ */
 export class Misuse extends Error {
   override readonly name = 'Misuse'
 }
 
-/** A whole number from an option; `fallback` where it is not given. Throws `Misuse`. */
-export function wholeNumber<T>(
+/** The value of an option that takes one; undefined: not given. */
+export const optionValue = (invocation: Invocation, name: string): string | undefined => {
+  const value = invocation.options.get(name)
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A whole number from an option, or `fallback` if it is not given. Throws `Misuse`. */
+export function numberValue<T>(
   invocation: Invocation,
   name: string,
   { min, max }: { readonly min: number; readonly max: number },
@@ -24,8 +40,11 @@ export function wholeNumber<T>(
   throw new Misuse(`--${name} must be a whole number from ${min} to ${max}, not ${found(text)}`)
 }
 
-/** Milliseconds from an option in seconds, which may have a fraction: `5`, `0.5`, `5s`. */
-export function seconds(
+/**
+ * Milliseconds from an option in seconds, which may have a fraction: `5`, `0.5`, `5s`. `fallback` is in
+ * seconds, too. Throws `Misuse`.
+ */
+export function secondsValue(
   invocation: Invocation,
   name: string,
   { min, max }: { readonly min: number; readonly max: number },
@@ -38,4 +57,18 @@ export function seconds(
   throw new Misuse(`--${name} must be from ${min} to ${max} seconds, not ${found(text)}`)
 }
 
-const found = (text: string): string => (text === '' ? 'empty' : printable(text))
+const found = (text: string): string => (text === '' ? 'empty' : quotedWord(text))
+
+/** The options of every command that asks trackers. Throws `Misuse`. */
+export const readAskOptions = (invocation: Invocation): AskOptions => ({
+  milliseconds: secondsValue(invocation, 'timeout', { min: 0.01, max: 3600 }, 5),
+  family: readFamily(invocation),
+  insecure: invocation.options.has('insecure'),
+})
+
+/** undefined: either family. Throws `Misuse`. */
+export function readFamily({ options }: Invocation): Family | undefined {
+  if (options.has('ipv4') && options.has('ipv6'))
+    throw new Misuse('--ipv4 and --ipv6 exclude each other')
+  return options.has('ipv4') ? 4 : options.has('ipv6') ? 6 : undefined
+}

@@ -1,11 +1,11 @@
-/** Reads what a user names as a file of reasonable size, which may be anything: a pipe, a film, `/dev/zero`. */
+/** Reads what a user names as a file. It may be anything, such as a pipe, a video or `/dev/zero`, so the size is bounded. */
 import { closeSync, openSync, readSync } from 'node:fs'
 
 const MEBIBYTE = 1024 * 1024
-/** Torrents of a million pieces have 20 MiB. */
+/** A torrent with a million pieces takes 20 MiB. */
 const MOST_MEBIBYTES = 32
 
-/** Throws like `readFileSync`, and when the file is too large to be what is wanted. */
+/** Throws like `readFileSync`, and if the file is larger than a torrent or configuration can be. */
 export function readSmallFile(path: string): Uint8Array {
   const file = openSync(path, 'r')
   try {

@@ -1,16 +1,16 @@
-/** Signals of who wants a command that goes on by itself to end. */
+/** The signals that ask a long-running command to end. */
 import type { Host } from './host.ts'
 
 /**
- * Ctrl-C reaches every process of the terminal, and a `bun run` in front of us passes it on besides:
- * what arrives together is one signal. Nobody presses twice as fast.
+ * Ctrl-C reaches every process of the terminal, and a `bun run` in front of us passes it on as well: signals
+ * that arrive within this time count as one. Nobody presses twice as fast.
  */
 const TOGETHER_MILLISECONDS = 200
 
-/** What the exit code is where one of them ends the process. */
+/** Exit codes of a process that ends at once by such a signal. */
 export const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 
-/** The first SIGINT or SIGTERM, by name; the second one ends the process at once. */
+/** `promise` resolves with the name of the first SIGINT or SIGTERM; the second one ends the process at once. */
 export function stopSignal(host: Host) {
   const { promise, resolve } = Promise.withResolvers<string>()
   let first: number | undefined

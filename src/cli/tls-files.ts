@@ -1,6 +1,6 @@
 /**
- * Whether the two files of a `tls_config` can serve HTTPS, and what is wrong with them if not. `config check`,
- * the start and the doctor ask here, so that they judge alike; the TLS that serves has the last word.
+ * Whether the two files of a `tls_config` can serve HTTPS, and if not, what is wrong with them. `config check`,
+ * the start of the tracker and the doctor all ask here and so agree; the TLS library has the last word.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
@@ -8,22 +8,23 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/model.ts'
 import { shellWord } from '../text/shell.ts'
+import { codeOrMessage, errorCode, unreadable } from '../text/system-errors.ts'
 import { readSmallFile } from './small-file.ts'
 
 export interface TlsFault {
   readonly option: keyof TlsConfig
   /** `missing`: the file cannot be read. */
   readonly kind: 'missing' | 'bad'
-  /** The file and what is wrong with it; never what stands in it. */
+  /** The file and what is wrong with it; never its contents. */
   readonly wrong: string
-  /** A clause: it begins with a small letter and ends without a full stop. */
+  /** A clause: begins with a small letter, ends without a full stop. */
   readonly remedy: string
 }
 
 export interface TlsFiles {
-  /** None: they can be served with. */
+  /** Empty: the files are good. */
   readonly faults: readonly TlsFault[]
-  /** The certificate of the listener first; empty where there is no good one. */
+  /** The certificate of the listener first; empty if there is no good one. */
   readonly chain: readonly X509Certificate[]
 }
 
@@ -31,66 +32,62 @@ export interface TlsFiles {
 export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
   const faults: TlsFault[] = []
   const { ssl_cert_path: certPath, ssl_key_path: keyPath } = tls
-  const tell = (
+  const add = (
     option: keyof TlsConfig,
-    told: Told | undefined,
+    fault: Fault | undefined,
     kind: TlsFault['kind'] = 'bad',
   ) => {
-    if (told) faults.push({ option, kind, wrong: told[0], remedy: told[1] })
+    if (fault) faults.push({ option, kind, wrong: fault[0], remedy: fault[1] })
   }
   const read = (option: keyof TlsConfig): string | undefined => {
     const text = readText(resolve(cwd, tls[option]))
     if (typeof text === 'string') return text
-    tell(option, text, 'missing')
+    add(option, text, 'missing')
     return undefined
   }
   const cert = read('ssl_cert_path')
   const key = read('ssl_key_path')
   const chain = cert === undefined ? [] : parseChain(cert)
-  if (cert !== undefined && chain.length === 0) tell('ssl_cert_path', noCertificate(certPath, cert))
-  if (key !== undefined) tell('ssl_key_path', noKey(keyPath, key))
-  if (faults.length === 0) tell('ssl_key_path', noPair(certPath, cert!, keyPath, key!))
+  if (cert !== undefined && chain.length === 0) add('ssl_cert_path', noCertificate(certPath, cert))
+  if (key !== undefined) add('ssl_key_path', noKey(keyPath, key))
+  if (faults.length === 0) add('ssl_key_path', noPair(certPath, cert!, keyPath, key!))
   return { faults, chain }
 }
 
-type Told = readonly [wrong: string, remedy: string]
+type Fault = readonly [wrong: string, remedy: string]
 
-/** The bytes as text: what is no PEM stays recognisable. */
-function readText(path: string): string | Told {
+/** The bytes as latin1 text, so that other formats than PEM are still recognised. */
+function readText(path: string): string | Fault {
   try {
-    // A pipe in its place must not hold us.
+    // Opening a pipe would block.
     const there = statSync(path)
-    if (!there.isFile() && !there.isDirectory()) return [`${path} is no file`, 'name a file']
-    // The mark with which some editors begin a file is passed over when it is served with, too.
+    if (!there.isFile() && !there.isDirectory())
+      return [`${path} is not a regular file`, 'name a file']
+    // Some editors begin a file with a byte order mark; the TLS library skips it, too.
     return Buffer.from(readSmallFile(path))
       .toString('latin1')
       .replace(/^\xef\xbb\xbf/, '')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return WHY[code ?? '']?.(path) ?? [`${path} cannot be read (${code ?? message})`, look(path)]
+    return [`${path} ${unreadable(error)}`, REMEDIES[errorCode(error)] ?? letThrough(path)]
   }
 }
 
-const look = (path: string): string =>
-  `every directory on the way must let the tracker's user through, which \`namei -l ${shellWord(path)}\` shows`
-
-const absent = (path: string): Told => [
-  `${path} does not exist`,
-  'relative paths start in the directory where the tracker is started',
-]
-const WHY: Readonly<Record<string, (path: string) => Told>> = {
-  ENOENT: absent,
-  ENOTDIR: absent,
-  EACCES: (path) => [`${path} may not be read by this user`, look(path)],
-  EISDIR: (path) => [`${path} is a directory`, 'name a file in it'],
+const RELATIVE = 'relative paths start in the directory where the tracker is started'
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: RELATIVE,
+  ENOTDIR: RELATIVE,
+  EISDIR: 'name a file in it',
 }
 
-/** Most certificates of one file; a chain has four at most. */
+const letThrough = (path: string): string =>
+  `every directory on the way must let the tracker's user through, which \`namei -l ${shellWord(path)}\` shows`
+
+/** Most certificates read from one file; a chain has at most four. */
 const MOST_CERTIFICATES = 32
 const CERTIFICATE = /^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END [A-Z0-9 ]+-----/gm
 const PRIVATE_KEY = /^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/m
 
-/** Empty if there is none, or one of them is broken. */
+/** Empty if there is none or one of them is broken. */
 function parseChain(text: string): readonly X509Certificate[] {
   try {
     const blocks = text.match(CERTIFICATE) ?? []
@@ -102,7 +99,7 @@ function parseChain(text: string): readonly X509Certificate[] {
 
 const SWAPPED = '`ssl_cert_path` is for the certificate, `ssl_key_path` for its key'
 
-function noCertificate(path: string, text: string): Told {
+function noCertificate(path: string, text: string): Fault {
   const word = shellWord(path)
   const wrong = `${path} holds no certificate in PEM form`
   if (PRIVATE_KEY.test(text)) return [`${wrong}, but a private key`, SWAPPED]
@@ -116,8 +113,8 @@ function noCertificate(path: string, text: string): Told {
   return [wrong, `\`openssl x509 -in ${word} -noout -subject\` must show one`]
 }
 
-/** undefined: there is a key that can be read. */
-function noKey(path: string, text: string): Told | undefined {
+/** undefined: it holds a readable key. */
+function noKey(path: string, text: string): Fault | undefined {
   const word = shellWord(path)
   const code = codeOf(() => createPrivateKey(text))
   if (code === undefined) return undefined
@@ -143,7 +140,7 @@ function noKey(path: string, text: string): Told | undefined {
 }
 
 /** undefined: they belong together. */
-function noPair(certPath: string, cert: string, keyPath: string, key: string): Told | undefined {
+function noPair(certPath: string, cert: string, keyPath: string, key: string): Fault | undefined {
   const code = codeOf(() => createSecureContext({ cert, key }))
   if (code === undefined) return undefined
   if (code.includes('MISMATCH'))
@@ -155,18 +152,17 @@ function noPair(certPath: string, cert: string, keyPath: string, key: string): T
   return [`${certPath} and ${keyPath} cannot be used (${code})`, 'make them again']
 }
 
-const unsupported = (path: string): Told => [
+const unsupported = (path: string): Fault => [
   `${path} is a key of a kind that cannot be used here`,
   'make one with RSA or on the curve P-256, and a certificate for it',
 ]
 
-/** What OpenSSL calls the error; undefined: there is none. */
+/** OpenSSL's code of the error; undefined: no error. */
 function codeOf(attempt: () => unknown): string | undefined {
   try {
     attempt()
     return undefined
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return code ?? message
+    return codeOrMessage(error)
   }
 }

@@ -1,19 +1,35 @@
 /** Asks any tracker by its URL: resolves the name, tries its addresses, speaks its protocol. */
-import type { Family, ScrapeEntry } from '../bittorrent.ts'
+import { type Family, PEER_ID_BYTES, type ScrapeEntry } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
+import type { AnnounceQuestion, AnnounceReply } from '../wire/udp-client.ts'
 import { ClientFailure } from './failure.ts'
 import { announceHttp, scrapeHttp } from './http.ts'
-import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
 import { type Address, resolve } from './resolve.ts'
 import type { TrackerUrl } from './tracker-url.ts'
 import { UdpClient } from './udp.ts'
 
 export interface AskOptions {
-  /** Time limit of each question. */
+  /** Time limit of each request. */
   readonly milliseconds: number
-  /** Only over this; absent: the first address of each family in turn, until one answers. */
+  /** The only family to use; absent: the first address of each family in turn, until one answers. */
   readonly family?: Family | undefined
+  /** Accept any certificate. */
   readonly insecure?: boolean | undefined
+}
+
+export interface AnnounceAnswer extends AnnounceReply {
+  /** Family of the connection. */
+  readonly family: Family
+  /** Transaction id of the UDP answer, signed. */
+  readonly transaction?: number | undefined
+}
+
+const CLIENT = '-TK0100-'
+
+/** A fresh peer id: this program's name (BEP 20) and random digits. */
+export function randomPeerId(): Uint8Array {
+  const digits = crypto.getRandomValues(new Uint8Array(PEER_ID_BYTES - CLIENT.length))
+  return Buffer.from(CLIENT + Array.from(digits, (byte) => byte % 10).join(''))
 }
 
 /** Rejects with `ClientFailure` and nothing else. */
@@ -23,9 +39,11 @@ export function announce(
   options: AskOptions,
 ): Promise<AnnounceAnswer> {
   return atFirst(url, options, async (address) => {
-    if (url.scheme !== 'udp') return announceHttp(url, address, question, options)
+    const { family } = address
+    if (url.scheme !== 'udp')
+      return { ...(await announceHttp(url, address, question, options)), family }
     using client = await UdpClient.open(address, url.port, { ...options, path: url.path })
-    return await client.announce(question)
+    return { ...(await client.announce(question)), family }
   })
 }
 
@@ -33,11 +51,11 @@ export interface ScrapeAnswer {
   /** By info hash in lower-case hexadecimal; a tracker may leave some out. */
   readonly entries: ReadonlyMap<string, ScrapeEntry>
   readonly family: Family
-  /** Of the first UDP answer, signed. */
+  /** Transaction id of the first UDP answer, signed. */
   readonly transaction?: number | undefined
 }
 
-/** Hashes in the URL of one scrape: no server refuses one of 3 kB. */
+/** Hashes in the URL of one scrape: it stays near 3 kB, which every server accepts. */
 const HTTP_HASHES = 50
 
 /** Any number of hashes, in as many requests as it takes. Rejects with `ClientFailure` and nothing else. */
@@ -60,14 +78,13 @@ export function scrape(
     for (const some of chunks(hashes, LIMITS.udpScrapeHashes)) {
       const answer = await client.scrape(some)
       transaction ??= answer.transaction
-      for (const [i, entry] of answer.entries.entries())
-        entries.set(Buffer.from(some[i]!).toString('hex'), entry)
+      for (const [i, entry] of answer.entries.entries()) entries.set(some[i]!.toHex(), entry)
     }
     return { entries, family, transaction }
   })
 }
 
-/** One address of each family: two of one family lead to the same machine, or to one like it. */
+/** Tries one address of each family: two of the same family lead to the same machine, or to one like it. */
 async function atFirst<T>(
   url: TrackerUrl,
   options: AskOptions,
@@ -83,7 +100,7 @@ async function atFirst<T>(
       return await ask(address)
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
-      // It was there: another address would say the same.
+      // The tracker was reached: another address would fail the same way.
       if (error.kind !== 'connect' && error.kind !== 'timeout') throw error
       failures.push(error)
     }

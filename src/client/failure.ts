@@ -1,9 +1,9 @@
-/** Why a tracker gave no answer that can be used. Everything that asks one rejects with this and nothing else. */
+/** Why a tracker gave no usable answer. Everything in this room that asks one rejects with `ClientFailure` only. */
 
 /**
- * `resolve`: its name leads nowhere. `connect`: nothing listens, or no way there. `timeout`: silence.
- * `tls`: its certificate is not to be believed. `status`: HTTP, but not 200. `garbage`: no answer of a tracker.
- * `refusal`: the tracker says no, and the message is its own text.
+ * `resolve`: the name has no address. `connect`: nothing listens there, or there is no route. `timeout`: no
+ * answer in time. `tls`: the certificate is not trusted. `status`: an HTTP status other than 2xx. `garbage`: not
+ * an answer of a tracker. `refusal`: the tracker refuses, and the message is its own text.
  */
 export type FailureKind =
   | 'resolve'
@@ -17,33 +17,31 @@ export type FailureKind =
 export class ClientFailure extends Error {
   override readonly name = 'ClientFailure'
   readonly kind: FailureKind
-  /** Of the UDP answer that refuses, signed. */
+  /** Transaction id of the UDP answer that refuses, signed. */
   readonly transaction: number | undefined
 
-  /** `message`: one printable line. */
+  /** `message`: one printable line; it begins with the place (`udp://HOST:PORT: `) unless it is a refusal. */
   constructor(kind: FailureKind, message: string, transaction?: number) {
     super(message)
     this.kind = kind
     this.transaction = transaction
   }
+
+  /** The message for reports that name the place themselves. */
+  get reason(): string {
+    return this.kind === 'refusal'
+      ? `refused by the tracker: ${this.message || 'no reason given'}`
+      : this.message.replace(/^(udp|https?):\/\/\S+: /, '')
+  }
 }
 
-/** Longest text of a stranger that is repeated. */
-const MOST_CHARACTERS = 300
-
-/** A stranger's text as part of a line: a terminal must not obey it. */
-export function printable(text: string): string {
-  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
-  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line
-}
-
-/** In tenths of a second: what was left of a time limit reads like the limit. Shorter ones have a digit, too. */
+/** Rounded to tenths of a second, so that what was left of a time limit reads like the limit; below 0.1 s to one digit. */
 export const noAnswerWithin = (milliseconds: number): string => {
   const seconds = milliseconds / 1000
   return `no answer within ${seconds < 0.1 ? Number(seconds.toPrecision(1)) : Math.round(seconds * 10) / 10} s`
 }
 
-/** Why there is no way to a host, by the system's and Bun's names of it; undefined: another reason. */
+/** Why a host cannot be reached, by the code of the system or of Bun; undefined if the code means something else. */
 export const unreachableBy = (code: string): string | undefined => UNREACHABLE.get(code)
 
 const UNREACHABLE: ReadonlyMap<string, string> = new Map([
@@ -52,7 +50,7 @@ const UNREACHABLE: ReadonlyMap<string, string> = new Map([
   ['FailedToOpenSocket', 'cannot connect'],
   ['EHOSTUNREACH', 'no route to the host'],
   ['ENETUNREACH', 'no route to its network'],
-  ['EACCES', 'the system does not allow to send there'],
-  ['EPERM', 'a firewall on this machine does not allow to send there'],
+  ['EACCES', 'the system does not allow sending there'],
+  ['EPERM', 'a firewall on this machine does not allow sending there'],
   ['EMSGSIZE', 'the URL is too long for a datagram'],
 ])

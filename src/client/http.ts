@@ -1,26 +1,28 @@
-/** Asks HTTP servers: trackers (BEP 3, 48), and anything else for a small body. Never through a proxy. */
+/** Asks HTTP servers: trackers (BEP 3, 48), and others for a small body. Never through a proxy. */
 import { gunzipSync } from 'node:zlib'
+import type { ScrapeEntry } from '../bittorrent.ts'
+import { oneLine } from '../text/printable.ts'
+import { errorCode } from '../text/system-errors.ts'
 import { joinPort } from '../wire/address.ts'
 import {
   announceQuery,
   type Reading,
   readAnnounceBody,
   readScrapeBody,
-  type ScrapeReply,
   scrapeQuery,
 } from '../wire/http-client.ts'
-import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
-import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
+import type { AnnounceQuestion, AnnounceReply } from '../wire/udp-client.ts'
+import { ClientFailure, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { requestUrl, shownPath, type TrackerUrl } from './tracker-url.ts'
 
-/** An announce answer of a thousand peers that is not compact has 80 kB. */
+/** A non-compact answer with a thousand peers takes 80 kB. */
 const MOST_BODY_BYTES = 1024 * 1024
 
 export interface HttpOptions {
   /** Time limit of the whole answer. */
   readonly milliseconds: number
-  /** Any certificate will do. */
+  /** Accept any certificate. */
   readonly insecure?: boolean | undefined
 }
 
@@ -32,16 +34,14 @@ export interface HttpReply {
   readonly body: Uint8Array
 }
 
-/** Rejects with `ClientFailure` and nothing else, and so do the other two. */
-export async function announceHttp(
+/** Like the other two, rejects with `ClientFailure` and nothing else. */
+export function announceHttp(
   url: TrackerUrl,
   address: Address,
   question: AnnounceQuestion,
   options: HttpOptions,
-): Promise<AnnounceAnswer> {
-  const query = announceQuery(question)
-  const answer = await ask(url, address, 'announce', query, options, readAnnounceBody)
-  return { ...answer, family: address.family }
+): Promise<AnnounceReply> {
+  return ask(url, address, 'announce', announceQuery(question), options, readAnnounceBody)
 }
 
 /** By info hash in lower-case hexadecimal; a tracker may leave some out. */
@@ -50,7 +50,7 @@ export function scrapeHttp(
   address: Address,
   hashes: readonly Uint8Array[],
   options: HttpOptions,
-): Promise<Map<string, ScrapeReply>> {
+): Promise<Map<string, ScrapeEntry>> {
   return ask(url, address, 'scrape', scrapeQuery(hashes), options, readScrapeBody)
 }
 
@@ -65,21 +65,21 @@ async function ask<T>(
   const url = requestUrl(tracker, kind, query)
   const reply = await getHttp(url, { ...options, address })
   const reading = read(reply.body)
-  // Some trackers refuse with a status of their own.
-  if ('failure' in reading) throw new ClientFailure('refusal', printable(reading.failure))
+  // Some trackers refuse with a status other than 200.
+  if ('failure' in reading) throw new ClientFailure('refusal', oneLine(reading.failure))
   const where = placeOf(url)
   if (reply.status < 200 || reply.status > 299) {
-    const status = printable(`${reply.status} ${reply.statusText}`)
-    const moved = reply.location === undefined ? '' : `, moved to ${printable(reply.location)}`
+    const status = oneLine(`${reply.status} ${reply.statusText}`)
+    const moved = reply.location === undefined ? '' : `, moved to ${oneLine(reply.location)}`
     throw new ClientFailure('status', `${where}: HTTP status ${status}${moved}`)
   }
   if ('answer' in reading) return reading.answer
-  const begin = printable(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
+  const begin = oneLine(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
   const what = begin === '' ? '' : `; it begins with ${JSON.stringify(begin)}`
   throw new ClientFailure('garbage', `${where}: ${reading.fault}${what}`)
 }
 
-/** GETs `url`, at `address` if one is given, whatever its name resolves to. Redirects are not followed. */
+/** GETs `url`, at `address` if one is given instead of what the name resolves to. Redirects are not followed. */
 export async function getHttp(
   url: URL,
   { address, milliseconds, insecure = false }: HttpOptions & { readonly address?: Address },
@@ -98,7 +98,7 @@ export async function getHttp(
       redirect: 'manual',
       keepalive: false,
       signal: AbortSignal.timeout(milliseconds),
-      // Bun would say on the standard error what it cannot unfold.
+      // Bun reports what it cannot decompress on the standard error.
       decompress: false,
       ...(url.protocol === 'https:' && {
         tls: { serverName: name, rejectUnauthorized: !insecure },
@@ -109,7 +109,7 @@ export async function getHttp(
       status: response.status,
       statusText: response.statusText,
       location: location === null ? undefined : (URL.parse(location, url.href)?.href ?? location),
-      body: unfold(await readBody(response), response.headers.get('content-encoding')),
+      body: decompress(await readBody(response), response.headers.get('content-encoding')),
     }
   } catch (error) {
     throw explain(error, placeOf(url), milliseconds)
@@ -121,17 +121,17 @@ const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
 const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 class TooLong extends Error {}
-class Folded extends Error {}
+class Undecodable extends Error {}
 
-/** Nothing was to be compressed, but some servers do it all the same. */
-function unfold(body: Uint8Array, encoding: string | null): Uint8Array {
+/** Decompresses a body: some servers compress although `identity` was asked for. */
+function decompress(body: Uint8Array, encoding: string | null): Uint8Array {
   if (encoding === null || encoding === 'identity') return body
-  if (encoding !== 'gzip') throw new Folded(`encoded as ${printable(encoding)}`)
+  if (encoding !== 'gzip') throw new Undecodable(`encoded as ${oneLine(encoding)}`)
   try {
     return gunzipSync(body, { maxOutputLength: MOST_BODY_BYTES })
   } catch (error) {
     if (error instanceof RangeError) throw new TooLong()
-    throw new Folded('not the gzip that it is said to be')
+    throw new Undecodable('labelled gzip but is not')
   }
 }
 
@@ -150,19 +150,18 @@ async function readBody(response: Response): Promise<Uint8Array> {
 function explain(error: unknown, where: string, milliseconds: number): ClientFailure {
   if (error instanceof TooLong)
     return new ClientFailure('garbage', `${where}: the answer is longer than 1 MiB`)
-  if (error instanceof Folded)
+  if (error instanceof Undecodable)
     return new ClientFailure('garbage', `${where}: the answer is ${error.message}`)
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (name === 'TimeoutError') {
+  const code = errorCode(error)
+  if (name === 'TimeoutError')
     return new ClientFailure('timeout', `${where}: ${noAnswerWithin(milliseconds)}`)
-  }
   if (code === 'ENOTFOUND') return new ClientFailure('resolve', `${where}: no such host`)
   const unreachable = unreachableBy(code)
   if (unreachable) return new ClientFailure('connect', `${where}: ${unreachable}`)
   if (code === 'ConnectionClosed' || code === 'ECONNRESET')
     return new ClientFailure('garbage', `${where}: the connection was closed before an answer came`)
-  const why = printable(message)
+  const why = oneLine(message)
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/i.test(code) || /certificate/i.test(message))
     return new ClientFailure('tls', `${where}: ${why} (${code})`)
   return new ClientFailure('garbage', `${where}: no HTTP answer (${code || why})`)

@@ -17,14 +17,14 @@ export async function resolve(
   { family, milliseconds }: { readonly family?: Family | undefined; readonly milliseconds: number },
 ): Promise<readonly Address[]> {
   const literal = parseIp(host)
-  const found = literal ? [addressOf(literal)] : await ask(host, milliseconds)
+  const found = literal ? [addressOf(literal)] : await lookUp(host, milliseconds)
   const wanted = found.filter((address) => family === undefined || address.family === family)
   if (wanted.length > 0) return wanted
   const what = literal ? 'is not an' : 'has no'
   throw new ClientFailure('resolve', `${host} ${what} IPv${family} address`)
 }
 
-async function ask(host: string, milliseconds: number): Promise<readonly Address[]> {
+async function lookUp(host: string, milliseconds: number): Promise<readonly Address[]> {
   const late = new ClientFailure('timeout', `no answer from the resolver about ${host}`)
   try {
     const answers = await within(lookup(host, { all: true }), milliseconds, late)

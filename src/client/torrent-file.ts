@@ -1,35 +1,37 @@
 /**
- * An info hash from what people have at hand: hexadecimal digits, a magnet link or a .torrent file (BEP 3,
- * 9, 52). Reads files through a function; everything in them is a stranger's.
+ * Reads an info hash from what people have at hand: hexadecimal digits, a magnet link or a .torrent file
+ * (BEP 3, 9, 52). The contents of files and links are not trusted.
  */
 import { createHash } from 'node:crypto'
-import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { fileReason } from '../text/system-errors.ts'
+import { INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
+import { shortWord } from '../text/printable.ts'
+import { errorCode, fileReason } from '../text/system-errors.ts'
 import { bencodeSpans } from '../wire/bencode.ts'
 
 const EXAMPLE = '9c38422213e30bff212b30c360d26f9a02136422'
 
-/** Bytes of the hash, or text that says what is wrong. `readFile` throws like `readFileSync`. */
+/** The 20 bytes, or text that says what is wrong. `readFile` throws like `readFileSync`. */
 export function readInfoHash(
   word: string,
   readFile: (path: string) => Uint8Array,
 ): Uint8Array | string {
   if (word === '') return 'expected an info hash, found nothing'
-  if (/^[0-9a-f]{40}$/i.test(word)) return Buffer.from(word, 'hex')
+  const hash = parseInfoHash(word)
+  if (hash) return hash
   if (/^magnet:/i.test(word)) return readMagnet(word)
-  // Nobody calls a file so.
+  // Unlikely to be the name of a file.
   if (/^[0-9a-f]{30,}$/i.test(word))
-    return `info hash ${shorten(word)} has ${word.length} digits instead of 40`
+    return `info hash ${shortWord(word)} has ${word.length} digits instead of 40`
   let bytes: Uint8Array
   try {
     bytes = readFile(word)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = errorCode(error)
     if (code === 'ENOENT')
-      return `${shorten(word)} is no info hash (40 hexadecimal digits, such as ${EXAMPLE}), no magnet link, and no file of that name exists`
-    return `${shorten(word)}: ${code === '' && error instanceof Error ? error.message : fileReason(error)}`
+      return `${shortWord(word)} is neither an info hash (40 hexadecimal digits, such as ${EXAMPLE}) nor a magnet link, and no file has that name`
+    return `${shortWord(word)}: ${code === '' && error instanceof Error ? error.message : fileReason(error)}`
   }
-  return readTorrent(bytes) ?? `${shorten(word)} is not a .torrent file`
+  return readTorrent(bytes) ?? `${shortWord(word)} is not a .torrent file`
 }
 
 /** The first topic of a magnet link that is a hash (BEP 9). */
@@ -38,7 +40,7 @@ function readMagnet(link: string): Uint8Array | string {
   try {
     url = new URL(link)
   } catch {
-    return `${shorten(link)} is not a magnet link`
+    return `${shortWord(link)} is not a magnet link`
   }
   // `xt.1`, `xt.2` number several topics.
   for (const [name, topic] of url.searchParams)
@@ -46,17 +48,15 @@ function readMagnet(link: string): Uint8Array | string {
       const hash = readTopic(topic)
       if (hash) return hash
     }
-  return `${shorten(link)} names no torrent (xt=urn:btih:…)`
+  return `${shortWord(link)} names no torrent (xt=urn:btih:…)`
 }
 
 function readTopic(topic: string): Uint8Array | undefined {
   const [, kind, text] = /^urn:(btih|btmh):([0-9a-z]+)$/i.exec(topic) ?? []
   if (!kind || !text) return undefined
-  if (kind.toLowerCase() === 'btih') {
-    if (/^[0-9a-f]{40}$/i.test(text)) return Buffer.from(text, 'hex')
-    return text.length === 32 ? fromBase32(text) : undefined
-  }
-  // A multihash: sha2-256 (0x12) of 32 bytes; trackers know its first 20 (BEP 52).
+  if (kind.toLowerCase() === 'btih')
+    return parseInfoHash(text) ?? (text.length === 32 ? fromBase32(text) : undefined)
+  // A multihash: sha2-256 (0x12), 32 bytes; trackers use the first 20 (BEP 52).
   return /^1220[0-9a-f]{64}$/i.test(text)
     ? Buffer.from(text.slice(4, 4 + INFO_HASH_BYTES * 2), 'hex')
     : undefined
@@ -64,7 +64,7 @@ function readTopic(topic: string): Uint8Array | undefined {
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
-/** 20 bytes of 32 characters (RFC 4648). */
+/** The 20 bytes that 32 characters stand for (RFC 4648); undefined: other characters. */
 function fromBase32(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(INFO_HASH_BYTES)
   let held = 0
@@ -82,17 +82,12 @@ function fromBase32(text: string): Uint8Array | undefined {
   return bytes
 }
 
-/** Hash of the `info` dictionary, byte for byte as it stands in the file. */
+/** The hash of the `info` dictionary, byte for byte as it stands in the file; undefined: not a torrent. */
 function readTorrent(bytes: Uint8Array): Uint8Array | undefined {
   const info = bencodeSpans(bytes)?.get('info')
   const parts = info && bencodeSpans(info)
   if (!parts) return undefined
-  // One that has no pieces of version 1 is known by its SHA-256, cut (BEP 52).
+  // A torrent without version 1 pieces is known by its truncated SHA-256 (BEP 52).
   const algorithm = parts.has('pieces') ? 'sha1' : parts.has('meta version') ? 'sha256' : undefined
   return algorithm && createHash(algorithm).update(info).digest().subarray(0, INFO_HASH_BYTES)
-}
-
-const shorten = (word: string): string => {
-  const line = word.replace(/\p{C}/gu, '?')
-  return line.length > 80 ? `${line.slice(0, 80)}…` : line
 }

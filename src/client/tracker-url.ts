@@ -7,7 +7,7 @@ export interface TrackerUrl {
   /** A name or an address without brackets. */
   readonly host: string
   readonly port: number
-  /** Begins with a slash, percent escapes as they were written, query included; empty: none was given. */
+  /** Path and query with the percent escapes as written; begins with a slash; empty: none was given. */
   readonly path: string
   /** The whole, normalised. */
   readonly href: string
@@ -15,10 +15,10 @@ export interface TrackerUrl {
 
 const WEB_PORTS = { http: 80, https: 443 } as const
 
-/** Text is what is wrong with it. `HOST:PORT` without a scheme is UDP. */
+/** Text says what is wrong. `HOST:PORT` without a scheme is UDP. */
 export function parseTrackerUrl(text: string): TrackerUrl | string {
   if (text === '') return 'expected a tracker URL, found nothing'
-  // A name with a port would pass for a scheme: `localhost:6969`.
+  // Not by `URL`, which takes the name in `localhost:6969` for a scheme.
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? [text, 'udp', text]
   const name = scheme!.toLowerCase()
   if (name === 'ws' || name === 'wss') return `${text}: WebTorrent trackers cannot be asked yet`
@@ -26,18 +26,18 @@ export function parseTrackerUrl(text: string): TrackerUrl | string {
     return `${text}: expected udp://, http:// or https://`
   let url: URL
   try {
-    // As http, because other schemes are not parsed as far.
+    // As http, since `URL` does not take other schemes apart.
     url = new URL(`http://${rest}`)
   } catch {
     return `${text}: not a URL`
   }
   if (url.username || url.password)
     return `${name}://***@${url.host}: a user name or password cannot be sent`
-  // The parser drops the port that is http's own.
+  // `URL` drops the default port of http.
   const written = /^(?:\[[^\]]*\]|[^:/?#]*):(\d+)/.exec(rest!)?.[1]
   const port = Number(written ?? (name === 'udp' ? 0 : WEB_PORTS[name]))
   if (port === 0)
-    return written === undefined ? `${text}: the port is missing` : `${text}: no port is 0`
+    return written === undefined ? `${text}: the port is missing` : `${text}: the port cannot be 0`
   const path = /[/?]/.test(rest!) ? `${url.pathname}${url.search}` : ''
   const isWebPort = name !== 'udp' && port === WEB_PORTS[name]
   return {
@@ -50,9 +50,9 @@ export function parseTrackerUrl(text: string): TrackerUrl | string {
 }
 
 /**
- * Path and query at which an HTTP tracker is asked. A segment `announce` or `scrape`, which may have an ending,
- * becomes the one that is wanted (BEP 48), keys behind or before it included; else the path is a base, and the
- * word goes behind it.
+ * Path and query for a request to an HTTP tracker. The last segment `announce` or `scrape`, which may have an
+ * extension, becomes the one that is wanted (BEP 48); keys before or after it stay. Without such a segment the
+ * path is a base, to which the word is added.
  */
 export function requestPath(path: string, kind: 'announce' | 'scrape'): string {
   const [, way, query] = /^([^?]*)(\?.*)?$/s.exec(path)!
@@ -64,20 +64,20 @@ export function requestPath(path: string, kind: 'announce' | 'scrape'): string {
   return `${segments.join('/')}${query ?? ''}`
 }
 
-/** The same with the query of a question, which goes behind one that the path has. */
+/** The same with the query of the request, added to one that the path already has. */
 export function requestTarget(path: string, kind: 'announce' | 'scrape', query: string): string {
   const way = requestPath(path, kind)
   return `${way}${way.includes('?') ? '&' : '?'}${query}`
 }
 
-/** Where an HTTP tracker is asked. Not resolved against its URL: a path of two slashes would name another host. */
+/** The URL of a request to an HTTP tracker. Not resolved against the tracker's: a path with two slashes would name another host. */
 export const requestUrl = (url: TrackerUrl, kind: 'announce' | 'scrape', query: string): URL =>
   new URL(`${new URL(url.href).origin}${requestTarget(url.path, kind, query)}`)
 
-/** What of the path is said behind a UDP announce (BEP 41): nothing where it is what every tracker has. */
+/** The path that goes along with a UDP announce (BEP 41): none if it is the usual one. */
 export const urlData = (path: string): string => (/^\/?(announce)?$/.test(path) ? '' : path)
 
-/** The path in messages, which others may read: keys in it are masked. */
+/** The path for messages, which others may read: without its query, and with keys masked. */
 export const shownPath = (path: string): string =>
   path
     .replace(/\?.*/s, '')

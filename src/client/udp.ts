@@ -1,10 +1,15 @@
 /** Asks one UDP tracker at one address (BEP 15, 41). */
 import type { Family, ScrapeEntry } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
+import { plural } from '../text/figures.ts'
+import { oneLine } from '../text/printable.ts'
+import { errorCode } from '../text/system-errors.ts'
 import { joinPort } from '../wire/address.ts'
 import { ACTION, readI32 } from '../wire/udp.ts'
 import {
   ANSWER_HEADER,
+  type AnnounceQuestion,
+  type AnnounceReply,
   type Connection,
   REQUEST,
   readAnnounceAnswer,
@@ -16,8 +21,7 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
-import { ClientFailure, noAnswerWithin, printable, unreachableBy } from './failure.ts'
-import type { AnnounceAnswer, AnnounceQuestion } from './question.ts'
+import { ClientFailure, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { urlData } from './tracker-url.ts'
 
@@ -25,24 +29,24 @@ import { urlData } from './tracker-url.ts'
 const CONNECTION_MILLISECONDS = 60_000
 
 export interface UdpOptions {
-  /** Time limit of each question, all its sendings together. */
+  /** Time limit of each request, its repetitions included. */
   readonly milliseconds: number
-  /** How often a question is sent while no answer comes; each wait is twice the one before it. */
+  /** How often a request is sent while no answer comes; each wait is twice the one before. */
   readonly attempts?: number
-  /** Path and query of the announce URL; a key may stand in it. */
+  /** Path and query of the announce URL; may hold an auth key. */
   readonly path?: string
 }
 
 type Socket = Bun.udp.ConnectedSocket<'buffer'>
 
-/** What is known of an answer that is waited for. */
+/** The answer that is awaited. */
 interface Waiting {
   readonly transaction: number
   resolve(packet: Uint8Array): void
   reject(failure: ClientFailure): void
 }
 
-/** One question at a time. Every question rejects with `ClientFailure` and nothing else. */
+/** One request at a time. Every request rejects with `ClientFailure` and nothing else. */
 export class UdpClient implements Disposable {
   readonly #where: string
   readonly #family: Family
@@ -52,7 +56,7 @@ export class UdpClient implements Disposable {
   #socket!: Socket
   #connection: (Connection & { readonly since: number }) | undefined
   #waiting: Waiting | undefined
-  /** Datagrams that came and were no answer to what was asked. */
+  /** Datagrams that arrived and did not answer the request. */
   #strays = 0
 
   static async open(address: Address, port: number, options: UdpOptions): Promise<UdpClient> {
@@ -88,7 +92,7 @@ export class UdpClient implements Disposable {
     return this.#socket.port
   }
 
-  /** Asks for a connection id, whether or not there is one. */
+  /** Asks for a new connection id, even if the old one is still good. */
   async connect(): Promise<void> {
     const transaction = randomTransaction()
     const request = new Uint8Array(REQUEST.connect)
@@ -99,7 +103,8 @@ export class UdpClient implements Disposable {
     this.#connection = { ...connection, since: performance.now() }
   }
 
-  async announce(question: AnnounceQuestion): Promise<AnnounceAnswer> {
+  /** With the transaction id, signed. */
+  async announce(question: AnnounceQuestion): Promise<AnnounceReply & { transaction: number }> {
     const connection = await this.#connected()
     const transaction = randomTransaction()
     const request = new Uint8Array(REQUEST.announce + urlDataBytes(this.#path))
@@ -108,7 +113,7 @@ export class UdpClient implements Disposable {
     const packet = await this.#ask(request, transaction, ACTION.announce)
     const answer = readAnnounceAnswer(packet, this.#family)
     if (!answer) throw this.#garbage('an announce', packet)
-    return { ...answer, family: this.#family, transaction }
+    return { ...answer, transaction }
   }
 
   /** At most `LIMITS.udpScrapeHashes`; a tracker may answer fewer entries than it was asked for. */
@@ -135,7 +140,7 @@ export class UdpClient implements Disposable {
     return this.#connection!
   }
 
-  /** The answer with this action. Sends again while none comes, for either may be lost on its way. */
+  /** The answer with this action. Sends again while none comes, since either datagram may be lost. */
   async #ask(request: Uint8Array, transaction: number, action: number): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     this.#waiting = { transaction, resolve, reject }
@@ -156,10 +161,10 @@ export class UdpClient implements Disposable {
     send()
     try {
       const packet = await promise
-      const told = readI32(packet, 0)
-      if (told === action) return packet
-      if (told !== ACTION.error) throw this.#garbage(NAMES[action]!, packet)
-      const text = printable(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
+      const answered = readI32(packet, 0)
+      if (answered === action) return packet
+      if (answered !== ACTION.error) throw this.#garbage(NAMES[action]!, packet)
+      const text = oneLine(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
       throw new ClientFailure('refusal', text, transaction)
     } finally {
       this.#waiting = undefined
@@ -171,9 +176,9 @@ export class UdpClient implements Disposable {
   #take(packet: Uint8Array): void {
     const waiting = this.#waiting
     if (!waiting) return
-    // Whoever does not know the transaction id did not see the question.
+    // A sender without the transaction id did not see the request.
     if (packet.length < ANSWER_HEADER || readI32(packet, 4) !== waiting.transaction) this.#strays++
-    // The memory is the socket's.
+    // The socket reuses its memory, hence the copy.
     else waiting.resolve(packet.slice())
   }
 
@@ -181,7 +186,7 @@ export class UdpClient implements Disposable {
     const strays =
       this.#strays === 0
         ? ''
-        : `, but ${this.#strays} datagram${this.#strays > 1 ? 's' : ''} without the transaction id that was asked with`
+        : `, but ${this.#strays} ${plural(this.#strays, 'datagram')} without the transaction id of the request`
     return new ClientFailure(
       'timeout',
       `${this.#where}: ${noAnswerWithin(this.#milliseconds)}${strays}`,
@@ -195,7 +200,7 @@ export class UdpClient implements Disposable {
   }
 
   #unreachable(error: unknown): ClientFailure {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const code = errorCode(error) || String(error)
     return new ClientFailure('connect', `${this.#where}: ${unreachableBy(code) ?? code}`)
   }
 }

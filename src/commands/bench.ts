@@ -1,14 +1,14 @@
-/** `tracker bench`: what it can be asked. */
+/** `tracker bench`. */
 import type { Argument, Command, Option } from '../cli/command.ts'
 import { FORMAT, INSECURE, IPV4, IPV6 } from './shared.ts'
 
-/** `mix` says what is mixed how. */
+/** The options of both loads; `mix` describes the mixed one. */
 const load = (mix: string): readonly Option[] => [
   { name: 'duration', value: 'SECONDS', help: 'How long to send, up to 600. Default: 10.' },
   {
     name: 'rate',
     value: 'COUNT',
-    help: 'Requests a second, at most. Default: no limit on loopback, else 1000.',
+    help: 'Requests a second, at most. Default: no limit on loopback, otherwise 1000.',
   },
   { name: 'torrents', value: 'COUNT', help: 'Made-up torrents. Default: 10000.' },
   { name: 'peers', value: 'COUNT', help: 'Made-up peers. Default: two for each torrent.' },
@@ -23,9 +23,13 @@ const load = (mix: string): readonly Option[] => [
   {
     name: 'timeout',
     value: 'SECONDS',
-    help: 'A request without an answer for so long is lost. Default: 2.',
+    help: 'A request without an answer after this time is lost. Default: 2.',
   },
-  { name: 'seed', value: 'NUMBER', help: 'Other torrents and peers. Default: 1.' },
+  {
+    name: 'seed',
+    value: 'NUMBER',
+    help: 'Another number makes other torrents and peers. Default: 1.',
+  },
   {
     name: 'i-own-this-target',
     help: 'Load a tracker beyond this machine: it is yours, and so is the network.',
@@ -37,10 +41,10 @@ const load = (mix: string): readonly Option[] => [
 
 const url = (help: string): Argument => ({ name: 'URL', help })
 
-const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them when it forgets any peer.
-Each peer announces in turn, the first time as started. One request before the begin, which is not
-counted, finds out whether the tracker is there. Ctrl-C ends early and prints what was measured.
-Exit code 1: not one announce was answered.
+const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them after its peer timeout.
+Each peer announces in turn, the first time with event started. One request before the start, which is
+not counted, checks that the tracker is there. Ctrl-C ends early and prints what was measured.
+The exit code is 1 if no announce was answered.
 `
 
 export const BENCH: Command = {
@@ -62,13 +66,11 @@ Examples:
         {
           name: 'window',
           value: 'COUNT',
-          help: 'Requests in flight of each socket, up to 256. Default: 24.',
+          help: 'Requests in flight per socket, up to 256. Default: 24.',
         },
         ...load('connects, announces and scrapes 50:50:1'),
       ],
-      arguments: [
-        url('The tracker: udp://HOST:PORT or HOST:PORT; behind it may be a path with a key.'),
-      ],
+      arguments: [url('The tracker: udp://HOST:PORT or HOST:PORT; a path with a key may follow.')],
       commands: [],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchUdp(invocation, host),
@@ -85,15 +87,13 @@ Examples:
         {
           name: 'clients',
           value: 'COUNT',
-          help: 'Connections with one request in flight each, up to 1024. Default: 64.',
+          help: 'Connections, each with one request in flight, up to 1024. Default: 64.',
         },
-        { name: 'close', help: 'Open a connection for each request.' },
+        { name: 'close', help: 'Open a new connection for each request.' },
         ...load('announces and scrapes 50:1'),
         INSECURE,
       ],
-      arguments: [
-        url('The tracker: http://HOST:PORT/announce or https://…; a key goes behind it.'),
-      ],
+      arguments: [url('The tracker: http://HOST:PORT/announce or https://…; a key may follow.')],
       commands: [],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchHttp(invocation, host),

@@ -1,25 +1,25 @@
-/** `tracker check`: what it can be asked. */
+/** `tracker check`. */
 import type { Command } from '../cli/command.ts'
 import { FORMAT, INSECURE, IPV4, IPV6, TIMEOUT } from './shared.ts'
 
 export const CHECK: Command = {
   name: 'check',
-  help: 'Check that trackers and health reports answer, once or again and again.',
-  details: `A tracker is well if it answers an announce and a scrape, at every address that its name has, so a name with
-addresses of both families is checked over both (-4 and -6 limit it). The announce puts a seeder into the
-swarm of --info-hash for a moment; another one with event=stopped takes it out again. An http URL whose path
-ends in health_check is a health report: well unless its status says otherwise. Redirects are not followed.
+  help: 'Check that trackers and health APIs answer, once or repeatedly.',
+  details: `A tracker is healthy if it answers an announce and a scrape at every address of its name. A name with
+addresses of both families is checked over both; -4 and -6 restrict it to one. The announce adds a seeder to
+the swarm of --info-hash for a moment; a second one with event=stopped removes it. An http URL whose path ends
+in health_check is a health API: healthy unless its report says otherwise. Redirects are not followed.
 
-The configuration of the Torrust Tracker's checker is understood: JSON of the form
+The configuration of the Torrust Tracker's checker is accepted: JSON of the form
   {"udp_trackers": ["HOST:PORT"], "http_trackers": ["URL"], "health_checks": ["URL"]}
-from the first that is given: --config-path, TORRUST_CHECKER_CONFIG_PATH, an argument that begins with {,
-TORRUST_CHECKER_CONFIG. The variables are left aside if only URLs are given.
+from the first of these that is given: --config-path, TORRUST_CHECKER_CONFIG_PATH, an argument that begins with
+{, TORRUST_CHECKER_CONFIG. The variables are ignored if only URLs are given.
 
---watch asks again and again, until --duration is over or Ctrl-C: UDP trackers for a connection with a single
-datagram, so that each one that is lost counts; HTTP trackers for a scrape; no peer is announced. Each answer
-is told on the standard error, the statistics in the end.
+--watch asks repeatedly, until --duration has passed or Ctrl-C is pressed: UDP trackers for a connection, with
+a single datagram, so that every lost one counts; HTTP trackers for a scrape. It announces no peer. Each answer
+is reported on the standard error; the statistics follow at the end.
 
-Ends with 0 if all is well, 1 if anything failed, 2 if there is a mistake in what is to be checked.
+Exits with 0 if everything is healthy, with 1 if anything failed, with 2 if the list of targets has mistakes.
 
 Examples:
   tracker check udp://tracker.example:6969 https://tracker.example/announce
@@ -32,25 +32,25 @@ Examples:
       aliases: ['config'],
       value: 'PATH',
       file: true,
-      help: 'A file with the configuration of the checker.',
+      help: 'The configuration file of the checker.',
     },
-    { name: 'health', value: 'URL', help: 'Check this health report too, whatever its path is.' },
+    { name: 'health', value: 'URL', help: 'Check this health API too, whatever its path.' },
     {
       name: 'info-hash',
       value: 'INFO_HASH',
       file: true,
-      help: 'The torrent to ask for. Default: 9c38422213e30bff212b30c360d26f9a02136422.',
+      help: 'The torrent to ask about. Default: 9c38422213e30bff212b30c360d26f9a02136422.',
     },
-    { name: 'watch', help: 'Ask again and again, and tell losses and latencies.' },
+    { name: 'watch', help: 'Ask repeatedly, and report losses and latencies.' },
     {
       name: 'interval',
       value: 'SECONDS',
-      help: 'With --watch: from one question to the next. Default: 10.',
+      help: 'With --watch: from one request to the next. Default: 10.',
     },
     {
       name: 'duration',
       value: 'SECONDS',
-      help: 'With --watch: how long to go on. Default: until Ctrl-C.',
+      help: 'With --watch: how long to continue. Default: until Ctrl-C.',
     },
     FORMAT,
     TIMEOUT,

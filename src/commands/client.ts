@@ -1,10 +1,10 @@
-/** `tracker client`: what it can be asked. */
+/** `tracker client`. */
 import type { Argument, Command, Option } from '../cli/command.ts'
 import { FORMAT, INSECURE, IPV4, IPV6, TIMEOUT } from './shared.ts'
 
 const URL_ARGUMENT: Argument = {
   name: 'URL',
-  help: 'The tracker: udp://HOST:PORT, http://… or https://…; HOST:PORT is UDP. A key stands in the path.',
+  help: 'The tracker: udp://HOST:PORT, http://… or https://…; HOST:PORT is UDP. A key goes into the path.',
 }
 
 const INFO_HASHES: Argument = {
@@ -16,14 +16,14 @@ const INFO_HASHES: Argument = {
 
 const ASKING: readonly Option[] = [FORMAT, TIMEOUT, IPV4, IPV6, INSECURE]
 
-const ANNOUNCE_DETAILS = `The tracker keeps the peer, and tells others of it, until it forgets
-it. To have it removed, announce again with --event stopped and the same --port, --peer-id and --key.
+const ANNOUNCE_DETAILS = `The tracker keeps the peer and gives it to others until its peer timeout.
+To remove it, announce again with --event stopped and the same --port, --peer-id and --key.
 
-The result of one torrent is {"AnnounceIpv4":…}, {"AnnounceIpv6":…} or {"Error":…} of a UDP
-tracker, and {"complete":…,"peers":[…]} or {"failure reason":…} of an HTTP tracker, where null is
-what it did not tell. The result of several is an object of those by info hash, in which
-{"error":{"kind":…,"message":…}} stands for one about which there was no answer. Every torrent is
-announced; the exit code is 1 if one of them failed.
+The result for one torrent is {"AnnounceIpv4":…}, {"AnnounceIpv6":…} or {"Error":…} from a UDP
+tracker, and {"complete":…,"peers":[…]} or {"failure reason":…} from an HTTP tracker; null stands for
+what the tracker left out. The result for several is an object with one of those for each info hash, or
+{"error":{"kind":…,"message":…}} for a torrent that got no answer. Every torrent is announced; the
+exit code is 1 if any of them failed.
 
 Examples:
   tracker client announce udp://127.0.0.1:6969 debian.torrent
@@ -31,8 +31,8 @@ Examples:
   tracker client announce --peer-id=-TK0100-000000000001 --event stopped [::1]:6969 debian.torrent
 `
 
-const SCRAPE_DETAILS = `Any number of torrents can be asked for, in as many
-requests as it takes. What the tracker leaves out is told on the standard error, as
+const SCRAPE_DETAILS = `Any number of torrents can be scraped, in as many requests
+as it takes. Torrents that the tracker leaves out are reported on the standard error, as
 {"warning":{"kind":"scrape_response_truncated",…}}.
 
 Examples:
@@ -48,7 +48,7 @@ export const CLIENT: Command = {
   commands: [
     {
       name: 'announce',
-      help: 'Announce a peer and print who else is there.',
+      help: 'Announce a peer and print the other peers of the torrent.',
       options: [
         {
           name: 'event',
@@ -69,12 +69,12 @@ export const CLIENT: Command = {
           name: 'ip',
           aliases: ['ip-address', 'peer-addr'],
           value: 'ADDRESS',
-          help: 'The address to be told to others; most trackers ignore it. UDP: IPv4 only.',
+          help: 'The address to give to other peers; most trackers ignore it. UDP: IPv4 only.',
         },
         {
           name: 'key',
           value: 'NUMBER',
-          help: 'Up to 4294967295, proves that it is the same client. Default: random.',
+          help: 'Up to 4294967295; proves that it is the same client. Default: random.',
         },
         {
           name: 'numwant',

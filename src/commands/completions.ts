@@ -1,16 +1,16 @@
-/** `tracker completions`: what it can be asked. */
+/** `tracker completions`. */
 import type { Command } from '../cli/command.ts'
 
 export const COMPLETIONS: Command = {
   name: 'completions',
   help: 'Print completions for a shell, or the manual page.',
-  details: `Bash must be 4.2 or newer; it does not need the bash-completion package. For the shell that is open:
+  details: `Bash must be 4.2 or newer; the bash-completion package is not needed. For the current shell:
   source <(tracker completions bash)
   source <(tracker completions zsh)
   tracker completions fish | source
 
-To keep them, write them to where the shell looks for them, as the examples do; for zsh, to a directory
-of its fpath.
+To keep them, write them to where the shell looks for them, as the examples do; for zsh, that is a
+directory of its fpath.
 
 Examples:
   tracker completions bash > ~/.local/share/bash-completion/completions/tracker
@@ -27,6 +27,6 @@ Examples:
     },
   ],
   commands: [],
-  run: async (invocation, host) =>
-    (await import('../completions/command.ts')).completions(invocation, host),
+  run: async (invocation, host, root) =>
+    (await import('../completions/command.ts')).completions(invocation, host, root),
 }

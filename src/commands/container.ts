@@ -1,15 +1,15 @@
-/** `tracker container`: what it can be asked. */
+/** `tracker container`. */
 import type { Command } from '../cli/command.ts'
 
 export const CONTAINER: Command = {
   name: 'container',
-  help: 'Prepare the volumes of a container and serve; what the image starts.',
-  details: `Writes /etc/torrust/tracker/tracker.toml if nothing is there: the template for the database that
-TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__DATABASE__DRIVER names, sqlite3, mysql or postgresql; without it the one
-that keeps nothing. A file that is there stays as it is. Where none can be written, the template is used
-all the same.
+  help: 'Prepare the volumes of a container and serve; the command of the image.',
+  details: `Writes /etc/torrust/tracker/tracker.toml if it does not exist: the template for the database named by
+TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__DATABASE__DRIVER (sqlite3, mysql or postgresql), or the template that
+keeps nothing if the variable is not set. An existing file is left as it is. If the file cannot be written,
+the template is used without it.
 
-Started as root it gives the volumes to USER_ID (at least 1000) and goes on with that user's rights only.
+Started as root, it gives the volumes to USER_ID (at least 1000) and continues with the rights of that user.
 
 Volumes: /var/lib/torrust/tracker, /var/log/torrust/tracker, /etc/torrust/tracker.
 
@@ -21,6 +21,10 @@ Examples:
   options: [],
   arguments: [],
   commands: [],
-  run: async (invocation, host) =>
-    (await import('../container/command.ts')).container(invocation, host),
+  run: async (invocation, host) => {
+    const { prepare } = await import('../container/command.ts')
+    const prepared = prepare(invocation, host)
+    if (typeof prepared === 'number') return prepared
+    return (await import('../run/serve.ts')).serve(prepared, host)
+  },
 }

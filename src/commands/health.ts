@@ -1,15 +1,16 @@
-/** `tracker health`: what it can be asked. */
+/** `tracker health`. */
 import type { Command } from '../cli/command.ts'
 import { FORMAT, INSECURE } from './shared.ts'
 
 export const HEALTH: Command = {
   name: 'health',
-  help: 'Ask a running tracker whether it and its services are well, for containers and monitors.',
-  details: `Ends with 0 if the report says status Ok. With 1 if a service fails, none is running, the tracker is
-shutting down, nothing answers in time, or the answer is no health report; a redirect is none.
+  help: 'Ask a running tracker whether it and its services are healthy, for containers and monitors.',
+  details: `Exits with 0 if the report says status Ok; with 1 if a service fails, no service is running, the tracker
+is shutting down, no answer arrives in time, or the answer is not a health report. Redirects are not
+followed.
 
-Without a URL it asks http://127.0.0.1:PORT/health_check, PORT being the value of HEALTH_CHECK_API_PORT,
-or 1313. A URL without a path gets /health_check.
+Without a URL it asks http://127.0.0.1:PORT/health_check, where PORT is the value of
+HEALTH_CHECK_API_PORT, or 1313. A URL without a path gets /health_check.
 
 Examples:
   tracker health
@@ -20,7 +21,7 @@ Examples:
     {
       name: 'timeout',
       value: 'SECONDS',
-      help: 'How long to wait in all. Default: 4, less than the 5 that containers usually give.',
+      help: 'How long to wait in total. Default: 4, below the 5 that containers usually allow.',
     },
     INSECURE,
   ],

@@ -1,7 +1,7 @@
-/** Options that several commands have. */
+/** Options that several commands share. */
 import type { Option } from '../cli/command.ts'
 
-export const CONFIG: Option = {
+export const CONFIG_OPTION: Option = {
   name: 'config',
   short: 'c',
   aliases: ['config-toml-path'],
@@ -17,7 +17,7 @@ export const FORMAT: Option = {
   help: 'How to print the result: json (default) or text.',
 }
 
-/** Time limit of each question, in seconds. */
+/** Time limit of each request. */
 export const TIMEOUT: Option = {
   name: 'timeout',
   value: 'SECONDS',

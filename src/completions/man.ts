@@ -1,61 +1,53 @@
-/** The manual page tracker(1), for man(7): what the command table says, and what is true of all commands. */
-
-import { type Command, HELP, type Option, VERSION } from '../cli/command.ts'
+/** The manual page tracker(1), in the format of man(7): the command table, and what applies to all commands. */
+import { type Command, everyCommand, HELP, type Option, VERSION } from '../cli/command.ts'
+import { type Block, blocksOf, type Entry, explained, headsExamples, operand } from '../cli/help.ts'
 import type { Host } from '../cli/host.ts'
-import {
-  type Block,
-  blocksOf,
-  everyCommand,
-  explained,
-  headsExamples,
-  operand,
-} from '../cli/prose.ts'
 import { DEFAULT_SQLITE_PATH } from '../config/database-settings.ts'
 import { PREFIX } from '../config/overrides.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
 
-/** When the words of this file were last changed. */
+/** When the texts of this file were last changed. */
 const WRITTEN = '2026-11-27'
 
 const DESCRIPTION = [
-  'Tells BitTorrent clients who else shares a torrent, over UDP, HTTP and HTTPS, IPv4 and IPv6.',
-  `Results stand on the standard output, as one JSON document or, with --format text where a command has it, as text for people. Everything else, such as what went wrong, stands on the standard error.`,
-  'tracker config print --docs explains every option of the configuration; the README that comes with the program is the guide for who operates it.',
+  'Tells BitTorrent clients about the other peers of a torrent, over UDP, HTTP and HTTPS, IPv4 and IPv6.',
+  'Results go to the standard output, as one JSON document or, with --format text where a command has it, as text for people. Everything else, such as errors, goes to the standard error.',
+  'tracker config print --docs explains every option of the configuration; the README that comes with the program is the guide for its operator.',
 ]
 
 const ENVIRONMENT: readonly Entry[] = [
-  ['TORRUST_TRACKER_CONFIG_TOML', 'The text of the configuration. --config goes before it.'],
+  ['TORRUST_TRACKER_CONFIG_TOML', 'The text of the configuration. --config takes precedence.'],
   [
     'TORRUST_TRACKER_CONFIG_TOML_PATH',
-    'The file with the configuration. --config and the variable above go before it.',
+    'The file with the configuration. --config and the variable above take precedence.',
   ],
   [
     `${PREFIX}*`,
-    'Set single options on top of any configuration. Behind it stands the path of the option in capital letters, two underscores between levels: CORE__ANNOUNCE_POLICY__INTERVAL, UDP_TRACKERS__0__BIND_ADDRESS.',
+    'Override single options of any configuration. The rest of the name is the path of the option in capital letters, with two underscores between levels: CORE__ANNOUNCE_POLICY__INTERVAL, UDP_TRACKERS__0__BIND_ADDRESS.',
   ],
   [
     'TORRUST_CHECKER_CONFIG_PATH, TORRUST_CHECKER_CONFIG',
-    'What tracker check checks: a file, or its text.',
+    'The configuration of tracker check: its file, or its text.',
   ],
-  ['HEALTH_CHECK_API_PORT', 'The port that tracker health asks without a URL. Default: 1313.'],
+  ['HEALTH_CHECK_API_PORT', 'The port that tracker health asks if no URL is given. Default: 1313.'],
   ['USER_ID', 'The user that tracker container becomes when it is started as root.'],
   [
     'SOURCE_DATE_EPOCH',
     'The date of the manual page that tracker completions man prints, in seconds since 1970.',
   ],
-  ['NO_COLOR', 'If it is set, there are no colours. There are none but on a terminal, either.'],
+  ['NO_COLOR', 'If set, output has no colours. Only a terminal gets colours anyway.'],
   [
     'HTTP_PROXY, HTTPS_PROXY, ALL_PROXY',
-    'Ignored: the answer of a proxy would say nothing about the tracker.',
+    'Ignored: the answer of a proxy would not tell whether the tracker works.',
   ],
 ]
 
 const FILES: readonly Entry[] = [
   [
     DEFAULT_FILE,
-    'The configuration, in the working directory. Without any the built-in default serves.',
+    'The configuration, in the working directory. Without it, the built-in default applies.',
   ],
-  [DEFAULT_SQLITE_PATH, 'The database of the built-in default; made when it is missing.'],
+  [DEFAULT_SQLITE_PATH, 'The database of the built-in default; created if it is missing.'],
   [
     '/etc/torrust/tracker, /var/lib/torrust/tracker, /var/log/torrust/tracker',
     'Volumes of the container image.',
@@ -63,12 +55,12 @@ const FILES: readonly Entry[] = [
 ]
 
 const EXIT_STATUS: readonly Entry[] = [
-  ['0', 'Done. All is well.'],
-  ['1', 'It failed, or what was looked at is not well; the standard error says why.'],
+  ['0', 'Success; what was looked at is healthy.'],
+  ['1', 'Failure, or what was looked at is not healthy; the standard error says why.'],
   ['2', 'Wrong usage.'],
   [
     '78',
-    'The configuration has a mistake, or cannot be read. Nothing was started, and no further attempt mends it.',
+    'The configuration has a mistake, or cannot be read. Nothing was started, and trying again does not help.',
   ],
   ['130, 143', 'Ended at once by a second SIGINT or SIGTERM.'],
 ]
@@ -76,27 +68,24 @@ const EXIT_STATUS: readonly Entry[] = [
 const SIGNALS: readonly Entry[] = [
   [
     'SIGINT, SIGTERM',
-    'Stop listening, answer what was received, write what is owed to the database and end, within ten seconds. A command that goes on by itself ends and prints what it has. A second one ends at once.',
+    'Stop listening, answer what was received, write what is owed to the database and end, within ten seconds. A long-running command ends and prints what it has. A second signal ends the program at once.',
   ],
   [
     'SIGHUP',
-    'Stops no tracker, and does not make it read its configuration again: that takes a restart. It ends other commands.',
+    'Does not stop a tracker, and does not make it read its configuration again, which takes a restart. Ends other commands.',
   ],
 ]
 
-/** How an entry of a list is written, and what it means. */
-type Entry = readonly [name: string, explanation: string]
-
 /**
- * The page is dated by SOURCE_DATE_EPOCH, as whoever builds a release may set it, and never by the
- * day on which it is made.
+ * The page is dated by SOURCE_DATE_EPOCH, which the builder of a release may set, and never by the current day:
+ * the same source gives the same page.
  */
 export function manualPage(root: Command, { version, env }: Pick<Host, 'version' | 'env'>): string {
   const commands = everyCommand(root)
   const below = commands.filter(({ command }) => command !== root)
   const lines = [
     `.TH ${root.name.toUpperCase()} 1 ${dateOf(env.SOURCE_DATE_EPOCH)} "${root.name} ${version}" "User Commands"`,
-    // Neither stretched lines nor divided words: many are options and names.
+    // Ragged lines without hyphenation: many words are options and names.
     '.ad l',
     '.nh',
     '.SH NAME',
@@ -140,12 +129,12 @@ export function manualPage(root: Command, { version, env }: Pick<Host, 'version'
 }
 
 function dateOf(epoch: string | undefined): string {
-  // No further than calendars with years of four digits.
+  // Up to years of four digits.
   if (epoch === undefined || !/^\d{1,11}$/.test(epoch)) return WRITTEN
   return new Date(Number(epoch) * 1000).toISOString().slice(0, 10)
 }
 
-/** A line break stands before each. */
+/** The usage line after a line break. */
 const usage = ({ name, command }: { name: string; command: Command }): readonly string[] => {
   const operands = command.arguments.map((one) => ` ${roff(operand(one))}`)
   return ['.br', `${bold(name)} [${italic('options')}]${operands.join('')}`]
@@ -165,7 +154,7 @@ const section = (title: string, entries: readonly Entry[]): readonly string[] =>
 /** `head` is roff already. */
 const item = (head: string, text: string): readonly string[] => ['.TP', head, roff(text)]
 
-/** What a command's help says below its options, but for the examples, which have their own section. */
+/** A command's details without the examples, which have a section of their own. */
 const details = (command: Command): readonly string[] => split(command).prose.flatMap(printBlock)
 
 function examples({ name, command }: { name: string; command: Command }): readonly string[] {
@@ -194,7 +183,7 @@ const italic = (text: string): string => `\\fI${roff(text)}\\fR`
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\e',
-  // A plain one may be shown as another sign, which no shell understands.
+  // A plain one may be shown as a typographic sign, which no shell understands.
   '-': '\\-',
   "'": '\\(aq',
   '`': '\\(ga',
@@ -202,7 +191,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '~': '\\(ti',
 }
 
-/** Text as roff shows it: no character of it means anything, not even at the begin of a line. */
+/** Escapes text for roff, so that no character has a meaning, not even at the beginning of a line. */
 const roff = (text: string): string =>
   text
     .replace(/[\\\-'`^~]/g, (sign) => ESCAPES[sign] ?? sign)

@@ -1,4 +1,4 @@
-/** Scripts that are imported as text. */
+/** Shell scripts can be imported as text. */
 declare module '*.bash' {
   const text: string
   export default text

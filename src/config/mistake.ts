@@ -2,6 +2,7 @@
  * Mistakes and warnings as values, and how they are printed, one line each (docs/behaviours.md C7). What was
  * found is shown escaped and shortened, never with a password in it.
  */
+import { cut } from '../text/printable.ts'
 import type { Node, Place } from './tree.ts'
 
 export interface Mistake {
@@ -61,15 +62,12 @@ export function found(node: Node): string {
   if (node.kind === 'list') return 'found a list'
   const { value } = node
   if (typeof value === 'string') return `found "${printText(value)}"`
-  return `found ${cut(value instanceof Date ? value.toISOString() : String(value))}`
+  return `found ${cut(value instanceof Date ? value.toISOString() : String(value), LONGEST_FOUND)}`
 }
 
 /** A string of the configuration as a message shows it: escaped, shortened, without the password of a URL. */
 export const printText = (text: string): string =>
-  cut(JSON.stringify(text.replace(/:\/\/[^/]*@/, '://***@')).slice(1, -1))
-
-const cut = (text: string): string =>
-  text.length > LONGEST_FOUND ? `${text.slice(0, LONGEST_FOUND)}…` : text
+  cut(JSON.stringify(text.replace(/:\/\/[^/]*@/, '://***@')).slice(1, -1), LONGEST_FOUND)
 
 /** Like `found` for a node that is or may contain a secret: its kind only. */
 export function foundKind(node: Node): string {

@@ -5,7 +5,8 @@
  */
 import { resolve } from 'node:path'
 import { didYouMean } from '../text/nearest.ts'
-import { fileReason } from '../text/system-errors.ts'
+import { quotedPath } from '../text/printable.ts'
+import { errorCode, fileReason } from '../text/system-errors.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, PREFIX } from './overrides.ts'
 import type { TomlSource } from './toml.ts'
@@ -70,7 +71,7 @@ function readFile(
   given: string | undefined,
   report: Report,
 ): TomlSource | undefined {
-  const name = /\p{C}/u.test(path) ? JSON.stringify(path) : path
+  const name = quotedPath(path)
   if (path === '') {
     report.mistake(
       { source: given ?? DEFAULT_FILE, path: '' },
@@ -83,8 +84,7 @@ function readFile(
     const text = read(resolve(cwd, path)).replace(/^\uFEFF/, '')
     return { name, text, quotable: true }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (given === undefined && code === 'ENOENT') return BUILT_IN
+    if (given === undefined && errorCode(error) === 'ENOENT') return BUILT_IN
     report.mistake(
       { source: name, path: '' },
       `${fileReason(error)}: ` +

@@ -1,11 +1,12 @@
 /**
- * `tracker container`: what an image of the tracker starts. Does what the reference's images do in a
- * shell script, so that ours needs no shell, and serves.
+ * `tracker container`: the command of the image, up to the point where the tracker can serve. Does what the
+ * reference's images do in a shell script, so that ours needs no shell.
  */
 import { resolve } from 'node:path'
-import type { Host, Invocation } from '../cli/host.ts'
-import { loadConfiguration, MISCONFIGURED } from '../cli/load-configuration.ts'
-import { serve } from '../run/serve.ts'
+import { EXIT, type Host } from '../cli/host.ts'
+import type { Invocation } from '../cli/invocation.ts'
+import { loadConfiguration } from '../cli/load-configuration.ts'
+import type { Loaded } from '../config/load.ts'
 import { TEMPLATES, type Template, templateFor, unsupported } from './templates.ts'
 import { takeUser } from './user.ts'
 import { installFile, readIfThere, unwritable } from './volumes.ts'
@@ -18,15 +19,16 @@ const LIBRARY = '/var/lib/torrust/tracker'
 const VOLUMES = [LIBRARY, '/var/log/torrust/tracker', '/etc/torrust/tracker']
 const CONFIGURATION = '/etc/torrust/tracker/tracker.toml'
 
-export async function container(invocation: Invocation, host: Host): Promise<number> {
+/** The configuration to serve with, or the exit code of a failure that was reported. */
+export function prepare(invocation: Invocation, host: Host): Loaded | number {
   const say = (line: string) => host.complain(`tracker container: ${line}\n`)
   const driver = host.env[DRIVER]
   const template = templateFor(driver)
   if (template === undefined) {
     for (const line of unsupported(driver ?? '')) say(line)
-    return MISCONFIGURED
+    return EXIT.misconfigured
   }
-  // Compose files say so that they say nothing: `${VARIABLE:-}`.
+  // An empty variable counts as unset: compose files pass `${VARIABLE:-}`.
   let env: Host['env'] = {
     ...host.env,
     [TEXT]: host.env[TEXT] || undefined,
@@ -38,25 +40,25 @@ export async function container(invocation: Invocation, host: Host): Promise<num
     env = provide(template, env, say)
   } catch (error) {
     say(error instanceof Error ? error.message : String(error))
-    return 1
+    return EXIT.failure
   }
   const loaded = loadConfiguration(invocation, { ...host, env }, { toServe: true })
-  if (!loaded) return MISCONFIGURED
+  if (!loaded) return EXIT.misconfigured
   const { database } = loaded.config.core
   if (database?.driver === 'sqlite3') {
     const trouble = unwritable(resolve(host.cwd, database.path), LIBRARY)
     if (trouble !== undefined) {
       say(trouble)
-      return 1
+      return EXIT.failure
     }
   }
-  return serve(loaded, host)
+  return loaded
 }
 
-/** The environment to read the configuration by. What the operator gave goes before the template. */
+/** The environment to read the configuration with. What the operator gave takes precedence over the template. */
 function provide(template: Template, env: Host['env'], say: (line: string) => void): Host['env'] {
   if (env[TEXT]) return env
-  // Another file is the operator's own, to be there.
+  // Another path names the operator's own file, which must exist.
   if (env[PATH] && env[PATH] !== CONFIGURATION) return env
   const file = { ...env, [PATH]: CONFIGURATION }
   const text = readIfThere(CONFIGURATION)
@@ -69,7 +71,7 @@ function provide(template: Template, env: Host['env'], say: (line: string) => vo
   const trouble = installFile(CONFIGURATION, template.text)
   if (trouble === undefined) return file
   say(
-    `${CONFIGURATION} cannot be written (${trouble}): serves by the template ${template.name} without it`,
+    `${CONFIGURATION} cannot be written (${trouble}): serving with the template ${template.name} instead`,
   )
   return { ...env, [TEXT]: template.text }
 }

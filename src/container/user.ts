@@ -1,6 +1,6 @@
 /**
- * Whose rights the container's tracker has: those of the user it is started as, or, started as root,
- * those of `USER_ID`, to whom the volumes are given first.
+ * The user that the container's tracker runs as: the one it is started as, or, started as root, `USER_ID`, to
+ * whom the volumes are given first.
  */
 import {
   closeSync,
@@ -15,29 +15,29 @@ import {
   readdirSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { printable } from '../cli/command-line.ts'
-import { codeOf, reasonOf } from './volumes.ts'
+import { quotedWord } from '../text/printable.ts'
+import { errorCode, systemReason } from '../text/system-errors.ts'
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
 
-/** Those below are the system's. */
+/** Lower ones belong to the system. */
 const LOWEST_ID = 1000
-/** Bun sets no higher one. */
+/** Bun cannot set a higher one. */
 const HIGHEST_ID = 2 ** 31 - 1
-/** The group's files stay the group's. */
+/** With setgid, so that new files belong to the group. */
 const DIRECTORY_MODE = 0o2770
 
 export class UserError extends Error {
   override readonly name = 'UserError'
 }
 
-/** A line where it goes on all the same; throws `UserError` where it must not. */
+/** One line of warning if the tracker can run all the same; throws `UserError` if it must not. */
 export function takeUser(
   userId: string | undefined,
   volumes: readonly string[],
 ): string | undefined {
   const uid = process.getuid?.()
-  // Not on this system.
+  // This system has no users.
   if (uid === undefined) return undefined
   const id = readId(userId)
   if (uid !== 0) return userId ? differs(uid, userId, id) : undefined
@@ -49,7 +49,7 @@ export function takeUser(
     process.setuid!(id)
   } catch (error) {
     throw new UserError(
-      `cannot become user ${id} (${reasonOf(error)}): start the container with --user ${id}:${id}, ` +
+      `cannot become user ${id} (${systemReason(error)}): start the container with --user ${id}:${id}, ` +
         'or leave it the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID',
     )
   }
@@ -64,22 +64,22 @@ function readId(text: string | undefined): number | undefined {
 function differs(uid: number, userId: string, id: number | undefined): string | undefined {
   if (id === uid || userId === String(uid)) return undefined
   const user = id === undefined ? '' : `start the container with --user ${id}:${id}, or `
-  return `runs as user ${uid}, though USER_ID is ${printable(userId)}: ${user}set USER_ID=${uid}`
+  return `runs as user ${uid}, though USER_ID is ${quotedWord(userId)}: ${user}set USER_ID=${uid}`
 }
 
-/** undefined: the volumes are this user's now; else what went wrong first. */
+/** undefined: the volumes belong to this user now; else the first thing that went wrong. */
 function give(volumes: readonly string[], id: number): string | undefined {
   let trouble: string | undefined
   const attempt = (path: string, change: () => void): void => {
     try {
       change()
     } catch (error) {
-      // What is mounted to be read only stays whose it is.
-      if (codeOf(error) !== 'EROFS')
-        trouble ??= `cannot give ${path} to user ${id}: ${reasonOf(error)}`
+      // A read-only mount keeps its owner.
+      if (errorCode(error) !== 'EROFS')
+        trouble ??= `cannot give ${path} to user ${id}: ${systemReason(error)}`
     }
   }
-  /** `reached` leads to the same directory as `path`, and nobody can put another in its place. */
+  /** `reached` leads to the same directory as `path`, and cannot be replaced by another meanwhile. */
   const giveAll = (path: string, reached: string): void =>
     attempt(path, () => {
       const directory = openSync(reached, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -93,7 +93,7 @@ function give(volumes: readonly string[], id: number): string | undefined {
         for (const entry of readdirSync(inside, { withFileTypes: true })) {
           const [named, here] = [join(path, entry.name), join(inside, entry.name)]
           if (entry.isDirectory()) giveAll(named, here)
-          // A link is given itself, not what it leads to: whoever may write there chose that.
+          // Of a link, only the link itself changes its owner: anyone with write access may have set its target.
           else attempt(named, () => giveOne(here, id))
         }
       } finally {

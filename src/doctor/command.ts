@@ -1,10 +1,9 @@
 /** `tracker doctor`: looks at the machine and the configuration, changes nothing, and says what to type. */
 
-import type { Host, Invocation } from '../cli/host.ts'
-import { seconds } from '../cli/invocation.ts'
-import { loadConfiguration, MISCONFIGURED } from '../cli/load-configuration.ts'
-import { printResult } from '../cli/output.ts'
-import { Progress } from '../cli/progress.ts'
+import { EXIT, type Host } from '../cli/host.ts'
+import { type Invocation, secondsValue } from '../cli/invocation.ts'
+import { loadConfiguration } from '../cli/load-configuration.ts'
+import { Progress, printResult } from '../cli/output.ts'
 import { systemClock } from '../time/clock.ts'
 import { examine } from './examine.ts'
 import type { Patient } from './finding.ts'
@@ -17,9 +16,9 @@ import { askTracker, type RunningTracker } from './running-tracker.ts'
 const WATCH_MILLISECONDS = 1_000
 
 export async function doctor(invocation: Invocation, host: Host): Promise<number> {
-  const milliseconds = seconds(invocation, 'timeout', { min: 0.01, max: 3600 }, 5)
+  const milliseconds = secondsValue(invocation, 'timeout', { min: 0.01, max: 3600 }, 5)
   const loaded = loadConfiguration(invocation, host)
-  if (!loaded) return MISCONFIGURED
+  if (!loaded) return EXIT.misconfigured
   for (const warning of loaded.warnings) host.complain(`warning: ${warning}\n`)
   const { config } = loaded
 

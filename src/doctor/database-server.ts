@@ -2,10 +2,11 @@
  * Whether a database server lets the tracker in: logs in with the driver's own connection, and asks for the
  * version. Opening a database would bring its tables up to date; this does not.
  */
-import { printable } from '../client/failure.ts'
+
 import type { DatabaseConfig } from '../config/model.ts'
 import { DRIVER_NAMES } from '../database/contract.ts'
 import { connectWithin, type Server } from '../database/session.ts'
+import { oneLine } from '../text/printable.ts'
 import { TooLate, withinPatience } from '../time/deadline.ts'
 
 type ServerConfig = DatabaseConfig & { readonly driver: 'mysql' | 'postgresql' }
@@ -25,7 +26,7 @@ export async function knock(config: ServerConfig, milliseconds: number): Promise
         const [row] = await patience.bear(() => session.rows('SELECT version()'))
         await patience.bear(() => session.end())
         return {
-          server: `${DRIVER_NAMES[config.driver]} answers, and lets ${config.user} in (${printable(String(row?.[0]))})`,
+          server: `${DRIVER_NAMES[config.driver]} answers, and lets ${config.user} in (${oneLine(String(row?.[0]))})`,
         }
       } finally {
         session.destroy()
@@ -33,7 +34,7 @@ export async function knock(config: ServerConfig, milliseconds: number): Promise
     })
   } catch (error) {
     if (error instanceof TooLate) return { trouble: `no answer within ${milliseconds / 1000} s` }
-    return { trouble: printable(server.failureOf(error).reason) }
+    return { trouble: oneLine(server.failureOf(error).reason) }
   }
 }
 

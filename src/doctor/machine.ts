@@ -5,6 +5,7 @@
 import { closeSync, constants, existsSync, openSync, readdirSync, readSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { unreadable } from '../text/system-errors.ts'
 
 const MOST_BYTES = 1024 * 1024
 
@@ -48,8 +49,7 @@ export class Machine {
         closeSync(file)
       }
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      throw new Unreadable(`${path} ${WHY[code] ?? `cannot be read (${code || error})`}`)
+      throw new Unreadable(`${path} ${unreadable(error)}`)
     }
   }
 
@@ -82,13 +82,6 @@ export class Machine {
       return []
     }
   }
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  ENOENT: 'is not there',
-  ENOTDIR: 'is not there',
-  EACCES: 'may not be read by this user',
-  EPERM: 'may not be read by this user',
 }
 
 /** Files of /proc have no size: they are read until they end. */

@@ -1,7 +1,6 @@
 /** Whether the trackers are reached under the URLs that clients know. Nothing is announced: they are scraped. */
 import { randomBytes } from 'node:crypto'
 import type { Family } from '../bittorrent.ts'
-import { explain } from '../check/explain.ts'
 import { ClientFailure, type FailureKind } from '../client/failure.ts'
 import { scrapeHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
@@ -91,7 +90,7 @@ function unanswered(what: {
 }): Found {
   const { url, family, where, error, runs, listener } = what
   const { port } = listener.bind_address
-  const found = `${where}: ${explain(error)}`
+  const found = `${where}: ${error.reason}`
   if (!LOST.includes(error.kind))
     return problem(
       found,

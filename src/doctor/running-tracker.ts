@@ -1,6 +1,5 @@
 /** Whether the tracker of the configuration runs, as its health API tells. */
 
-import { explain } from '../check/explain.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth, type HealthAnswer } from '../client/health-report.ts'
 import { parseTrackerUrl } from '../client/tracker-url.ts'
@@ -49,7 +48,7 @@ export async function askTracker(config: Config, milliseconds: number): Promise<
       : { url: text, answer }
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    return error.kind === 'connect' ? { url: text } : { url: text, trouble: explain(error) }
+    return error.kind === 'connect' ? { url: text } : { url: text, trouble: error.reason }
   }
 }
 

@@ -1,4 +1,4 @@
-/** Numbers and commands as people read them. Pure. */
+/** Numbers, tables and kernel settings as people read them. Pure. */
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
@@ -10,15 +10,22 @@ export function size(bytes: number): string {
     value /= 1024
     unit++
   }
-  return `${Math.round(value * 10) / 10} ${UNITS[unit]}`
+  return `${rounded(value, 1)} ${UNITS[unit]}`
 }
+
+/** To so many decimals; numbers of JSON documents, too. */
+export const rounded = (value: number, decimals: number): number =>
+  Math.round(value * 10 ** decimals) / 10 ** decimals
 
 /** `1,048,576` */
 export const count = (value: number): string => value.toLocaleString('en-US')
 
+/** `datagrams`, `datagram` */
+export const plural = (value: number, noun: string): string => (value === 1 ? noun : `${noun}s`)
+
 /** `3 datagrams`, `1 datagram` */
 export const several = (value: number, noun: string): string =>
-  `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+  `${count(value)} ${plural(value, noun)}`
 
 /** `93 %`, and `0.02 %` where a whole number would say nothing. */
 export function percent(share: number): string {
@@ -27,7 +34,17 @@ export function percent(share: number): string {
   return value < 0.001 ? 'less than 0.001 %' : `${Number(value.toPrecision(1))} %`
 }
 
-/** Sets kernel settings now, and again after every start of the machine. */
+/** Rows as lines, each column as wide as its widest cell; the first `words` are flush left, figures right. */
+export function aligned(rows: readonly (readonly string[])[], words: number): string[] {
+  const widths: number[] = []
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  const fit = (cell: string, i: number): string =>
+    i < words ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+  return rows.map((row) => row.map(fit).join('  ').trimEnd())
+}
+
+/** Commands that set kernel settings now, and again after every start of the machine. */
 export function sysctl(settings: Readonly<Record<string, number | string>>): string[] {
   const pairs = Object.entries(settings)
   const lines = pairs.map(([name, value]) => `'${name} = ${value}'`)

@@ -1,4 +1,4 @@
-/** The known word that a mistyped one was probably meant to be, for messages that offer a way out. */
+/** The known word that a mistyped one was probably meant to be, for messages that suggest it. Pure. */
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 export function distance(a: string, b: string): number {
@@ -18,10 +18,10 @@ export function distance(a: string, b: string): number {
   return last[b.length]!
 }
 
-/** The candidate nearest to `word`, the first of equals; undefined: none is near enough. */
+/** The candidate nearest to `word`, the first of equals; undefined if none is near enough. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
-  // Longer than any name: not worth the comparison.
+  // No name is that long: skip the comparison.
   if (word.length > 100) return undefined
   // A quarter of the letters may be wrong.
   let bestDistance = Math.max(1, Math.floor(word.length / 4)) + 1
@@ -35,7 +35,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-/** `, did you mean x?` or nothing. */
+/** `, did you mean x?`, or nothing if no candidate is near enough. */
 export const didYouMean = (word: string, candidates: readonly string[], prefix = ''): string => {
   const name = nearest(word, candidates)
   return name === undefined ? '' : `, did you mean ${prefix}${name}?`

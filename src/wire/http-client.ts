@@ -2,7 +2,7 @@
  * The client side of `http.ts`: writes the queries of announces and scrapes, reads the answers (BEP 3, 7, 23,
  * 48). Readers accept what trackers in the field send, and name the fault of anything else.
  */
-import { EVENT, INFO_HASH_BYTES, WANT_DEFAULT } from '../bittorrent.ts'
+import { EVENT, INFO_HASH_BYTES, type ScrapeEntry, WANT_DEFAULT } from '../bittorrent.ts'
 import { parseIp, printIp } from './address.ts'
 import {
   type BencodeDictionary,
@@ -10,7 +10,7 @@ import {
   type BencodeValue,
   decodeBencode,
 } from './bencode.ts'
-import { type AnnounceFields, readPeers } from './udp-client.ts'
+import { type AnnounceQuestion, type AnnounceReply, type Peer, readPeers } from './udp-client.ts'
 
 /** Escapes every byte that is not a letter or a digit, so that no tracker misreads one. */
 const escapeBytes = (bytes: Uint8Array): string =>
@@ -22,7 +22,7 @@ const escapeBytes = (bytes: Uint8Array): string =>
   }).join('')
 
 /** The query of an announce, without the question mark. */
-export function announceQuery(fields: AnnounceFields & { readonly compact: boolean }): string {
+export function announceQuery(fields: AnnounceQuestion): string {
   const event = Object.entries(EVENT).find(([, number]) => number === fields.event)?.[0] ?? 'none'
   return [
     `info_hash=${escapeBytes(fields.infoHash)}`,
@@ -42,29 +42,13 @@ export function announceQuery(fields: AnnounceFields & { readonly compact: boole
 export const scrapeQuery = (infoHashes: readonly Uint8Array[]): string =>
   infoHashes.map((infoHash) => `info_hash=${escapeBytes(infoHash)}`).join('&')
 
-export type HttpPeer = {
-  readonly ip: string
-  readonly port: number
-  readonly id?: Uint8Array | undefined
-}
-
-export interface HttpAnnounceReply {
-  readonly interval: number
-  readonly minInterval: number | undefined
-  readonly seeders: number
-  readonly leechers: number
-  readonly downloaded: number | undefined
-  readonly warning: string | undefined
-  readonly peers: readonly HttpPeer[]
-}
-
 /** The meaning of a body: an answer, a refusal of the tracker, or why it is neither. */
 export type Reading<T> =
   | { readonly answer: T }
   | { readonly failure: string }
   | { readonly fault: string }
 
-export function readAnnounceBody(body: Uint8Array): Reading<HttpAnnounceReply> {
+export function readAnnounceBody(body: Uint8Array): Reading<AnnounceReply> {
   const dictionary = readDictionary(body)
   if (!('answer' in dictionary)) return dictionary
   const { answer: fields } = dictionary
@@ -88,19 +72,13 @@ export function readAnnounceBody(body: Uint8Array): Reading<HttpAnnounceReply> {
   }
 }
 
-export interface ScrapeReply {
-  readonly seeders: number
-  readonly downloaded: number
-  readonly leechers: number
-}
-
 /** By info hash in lower-case hexadecimal. */
-export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeReply>> {
+export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeEntry>> {
   const dictionary = readDictionary(body)
   if (!('answer' in dictionary)) return dictionary
   const files = dictionary.answer.get('files')
   if (!(files instanceof Map)) return { fault: 'a scrape without files' }
-  const answer = new Map<string, ScrapeReply>()
+  const answer = new Map<string, ScrapeEntry>()
   for (const [key, entry] of files) {
     // The npm package `bittorrent-tracker` writes each byte of a hash as a character in UTF-8.
     const hash = key.length === INFO_HASH_BYTES ? key : Buffer.from(key, 'latin1').toString()
@@ -130,11 +108,11 @@ function readDictionary(body: Uint8Array): Reading<BencodeDictionary> {
 }
 
 /** Reads the compact form or a list of dictionaries; absent is empty. undefined: malformed. */
-function readPeerList(value: BencodeValue | undefined): HttpPeer[] | undefined {
+function readPeerList(value: BencodeValue | undefined): Peer[] | undefined {
   if (value === undefined) return []
   if (value instanceof Uint8Array) return value.length % 6 === 0 ? readPeers(value, 4) : undefined
   if (!Array.isArray(value)) return undefined
-  const peers: HttpPeer[] = []
+  const peers: Peer[] = []
   for (const entry of value) {
     if (!(entry instanceof Map)) return undefined
     const ip = entry.get('ip')

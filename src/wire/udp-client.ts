@@ -2,7 +2,13 @@
  * The client side of `udp.ts`: writes requests, reads answers (BEP 15, 41). Writers put one request at `at` and
  * return its length; readers return `undefined` for bytes that are not such an answer.
  */
-import { endpointBytes, type Family, INFO_HASH_BYTES } from '../bittorrent.ts'
+import {
+  type AnnounceEvent,
+  endpointBytes,
+  type Family,
+  INFO_HASH_BYTES,
+  type ScrapeEntry,
+} from '../bittorrent.ts'
 import { printIp } from './address.ts'
 import { ACTION, ANNOUNCE, ANSWER, PROTOCOL, readI32, writeU32 } from './udp.ts'
 
@@ -17,20 +23,25 @@ export interface Connection {
   readonly low: number
 }
 
-/** What a UDP announce says, as numbers below 2^53; `event` as in `EVENT`. */
-export interface AnnounceFields {
+/** What a client asks of any tracker, over UDP or HTTP. */
+export interface AnnounceQuestion {
   readonly infoHash: Uint8Array
   readonly peerId: Uint8Array
+  /** Where the peer listens, 1–65535. */
+  readonly port: number
+  /** Bytes, up to 2^53 − 1. */
+  readonly uploaded: number
   readonly downloaded: number
   readonly left: number
-  readonly uploaded: number
-  readonly event: number
-  /** Four bytes; whatever else is left out, as BEP 15 has no room for it. */
-  readonly ip?: Uint8Array | undefined
+  readonly event: AnnounceEvent
+  /** 32 bits; proves that a client with another address is the same. */
   readonly key: number
-  /** −1: the tracker decides. */
+  /** Peers wanted; `WANT_DEFAULT`: the tracker decides. */
   readonly want: number
-  readonly port: number
+  /** The address to be given to other peers, 4 or 16 bytes; BEP 15 has no room for 16. */
+  readonly ip?: Uint8Array | undefined
+  /** HTTP only: ask for the compact form. */
+  readonly compact?: boolean | undefined
 }
 
 export function writeConnectRequest(out: Uint8Array, at: number, transaction: number): number {
@@ -42,7 +53,7 @@ export function writeAnnounceRequest(
   at: number,
   connection: Connection,
   transaction: number,
-  fields: AnnounceFields,
+  fields: AnnounceQuestion,
 ): number {
   writeHeader(out, at, connection, ACTION.announce, transaction)
   out.set(fields.infoHash, at + ANNOUNCE.identity)
@@ -120,11 +131,24 @@ export const readConnection = (packet: Uint8Array): Connection | undefined =>
     ? { high: readI32(packet, 8), low: readI32(packet, 12) }
     : undefined
 
+export interface Peer {
+  /** Canonical text, without brackets; over HTTP it may be a host name. */
+  readonly ip: string
+  readonly port: number
+  /** Only non-compact HTTP answers have it. */
+  readonly id?: Uint8Array | undefined
+}
+
+/** What any tracker answers an announce; the optional members come over HTTP only. */
 export interface AnnounceReply {
+  /** Seconds until the next announce. */
   readonly interval: number
-  readonly leechers: number
+  readonly minInterval?: number | undefined
   readonly seeders: number
-  readonly peers: readonly { readonly ip: string; readonly port: number }[]
+  readonly leechers: number
+  readonly downloaded?: number | undefined
+  readonly warning?: string | undefined
+  readonly peers: readonly Peer[]
 }
 
 /** `family` is that of the connection, which decides the size of a peer. */
@@ -141,7 +165,7 @@ export function readAnnounceAnswer(packet: Uint8Array, family: Family): Announce
 }
 
 /** Reads compact endpoints (BEP 23, 7); an incomplete one at the end is ignored. */
-export function readPeers(bytes: Uint8Array, family: Family): { ip: string; port: number }[] {
+export function readPeers(bytes: Uint8Array, family: Family): Peer[] {
   const stride = endpointBytes(family)
   return Array.from({ length: Math.floor(bytes.length / stride) }, (_, i) => {
     const port = (i + 1) * stride - 2
@@ -153,9 +177,7 @@ export function readPeers(bytes: Uint8Array, family: Family): { ip: string; port
 }
 
 /** One entry for each requested hash, in order; a tracker may answer fewer. */
-export function readScrapeAnswer(
-  packet: Uint8Array,
-): { seeders: number; downloaded: number; leechers: number }[] | undefined {
+export function readScrapeAnswer(packet: Uint8Array): ScrapeEntry[] | undefined {
   const bytes = packet.length - ANSWER.entriesAt
   if (bytes < 0 || bytes % ANSWER.entry !== 0) return undefined
   return Array.from({ length: bytes / ANSWER.entry }, (_, i) => {

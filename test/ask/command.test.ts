@@ -1,4 +1,4 @@
-/** `tracker client` as its user runs it, against trackers that do what a test says: shapes, words, hostile answers. */
+/** `tracker client` as its user runs it, against trackers under the control of a test (docs/behaviours.md T1). */
 import { describe, expect, test } from 'bun:test'
 import { workspace } from '../support/cli/fixture.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
@@ -36,7 +36,7 @@ describe('an announce', () => {
     using tracker = await udp((request, answer) => {
       asked = Buffer.from(request.buffer.slice(request.byteOffset))
       transaction = request.getInt32(12)
-      // Two peers are three words; a count below zero is a stranger's nonsense, but his.
+      // Two peers are three words. A negative count is nonsense, but what the tracker sent.
       answer(answerTo(request, 1, 5400, -2, 3, 0xc0000207, 0x0050c000, 0x02080051))
     })
     const url = `udp://${HERE}:${tracker.port}`
@@ -127,7 +127,7 @@ peers       2
     expect(second).not.toMatch(/numwant|ip=/)
   })
 
-  test('what the tracker does not tell is null, and the peer id another one in every run', async () => {
+  test('what the tracker leaves out is null, and the peer id is fresh in every run', async () => {
     using tracker = await http('d8:intervali1ee')
     for (let run = 0; run < 2; run++)
       expect(await client('announce', `http://${HERE}:${tracker.port}`, HASH)).toEqual({
@@ -140,7 +140,7 @@ peers       2
     expect(ids[1]).not.toBe(ids[0])
   })
 
-  test('what fails for all torrents is said once, and has its place in the document', async () => {
+  test('a failure that all torrents share is printed once, and stands in the document for each', async () => {
     const url = `udp://${HERE}:${await freePort()}`
     const why = 'udp://127.0.0.1:PORT: nothing listens there (connection refused)'
     const error = { error: { kind: 'connect', message: why } }
@@ -153,7 +153,7 @@ peers       2
 })
 
 describe('a scrape', () => {
-  test('over UDP, of each torrent once, in the order they were named', async () => {
+  test('over UDP, of each torrent once, in the order given', async () => {
     let length = 0
     let transaction = 0
     using tracker = await udp((request, answer) => {
@@ -170,12 +170,12 @@ describe('a scrape', () => {
     expect(length).toBe(16 + 2 * 20)
   })
 
-  test('over HTTP; what the tracker leaves out is told, what nobody asked for is not', async () => {
+  test('over HTTP; what the tracker leaves out is reported, what was not asked for is not', async () => {
     const entry = (byte: string, seeders: number) =>
       `20:${byte.repeat(20)}d8:completei${seeders}e10:downloadedi20e10:incompletei3ee`
     using tracker = await http(`d5:filesd${entry('\n', 12345678)}${entry('x', 4)}ee`)
     const url = `http://${HERE}:${tracker.port}/announce`
-    const message = `the tracker says nothing about ${OTHER}`
+    const message = `the tracker left out ${OTHER}`
     const warning = { kind: 'scrape_response_truncated', requested: 2, returned: 1, message }
     expect(await client('scrape', url, OTHER, HASH)).toEqual({
       code: 0,
@@ -338,7 +338,7 @@ describe('no tracker, or a bad one: one line, exit code 1', () => {
     },
   )
 
-  test('nobody, nowhere', async () => {
+  test('nothing listens, or the name has no address', async () => {
     const port = await freePort()
     const refused = 'nothing listens there (connection refused)'
     for (const [url, message] of [
@@ -375,7 +375,7 @@ describe('wrong usage: one line, exit code 2, nothing is asked', () => {
     ],
     [
       [URL, 'a.torrent'],
-      `a.torrent is no info hash (40 hexadecimal digits, such as ${EXAMPLE}), no magnet link, and no file of that name exists`,
+      `a.torrent is neither an info hash (40 hexadecimal digits, such as ${EXAMPLE}) nor a magnet link, and no file has that name`,
     ],
     [[URL, HASH, '-4', '-6'], '--ipv4 and --ipv6 exclude each other'],
     [[URL, HASH, '--timeout', '0'], '--timeout must be from 0.01 to 3600 seconds, not 0'],
@@ -421,13 +421,13 @@ describe('wrong usage: one line, exit code 2, nothing is asked', () => {
   })
 })
 
-test('a file is read where the user stands', async () => {
+test('a relative path starts in the working directory', async () => {
   using tracker = await http('d5:filesdee')
   const { err } = await client('scrape', `http://${HERE}:${tracker.port}`, 'good.torrent')
   expect(err).toContain('"requested":1,"returned":0')
 })
 
-test('who waits at a terminal is told for what, and nobody else', async () => {
+test('a terminal shows the progress', async () => {
   using silent = await udp(() => {})
   const words = ['client', 'announce', `udp://${HERE}:${silent.port}`, HASH, '--timeout', '1.5']
   await using run = await launch(source, { words, terminal: true })
@@ -436,7 +436,7 @@ test('who waits at a terminal is told for what, and nobody else', async () => {
   expect(out).toContain(`udp://${HERE}:${silent.port}: 0 of 1 announced\x1b[?7h\r\x1b[K`)
 })
 
-test('a reader that is gone ends it quietly', async () => {
+test('a reader that has gone is no failure', async () => {
   using tracker = await http('d8:intervali1ee')
   const words = ['client', 'announce', `http://${HERE}:${tracker.port}`, HASH]
   await using run = await launch(source, { words, deaf: true })

@@ -1,7 +1,6 @@
-/** What the checker is told to check, and everything that can be wrong with it. */
+/** The checker's configuration: where it comes from, what it means, and everything that can be wrong with it. */
 import { describe, expect, test } from 'bun:test'
-import { readConfiguration } from '../../src/check/checker-configuration.ts'
-import { findConfiguration } from '../../src/check/checker-source.ts'
+import { findConfiguration, readConfiguration } from '../../src/check/checker-configuration.ts'
 import { guessTarget, readTarget } from '../../src/check/target.ts'
 
 const EMPTY = { udp_trackers: [], http_trackers: [], health_checks: [] }
@@ -12,7 +11,7 @@ const read = (lists: object, partial = false) => {
 const good = (...targets: string[]) => ({ targets, mistakes: [] })
 const bad = (...mistakes: string[]) => ({ targets: [], mistakes })
 
-describe('as the reference has it', () => {
+describe('T2: in the form of the reference', () => {
   test('one URL in each list is taken as it is', () => {
     const lists = {
       udp_trackers: ['udp://127.0.0.1:8080'],
@@ -32,7 +31,7 @@ describe('as the reference has it', () => {
     ['udp', 'invalid URL', 'invalid URL: not a URL'],
     ['http', 'invalid URL', 'invalid URL: expected http:// or https://'],
     ['health', 'invalid URL', 'invalid URL: expected http:// or https://'],
-  ] as const)('no %s is called %p', (kind, text, mistake) => {
+  ] as const)('%s: %p is not a target', (kind, text, mistake) => {
     expect(readTarget(kind, text)).toBe(mistake)
   })
 
@@ -55,7 +54,7 @@ describe('as the reference has it', () => {
   })
 })
 
-test('every mistake is told, with its place', () => {
+test('every mistake is reported, with its place', () => {
   const lists = {
     udp_trackers: ['127.0.0.1:6969', 'http://127.0.0.1:7070', 'udp://host', 5, ''],
     http_trackers: ['udp://127.0.0.1:6969', 'http://a:0', ['http://b']],
@@ -67,14 +66,14 @@ test('every mistake is told, with its place', () => {
     'udp_trackers[3]: expected a URL in quotes, found 5',
     'udp_trackers[4]: expected a tracker URL, found nothing',
     'http_trackers[0]: udp://127.0.0.1:6969: expected http:// or https://',
-    'http_trackers[1]: http://a:0: no port is 0',
+    'http_trackers[1]: http://a:0: the port cannot be 0',
     'http_trackers[2]: expected a URL in quotes, found a list',
     'health_checks[0]: [2J: expected http:// or https://',
     'health_checks[1]: expected a URL in quotes, found null',
   ])
 })
 
-test('all three lists are wanted, unless something else is checked too', () => {
+test('all three lists are required, unless something else is checked too', () => {
   expect(read({ udp_trackers: [] })).toEqual(
     bad(
       'http_trackers: missing; an empty list is "http_trackers": []',
@@ -82,7 +81,7 @@ test('all three lists are wanted, unless something else is checked too', () => {
     ),
   )
   expect(read({ udp_trackers: ['a:1'] }, true)).toEqual(good('udp udp://a:1'))
-  // Whoever misspells a list would never learn that it is not checked.
+  // Otherwise the author of a misspelt list would not learn that it is not checked.
   const misspelt = { udp_trackers: [], http_tracker: ['http://a'], health_checks: {} }
   const mistakes = bad(
     'http_trackers: missing, but there is an unknown "http_tracker"',
@@ -92,7 +91,7 @@ test('all three lists are wanted, unless something else is checked too', () => {
   expect(read(misspelt, false)).toEqual(mistakes)
 })
 
-test('what is no JSON object is no configuration', () => {
+test('anything but a JSON object is refused', () => {
   expect(readConfiguration('{"udp_trackers":\n[}', false)).toEqual(
     bad('not JSON: 2:2: expected a value or ], found "}"'),
   )
@@ -114,7 +113,7 @@ test.each([
   expect(guessTarget(text)).toMatchObject({ kind })
 })
 
-describe('where it comes from', () => {
+describe('T3: where it comes from', () => {
   const json = (port: number) => JSON.stringify({ ...EMPTY, udp_trackers: [`a:${port}`] })
   const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
   const CONTENT = 'TORRUST_CHECKER_CONFIG'
@@ -148,7 +147,7 @@ describe('where it comes from', () => {
     expect(find({})).toBeUndefined()
   })
 
-  test('content that a path puts aside is told of', () => {
+  test('content that is ignored because of a path is reported', () => {
     expect(find({ path: 'one.json', content: json(3) })).toMatchObject({
       port: 1,
       ignored: 'the JSON argument is ignored: --config-path names a file',
@@ -159,14 +158,14 @@ describe('where it comes from', () => {
     })
   })
 
-  test('URLs alone leave the environment aside', () => {
+  test('if URLs are given, the environment is ignored', () => {
     expect(find({ named: true }, both)).toBeUndefined()
     expect(find({ named: true, content: json(3) }, { [CONTENT]: json(4) })).toMatchObject({
       port: 3,
     })
   })
 
-  test('a file that cannot be read is a mistake, and who named it is told', () => {
+  test('a file that cannot be read is a mistake, which says what named the file', () => {
     const input = { content: undefined, named: false, cwd: '/', env: { [PATH]: 'none.json' } }
     const readFile = () => {
       throw Object.assign(new Error(), { code: 'EISDIR' })

@@ -1,6 +1,6 @@
-/** Checks of trackers that are well, and of those that lose, lie, refuse and say nothing. */
+/** Checks of healthy trackers, and of trackers that lose, lie, refuse and keep silent (docs/behaviours.md T4, T5). */
 import { describe, expect, test } from 'bun:test'
-import { Gate } from '../../src/check/gate.ts'
+import { Limiter } from '../../src/check/checks.ts'
 import { findingsText } from '../../src/check/report.ts'
 import {
   checkOf,
@@ -21,7 +21,7 @@ const SCRAPED = 'd5:filesdee'
 /** For trackers that never answer. */
 const IMPATIENT = { milliseconds: 1_500 }
 
-test('a tracker that is well, in the shapes of the reference', async () => {
+test('a healthy tracker, in the shapes of the reference', async () => {
   await using tracker = await startTracker()
   const { ports, healthPort } = tracker
   const urls = [
@@ -45,12 +45,12 @@ test('a tracker that is well, in the shapes of the reference', async () => {
       },
     },
   ])
-  // Nobody is left behind, and nothing was counted as a download.
+  // The peer is gone again, and no download was counted.
   using peer = await udpPeer(ports.udp[0]!)
   expect(await peer.scrape(OPTIONS.infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
 })
 
-test('whoever is announced is taken out again, over UDP', async () => {
+test('the announced peer is removed again, over UDP', async () => {
   const announces: { event: number; peer: string; port: number; left: number }[] = []
   using tracker = await udpTracker((request) => {
     if (actionOf(request) !== 1) return false
@@ -73,7 +73,7 @@ test('whoever is announced is taken out again, over UDP', async () => {
   expect(stopped).toEqual({ ...started!, event: 3 })
 })
 
-test('whoever is announced is taken out again, over HTTP', async () => {
+test('the announced peer is removed again, over HTTP', async () => {
   using server = await httpServer((request) =>
     respond(request.startsWith('GET /announce') ? ANNOUNCED : SCRAPED),
   )
@@ -92,7 +92,7 @@ test('whoever is announced is taken out again, over HTTP', async () => {
   expect(peers[2]).toBe(peers[0]!)
 })
 
-test('a peer that a tracker keeps is told of', async () => {
+test('a peer that the tracker keeps is reported', async () => {
   using tracker = await udpTracker((request, answer) => {
     if (actionOf(request) !== 1 || request.getInt32(80) !== 3) return false
     answer(Buffer.concat([answerTo(request, 3), Buffer.from('too early')]))
@@ -103,7 +103,7 @@ test('a peer that a tracker keeps is told of', async () => {
   expect(finding!.left).toBe('refused by the tracker: too early')
 })
 
-test('an announce that is not answered is taken back all the same', async () => {
+test('the peer is removed even if its announce got no answer', async () => {
   const events: number[] = []
   using tracker = await udpTracker((request) => {
     if (actionOf(request) !== 1) return false
@@ -149,12 +149,12 @@ describe('a UDP tracker', () => {
       { Scrape: /^refused by the tracker: no reason given$/ },
     ],
     [
-      'commands the terminal',
+      'sends control characters',
       refuses(1, '\x1b[2J\nno'),
       1,
       { Announce: /^refused by the tracker: \[2J no$/ },
     ],
-    ['says nothing', () => {}, 0, { Connect: /^no answer within 1.5 s$/ }],
+    ['is silent', () => {}, 0, { Connect: /^no answer within 1.5 s$/ }],
     [
       'answers with other transaction ids',
       (request, answer) => {
@@ -163,7 +163,7 @@ describe('a UDP tracker', () => {
         answer(bytes)
       },
       0,
-      { Connect: /, but 3 datagrams without the transaction id that was asked with$/ },
+      { Connect: /, but 3 datagrams without the transaction id of the request$/ },
     ],
     [
       'answers a scrape with an announce',
@@ -192,7 +192,7 @@ describe('a UDP tracker', () => {
     expect(finding!.steps).toHaveLength(action === 0 ? 2 : 4)
   })
 
-  test('that is not there', async () => {
+  test('that does not run', async () => {
     const dead = await udpTracker()
     dead[Symbol.dispose]()
     expect(await documentsOf([`127.0.0.1:${dead.port}`])).toMatchObject([
@@ -210,7 +210,7 @@ describe('a UDP tracker', () => {
     ])
   })
 
-  test('whose name leads nowhere', async () => {
+  test('whose name has no address', async () => {
     expect(await documentsOf(['tracker.invalid:6969', 'http://tracker.invalid'])).toEqual([
       {
         Udp: {
@@ -281,7 +281,7 @@ describe('an HTTP tracker', () => {
   })
 })
 
-test('findings stand in the order of the targets, whatever was first', async () => {
+test('findings are in the order of the targets, whichever answers first', async () => {
   using slow = await udpTracker((request) => actionOf(request) === 0)
   using quick = await udpTracker()
   const urls = [`127.0.0.1:${slow.port}`, `127.0.0.1:${quick.port}`]
@@ -297,12 +297,12 @@ ok udp://127.0.0.1:PORT 127.0.0.1:PORT 1 ms
 `)
 })
 
-test('a gate lets no more through than it has places, and all in the end', async () => {
-  const gate = new Gate(2)
+test('a limiter runs no more than it allows at a time, and everything in the end', async () => {
+  const limiter = new Limiter(2)
   const begun: number[] = []
   const ends = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
   const passed = ends.map((end, i) =>
-    gate.pass(() => {
+    limiter.run(() => {
       begun.push(i)
       return end.promise
     }),
@@ -310,7 +310,7 @@ test('a gate lets no more through than it has places, and all in the end', async
   const settle = () => new Promise((resolve) => setImmediate(resolve))
   await settle()
   expect(begun).toEqual([0, 1])
-  // A work that fails leaves its place like any other.
+  // Failed work frees its place like any other.
   ends[1]!.reject(new Error('failed'))
   expect(await passed[1]!.catch(String)).toBe('Error: failed')
   await settle()

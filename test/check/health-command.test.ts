@@ -16,7 +16,7 @@ async function health(words: readonly (string | number)[], env: Record<string, s
 
 const json = (out: string) => JSON.parse(out.replace(/"elapsed_ms":[\d.]+/, '"elapsed_ms":1'))
 
-test('a tracker that is well, by port, by host and port, by URL and by environment', async () => {
+test('T6: a healthy tracker, by port, by host and port, by URL and by environment', async () => {
   await using tracker = await startTracker()
   const port = tracker.healthPort
   const asked = await Promise.all([
@@ -57,12 +57,12 @@ test('a tracker that is well, by port, by host and port, by URL and by environme
 `,
     err: '',
   })
-  // The trackers' own reports are understood, too.
+  // The reports of single services are understood, too.
   const own = await health([`http://127.0.0.1:${tracker.ports.http[0]}/health_check`])
   expect([own.code, json(own.out)]).toMatchObject([0, { status: 'Ok', services: [] }])
 })
 
-test('a tracker that is leaving is not well', async () => {
+test('a tracker that is shutting down is not healthy', async () => {
   await using tracker = await startTracker()
   tracker.drain()
   const { code, out, err } = await health([tracker.healthPort])
@@ -72,7 +72,7 @@ test('a tracker that is leaving is not well', async () => {
   expect(json(out)).toMatchObject({ status: 'Ok', http_status: 503, message })
 })
 
-test('a service that fails is named, though the status of HTTP is 200', async () => {
+test('a failing service is named, although the HTTP status is 200', async () => {
   const report = {
     status: 'Error',
     details: [
@@ -97,7 +97,7 @@ test.each([
   ],
   ['a web page', respond('<html>'), '200 OK, but no health report'],
   ['another status', respond('', '404 Not Found'), 'HTTP status 404 Not Found'],
-])('%s is not well', async (_name, answer, message) => {
+])('%s is not healthy', async (_name, answer, message) => {
   using server = await serve(answer)
   const { code, out, err } = await health([server.port])
   expect(code).toBe(1)
@@ -105,7 +105,7 @@ test.each([
   expect(err).toBe(`tracker health: http://127.0.0.1:PORT/health_check: ${message}\n`)
 })
 
-test('who does not answer is not waited for', async () => {
+test('a silent service is given up in time', async () => {
   using server = await serve('HTTP/1.1 200 OK\r\nX: ')
   const { code, out, err } = await health([server.port, '--timeout', '0.3'])
   const message = 'no answer within 0.3 s'

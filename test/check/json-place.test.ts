@@ -1,4 +1,4 @@
-/** Where a text stops being JSON. The built-in parser knows whether it does: it is the slow truth here. */
+/** Where a text stops being JSON. Whether it does is checked against the built-in parser. */
 import { expect, test } from 'bun:test'
 import { jsonFault } from '../../src/check/json-place.ts'
 import { dice, seed } from '../support/random.ts'

@@ -1,8 +1,8 @@
-/** Monitors: what is lost and how long the rest takes, over trackers that lose what they are told to. */
+/** The monitor counts losses and latencies, over trackers that lose what a test tells them to (docs/behaviours.md T7). */
 import { expect, test } from 'bun:test'
 import { Statistics } from '../../src/check/latency.ts'
 import { monitor, type Probe, seriesOf, type Times } from '../../src/check/monitor.ts'
-import { monitorDocument, monitorTable, probeText } from '../../src/check/monitor-report.ts'
+import { monitorDocument, monitorTable, probeText } from '../../src/check/report.ts'
 import { httpServer, OPTIONS, target, udpTracker } from '../support/check/fixture.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo } from '../support/client/fake-udp.ts'
@@ -19,13 +19,13 @@ async function watch(urls: readonly string[], times: Times, options = OPTIONS) {
   return { series, probes }
 }
 
-test('every second datagram that is lost is counted, for none is sent twice', async () => {
+test('every lost datagram is counted, since none is sent twice', async () => {
   let asked = 0
   using tracker = await udpTracker((request) => actionOf(request) === 0 && asked++ % 2 === 1)
   const url = `udp://127.0.0.1:${tracker.port}`
   const times = { interval: 1_600, duration: 4_000 }
   const { series, probes } = await watch([url], times, IMPATIENT)
-  // A turn that is missed on a busy machine is left out: what was asked decides.
+  // A busy machine may skip turns, hence only the requests that arrived count.
   expect(asked).toBeWithin(2, 7)
   expect(probes.map(({ status }) => status)).toEqual(
     Array.from({ length: asked }, (_, i) => (i % 2 === 1 ? 'timeout' : 'ok')),
@@ -58,7 +58,7 @@ test('every second datagram that is lost is counted, for none is sent twice', as
   expect(probeText(probes[1]!)).toMatch(/ #2: timeout, [\d.]+ ms: no answer within 1\.5 s$/)
 })
 
-test('no peer is announced, and every target is asked by itself', async () => {
+test('no peer is announced, and every target is asked on its own', async () => {
   const actions = new Set<number>()
   using udp = await udpTracker((request) => {
     actions.add(actionOf(request))
@@ -100,7 +100,7 @@ test('no peer is announced, and every target is asked by itself', async () => {
   })
 })
 
-test('stops at once when it is told, and does not count what is on its way', async () => {
+test('stops at once on demand, and does not count requests in flight', async () => {
   using silent = await fakeHttpServer(() => {})
   const stop = new AbortController()
   const series = await seriesOf([target(`http://127.0.0.1:${silent.port}`)], OPTIONS)
@@ -120,14 +120,14 @@ test('stops while it waits for its next turn', async () => {
   expect(series[0]!.statistics.total).toBe(1)
 })
 
-test('a name that leads nowhere is asked for again and again', async () => {
+test('a name without an address is looked up again each time', async () => {
   const { series, probes } = await watch(['tracker.invalid:6969'], { interval: 30, duration: 70 })
   expect(probes.length).toBeWithin(1, 4)
   expect(probes[0]).toMatchObject({ status: 'error', message: 'no such host: tracker.invalid' })
   expect(series[0]!.remote).toBe('tracker.invalid:6969')
 })
 
-test('answers that are none are errors, not timeouts', async () => {
+test('unusable answers are errors, not timeouts', async () => {
   using tracker = await udpTracker((request, answer) => {
     answer(answerTo(request, 3))
     return true
@@ -150,7 +150,7 @@ test('percentiles of a thousand latencies are right to 1 %', () => {
     ['p99', 99],
   ] as const)
     expect(Math.abs(found[name] / value - 1)).toBeLessThan(0.01)
-  // The middle of a bucket is not told if nothing was there.
+  // A percentile is never outside of the recorded values, though the middle of its bucket may be.
   const one = new Statistics()
   one.record('ok', 1.2345)
   expect(one.latencies).toMatchObject({ min: 1.2345, p50: 1.2345, p99: 1.2345, max: 1.2345 })

@@ -1,7 +1,6 @@
-/** Numbers of the command line: what is read, and what is told about the rest. */
+/** Numbers of the command line: what is accepted, and the message about the rest. */
 import { describe, expect, test } from 'bun:test'
-import type { Invocation } from '../../src/cli/host.ts'
-import { Misuse, seconds, wholeNumber } from '../../src/cli/invocation.ts'
+import { type Invocation, Misuse, numberValue, secondsValue } from '../../src/cli/invocation.ts'
 import { workspace } from '../support/cli/fixture.ts'
 
 const given = (...options: [string, string | true][]): Invocation => ({
@@ -21,12 +20,12 @@ function mistake(read: () => unknown): string {
 
 describe('a whole number', () => {
   const read = (text: string) =>
-    wholeNumber(given(['port', text]), 'port', { min: 1, max: 65535 }, 6881)
+    numberValue(given(['port', text]), 'port', { min: 1, max: 65535 }, 6881)
 
-  test('is its fallback where it is not given', () => {
-    expect(wholeNumber(given(), 'port', { min: 1, max: 65535 }, 6881)).toBe(6881)
+  test('is the fallback if it is not given', () => {
+    expect(numberValue(given(), 'port', { min: 1, max: 65535 }, 6881)).toBe(6881)
     expect(
-      wholeNumber(given(['other', '1']), 'port', { min: 1, max: 9 }, undefined),
+      numberValue(given(['other', '1']), 'port', { min: 1, max: 9 }, undefined),
     ).toBeUndefined()
   })
 
@@ -51,7 +50,7 @@ describe('a whole number', () => {
     ['1\n', '"1\\n"'],
     ['Infinity', 'Infinity'],
     ['9'.repeat(400), '9'.repeat(400)],
-  ])('%j is none', (text, shown) => {
+  ])('%j is refused', (text, shown) => {
     expect(mistake(() => read(text))).toBe(
       `--port must be a whole number from 1 to 65535, not ${shown}`,
     )
@@ -60,11 +59,11 @@ describe('a whole number', () => {
 
 describe('seconds', () => {
   const read = (text: string) =>
-    seconds(given(['timeout', text]), 'timeout', { min: 0.1, max: 60 }, 5)
+    secondsValue(given(['timeout', text]), 'timeout', { min: 0.1, max: 60 }, 5)
 
-  test('are milliseconds of the fallback where they are not given', () => {
-    expect(seconds(given(), 'timeout', { min: 0.1, max: 60 }, 5)).toBe(5000)
-    expect(seconds(given(), 'duration', { min: 1, max: 60 }, Number.POSITIVE_INFINITY)).toBe(
+  test('are the fallback in milliseconds if they are not given', () => {
+    expect(secondsValue(given(), 'timeout', { min: 0.1, max: 60 }, 5)).toBe(5000)
+    expect(secondsValue(given(), 'duration', { min: 1, max: 60 }, Number.POSITIVE_INFINITY)).toBe(
       Number.POSITIVE_INFINITY,
     )
   })
@@ -93,12 +92,12 @@ describe('seconds', () => {
     ['1e1', '1e1'],
     ['', 'empty'],
     ['soon', 'soon'],
-  ])('%j is none', (text, shown) => {
+  ])('%j is refused', (text, shown) => {
     expect(mistake(() => read(text))).toBe(`--timeout must be from 0.1 to 60 seconds, not ${shown}`)
   })
 })
 
-test('what a command finds wrong is told like what the command line shows: one line, exit code 2', async () => {
+test('wrong usage that only the command sees is reported like any other: one line, exit code 2', async () => {
   using here = workspace()
   expect(await here.run(['health', '--timeout', 'soon'])).toEqual({
     code: 2,

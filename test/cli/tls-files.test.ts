@@ -1,4 +1,4 @@
-/** The files of a `tls_config`: what is said of them, and that Bun can serve with exactly those that pass. */
+/** The files of a `tls_config`: what is wrong with them, and that Bun can serve with exactly those that pass (docs/behaviours.md H18). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ let room = ''
 const at = (name: string) => join(room, name)
 const tlsOf = (cert: string, key: string) => ({ ssl_cert_path: at(cert), ssl_key_path: at(key) })
 
-/** Openssl makes files of others. */
+/** Further files, made by openssl. */
 const MADE = `
 openssl x509 -in one.pem -outform DER -out cert.der
 openssl pkcs8 -topk8 -nocrypt -in one.key -outform DER -out key8.der
@@ -62,7 +62,7 @@ const GOOD = [
   ['chain.pem', 'other.key'],
 ] as const
 
-/** Certificate, key, and what is said of each. */
+/** Certificate, key, and what is wrong with them. */
 const BAD = [
   ['gone.pem', 'one.key', ['gone.pem does not exist']],
   ['one.pem', 'gone.key', ['gone.key does not exist']],
@@ -108,7 +108,7 @@ describe('files that Bun serves with pass', () => {
   })
 })
 
-describe('files that Bun does not serve with are told, with what to do, and are not shown', () => {
+describe('files that Bun does not serve with are reported, with a remedy and without their contents', () => {
   test.each(BAD)('%s, %s', async (cert, key, told) => {
     const { faults } = judgeTls(tlsOf(cert, key), '/')
     expect(faults.map(({ wrong }) => wrong)).toEqual(
@@ -124,10 +124,10 @@ describe('files that Bun does not serve with are told, with what to do, and are 
     )
   })
 
-  test('a pipe in their place is not waited for', async () => {
+  test('a pipe does not block', async () => {
     expect(Bun.spawnSync(['mkfifo', at('pipe')]).exitCode).toBe(0)
     expect(judgeTls(tlsOf('pipe', 'one.key'), '/').faults.map(({ wrong }) => wrong)).toEqual([
-      `${at('pipe')} is no file`,
+      `${at('pipe')} is not a regular file`,
     ])
   })
 
@@ -156,7 +156,7 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
       ]),
     )
 
-  test('is refused by check and by the start, with every place, and nothing is made', async () => {
+  test('is refused by check and by the start, with every place, and nothing is created', async () => {
     const toml = `${MINIMAL_3}${http('gone.pem', 'one.key')}${QUIET}[http_api]
 bind_address = "127.0.0.1:0"
 [http_api.tls_config]
@@ -174,12 +174,12 @@ tracker.toml:23:1: http_api.tls_config.ssl_key_path: bad tls config: other.key i
     }
     for (const words of [['config', 'check'], []]) expect(await here.run(words)).toEqual(told)
     expect(await Bun.file(join(here.path, 'made')).exists()).toBe(false)
-    // They look at the text alone.
+    // These look at the text only.
     for (const words of ['print', 'migrate'])
       expect(await here.run(['config', words])).toMatchObject({ code: 0 })
   })
 
-  test('of schema 2.0.0 is told by its own names, and so is an override', async () => {
+  test('of schema 2.0.0 is reported by its own names, and so is an override', async () => {
     const toml = `${MINIMAL_2}${http('one.pem', 'one.key').replace('tls', 'tsl')}`
       .replace('[core.database]\npath = "made/tracker.db"\n', '')
       .replace('"one.key"', '"other.key"')

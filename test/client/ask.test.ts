@@ -9,7 +9,7 @@ import { question, urlOf } from '../support/client/question.ts'
 
 const OPTIONS = { milliseconds: 60_000 }
 const hashes = Array.from({ length: 160 }, (_, i) => new Uint8Array(20).fill(i + 1))
-const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')
+const hex = (hash: Uint8Array) => hash.toHex()
 
 const fake = (hostname: string, sizes: number[] = []) =>
   fakeUdpTracker(hostname, (request, answer) => {
@@ -19,7 +19,7 @@ const fake = (hostname: string, sizes: number[] = []) =>
     if (action !== 2) return
     const count = (request.byteLength - 16) / 20
     sizes.push(count)
-    // Its hash is what a torrent has of everything.
+    // All three figures of a torrent are the first byte of its hash.
     const entries = Array.from({ length: count }, (_, i) => request.getUint8(16 + i * 20))
     answer(answerTo(request, 2, ...entries.flatMap((n) => [n, n, n])))
   })
@@ -30,7 +30,20 @@ test('a host name leads to a UDP tracker', async () => {
   expect([answer.seeders, answer.family]).toEqual([3, 4])
 })
 
-test('a scrape of many hashes takes as many packets as it takes', async () => {
+test('an answer names the family of its connection, over UDP and HTTP', async () => {
+  using tracker = await fake('::1')
+  expect(await announce(urlOf(`udp://[::1]:${tracker.port}`), question, OPTIONS)).toMatchObject({
+    seeders: 3,
+    family: 6,
+  })
+  using server = await fakeHttpServer((_request, socket) =>
+    socket.write(respond('d8:intervali5e5:peers0:e')),
+  )
+  const url = urlOf(`http://127.0.0.1:${server.port}`)
+  expect(await announce(url, question, OPTIONS)).toMatchObject({ interval: 5, family: 4 })
+})
+
+test('a scrape of many hashes takes as many datagrams as it needs', async () => {
   const sizes: number[] = []
   using tracker = await fake('::1', sizes)
   const answer = await scrape(urlOf(`udp://[::1]:${tracker.port}`), hashes, OPTIONS)
@@ -41,7 +54,7 @@ test('a scrape of many hashes takes as many packets as it takes', async () => {
   expect([answer.family, typeof answer.transaction]).toEqual([6, 'number'])
 })
 
-test('and over HTTP as many requests, in which a tracker may leave some out', async () => {
+test('over HTTP it takes as many requests, and a tracker may leave out some hashes', async () => {
   using server = await fakeHttpServer((request, socket) => {
     const first = /info_hash=((?:%..|.)*?)[& ]/.exec(request)![1]!
     const raw = decodeURIComponentBytes(first)

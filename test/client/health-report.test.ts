@@ -1,4 +1,4 @@
-/** Health reports of both generations, of single services, of who lies and of who is no service at all. */
+/** Health reports of both generations, of single services, false ones, and answers that are no report (docs/behaviours.md O2). */
 import { describe, expect, test } from 'bun:test'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { askHealth } from '../../src/client/health-report.ts'
@@ -64,7 +64,7 @@ test('the database beside the listeners is one of the services', async () => {
   expect(ill.problem).toBe('database mysql: gone')
 })
 
-test('a report of our own first versions has the database among its details', async () => {
+test("a report of this tracker's first versions lists the database among its details", async () => {
   const among = { service_binding: 'sqlite3:/var/a.db', service_type: 'database', public_url: null }
   const { services, problem } = await answerTo(report('Error', detail({ Err: 'gone' }, among)))
   expect(services).toHaveLength(1)
@@ -73,7 +73,7 @@ test('a report of our own first versions has the database among its details', as
 
 test.each([
   [
-    'a database that is none',
+    'a database that is text',
     '{"status":"Error","database":"x"}',
     'database without a name: no result',
   ],
@@ -88,11 +88,11 @@ test.each([
     report('Error', detail({ Err: 'a' }, NEW), detail({ Ok: 'b' }), detail({ Err: 'c' })),
     'udp_tracker udp://0.0.0.0:6969: a; 0.0.0.0:6969: c',
   ],
-  ['none is there', report('None'), 'no service is running: none is configured'],
-  ['it does not say which', report('Error'), 'it says status Error'],
+  ['no service runs', report('None'), 'no service is running: none is configured'],
+  ['the report does not say which', report('Error'), 'it says status Error'],
   ['the status is a new one', report('Tired\x1b[2J'), 'it says status Tired [2J'],
   [
-    'it is leaving',
+    'it is shutting down',
     respond('{"status":"Ok","details":[]}', '503 Service Unavailable'),
     'it is shutting down (503 Service Unavailable)',
   ],
@@ -102,7 +102,7 @@ test.each([
     'HTTP status 503 Service Unavailable',
   ],
   [
-    'it is elsewhere',
+    'it has moved',
     respond('', '302 Found', 'Location: /there\r\n'),
     /^HTTP status 302 Found, moved to http:\/\/127\.0\.0\.1:\d+\/there$/,
   ],
@@ -122,7 +122,7 @@ test.each([
   else expect(answer.problem!).toMatch(problem)
 })
 
-test('one service’s own report says nothing of others', async () => {
+test('the report of a single service lists no others', async () => {
   expect(await answerTo(respond('{"status":"Ok"}'))).toMatchObject({
     status: 'Ok',
     services: [],
@@ -137,8 +137,8 @@ test.each([
   ['a list', '["Ok"]'],
   ['a status that is a number', '{"status":1}'],
   ['depth', '['.repeat(500_000)],
-  ['details that are none', '{"details":{"0":{"result":{"Err":"x"}}}}'],
-])('%s is no report', async (_name, body) => {
+  ['details that are not a list', '{"details":{"0":{"result":{"Err":"x"}}}}'],
+])('%s is not a report', async (_name, body) => {
   expect(await answerTo(respond(body))).toMatchObject({
     status: null,
     services: [],
@@ -153,10 +153,10 @@ test('a thousand failing services are not all named', async () => {
   expect(problem!.length).toBeLessThan(10 * 350)
 })
 
-describe('who does not answer', () => {
+describe('a service that does not answer', () => {
   const failure = (asking: Promise<unknown>) =>
     asking.then(
-      () => 'it was answered',
+      () => 'answered',
       (error) => (error instanceof ClientFailure ? error.kind : error),
     )
 

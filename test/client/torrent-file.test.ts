@@ -45,9 +45,9 @@ describe('a word that names a torrent', () => {
     expect(read(word)).toBe(problem)
   })
 
-  test('a file that is not there is told what would do', () => {
+  test('a file that does not exist is reported with what is accepted', () => {
     expect(hexOf(readInfoHash('no such', (path) => readFileSync(`/nonexistent/${path}`)))).toBe(
-      `no such is no info hash (40 hexadecimal digits, such as ${HEX}), no magnet link, and no file of that name exists`,
+      `no such is neither an info hash (40 hexadecimal digits, such as ${HEX}) nor a magnet link, and no file has that name`,
     )
     expect(hexOf(readInfoHash('/tmp', readFileSync))).toBe('/tmp: is a directory')
   })
@@ -60,7 +60,7 @@ describe('a .torrent file', () => {
 
   test('has the hash of its info dictionary, byte for byte', () => {
     expect(read('a.torrent', `d8:announce3:udp4:info${info}e`)).toBe(sha('sha1', info))
-    // Out of order, which no writer should do: the hash is that of the bytes all the same.
+    // Keys out of order, which no writer should produce: the hash is still that of the bytes.
     const odd = 'd6:pieces20:aaaaaaaaaaaaaaaaaaaa4:name1:ae'
     expect(read('a.torrent', `d4:info${odd}8:announce0:e`)).toBe(sha('sha1', odd))
   })
@@ -85,7 +85,7 @@ describe('a .torrent file', () => {
     ['with a length of too many digits', `d4:info${'9'.repeat(400)}:ae`],
     ['made of brackets', 'd'.repeat(1_000_000)],
     ['made of deep brackets', `d4:infod6:pieces${'l'.repeat(1_000_000)}`],
-  ])('%s is none', (_what, text) => {
+  ])('%s is refused', (_what, text) => {
     expect(read('a.torrent', text)).toBe('a.torrent is not a .torrent file')
   })
 })

@@ -52,8 +52,8 @@ describe('a tracker URL', () => {
     ['', 'expected a tracker URL, found nothing'],
     ['udp://a', 'udp://a: the port is missing'],
     ['tracker.example', 'tracker.example: the port is missing'],
-    ['udp://a:0', 'udp://a:0: no port is 0'],
-    ['http://a:0/', 'http://a:0/: no port is 0'],
+    ['udp://a:0', 'udp://a:0: the port cannot be 0'],
+    ['http://a:0/', 'http://a:0/: the port cannot be 0'],
     ['udp://a:65536', 'udp://a:65536: not a URL'],
     ['udp://:6969', 'udp://:6969: not a URL'],
     ['::1:6969', '::1:6969: not a URL'],
@@ -61,7 +61,7 @@ describe('a tracker URL', () => {
     ['wss://a', 'wss://a: WebTorrent trackers cannot be asked yet'],
     ['ftp://a:1', 'ftp://a:1: expected udp://, http:// or https://'],
     ['http://me:secret@a/', 'http://***@a: a user name or password cannot be sent'],
-  ])('%p is none', (text, problem) => {
+  ])('%p is refused', (text, problem) => {
     expect(parseTrackerUrl(text)).toBe(problem)
   })
 })
@@ -93,14 +93,14 @@ test.each([
   ['/x/scrape.php/a/b', '/x/scrape.php/***'],
   ['/0123456789abcdef0123/announce', '/***/announce'],
   ['/a/health_check', '/a/health_check'],
-])('of the path %s messages show %s', (path, shown) => {
+])('messages show the path %s as %s', (path, shown) => {
   expect(shownPath(path)).toBe(shown)
 })
 
 test.each([
   ['http://a:7070', 'http://a:7070/announce?x=1'],
   ['http://a:7070/announce?k=%f2', 'http://a:7070/announce?k=%f2&x=1'],
-  // None of these leads elsewhere.
+  // None of these leads to another host.
   ['http://a:7070//announce', 'http://a:7070//announce?x=1'],
   ['https://a//b.invalid:1/announce', 'https://a//b.invalid:1/announce?x=1'],
   ['http://a//[/announce', 'http://a//[/announce?x=1'],

@@ -1,4 +1,4 @@
-/** The UDP client against trackers that lose, lie, refuse and say nothing. */
+/** The UDP client against trackers that lose, lie, refuse and keep silent. */
 import { describe, expect, test } from 'bun:test'
 import { noAnswerWithin } from '../../src/client/failure.ts'
 import { UdpClient } from '../../src/client/udp.ts'
@@ -15,7 +15,7 @@ const open = (
   options: { milliseconds?: number; attempts?: number; path?: string } = {},
 ) => UdpClient.open({ ip: '127.0.0.1', family: 4 }, port, { milliseconds: 60_000, ...options })
 
-test('uses the connection id that it was given, and asks for it once', async () => {
+test('asks for a connection id once, and uses it', async () => {
   const ids: number[][] = []
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     connects(request, answer)
@@ -30,7 +30,6 @@ test('uses the connection id that it was given, and asks for it once', async () 
     leechers: 2,
     seeders: 3,
     peers: [],
-    family: 4,
   })
   expect((await client.scrape([question.infoHash])).entries).toEqual([
     { seeders: 4, downloaded: 5, leechers: 6 },
@@ -42,7 +41,7 @@ test('uses the connection id that it was given, and asks for it once', async () 
   expect(tracker.received()).toBe(3)
 })
 
-test('asks again when a datagram was lost, with the same words', async () => {
+test('repeats a lost request, byte for byte', async () => {
   const seen: string[] = []
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     seen.push(Buffer.from(request.buffer, request.byteOffset, request.byteLength).toString('hex'))
@@ -54,7 +53,7 @@ test('asks again when a datagram was lost, with the same words', async () => {
   expect(seen).toHaveLength(3)
 })
 
-test('sends once where once is wanted', async () => {
+test('sends once if one attempt is allowed', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', () => {})
   using client = await open(tracker.port, { milliseconds: 300, attempts: 1 })
   expect(await failure(client.connect())).toEqual([
@@ -64,7 +63,7 @@ test('sends once where once is wanted', async () => {
   expect(tracker.received()).toBe(1)
 })
 
-test('says the URL behind an announce, unless it is the usual one', async () => {
+test('adds the URL to an announce, unless it is the usual one', async () => {
   const lengths: number[] = []
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     connects(request, answer)
@@ -110,7 +109,7 @@ describe('does not take for an answer', () => {
     using client = await open(tracker.port, { milliseconds: 1_500, attempts: 1 })
     expect(await failure(client.scrape([question.infoHash]))).toEqual([
       'timeout',
-      'udp://127.0.0.1:PORT: no answer within 1.5 s, but 2 datagrams without the transaction id that was asked with',
+      'udp://127.0.0.1:PORT: no answer within 1.5 s, but 2 datagrams without the transaction id of the request',
     ])
   })
 
@@ -131,7 +130,7 @@ describe('does not take for an answer', () => {
 
   test.each<[string, number, number[], string]>([
     ['another action', 1, SCRAPE, 'scrape'],
-    ['an action nobody knows', -9, SCRAPE, 'scrape'],
+    ['an unknown action', -9, SCRAPE, 'scrape'],
     ['half an entry', 2, [1], 'scrape'],
     ['more entries than it asked for', 2, [1, 2, 3, 4, 5, 6], 'scrape'],
   ])('%s', async (_what, action, words, kind) => {
@@ -156,7 +155,7 @@ describe('does not take for an answer', () => {
   })
 })
 
-test('a refusal is the tracker’s own words, which a terminal does not obey', async () => {
+test('a refusal is the tracker’s own text without control characters', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     connects(request, answer)
     if (actionOf(request) !== 1) return
@@ -170,7 +169,7 @@ test('a refusal is the tracker’s own words, which a terminal does not obey', a
   ])
 })
 
-test('a closed port is told at once, of either family', async () => {
+test('a closed port fails at once, over either family', async () => {
   for (const [ip, family] of [
     ['127.0.0.1', 4],
     ['::1', 6],
@@ -196,6 +195,6 @@ test('reads the peers of an answer over IPv6 as IPv6', async () => {
   using client = await UdpClient.open({ ip: '::1', family: 6 }, tracker.port, {
     milliseconds: 60_000,
   })
-  const { peers, family } = await client.announce(question)
-  expect([peers, family]).toEqual([[{ ip: '::9', port: 80 }], 6])
+  const { peers } = await client.announce(question)
+  expect(peers).toEqual([{ ip: '::9', port: 80 }])
 })

@@ -102,7 +102,7 @@ imageTest('it holds the executable, what that needs, the templates, and no shell
   }
 })
 
-imageTest('serves without anything given, keeps nothing, is healthy, stops in time', async () => {
+imageTest('without options it serves, keeps nothing, is healthy and stops in time', async () => {
   using mounted = volumes()
   await using running = await container(image(), mounted, { env: await ports() })
   const { udp_trackers, http_trackers } = await running.services()
@@ -138,7 +138,7 @@ imageTest('its health check fails when the tracker does not answer', async () =>
   expect(probe.stderr.toString()).toMatch(/^tracker health: http:\S+ [^\n]*refused[^\n]*\n$/)
 })
 
-imageTest('keeps what it is told to in SQLite, and the file it wrote once', async () => {
+imageTest('keeps its data in SQLite, and the configuration that it wrote once', async () => {
   using mounted = volumes()
   const env = await ports('sqlite3')
   for (const start of [1, 2]) {
@@ -149,7 +149,7 @@ imageTest('keeps what it is told to in SQLite, and the file it wrote once', asyn
     expect(readFileSync(mounted.at('etc', 'tracker.toml'), 'utf8')).toBe(template('sqlite3'))
     expect(readdirSync(mounted.at('lib', 'database'))).toEqual(['sqlite3.db'])
   }
-  // Asked for something else, it says why it does not get it.
+  // With another driver, it says why the file stays.
   const { [DRIVER]: _, ...withoutDriver } = env
   await using running = await container(image(), mounted, { env: withoutDriver })
   await running.services()
@@ -180,7 +180,7 @@ imageTest('a database server that is away is named in one line', async () => {
   }
 })
 
-imageTest('a mounted configuration is what it serves by, and stays as it is', async () => {
+imageTest('it serves with a mounted configuration, which stays as it is', async () => {
   using mounted = volumes()
   const own = configuration({
     core: 'announce_policy = { interval = 77, interval_min = 77 }\n[core.database]\npath = "own.db"',
@@ -210,7 +210,7 @@ imageTest('configuration from the environment needs no file', async () => {
   expect(readdirSync(mounted.at('etc'))).toEqual([])
 })
 
-imageTest('a configuration elsewhere is not made up', async () => {
+imageTest('a configuration at another path is not created', async () => {
   using mounted = volumes()
   const env = { [PATH]: '/etc/torrust/tracker/mine.toml' }
   await using running = await container(image(), mounted, { env })
@@ -221,7 +221,7 @@ imageTest('a configuration elsewhere is not made up', async () => {
 })
 
 imageTest(
-  'without a place for a configuration it serves by the template, and says so',
+  'if the configuration cannot be written it serves with the template, and says so',
   async () => {
     using mounted = volumes()
     const env = await ports('sqlite3')
@@ -231,13 +231,13 @@ imageTest(
     expect([code, err]).toEqual([
       0,
       'tracker container: /etc/torrust/tracker/tracker.toml cannot be written (read-only file system): ' +
-        'serves by the template tracker.container.sqlite3.toml without it\n',
+        'serving with the template tracker.container.sqlite3.toml instead\n',
     ])
     expect(readdirSync(mounted.at('lib', 'database'))).toEqual(['sqlite3.db'])
   },
 )
 
-imageTest('an unknown database is refused before anything is made', async () => {
+imageTest('an unknown database is refused before anything is created', async () => {
   using mounted = volumes()
   await using running = await container(image(), mounted, { env: { [DRIVER]: 'oracle' } })
   expect(await running.ended()).toEqual({
@@ -250,7 +250,7 @@ imageTest('an unknown database is refused before anything is made', async () => 
   expect(readdirSync(mounted.at('etc'))).toEqual([])
 })
 
-imageTest('volumes of somebody else are told with what to type', async () => {
+imageTest('volumes of another user are reported with what to type', async () => {
   using mounted = volumes()
   chownSync(mounted.at('lib'), 1200, 1300)
   chmodSync(mounted.at('lib'), 0o700)
@@ -296,7 +296,7 @@ imageTest.each([
   },
 )
 
-imageTest('another user than USER_ID is told, and served', async () => {
+imageTest('it runs as another user than USER_ID, with a warning', async () => {
   using mounted = volumes(1234)
   await using running = await container(image(), mounted, { env: await ports(), user: 1234 })
   await running.services()
@@ -308,7 +308,7 @@ imageTest('another user than USER_ID is told, and served', async () => {
   ])
 })
 
-imageTest('started as root it gives the volumes to USER_ID and keeps no right', async () => {
+imageTest('started as root it gives the volumes to USER_ID and keeps no privileges', async () => {
   using mounted = volumes(0)
   const outside = join(mounted.path, 'outside')
   writeFileSync(outside, '')

@@ -52,7 +52,7 @@ describe('a whole machine', () => {
         expect([check, status, found]).toEqual([
           check,
           'skipped',
-          expect.stringMatching(/^\/proc\/\S+ is not there/),
+          expect.stringMatching(/^\/proc\/\S+ does not exist/),
         ])
   })
 
@@ -185,7 +185,7 @@ describe('conntrack', () => {
     expect(await findingOn(conntrack, hidden)).toMatchObject({
       status: 'skipped',
       found:
-        '/proc/sys/net/netfilter/nf_conntrack_max is not there (connections are not tracked here, or this is a container: look on its host)',
+        '/proc/sys/net/netfilter/nf_conntrack_max does not exist (connections are not tracked here, or this is a container: look on its host)',
     })
   })
 })

@@ -28,9 +28,9 @@ describe('a machine', () => {
   test('says why a file cannot be read', () => {
     using here = room({ '/proc/word': 'many\n', '/proc/big': `${'9'.repeat(40)}\n` })
     const machine = new Machine(here.path)
-    expect(() => machine.text('/proc/gone')).toThrow(new Unreadable('/proc/gone is not there'))
-    expect(() => machine.text('/proc/word/x')).toThrow('/proc/word/x is not there')
-    expect(() => machine.text('/proc')).toThrow('/proc cannot be read (EISDIR)')
+    expect(() => machine.text('/proc/gone')).toThrow(new Unreadable('/proc/gone does not exist'))
+    expect(() => machine.text('/proc/word/x')).toThrow('/proc/word/x does not exist')
+    expect(() => machine.text('/proc')).toThrow('/proc is a directory')
     expect(() => machine.number('/proc/word')).toThrow('/proc/word holds no number')
     expect(() => machine.number('/proc/big')).toThrow('/proc/big holds no number')
     expect(machine.maybe('/proc/gone')).toBeUndefined()

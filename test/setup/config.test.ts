@@ -15,7 +15,7 @@ admin = "hunter3"
 `
 
 describe('check', () => {
-  test('says that all is well, and of which schema', async () => {
+  test('confirms a good configuration, with its schema', async () => {
     using here = workspace({ 'a.toml': MINIMAL_3, 'b.toml': MINIMAL_2 })
     expect(await here.run(['config', 'check', '-c', 'a.toml'])).toEqual({
       code: 0,
@@ -75,9 +75,9 @@ describe('migrate', () => {
     using here = workspace({ 'tracker.toml': OLD })
     const { code, out, err } = await here.run(['config', 'migrate'], { [TOKEN]: 'hunter4' })
     expect(code).toBe(0)
-    expect(err).toContain('tracker: what was printed holds the real tokens and passwords\n')
+    expect(err).toContain('tracker: the output contains the real tokens and passwords\n')
     expect(out).toContain('password = "hunter2"\n')
-    // What the environment says stays there.
+    // Overrides stay in the environment.
     expect(out).toContain('admin = "hunter3"\n')
 
     using there = workspace({ 'tracker.toml': out })
@@ -113,7 +113,7 @@ describe('migrate', () => {
     })
   })
 
-  test('says what schema 3.0.0 will not take over', async () => {
+  test('reports what schema 3.0.0 refuses', async () => {
     using here = workspace({ 'tracker.toml': OLD.replace('root:hunter2', 'root') })
     const { code, out, err } = await here.run(['config', 'migrate'])
     expect(code).toBe(78)

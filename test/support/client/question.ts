@@ -1,8 +1,8 @@
-/** A question to ask in tests, and the URL to ask it at. */
+/** An announce for tests, tracker URLs, and what a failed request rejects with. */
 import { EVENT } from '../../../src/bittorrent.ts'
 import { ClientFailure } from '../../../src/client/failure.ts'
-import type { AnnounceQuestion } from '../../../src/client/question.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../../../src/client/tracker-url.ts'
+import type { AnnounceQuestion } from '../../../src/wire/udp-client.ts'
 
 export const question: AnnounceQuestion = {
   infoHash: new Uint8Array(20).fill(0xf2),
@@ -23,7 +23,7 @@ export function urlOf(text: string): TrackerUrl {
   return url
 }
 
-/** Kind and message of what the question comes to, which must be a failure; ports are `PORT`. */
+/** Kind and message of the failure that `asking` must reject with; ports are `PORT`. */
 export async function failure(asking: Promise<unknown>): Promise<[string, string]> {
   const error = await asking.then(
     () => new Error('it was answered'),

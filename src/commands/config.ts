@@ -1,0 +1,50 @@
+/** `tracker config` and `tracker init`. */
+import type { Command } from '../cli/command.ts'
+import { CONFIG_OPTION } from './shared.ts'
+
+const setup = () => import('../setup/command.ts')
+
+export const CONFIG: Command = {
+  name: 'config',
+  help: 'Look at a configuration without serving.',
+  options: [],
+  arguments: [],
+  commands: [
+    {
+      name: 'print',
+      help: 'Print the effective configuration and where each value comes from.',
+      options: [CONFIG_OPTION, { name: 'docs', help: 'Explain every option.' }],
+      arguments: [],
+      commands: [],
+      run: async (invocation, host) => (await setup()).printConfiguration(invocation, host),
+    },
+    {
+      name: 'check',
+      help: 'Say whether a configuration is right, and list everything that is wrong.',
+      options: [CONFIG_OPTION],
+      arguments: [],
+      commands: [],
+      run: async (invocation, host) => (await setup()).checkConfiguration(invocation, host),
+    },
+    {
+      name: 'migrate',
+      help: 'Print a file of schema 2.0.0 as schema 3.0.0, secrets included.',
+      options: [
+        CONFIG_OPTION,
+        { name: 'output', short: 'o', value: 'FILE', help: 'Write a new file instead.' },
+      ],
+      arguments: [],
+      commands: [],
+      run: async (invocation, host) => (await setup()).migrateConfiguration(invocation, host),
+    },
+  ],
+}
+
+export const INIT: Command = {
+  name: 'init',
+  help: 'Write a configuration file to start from, with a fresh token for the API.',
+  options: [],
+  arguments: [{ name: 'PATH', optional: true, help: 'The new file. Default: tracker.toml.' }],
+  commands: [],
+  run: async (invocation, host) => (await setup()).init(invocation, host),
+}
