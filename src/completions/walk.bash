@@ -1,5 +1,5 @@
-# Bash cuts words at "=" and ":", too. What no space separates is one word here: sets words, those
-# before the word at the cursor, and current, that word up to the cursor.
+# Bash also cuts words at "=" and ":". Joins what no space separates: sets words, the words before the
+# one at the cursor, and current, that word up to the cursor.
 _tracker_words() {
   local line=${COMP_LINE:0:COMP_POINT} space i
   words=()
@@ -20,8 +20,8 @@ _tracker_words() {
   unset 'words[i]'
 }
 
-# The walk is that of the program: options and commands in any order until the first argument, and
-# after "--" arguments only.
+# Walks as the program does: options and commands in any order until the first argument, and after
+# "--" arguments only.
 _tracker() {
   local words=() current word place=tracker given=' ' ended='' count=0 found=() value=() head=''
   COMPREPLY=()
@@ -74,7 +74,7 @@ _tracker() {
 
   case ${found[0]} in
     file)
-      # Readline's own completion knows how files are quoted.
+      # Readline's own completion quotes the names of files.
       compopt -o default 2> /dev/null
       return 0
       ;;
@@ -89,7 +89,7 @@ _tracker() {
       ;;
     *) return 0 ;;
   esac
-  # Readline replaces only what stands behind the last "=" or ":", which is $2.
+  # Readline replaces only what follows the last "=" or ":", which is $2.
   local kept=${current%"$2"}
   for word in "${found[@]}"; do
     word=$head$word

@@ -1,6 +1,6 @@
-# What is wanted at the cursor, one a line: its kind, what it is called, and what is offered. The walk
-# is that of the program: options and commands in any order until the first argument, and after "--"
-# arguments only.
+# Prints what fits at the cursor, one item a line: its kind, its name, and what to offer. Walks as the
+# program does: options and commands in any order until the first argument, and after "--" arguments
+# only.
 function __tracker_wanted
     set -l place tracker
     set -l ended no
@@ -66,7 +66,7 @@ function __tracker_wanted
     end
 end
 
-# The options of a place but for those that are given.
+# The options of a place without those that are given.
 function __tracker_free
     for line in (__tracker_options $argv[1])
         set -l name (string replace -r '\t.*' '' -- $line)

@@ -1,5 +1,5 @@
-# The walk is that of the program: options and commands in any order until the first argument, and
-# after "--" arguments only.
+# Walks as the program does: options and commands in any order until the first argument, and after
+# "--" arguments only.
 _tracker() {
   local word place=tracker ended='' given=' '
   local -a found value offers expl
@@ -71,7 +71,7 @@ _tracker() {
   esac
 }
 
-# A function of an fpath is run by its first call; from "source" it is made known.
+# A function from the fpath runs at its first call; after "source" it has to be registered.
 if [[ $funcstack[1] == _tracker ]]; then
   _tracker "$@"
 else

@@ -1,9 +1,8 @@
-/** The manual page: right for the programs that show it, and holding every word of the command table. */
+/** The manual page: valid for the programs that show it, and complete. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import type { Command } from '../../src/cli/command.ts'
-import { HELP, VERSION } from '../../src/cli/command.ts'
+import { type Command, HELP, VERSION } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/tracker.ts'
 import { manualPage } from '../../src/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
@@ -16,7 +15,7 @@ const missing = Bun.which('mandoc') === null
 const page = (root: Command = TRACKER, env: Record<string, string> = {}) =>
   manualPage(root, { version: '1.2.3', env })
 
-/** What `command` makes of a page. */
+/** The output of `command` for a page. */
 async function filter(command: readonly string[], text: string, env: Record<string, string> = {}) {
   using here = workspace({ 'tracker.1': text })
   const child = Bun.spawn([...command, join(here.path, 'tracker.1')], {
@@ -32,13 +31,14 @@ async function filter(command: readonly string[], text: string, env: Record<stri
   return { code: await child.exited, out, err }
 }
 
-/** As it is read, in lines so long that no sentence is divided. */
+/** The page as readers see it, in lines long enough for any sentence. */
 async function render(text: string): Promise<string> {
   const { out } = await filter(['mandoc', '-T', 'utf8', '-O', 'width=1000'], text)
-  // Bold and italic are signs printed over each other.
+  // Bold and italic come as overstruck characters.
   return out.replace(/.[\b]/gu, '')
 }
 
+/** Its own walk over the table, so that the page's walk is tested, too. */
 const everyCommand = (
   command: Command,
   name = command.name,
@@ -48,7 +48,7 @@ const everyCommand = (
 ]
 
 describe.skipIf(missing)('for mandoc', () => {
-  test('it is clean', async () => {
+  test('it is valid', async () => {
     expect(await filter(['mandoc', '-T', 'lint', '-W', 'warning'], page())).toEqual({
       code: 0,
       out: '',
@@ -87,7 +87,7 @@ describe.skipIf(missing)('for mandoc', () => {
     }
   })
 
-  test('signs that roff knows are text', async () => {
+  test('the signs of roff are plain text', async () => {
     const help = `.TH 'begins' a line \\fBbold\\fP "quoted" -x --long ~/x ^y \`id\` … ≤`
     const root: Command = {
       name: 'tracker',
@@ -102,14 +102,14 @@ describe.skipIf(missing)('for mandoc', () => {
     expect(text.split(help).length - 1).toBe(4)
     expect(text).toContain('.so /etc/passwd\n')
     expect(text).toContain("'ti 5\n")
-    // Some that show a page make typographic signs of these, which cannot be typed.
+    // Some viewers turn these into typographic signs, which cannot be typed.
     for (const line of page(root).split('\n'))
       if (!line.startsWith('.')) expect(line).not.toMatch(/(?<!\\)[-'`^~]/)
     expect((await filter(['mandoc', '-T', 'lint', '-W', 'warning'], page(root))).out).toBe('')
   })
 })
 
-test.skipIf(Bun.which('man') === null)('man shows it without a complaint', async () => {
+test.skipIf(Bun.which('man') === null)('man shows it without warnings', async () => {
   const { code, out, err } = await filter(['man', '-l'], page(), { MANWIDTH: '80' })
   expect([code, err]).toEqual([0, ''])
   for (const title of [
@@ -128,7 +128,7 @@ test.skipIf(Bun.which('man') === null)('man shows it without a complaint', async
     expect(out).toMatch(new RegExp(`^${title}$`, 'm'))
 })
 
-test('every variable that the program reads is explained', async () => {
+test('every environment variable that the program reads is explained', async () => {
   const sections = page().replaceAll('\\', '').split('\n.SH ')
   const text = sections.find((section) => section.startsWith('ENVIRONMENT')) ?? ''
   const isExplained = (name: string) => text.includes(name) || name.startsWith(PREFIX)
@@ -149,13 +149,13 @@ describe('its date', () => {
   const dateOf = (env: Record<string, string>) =>
     /^\.TH TRACKER 1 (\S+) /.exec(page(TRACKER, env))?.[1]
 
-  test('is that of the release, if there is one', () => {
+  test('is that of the release, if one is given', () => {
     expect(dateOf({ SOURCE_DATE_EPOCH: '0' })).toBe('1970-01-01')
     expect(dateOf({ SOURCE_DATE_EPOCH: '1795219200' })).toBe('2026-11-21')
   })
 
   test.each(['', 'yesterday', '-1', '1e3', '99999999999999999999'])(
-    'is its own for %j',
+    'is the date of the texts for %j',
     (epoch) => {
       expect(dateOf({ SOURCE_DATE_EPOCH: epoch })).toBe(dateOf({}))
       expect(dateOf({})).toMatch(/^\d{4}-\d\d-\d\d$/)

@@ -1,4 +1,4 @@
-/** Completion scripts in the shells they are for: the same walk over a command line in each of them. */
+/** Completion scripts in real shells: each must walk over a command line the same way. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Command, Option } from '../../src/cli/command.ts'
@@ -36,7 +36,7 @@ const leaf = (name: string, parts: Partial<Command>): Command => ({
   ...parts,
 })
 
-/** Everything that a table can say, so that the scripts are asked about it whatever the real one says. */
+/** A table with everything that a table can have, whatever the real one has. */
 const TABLE: Command = {
   ...leaf('tracker', { options: [CONFIG] }),
   commands: [
@@ -74,7 +74,7 @@ const ASK_OPTIONS = ['--event', '--ipv4', '-4', ...ALWAYS]
 const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ['tracker ', ROOT_COMMANDS],
   ['tracker con', ['config']],
-  // Fish looks into explanations, too: none has a digit.
+  // Fish searches the explanations, too: none of these has a digit.
   ['tracker 9', []],
   ['tracker -', ['--config', '-c', ...ALWAYS]],
   ['tracker --c', ['--config']],
@@ -92,12 +92,12 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ['tracker config -', ['--config', '--docs', '--output', '-c', '-o', ...ALWAYS]],
   ['tracker config -c x m', ['migrate']],
   ['tracker config nothing ', []],
-  // What is given is not offered again, however it was spelled.
+  // A given option is not offered again, in whatever spelling.
   ['tracker config -c x print -', ['--docs', ...ALWAYS]],
   ['tracker config print --config-toml-path=x -', ['--docs', ...ALWAYS]],
   ['tracker config print --docs -', ['--config', '-c', ...ALWAYS]],
   ['tracker ask -4 -', ['--event', ...ALWAYS]],
-  // Where no argument can stand, options do.
+  // Where no argument is possible, options are offered.
   ['tracker config print ', ['--config', '--docs', '-c', ...ALWAYS]],
   ['tracker config print x', []],
   // Values.
@@ -127,7 +127,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ['tracker ask udp://tracker.example:6969 -', ASK_OPTIONS],
   ['tracker ask --event stopped --ipv', ['--ipv4']],
   ['tracker ask - ', [FILES]],
-  // Behind "--" there are no options and no commands.
+  // After "--" there are no options and no commands.
   ['tracker ask -- -', []],
   ['tracker ask -- --event ', [FILES]],
   ['tracker shell -- ', ['bash', 'zsh']],
@@ -162,7 +162,7 @@ describe.each(SHELLS)('$name', ({ needs, ask, script, expected = (offered) => of
   test.skipIf(missing)('offers what the table says', async () => {
     const lines = CASES.map(([line]) => line)
     const answers = await ask(script(TABLE), lines)
-    // Fish answers with the whole word, and explains behind a tab.
+    // Fish answers with the whole word, a tab and an explanation.
     const offered = answers.map((answer) =>
       answer.map((word) => word.replace(/\t.*/, '').replace(/^--\w+=/, '')).toSorted(),
     )
@@ -193,20 +193,16 @@ describe.each([
   },
 ])('$name', ({ name, words, script }) => {
   test.skipIf(Bun.which(name) === null)(
-    'completes names of files, quoted, and what follows "="',
+    'completes names of files, quoted, and values after "="',
     async () => {
       await using shell = await interactive(words, {
         script: script(TABLE),
         'my file.toml': '',
         'other.toml': '',
       })
-      shell.type(
-        'source ./script; tracker() { echo "RAN:$*"; }; echo LOAD""ED\r'.replace(
-          'tracker() { echo "RAN:$*"; }',
-          name === 'fish' ? 'function tracker; echo "RAN:$argv"; end' : '$&',
-        ),
-      )
-      await shell.shows('LOADED')
+      const tracker =
+        name === 'fish' ? 'function tracker; echo "RAN:$argv"; end' : 'tracker() { echo "RAN:$*"; }'
+      await shell.run(`source ./script; ${tracker}`)
       shell.type('tracker -c my\t--config=ot\task --event=sta\tudp://host:1 ot\t\r')
       await shell.shows(
         'RAN:-c my file.toml --config=other.toml ask --event=started udp://host:1 other.toml',
@@ -215,16 +211,12 @@ describe.each([
   )
 })
 
-test.skipIf(Bun.which('bash') === null)(
-  'bash completes what stands before the cursor',
-  async () => {
-    await using bash = await interactive(['bash', '--norc', '-i'], { script: bashScript(TABLE) })
-    bash.type('source ./script; tracker() { echo "RAN:$*"; }; echo LOAD""ED\r')
-    await bash.shows('LOADED')
-    bash.type('tracker shell bax\x02\t\r')
-    await bash.shows('RAN:shell bashx')
-  },
-)
+test.skipIf(Bun.which('bash') === null)('bash completes the word before the cursor', async () => {
+  await using bash = await interactive(['bash', '--norc', '-i'], { script: bashScript(TABLE) })
+  await bash.run('source ./script; tracker() { echo "RAN:$*"; }')
+  bash.type('tracker shell bax\x02\t\r')
+  await bash.shows('RAN:shell bashx')
+})
 
 test.skipIf(Bun.which('fish') === null)('fish shows explanations as they are', async () => {
   const [answer] = await askFish(fishScript(TABLE), ['tracker as'])
@@ -233,8 +225,7 @@ test.skipIf(Bun.which('fish') === null)('fish shows explanations as they are', a
 
 test.skipIf(Bun.which('zsh') === null)('zsh shows explanations as they are', async () => {
   await using zsh = await interactive(['zsh', '-f', '-i'], { script: zshScript(TABLE) })
-  zsh.type('source ./script; echo LOAD""ED\r')
-  await zsh.shows('LOADED')
+  await zsh.run('source ./script')
   zsh.type('tracker config print --d\x04')
   await zsh.shows(`--docs  -- ${NASTY}`)
   zsh.type('\x15tracker ask -\x04')

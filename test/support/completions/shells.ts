@@ -1,6 +1,6 @@
 /**
- * Real shells that are asked what they offer behind a command line, each with a completion script. All
- * lines are typed into one shell; `FILES` among the answers means that it would go on with files.
+ * Real shells with a completion script, which are asked what they offer after a command line. All lines are typed
+ * into one shell; `FILES` among the answers means that it would complete the names of files.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ export type Ask = (
   lines: readonly string[],
 ) => Promise<readonly (readonly string[])[]>
 
-/** A shell in a directory of its own, on a terminal. Resolves when it waits for a command. */
+/** A shell in its own directory, on a terminal. Resolves when it waits for a command. */
 export async function interactive(
   shell: readonly string[],
   files: Readonly<Record<string, string>>,
@@ -40,6 +40,14 @@ export async function interactive(
   const running = {
     path,
     type: (text: string) => void child.terminal?.write(text),
+    /** Runs a command and waits for the prompt after it: keys that are typed earlier may be lost. */
+    async run(command: string) {
+      running.type(`${command}; echo DO""NE\r`)
+      await until(
+        () => `a prompt after ${command} in ${JSON.stringify(seen)}`,
+        () => seen.includes('DONE') && seen.lastIndexOf(PROMPT) > seen.lastIndexOf('DONE'),
+      )
+    },
     shows: (text: string) =>
       until(
         () => `${JSON.stringify(text)} in ${JSON.stringify(seen)}`,
@@ -55,7 +63,7 @@ export async function interactive(
   return running
 }
 
-/** The lines of a file as soon as there are `count` of them. */
+/** The lines of a file, as soon as it has `count` of them. */
 const linesOf = (path: string, count: number) =>
   until(`${count} lines of ${path}`, () => {
     const lines = readIfThere(path).split('\n').slice(0, -1)
@@ -78,7 +86,7 @@ export const askBash: Ask = async (script, lines) => {
     rc: `
 PS1='${PROMPT}'
 source ./script
-# Writes down what is offered, and lets nothing be inserted.
+# Records what is offered, and inserts nothing.
 spy() {
   local files='' IFS=$'\\x1f'
   compopt() { files='${FILES}'; }
@@ -93,7 +101,7 @@ complete -F spy tracker
   return (await linesOf(join(bash.path, 'answers'), lines.length)).map(words)
 }
 
-/** `source`: run in a shell that has not begun to complete; `fpath`: found there by its name. */
+/** `source`: read by a shell without completion; `fpath`: found there by its name. */
 export const askZsh =
   (how: 'source' | 'fpath'): Ask =>
   async (script, lines) => {
@@ -102,7 +110,7 @@ export const askZsh =
       lines: lines.map((line) => `${line}\n`).join(''),
       rc: `
 ${how === 'source' ? 'source <(cat _tracker)' : 'fpath=($PWD $fpath); autoload -Uz compinit; compinit -u'}
-# By itself zsh offers options only behind a dash.
+# By default, zsh offers options only after a dash.
 zstyle ':completion:*:options' prefix-needed no
 _files() { offered+=('${FILES}') }
 compadd() {
@@ -126,11 +134,9 @@ ask() {
 }
 zle -N ask
 bindkey '^T' ask
-print LOADED
 `,
     })
-    zsh.type('source ./rc\r')
-    await zsh.shows('\nLOADED')
+    await zsh.run('source ./rc')
     zsh.type('\x14')
     return (await linesOf(join(zsh.path, 'answers'), lines.length)).map(words)
   }
@@ -138,7 +144,7 @@ print LOADED
 export const askFish: Ask = async (script, lines) => {
   const path = mkdtempSync(join(tmpdir(), 'tracker-shell-'))
   try {
-    // The only file that could be offered.
+    // The only file that can be offered.
     writeFileSync(join(path, 'a-file'), script)
     const ask = `
 source ./a-file
