@@ -27,7 +27,7 @@ test('wrong usage ends with 2 and one line on the standard error', async () => {
   })
 })
 
-test('a tracker with mistakes in its configuration tells all of them and starts nothing', async () => {
+test('a tracker with mistakes in its configuration reports all of them and starts nothing', async () => {
   using here = workspace({
     'tracker.toml': '[metadata]\nschema_version = "3.0.0"\n[core]\nlisted = 1\nprivte = true\n',
   })
@@ -54,7 +54,7 @@ test('a mistake in the environment is not blamed on the file', async () => {
   })
 })
 
-/** What a shell makes of `"$0" "$1"`, which is the program, and other words. */
+/** Runs a script in which `"$0" "$1"` is the program. */
 async function shell(script: string, cwd: string) {
   const main = join(import.meta.dir, '../src/main.ts')
   const child = Bun.spawn(['bash', '-c', script, process.execPath, main], {
@@ -70,7 +70,7 @@ async function shell(script: string, cwd: string) {
   return { out, err }
 }
 
-test('a reader that is gone is no error', async () => {
+test('a reader that has gone is no failure', async () => {
   using here = workspace()
   expect(
     await shell('set -o pipefail; "$0" "$1" config print --docs | true; echo "$?"', here.path),
@@ -78,7 +78,7 @@ test('a reader that is gone is no error', async () => {
 })
 
 test('a slow reader gets all of it, however long it is', async () => {
-  // More than a pipe holds. Port 9 of the loopback is nobody's, or at least no tracker's.
+  // More than a pipe holds. No tracker listens on port 9 of the loopback.
   const targets = Array.from({ length: 2_000 }, () => '127.0.0.1:9')
   using here = workspace({
     'targets.json': JSON.stringify({ udp_trackers: targets, http_trackers: [], health_checks: [] }),

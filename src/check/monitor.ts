@@ -109,14 +109,14 @@ async function ask(
   options: CheckOptions,
 ): Promise<Omit<Probe, 'series' | 'sequence'>> {
   let since = performance.now()
-  const begin = () => {
+  const start = () => {
     since = performance.now()
   }
   const elapsed = () => performance.now() - since
   try {
     const problem = await (series.target.kind === 'health'
       ? askService(series, options)
-      : askTracker(series, options, begin))
+      : askTracker(series, options, start))
     return {
       status: problem === undefined ? 'ok' : 'error',
       milliseconds: elapsed(),
@@ -135,11 +135,11 @@ async function askService(series: Series, options: CheckOptions): Promise<string
   return problem
 }
 
-/** `begin` is called when everything is ready for the request. */
+/** `start` is called when everything is ready for the request. */
 async function askTracker(
   series: Series,
   options: CheckOptions,
-  begin: () => void,
+  start: () => void,
 ): Promise<undefined> {
   const { url, kind } = series.target
   const family = series.family ?? options.family
@@ -147,13 +147,13 @@ async function askTracker(
   const [address] = await resolve(url.host, { ...options, family })
   series.remote = joinPort(address!.ip, url.port)
   if (kind === 'http') {
-    begin()
+    start()
     await scrapeHttp(url, address!, [options.infoHash], options)
     return
   }
   // A single datagram, so that a lost one shows.
   using client = await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
-  begin()
+  start()
   await client.connect()
 }
 

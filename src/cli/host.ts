@@ -21,7 +21,7 @@ export interface Host {
 /** Exit codes of every command. */
 export const EXIT = {
   success: 0,
-  /** Something failed, or what was looked at is not well. */
+  /** Something failed, or is not healthy. */
   failure: 1,
   /** Wrong usage. */
   misuse: 2,

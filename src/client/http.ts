@@ -74,8 +74,8 @@ async function ask<T>(
     throw new ClientFailure('status', `${where}: HTTP status ${status}${moved}`)
   }
   if ('answer' in reading) return reading.answer
-  const begin = oneLine(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
-  const what = begin === '' ? '' : `; it begins with ${JSON.stringify(begin)}`
+  const first = oneLine(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
+  const what = first === '' ? '' : `; it begins with ${JSON.stringify(first)}`
   throw new ClientFailure('garbage', `${where}: ${reading.fault}${what}`)
 }
 

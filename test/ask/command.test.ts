@@ -21,7 +21,7 @@ async function client(...words: readonly (string | number)[]) {
   return { code, out: plain(out), err: plain(err) }
 }
 
-/** Answers connects; the rest is up to the test. */
+/** Answers connects; the test answers the rest. */
 const udp = (behave: Behaviour) =>
   fakeUdpTracker(HERE, (request, answer) =>
     actionOf(request) === 0 ? answer(answerTo(request, 0, 1, 2)) : behave(request, answer),
@@ -83,7 +83,7 @@ peers      2
 `,
       err: '',
     })
-    // A seeder that begins, and leaves to the tracker what it is told.
+    // The defaults: a seeder that starts, and the tracker decides on the number of peers.
     expect(asked.subarray(56, 84).toString('hex')).toBe(`${'00'.repeat(24)}00000002`)
     expect([asked.readInt32BE(92), asked.readUInt16BE(96)]).toEqual([-1, 6881])
   })

@@ -1,4 +1,4 @@
-/** Command lines against the command table: what runs, which help, and what wrong usage is told. */
+/** Command lines against the command table: what runs, which help is shown, and the message about wrong usage. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/cli/command.ts'
 import { misuseMessage, parseCommandLine } from '../../src/cli/command-line.ts'
@@ -37,7 +37,7 @@ describe('what runs', () => {
   })
 })
 
-describe('wrong usage is told in one line', () => {
+describe('wrong usage is reported in one line', () => {
   test.each([
     ['--confg a', 'tracker: unknown option --confg, did you mean --config? See tracker --help'],
     ['--CONFIG a', 'tracker: unknown option --CONFIG, did you mean --config? See tracker --help'],
@@ -45,7 +45,7 @@ describe('wrong usage is told in one line', () => {
     ['-x', 'tracker: unknown option -x. See tracker --help'],
     ['--config', 'tracker: --config needs a value: --config PATH. See tracker --help'],
     ['-c', 'tracker: -c needs a value: -c PATH. See tracker --help'],
-    // What a shell makes of a variable that is not set.
+    // What a shell makes of an unset variable.
     ['--config=', 'tracker: --config needs a value: --config PATH. See tracker --help'],
     ['--config ', 'tracker: --config needs a value: --config PATH. See tracker --help'],
     ['-c ', 'tracker: -c needs a value: -c PATH. See tracker --help'],
@@ -148,14 +148,14 @@ describe('choices and arguments that repeat', () => {
     [['four'], 'KIND must be one, two or three, not four'],
     [['a b'], 'KIND must be one, two or three, not "a b"'],
     [[], 'needs an argument: KIND (one, two or three)'],
-  ])('tool %j is told', (words, message) => {
+  ])('tool %j is refused', (words, message) => {
     expect(parseCommandLine(tool, words)).toEqual({
       kind: 'misuse',
       message: `tool: ${message}. See tool --help`,
     })
   })
 
-  test('one that must be there once at least may repeat, too', () => {
+  test('an argument that repeats may be required', () => {
     const root = { ...tool, options: [], arguments: [{ name: 'FILE', repeats: true, help: '' }] }
     expect(parseCommandLine(root, [])).toMatchObject({
       message: 'tool: needs an argument: FILE. See tool --help',
@@ -167,12 +167,12 @@ describe('choices and arguments that repeat', () => {
   })
 })
 
-test('what runs has the name of all words that lead to it', () => {
+test('the name of a command is all words that lead to it', () => {
   expect(parse('config print')).toMatchObject({ kind: 'run', name: 'tracker config print' })
   expect(parse('')).toMatchObject({ kind: 'run', name: 'tracker' })
 })
 
-test('a message of wrong usage ends as a sentence, or as the question that it is', () => {
+test('a message about wrong usage ends as a sentence, or as a question', () => {
   expect(misuseMessage('tool', 'this is wrong')).toBe('tool: this is wrong. See tool --help')
   expect(misuseMessage('tool', 'did you mean that?')).toBe(
     'tool: did you mean that? See tool --help',
@@ -195,7 +195,7 @@ describe('help', () => {
     expect(helpOf(line)).toBeString()
   })
 
-  test('is that of the command that is named', () => {
+  test('is that of the named command', () => {
     expect(helpOf('init --help')).toContain('Usage: tracker init [options] [PATH]\n')
   })
 })

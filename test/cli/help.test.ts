@@ -1,4 +1,4 @@
-/** What `--help` says: every word of the command table, in lines that a terminal holds. */
+/** The text of `--help`: every word of the command table, in lines that fit a terminal. */
 import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/cli/command.ts'
 import { help } from '../../src/cli/help.ts'
@@ -8,7 +8,7 @@ const run = async () => 0
 
 const ASK: Command = {
   name: 'ask',
-  help: 'Ask somebody, in a sentence that is so long that it goes on behind the end of the first line.',
+  help: 'Ask a question, in a sentence that is so long that it continues on the line after the first.',
   details: `The first line of a paragraph of the source, which was divided where its author liked it,
 goes on here,
 and here:
@@ -30,14 +30,14 @@ Examples:
       choices: ['json'],
       help: 'How to answer.',
     },
-    { name: 'so-long-that-nobody-types-it', value: 'WORD', help: 'Stands alone.' },
+    { name: 'far-too-long-for-one-to-type', value: 'WORD', help: 'Stands alone.' },
     {
       name: 'plain',
       help: 'With an explanation that does not fit beside its name, however narrow that name is.',
     },
   ],
   arguments: [
-    { name: 'WHOM', help: 'Somebody.' },
+    { name: 'WHOM', help: 'An expert.' },
     { name: 'WHAT', optional: true, repeats: true, help: 'Words.' },
   ],
   commands: [],
@@ -64,20 +64,20 @@ const TOOL: Command = {
   ],
 }
 
-test('of a command: what it is for, how it is called, what it takes, what else there is to know', () => {
+test('of a command: purpose, usage, arguments, options and details', () => {
   expect(help([TOOL, ASK])).toBe(
-    `Ask somebody, in a sentence that is so long that it goes on behind the end of
-the first line.
+    `Ask a question, in a sentence that is so long that it continues on the line
+after the first.
 
 Usage: tool ask [options] WHOM [WHAT...]
 
 Arguments:
-  WHOM                 Somebody.
+  WHOM                 An expert.
   WHAT                 Words.
 
 Options:
   -f, --format FORMAT  How to answer. Also --style, --form.
-  --so-long-that-nobody-types-it WORD
+  --far-too-long-for-one-to-type WORD
                        Stands alone.
   --plain              With an explanation that does not fit beside its name,
                        however narrow that name is.
@@ -98,14 +98,14 @@ Examples:
   )
 })
 
-test('of a group: the commands that can be run, and where more is said', () => {
+test('of a group: the commands that can be run, and where to find more', () => {
   expect(help([TOOL])).toBe(`A tool.
 
 Usage: tool <command>
 
 Commands:
-  ask            Ask somebody, in a sentence that is so long that it goes on
-                 behind the end of the first line.
+  ask            Ask a question, in a sentence that is so long that it continues
+                 on the line after the first.
   group one      The one.
   group two      The other.
 
@@ -130,7 +130,7 @@ describe('of the tracker', () => {
   test.each(paths)('$name fits on a terminal', ({ name, path }) => {
     const text = help(path)
     expect(text).toContain(`Usage: ${name} `)
-    // Examples are not divided; those that write them keep to a hundred.
+    // Examples are not wrapped; their authors keep to 100 columns.
     for (const line of text.split('\n')) {
       const most = /^ {2}\S/.test(line) ? 100 : 80
       expect([line, line.length <= most]).toEqual([line, true])

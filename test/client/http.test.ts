@@ -111,11 +111,11 @@ describe('says what is wrong with', () => {
 })
 
 describe('ends in time, and closes the connection, when', () => {
-  const dawdle = (begin: string, each: string) => {
+  const dawdle = (head: string, each: string) => {
     const timers: Timer[] = []
     return {
       behave: (_request: string, socket: { write(text: string): unknown }) => {
-        socket.write(begin)
+        socket.write(head)
         timers.push(setInterval(() => socket.write(each), 20))
       },
       stop: () => timers.forEach(clearInterval),
@@ -126,8 +126,8 @@ describe('ends in time, and closes the connection, when', () => {
     ['nothing comes', '', ''],
     ['the head comes byte by byte', 'HTTP/1.1 200 OK\r\n', 'X'],
     ['the body comes byte by byte', 'HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n', 'd'],
-  ])('%s', async (_what, begin, each) => {
-    const { behave, stop } = dawdle(begin, each)
+  ])('%s', async (_what, head, each) => {
+    const { behave, stop } = dawdle(head, each)
     using server = await fakeHttpServer(behave)
     expect(await failure(announceAt(server.port, '', 400))).toEqual([
       'timeout',

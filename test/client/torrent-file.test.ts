@@ -80,7 +80,7 @@ describe('a .torrent file', () => {
     ['with an info that is text', 'd4:info2:dee'],
     ['with an info that has no pieces', 'd4:infod4:name1:aee'],
     ['cut short', `d4:info${info}`],
-    ['with bytes behind it', `d4:info${info}ee`],
+    ['with trailing bytes', `d4:info${info}ee`],
     ['with a string longer than itself', 'd4:info99:ae'],
     ['with a length of too many digits', `d4:info${'9'.repeat(400)}:ae`],
     ['made of brackets', 'd'.repeat(1_000_000)],

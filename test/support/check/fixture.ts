@@ -1,4 +1,4 @@
-/** Targets of tests, and what is found at them. */
+/** Targets for tests, and the findings about them. */
 import { type CheckOptions, checkAll } from '../../../src/check/checks.ts'
 import { findingDocument } from '../../../src/check/report.ts'
 import { guessTarget, type Target } from '../../../src/check/target.ts'
@@ -19,7 +19,7 @@ export const checkOf = (
 ): ReturnType<typeof checkAll> =>
   checkAll(texts.map(target), { ...OPTIONS, ...options }, () => undefined)
 
-/** The documents of what is found, without figures and ports. */
+/** The documents of the findings, with fixed figures and ports. */
 export async function documentsOf(
   texts: readonly string[],
   options: Partial<CheckOptions> = {},
@@ -31,7 +31,7 @@ export async function documentsOf(
   return JSON.parse(text)
 }
 
-/** A UDP tracker that answers everything; `strange` may do it otherwise, and says so. */
+/** A UDP tracker that answers everything, except for requests that `strange` handles and returns true for. */
 export const udpTracker = (
   strange: (...question: Parameters<Behaviour>) => boolean | undefined = () => false,
   hostname = '127.0.0.1',
@@ -43,13 +43,13 @@ export const udpTracker = (
     else answer(answerTo(request, action, 1, 2, 3))
   })
 
-/** An HTTP server that answers everything with the same bytes. */
+/** An HTTP server that answers every request with `answer`. */
 export const httpServer = (answer: string | ((request: string) => string)) =>
   fakeHttpServer((request, socket) => {
     socket.write(Buffer.from(typeof answer === 'string' ? answer : answer(request), 'latin1'))
   })
 
-/** What a server would wish for who never ends an answer: a byte now and then, forever. */
+/** Sends a byte now and then, and never ends the answer. */
 export function drip(socket: Sender, head: string): void {
   socket.write(head)
   const timer = setInterval(() => {

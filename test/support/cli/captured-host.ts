@@ -1,4 +1,4 @@
-/** A host that keeps what a command says. */
+/** A host that records the output of a command. */
 import type { Host } from '../../../src/cli/host.ts'
 
 export function capturedHost(

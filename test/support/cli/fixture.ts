@@ -1,4 +1,4 @@
-/** Runs the real program in a directory of its own and ends it if it does not end by itself. */
+/** Runs the real program in its own directory, and ends it if it does not end by itself. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ async function run(
   words: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<Result> {
-  // Nothing of the surrounding environment but what finding Bun takes.
+  // Of the surrounding environment only what it takes to find Bun.
   const child = Bun.spawn([process.execPath, MAIN, ...words], {
     cwd,
     env: { PATH: process.env.PATH ?? '', ...env },

@@ -1,4 +1,4 @@
-/** An HTTP server that says, byte by byte, what a test tells it to; what it was asked can be read. */
+/** An HTTP server that sends the bytes of a test, and records its requests. */
 export type Sender = { write(text: string | Uint8Array): unknown; end(): unknown }
 
 /** `behave` is called once for each connection, with the first bytes that came. */

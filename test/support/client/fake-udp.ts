@@ -1,4 +1,4 @@
-/** A UDP tracker that does with each datagram what a test says, once the transaction is connected. */
+/** A UDP tracker whose test decides what happens with each datagram. */
 export type Behaviour = (request: DataView, answer: (bytes: Uint8Array) => void) => void
 
 export async function fakeUdpTracker(hostname: string, behave: Behaviour) {

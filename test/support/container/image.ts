@@ -1,4 +1,4 @@
-/** The image, built from the Dockerfile, and containers of it, as far as they can be had without an engine. */
+/** The image, built from the Dockerfile, and containers of it, without a container engine. */
 import { afterAll, beforeAll } from 'bun:test'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,14 +10,14 @@ const BUILD_SECONDS = 240
 
 const TOOLS = ['buildah', 'unshare', 'nsenter', 'setpriv', 'ldd']
 
-/** An image can be built and run here: as root, with the tools of Debian. */
+/** Whether an image can be built and run here: it takes root and the tools of Debian. */
 export const canRunImages =
   process.platform === 'linux' &&
   process.getuid?.() === 0 &&
   TOOLS.every((tool) => Bun.which(tool) !== null) &&
   Bun.spawnSync(['unshare', '--mount', '--pid', '--fork', 'true']).success
 
-/** What the image says about itself, as far as the tests ask. */
+/** The part of the image's configuration that tests look at. */
 export interface ImageConfiguration {
   readonly User: string
   readonly Env: readonly string[]
@@ -32,12 +32,12 @@ export interface ImageConfiguration {
 }
 
 export interface Image {
-  /** Where its files are. */
+  /** The directory with its files. */
   readonly root: string
   readonly configuration: ImageConfiguration
 }
 
-/** Builds the image before the first test of the file that calls this; gone after its last. */
+/** Builds the image before the first test of the calling file, and removes it after the last. */
 export function built(): () => Image {
   let storage = ''
   let image: Image | undefined
@@ -68,7 +68,7 @@ const VOLUMES = {
   etc: '/etc/torrust/tracker',
 }
 
-/** Three directories that can be mounted, empty, gone when the scope ends. They belong to `owner`. */
+/** Three empty directories to mount, which belong to `owner`; removed when the scope ends. */
 export function volumes(owner = 1000) {
   const path = mkdtempSync(join(tmpdir(), 'tracker-volumes-'))
   for (const name of Object.keys(VOLUMES)) {
@@ -77,7 +77,7 @@ export function volumes(owner = 1000) {
   }
   return {
     path,
-    /** What a path within the container is here. */
+    /** Where a file of a volume is on this machine. */
     at: (name: keyof typeof VOLUMES, file = '') => join(path, name, file),
     [Symbol.dispose]: () => rmSync(path, { recursive: true }),
   }
@@ -86,8 +86,8 @@ export function volumes(owner = 1000) {
 export type Volumes = ReturnType<typeof volumes>
 
 /**
- * A container of the image, with what the image says, save where the test says otherwise. `readOnly` names
- * volumes that cannot be written, `env` is besides the image's own.
+ * Starts a container with the image's configuration, but for what the test changes. `readOnly` names volumes
+ * that cannot be written; `env` is added to the image's own.
  */
 export async function container(
   image: Image,
@@ -115,7 +115,7 @@ export async function container(
   ]
   const run = await launch(program, { words, env: { ...own, ...env } })
 
-  /** Its first process, as this machine counts them; undefined: it is over, or has not begun. */
+  /** The id of its first process on this machine; undefined: it has ended, or not started yet. */
   const look = (): number | undefined => {
     const path = `/proc/${run.child.pid}/task/${run.child.pid}/children`
     const children = existsSync(path) ? readFileSync(path, 'utf8') : ''
@@ -138,14 +138,14 @@ export async function container(
         ],
         { env: { PATH: process.env.PATH, ...own, ...env }, timeout: PATIENCE_MILLISECONDS },
       ),
-    /** As `docker stop`. */
+    /** Like `docker stop`. */
     async stop() {
       process.kill(first(), 'SIGTERM')
       await until('it to end', () => run.child.exitCode !== null)
       return await run.ended()
     },
     async [Symbol.asyncDispose]() {
-      // Whoever changes its user outlives its parent.
+      // A process that has changed its user outlives its parent.
       const pid = look()
       if (pid !== undefined) process.kill(pid, 'SIGKILL')
       await run[Symbol.asyncDispose]()
