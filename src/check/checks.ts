@@ -2,8 +2,8 @@
  * Checks targets once, as the reference's checker does (docs/behaviours.md T4): a tracker must answer an announce
  * and a scrape, a service must be healthy. What goes wrong becomes a finding, never an exception.
  */
-import { EVENT, type Family } from '../bittorrent.ts'
-import { randomPeerId } from '../client/ask.ts'
+import { EVENT } from '../bittorrent.ts'
+import { type AskOptions, randomPeerId } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
 import { announceHttp, scrapeHttp } from '../client/http.ts'
@@ -23,12 +23,8 @@ const LEAVING_MILLISECONDS = 500
 /** The port that the peer of an HTTP announce claims to listen on. */
 const PEER_PORT = 17_548
 
-export interface CheckOptions {
+export interface CheckOptions extends AskOptions {
   readonly infoHash: Uint8Array
-  /** Time limit of each request. */
-  readonly milliseconds: number
-  readonly family?: Family | undefined
-  readonly insecure?: boolean | undefined
 }
 
 export interface Step {

@@ -2,9 +2,9 @@
  * Asks a service for its health and reads the report: that of either generation of the reference
  * (docs/behaviours.md O2, T6), or that of a single service.
  */
-import type { Family } from '../bittorrent.ts'
 import { oneLine } from '../text/printable.ts'
 import { joinPort } from '../wire/address.ts'
+import type { AskOptions } from './ask.ts'
 import { ClientFailure, noAnswerWithin } from './failure.ts'
 import { getHttp, type HttpReply } from './http.ts'
 import { type Address, resolve } from './resolve.ts'
@@ -32,16 +32,11 @@ export interface HealthAnswer {
   readonly problem: string | undefined
 }
 
-export interface HealthOptions {
-  /** Time limit for all addresses of the name together. */
-  readonly milliseconds: number
-  /** The only family to use. */
-  readonly family?: Family | undefined
-  readonly insecure?: boolean | undefined
-}
-
-/** Rejects with `ClientFailure` if no address of the host answers, and with nothing else. */
-export async function askHealth(url: TrackerUrl, options: HealthOptions): Promise<HealthAnswer> {
+/**
+ * The time limit covers all addresses of the host together. Rejects with `ClientFailure` if none of them answers,
+ * and with nothing else.
+ */
+export async function askHealth(url: TrackerUrl, options: AskOptions): Promise<HealthAnswer> {
   const end = performance.now() + options.milliseconds
   const addresses = await resolve(url.host, options)
   const failures: ClientFailure[] = []
@@ -75,7 +70,7 @@ function judge(url: TrackerUrl, { ip }: Address, reply: HttpReply): HealthAnswer
   }
 }
 
-interface HealthReport {
+interface ParsedReport {
   readonly status: string | null
   readonly services: readonly ServiceHealth[]
 }
@@ -83,7 +78,7 @@ interface HealthReport {
 function problemOf(
   { status: code, location }: HttpReply,
   statusLine: string,
-  { status, services }: HealthReport,
+  { status, services }: ParsedReport,
 ): string | undefined {
   if (code === 503 && status !== null) return `it is shutting down (${statusLine})`
   if (code < 200 || code > 299)
@@ -100,7 +95,7 @@ const MOST_NAMED = 10
 export const printService = ({ service, type, message }: ServiceHealth): string =>
   `${type === undefined ? '' : `${type} `}${service}: ${message}`
 
-function readReport(body: Uint8Array): HealthReport {
+function readReport(body: Uint8Array): ParsedReport {
   const report = readObject(body)
   const status = report.get('status')
   const details = report.get('details')

@@ -1,71 +1,64 @@
-/** The one table of what the system's error codes mean in words. Pure. */
+/** What the system's error codes mean, in the words of each kind of message. Pure. */
 
 /** The code of a system error, such as `ENOENT`; empty if it has none. */
 export const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : ''
 
-/** What a code means, in the words of each kind of message. */
-interface Words {
-  /** Why a call failed. */
-  readonly reason?: string
-  /** Why a file could not be read. */
-  readonly read?: string
-  /** The same as the predicate of a sentence. */
-  readonly unreadable?: string
-  /** Why a new file could not be written. */
-  readonly create?: string
+type Words = Readonly<Record<string, string>>
+
+/** Why a call failed. */
+const REASONS: Words = {
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left',
+  ENOTDIR: 'not a directory',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
 }
 
-const WORDS: Readonly<Record<string, Words>> = {
-  EACCES: {
-    reason: 'permission denied',
-    read: 'permission denied',
-    unreadable: 'may not be read by this user',
-    create: 'permission denied',
-  },
-  EEXIST: { create: 'exists already' },
-  EISDIR: {
-    reason: 'is a directory',
-    read: 'is a directory',
-    unreadable: 'is a directory',
-    create: 'is a directory',
-  },
-  ENOENT: {
-    reason: 'no such file or directory',
-    read: 'no such file',
-    unreadable: 'does not exist',
-    create: 'its directory does not exist',
-  },
-  ENOSPC: { reason: 'no space left' },
-  ENOTDIR: {
-    reason: 'not a directory',
-    read: 'no such file',
-    unreadable: 'does not exist',
-    create: 'its directory does not exist',
-  },
-  EPERM: {
-    reason: 'operation not permitted',
-    read: 'permission denied',
-    unreadable: 'may not be read by this user',
-  },
-  EROFS: { reason: 'read-only file system', create: 'the disk is read-only' },
+/** Why a file could not be read. */
+const READING: Words = {
+  ...REASONS,
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EPERM: 'permission denied',
+}
+
+/** The same as the predicate of a sentence. */
+const UNREADABLE: Words = {
+  EACCES: 'may not be read by this user',
+  EISDIR: 'is a directory',
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EPERM: 'may not be read by this user',
+}
+
+/** Why a new file could not be written. */
+const CREATING: Words = {
+  EACCES: 'permission denied',
+  EEXIST: 'exists already',
+  EISDIR: 'is a directory',
+  ENOENT: 'its directory does not exist',
+  ENOTDIR: 'its directory does not exist',
+  EROFS: 'the disk is read-only',
 }
 
 /** Why a call failed: `permission denied`, or the bare code. */
 export const systemReason = (error: unknown): string =>
-  WORDS[errorCode(error)]?.reason ?? codeOrMessage(error)
+  REASONS[errorCode(error)] ?? codeOrMessage(error)
 
 /** Why a file could not be read: `no such file`. */
 export const fileReason = (error: unknown): string =>
-  WORDS[errorCode(error)]?.read ?? cannotBeRead(error)
+  READING[errorCode(error)] ?? cannotBeRead(error)
 
 /** The same as the predicate of a sentence: `does not exist`. */
 export const unreadable = (error: unknown): string =>
-  WORDS[errorCode(error)]?.unreadable ?? cannotBeRead(error)
+  UNREADABLE[errorCode(error)] ?? cannotBeRead(error)
 
 /** Why a new file could not be written: `exists already, nothing was written`. */
 export function notWritten(error: unknown): string {
-  const reason = WORDS[errorCode(error)]?.create
+  const reason = CREATING[errorCode(error)]
   return reason === undefined
     ? `cannot be written (${codeOrMessage(error)})`
     : `${reason}, nothing was written`
