@@ -3,10 +3,50 @@
  * (spec/torrust-rest-api §4, spec/torrust-newest §2.2). A client's family is that of its own address,
  * an IPv4-mapped one being IPv4, whatever the family of the socket it reached.
  */
-
-import type { Stats } from '../api/parts.ts'
 import type { Counter, Kind, Metrics } from '../memory/counters.ts'
 import type { Totals } from '../swarm/swarm.ts'
+
+/** Names of the figures, in the order of the answer. */
+export const FIGURES = [
+  'torrents',
+  'seeders',
+  'completed',
+  'completed_in_session',
+  'completed_persisted',
+  'completed_persisted_enabled',
+  'leechers',
+  'tcp4_connections_handled',
+  'tcp4_announces_handled',
+  'tcp4_scrapes_handled',
+  'tcp6_connections_handled',
+  'tcp6_announces_handled',
+  'tcp6_scrapes_handled',
+  'udp_requests_discarded',
+  'udp_requests_aborted',
+  'udp_requests_banned',
+  'udp_banned_ips_total',
+  'udp_avg_connect_processing_time_ns',
+  'udp_avg_announce_processing_time_ns',
+  'udp_avg_scrape_processing_time_ns',
+  'udp4_requests',
+  'udp4_connections_handled',
+  'udp4_announces_handled',
+  'udp4_scrapes_handled',
+  'udp4_responses',
+  'udp4_errors_handled',
+  'udp6_requests',
+  'udp6_connections_handled',
+  'udp6_announces_handled',
+  'udp6_scrapes_handled',
+  'udp6_responses',
+  'udp6_errors_handled',
+] as const
+
+export type Stats = {
+  readonly [Name in (typeof FIGURES)[number]]: Name extends 'completed_persisted_enabled'
+    ? boolean
+    : number
+}
 
 export type StatisticsSources = {
   readonly metrics: Metrics

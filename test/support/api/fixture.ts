@@ -4,7 +4,7 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
-import type { ApiParts, Stats, TorrentView } from '../../../src/api/parts.ts'
+import type { ApiParts, TorrentView } from '../../../src/api/parts.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
@@ -13,6 +13,7 @@ import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/perm
 import type { Clock } from '../../../src/time/clock.ts'
 import type { InspectedTorrent } from '../../../src/view/inspect.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
+import type { Stats } from '../../../src/view/statistics.ts'
 import { exchange, parseResponse, type Reply } from '../servers/http-fixture.ts'
 import { TOKEN } from './cases.ts'
 
