@@ -1,6 +1,6 @@
 /**
- * What the management API answers, before it becomes bytes (spec/torrust-rest-api §1). The texts are
- * clients' own contract: not a character of them may change.
+ * The answers of the management API as values, before they become bytes (docs/behaviours.md A3–A5). The
+ * texts are part of the contract with clients: not a character of them may change.
  */
 import { LIMITS } from '../limits.ts'
 import { cut } from '../text/printable.ts'
@@ -9,7 +9,7 @@ export type Answer = {
   readonly status: number
   /** Content type; absent = no body. */
   readonly type?: string
-  /** Parts are made when they are wanted: a long list never stands in memory as a whole. */
+  /** Parts of a sequence are made when the client takes them, so that a long list is never in memory as a whole. */
   readonly body?: string | AsyncIterable<string>
   /** Methods of the path (405). */
   readonly allow?: string
@@ -18,7 +18,7 @@ export type Answer = {
 }
 
 const JSON_TYPE = 'application/json'
-/** Of everything about keys, as the reference has it. */
+/** Content type of answers that contain keys, as in the reference. */
 export const KEY_TYPE = 'application/json; charset=utf-8'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
@@ -30,7 +30,7 @@ export const json = (body: string | AsyncIterable<string>, type = JSON_TYPE): An
 export const text = (status: number, body: string): Answer => ({ status, type: TEXT_TYPE, body })
 
 export const OK = json('{"status":"ok"}')
-/** Of a bulk request. */
+/** Answer to a bulk request. */
 export const okCount = (count: number): Answer => json(`{"status":"ok","count":${count}}`)
 export const NOT_FOUND: Answer = { status: 404 }
 export const TIMED_OUT: Answer = { status: 408, close: true }
@@ -39,7 +39,7 @@ export const BODY_TOO_LONG: Answer = {
   close: true,
 }
 
-/** "Unhandled rejection": how the API says that something failed, in every status 500. */
+/** "Unhandled rejection": the text of every status 500. */
 export const rejection = (reason: string): Answer =>
   text(500, `Unhandled rejection: Err { reason: ${debugQuote(reason)} }`)
 export const badQuery = (detail: string): Answer =>
@@ -65,6 +65,6 @@ const ESCAPES: Record<string, string> = {
   '\r': '\\r',
 }
 
-/** As Rust prints a string for debugging: in quotes, on one line. */
+/** A string as Rust prints it for debugging: in quotes, on one line. */
 export const debugQuote = (value: string): string =>
   `"${value.replaceAll(/["\\\p{C}\p{Zl}\p{Zp}]/gu, (found) => ESCAPES[found] ?? `\\u{${found.codePointAt(0)!.toString(16)}}`)}"`

@@ -1,7 +1,7 @@
 /**
- * The management API (spec/torrust-rest-api §1–§7, spec/torrust-newest §2): its operations, as routes of
- * Elysia. Bun matches them on the raw path; what none of them takes, the last one does, so that Elysia's
- * second router, which mistakes paths behind short host names, is never asked.
+ * The management API (docs/behaviours.md A1–A29): its operations as routes of Elysia. Bun matches them on
+ * the raw path, and the wildcard route takes everything else, so that Elysia's second router, which misreads
+ * paths behind short host names, is never asked.
  */
 import { Elysia, t } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
@@ -11,13 +11,11 @@ import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { json } from './answers.ts'
-import { describe } from './documentation.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { keyOperations } from './key-routes.ts'
-import { openApi } from './openapi.ts'
-import type { Operation } from './operation.ts'
-import type { ApiParts } from './parts.ts'
-import { Door } from './pipeline.ts'
+import { describe, openApi } from './documentation.ts'
+import type { ApiParts, Operation } from './operation.ts'
+import { Pipeline } from './pipeline.ts'
 import { statsOperations } from './statistics-routes.ts'
 import { torrentOperations } from './torrent-routes.ts'
 import { whitelistOperations } from './whitelist-routes.ts'
@@ -29,14 +27,14 @@ export interface ApiOptions {
   readonly clock: Clock
   readonly garbage: Garbage
   readonly log: Log
-  /** Of the program, for the OpenAPI document. */
+  /** Version of the program, for the OpenAPI document. */
   readonly version: string
-  /** Longest time until an answer begins. */
-  readonly patienceMilliseconds?: number
+  /** Time limit until an answer begins. */
+  readonly limitMilliseconds?: number
 }
 
-const PATIENCE_MILLISECONDS = 5_000
-/** Longer than the patience: who waits for an answer is not idle. */
+const LIMIT_MILLISECONDS = 5_000
+/** Longer than the time limit: a connection that waits for an answer is not idle. */
 const IDLE_SECONDS = 12
 
 /** Opens the listener. Rejects with one line that names the cause. */
@@ -50,24 +48,23 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     ...keyOperations(parts, clock),
     { ...openApiOperation, answer: () => json(document) },
   ]
-  const patience = options.patienceMilliseconds ?? PATIENCE_MILLISECONDS
+  const document = openApi(operations, options.version)
+  const limit = options.limitMilliseconds ?? LIMIT_MILLISECONDS
   const failed = new FailedCalls(options.log, clock)
-  const door = new Door(parts, operations, garbage, failed, patience)
-  const routes = { '/*': (request: Request) => door.answer(request, undefined) }
+  const pipeline = new Pipeline(parts, operations, garbage, failed, limit)
+  const routes = { '/*': (request: Request) => pipeline.answer(request, undefined) }
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
   for (const operation of operations) {
-    const { method, path, detail } = operation
-    const answer = ({ request }: { request: Request }) => door.answer(request, operation)
-    // Elysia is not to guess whether a body is wanted: bodies are ours to read, behind the token, up to a
-    // length, and with the reference's messages. Bun hands a HEAD to the GET of its path.
-    app.route(method, path, answer, { parse: 'none', detail: { ...detail } as object })
+    const answer = ({ request }: { request: Request }) => pipeline.answer(request, operation)
+    // Elysia must not read bodies: request-body.ts does, behind the token, up to a length, and with the
+    // reference's messages. Bun passes a HEAD to the GET of its path.
+    app.route(operation.method, operation.path, answer, { parse: 'none' })
   }
-  const document = openApi(app.routes, options.version)
   return await listen(app, {
     bind: options.bind,
     tls: options.tls,
     idleSeconds: IDLE_SECONDS,
-    // The limit has words of its own, and a request without a token is not told of it.
+    // Bodies have a limit of their own, with its own text, which a request without a token does not see.
     mostBodyBytes: Number.MAX_SAFE_INTEGER,
   })
 }

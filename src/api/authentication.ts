@@ -1,6 +1,6 @@
 /**
- * Who may use the management API (spec/torrust-rest-api §1.1, spec/torrust-newest §2.1): whoever shows one
- * of the tokens, behind `Authorization: Bearer` or as `?token=`. How long it takes says nothing about them.
+ * Access to the management API (docs/behaviours.md A2, A3): a request needs one of the tokens, in
+ * `Authorization: Bearer` or as `?token=`. The time of the check reveals nothing about them.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Answer, badQuery, rejection } from './answers.ts'
@@ -12,7 +12,7 @@ export class Tokens {
   readonly #digests: readonly Buffer[]
 
   constructor(tokens: readonly string[]) {
-    // An empty one would open everything to whoever writes `?token=`.
+    // An empty token would let in every request with `?token=`.
     this.#digests = tokens.filter((token) => token !== '').map((token) => this.#digest(token))
   }
 
@@ -33,15 +33,15 @@ export class Tokens {
     return known !== 0
   }
 
-  /** Of one length and unforeseeable, so that comparing gives nothing away. */
+  /** Of equal length and unpredictable, so that the time of a comparison reveals nothing. */
   #digest(token: string): Buffer {
     return createHmac('sha256', this.#secret).update(token).digest()
   }
 }
 
 /**
- * The token in the header; undefined: there is none. Another scheme is a proxy's own, and leaves the word
- * to the query.
+ * The token in the header; undefined: there is none. Another scheme belongs to a proxy in front, and the
+ * query is asked instead.
  */
 function bearer(authorization: string | null): string | undefined {
   if (authorization === SCHEME) return ''

@@ -1,6 +1,6 @@
 /**
- * Compression of answers (spec/torrust-rest-api §1): which coding a client gets, and bytes in it. Works
- * on what is taken, not on what there is: a client that stops reading stops it, too.
+ * Compression of answers (docs/behaviours.md A8): which coding a client gets, and the bytes in it. A part is
+ * compressed when it is taken, so a client that stops reading stops the work as well.
  */
 import { pipeline, type Transform } from 'node:stream'
 import {
@@ -23,11 +23,11 @@ const ENCODERS: Record<Coding, () => Transform> = {
   deflate: () => createDeflate(),
 }
 
-/** Of equal weights the first counts. */
+/** In order of preference: the first of equal weights is used. */
 const PREFERENCE = ['zstd', 'br', 'gzip', 'deflate', 'identity'] as const
 const ALIAS: Record<string, string> = { 'x-gzip': 'gzip' }
 
-/** The coding that `Accept-Encoding` weighs most; undefined: none. What is no weight is passed over. */
+/** The coding with the greatest weight in `Accept-Encoding`; undefined: none. Malformed weights are ignored. */
 export function preferredCoding(accept: string | null): Coding | undefined {
   const weights = new Map<string, number>()
   for (const piece of (accept ?? '').split(',')) {
@@ -49,13 +49,13 @@ export function preferredCoding(accept: string | null): Coding | undefined {
 const readWeight = (text: string): number | undefined =>
   /^q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Number(text.slice(2)) : undefined
 
-/** Throws what `parts` throws. */
+/** The parts, compressed. Throws what `parts` throws. */
 export async function* compressed(
   parts: AsyncIterable<Uint8Array>,
   coding: Coding,
 ): AsyncGenerator<Uint8Array> {
   const encoder = ENCODERS[coding]()
-  // Ends the one when the other ends or fails; the failure comes out of the encoder.
+  // Ends one side when the other ends or fails; a failure comes out of the encoder.
   pipeline(parts, encoder, () => {})
   yield* encoder
 }

@@ -1,14 +1,13 @@
 /**
- * Says in the log which calls to the management API were refused or failed, one line each with the request
- * id that the client was told. Strangers can make as many as they like, so only some lines a minute are
- * written and the rest are counted. Never says a path or a query: they may hold keys and tokens.
+ * Logs the calls to the management API that were refused or failed: one line each, with the request id that
+ * the client received. Anyone can make as many as they like, so a minute has a limited number of lines and
+ * the rest are counted. Never logs a path or a query: they may contain keys and tokens.
  */
-
 import type { Log } from '../log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Answer } from './answers.ts'
 
-/** Lines that one minute may have, of each level. */
+/** Lines per minute, for each level. */
 export const LINES_PER_MINUTE = 60
 const MINUTE_MILLISECONDS = 60_000
 
@@ -30,22 +29,22 @@ export class FailedCalls {
     this.#clock = clock
   }
 
-  /** An answer below 400 is none of them. */
-  tell({ call, answer, id, milliseconds }: FailedCall): void {
+  /** Does nothing for a status below 400. */
+  log({ call, answer, id, milliseconds }: FailedCall): void {
     const { status, body } = answer
     if (status < 400) return
     const level = status >= 500 ? 'error' : 'debug'
     if (!this.#log.prints(level)) return
-    const unsaid = this.#minutes[level].next(this.#clock.milliseconds())
-    if (unsaid === undefined) return
+    const suppressed = this.#minutes[level].next(this.#clock.milliseconds())
+    if (suppressed === undefined) return
     this.#log[level]('API', 'response', {
       call,
       latency_ms: Math.round(milliseconds),
       status_code: status,
       request_id: id,
-      // A refusal repeats what the client sent, and that may be a key with a slip in it.
+      // A refusal repeats what the client sent, and that may be a key with a typing error.
       ...(status >= 500 && typeof body === 'string' && { body }),
-      ...(unsaid > 0 && { unsaid }),
+      ...(suppressed > 0 && { suppressed }),
     })
   }
 }
@@ -54,22 +53,22 @@ export class FailedCalls {
 class Minute {
   #began = Number.NEGATIVE_INFINITY
   #lines = 0
-  #unsaid = 0
+  #suppressed = 0
 
-  /** How many lines were left out before the next one; undefined: it is left out, too. */
+  /** How many lines were suppressed before this one; undefined: suppress this one, too. */
   next(now: number): number | undefined {
-    // A clock that was set back begins a minute as well.
+    // A clock that was set back also begins a new minute.
     if (Math.abs(now - this.#began) >= MINUTE_MILLISECONDS) {
       this.#began = now
       this.#lines = 0
     }
     if (this.#lines === LINES_PER_MINUTE) {
-      this.#unsaid++
+      this.#suppressed++
       return undefined
     }
     this.#lines++
-    const unsaid = this.#unsaid
-    this.#unsaid = 0
-    return unsaid
+    const suppressed = this.#suppressed
+    this.#suppressed = 0
+    return suppressed
   }
 }

@@ -1,8 +1,9 @@
 /**
- * What clients send in bodies about keys and whitelist: from JSON to values, or the answer that refuses
- * them (spec/torrust-rest-api §6.2). The single key is the reference's form; the bulk ones are ours: each of
- * their mistakes is named, and with one of them nothing is done.
+ * Request bodies about keys and whitelist: from JSON to values, or the answer that refuses them
+ * (docs/behaviours.md A18, A19, A28). The single key is the reference's form. The bulk forms are ours: every
+ * mistake in them is named, and one mistake is enough for nothing to be done.
  */
+import { isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { LAST_EXPIRY_SECOND, type NewKey } from '../storage/permissions.ts'
 import { type Answer, badUrl, echo, text } from './answers.ts'
@@ -10,15 +11,14 @@ import { JsonFault, JsonReader } from './json-reader.ts'
 
 type Read<T> = { readonly value: T } | { readonly fault: Answer }
 
-/** Mistakes of a bulk request that are told. */
+/** Mistakes of a bulk request that its answer names. */
 const MOST_MISTAKES = 100
-/** Most elements of one, by the name of its list. */
+/** Most elements of a bulk request, by the name of its list. */
 const MOST = { keys: LIMITS.bulkKeys, info_hashes: LIMITS.bulkInfoHashes } as const
 type ListName = keyof typeof MOST
 const FORM = 'struct AddKeyForm'
-const KEY_LENGTH = 32
 
-/** Unvalidated: `key` null = make one up, `secondsValid` null = for ever. */
+/** Not validated yet: `key` null = generate one, `secondsValid` null = permanent. */
 export const readKeyForm = (bytes: Uint8Array): Read<NewKey> => readBody(bytes, keyForm)
 
 /** `{"keys":[{"key":…,"seconds_valid":…},…]}`. */
@@ -36,17 +36,17 @@ function readBody<T>(bytes: Uint8Array, read: (reader: JsonReader) => T): Read<T
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error
     if (error.kind === 'excess') return { fault: badUrl(`nothing was done: ${error.message}`) }
-    const said = reader.place + error.message
+    const detail = reader.place + error.message
     return {
       fault:
         error.kind === 'syntax'
-          ? text(400, `Failed to parse the request body as JSON: ${said}`)
-          : text(422, `Failed to deserialize the JSON body into the target type: ${said}`),
+          ? text(400, `Failed to parse the request body as JSON: ${detail}`)
+          : text(422, `Failed to deserialize the JSON body into the target type: ${detail}`),
     }
   }
 }
 
-/** An object, or a list of its two values in order. */
+/** An object, or a list of its two values in the order of the fields. */
 function keyForm(reader: JsonReader): NewKey {
   let key: string | null | undefined
   let secondsValid: bigint | null | undefined
@@ -80,7 +80,7 @@ function keyTuple(
   return { key, secondsValid }
 }
 
-/** The list of an object whose only member of meaning it is. What is past the ceiling is not read. */
+/** The list that is the only known member of an object. Reading stops at the limit of its elements. */
 function listIn<T>(reader: JsonReader, name: ListName, element: () => T): readonly T[] {
   let elements: T[] | undefined
   const isObject = reader.object('a map', (found) => {
@@ -100,7 +100,7 @@ function listIn<T>(reader: JsonReader, name: ListName, element: () => T): readon
   return elements ?? reader.data(`missing field \`${name}\``)
 }
 
-/** The elements as values, or every mistake that `read` finds in them, by index. */
+/** The elements as values; or every mistake that `read` finds in them, by index. */
 export function readEach<T, V>(
   name: string,
   elements: readonly T[],
@@ -119,18 +119,17 @@ export function readEach<T, V>(
   return { fault: badUrl(`nothing was done: ${mistakes.join('; ')}`) }
 }
 
-/** What is wrong with a key that a client chose; undefined: nothing. */
+/** What is wrong with a key that a client chose; undefined = nothing. */
 export function keyMistake(key: string): string | undefined {
+  if (isAuthKey(key)) return undefined
   const reason =
-    Buffer.byteLength(key) !== KEY_LENGTH
-      ? 'Invalid key length. Key must be have 32 chars'
-      : /^[0-9A-Za-z]+$/.test(key)
-        ? undefined
-        : 'Invalid chars for key. Key can only alphanumeric chars (0-9, a-z, A-Z)'
-  return reason && `invalid auth key: string "${echo(key)}", ${reason}`
+    Buffer.byteLength(key) === KEY_CHARACTERS
+      ? 'Invalid chars for key. Key can only alphanumeric chars (0-9, a-z, A-Z)'
+      : 'Invalid key length. Key must be have 32 chars'
+  return `invalid auth key: string "${echo(key)}", ${reason}`
 }
 
-/** What is wrong with the time a key is to be good for, from second `now` on. */
+/** What is wrong with the time for which a key is to be valid, from second `now` on; undefined = nothing. */
 export const durationMistake = (secondsValid: bigint | null, now: number): string | undefined =>
   secondsValid !== null && BigInt(now) + secondsValid > LAST_EXPIRY_SECOND
     ? `invalid auth key duration: "${secondsValid}"`

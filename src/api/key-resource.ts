@@ -1,11 +1,11 @@
-/** A key as the management API shows it (spec/torrust-rest-api §6.1). Any expiry that fits a bigint prints. */
+/** A key as the management API shows it (docs/behaviours.md A17). Any expiry that fits a bigint is printed. */
 import type { AuthKey } from '../storage/permissions.ts'
 
 const MILLISECONDS_PER_DAY = 86_400_000n
-/** The calendar repeats after so many days and years. */
+/** The calendar repeats after this number of days, or years. */
 const ERA_DAYS = 146_097n
 const ERA_YEARS = 400n
-/** Day of the epoch counted from 1 March of year 0, with which the eras of the sum begin. */
+/** Day of the Unix epoch, counted from 1 March of year 0, on which the eras begin. */
 const EPOCH_DAY = 719_468n
 
 export function printKey({ key, expires }: AuthKey): string {
@@ -36,7 +36,7 @@ function printYear(year: bigint): string {
   return year > 9_999n ? `+${year}` : pad(year, 4)
 }
 
-/** Year of the era, month and date of a day of the era; the era begins on 1 March. */
+/** Year in the era, month and date of a day of the era, which begins on 1 March. */
 function civil(dayOfEra: number): [number, number, number] {
   const year = Math.floor(
     (dayOfEra -
@@ -51,7 +51,7 @@ function civil(dayOfEra: number): [number, number, number] {
   return month < 10 ? [year, month + 3, date] : [year + 1, month - 9, date]
 }
 
-/** Quotient rounded down, and what remains. */
+/** Quotient rounded down, and remainder. */
 function divide(value: bigint, by: bigint): [bigint, bigint] {
   const remains = ((value % by) + by) % by
   return [(value - remains) / by, remains]

@@ -1,7 +1,7 @@
 /**
- * Authentication keys in the management API (spec/torrust-rest-api §6), their list and their bulk forms,
- * which are ours. Works in every mode of the tracker, as long as there is a database. A key stands in the
- * answer to whoever may manage keys, and in no error and no log unless it is malformed.
+ * Auth keys in the management API (docs/behaviours.md A17–A22), and two additions of ours: their list (A27)
+ * and the bulk forms (A28). Works in every mode of the tracker, as long as there is a database. Valid keys
+ * appear in answers to those who may manage them, but in no error and no log.
  */
 import { t } from 'elysia'
 import { LIMITS } from '../limits.ts'
@@ -19,7 +19,6 @@ import {
   rejection,
   text,
 } from './answers.ts'
-import { describe, integer, nullable, page, status, statusCount } from './documentation.ts'
 import {
   durationMistake,
   keyMistake,
@@ -29,10 +28,16 @@ import {
   readTexts,
 } from './key-forms.ts'
 import { printKey } from './key-resource.ts'
-import { type Ask, attempt, type Operation, withBook } from './operation.ts'
-import { begun, jsonArray, lots } from './paging.ts'
+import { describe, integer, nullable, page, status, statusCount } from './documentation.ts'
+import {
+  type ApiParts,
+  type Context,
+  type Operation,
+  tryDatabase,
+  withPermissions,
+} from './operation.ts'
+import { batches, fetchFirst, jsonArray } from './paging.ts'
 import { MOST_U64, readPage, readUnsigned } from './parameters.ts'
-import type { ApiParts } from './parts.ts'
 import { readJsonBytes } from './request-body.ts'
 
 const GENERATE = 'failed to generate key'
@@ -41,14 +46,14 @@ const DELETE = 'failed to delete key'
 const RELOAD = 'failed to reload keys'
 const LIST = 'failed to list keys'
 
-/** One name for both uses of the segment, as in the reference's messages. */
+/** The segment has two uses and, as in the reference's messages, one name. */
 const SEGMENT = 'seconds_valid_or_key'
 const KEY = t.String({ pattern: '^[0-9A-Za-z]{32}$' })
 const FORM = t.Object({
   key: nullable(KEY),
   seconds_valid: t.Unsafe<number>({
     anyOf: [{ type: 'integer', minimum: 0 }, { type: 'null' }],
-    description: 'null: for ever.',
+    description: 'null: permanent.',
   }),
 })
 const RESOURCE = t.Object({
@@ -61,42 +66,42 @@ const resources = { [KEY_TYPE]: t.Array(RESOURCE) }
 const done = { 'application/json': status }
 const bulkStatuses = [400, 409, 413, 415, 422] as const
 
-type WithBook = (book: PermissionStore, ask: Ask) => Promise<Answer>
+type KeyAnswer = (permissions: PermissionStore, context: Context) => Promise<Answer>
 
-/** Adds them as they are; one or many make the same mistakes. */
+/** Adds the keys as they are; the answer is made by `print`. */
 const add = (
   what: string,
-  book: PermissionStore,
+  permissions: PermissionStore,
   keys: readonly NewKey[],
   print: (resources: readonly string[]) => string,
 ): Promise<Answer> =>
-  attempt(what, async () => {
-    const added = keys.length === 0 ? [] : await book.addKeys(keys)
+  tryDatabase(what, async () => {
+    const added = keys.length === 0 ? [] : await permissions.addKeys(keys)
     return json(print(added.map(printKey)), KEY_TYPE)
   })
 const single = ([only = '']: readonly string[]): string => only
 const array = (all: readonly string[]): string => `[${all.join(',')}]`
 
-/** Of a key with a name the duration is looked at first, as in the reference. */
+/** Checks the duration first, as the reference does. */
 const mistakeOf = ({ key, secondsValid }: NewKey, now: number): string | undefined =>
   durationMistake(secondsValid, now) ?? (key === null ? undefined : keyMistake(key))
 
 const addOne =
-  (clock: Clock): WithBook =>
-  async (book, { request, schema }) => {
+  (clock: Clock): KeyAnswer =>
+  async (permissions, { request, schema }) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const form = readKeyForm(body.bytes)
     if ('fault' in form) return form.fault
     const mistake = mistakeOf(form.value, clock.seconds())
     return mistake === undefined
-      ? await add(ADD[schema], book, [form.value], single)
+      ? await add(ADD[schema], permissions, [form.value], single)
       : badUrl(mistake)
   }
 
 const addMany =
-  (clock: Clock): WithBook =>
-  async (book, { request, schema }) => {
+  (clock: Clock): KeyAnswer =>
+  async (permissions, { request, schema }) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const forms = readKeyForms(body.bytes)
@@ -106,12 +111,12 @@ const addMany =
       const mistake = mistakeOf(value, now)
       return mistake === undefined ? { value } : { mistake }
     })
-    return 'fault' in keys ? keys.fault : await add(ADD[schema], book, keys.value, array)
+    return 'fault' in keys ? keys.fault : await add(ADD[schema], permissions, keys.value, array)
   }
 
 const addDeprecated =
-  (clock: Clock): WithBook =>
-  async (book, { parameter, schema }) => {
+  (clock: Clock): KeyAnswer =>
+  async (permissions, { parameter, schema }) => {
     const secondsValid = readUnsigned(parameter, MOST_U64)
     if (typeof secondsValid === 'string') {
       const shown = schema === '2.0.0' ? debugQuote(echo(parameter)) : echo(parameter)
@@ -119,17 +124,17 @@ const addDeprecated =
     }
     const mistake = durationMistake(secondsValid, clock.seconds())
     if (mistake !== undefined) return badUrl(mistake)
-    return await add(GENERATE, book, [{ key: null, secondsValid }], single)
+    return await add(GENERATE, permissions, [{ key: null, secondsValid }], single)
   }
 
 const badKeyId = (key: string): string => `Invalid auth key id param "${echo(key)}"`
 
 const removeOne =
-  (databaseName: string): WithBook =>
-  async (book, { parameter }) => {
+  (databaseName: string): KeyAnswer =>
+  async (permissions, { parameter }) => {
     if (keyMistake(parameter) !== undefined) return text(400, badKeyId(parameter))
-    return await attempt(DELETE, async () => {
-      const removed = await book.removeKeys([parameter])
+    return await tryDatabase(DELETE, async () => {
+      const removed = await permissions.removeKeys([parameter])
       return removed > 0
         ? OK
         : rejection(
@@ -138,7 +143,7 @@ const removeOne =
     })
   }
 
-const removeMany: WithBook = async (book, { request }) => {
+const removeMany: KeyAnswer = async (permissions, { request }) => {
   const body = await readJsonBytes(request)
   if ('fault' in body) return body.fault
   const texts = readTexts(body.bytes, 'keys')
@@ -147,30 +152,30 @@ const removeMany: WithBook = async (book, { request }) => {
     keyMistake(value) === undefined ? { value } : { mistake: badKeyId(value) },
   )
   if ('fault' in keys) return keys.fault
-  return await attempt(DELETE, async () =>
-    okCount(keys.value.length === 0 ? 0 : await book.removeKeys(keys.value)),
+  return await tryDatabase(DELETE, async () =>
+    okCount(keys.value.length === 0 ? 0 : await permissions.removeKeys(keys.value)),
   )
 }
 
-const list: WithBook = async (book, { query, schema }) => {
+const list: KeyAnswer = async (permissions, { query, schema }) => {
   const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
-  return await attempt(LIST, async () => {
-    const items = lots(asked, async (offset, limit) =>
-      (await book.listKeys(offset, limit)).map(printKey),
+  return await tryDatabase(LIST, async () => {
+    const items = batches(asked, async (offset, limit) =>
+      (await permissions.listKeys(offset, limit)).map(printKey),
     )
-    return json(jsonArray(await begun(items)), KEY_TYPE)
+    return json(jsonArray(await fetchFirst(items)), KEY_TYPE)
   })
 }
 
-const reload: WithBook = (book) =>
-  attempt(RELOAD, async () => {
-    await book.reloadKeys()
+const reload: KeyAnswer = (permissions) =>
+  tryDatabase(RELOAD, async () => {
+    await permissions.reloadKeys()
     return OK
   })
 
 export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation[] {
-  const on = (answer: WithBook) => withBook(parts, 'auth keys', answer)
+  const on = (answer: KeyAnswer) => withPermissions(parts, 'auth keys', answer)
   const tag = 'keys'
   return [
     {
@@ -180,7 +185,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       detail: describe({
         tag,
         summary: 'Add a key',
-        description: 'Both fields must be there: a `key` of null is made up here.',
+        description: 'Both fields are required; a `key` of null is generated.',
         body: FORM,
         answers: resource,
         also: bulkStatuses,
@@ -204,7 +209,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       answer: on(reload),
       detail: describe({
         tag,
-        summary: 'Take over what stands in the database',
+        summary: 'Reload the keys from the database',
         answers: done,
         also: [409],
       }),
@@ -216,7 +221,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       detail: describe({
         tag,
         summary: 'Add many keys',
-        description: 'All or none. They are answered in the order in which they were named.',
+        description: 'All or none. The answer has them in the order of the request.',
         body: t.Object({ keys: t.Array(FORM, { maxItems: LIMITS.bulkKeys }) }),
         answers: resources,
         also: bulkStatuses,
@@ -229,7 +234,8 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       detail: describe({
         tag,
         summary: 'Delete many keys',
-        description: 'All or none. `count` is how many there were; absent ones are no mistake.',
+        description:
+          'All or none. `count` is how many existed; keys that do not exist are no mistake.',
         body: t.Object({ keys: t.Array(KEY, { maxItems: LIMITS.bulkKeys }) }),
         answers: { 'application/json': statusCount },
         also: bulkStatuses,
@@ -241,8 +247,8 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       answer: on(addDeprecated(clock)),
       detail: describe({
         tag,
-        summary: 'Make up a key that expires (deprecated: POST /api/v1/keys)',
-        parameter: [SEGMENT, integer(), 'Seconds for which it is good.'],
+        summary: 'Generate a key that expires (deprecated: POST /api/v1/keys)',
+        parameter: [SEGMENT, integer(), 'Seconds for which it is valid.'],
         answers: resource,
         also: [400, 404, 409],
       }),
@@ -253,7 +259,7 @@ export function keyOperations(parts: ApiParts, clock: Clock): readonly Operation
       answer: on(removeOne(parts.databaseName)),
       detail: describe({
         tag,
-        summary: 'Delete a key; one that is not there is a failure',
+        summary: 'Delete a key; fails if it does not exist',
         parameter: [SEGMENT, KEY, 'The key.'],
         answers: done,
         also: [400, 404, 409],

@@ -1,43 +1,72 @@
-/** The words in which the management API states what it can do. Types, and what several of them share. */
+/** The vocabulary of the management API: what it is given, what an operation is, and what several operations share. */
 import type { SchemaVersion } from '../config/model.ts'
+import type { Report } from '../log.ts'
 import type { PermissionFault, PermissionStore } from '../storage/permissions.ts'
+import type { InspectedTorrent } from '../view/inspect.ts'
+import type { TorrentSummary } from '../view/listing.ts'
+import type { Stats } from '../view/statistics.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
 import type { Documentation } from './documentation.ts'
-import type { ApiParts } from './parts.ts'
 
-/** A request whose sender may ask for anything. */
-export type Ask = {
+/** What the API is given by the composition root: it opens neither swarm nor database. */
+export interface ApiParts {
+  /** Texts that the two generations of the reference word differently follow this one. */
+  readonly schema: SchemaVersion
+  /** Each of them opens every route. */
+  readonly tokens: readonly string[]
+  stats(): Stats
+  readonly torrents: TorrentView
+  /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
+  readonly permissions: PermissionStore | undefined
+  /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
+  readonly databaseName: string
+  readonly report: Report
+}
+
+/** The swarm as the API shows it. All may be asked while it is busy. */
+export interface TorrentView {
+  /** `words`: the info hash, five words in memory order. undefined = unknown. */
+  one(words: Int32Array): Promise<InspectedTorrent | undefined>
+  /** Of each that is known, in the order asked, repetitions repeated. */
+  some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]>
+  /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
+  page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>
+}
+
+/** An authorized request. */
+export type Context = {
   readonly request: Request
   readonly query: URLSearchParams
-  /** The last segment of the path, decoded, where the operation has one; never blank. */
+  /** The last segment of the path, decoded and never blank, where the operation has a parameter. */
   readonly parameter: string
-  /** In whose words it is refused. */
+  /** Generation of the reference whose texts the answer uses. */
   readonly schema: SchemaVersion
 }
 
 export type Operation = {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Its last segment may be a parameter, `:name`. */
+  /** The last segment may be a parameter, `:name`. */
   readonly path: string
-  /** Asked without a token as well. */
+  /** Needs no token. */
   readonly open?: boolean
-  /** What it rejects with is a mistake of ours. */
-  answer(ask: Ask): Answer | Promise<Answer>
-  readonly detail: Documentation
+  /** Whatever it throws is a bug of ours: status 500, reported once. */
+  answer(context: Context): Answer | Promise<Answer>
+  /** Its part of the OpenAPI document; undefined: it is not in there (files). */
+  readonly detail?: Documentation
 }
 
-/** An operation on keys or whitelist: 409 where there is no database to keep them. */
-export const withBook =
+/** An operation on keys or whitelist: 409 without a database. */
+export const withPermissions =
   (
     { permissions }: ApiParts,
     capability: 'auth keys' | 'whitelist',
-    answer: (book: PermissionStore, ask: Ask) => Promise<Answer>,
+    answer: (permissions: PermissionStore, context: Context) => Promise<Answer>,
   ) =>
-  async (ask: Ask): Promise<Answer> =>
-    permissions === undefined ? disabled(capability) : await answer(permissions, ask)
+  async (context: Context): Promise<Answer> =>
+    permissions === undefined ? disabled(capability) : await answer(permissions, context)
 
-/** Does something with the database; when that fails, the answer says what was tried and why not. */
-export async function attempt(what: string, act: () => Promise<Answer>): Promise<Answer> {
+/** The answer of `act`; when the database fails, one that says what was tried (`what`) and why it failed. */
+export async function tryDatabase(what: string, act: () => Promise<Answer>): Promise<Answer> {
   try {
     return await act()
   } catch (error) {

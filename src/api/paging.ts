@@ -1,19 +1,19 @@
 /**
- * Long lists as JSON: some items at a time, each lot when the client has taken the one before, so that no
- * list stands in memory as a whole.
+ * Long lists as JSON, a batch at a time: each is fetched when the client has taken the one before, so that
+ * no list is in memory as a whole.
  */
 import type { Page } from './parameters.ts'
 
-/** Items asked of a database at once. */
-const LOT = 4_096
+/** Items fetched from a database at once. */
+const BATCH = 4_096
 
-/** `page` of what `fetch` gives, lot by lot; a table that changes meanwhile may show an item twice or not. */
-export async function* lots<T>(
+/** The items of `page`, batch by batch. A table that changes meanwhile may show an item twice or not at all. */
+export async function* batches<T>(
   { offset, limit }: Page,
   fetch: (offset: number, limit: number) => Promise<readonly T[]>,
 ): AsyncGenerator<readonly T[]> {
   for (let rest = limit; rest > 0; ) {
-    const size = Math.min(rest, LOT)
+    const size = Math.min(rest, BATCH)
     const items = await fetch(offset, size)
     yield items
     if (items.length < size) return
@@ -22,8 +22,8 @@ export async function* lots<T>(
   }
 }
 
-/** The same, with the first lot fetched: what rejects now is still a whole answer. */
-export async function begun<T>(items: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
+/** The same sequence with its first item fetched. Rejects when that fails: another answer is still possible then. */
+export async function fetchFirst<T>(items: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
   const first = await items.next()
   return (async function* () {
     try {
@@ -37,12 +37,12 @@ export async function begun<T>(items: AsyncGenerator<T>): Promise<AsyncGenerator
 
 /** A JSON array of items that are JSON already. */
 export async function* jsonArray(
-  parts: AsyncIterable<readonly string[]> | Iterable<readonly string[]>,
+  batches: AsyncIterable<readonly string[]> | Iterable<readonly string[]>,
 ): AsyncGenerator<string> {
   let written = '['
-  for await (const part of parts) {
-    if (part.length === 0) continue
-    yield written + part.join(',')
+  for await (const items of batches) {
+    if (items.length === 0) continue
+    yield written + items.join(',')
     written = ','
   }
   yield written === '[' ? '[]' : ']'

@@ -1,6 +1,6 @@
 /**
  * Query strings and integers of the management API, read as the reference's form decoder and integer
- * parser read them (spec/torrust-rest-api §5.3, §6.3). Not for tracker requests, whose values are bytes.
+ * parser read them (docs/behaviours.md A15, A20). Not for tracker requests, whose values are bytes.
  */
 import type { SchemaVersion } from '../config/model.ts'
 import { type Answer, badQuery } from './answers.ts'
@@ -11,15 +11,15 @@ export const MOST_U64 = 2n ** 64n - 1n
 const INVALID_DIGIT = 'invalid digit found in string'
 const TOO_LARGE = 'number too large to fit in target type'
 
-/** The pairs behind the `?`: `+` is a space, names are decoded too, bytes that are no UTF-8 are U+FFFD. */
+/** The pairs after the `?`: `+` is a space, names are decoded as well, bytes that are not UTF-8 become U+FFFD. */
 export function readQuery(url: string): URLSearchParams {
   const [target = ''] = url.split('#', 1)
   const start = target.indexOf('?')
-  // A question mark in front would be swallowed as if it were none of the name.
+  // URLSearchParams drops a leading question mark, even if it belongs to a name.
   return new URLSearchParams(start < 0 ? '' : `&${target.slice(start + 1)}`)
 }
 
-/** An integer from 0 to `most`, with an optional `+`, or what is wrong with it. */
+/** An integer from 0 to `most`, with an optional `+`; or what is wrong with it. */
 export function readUnsigned(
   text: string,
   most: bigint,
@@ -36,14 +36,14 @@ export function readUnsigned(
 }
 
 export type Page = { readonly offset: number; readonly limit: number }
-const WHOLE_PAGE: Page = { offset: 0, limit: 4_000 }
+const DEFAULT_PAGE: Page = { offset: 0, limit: 4_000 }
 
-/** Which items are asked for. Of several mistakes the first in the query is told. */
+/** The items a request wants. With several mistakes, the first in the query is reported. */
 export function readPage(
   query: URLSearchParams,
   schema: SchemaVersion,
 ): Page | { readonly fault: Answer } {
-  const page = { ...WHOLE_PAGE }
+  const page = { ...DEFAULT_PAGE }
   const mistake = (name: string, what: string) => ({
     fault: badQuery(schema === '2.0.0' ? what : `${name}: ${what}`),
   })

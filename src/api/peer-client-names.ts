@@ -1,10 +1,10 @@
 /**
- * Names of BitTorrent clients by what their peer ids begin with (spec/torrust-rest-api §5.5): data for
- * `peer-client.ts`, nothing else.
+ * The name of the client that made a peer id (docs/behaviours.md A16): the tables of known prefixes, then
+ * the order in which they are tried. A peer id is 20 arbitrary bytes; null = unknown client.
  */
 
-/** By the two letters behind the dash (BEP 20, "Azureus style"). */
-export const TAGS: ReadonlyMap<string, string> = new Map([
+/** By the two letters after the dash (BEP 20, "Azureus style"). */
+const TAGS: ReadonlyMap<string, string> = new Map([
   ['A~', 'Ares'],
   ['AG', 'Ares'],
   ['AN', 'Ares'],
@@ -106,8 +106,8 @@ export const TAGS: ReadonlyMap<string, string> = new Map([
   ['#@', 'Invalid PeerID'],
 ])
 
-/** Of what has no style: text, where it stands, name. The first that fits counts. */
-export const MARKS: readonly (readonly [text: string, at: number, name: string])[] = [
+/** Ids without a known style: text, its offset, name. The first match counts. */
+const MARKS: readonly (readonly [text: string, at: number, name: string])[] = [
   ['-UT170-', 0, 'µTorrent'],
   ['Azureus', 0, 'Azureus'],
   ['Azureus', 5, 'Azureus'],
@@ -163,7 +163,7 @@ export const MARKS: readonly (readonly [text: string, at: number, name: string])
 ]
 
 /** By the first letter ("Shadow style"). */
-export const SHADOW: ReadonlyMap<string, string> = new Map([
+const SHADOW: ReadonlyMap<string, string> = new Map([
   ['A', 'ABC'],
   ['O', 'Osprey Permaseed'],
   ['Q', 'BTQueue'],
@@ -172,3 +172,38 @@ export const SHADOW: ReadonlyMap<string, string> = new Map([
   ['T', 'BitTornado'],
   ['U', 'UPnP NAT'],
 ])
+
+/** Tags of clients that leave out the dash at the end of the style. */
+const WITHOUT_DASH = new Set(['FG', 'LH', 'NE', 'KT', 'SP'])
+
+export function clientName(peerId: Uint8Array): string | null {
+  const id = Buffer.from(peerId).toString('latin1')
+  if (id.endsWith('UDP0') || id.endsWith('HTTPBT')) return cometName(id) ?? 'BitSpirit?'
+  const tag = id.slice(1, 3)
+  const whole = id[7] === '-' && id.slice(1, 4) !== 'BOW'
+  if (id[0] === '-' && (whole || WITHOUT_DASH.has(tag))) {
+    if (tag === 'BI' && id[8] === 'A') return 'BiglyBT for Android'
+    return TAGS.get(tag) ?? null
+  }
+  return shadowName(id) ?? mainlineName(id) ?? cometName(id) ?? markedName(id)
+}
+
+function cometName(id: string): string | undefined {
+  if (id.slice(2, 4) === 'BS') return 'BitSpirit'
+  if (!/^(?:exbc|FUTB|xUTB)/.test(id)) return undefined
+  return id.slice(6, 10) === 'LORD' ? 'BitLord' : 'BitComet'
+}
+
+const shadowName = (id: string): string | undefined =>
+  /^.[0-9A-Za-z]*-*$/s.test(id.slice(0, 5)) && id[5] === '-' && !id.startsWith('TB100-')
+    ? SHADOW.get(id[0]!)
+    : undefined
+
+function mainlineName(id: string): string | undefined {
+  if (/^M[0-9]/.test(id)) return 'Mainline'
+  if (/^Q[0-9]/.test(id)) return 'Queen Bee'
+  return /^S3-[0-9]/.test(id) ? 'Amazon AWS S3' : undefined
+}
+
+const markedName = (id: string): string | null =>
+  MARKS.find(([text, at]) => id.startsWith(text, at))?.[2] ?? null

@@ -1,39 +1,36 @@
 /**
- * Every request to the management API comes through here: token, path, method, parameter, and five seconds
- * for all of it (spec/torrust-rest-api §1). Whatever is wrong with a request or with us is an answer.
+ * The way of every request to the management API (docs/behaviours.md A1): token, path, method, parameter,
+ * then its operation, within one time limit. Whatever is wrong, with the request or with us, becomes an answer.
  */
+import { onceEach, type Report } from '../log.ts'
 import { type Garbage, HTTP_REQUEST } from '../servers/garbage.ts'
 import { rawPath } from '../servers/listen.ts'
 import { type Answer, badUrl, NOT_FOUND, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
 import type { FailedCalls } from './failed-calls.ts'
-import type { Operation } from './operation.ts'
+import type { ApiParts, Operation } from './operation.ts'
 import { readQuery } from './parameters.ts'
-import type { ApiParts } from './parts.ts'
-import { decodeSegment, lastSegment, Paths } from './path.ts'
 import { abandon, type Prepared, prepare, requestId, respond } from './reply.ts'
-import { bodyLength, isLong } from './request-body.ts'
+import { isLong, mostBytesRead } from './request-body.ts'
 
-/** Kinds of unforeseen errors that are remembered as told. */
-const MOST_KINDS = 100
 const UNFORESEEN = rejection('internal server error')
 
-/** Bytes of garbage for each byte of a body that was read, and of one that was written: copies, objects. */
+/** Bytes of garbage for each byte of a body that was read, and for each character that was written: copies, objects. */
 const READ = 16
 const WRITTEN = 8
 
 type Ready = { readonly answer: Answer; readonly body: Prepared | undefined }
 
-export class Door {
+export class Pipeline {
   readonly #schema: ApiParts['schema']
   readonly #tokens: Tokens
   readonly #paths: Paths
-  readonly #report: ApiParts['report']
+  readonly #report: Report
   readonly #garbage: Garbage
   readonly #failed: FailedCalls
   readonly #milliseconds: number
-  readonly #told = new Set<string>()
 
+  /** `milliseconds`: time limit until an answer begins. */
   constructor(
     parts: ApiParts,
     operations: readonly Operation[],
@@ -44,55 +41,55 @@ export class Door {
     this.#schema = parts.schema
     this.#tokens = new Tokens(parts.tokens)
     this.#paths = new Paths(operations)
-    this.#report = (what, error) => parts.report(what, error)
+    this.#report = onceEach((what, error) => parts.report(what, error))
     this.#garbage = garbage
     this.#failed = failed
     this.#milliseconds = milliseconds
   }
 
-  /** `operation`: what the router found at path and method; undefined: nothing. Never rejects. */
+  /** `operation`: what the router found for path and method; undefined: nothing. Never rejects. */
   async answer(request: Request, operation: Operation | undefined): Promise<Response> {
     this.#garbage.made(HTTP_REQUEST + request.url.length)
     const what = operation === undefined ? 'api' : `${operation.method} ${operation.path}`
     const id = requestId(request)
     const began = performance.now()
-    const tell = (answer: Answer): void => {
+    const log = (answer: Answer): void => {
       const call = operation === undefined ? request.method : what
-      this.#failed.tell({ call, answer, id, milliseconds: performance.now() - began })
+      this.#failed.log({ call, answer, id, milliseconds: performance.now() - began })
     }
     const late = Promise.withResolvers<undefined>()
     const timer = setTimeout(late.resolve, this.#milliseconds)
     const ready = this.#ready(request, operation, what)
     const inTime = await Promise.race([ready, late.promise])
     clearTimeout(timer)
-    if (request.bodyUsed) this.#garbage.kept(bodyLength(request) * READ)
+    if (request.bodyUsed) this.#garbage.kept(mostBytesRead(request) * READ)
     if (inTime === undefined) {
       void ready.then(({ body }) => body && abandon(body))
-      tell(TIMED_OUT)
+      log(TIMED_OUT)
       return respond(request, TIMED_OUT, undefined, undefined, () => {})
     }
     const unread = isLong(request) && !request.bodyUsed
     const answer = unread ? { ...inTime.answer, close: true } : inTime.answer
-    tell(answer)
-    return respond(request, answer, inTime.body, id, (error) => this.#tell(what, error))
+    log(answer)
+    return respond(request, answer, inTime.body, id, (error) => this.#report(what, error))
   }
 
-  /** The answer with the beginning of its body. */
+  /** The answer, and the beginning of its body. Never rejects. */
   async #ready(request: Request, operation: Operation | undefined, what: string): Promise<Ready> {
     try {
       const answer = await this.#decide(request, operation)
       return {
         answer,
-        body: answer.body === undefined ? undefined : await prepare(this.#written(answer.body)),
+        body: answer.body === undefined ? undefined : await prepare(this.#counted(answer.body)),
       }
     } catch (error) {
-      this.#tell(what, error)
+      this.#report(what, error)
       return { answer: UNFORESEEN, body: await prepare(UNFORESEEN.body!) }
     }
   }
 
-  /** Tells of the parts of an answer when they are made. */
-  #written(body: string | AsyncIterable<string>): string | AsyncIterable<string> {
+  /** The same body; its parts are counted as garbage when they are made. */
+  #counted(body: string | AsyncIterable<string>): string | AsyncIterable<string> {
     const garbage = this.#garbage
     if (typeof body !== 'string')
       return (async function* () {
@@ -114,35 +111,69 @@ export class Door {
     const path = rawPath(request)
     const methods = this.#paths.methods(path)
     if (operation === undefined || methods === undefined || !methods.includes(operation.method))
-      return this.#astray(request, operation, methods)
+      return unmatched(request, operation, methods)
     const name = /:(.+)$/.exec(operation.path)?.[1]
-    const ask = { request, query, schema: this.#schema }
-    if (name === undefined) return operation.answer({ ...ask, parameter: '' })
+    const context = { request, query, schema: this.#schema }
+    if (name === undefined) return operation.answer({ ...context, parameter: '' })
     const parameter = decodeSegment(lastSegment(path))
     if (parameter === undefined) return badUrl(`Invalid UTF-8 in \`${name}\``)
-    // Clients strip a blank from the end of an address: with one or without, nothing was asked for.
+    // Clients strip blanks from the end of a URL, so a blank parameter is the same as none.
     if (/^[ \t\r\n]*$/.test(parameter)) return NOT_FOUND
-    return operation.answer({ ...ask, parameter })
+    return operation.answer({ ...context, parameter })
+  }
+}
+
+/**
+ * The answer where nothing, or only another method, is at this path. A path that the router did not find
+ * although it exists was written differently on the wire (`/v1/../v1`): it is unknown in that form.
+ */
+function unmatched(
+  request: Request,
+  operation: Operation | undefined,
+  methods: readonly string[] | undefined,
+): Answer {
+  if (methods === undefined) return NOT_FOUND
+  if (operation === undefined && methods.includes(request.method)) return NOT_FOUND
+  return { status: 405, allow: methods.join(',') }
+}
+
+/**
+ * Every path with its methods. Paths are looked up as they stood on the wire: the URL of a request has `..`
+ * resolved, and where that leads is of no interest. At most the last segment of a path is a parameter (`:name`).
+ */
+class Paths {
+  /** By path; the name of a parameter is left out. */
+  readonly #methods = new Map<string, string[]>()
+
+  constructor(operations: readonly Operation[]) {
+    for (const { method, path } of operations) {
+      const key = path.replace(/:[^/]*$/, '')
+      const methods = this.#methods.get(key) ?? []
+      methods.push(...(method === 'GET' ? ['GET', 'HEAD'] : [method]))
+      this.#methods.set(key, methods)
+    }
   }
 
-  /**
-   * Nothing stands at this path, or only something else. What the router did not find although it is
-   * there stood on the wire in other words (`/v1/../v1`): it is not known by those.
-   */
-  #astray(
-    request: Request,
-    operation: Operation | undefined,
-    methods: readonly string[] | undefined,
-  ): Answer {
-    if (methods === undefined) return NOT_FOUND
-    if (operation === undefined && methods.includes(request.method)) return NOT_FOUND
-    return { status: 405, allow: methods.join(',') }
+  /** The methods of `path`, a fixed last segment before a parameter; undefined: the path is unknown. */
+  methods(path: string): readonly string[] | undefined {
+    const fixed = path.endsWith('/') ? undefined : this.#methods.get(path)
+    return fixed ?? (lastSegment(path) === '' ? undefined : this.#methods.get(parent(path)))
   }
+}
 
-  #tell(what: string, error: unknown): void {
-    const kind = `${what}: ${error instanceof Error ? error.name : typeof error}`
-    if (this.#told.has(kind) || this.#told.size >= MOST_KINDS) return
-    this.#told.add(kind)
-    this.#report(kind, error)
+const parent = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1)
+const lastSegment = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Percent-decodes a segment; `+` and broken escapes stay as they are. undefined: it is not UTF-8. */
+function decodeSegment(segment: string): string | undefined {
+  const bytes = segment.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  try {
+    return DECODER.decode(Buffer.from(bytes, 'latin1'))
+  } catch {
+    return undefined
   }
 }

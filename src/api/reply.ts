@@ -1,15 +1,15 @@
 /**
- * Makes an answer of the management API a response: request id, compression, streams
- * (spec/torrust-rest-api §1). Holds no more of a long body in memory than one part of it.
+ * Makes an answer of the management API into a response: request id, compression, streams
+ * (docs/behaviours.md A1, A8). Holds no more than one part of a long body in memory.
  */
 import type { Answer } from './answers.ts'
 import { compressed, preferredCoding } from './compression.ts'
 
-/** A shorter body is not worth compressing. */
+/** Shorter bodies are not worth compressing. */
 const LEAST_COMPRESSED_BYTES = 32
-/** Of a body in parts so much is gathered to see whether it ends: then its length is known. */
+/** So much of a body in parts is gathered: if it ends before that, its length is known. */
 const GATHERED_CHARACTERS = 64 * 1024
-/** A client's own request id: it goes into a header of ours. */
+/** The request ids of clients that are repeated in the answer's header. */
 const REQUEST_ID = /^[\x20-\x7e]{1,200}$/
 
 export const requestId = (request: Request): string => {
@@ -17,14 +17,14 @@ export const requestId = (request: Request): string => {
   return own !== null && REQUEST_ID.test(own) ? own : crypto.randomUUID()
 }
 
-/** A body whose beginning is there. */
+/** A body whose beginning has been made. */
 export type Prepared = {
   readonly head: string
-  /** What follows; undefined: that was all. */
+  /** The parts after it; undefined: none. */
   readonly rest: AsyncIterator<string> | undefined
 }
 
-/** Gathers the beginning. Rejects when the first part cannot be made: then another answer can be given. */
+/** Gathers the beginning. Rejects when that fails: another answer is still possible then. */
 export async function prepare(body: string | AsyncIterable<string>): Promise<Prepared> {
   if (typeof body === 'string') return { head: body, rest: undefined }
   const parts = body[Symbol.asyncIterator]()
@@ -37,7 +37,7 @@ export async function prepare(body: string | AsyncIterable<string>): Promise<Pre
   return { head, rest: parts }
 }
 
-/** `broken` is told why a response that had begun could not be finished. */
+/** `broken` receives the error when a response that has begun cannot be finished. */
 export function respond(
   request: Request,
   answer: Answer,
@@ -74,7 +74,7 @@ export function respond(
   return new Response(whole, { status, headers })
 }
 
-/** Nobody wants the rest. */
+/** Gives up the rest of a body. */
 export const abandon = ({ rest }: Prepared): void => {
   rest?.return?.().catch(() => {})
 }
@@ -97,11 +97,11 @@ function stream(
   parts: AsyncGenerator<Uint8Array>,
   broken: (error: unknown) => void,
 ): ReadableStream<Uint8Array> {
-  /** The client is gone, perhaps while a part was made for it. */
+  /** The client left, perhaps while a part was being made. */
   let unwanted = false
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {
-      // Parts may be made, and taken, without ever waiting: then nobody else would get a turn.
+      // Parts may be made and taken without ever waiting; everything else would never get a turn then.
       await new Promise((resolve) => setImmediate(resolve))
       if (unwanted) return
       const { done, value } = await parts.next()
@@ -111,8 +111,8 @@ function stream(
     } catch (error) {
       if (unwanted) return
       broken(error)
-      // The connection is broken off, so that half a list is not taken for a whole one. Anything but
-      // null Bun would print on standard error.
+      // Breaks the connection off, so that half a list is not taken for a whole one. Bun would print any
+      // error but null on standard error.
       controller.error(null)
     }
   }

@@ -1,16 +1,16 @@
 /**
- * Reads the body of a request, and no more of it than the management API accepts
- * (spec/torrust-rest-api §1, §6.2). A body that breaks off is never mistaken for a whole one.
+ * Reads the body of a request, and no more of it than the management API accepts (docs/behaviours.md A7).
+ * A body that breaks off is never taken for a whole one.
  */
 import { type Answer, BODY_TOO_LONG, text } from './answers.ts'
 
 const MOST_BYTES = 2_097_152
-/** What an answer leaves unread of a longer body is not waited for. */
+/** A longer body is not waited for once the answer is known: the connection is closed. */
 const LEFTOVER_BYTES = 64 * 1024
 
 const NOT_JSON = text(415, 'Expected request with `Content-Type: application/json`')
 
-/** The bytes of a JSON body, unread as JSON, or the answer to a request that has none. */
+/** The bytes of a JSON body, not parsed yet; or the answer that refuses the request. */
 export async function readJsonBytes(
   request: Request,
 ): Promise<{ readonly bytes: Uint8Array } | { readonly fault: Answer }> {
@@ -19,14 +19,14 @@ export async function readJsonBytes(
   const parts: Uint8Array[] = []
   let length = 0
   try {
-    // Breaking off cancels the stream; the connection is closed with the answer.
+    // Leaving the loop cancels the stream; the connection is closed with the answer.
     for await (const part of request.body ?? []) {
       length += part.length
       if (length > MOST_BYTES) return { fault: BODY_TOO_LONG }
       parts.push(part)
     }
   } catch {
-    // The client is gone, or its chunks are none.
+    // The client is gone, or its chunks are malformed.
     return { fault: { status: 400, close: true } }
   }
   return { bytes: Buffer.concat(parts, length) }
@@ -40,10 +40,10 @@ function isJson(contentType: string | null): boolean {
 
 const lengthOf = ({ headers }: Request): number => Number(headers.get('content-length') ?? 0)
 
-/** Most bytes that were read of a body. */
-export const bodyLength = (request: Request): number =>
+/** The most bytes of the body that can have been read. */
+export const mostBytesRead = (request: Request): number =>
   Math.min(lengthOf(request) || MOST_BYTES, MOST_BYTES)
 
-/** Whether so much of the request may still be on its way that nobody should go on reading it. */
+/** Whether so much of the request may still be on its way that nothing should read on. */
 export const isLong = (request: Request): boolean =>
   request.headers.has('transfer-encoding') || lengthOf(request) > LEFTOVER_BYTES

@@ -1,21 +1,20 @@
-/** `GET /api/v1/stats` (spec/torrust-rest-api §4, spec/torrust-newest §2.2): as JSON, and bare for Prometheus. */
+/** `GET /api/v1/stats` (docs/behaviours.md M1, M6): the figures as JSON, or as lines for Prometheus. */
 import { t } from 'elysia'
 import { FIGURES, type Stats } from '../view/statistics.ts'
 import { type Answer, badQuery, echo, json } from './answers.ts'
 import { describe, integer } from './documentation.ts'
-import type { Operation } from './operation.ts'
-import type { ApiParts } from './parts.ts'
+import type { ApiParts, Operation } from './operation.ts'
 
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4'
 
 const printJson = (stats: Stats): string =>
   `{${FIGURES.map((name) => `"${name}":${stats[name]}`).join(',')}}`
 
-/** Booleans as 1 and 0: what Prometheus reads are numbers. */
+/** Booleans become 1 and 0: Prometheus reads numbers only. */
 const printLines = (stats: Stats): string =>
   FIGURES.map((name) => `${name} ${Number(stats[name])}`).join('\n')
 
-/** `?format=`, or the answer to one that is none. */
+/** The value of `?format=`, or the answer to an unknown one. */
 function readFormat(
   query: URLSearchParams,
 ): { readonly format: 'json' | 'prometheus' } | { readonly fault: Answer } {
@@ -44,9 +43,9 @@ export const statsOperations = (parts: ApiParts): readonly Operation[] => [
     },
     detail: describe({
       tag: 'statistics',
-      summary: 'What the tracker holds and has done since it started',
+      summary: 'What the tracker holds, and what it has done since it started',
       query: {
-        format: [t.Union([t.Literal('json'), t.Literal('prometheus')]), 'json unless told.'],
+        format: [t.Union([t.Literal('json'), t.Literal('prometheus')]), 'Default json.'],
       },
       answers: {
         'application/json': t.Object(

@@ -1,18 +1,23 @@
 /**
- * The whitelist in the management API (spec/torrust-rest-api §7), its list and its bulk forms, which are
- * ours. Works whether the tracker is listed or not, as long as there is a database.
+ * The whitelist in the management API (docs/behaviours.md A23, A24), and two additions of ours: its list
+ * (A27) and the bulk forms (A28). Works in every mode of the tracker, as long as there is a database.
  */
 import { t } from 'elysia'
+import { INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
 import { type Answer, badInfoHash, echo, json, OK, okCount } from './answers.ts'
-import { describe, infoHash, page, status, statusCount } from './documentation.ts'
-import { hexOf, pack, readInfoHash } from './info-hash.ts'
 import { readEach, readTexts } from './key-forms.ts'
-import { type Ask, attempt, type Operation, withBook } from './operation.ts'
-import { begun, jsonArray, lots } from './paging.ts'
+import { describe, infoHash, page, status, statusCount } from './documentation.ts'
+import {
+  type ApiParts,
+  type Context,
+  type Operation,
+  tryDatabase,
+  withPermissions,
+} from './operation.ts'
+import { batches, fetchFirst, jsonArray } from './paging.ts'
 import { readPage } from './parameters.ts'
-import type { ApiParts } from './parts.ts'
 import { readJsonBytes } from './request-body.ts'
 
 const ADD = 'failed to whitelist torrent'
@@ -28,61 +33,74 @@ const bulkStatuses = [400, 409, 413, 415, 422] as const
 const answers = { 'application/json': status }
 const counted = { 'application/json': statusCount }
 
-type Change = (book: PermissionStore, hashes: Uint8Array) => Promise<void>
-const add: Change = (book, hashes) => book.addToWhitelist(hashes)
-const remove: Change = (book, hashes) => book.removeFromWhitelist(hashes)
+type Change = (permissions: PermissionStore, hashes: Uint8Array) => Promise<void>
+const add: Change = (permissions, hashes) => permissions.addToWhitelist(hashes)
+const remove: Change = (permissions, hashes) => permissions.removeFromWhitelist(hashes)
 
 const one =
   (what: string, change: Change) =>
-  async (book: PermissionStore, { parameter }: Ask) => {
-    const hash = readInfoHash(parameter)
+  async (permissions: PermissionStore, { parameter }: Context) => {
+    const hash = parseInfoHash(parameter)
     if (hash === undefined) return badInfoHash(parameter)
-    return await attempt(what, async () => {
-      await change(book, hash)
+    return await tryDatabase(what, async () => {
+      await change(permissions, hash)
       return OK
     })
   }
 
 const many =
   (what: string, change: Change) =>
-  async (book: PermissionStore, { request }: Ask) => {
+  async (permissions: PermissionStore, { request }: Context) => {
     const body = await readJsonBytes(request)
     if ('fault' in body) return body.fault
     const texts = readTexts(body.bytes, 'info_hashes')
     if ('fault' in texts) return texts.fault
     const hashes = readEach('info_hashes', texts.value, (text) => {
-      const value = readInfoHash(text)
+      const value = parseInfoHash(text)
       const mistake = `string "${echo(text)}", expected a 40 character long string`
       return value === undefined ? { mistake } : { value }
     })
     if ('fault' in hashes) return hashes.fault
-    return await attempt(what, async () => {
-      if (hashes.value.length > 0) await change(book, pack(hashes.value))
+    return await tryDatabase(what, async () => {
+      if (hashes.value.length > 0) await change(permissions, pack(hashes.value))
       return okCount(hashes.value.length)
     })
   }
 
-async function list(book: PermissionStore, { query, schema }: Ask): Promise<Answer> {
+async function list(permissions: PermissionStore, { query, schema }: Context): Promise<Answer> {
   const asked = readPage(query, schema)
   if ('fault' in asked) return asked.fault
-  return await attempt(LIST, async () => {
-    const items = lots(asked, async (offset, limit) => {
-      const packed = await book.listWhitelist(offset, limit)
+  return await tryDatabase(LIST, async () => {
+    const items = batches(asked, async (offset, limit) => {
+      const packed = await permissions.listWhitelist(offset, limit)
       return Array.from(hexOf(packed), (hex) => `"${hex}"`)
     })
-    return json(jsonArray(await begun(items)))
+    return json(jsonArray(await fetchFirst(items)))
   })
 }
 
-const reload = (book: PermissionStore): Promise<Answer> =>
-  attempt(RELOAD, async () => {
-    await book.reloadWhitelist()
+function* hexOf(packed: Uint8Array): Generator<string> {
+  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length)
+  for (let at = 0; at < bytes.length; at += INFO_HASH_BYTES)
+    yield bytes.toString('hex', at, at + INFO_HASH_BYTES)
+}
+
+/** In memory of its own: it is sent to the thread of the database. */
+function pack(hashes: readonly Uint8Array[]): Uint8Array {
+  const packed = new Uint8Array(hashes.length * INFO_HASH_BYTES)
+  hashes.forEach((hash, i) => void packed.set(hash, i * INFO_HASH_BYTES))
+  return packed
+}
+
+const reload = (permissions: PermissionStore): Promise<Answer> =>
+  tryDatabase(RELOAD, async () => {
+    await permissions.reloadWhitelist()
     return OK
   })
 
 export function whitelistOperations(parts: ApiParts): readonly Operation[] {
-  const on = (answer: (book: PermissionStore, ask: Ask) => Promise<Answer>) =>
-    withBook(parts, 'whitelist', answer)
+  const on = (answer: (permissions: PermissionStore, ask: Context) => Promise<Answer>) =>
+    withPermissions(parts, 'whitelist', answer)
   return [
     {
       method: 'GET',
@@ -102,7 +120,7 @@ export function whitelistOperations(parts: ApiParts): readonly Operation[] {
       answer: on(reload),
       detail: describe({
         tag: 'whitelist',
-        summary: 'Take over what stands in the database',
+        summary: 'Reload the whitelist from the database',
         answers,
         also: [409],
       }),
@@ -114,7 +132,7 @@ export function whitelistOperations(parts: ApiParts): readonly Operation[] {
       detail: describe({
         tag: 'whitelist',
         summary: 'Add many torrents',
-        description: 'All or none; `count` is how many were named.',
+        description: 'All or none; `count` is the number in the request.',
         body: BULK,
         answers: counted,
         also: bulkStatuses,
@@ -128,7 +146,7 @@ export function whitelistOperations(parts: ApiParts): readonly Operation[] {
         tag: 'whitelist',
         summary: 'Remove many torrents',
         description:
-          'All or none; `count` is how many were named. Those that are not there are no mistake.',
+          'All or none; `count` is the number in the request. Unknown torrents are no mistake.',
         body: BULK,
         answers: counted,
         also: bulkStatuses,
@@ -152,7 +170,7 @@ export function whitelistOperations(parts: ApiParts): readonly Operation[] {
       answer: on(one(REMOVE, remove)),
       detail: describe({
         tag: 'whitelist',
-        summary: 'Remove a torrent; removing what is not there is no mistake',
+        summary: 'Remove a torrent; removing an unknown one is no mistake',
         parameter: PARAMETER,
         answers,
         also: [400, 404, 409],

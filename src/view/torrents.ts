@@ -1,5 +1,5 @@
 /** The swarm as the management API is shown it. It only reads, and waits for no lock for long. */
-import type { TorrentView } from '../api/parts.ts'
+import type { TorrentView } from '../api/operation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { patiently, Turns } from '../time/turns.ts'
 import { peersOf } from './inspect.ts'

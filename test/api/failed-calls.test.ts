@@ -38,7 +38,7 @@ describe('one line says', () => {
   })
 
   test('what was wrong or took too long, at DEBUG', async () => {
-    await using api = await serve({ patienceMilliseconds: 1 })
+    await using api = await serve({ limitMilliseconds: 1 })
     api.book.gate = new Promise(() => {})
     await askWithToken(api.url, { method: 'GET', path: '/api/v1/keys/reload' })
     await askWithToken(api.url, { path: '/nowhere' })
@@ -79,8 +79,8 @@ describe('a flood of them', () => {
       lines.push(line),
     )
     const failed = new FailedCalls(log, clock)
-    const tell = (answer: Parameters<FailedCalls['tell']>[0]['answer'], times = 1) => {
-      for (let i = 0; i < times; i++) failed.tell({ call: 'GET', answer, id: ID, milliseconds: 1 })
+    const tell = (answer: Parameters<FailedCalls['log']>[0]['answer'], times = 1) => {
+      for (let i = 0; i < times; i++) failed.log({ call: 'GET', answer, id: ID, milliseconds: 1 })
     }
     return { lines, clock, tell }
   }
@@ -95,8 +95,8 @@ describe('a flood of them', () => {
     clock.now += 1
     tell(rejection('no'), 2)
     expect(lines).toHaveLength(LINES_PER_MINUTE + 2)
-    expect(lines.at(-2)).toEndWith(` unsaid=${10_001 - LINES_PER_MINUTE}\n`)
-    expect(lines.at(-1)).not.toContain('unsaid')
+    expect(lines.at(-2)).toEndWith(` suppressed=${10_001 - LINES_PER_MINUTE}\n`)
+    expect(lines.at(-1)).not.toContain('suppressed')
   })
 
   test('goes on being said when the clock is set back', () => {

@@ -110,7 +110,7 @@ describe('what nobody foresaw', () => {
 
 describe('an answer that takes too long', () => {
   test('is 408 without a body and without a request id, and the connection ends', async () => {
-    await using api = await serve({ patienceMilliseconds: 20 })
+    await using api = await serve({ limitMilliseconds: 20 })
     const gate = Promise.withResolvers<void>()
     api.book.gate = gate.promise
     const request = { path: '/api/v1/keys/reload', headers: { connection: 'keep-alive' } }
@@ -129,7 +129,7 @@ describe('an answer that takes too long', () => {
   })
 
   test('because the body does not come is 408, and nothing is done', async () => {
-    await using api = await serve({ patienceMilliseconds: 20 })
+    await using api = await serve({ limitMilliseconds: 20 })
     const body = '{"key":null,"seconds_valid":60}'
     const headers = { 'content-length': String(body.length + 1) }
     const bytes = bytesOf(withToken({ method: 'POST', path: '/api/v1/keys', headers, body }))
@@ -138,7 +138,7 @@ describe('an answer that takes too long', () => {
   })
 
   test('is waited for at the door, not by those who have no token', async () => {
-    await using api = await serve({ patienceMilliseconds: 60_000 })
+    await using api = await serve({ limitMilliseconds: 60_000 })
     const headers = { 'content-length': '1000' }
     const reply = await ask(api.url, { method: 'POST', path: '/api/v1/keys', headers, body: '{' })
     expect([reply.status, reply.body.toString()]).toEqual([
@@ -151,7 +151,7 @@ describe('an answer that takes too long', () => {
     const gate = Promise.withResolvers<void>()
     let returned = false
     await using api = await serve({
-      patienceMilliseconds: 20,
+      limitMilliseconds: 20,
       torrents: {
         one: async () => undefined,
         some: async () => [],

@@ -1,6 +1,6 @@
 /** One torrent with its peers, out of a real swarm (docs/behaviours.md A11). */
 import { describe, expect, test } from 'bun:test'
-import { byPeerId } from '../../src/api/peer-resource.ts'
+import { byPeerId } from '../../src/api/torrent-routes.ts'
 import { Announce, type AnnounceEvent, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
