@@ -28,7 +28,7 @@ import {
   readTexts,
 } from './key-forms.ts'
 import { printKey } from './key-resource.ts'
-import { describe, integer, nullable, page, status, statusCount } from './documentation.ts'
+import { describe, integer, nullable, page, status, statusCount } from './openapi.ts'
 import {
   type ApiParts,
   type Context,

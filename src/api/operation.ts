@@ -6,7 +6,7 @@ import type { InspectedTorrent } from '../view/inspect.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import type { Stats } from '../view/statistics.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
-import type { Documentation } from './documentation.ts'
+import type { Documentation } from './openapi.ts'
 
 /** What the API is given by the composition root: it opens neither swarm nor database. */
 export interface ApiParts {

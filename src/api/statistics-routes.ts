@@ -2,7 +2,7 @@
 import { t } from 'elysia'
 import { FIGURES, type Stats } from '../view/statistics.ts'
 import { type Answer, badQuery, echo, json } from './answers.ts'
-import { describe, integer } from './documentation.ts'
+import { describe, integer } from './openapi.ts'
 import type { ApiParts, Operation } from './operation.ts'
 
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4'

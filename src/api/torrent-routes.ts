@@ -5,11 +5,11 @@ import type { InspectedPeer, InspectedTorrent } from '../view/inspect.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import { joinPort, printIp } from '../wire/address.ts'
 import { type Answer, badInfoHash, json } from './answers.ts'
-import { describe, infoHash, integer, nullable, page } from './documentation.ts'
+import { describe, infoHash, integer, nullable, page } from './openapi.ts'
 import type { ApiParts, Context, Operation, TorrentView } from './operation.ts'
 import { jsonArray } from './paging.ts'
 import { type Page, readPage } from './parameters.ts'
-import { clientName } from './peer-client-names.ts'
+import { clientName } from './peer-client.ts'
 
 /** Peers printed at once. */
 const BATCH = 1_024

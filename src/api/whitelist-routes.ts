@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
 import { type Answer, badInfoHash, echo, json, OK, okCount } from './answers.ts'
 import { readEach, readTexts } from './key-forms.ts'
-import { describe, infoHash, page, status, statusCount } from './documentation.ts'
+import { describe, infoHash, page, status, statusCount } from './openapi.ts'
 import {
   type ApiParts,
   type Context,

@@ -1,6 +1,6 @@
 /** Names of clients by their peer ids (docs/behaviours.md A16). */
 import { expect, test } from 'bun:test'
-import { clientName } from '../../src/api/peer-client-names.ts'
+import { clientName } from '../../src/api/peer-client.ts'
 import { dice } from '../support/random.ts'
 
 const named = (id: string): string | null =>
