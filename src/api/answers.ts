@@ -5,14 +5,27 @@
 import { LIMITS } from '../limits.ts'
 import { cut } from '../text/printable.ts'
 
+/** A body or a part of one; text is sent as UTF-8. */
+export type Part = string | Uint8Array<ArrayBuffer>
+
 export type Answer = {
   readonly status: number
   /** Content type; absent = no body. */
   readonly type?: string
   /** Parts of a sequence are made when the client takes them, so that a long list is never in memory as a whole. */
-  readonly body?: string | AsyncIterable<string>
-  /** Methods of the path (405). */
-  readonly allow?: string
+  readonly body?: Part | AsyncIterable<Part>
+  /**
+   * In place of `body`: parts that are sent when they are made, for as long as they come (`eventStream`).
+   * `gone` aborts when the client leaves or the server stops; whatever the sequence waits for, it must end then.
+   */
+  readonly events?: (gone: AbortSignal) => AsyncIterable<Part>
+  /**
+   * Absent: `body` is compressed as the client accepts. 'none': never, because it would not shrink. `gzip`:
+   * the same body, compressed beforehand, for clients that accept it; others get `body` as it is.
+   */
+  readonly compression?: 'none' | { readonly gzip: Uint8Array<ArrayBuffer> }
+  /** Further headers. A client that has the content with this `etag` already is answered 304 without it. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Nothing more is read from this connection. */
   readonly close?: boolean
 }
@@ -26,6 +39,13 @@ export const json = (body: string | AsyncIterable<string>, type = JSON_TYPE): An
   status: 200,
   type,
   body,
+})
+/** Server-sent events, each as text that ends with an empty line. */
+export const eventStream = (events: NonNullable<Answer['events']>): Answer => ({
+  status: 200,
+  type: 'text/event-stream',
+  events,
+  headers: { 'cache-control': 'no-store' },
 })
 export const text = (status: number, body: string): Answer => ({ status, type: TEXT_TYPE, body })
 

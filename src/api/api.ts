@@ -29,8 +29,11 @@ export interface ApiOptions {
   readonly log: Log
   /** Version of the program, for the OpenAPI document. */
   readonly version: string
-  /** Time limit until an answer begins. */
+  /** Operations of others on the same listener. */
+  readonly more?: readonly Operation[]
+  /** Time limit until an answer begins, and of a connection without a byte in either direction. */
   readonly limitMilliseconds?: number
+  readonly idleSeconds?: number
 }
 
 const LIMIT_MILLISECONDS = 5_000
@@ -47,11 +50,17 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     ...whitelistOperations(parts),
     ...keyOperations(parts, clock),
     { ...openApiOperation, answer: () => json(document) },
+    ...(options.more ?? []),
   ]
   const document = openApi(operations, options.version)
-  const limit = options.limitMilliseconds ?? LIMIT_MILLISECONDS
-  const failed = new FailedCalls(options.log, clock)
-  const pipeline = new Pipeline(parts, operations, garbage, failed, limit)
+  const pipeline = new Pipeline({
+    parts,
+    operations,
+    garbage,
+    failed: new FailedCalls(options.log, clock),
+    milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
+    keepOpen: (request) => app.server?.timeout(request, 0),
+  })
   const routes = { '/*': (request: Request) => pipeline.answer(request, undefined) }
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
   for (const operation of operations) {
@@ -60,13 +69,18 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     // reference's messages. Bun passes a HEAD to the GET of its path.
     app.route(operation.method, operation.path, answer, { parse: 'none' })
   }
-  return await listen(app, {
+  const server = await listen(app, {
     bind: options.bind,
     tls: options.tls,
-    idleSeconds: IDLE_SECONDS,
+    idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
     // Bodies have a limit of their own, with its own text, which a request without a token does not see.
     mostBodyBytes: Number.MAX_SAFE_INTEGER,
   })
+  const stop = (graceMilliseconds: number): Promise<void> => {
+    pipeline.endStreams()
+    return server.stop(graceMilliseconds)
+  }
+  return { ...server, stop }
 }
 
 const health: Operation = {

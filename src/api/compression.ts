@@ -27,8 +27,11 @@ const ENCODERS: Record<Coding, () => Transform> = {
 const PREFERENCE = ['zstd', 'br', 'gzip', 'deflate', 'identity'] as const
 const ALIAS: Record<string, string> = { 'x-gzip': 'gzip' }
 
-/** The coding with the greatest weight in `Accept-Encoding`; undefined: none. Malformed weights are ignored. */
-export function preferredCoding(accept: string | null): Coding | undefined {
+/** The coding with the greatest weight in `Accept-Encoding`, `among` these; undefined: none. Malformed weights are ignored. */
+export function preferredCoding(
+  accept: string | null,
+  among: readonly (Coding | 'identity')[] = PREFERENCE,
+): Coding | undefined {
   const weights = new Map<string, number>()
   for (const piece of (accept ?? '').split(',')) {
     const [name = '', weight] = piece.split(';', 2).map((part) => part.trim().toLowerCase())
@@ -38,7 +41,7 @@ export function preferredCoding(accept: string | null): Coding | undefined {
   }
   let best: (typeof PREFERENCE)[number] = 'identity'
   let most = 0
-  for (const coding of PREFERENCE) {
+  for (const coding of among) {
     const weight = weights.get(coding) ?? 0
     if (weight > most) [best, most] = [coding, weight]
   }

@@ -5,21 +5,42 @@
 import { onceEach, type Report } from '../log.ts'
 import { type Garbage, HTTP_REQUEST } from '../servers/garbage.ts'
 import { rawPath } from '../servers/listen.ts'
-import { type Answer, badUrl, NOT_FOUND, rejection, TIMED_OUT } from './answers.ts'
+import { type Answer, badUrl, NOT_FOUND, type Part, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
 import type { FailedCalls } from './failed-calls.ts'
 import type { ApiParts, Operation } from './operation.ts'
 import { readQuery } from './parameters.ts'
-import { abandon, type Prepared, prepare, requestId, respond } from './reply.ts'
+import {
+  abandon,
+  isPart,
+  type Prepared,
+  prepare,
+  prepareEvents,
+  requestId,
+  respond,
+} from './reply.ts'
 import { isLong, mostBytesRead } from './request-body.ts'
 
 const UNFORESEEN = rejection('internal server error')
 
-/** Bytes of garbage for each byte of a body that was read, and for each character that was written: copies, objects. */
+/** Bytes of garbage for each byte of a body that was read, and for each character that was printed: copies, objects. */
 const READ = 16
-const WRITTEN = 8
+const PRINTED = 8
+const garbageOf = (part: Part): number =>
+  typeof part === 'string' ? part.length * PRINTED : part.length
 
 type Ready = { readonly answer: Answer; readonly body: Prepared | undefined }
+
+export type PipelineOptions = {
+  readonly parts: ApiParts
+  readonly operations: readonly Operation[]
+  readonly garbage: Garbage
+  readonly failed: FailedCalls
+  /** Time limit until an answer begins. */
+  readonly milliseconds: number
+  /** Called for a request whose answer may be silent for longer than idle connections stay open. */
+  readonly keepOpen: (request: Request) => void
+}
 
 export class Pipeline {
   readonly #schema: ApiParts['schema']
@@ -29,15 +50,12 @@ export class Pipeline {
   readonly #garbage: Garbage
   readonly #failed: FailedCalls
   readonly #milliseconds: number
+  readonly #keepOpen: PipelineOptions['keepOpen']
+  /** One for each event stream that is open. */
+  readonly #streams = new Set<AbortController>()
+  #isStopping = false
 
-  /** `milliseconds`: time limit until an answer begins. */
-  constructor(
-    parts: ApiParts,
-    operations: readonly Operation[],
-    garbage: Garbage,
-    failed: FailedCalls,
-    milliseconds: number,
-  ) {
+  constructor({ parts, operations, garbage, failed, milliseconds, keepOpen }: PipelineOptions) {
     this.#schema = parts.schema
     this.#tokens = new Tokens(parts.tokens)
     this.#paths = new Paths(operations)
@@ -45,6 +63,13 @@ export class Pipeline {
     this.#garbage = garbage
     this.#failed = failed
     this.#milliseconds = milliseconds
+    this.#keepOpen = keepOpen
+  }
+
+  /** Ends the event streams, those that are still to come included. */
+  endStreams(): void {
+    this.#isStopping = true
+    for (const stream of [...this.#streams]) stream.abort()
   }
 
   /** `operation`: what the router found for path and method; undefined: nothing. Never rejects. */
@@ -71,6 +96,7 @@ export class Pipeline {
     const unread = isLong(request) && !request.bodyUsed
     const answer = unread ? { ...inTime.answer, close: true } : inTime.answer
     log(answer)
+    if (inTime.body?.gone) this.#keepOpen(request)
     return respond(request, answer, inTime.body, id, (error) => this.#report(what, error))
   }
 
@@ -78,9 +104,11 @@ export class Pipeline {
   async #ready(request: Request, operation: Operation | undefined, what: string): Promise<Ready> {
     try {
       const answer = await this.#decide(request, operation)
+      const { body, events } = answer
+      if (events !== undefined) return { answer, body: this.#open(events) }
       return {
         answer,
-        body: answer.body === undefined ? undefined : await prepare(this.#counted(answer.body)),
+        body: body === undefined ? undefined : await prepare(this.#counted(body)),
       }
     } catch (error) {
       this.#report(what, error)
@@ -88,18 +116,26 @@ export class Pipeline {
     }
   }
 
+  #open(events: NonNullable<Answer['events']>): Prepared {
+    const stream = prepareEvents((gone) => this.#countedParts(events(gone)))
+    this.#streams.add(stream.gone)
+    stream.gone.signal.addEventListener('abort', () => void this.#streams.delete(stream.gone))
+    if (this.#isStopping) stream.gone.abort()
+    return stream
+  }
+
   /** The same body; its parts are counted as garbage when they are made. */
-  #counted(body: string | AsyncIterable<string>): string | AsyncIterable<string> {
-    const garbage = this.#garbage
-    if (typeof body !== 'string')
-      return (async function* () {
-        for await (const part of body) {
-          garbage.kept(part.length * WRITTEN)
-          yield part
-        }
-      })()
-    garbage.made(body.length * WRITTEN)
+  #counted(body: Part | AsyncIterable<Part>): Part | AsyncIterable<Part> {
+    if (!isPart(body)) return this.#countedParts(body)
+    this.#garbage.made(garbageOf(body))
     return body
+  }
+
+  async *#countedParts(parts: AsyncIterable<Part>): AsyncGenerator<Part> {
+    for await (const part of parts) {
+      this.#garbage.kept(garbageOf(part))
+      yield part
+    }
   }
 
   #decide(request: Request, operation: Operation | undefined): Answer | Promise<Answer> {
@@ -134,7 +170,7 @@ function unmatched(
 ): Answer {
   if (methods === undefined) return NOT_FOUND
   if (operation === undefined && methods.includes(request.method)) return NOT_FOUND
-  return { status: 405, allow: methods.join(',') }
+  return { status: 405, headers: { allow: methods.join(',') } }
 }
 
 /**

@@ -1,41 +1,59 @@
 /**
- * Makes an answer of the management API into a response: request id, compression, streams
+ * Makes an answer of the management API into a response: request id, caching, compression, streams
  * (docs/behaviours.md A1, A8). Holds no more than one part of a long body in memory.
  */
-import type { Answer } from './answers.ts'
+import type { Answer, Part } from './answers.ts'
 import { compressed, preferredCoding } from './compression.ts'
 
 /** Shorter bodies are not worth compressing. */
 const LEAST_COMPRESSED_BYTES = 32
-/** So much of a body in parts is gathered: if it ends before that, its length is known. */
-const GATHERED_CHARACTERS = 64 * 1024
+/** Characters or bytes of a body in parts that are gathered: if it ends before that, its length is known. */
+const GATHERED = 64 * 1024
 /** The request ids of clients that are repeated in the answer's header. */
 const REQUEST_ID = /^[\x20-\x7e]{1,200}$/
+/** A comment of an event stream (WHATWG HTML). Bun holds back the head of a response until it has a first byte. */
+const OPENING = Buffer.from(':\n\n')
 
 export const requestId = (request: Request): string => {
   const own = request.headers.get('x-request-id')
   return own !== null && REQUEST_ID.test(own) ? own : crypto.randomUUID()
 }
 
+type Bytes = Uint8Array<ArrayBuffer>
+
 /** A body whose beginning has been made. */
 export type Prepared = {
-  readonly head: string
+  readonly head: Bytes
   /** The parts after it; undefined: none. */
-  readonly rest: AsyncIterator<string> | undefined
+  readonly rest: AsyncIterator<Part> | undefined
+  /** Only for event streams: aborts when the stream ends, and aborting it ends the stream. */
+  readonly gone?: AbortController
 }
 
 /** Gathers the beginning. Rejects when that fails: another answer is still possible then. */
-export async function prepare(body: string | AsyncIterable<string>): Promise<Prepared> {
-  if (typeof body === 'string') return { head: body, rest: undefined }
-  const parts = body[Symbol.asyncIterator]()
-  let head = ''
-  while (head.length < GATHERED_CHARACTERS) {
-    const { done, value } = await parts.next()
-    if (done) return { head, rest: undefined }
-    head += value
+export async function prepare(body: Part | AsyncIterable<Part>): Promise<Prepared> {
+  if (isPart(body)) return { head: bytesOf(body), rest: undefined }
+  const rest = body[Symbol.asyncIterator]()
+  const head: Bytes[] = []
+  for (let length = 0; length < GATHERED; ) {
+    const { done, value } = await rest.next()
+    if (done) return { head: Buffer.concat(head), rest: undefined }
+    length += value.length
+    head.push(bytesOf(value))
   }
-  return { head, rest: parts }
+  return { head: Buffer.concat(head), rest }
 }
+
+/** Gathers nothing: the response begins at once. */
+export const prepareEvents = (events: NonNullable<Answer['events']>): Required<Prepared> => {
+  const gone = new AbortController()
+  return { head: OPENING, rest: events(gone.signal)[Symbol.asyncIterator](), gone }
+}
+
+export const isPart = (body: Part | AsyncIterable<Part>): body is Part =>
+  typeof body === 'string' || body instanceof Uint8Array
+
+const bytesOf = (part: Part): Bytes => (typeof part === 'string' ? Buffer.from(part) : part)
 
 /** `broken` receives the error when a response that has begun cannot be finished. */
 export function respond(
@@ -45,48 +63,61 @@ export function respond(
   id: string | undefined,
   broken: (error: unknown) => void,
 ): Response {
+  const { status, type, compression } = answer
   const headers = new Headers()
   if (id !== undefined) headers.set('x-request-id', id)
-  if (answer.allow !== undefined) headers.set('allow', answer.allow)
+  for (const [name, value] of Object.entries(answer.headers ?? {})) headers.set(name, value)
   if (answer.close) headers.set('connection', 'close')
-  const { status } = answer
-  if (body === undefined || answer.type === undefined)
-    return new Response(null, { status, headers })
+  if (body === undefined || type === undefined) return new Response(null, { status, headers })
 
-  headers.set('content-type', answer.type)
-  const head = Buffer.from(body.head)
-  const long = body.rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
-  if (long) headers.set('vary', 'accept-encoding')
+  const { rest, gone } = body
+  const accept = request.headers.get('accept-encoding')
+  const isLong = rest !== undefined || body.head.length >= LEAST_COMPRESSED_BYTES
+  const isCompressible = compression === undefined && gone === undefined && isLong
+  const gzip = typeof compression === 'object' ? compression.gzip : undefined
+  headers.set('content-type', type)
+  if (isCompressible || gzip !== undefined) headers.set('vary', 'accept-encoding')
+  if (isKnown(request, answer)) {
+    headers.delete('content-type')
+    abandon(body)
+    return new Response(null, { status: 304, headers })
+  }
+  const sendsGzip = gzip !== undefined && preferredCoding(accept, ['gzip', 'identity']) === 'gzip'
+  if (sendsGzip) headers.set('content-encoding', 'gzip')
+  const head = sendsGzip ? gzip : body.head
   if (request.method === 'HEAD') {
-    if (body.rest === undefined) headers.set('content-length', String(head.length))
+    if (rest === undefined) headers.set('content-length', String(head.length))
     abandon(body)
     return new Response(null, { status, headers })
   }
-  const coding = long ? preferredCoding(request.headers.get('accept-encoding')) : undefined
-  if (coding !== undefined) {
-    headers.set('content-encoding', coding)
-    return new Response(stream(compressed(bytesOf(head, body.rest), coding), broken), {
-      status,
-      headers,
-    })
-  }
-  const whole = body.rest === undefined ? head : stream(bytesOf(head, body.rest), broken)
-  return new Response(whole, { status, headers })
+  const coding = isCompressible ? preferredCoding(accept) : undefined
+  if (coding !== undefined) headers.set('content-encoding', coding)
+  if (coding === undefined && rest === undefined) return new Response(head, { status, headers })
+  const parts = partsOf(head, rest)
+  const sent = coding === undefined ? parts : compressed(parts, coding)
+  return new Response(stream(sent, broken, gone), { status, headers })
+}
+
+/** Whether the client has the content already, by its entity tag (RFC 9110 §13.1.2, weak comparison). */
+function isKnown(request: Request, { status, headers }: Answer): boolean {
+  const known = request.headers.get('if-none-match')
+  if (status !== 200 || headers?.etag === undefined || known === null) return false
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
+  const own = opaque(headers.etag)
+  return known.trim() === '*' || known.split(',').some((tag) => opaque(tag) === own)
 }
 
 /** Gives up the rest of a body. */
-export const abandon = ({ rest }: Prepared): void => {
+export const abandon = ({ rest, gone }: Prepared): void => {
+  gone?.abort()
   rest?.return?.().catch(() => {})
 }
 
-async function* bytesOf(
-  head: Uint8Array,
-  rest: AsyncIterator<string> | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* partsOf(head: Bytes, rest: AsyncIterator<Part> | undefined): AsyncGenerator<Bytes> {
   try {
     yield head
     for (let part = await rest?.next(); part && !part.done; part = await rest?.next())
-      yield Buffer.from(part.value)
+      yield bytesOf(part.value)
   } finally {
     await rest?.return?.()
   }
@@ -96,29 +127,41 @@ async function* bytesOf(
 function stream(
   parts: AsyncGenerator<Uint8Array>,
   broken: (error: unknown) => void,
+  gone?: AbortController,
 ): ReadableStream<Uint8Array> {
-  /** The client left, perhaps while a part was being made. */
-  let unwanted = false
+  let isOver = false
+  const end = async (): Promise<void> => {
+    isOver = true
+    gone?.abort()
+    await parts.return(undefined).catch(() => {})
+  }
+  const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    const close = (): void => {
+      if (isOver) return
+      controller.close()
+      void end()
+    }
+    if (gone?.signal.aborted) close()
+    else gone?.signal.addEventListener('abort', close)
+  }
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {
       // Parts may be made and taken without ever waiting; everything else would never get a turn then.
       await new Promise((resolve) => setImmediate(resolve))
-      if (unwanted) return
+      if (isOver) return
       const { done, value } = await parts.next()
-      if (unwanted) return
-      if (done) controller.close()
-      else controller.enqueue(value)
+      // The client may have left while the part was made.
+      if (isOver) return
+      if (!done) return controller.enqueue(value)
+      controller.close()
     } catch (error) {
-      if (unwanted) return
+      if (isOver) return
       broken(error)
       // Breaks the connection off, so that half a list is not taken for a whole one. Bun would print any
       // error but null on standard error.
       controller.error(null)
     }
+    await end()
   }
-  const cancel = async (): Promise<void> => {
-    unwanted = true
-    await parts.return(undefined).catch(() => {})
-  }
-  return new ReadableStream({ pull, cancel }, { highWaterMark: 0 })
+  return new ReadableStream({ start, pull, cancel: end }, { highWaterMark: 0 })
 }

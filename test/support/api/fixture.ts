@@ -4,7 +4,7 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
-import type { ApiParts, TorrentView } from '../../../src/api/operation.ts'
+import type { ApiParts, Operation, TorrentView } from '../../../src/api/operation.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
@@ -167,12 +167,14 @@ export type Serving = Awaited<ReturnType<typeof serve>>
 
 export async function serve(
   changes: Partial<ApiParts> & {
+    more?: readonly Operation[]
     limitMilliseconds?: number
+    idleSeconds?: number
     withoutDatabase?: boolean
     tls?: TlsConfig
   } = {},
 ) {
-  const { limitMilliseconds, withoutDatabase, tls = null, ...parts } = changes
+  const { more, limitMilliseconds, idleSeconds, withoutDatabase, tls = null, ...parts } = changes
   const book = new MemoryBook()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
@@ -186,7 +188,9 @@ export async function serve(
     garbage,
     log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
     version: '1.2.3',
+    ...(more !== undefined && { more }),
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
+    ...(idleSeconds !== undefined && { idleSeconds }),
     parts: {
       schema: '2.0.0',
       tokens: [TOKEN],
