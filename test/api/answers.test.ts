@@ -204,13 +204,21 @@ describe('an event stream', () => {
     expect(api.reports).toEqual([`GET ${PATH}: RangeError`])
   })
 
-  test('is not opened for a HEAD', async () => {
+  test('is not opened for a HEAD, and what prepared it learns that', async () => {
     const { operation, state } = source()
-    await using api = await serve({ more: [operation] })
+    let gone: AbortSignal | undefined
+    const answer = async (): Promise<Answer> => {
+      const { events } = await operation.answer({} as never)
+      return eventStream((signal) => {
+        gone = signal
+        return events!(signal)
+      })
+    }
+    await using api = await serve({ more: [get(answer)] })
     const reply = await askWithToken(api.url, { method: 'HEAD', path: PATH })
     expect([reply.status, reply.body.length]).toEqual([200, 0])
     expect(reply.headers['content-type']).toBe('text/event-stream')
-    expect(state.opened).toBe(0)
+    expect([state.opened, gone?.aborted]).toEqual([0, true])
   })
 })
 
