@@ -1,6 +1,6 @@
 /**
  * Reads JSON value by value and names every mistake in the words, and at the place, that the reference's
- * parser (serde_json) would; integers are exact to 64 bits (spec/torrust-rest-api §6.2). What nobody asked
+ * parser (serde_json) would; integers are exact to 64 bits (docs/behaviours.md A7, A19). What nobody asked
  * for is skipped without recursion, so that depth costs nothing. What follows the value is not read.
  */
 import { debugQuote, echo } from './answers.ts'

@@ -1,9 +1,9 @@
 /**
- * Whether ports are free of anybody, ourselves included. Sockets with SO_REUSEPORT share a port with every
- * other such socket, so a second tracker would start and silently take half of the first one's
- * clients; an exclusive socket, opened and closed first, finds out.
+ * Checks that ports are free. Sockets with SO_REUSEPORT share a port with every other such socket, so a
+ * second tracker would start and silently take half of the clients of the first one. An exclusive socket,
+ * opened and closed before, detects that.
  */
-import { listenError } from './listen-error.ts'
+import { listenError } from './listen.ts'
 import { udpFlags } from './udp.ts'
 
 type Listener = {

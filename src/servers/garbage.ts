@@ -1,19 +1,19 @@
 /**
- * Collects garbage at a pace of our own. The engine counts the address space reserved for the swarm as
- * heap, and collects in proportion to it: left alone it would let datagrams pile up until they no longer
- * fit the caches, and old garbage until there are gigabytes of it. One for each thread.
+ * Collects garbage at our own pace. The engine counts the address space that is reserved for the swarm as
+ * heap, and collects in proportion to it: by itself it would let datagrams pile up until they no longer fit
+ * the caches, and old garbage until there are gigabytes of it. Each thread has one.
  */
 
-/** What is collected as young garbage must still fit the caches. */
+/** Young garbage is collected while it still fits the caches. */
 const YOUNG_BYTES = 7 * 2 ** 20
-/** What was in use during a young collection waits for a full one, which takes some milliseconds. */
+/** Bytes that were in use during young collections are left to a full one, which takes some milliseconds. */
 const OLD_BYTES = 64 * 2 ** 20
-/** Less than that is collected after a while. */
+/** However little garbage there is, it is collected after this time. */
 const FULL_EVERY_MILLISECONDS = 60_000
 
-/** Bytes that a datagram which Bun read leaves besides its own: objects around it, its address. */
+/** Bytes that a datagram read by Bun leaves behind besides its own: objects around it, its address. */
 export const DATAGRAM = 768
-/** Bytes that an HTTP request leaves besides its target, its body and the body of the answer. */
+/** Bytes that an HTTP request leaves behind besides its target, its body and the body of the answer. */
 export const HTTP_REQUEST = 3_072
 
 export class Garbage {
@@ -27,16 +27,16 @@ export class Garbage {
     this.#timer.unref()
   }
 
-  /** Tells of bytes that are garbage once the caller has returned. */
+  /** Counts bytes that are garbage as soon as the caller has returned. */
   made(bytes: number): void {
     this.#young += bytes
     if (this.#young < YOUNG_BYTES) return
-    // Until the caller returns they are in use.
+    // Until the caller returns, they are in use.
     this.#old += bytes
     this.#collect(this.#old >= OLD_BYTES)
   }
 
-  /** Tells of bytes that are in use for several turns of the event loop. */
+  /** Counts bytes that are in use for several turns of the event loop. */
   kept(bytes: number): void {
     this.#old += bytes
     this.made(bytes)

@@ -1,7 +1,7 @@
 /**
- * The health API (spec/torrust-rest-api §8, spec/torrust-newest §7.1): asks every listener over its own
- * socket and reports in the fields of both generations, with the database beside them. 503 while the
- * tracker is leaving, else 200, whatever the report says.
+ * The health API (docs/behaviours.md O2): probes every listener over its own socket and reports in the
+ * fields of both generations, with the database beside them. The status is 503 while the tracker stops,
+ * else 200, whatever the report says.
  */
 import { Elysia } from 'elysia'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
@@ -9,9 +9,9 @@ import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
-/** A listener of ours, asked over its own socket. */
+/** A listener of this tracker. */
 export type HealthService = {
-  /** Where it listens; the port is the one it got. */
+  /** Where it listens, with its actual port. */
   readonly address: SocketAddress
   /** `scheme://ip:port` of the same. */
   readonly url: string
@@ -21,18 +21,18 @@ export type HealthService = {
   | { readonly type: 'http_tracker' | 'tracker_rest_api'; readonly scheme: 'http' | 'https' }
 )
 
-/** What the tracker depends on and watches all the time; the reference knows no such thing. */
+/** The database, which is watched all the time. The reference does not report it. */
 export type HealthDatabase = {
   /** `core.database.driver`. */
   readonly driver: string
-  /** What was last seen of it. Strangers read it: no path, no host, no credentials. */
+  /** Its last known state. The report is public: no path, no host, no credentials. */
   verdict(): Verdict
 }
 
 export interface HealthOptions {
   readonly bind: SocketAddress
   readonly services: () => readonly HealthService[]
-  /** undefined: none is configured. */
+  /** undefined: no database is configured. */
   readonly database: HealthDatabase | undefined
   /** Whether the tracker is stopping. */
   readonly draining: () => boolean
@@ -48,7 +48,7 @@ export interface HealthServer {
 export type HealthReport = {
   readonly status: 'Ok' | 'Error' | 'None'
   readonly message: string
-  /** Listeners and nothing else: typed clients read every `binding` as a socket address. */
+  /** Only listeners: typed clients parse every `binding` as a socket address. */
   readonly details: readonly HealthDetail[]
   /** Absent without a database. */
   readonly database?: { readonly driver: string; readonly result: Verdict }
@@ -63,11 +63,11 @@ type HealthDetail = {
   readonly result: Verdict
 }
 
-/** Longer than the slowest probe: a connection that waits for its report is not idle. */
+/** Longer than the slowest probe: a connection that waits for a report is not idle. */
 const IDLE_SECONDS = 30
 const MOST_BODY_BYTES = 64 * 1024
 
-/** Asks all services at once; takes as long as the slowest probe may. */
+/** Probes all services at once. */
 async function checkHealth({ services, database }: HealthOptions): Promise<HealthReport> {
   const details = await Promise.all(services().map(check))
   const watched = database && { driver: database.driver, result: database.verdict() }
@@ -107,7 +107,7 @@ const json = (value: unknown, status: number): Response =>
 
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
-  /** The report being made: whoever asks meanwhile gets the same, so questions cannot pile up probes. */
+  /** The report that is being made. Requests share it, so that they cannot pile up probes. */
   let underWay: Promise<HealthReport> | undefined
   const report = (): Promise<HealthReport> => {
     underWay ??= checkHealth(options).finally(() => {
@@ -115,17 +115,17 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     })
     return underWay
   }
-  /** Strangers may ask as often as they like: what each leaves behind is told. */
-  const told =
+  /** Counts what each request leaves behind: anyone may ask as often as they like. */
+  const counted =
     (answer: () => Response | Promise<Response>) =>
     ({ url }: { readonly url: string }) => {
       options.garbage.made(HTTP_REQUEST + url.length)
       return answer()
     }
-  // Bun's own wildcard takes whatever no route takes, so Elysia's second router is never asked.
-  const routes = { '/*': told(() => new Response(null, { status: 404 })) }
-  const empty = told(() => json({}, 200))
-  const health = told(async () => json(await report(), options.draining() ? 503 : 200))
+  // The wildcard route of Bun takes everything else, so that Elysia's second router is never asked.
+  const routes = { '/*': counted(() => new Response(null, { status: 404 })) }
+  const empty = counted(() => json({}, 200))
+  const health = counted(async () => json(await report(), options.draining() ? 503 : 200))
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
     .get('/', ({ request }) => empty(request))
     .get('/health_check', ({ request }) => health(request))

@@ -1,15 +1,14 @@
 /**
  * Opens an Elysia application on a socket, with or without TLS, and closes it again. Every HTTP server
- * of the program goes through here, so that limits, errors and the manner of stopping are the same.
+ * of the program is opened here, so that limits, errors and the way of stopping are the same.
  *
- * Bun's limits, which have no setting: a request's head must be complete 12 s after the connection
- * opened and 8 s after the previous answer, however it trickles; target and headers together may have
- * 16 KiB (else 431); a body that nobody reads is read past and never kept.
+ * Limits of Bun that have no setting: the head of a request must be complete 12 s after the connection
+ * was opened and 8 s after the previous answer, however slowly it arrives; target and headers together
+ * have at most 16 KiB (else 431); a body that is not read is skipped and never kept.
  */
 import type { AnyElysia } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
-import { listenError } from './listen-error.ts'
 
 export interface HttpServer {
   readonly address: SocketAddress
@@ -31,9 +30,9 @@ export interface ListenOptions {
   readonly mostBodyBytes: number
 }
 
-/** The path of a request as it stood on the wire, for routes that are told apart by hand. */
+/** The path of a request as it stood on the wire; the URL of a request has `..` resolved. */
 export function rawPath({ url }: Request): string {
-  // Without a usable Host header the URL is the bare target; a host is at least one character long.
+  // Without a usable Host header the URL is only the target. A host has at least one character.
   const start = url.startsWith('/') ? 0 : url.indexOf('/', 'http://'.length + 1)
   const end = url.slice(start).search(/[?#]/)
   return end < 0 ? url.slice(start) : url.slice(start, start + end)
@@ -66,7 +65,7 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
     address,
     url: `${scheme}://${printAddress(address)}`,
     stop: async (graceMilliseconds) => {
-      // Bun closes idle connections at once, unread requests in their buffers or not: read those first.
+      // Bun closes idle connections at once, even with unread requests in their buffers: read those first.
       for (let turn = 0; turn < 2; turn++) await new Promise((next) => setImmediate(next))
       const closed = server.stop(false)
       const grace = Promise.withResolvers<void>()
@@ -78,7 +77,26 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
   }
 }
 
-/** The words of its errors are the reference's; what stands in the files is never in them. */
+/**
+ * Why a listener could not be opened, as one line on which an operator can act. `scheme` is udp, http or
+ * https; the error is Bun's or the system's.
+ */
+export function listenError(scheme: string, ip: string, port: number, error: unknown): Error {
+  const where = `${scheme} ${printAddress({ ip, port })}`
+  const { code, message } = error as NodeJS.ErrnoException
+  switch (code) {
+    case 'EADDRINUSE':
+      return new Error(`port in use: ${where}`)
+    case 'EACCES':
+      return new Error(`not permitted: ${where} (ports below 1024 need the right to bind them)`)
+    case 'EADDRNOTAVAIL':
+      return new Error(`no such address on this machine: ${where}`)
+    default:
+      return new Error(`cannot listen on ${where}: ${message}`)
+  }
+}
+
+/** Its error texts are the reference's; they never contain anything from the files. */
 async function readTls({ ssl_cert_path, ssl_key_path }: TlsConfig) {
   const read = async (path: string): Promise<string> => {
     try {

@@ -1,20 +1,22 @@
 /**
- * Asks a service of this process whether it answers, as a client would, over its own socket
- * (spec/torrust-rest-api §8). Every question ends: with an answer, an error or its time limit.
+ * Asks a service of this process whether it answers, over its own socket, as a client would
+ * (docs/behaviours.md O3). Every probe ends: with an answer, an error or its time limit.
  */
 import { joinPort, type SocketAddress } from '../wire/address.ts'
+import { ANSWER } from '../wire/udp.ts'
+import { ANSWER_HEADER, REQUEST, writeConnectRequest } from '../wire/udp-client.ts'
 
 export type Verdict = { readonly Ok: string } | { readonly Err: string }
 
 const UDP_MILLISECONDS = 2_000
 const HTTP_MILLISECONDS = 5_000
-/** The longest status line that is waited for. */
+/** The longest status line that is accepted. */
 const MOST_STATUS_BYTES = 1024
 
-/** Connect request of BEP 15 with transaction id 123. */
-const CONNECT = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 0, 0, 0, 123)
+const CONNECT = new Uint8Array(REQUEST.connect)
+writeConnectRequest(CONNECT, 0, 123)
 
-/** Where a listener is reached from its own machine: a wildcard has no address of its own. */
+/** Where a listener is reached from its own machine: loopback in place of a wildcard address. */
 export const reachable = ({ ip, port }: SocketAddress): SocketAddress => ({
   ip: ip === '0.0.0.0' ? '127.0.0.1' : ip === '::' ? '::1' : ip,
   port,
@@ -32,7 +34,7 @@ export async function probeUdp(bind: SocketAddress): Promise<Verdict> {
       connect: { hostname: ip, port },
       socket: {
         data: (_socket, answer) => resolve(isConnect(answer) ? OK : { Err: 'Did not Connect' }),
-        // A closed port: nothing will come, and that is what the reference calls it.
+        // The port is closed; the reference calls that a time-out.
         error: () => resolve(late),
       },
     })
@@ -48,13 +50,14 @@ export async function probeUdp(bind: SocketAddress): Promise<Verdict> {
 
 const OK: Verdict = { Ok: 'Connected' }
 
-/** Sixteen bytes that begin with action 0 (connect) and our transaction id. */
+/** Whether it answers our connect: request and answer have action and transaction id in common (BEP 15). */
 const isConnect = (answer: Uint8Array): boolean =>
-  answer.length === 16 && CONNECT.subarray(8).every((byte, i) => byte === answer[i])
+  answer.length === ANSWER.connect &&
+  CONNECT.subarray(-ANSWER_HEADER).every((byte, i) => byte === answer[i])
 
 /**
- * GETs a path and judges the status line. Not `fetch`: that would go through a proxy named in the
- * environment, and keep connections that delay the stop of the server.
+ * Requests a path and judges the status line. `fetch` would use a proxy named in the environment, and keep
+ * connections that delay the stop of the server.
  */
 export async function probeHttp(
   scheme: 'http' | 'https',
@@ -74,7 +77,7 @@ export async function probeHttp(
   const opening = Bun.connect({
     hostname: ip,
     port,
-    // It is our own listener, asked for by address: its certificate names somebody else.
+    // Our own listener, contacted by its address: the certificate is for a host name.
     ...(scheme === 'https' && { tls: { rejectUnauthorized: false } }),
     socket: {
       open: (opened) => void (scheme === 'http' && opened.write(request)),

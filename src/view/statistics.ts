@@ -1,7 +1,7 @@
 /**
- * The figures of `GET /api/v1/stats`, summed from what the serving threads count and the swarm knows
- * (spec/torrust-rest-api §4, spec/torrust-newest §2.2). A client's family is that of its own address,
- * an IPv4-mapped one being IPv4, whatever the family of the socket it reached.
+ * The figures of `GET /api/v1/stats`, summed from the counters of the serving threads and the totals of the
+ * swarm (docs/behaviours.md M1, M2). The family of a client is that of its own address, an IPv4-mapped one
+ * being IPv4, whatever the family of the socket it reached.
  */
 import type { Counter, Kind, Metrics } from '../memory/counters.ts'
 import type { Totals } from '../swarm/swarm.ts'
@@ -50,12 +50,12 @@ export type Stats = {
 
 export type StatisticsSources = {
   readonly metrics: Metrics
-  /** Listeners, in the order of their rows, whose requests are to be shown; the others count unseen. */
+  /** Rows of the listeners whose requests are shown. */
   readonly udp: readonly number[]
   readonly http: readonly number[]
   readonly totals: () => Totals
   readonly bannedIps: () => number
-  /** Completions in the database; undefined = they are not kept. */
+  /** Completions in the database; undefined = the database does not keep them. */
   readonly persistedDownloads: (() => number) | undefined
 }
 
@@ -79,7 +79,7 @@ export function readStatistics(sources: StatisticsSources): Stats {
   return {
     torrents: totals.torrents,
     seeders: totals.seeders,
-    // What the newest generation shows here: of all times where they are kept, else of this run.
+    // As the newest generation: the total of all runs if the database keeps it, else of this run.
     completed: persisted ?? totals.completions,
     completed_in_session: totals.completions,
     completed_persisted: persisted ?? 0,
@@ -113,7 +113,7 @@ export function readStatistics(sources: StatisticsSources): Stats {
   }
 }
 
-/** Mean of the means of the listeners that have one, as the reference has it. */
+/** Mean of the means of the listeners that have samples, as in the reference. */
 function mean(metrics: Metrics, listeners: readonly number[], kind: Kind): number {
   const means = listeners
     .map((listener) => metrics.processing(listener, kind))
