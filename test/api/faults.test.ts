@@ -12,11 +12,11 @@ const NO_TABLE = 'The Sqlite3 query was malformed: no such table: "keys"'
 
 describe('a database that fails', () => {
   test.each(
-    NEEDS_DATABASE.flatMap(([number, method, path, body, reason, newer = reason]) => [
-      [number, method, path, '2.0.0' as const, body, reason] as const,
-      [number, method, path, '3.0.0' as const, body, newer] as const,
+    NEEDS_DATABASE.flatMap(([id, method, path, body, reason, newer = reason]) => [
+      [id, method, path, '2.0.0' as const, body, reason] as const,
+      [id, method, path, '3.0.0' as const, body, newer] as const,
     ]),
-  )('%s: %s %s says so to schema %s', async (_number, method, path, schema, body, reason) => {
+  )('A25, %s: %s %s says so to schema %s', async (_id, method, path, schema, body, reason) => {
     await using api = await serve({ schema })
     api.book.failure = new DatabaseError('refused', NO_TABLE)
     const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
@@ -30,7 +30,7 @@ describe('a database that fails', () => {
 })
 
 describe('without a database', () => {
-  test.each(NEEDS_DATABASE)('%s: %s %s is a conflict', async (_number, method, path, body) => {
+  test.each(NEEDS_DATABASE)('A26, %s: %s %s is a conflict', async (_id, method, path, body) => {
     await using api = await serve({ withoutDatabase: true })
     const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
     const capability = path.includes('whitelist') ? 'whitelist' : 'auth keys'
@@ -177,7 +177,7 @@ describe('an answer that takes too long', () => {
   })
 })
 
-test('stats show what there is, and the boolean is a number for Prometheus (7)', async () => {
+test('M1, M6: stats show what there is, and the boolean is a number for Prometheus', async () => {
   const shown = { ...noStats, torrents: 1, seeders: 1, completed_persisted_enabled: true }
   await using api = await serve({ stats: () => shown })
   const json = await askWithToken(api.url, { path: '/api/v1/stats' })

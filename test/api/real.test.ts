@@ -94,7 +94,7 @@ test('the longest expiry that is accepted is stored and shown to the second', as
 
 describe('with the tables dropped', () => {
   beforeAll(() => void file.sql('DROP TABLE whitelist; DROP TABLE keys'))
-  test.each(NEEDS_DATABASE)('%s: %s %s fails', async (_number, method, path, body, reason) => {
+  test.each(NEEDS_DATABASE)('A25, %s: %s %s fails', async (_id, method, path, body, reason) => {
     const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
     expect([reply.status, reply.headers['content-type']]).toEqual([
       500,

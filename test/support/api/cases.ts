@@ -1,8 +1,7 @@
 /**
- * Requests to the management API and what must come back, byte for byte, numbered as in
- * spec/torrust-rest-api §11. They hold for any tracker with the token `MyAccessToken`, a SQLite database
- * and nothing in it and its swarm, in their order: some build on what those before them did. Texts are those
- * of schema 2.0.0.
+ * Requests to the management API and their answers, byte for byte; the ids in the names are those of
+ * docs/behaviours.md. They hold, in this order, for any tracker with the token `MyAccessToken`, an empty SQLite
+ * database and an empty swarm: some depend on what earlier ones did. Texts are those of schema 2.0.0.
  */
 import type { SchemaVersion } from '../../../src/config/model.ts'
 
@@ -18,14 +17,14 @@ export type Case = {
   /** Content type; absent = none, and an empty body. */
   readonly type?: string
   readonly expected?: string | RegExp
-  /** The same in the words of schema 3.0.0, where they are others. */
+  /** The body in schema 3.0.0, where it differs. */
   readonly newer?: string | RegExp
   readonly allow?: string
 }
 
 type Outcome = Pick<Case, 'status' | 'type' | 'expected' | 'newer'>
 
-/** What must come back of a tracker whose configuration has that schema. */
+/** The body of a tracker whose configuration has that schema. */
 export const expectedIn = (schema: SchemaVersion, { expected = '', newer }: Case) =>
   schema === '2.0.0' ? expected : (newer ?? expected)
 
@@ -93,24 +92,24 @@ const OPERATIONS: readonly (readonly [method: string, path: string])[] = [
 
 const authentication: readonly Case[] = [
   ...OPERATIONS.flatMap(([method, path]) => [
-    { name: `2: ${method} ${path} without a token`, method, path, ...UNAUTHORIZED },
+    { name: `A3: ${method} ${path} without a token`, method, path, ...UNAUTHORIZED },
     {
-      name: `3: ${method} ${path} with an empty token`,
+      name: `A3: ${method} ${path} with an empty token`,
       method,
       path: `${path}?token=`,
       ...NOT_VALID,
     },
     {
-      name: `4: ${method} ${path} with a wrong token`,
+      name: `A3: ${method} ${path} with a wrong token`,
       method,
       path: `${path}?token=wrong`,
       ...NOT_VALID,
     },
   ]),
   ...[
-    ['1: in the query', '/api/v1/keys/reload?token=MyAccessToken', undefined, DONE],
-    ['5: first in the query', '/api/v1/keys/reload?token=MyAccessToken&a=b', undefined, DONE],
-    ['5: last in the query', '/api/v1/keys/reload?a=b&token=MyAccessToken', undefined, DONE],
+    ['in the query', '/api/v1/keys/reload?token=MyAccessToken', undefined, DONE],
+    ['first in the query', '/api/v1/keys/reload?token=MyAccessToken&a=b', undefined, DONE],
+    ['last in the query', '/api/v1/keys/reload?a=b&token=MyAccessToken', undefined, DONE],
     [
       'with its name and value escaped',
       '/api/v1/keys/reload?%74oken=My%41ccessToken',
@@ -171,7 +170,7 @@ const authentication: readonly Case[] = [
       badQuery('duplicate field `token`'),
     ],
   ].map(([name, path, authorization, outcome]) => ({
-    name: `the token ${name}`,
+    name: `A2, A3: the token ${name}`,
     path: path as string,
     ...(authorization !== undefined && { headers: { authorization: authorization as string } }),
     ...(outcome as Pick<Case, 'status' | 'type' | 'expected'>),
@@ -180,14 +179,14 @@ const authentication: readonly Case[] = [
 
 const health: readonly Case[] = [
   {
-    name: '6: health',
+    name: 'A9: health',
     path: '/api/health_check',
     status: 200,
     type: JSON_TYPE,
     expected: '{"status":"Ok"}',
   },
   {
-    name: '6: health with a wrong token',
+    name: 'A9: health with a wrong token',
     path: '/api/health_check?token=x',
     status: 200,
     type: JSON_TYPE,
@@ -288,7 +287,7 @@ const routing: readonly Case[] = [
 
 const stats: readonly Case[] = [
   {
-    name: '7: stats of an empty tracker, in the order of their fields',
+    name: 'M1: stats of an empty tracker, in the order of their fields',
     path: withToken('/api/v1/stats'),
     status: 200,
     type: JSON_TYPE,
@@ -335,14 +334,14 @@ const torrents: readonly Case[] = [
     expected: '[]',
   },
   {
-    name: '17: an unknown torrent',
+    name: 'A12: an unknown torrent',
     path: withToken(`/api/v1/torrent/${HASH}`),
     status: 200,
     type: JSON_TYPE,
     expected: '"torrent not known"',
   },
   {
-    name: '17: an unknown torrent in capitals',
+    name: 'A12: an unknown torrent in capitals',
     path: withToken(`/api/v1/torrent/${HASH.toUpperCase()}`),
     status: 200,
     type: JSON_TYPE,
@@ -379,7 +378,7 @@ const torrents: readonly Case[] = [
         (value) => [value, { status: 200, type: JSON_TYPE, expected: '[]' }] as const,
       ),
     ].map(([value, outcome]) => ({
-      name: `13: torrents?${name}=${value}`,
+      name: `A15: torrents?${name}=${value}`,
       path: withToken(`/api/v1/torrents?${name}=${value}`),
       ...outcome,
     })),
@@ -404,7 +403,7 @@ const torrents: readonly Case[] = [
       [`${HASH}&info_hash=x`, 'x'],
     ] as const
   ).map(([value, shown]) => ({
-    name: `14: torrents?info_hash=${value}`,
+    name: `A10: torrents?info_hash=${value}`,
     path: withToken(`/api/v1/torrents?info_hash=${value}`),
     ...badHash(shown),
   })),
@@ -427,19 +426,19 @@ const BAD_PARAMETERS = [
 ] as const
 const invalidHashes: readonly Case[] = (
   [
-    ['18', 'GET', '/api/v1/torrent/'],
-    ['24', 'POST', '/api/v1/whitelist/'],
-    ['27', 'DELETE', '/api/v1/whitelist/'],
+    ['GET', '/api/v1/torrent/'],
+    ['POST', '/api/v1/whitelist/'],
+    ['DELETE', '/api/v1/whitelist/'],
   ] as const
-).flatMap(([number, method, path]) => [
+).flatMap(([method, path]) => [
   ...BAD_PARAMETERS.map(([sent, shown]) => ({
-    name: `${number}: ${method} ${path}${sent}`,
+    name: `A10: ${method} ${path}${sent}`,
     method,
     path: withToken(path + sent),
     ...badHash(shown),
   })),
   ...['', '%20', '%09', '%20%20'].map((sent) => ({
-    name: `${number}: ${method} ${path}${sent}`,
+    name: `A5: ${method} ${path}${sent}`,
     method,
     path: withToken(path + sent),
     ...NOT_FOUND,
@@ -471,23 +470,28 @@ const listed = (...hashes: string[]) => ({
 const whitelist: readonly Case[] = [
   listed(),
   {
-    name: '20: adding',
+    name: 'A23: adding',
     method: 'POST',
     path: withToken(`/api/v1/whitelist/${HASH.toUpperCase()}`),
     ...DONE,
   },
   {
-    name: '21: adding twice',
+    name: 'A23: adding twice',
     method: 'POST',
     path: withToken(`/api/v1/whitelist/${HASH}`),
     ...DONE,
   },
   listed(HASH),
-  { name: '30: reloading', path: withToken('/api/v1/whitelist/reload'), ...DONE },
+  { name: 'A24: reloading', path: withToken('/api/v1/whitelist/reload'), ...DONE },
   listed(HASH),
-  { name: '25: removing', method: 'DELETE', path: withToken(`/api/v1/whitelist/${HASH}`), ...DONE },
   {
-    name: '26: removing what is not there',
+    name: 'A23: removing',
+    method: 'DELETE',
+    path: withToken(`/api/v1/whitelist/${HASH}`),
+    ...DONE,
+  },
+  {
+    name: 'A23: removing what is not there',
     method: 'DELETE',
     path: withToken(`/api/v1/whitelist/${HASH}`),
     ...DONE,
@@ -720,7 +724,7 @@ const keyBodies: readonly Case[] = (
 const keys: readonly Case[] = [
   { name: 'no keys', path: withToken('/api/v1/keys'), ...created('[]') },
   post(
-    '31: a generated key',
+    'A18: a generated key',
     '{"key":null,"seconds_valid":60}',
     created(resource(ANY_KEY, 'expires')),
   ),
@@ -729,15 +733,19 @@ const keys: readonly Case[] = [
     '{"key":null,"seconds_valid":null}',
     created(/^\{"key":"[0-9A-Za-z]{32}","valid_until":null,"expiry_time":null\}$/),
   ),
-  post('32: a given key', `{"key":"${KEY}","seconds_valid":60}`, created(resource(KEY, 'expires'))),
+  post(
+    'A18: a given key',
+    `{"key":"${KEY}","seconds_valid":60}`,
+    created(resource(KEY, 'expires')),
+  ),
   post('a given key again', `{"key":"${KEY}","seconds_valid":60}`, {
     status: 500,
     type: TEXT,
     expected: /^Unhandled rejection: Err \{ reason: "failed to generate key: .*" \}$/,
     newer: /^Unhandled rejection: Err \{ reason: "failed to add key: .*" \}$/,
   }),
-  { name: '40: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
-  { name: '37: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
+  { name: 'A22: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
+  { name: 'A21: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
   {
     name: 'deleting what is not there',
     method: 'DELETE',
@@ -772,7 +780,7 @@ const keys: readonly Case[] = [
       [`é${KEY.slice(1)}`, LENGTH],
     ] as const
   ).map(([key, reason]) =>
-    post(`35: the key ${key}`, JSON.stringify({ key, seconds_valid: 60 }), badKey(key, reason)),
+    post(`A19: the key ${key}`, JSON.stringify({ key, seconds_valid: 60 }), badKey(key, reason)),
   ),
   post(
     'the longest time',
@@ -826,19 +834,19 @@ const keys: readonly Case[] = [
       [`${KEY}0`, `${KEY}0`],
     ] as const
   ).map(([sent, shown]) => ({
-    name: `38: deleting ${sent}`,
+    name: `A21: deleting ${sent}`,
     method: 'DELETE',
     path: withToken(`/api/v1/key/${sent}`),
     ...badId(shown),
   })),
   {
-    name: '41: a generated key by path',
+    name: 'A20: a generated key by path',
     method: 'POST',
     path: withToken('/api/v1/key/60'),
     ...created(resource(ANY_KEY, 'expires')),
   },
   {
-    name: '41: a generated key by path, with a sign',
+    name: 'A20: a generated key by path, with a sign',
     method: 'POST',
     path: withToken('/api/v1/key/+060'),
     ...created(resource(ANY_KEY, 'expires')),
@@ -859,7 +867,7 @@ const keys: readonly Case[] = [
       ['a%00%1B', 'a\\0\\u{1b}', 'a\0\x1b'],
     ] as const
   ).map(([sent, shown, bare]) => ({
-    name: `41: a generated key for ${sent} seconds`,
+    name: `A20: a generated key for ${sent} seconds`,
     method: 'POST',
     path: withToken(`/api/v1/key/${sent}`),
     ...bad(`Invalid URL: Cannot parse \`"${shown}"\` to a \`u64\``),
@@ -929,60 +937,60 @@ export const CASES: readonly Case[] = [
 ]
 
 /**
- * What cannot be done when the tables are gone, or without a database: number, method, path, body, and with
- * what the reason begins: in the words of schema 2.0.0, and in those of 3.0.0 where they are others.
+ * Requests that fail when the tables are missing, or without a database: behaviour, method, path, body, and the
+ * beginning of the reason, in schema 2.0.0 and, where it differs, in 3.0.0.
  */
 export const NEEDS_DATABASE: readonly (readonly [
-  number: string,
+  id: string,
   method: string,
   path: string,
   body: string | undefined,
   reason: string,
   newer?: string,
 ])[] = [
-  ['23', 'POST', `/api/v1/whitelist/${HASH}`, undefined, 'failed to whitelist torrent'],
+  ['A23', 'POST', `/api/v1/whitelist/${HASH}`, undefined, 'failed to whitelist torrent'],
   [
-    '28',
+    'A23',
     'DELETE',
     `/api/v1/whitelist/${HASH}`,
     undefined,
     'failed to remove torrent from whitelist',
   ],
-  ['30', 'GET', '/api/v1/whitelist/reload', undefined, 'failed to reload whitelist'],
+  ['A24', 'GET', '/api/v1/whitelist/reload', undefined, 'failed to reload whitelist'],
   [
-    '34',
+    'A18',
     'POST',
     '/api/v1/keys',
     '{"key":null,"seconds_valid":60}',
     'failed to generate key',
     'failed to add key',
   ],
-  ['39', 'DELETE', `/api/v1/key/${KEY}`, undefined, 'failed to delete key'],
-  ['40', 'GET', '/api/v1/keys/reload', undefined, 'failed to reload keys'],
-  ['41', 'POST', '/api/v1/key/60', undefined, 'failed to generate key'],
-  ['ours', 'GET', '/api/v1/whitelist', undefined, 'failed to list whitelist'],
-  ['ours', 'GET', '/api/v1/keys', undefined, 'failed to list keys'],
+  ['A21', 'DELETE', `/api/v1/key/${KEY}`, undefined, 'failed to delete key'],
+  ['A22', 'GET', '/api/v1/keys/reload', undefined, 'failed to reload keys'],
+  ['A20', 'POST', '/api/v1/key/60', undefined, 'failed to generate key'],
+  ['A27', 'GET', '/api/v1/whitelist', undefined, 'failed to list whitelist'],
+  ['A27', 'GET', '/api/v1/keys', undefined, 'failed to list keys'],
   [
-    'ours',
+    'A28',
     'POST',
     '/api/v1/whitelist/bulk',
     `{"info_hashes":["${HASH}"]}`,
     'failed to whitelist torrent',
   ],
   [
-    'ours',
+    'A28',
     'DELETE',
     '/api/v1/whitelist/bulk',
     `{"info_hashes":["${HASH}"]}`,
     'failed to remove torrent from whitelist',
   ],
   [
-    'ours',
+    'A28',
     'POST',
     '/api/v1/keys/bulk',
     '{"keys":[[null,60]]}',
     'failed to generate key',
     'failed to add key',
   ],
-  ['ours', 'DELETE', '/api/v1/keys/bulk', `{"keys":["${KEY}"]}`, 'failed to delete key'],
+  ['A28', 'DELETE', '/api/v1/keys/bulk', `{"keys":["${KEY}"]}`, 'failed to delete key'],
 ]
