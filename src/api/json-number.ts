@@ -6,7 +6,7 @@ export type NumberRead = {
   /** Where reading stopped. */
   readonly end: number
   readonly value: bigint | number
-  /** What is wrong with it, `end` being the place. */
+  /** What is wrong with it, at `end`. */
   readonly fault?: string
 }
 
@@ -51,7 +51,7 @@ export function readNumber(bytes: Uint8Array, from: number): NumberRead {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString('latin1')
   if (whole && end - start <= MOST_DIGITS) {
     const exact = BigInt(text)
-    // Minus nought is a double there.
+    // serde_json reads -0 as a double.
     if (exact <= MOST && exact >= LEAST && !(negative && exact === 0n)) return { end, value: exact }
   }
   const value = Number(text)

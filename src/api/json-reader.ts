@@ -1,13 +1,13 @@
 /**
  * Reads JSON value by value and names every mistake in the words, and at the place, that the reference's
- * parser (serde_json) would; integers are exact to 64 bits (docs/behaviours.md A7, A19). What nobody asked
- * for is skipped without recursion, so that depth costs nothing. What follows the value is not read.
+ * parser (serde_json) would; integers are exact to 64 bits (docs/behaviours.md A7, A19). Unknown
+ * members are skipped without recursion, so that depth costs nothing. Text after the value is not read.
  */
 import { debugQuote, echo } from './answers.ts'
 import { printFloat, readNumber } from './json-number.ts'
 import { readString } from './json-string.ts'
 
-/** `syntax`: this is no JSON. `data`: it is, but not what was asked for. `excess`: there is too much of it. */
+/** `syntax`: not JSON. `data`: JSON of another shape. `excess`: too many elements. */
 type FaultKind = 'syntax' | 'data' | 'excess'
 export class JsonFault extends Error {
   readonly kind: FaultKind
@@ -40,7 +40,7 @@ export class JsonReader {
     this.#bytes = bytes
   }
 
-  /** What a message begins with that tells of a `JsonFault`. */
+  /** The beginning of a message about a `JsonFault`: where it is. */
   get place(): string {
     if (this.#path.length === 0) return ''
     const steps = this.#path.map((step) =>

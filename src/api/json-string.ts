@@ -6,7 +6,7 @@ export type StringRead = {
   /** Behind the closing quote, or where reading stopped. */
   readonly end: number
   readonly value: string
-  /** What is wrong with it, `end` being the place. */
+  /** What is wrong with it, at `end`. */
   readonly fault?: string
 }
 

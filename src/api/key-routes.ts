@@ -4,6 +4,7 @@
  * appear in answers to those who may manage them, but in no error and no log.
  */
 import { t } from 'elysia'
+import { isAuthKey } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import type { NewKey, PermissionStore } from '../storage/permissions.ts'
 import type { Clock } from '../time/clock.ts'
@@ -132,7 +133,7 @@ const badKeyId = (key: string): string => `Invalid auth key id param "${echo(key
 const removeOne =
   (databaseName: string): KeyAnswer =>
   async (permissions, { parameter }) => {
-    if (keyMistake(parameter) !== undefined) return text(400, badKeyId(parameter))
+    if (!isAuthKey(parameter)) return text(400, badKeyId(parameter))
     return await tryDatabase(DELETE, async () => {
       const removed = await permissions.removeKeys([parameter])
       return removed > 0
@@ -149,7 +150,7 @@ const removeMany: KeyAnswer = async (permissions, { request }) => {
   const texts = readTexts(body.bytes, 'keys')
   if ('fault' in texts) return texts.fault
   const keys = readEach('keys', texts.value, (value) =>
-    keyMistake(value) === undefined ? { value } : { mistake: badKeyId(value) },
+    isAuthKey(value) ? { value } : { mistake: badKeyId(value) },
   )
   if ('fault' in keys) return keys.fault
   return await tryDatabase(DELETE, async () =>
