@@ -1,4 +1,4 @@
-/** The management API as its clients know it: every case of `cases.ts` over a raw socket. */
+/** The management API as clients see it: every case of `cases.ts` over a raw socket. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn } from '../support/api/cases.ts'
 import { ask, type Serving, serve } from '../support/api/fixture.ts'
@@ -45,7 +45,7 @@ describe('HEAD has the head of GET, and no body', () => {
       await ask(api.url, { ...one, headers, method: 'HEAD' }),
     ]
     const { date: _of, ...expected } = get.headers
-    // The generated ones differ, and a list that grew meanwhile has another length.
+    // The generated request ids differ, and a list that grew meanwhile has another length.
     expect([head.status, head.body.length]).toEqual([get.status, 0])
     expect(head.headers).toMatchObject(expected)
   })

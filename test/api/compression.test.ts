@@ -1,4 +1,4 @@
-/** Which coding an answer gets (docs/behaviours.md A8), and which answers get one. */
+/** Which answers are compressed, and how (docs/behaviours.md A8). */
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { preferredCoding } from '../../src/api/compression.ts'
@@ -37,17 +37,17 @@ test.each([
   expect(preferredCoding(accept)).toBe(coding as ReturnType<typeof preferredCoding>)
 })
 
-describe('compressed are', () => {
+describe('compression', () => {
   const headers = { 'accept-encoding': 'gzip' }
 
-  test('errors, too', async () => {
+  test('applies to errors as well', async () => {
     await using api = await serve()
     const reply = await ask(api.url, { path: '/api/v1/stats', headers })
     expect([reply.status, reply.headers['content-encoding']]).toEqual([500, 'gzip'])
     expect(gunzipSync(dechunk(reply)).toString()).toContain('unauthorized')
   })
 
-  test('no answers below 32 bytes, and those do not vary', async () => {
+  test('leaves out answers below 32 bytes, which do not vary', async () => {
     await using api = await serve()
     for (const path of ['/api/health_check', '/api/v1/keys/reload', '/api/v1/torrents', '/x']) {
       const reply = await askWithToken(api.url, { path, headers })
@@ -59,7 +59,7 @@ describe('compressed are', () => {
     }
   })
 
-  test('none that nobody wants so, and those vary', async () => {
+  test('leaves out answers to clients that do not accept it, and those vary', async () => {
     await using api = await serve()
     for (const method of ['GET', 'HEAD']) {
       const reply = await askWithToken(api.url, { method, path: '/api/v1/stats' })

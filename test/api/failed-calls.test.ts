@@ -1,4 +1,4 @@
-/** What the log says of calls that were refused or failed, and what it does not. */
+/** How refused and failed calls are logged, and what is never in the log. */
 import { describe, expect, test } from 'bun:test'
 import { json, NOT_FOUND, rejection, TIMED_OUT } from '../../src/api/answers.ts'
 import { FailedCalls, LINES_PER_MINUTE } from '../../src/api/failed-calls.ts'
@@ -10,8 +10,8 @@ import { ask, askWithToken, serve } from '../support/api/fixture.ts'
 const ID = '0f9e21cb-9d5b-4e0f-8a3e-0d0a3f4c9c57'
 const KEY = '0123456789abcdefghijklmnopqrstuv'
 
-describe('one line says', () => {
-  test('who was not let in, at ERROR, with the id that the client was told', async () => {
+describe('one line is logged for', () => {
+  test('a call without a valid token, at ERROR, with the request id of the answer', async () => {
     await using api = await serve()
     const headers = { 'x-request-id': ID }
     await ask(api.url, { path: `/api/v1/stats?token=${KEY}`, headers })
@@ -22,14 +22,14 @@ describe('one line says', () => {
         ),
       ),
     ])
-    const { headers: told } = await ask(api.url, { path: '/api/v1/torrents' })
+    const { headers: answered } = await ask(api.url, { path: '/api/v1/torrents' })
     expect(api.lines).toHaveLength(2)
-    expect(api.lines[1]).toContain(`request_id=${told['x-request-id']} `)
+    expect(api.lines[1]).toContain(`request_id=${answered['x-request-id']} `)
   })
 
-  test('what failed, at ERROR', async () => {
+  test('a failure, at ERROR', async () => {
     await using api = await serve()
-    api.book.failure = new DatabaseError('refused', 'database is locked')
+    api.permissions.failure = new DatabaseError('refused', 'database is locked')
     await askWithToken(api.url, { method: 'DELETE', path: `/api/v1/key/${KEY}` })
     expect(api.lines).toHaveLength(1)
     expect(api.lines[0]).toContain(' ERROR API: response call=DELETE /api/v1/key/:')
@@ -37,9 +37,9 @@ describe('one line says', () => {
     expect(api.lines[0]).not.toContain(KEY)
   })
 
-  test('what was wrong or took too long, at DEBUG', async () => {
+  test('a mistake or a time-out, at DEBUG', async () => {
     await using api = await serve({ limitMilliseconds: 1 })
-    api.book.gate = new Promise(() => {})
+    api.permissions.gate = new Promise(() => {})
     await askWithToken(api.url, { method: 'GET', path: '/api/v1/keys/reload' })
     await askWithToken(api.url, { path: '/nowhere' })
     expect(api.lines).toEqual([
@@ -51,7 +51,7 @@ describe('one line says', () => {
   })
 })
 
-test('nothing is said of a call that succeeds, and no token, key or path of any call', async () => {
+test('a call that succeeds is not logged, and no token, key or path of any call is', async () => {
   await using api = await serve()
   for (const path of ['stats', 'torrents', 'keys', 'whitelist/reload', 'health_check'])
     await askWithToken(api.url, { path: `/api/v1/${path}`.replace('v1/health', 'health') })
@@ -63,7 +63,7 @@ test('nothing is said of a call that succeeds, and no token, key or path of any 
     for (const secret of [KEY, TOKEN]) expect(line).not.toContain(secret)
 })
 
-test('a client’s own id cannot begin a line', async () => {
+test('the request id of a client cannot begin a line', async () => {
   await using api = await serve()
   const headers = { 'x-request-id': 'a\tb' }
   const reply = await ask(api.url, { path: '/api/v1/stats', headers })
@@ -71,55 +71,55 @@ test('a client’s own id cannot begin a line', async () => {
   expect(api.lines[0]).toContain(`request_id=${reply.headers['x-request-id']} `)
 })
 
-describe('a flood of them', () => {
-  function told(filter: Level) {
+describe('a flood of failed calls', () => {
+  function logging(filter: Level) {
     const lines: string[] = []
     const clock = { now: 1_000_000, seconds: () => 0, milliseconds: () => clock.now }
     const log = new Log({ filter, style: 'full', colour: false }, clock.milliseconds, (line) =>
       lines.push(line),
     )
     const failed = new FailedCalls(log, clock)
-    const tell = (answer: Parameters<FailedCalls['log']>[0]['answer'], times = 1) => {
+    const fail = (answer: Parameters<FailedCalls['log']>[0]['answer'], times = 1) => {
       for (let i = 0; i < times; i++) failed.log({ call: 'GET', answer, id: ID, milliseconds: 1 })
     }
-    return { lines, clock, tell }
+    return { lines, clock, fail }
   }
 
-  test('writes some lines a minute and says later how many it left out', () => {
-    const { lines, clock, tell } = told('info')
-    tell(rejection('no'), 10_000)
+  test('has a limited number of lines per minute, and a later line has the number of suppressed ones', () => {
+    const { lines, clock, fail } = logging('info')
+    fail(rejection('no'), 10_000)
     expect(lines).toHaveLength(LINES_PER_MINUTE)
     clock.now += 59_999
-    tell(rejection('no'))
+    fail(rejection('no'))
     expect(lines).toHaveLength(LINES_PER_MINUTE)
     clock.now += 1
-    tell(rejection('no'), 2)
+    fail(rejection('no'), 2)
     expect(lines).toHaveLength(LINES_PER_MINUTE + 2)
     expect(lines.at(-2)).toEndWith(` suppressed=${10_001 - LINES_PER_MINUTE}\n`)
     expect(lines.at(-1)).not.toContain('suppressed')
   })
 
-  test('goes on being said when the clock is set back', () => {
-    const { lines, clock, tell } = told('info')
-    tell(rejection('no'), LINES_PER_MINUTE)
+  test('is still logged after the clock was set back', () => {
+    const { lines, clock, fail } = logging('info')
+    fail(rejection('no'), LINES_PER_MINUTE)
     clock.now -= 3_600_000
-    tell(rejection('no'))
+    fail(rejection('no'))
     expect(lines).toHaveLength(LINES_PER_MINUTE + 1)
   })
 
-  test('of refusals takes no line from failures', () => {
-    const { lines, tell } = told('debug')
-    tell(NOT_FOUND, 1_000)
-    tell(TIMED_OUT, 1_000)
-    tell(json('{}'), 1_000)
+  test('at DEBUG leaves the lines of failures alone', () => {
+    const { lines, fail } = logging('debug')
+    fail(NOT_FOUND, 1_000)
+    fail(TIMED_OUT, 1_000)
+    fail(json('{}'), 1_000)
     expect(lines).toHaveLength(LINES_PER_MINUTE)
-    tell(rejection('no'))
+    fail(rejection('no'))
     expect(lines.at(-1)).toContain(' ERROR API: ')
   })
 
-  test('of refusals is not even counted where nobody reads them', () => {
-    const { lines, tell } = told('info')
-    tell(NOT_FOUND, 1_000)
+  test('at DEBUG is not even counted when that level is off', () => {
+    const { lines, fail } = logging('info')
+    fail(NOT_FOUND, 1_000)
     expect(lines).toEqual([])
   })
 })

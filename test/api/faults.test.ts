@@ -1,4 +1,4 @@
-/** When the database fails, when there is none, when something takes too long, when we are wrong. */
+/** A database that fails or is missing, answers that take too long, and bugs of ours. */
 import { describe, expect, test } from 'bun:test'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
@@ -16,17 +16,20 @@ describe('a database that fails', () => {
       [id, method, path, '2.0.0' as const, body, reason] as const,
       [id, method, path, '3.0.0' as const, body, newer] as const,
     ]),
-  )('A25, %s: %s %s says so to schema %s', async (_id, method, path, schema, body, reason) => {
-    await using api = await serve({ schema })
-    api.book.failure = new DatabaseError('refused', NO_TABLE)
-    const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
-    expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([
-      500,
-      'text/plain; charset=utf-8',
-      `Unhandled rejection: Err { reason: "${reason}: The Sqlite3 query was malformed: no such table: \\"keys\\"" }`,
-    ])
-    expect(api.reports).toEqual([])
-  })
+  )(
+    'A25, %s: %s %s reports it in the words of schema %s',
+    async (_id, method, path, schema, body, reason) => {
+      await using api = await serve({ schema })
+      api.permissions.failure = new DatabaseError('refused', NO_TABLE)
+      const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
+      expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([
+        500,
+        'text/plain; charset=utf-8',
+        `Unhandled rejection: Err { reason: "${reason}: The Sqlite3 query was malformed: no such table: \\"keys\\"" }`,
+      ])
+      expect(api.reports).toEqual([])
+    },
+  )
 })
 
 describe('without a database', () => {
@@ -42,7 +45,7 @@ describe('without a database', () => {
   })
 })
 
-describe('without tokens nobody is let in', () => {
+describe('without tokens every request is refused', () => {
   test.each([
     ['none', []],
     ['an empty one', ['']],
@@ -58,7 +61,7 @@ describe('without tokens nobody is let in', () => {
   })
 })
 
-test('any token opens every door, whatever characters it has', async () => {
+test('A2: any token opens every route, whatever characters it has', async () => {
   const odd = 'a+b c&d=e%f/é"#'
   await using api = await serve({ tokens: ['first', odd, 'third'] })
   const query = encodeURIComponent(odd)
@@ -70,12 +73,12 @@ test('any token opens every door, whatever characters it has', async () => {
     )
 })
 
-describe('what nobody foresaw', () => {
+describe('an unforeseen error', () => {
   const failing = () => {
     throw new TypeError(`of ${TOKEN}`)
   }
 
-  test('is a 500 that tells nothing, and is reported once', async () => {
+  test('is a 500 that reveals nothing, and is reported once', async () => {
     await using api = await serve({ stats: failing })
     for (let time = 0; time < 3; time++) {
       const reply = await askWithToken(api.url, { path: '/api/v1/stats' })
@@ -87,9 +90,9 @@ describe('what nobody foresaw', () => {
     expect(api.reports).toEqual(['GET /api/v1/stats: TypeError'])
   })
 
-  test('of a book that breaks its word is one, too', async () => {
+  test('may come from the permission store', async () => {
     await using api = await serve()
-    api.book.failure = new TypeError(`of ${KEY}`)
+    api.permissions.failure = new TypeError(`of ${KEY}`)
     const reply = await askWithToken(api.url, { method: 'DELETE', path: `/api/v1/key/${KEY}` })
     expect([reply.status, reply.body.toString()]).toEqual([
       500,
@@ -99,7 +102,7 @@ describe('what nobody foresaw', () => {
     expect(api.reports[0]).not.toContain(KEY)
   })
 
-  test('in the first lot of a list is one, too', async () => {
+  test('may come from the first batch of a list', async () => {
     await using api = await serve()
     api.torrents.summaries = [{ infoHash: HASH, seeders: 0, leechers: 0, downloaded: 0 }]
     api.torrents.broken = 0
@@ -112,16 +115,16 @@ describe('an answer that takes too long', () => {
   test('is 408 without a body and without a request id, and the connection ends', async () => {
     await using api = await serve({ limitMilliseconds: 20 })
     const gate = Promise.withResolvers<void>()
-    api.book.gate = gate.promise
+    api.permissions.gate = gate.promise
     const request = { path: '/api/v1/keys/reload', headers: { connection: 'keep-alive' } }
     const reply = await askWithToken(api.url, request)
     expect([reply.status, reply.body.length, reply.headers.connection]).toEqual([408, 0, 'close'])
     expect(reply.headers['content-type']).toBeUndefined()
     expect(reply.headers['x-request-id']).toBeUndefined()
-    // What comes of it later is nobody's any more, and harms nobody.
-    api.book.failure = new DatabaseError('late', 'too late')
+    // The late result is dropped, and does no harm.
+    api.permissions.failure = new DatabaseError('late', 'too late')
     gate.resolve()
-    api.book.gate = Promise.resolve()
+    api.permissions.gate = Promise.resolve()
     await until('the API to answer on', async () => {
       return (await ask(api.url, { path: '/api/health_check' })).status === 200
     })
@@ -134,10 +137,10 @@ describe('an answer that takes too long', () => {
     const headers = { 'content-length': String(body.length + 1) }
     const bytes = bytesOf(withToken({ method: 'POST', path: '/api/v1/keys', headers, body }))
     expect(parseResponse(await exchange(api.url, bytes)).status).toBe(408)
-    expect(api.book.asked).toEqual([])
+    expect(api.permissions.asked).toEqual([])
   })
 
-  test('is waited for at the door, not by those who have no token', async () => {
+  test('is not waited for by a request without a token', async () => {
     await using api = await serve({ limitMilliseconds: 60_000 })
     const headers = { 'content-length': '1000' }
     const reply = await ask(api.url, { method: 'POST', path: '/api/v1/keys', headers, body: '{' })
@@ -147,7 +150,7 @@ describe('an answer that takes too long', () => {
     ])
   })
 
-  test('does not keep its list', async () => {
+  test('does not keep its list alive', async () => {
     const gate = Promise.withResolvers<void>()
     let returned = false
     await using api = await serve({
@@ -173,7 +176,7 @@ describe('an answer that takes too long', () => {
     })
     expect((await askWithToken(api.url, { path: '/api/v1/torrents' })).status).toBe(408)
     gate.resolve()
-    await until('the list to be let go', () => returned)
+    await until('the list to be abandoned', () => returned)
   })
 })
 

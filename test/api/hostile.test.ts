@@ -1,4 +1,4 @@
-/** What strangers, and clients with a token, may send: documented answers or a closed connection, no harm. */
+/** Hostile requests, with a token and without: a documented answer or a closed connection, and no harm. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
@@ -27,11 +27,11 @@ beforeAll(async () => {
   api = await serve()
 })
 afterAll(async () => {
-  // Nothing of all this was done, and nothing was a mistake of ours.
+  // None of the requests did anything, and none met a bug of ours.
   expect((await ask(api.url, { path: '/api/health_check' })).body.toString()).toBe(
     '{"status":"Ok"}',
   )
-  expect(api.book.asked.filter((what) => !what.startsWith('reload'))).toEqual([])
+  expect(api.permissions.asked.filter((what) => !what.startsWith('reload'))).toEqual([])
   expect(api.reports).toEqual([])
   await api.stop(0)
 })
@@ -43,7 +43,7 @@ const reload = (head: string, target = '/api/v1/keys/reload') =>
 describe('a body', () => {
   const json = (body: string | Uint8Array, headers = {}) =>
     askWithToken(api.url, { method: 'POST', path: BULK, body, headers })
-  /** A list of nothing, so long. */
+  /** An empty list of `length` bytes. */
   const padded = (length: number) => `{"info_hashes":[${' '.repeat(length - 18)}]}`
 
   test('of 2,097,152 bytes is read, and of one more is not', async () => {
@@ -68,7 +68,7 @@ describe('a body', () => {
     expect([reply.status, reply.body.toString()]).toEqual([413, TOO_LONG])
   })
 
-  test('of ten million bytes is told so, whether it comes or not', async () => {
+  test('of ten million bytes is refused, whether it arrives or not', async () => {
     const reply = await json(padded(10_000_000))
     expect([reply.status, reply.body.toString()]).toEqual([413, TOO_LONG])
     const announced = await json('', { 'content-length': '10000000' })
@@ -77,7 +77,7 @@ describe('a body', () => {
     expect([400, 413]).toContain(absurd.status)
   })
 
-  test('is not read on when it is not wanted', async () => {
+  test('is not read when the answer does not need it', async () => {
     for (const headers of [{ 'content-length': '100000000' }, { 'transfer-encoding': 'chunked' }]) {
       const reply = await ask(api.url, { method: 'POST', path: BULK, headers })
       expect([reply.status, reply.headers.connection]).toEqual([500, 'close'])
@@ -87,7 +87,7 @@ describe('a body', () => {
     }
   })
 
-  test('that nobody asked for is read past', async () => {
+  test('of a route without a body is skipped', async () => {
     const head = `POST /api/v1/keys/reload HTTP/1.1\r\nHost: a\r\n${AUTHORIZED}Content-Length: 5\r\n`
     const next = `GET /api/v1/keys/reload HTTP/1.1\r\nHost: a\r\n${AUTHORIZED}${CLOSE}\r\n`
     const bytes = (await exchange(api.url, `${head}\r\nGET /${next}`)).toString()
@@ -95,7 +95,7 @@ describe('a body', () => {
     expect(bytes).toEndWith('{"status":"ok"}')
   })
 
-  test('that ends too soon does nothing', async () => {
+  test('that breaks off does nothing', async () => {
     const body = `{"info_hashes":["${HASH}"]}`
     for (const headers of [
       { 'content-length': String(body.length + 5) },
@@ -115,7 +115,7 @@ describe('a body', () => {
     }
   })
 
-  test('whose chunks are none is refused', async () => {
+  test('with malformed chunks is refused', async () => {
     const head = `POST ${BULK} HTTP/1.1\r\nHost: a\r\n${AUTHORIZED}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
     expect((await send(`${head}2\r\n{}\r\nxyz\r\n`)).status).toBe(400)
   })
@@ -123,8 +123,8 @@ describe('a body', () => {
   test.each([
     ['a hundred thousand brackets', '['.repeat(100_000)],
     ['two million brackets', '['.repeat(MOST_BODY - 1)],
-    ['brackets nobody asked for', `{"x":${'['.repeat(1_000_000)}`],
-    ['braces nobody asked for', `{"x":${'{"":'.repeat(500_000)}`],
+    ['brackets in an unknown member', `{"x":${'['.repeat(1_000_000)}`],
+    ['braces in an unknown member', `{"x":${'{"":'.repeat(500_000)}`],
     ['brackets that close', `{"x":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`],
     ['a number of a million digits', `{"info_hashes":${'9'.repeat(1_000_000)}}`],
     ['a fraction of a million digits', `{"x":0.${'1'.repeat(1_000_000)}}`],
@@ -139,14 +139,14 @@ describe('a body', () => {
     ['zeros', '\0'.repeat(1_000)],
     ['a byte order mark', '\ufeff{"info_hashes":[]}'],
     ['prototypes', '{"__proto__":{"info_hashes":[]},"constructor":[],"toString":1}'],
-  ])('of %s is refused in few words', async (_what, body) => {
+  ])('of %s is refused briefly', async (_what, body) => {
     const reply = await json(body)
     expect([400, 422]).toContain(reply.status)
     expect(reply.headers['content-type']).toBe('text/plain; charset=utf-8')
     expect(reply.body.length).toBeLessThan(500 + 12 * LIMITS.echo)
   })
 
-  test('that is no UTF-8 is refused', async () => {
+  test('that is not UTF-8 is refused', async () => {
     const bytes = Buffer.from('{"info_hashes":["\xff\xfe"]}', 'latin1')
     expect((await json(bytes)).body.toString()).toBe(
       'Failed to parse the request body as JSON: info_hashes[0]: invalid unicode code point at line 1 column 20',
@@ -170,20 +170,20 @@ describe('a body', () => {
     const name = what === 'keys' ? 'keys' : 'info_hashes'
     const path = `/api/v1/${what}/bulk`
     const element = method === 'POST' && what === 'keys' ? '["x",1]' : '"x"'
-    /** What follows is no JSON, and all there is of it is wrong. */
-    const said = async (count: number) => {
+    /** The answer to so many invalid elements; past the limit the rest of the body is not even JSON. */
+    const answer = async (count: number) => {
       const body = `{"${name}":[${Array(count).fill(element)}${count > most ? '' : ']}'}`
       const reply = await askWithToken(api.url, { method, path, body })
       expect(reply.status).toBe(400)
       return reply.body.toString()
     }
-    expect(await said(most)).toEndWith(`; and ${most - 100} more`)
-    expect(await said(most + 1)).toBe(
+    expect(await answer(most)).toEndWith(`; and ${most - 100} more`)
+    expect(await answer(most + 1)).toBe(
       `Invalid URL: nothing was done: ${name} has more than ${most} elements`,
     )
   })
 
-  test('of noise never does anything', async () => {
+  test('of random bytes never does anything', async () => {
     const roll = dice()
     const bits = [
       '{',
@@ -230,7 +230,7 @@ describe('the head of a request', () => {
     ['a thousand ampersands', `?${'&'.repeat(1_000)}`],
     ['a thousand question marks', '?'.repeat(1_000)],
     ['broken escapes', '?%=%&%f=%zz&%'],
-    ['bytes that are no UTF-8', '?%ff=%fe&a=%c3'],
+    ['bytes that are not UTF-8', '?%ff=%fe&a=%c3'],
     ['a fragment with tokens', '?a=b#&token=wrong&token=wrong'],
     ['names like members', '?__proto__=1&constructor=1&toString=1'],
     ['nothing after the question mark', '?'],
@@ -239,7 +239,7 @@ describe('the head of a request', () => {
     expect([reply.status, reply.body.toString()]).toEqual([200, '{"status":"ok"}'])
   })
 
-  test('a token behind a second question mark is none', async () => {
+  test('a token after a second question mark does not count', async () => {
     const reply = await ask(api.url, { path: `/api/v1/keys/reload??token=${TOKEN}` })
     expect(reply.body.toString()).toContain('"unauthorized"')
   })
@@ -293,7 +293,7 @@ describe('the head of a request', () => {
     expect([400, 500, 505]).toContain(status)
   })
 
-  test('of a method that leads nowhere else', async () => {
+  test('with any other method has the same answer', async () => {
     for (const method of ['CONNECT', 'TRACE', 'PATCH', 'PROPFIND', 'QUERY', 'OPTIONS'])
       for (const [headers, status] of [
         ['', 500],
@@ -319,11 +319,11 @@ describe('a request id', () => {
       expect(await idFor(id)).toBe(id)
   })
 
-  test('that is too long, empty or no ASCII is replaced', async () => {
+  test('that is too long, empty or not ASCII is replaced', async () => {
     for (const id of ['x'.repeat(201), '', 'é', 'a\tb']) expect(await idFor(id)).toMatch(UUID)
   })
 
-  test('is made up, another one each time', async () => {
+  test('is generated, a different one each time', async () => {
     const made = new Set<string | undefined>()
     for (let time = 0; time < 5; time++) {
       const { headers } = await ask(api.url, { path: time === 0 ? '/x' : '/api/health_check' })
@@ -334,42 +334,42 @@ describe('a request id', () => {
   })
 })
 
-describe('a request is told of as garbage', () => {
-  /** Bytes that are told of. */
-  async function told(request: Request): Promise<number> {
-    const before = api.garbage.told
+describe('garbage is counted for', () => {
+  /** Bytes of garbage that a request counts. */
+  async function counted(request: Request): Promise<number> {
+    const before = api.garbage.counted
     await ask(api.url, request)
-    return api.garbage.told - before
+    return api.garbage.counted - before
   }
 
   test.each([
     { path: '/api/health_check' },
     withToken({ path: '/api/v1/keys/reload' }),
     { path: '/nowhere' },
-  ])('$path, a long target as more of it', async (request) => {
-    const short = await told({ ...request, path: `${request.path}?` })
+  ])('$path, more for a longer target', async (request) => {
+    const short = await counted({ ...request, path: `${request.path}?` })
     expect(short).toBeGreaterThan(HTTP_REQUEST)
-    const long = await told({ ...request, path: `${request.path}?${'a'.repeat(10_000)}` })
+    const long = await counted({ ...request, path: `${request.path}?${'a'.repeat(10_000)}` })
     expect(long - short).toBe(10_000)
   })
 
-  test('a body that was read as several times its bytes, one that was not as nothing', async () => {
+  test('a body that was read, several times its bytes, and not for one that was not', async () => {
     const request = { method: 'POST', path: '/api/v1/keys', body: 'x'.repeat(100_000) }
-    expect(await told(withToken(request))).toBeGreaterThan(300_000)
-    expect(await told(request)).toBe(await told({ ...request, body: '' }))
+    expect(await counted(withToken(request))).toBeGreaterThan(300_000)
+    expect(await counted(request)).toBe(await counted({ ...request, body: '' }))
   })
 
-  test('an answer as several times its bytes, whether in one piece or in parts', async () => {
+  test('an answer, several times its bytes, whether in one piece or in parts', async () => {
     const torrent = { infoHash: HASH, seeders: 0, leechers: 0, downloaded: 0 }
     api.torrents.summaries = new Array(5_000).fill(torrent)
     for (const path of ['/api/openapi.json', '/api/v1/torrents']) {
       const { body } = await ask(api.url, withToken({ path }))
-      expect(await told(withToken({ path }))).toBeGreaterThan(3 * body.length)
+      expect(await counted(withToken({ path }))).toBeGreaterThan(3 * body.length)
     }
   })
 })
 
-test('requests in one piece are answered in their order, each by itself', async () => {
+test('requests that arrive in one piece are answered in order, each on its own', async () => {
   const one = (target: string, head = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${head}`
   const bytes = await exchange(
     api.url,
@@ -393,7 +393,7 @@ test('requests in one piece are answered in their order, each by itself', async 
   ])
 })
 
-test('noise in a path is never more than a bad parameter', async () => {
+test('random paths are never more than a bad parameter', async () => {
   const roll = dice()
   const bits = [
     '/',

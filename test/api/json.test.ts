@@ -1,4 +1,4 @@
-/** The JSON reader against JSON.parse, which accepts the same but says less and loses digits. */
+/** The JSON reader against JSON.parse, which accepts the same but explains less and loses digits. */
 import { describe, expect, test } from 'bun:test'
 import { printFloat, readNumber } from '../../src/api/json-number.ts'
 import { JsonFault, JsonReader } from '../../src/api/json-reader.ts'
@@ -113,7 +113,7 @@ describe('a string', () => {
   })
 })
 
-/** Whether the reader finds nothing wrong with a value it is not interested in. */
+/** Whether the reader accepts a value that it skips. */
 function accepts(text: string): boolean {
   try {
     return new JsonReader(bytes(`{"x":${text}}`)).object('a map', () => false)
@@ -131,7 +131,7 @@ function parses(text: string): boolean {
   }
 }
 
-test('accepts what JSON.parse accepts, of texts that are nearly right', () => {
+test('accepts what JSON.parse accepts, for texts that are nearly right', () => {
   const roll = dice()
   const value = (depth: number): string => {
     const kind = roll(depth > 4 ? 5 : 7)
@@ -147,12 +147,11 @@ test('accepts what JSON.parse accepts, of texts that are nearly right', () => {
       const at = roll(text.length + 1)
       text = text.slice(0, at) + '[]{},:"\\ 0e-nt\n'[roll(15)] + text.slice(at + roll(2))
     }
-    // JSON.parse makes Infinity of what is out of range, and here it is a mistake.
+    // Numbers out of range are Infinity for JSON.parse, and a mistake here.
     if (/e\+?\d{3}/i.test(text)) continue
-    // Behind the value of the one member everything ends, as for JSON.parse.
     const wrapped = accepts(text)
     const truth = parses(`{"x":${text}}`)
-    // What follows the closing brace is not read.
+    // Text after the closing brace is not read.
     if (truth) expect([seed, text, wrapped]).toEqual([seed, text, true])
     else if (wrapped) expect([seed, text, closesEarly(text)]).toEqual([seed, text, true])
     if (truth) accepted++
@@ -160,6 +159,6 @@ test('accepts what JSON.parse accepts, of texts that are nearly right', () => {
   expect(accepted).toBeGreaterThan(1_000)
 })
 
-/** Whether the object around `text` is whole before `text` ends. */
+/** Whether the object around `text` is complete before `text` ends. */
 const closesEarly = (text: string): boolean =>
   [...text].some((letter, at) => letter === '}' && parses(`{"x":${text.slice(0, at)}}`))

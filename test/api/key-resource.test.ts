@@ -1,4 +1,4 @@
-/** Expiry times as text (docs/behaviours.md A17), against the calendar of the runtime where that reaches. */
+/** Expiry times as text (docs/behaviours.md A17), compared with the runtime's calendar within its range. */
 import { describe, expect, test } from 'bun:test'
 import { printKey, printTime } from '../../src/api/key-resource.ts'
 import { LAST_EXPIRY_SECOND } from '../../src/storage/permissions.ts'
@@ -20,7 +20,7 @@ describe('a time', () => {
     expect(printTime(milliseconds)).toBe(text)
   })
 
-  test('is what the calendar says', () => {
+  test('is the same as that of the calendar', () => {
     const roll = dice()
     for (let time = 0; time < 5_000; time++) {
       const milliseconds = roll(2 ** 31) * roll(117_000)

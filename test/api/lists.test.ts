@@ -1,4 +1,4 @@
-/** Torrents, keys and whitelist in pages, long ones in particular: complete, in order, and never all in memory. */
+/** Lists of torrents, keys and the whitelist, long ones in particular: complete, in order, never all in memory. */
 import { describe, expect, test } from 'bun:test'
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { TorrentSummary } from '../../src/view/listing.ts'
@@ -32,7 +32,7 @@ async function withTorrents(count: number) {
 }
 
 describe('the list of torrents', () => {
-  test('A13: has one with its fields in order', async () => {
+  test('A13: shows a torrent with its fields in order', async () => {
     await using api = await withTorrents(1)
     const { reply } = await api.list()
     expect(reply.body.toString()).toBe(
@@ -47,16 +47,16 @@ describe('the list of torrents', () => {
     expect((await api.list('?offset=1')).torrents).toEqual([shown(summary(1))])
     expect((await api.list('?offset=2')).torrents).toEqual([])
     expect((await api.list('?limit=0')).torrents).toEqual([])
-    expect(api.torrents.lots).toBe(2)
+    expect(api.torrents.batches).toBe(2)
   })
 
-  test('A14: has those that are named, repeated as they are', async () => {
+  test('A14: has the torrents that are named, as often as they are', async () => {
     await using api = await withTorrents(3)
     const query = `?info_hash=${hash(2)}&info_hash=${hash(9)}&info_hash=${hash(0)}&info_hash=${hash(2)}&limit=0`
     expect((await api.list(query)).torrents).toEqual([2, 0, 2].map((n) => shown(summary(n))))
   })
 
-  test('has 4000 unless told otherwise', async () => {
+  test('A15: has 4000 by default', async () => {
     await using api = await withTorrents(4_001)
     expect((await api.list()).torrents).toEqual(summaries(4_000).map(shown))
   })
@@ -67,7 +67,7 @@ describe('the list of torrents', () => {
   })
 
   test.each(['identity', 'gzip', 'zstd'])(
-    'stops when its reader stops, and is let go when it leaves: %s',
+    'stops when its reader stops, and is abandoned when the reader leaves: %s',
     async (coding) => {
       await using api = await withTorrents(1_000_000)
       const path = '/api/v1/torrents?limit=4294967295'
@@ -86,31 +86,31 @@ describe('the list of torrents', () => {
         },
       })
       await open
-      await until('the list to begin', () => api.torrents.lots > 0)
-      // It goes on for as long as the kernel's buffers take something.
+      await until('the list to begin', () => api.torrents.batches > 0)
+      // It goes on until the kernel's buffers are full.
       let before = -1
       await until('the list to wait for its reader', async () => {
-        const same = before === api.torrents.lots
-        before = api.torrents.lots
+        const same = before === api.torrents.batches
+        before = api.torrents.batches
         for (let turn = 0; turn < 20; turn++)
           await ask(api.url, { path: '/api/health_check', headers: {} })
         return same
       })
-      expect(api.torrents.lots).toBeLessThan(900)
+      expect(api.torrents.batches).toBeLessThan(900)
       socket.terminate()
-      await until('the list to be let go', () => api.torrents.abandoned === 1)
+      await until('the list to be abandoned', () => api.torrents.abandoned === 1)
       expect(api.reports).toEqual([])
     },
   )
 
-  test('leaves others their turn, however fast its parts are made and taken', async () => {
+  test('gives the event loop its turns, however fast its parts are made and taken', async () => {
     let began = 0
     let rang = false
     await using api = await serve({
       torrents: {
         one: async () => undefined,
         some: async () => [],
-        // Without the turn no timer runs before the last lot is made: there is nothing to wait for.
+        // Without turns no timer would run before the last batch is made: nothing here waits.
         async *page() {
           yield summaries(1_000)
           setTimeout(() => {
@@ -125,11 +125,11 @@ describe('the list of torrents', () => {
     expect(began).toBeLessThan(20_000)
   })
 
-  test('that breaks in the middle is not taken for a whole one', async () => {
+  test('that breaks off is not taken for a whole one', async () => {
     await using api = await withTorrents(20_000)
     api.torrents.broken = 10
     for (const coding of ['identity', 'gzip', 'zstd']) {
-      api.torrents.lots = 0
+      api.torrents.batches = 0
       const path = '/api/v1/torrents?limit=20000'
       const reply = await askWithToken(api.url, { path, headers: { 'accept-encoding': coding } })
       if (coding === 'identity') expect(reply.status).toBe(200)
@@ -139,7 +139,7 @@ describe('the list of torrents', () => {
     expect(api.reports).toEqual(['GET /api/v1/torrents: RangeError'])
   })
 
-  test('that breaks in the middle writes nothing on standard error', async () => {
+  test('that breaks off writes nothing on standard error', async () => {
     const script = `
       import { askWithToken, serve } from '${import.meta.dir}/../support/api/fixture.ts'
       const api = await serve()
@@ -168,31 +168,31 @@ describe('the list of torrents', () => {
         'content-type': 'application/json',
         vary: 'accept-encoding',
       })
-      // Of what is sent, where it is known; never of what it was.
+      // The length of the compressed body if it is known, never that of the body before.
       const length = reply.headers['content-length'] ?? String(reply.body.length)
       expect(length).toBe(String(reply.body.length))
       expect(JSON.parse(decompress(dechunk(reply)).toString())).toEqual(summaries(count).map(shown))
     }
   })
 
-  test('of a HEAD has no body and is not made to the end', async () => {
+  test('has no body for a HEAD, and is not made to the end', async () => {
     await using api = await withTorrents(100_000)
     const path = '/api/v1/torrents?limit=100000'
     const reply = await askWithToken(api.url, { method: 'HEAD', path })
     expect([reply.status, reply.body.length]).toEqual([200, 0])
     expect(reply.headers['content-type']).toBe('application/json')
-    await until('the list to be let go', () => api.torrents.abandoned === 1)
-    expect(api.torrents.lots).toBe(1)
+    await until('the list to be abandoned', () => api.torrents.abandoned === 1)
+    expect(api.torrents.batches).toBe(1)
   })
 })
 
 describe('the lists of keys and whitelist', () => {
-  test('are asked of the database some thousands at a time', async () => {
+  test('A27: are fetched from the database some thousands at a time', async () => {
     await using api = await serve()
     for (let n = 0; n < 10_000; n++) {
-      api.book.whitelist.add(hash(n))
+      api.permissions.whitelist.add(hash(n))
       const key = String(n).padStart(32, '0')
-      api.book.keys.set(key, { key, expires: n % 2 === 0 ? null : BigInt(n) * 1_500n })
+      api.permissions.keys.set(key, { key, expires: n % 2 === 0 ? null : BigInt(n) * 1_500n })
     }
     const hashes = await askWithToken(api.url, { path: '/api/v1/whitelist?limit=20000' })
     expect(JSON.parse(dechunk(hashes).toString())).toEqual(
@@ -206,7 +206,7 @@ describe('the lists of keys and whitelist', () => {
       { key: `${'0'.repeat(31)}1`, valid_until: 1, expiry_time: '1970-01-01 00:00:01.500 UTC' },
       { key: `${'0'.repeat(31)}2`, valid_until: null, expiry_time: null },
     ])
-    expect(api.book.asked).toEqual([
+    expect(api.permissions.asked).toEqual([
       'listWhitelist 0 4096',
       'listWhitelist 4096 4096',
       'listWhitelist 8192 4096',
@@ -217,7 +217,7 @@ describe('the lists of keys and whitelist', () => {
   })
 })
 
-test('a list is whole over a connection that is used again', async () => {
+test('a list is complete on a connection that is used again', async () => {
   await using api = await withTorrents(3_000)
   const request = `GET /api/v1/torrents HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`
   let bytes = ''
@@ -235,7 +235,7 @@ test('a list is whole over a connection that is used again', async () => {
       error() {},
     },
   })
-  // One behind the other: Bun closes on a request that comes while a list is still being sent.
+  // One after the other: Bun closes the connection on a request that arrives while a list is being sent.
   for (let time = 0; time < 3; time++) {
     bytes = ''
     socket.write(request)

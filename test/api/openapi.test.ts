@@ -1,4 +1,4 @@
-/** The OpenAPI document says of every operation what it does, and the cases of the API agree with it. */
+/** The OpenAPI document describes every operation, and the cases of the API agree with it (docs/behaviours.md A29). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES } from '../support/api/cases.ts'
 import { askWithToken, dechunk, type Serving, serve } from '../support/api/fixture.ts'
@@ -85,7 +85,7 @@ describe('shows every status and content type that the cases have', () => {
   })
 })
 
-test('every parameter of a path is described, every operation closed but health', () => {
+test('every parameter of a path is described, and every operation but health needs a token', () => {
   for (const [path, methods] of Object.entries(document.paths))
     for (const operation of Object.values(methods)) {
       expect(operation.summary).not.toBe('')

@@ -23,7 +23,7 @@ test.each([
   ['-FG12345', 'FlashGet'],
   ['-SP12345', 'BitSpirit'],
   ['-qB45001', null],
-  // In that style, and unknown: nothing else is tried.
+  // Of that style but unknown: nothing else is tried.
   ['-zz0000-', null],
   ['-QV0000-', null],
   // BitsOnWheels is not of that style.

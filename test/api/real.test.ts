@@ -1,4 +1,4 @@
-/** The cases again, with an SQLite database, the tables that threads read, and a swarm behind the API. */
+/** The cases again, with a real SQLite database, access tables and swarm behind the API. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
@@ -82,7 +82,7 @@ test('A18, A21, A23: what was changed is in the database and seen by every threa
   expect(file.sql(`SELECT valid_until FROM keys WHERE key = '${key}'`)).toEqual([])
 })
 
-test('the longest expiry that is accepted is stored and shown to the second', async () => {
+test('A18: the latest accepted expiry is stored and shown to the second', async () => {
   const body = '{"key":null,"seconds_valid":8000000000000}'
   const reply = await askWithToken(api.url, { method: 'POST', path: '/api/v1/keys', body })
   const { key, valid_until, expiry_time } = JSON.parse(reply.body.toString())

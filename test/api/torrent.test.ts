@@ -125,7 +125,7 @@ describe('a torrent', () => {
       left: BigInt(n % 2),
     }))
     await using api = await withPeers(peers)
-    // Over fetch, which puts a streamed body together again.
+    // With fetch, which reassembles a body in chunks.
     const reply = await fetch(`${api.url}/api/v1/torrent/${HASH}?token=MyAccessToken`)
     const torrent = (await reply.json()) as { peers: { peer_id: { id: string } }[] }
     expect(torrent).toMatchObject({ seeders: 2_500, leechers: 2_500 })
@@ -152,7 +152,7 @@ test('A13, A14: a real swarm is listed by info hash, in pages, or as named', asy
   )
 })
 
-test('peers are sorted as a simple sort sorts them, in turns with others', async () => {
+test('peers are sorted as by a simple sort, with turns of the event loop between', async () => {
   const roll = dice()
   for (const length of [0, 1, 2_047, 2_048, 2_049, 10_000]) {
     const peers = Array.from({ length }, (_, n) => ({

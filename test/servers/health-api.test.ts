@@ -1,4 +1,4 @@
-/** The health API (docs/behaviours.md O2, O3) over services that live, die and lie. */
+/** The health API and its probes (docs/behaviours.md O2, O3), over services that answer, are silent, or answer wrongly. */
 import { describe, expect, test } from 'bun:test'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
 import {
@@ -55,7 +55,7 @@ const udpService = (address: { ip: string; port: number }): HealthService => ({
   publicUrl: 'udp://tracker.example:6969',
 })
 
-/** A UDP service that answers every datagram with what `answer` makes of it. */
+/** A UDP service that answers every datagram with `answer(datagram)`. */
 async function udp(answer: (request: Uint8Array) => Uint8Array, hostname = '127.0.0.1') {
   const socket = await Bun.udpSocket({
     hostname,
@@ -70,7 +70,7 @@ async function udp(answer: (request: Uint8Array) => Uint8Array, hostname = '127.
 const connected = (request: Uint8Array) =>
   Uint8Array.of(0, 0, 0, 0, ...request.subarray(12, 16), 1, 2, 3, 4, 5, 6, 7, 8)
 
-/** A TCP service that answers whatever is sent to it with these bytes. */
+/** A TCP service that answers everything with `answer`. */
 function tcp(answer: string) {
   const server = Bun.listen({
     hostname: '127.0.0.1',
@@ -83,7 +83,7 @@ function tcp(answer: string) {
   }
 }
 
-/** A port that was somebody's a moment ago. */
+/** A port that was in use a moment ago. */
 async function deadPort(): Promise<{ ip: string; port: number }> {
   using service = tcp('')
   return service.address
@@ -147,7 +147,7 @@ describe('the report', () => {
     const ill = (await report(api.url)).report
     expect(ill).toMatchObject({ status: 'Error', message: 'health check failed' })
     expect(ill.database).toEqual({ driver: 'mysql', result: { Err: 'gone' } })
-    // Typed clients read every binding as a socket address, and lose the report where one is none.
+    // Typed clients parse every binding as a socket address, and reject a report that has another.
     for (const { details } of [well, ill])
       expect(details.map(({ binding }: { binding: string }) => binding)).toEqual([
         `127.0.0.1:${fake.address.port}`,
@@ -189,7 +189,7 @@ describe('the report', () => {
     expect(said.details[1].result.Err).toContain('error sending request for url (http://127.0.0.1:')
   })
 
-  test('comes with 503 while the tracker is leaving', async () => {
+  test('comes with 503 while the tracker stops', async () => {
     let draining = false
     await using api = await health([], () => draining)
     expect((await report(api.url)).status).toBe(200)
@@ -197,7 +197,7 @@ describe('the report', () => {
     expect((await report(api.url)).status).toBe(503)
   })
 
-  test('is made once for all who ask meanwhile, and anew for who asks later', async () => {
+  test('is shared by requests that arrive while it is made, and made anew for later ones', async () => {
     let asked = 0
     const held: (() => void)[] = []
     const seen = Promise.withResolvers<void>()
@@ -215,7 +215,7 @@ describe('the report', () => {
     await using api = await health([httpService({ ip: '127.0.0.1', port: server.port })])
     const reports = [report(api.url), report(api.url), report(api.url)]
     await seen.promise
-    // The other two have been read once a later request on another route is answered.
+    // When a later request on another route is answered, the other two have been read.
     await get(api.url, '/')
     for (const release of held) release()
     for (const { report: said } of await Promise.all(reports)) expect(said.status).toBe('Ok')
@@ -234,15 +234,15 @@ test('the other routes are {} and 404', async () => {
   expect(parseResponse(await exchange(api.url, posted)).status).toBe(404)
 })
 
-test('a request is told of as garbage, a long target as more of it', async () => {
+test('a request is counted as garbage, more for a longer target', async () => {
   await using api = await health()
   for (const path of ['/', '/health_check', '/nowhere']) {
-    const before = api.garbage.told
+    const before = api.garbage.counted
     await get(api.url, path)
-    const short = api.garbage.told - before
+    const short = api.garbage.counted - before
     await get(api.url, `${path}?${'a'.repeat(9_999)}`)
     expect(short).toBeGreaterThan(HTTP_REQUEST)
-    expect(api.garbage.told - before - 2 * short).toBe(10_000)
+    expect(api.garbage.counted - before - 2 * short).toBe(10_000)
   }
 })
 
@@ -260,7 +260,7 @@ describe('a UDP probe', () => {
   test.each([
     ['an error', () => Uint8Array.of(0, 0, 0, 3, 0, 0, 0, 123, 0x6e, 0x6f)],
     ['another transaction', () => Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 124, 1, 2, 3, 4, 5, 6, 7, 8)],
-    ['nothing in particular', () => Uint8Array.of(1)],
+    ['garbage', () => Uint8Array.of(1)],
   ])('that is answered with %s did not connect', async (_what, answer) => {
     using service = await udp(answer)
     expect(await probeUdp(service.address)).toEqual({ Err: 'Did not Connect' })
@@ -315,7 +315,7 @@ describe('an HTTP probe', () => {
     expect(await probeHttp('http', tracker.address, '/health_check')).toEqual({ Ok: '200 OK' })
   })
 
-  test('goes to no proxy that the environment names', async () => {
+  test('does not use a proxy from the environment', async () => {
     using proxy = tcp('HTTP/1.1 502 Bad Gateway\r\n\r\n')
     const before = process.env.http_proxy
     process.env.http_proxy = `http://127.0.0.1:${proxy.address.port}`

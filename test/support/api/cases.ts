@@ -384,7 +384,7 @@ const torrents: readonly Case[] = [
     })),
   ),
   {
-    name: 'of several mistakes in a page the first is told',
+    name: 'A15: the first of several mistakes in a page is reported',
     path: withToken('/api/v1/torrents?limit=99999999999&offset=x'),
     ...badPage('limit', 'number too large to fit in target type'),
   },
@@ -762,7 +762,7 @@ const keys: readonly Case[] = [
     ...DONE,
   },
   post(
-    'fields nobody knows, and text behind',
+    'A7: unknown fields, and text after the value',
     `{"a":[{"b":"\\u00e9\\n"},[[]],-1.5e3,true],"key":"${KEY}","seconds_valid":null,"":{}} x`,
     created(resource(KEY, 'permanent')),
   ),

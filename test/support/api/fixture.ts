@@ -1,6 +1,6 @@
 /**
  * A management API on port 0 with parts in memory, and a socket that sends exactly the given bytes. The
- * parts can be told to fail, to wait and to say what was asked of them.
+ * parts can be made to fail and to wait, and remember what was asked.
  */
 
 import { serveApi } from '../../../src/api/api.ts'
@@ -21,7 +21,7 @@ import { TOKEN } from './cases.ts'
 export const NOW = 1_700_000_000
 const clock: Clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
 
-export class MemoryBook implements PermissionStore {
+export class MemoryPermissions implements PermissionStore {
   readonly whitelist = new Set<string>()
   readonly keys = new Map<string, AuthKey>()
   readonly asked: string[] = []
@@ -79,12 +79,12 @@ export class MemoryBook implements PermissionStore {
   }
 }
 
-/** Says how many bytes it was told of, and collects all the same. */
+/** Collects, and remembers how many bytes were counted. */
 export class CountedGarbage extends Garbage {
-  told = 0
+  counted = 0
 
   override made(bytes: number): void {
-    this.told += bytes
+    this.counted += bytes
     super.made(bytes)
   }
 }
@@ -92,16 +92,17 @@ export class CountedGarbage extends Garbage {
 export const hexes = (packed: Uint8Array): string[] =>
   Buffer.from(packed).toString('hex').match(/.{40}/g) ?? []
 
-/** Torrents that are only counted, and those with peers. */
+/** Torrents with their figures only, and torrents with peers. */
 export class MemoryTorrents implements TorrentView {
   summaries: TorrentSummary[] = []
   readonly whole = new Map<string, InspectedTorrent>()
-  /** Lots that were asked for. */
-  lots = 0
-  /** Lists that were not asked to the end. */
+  /** Batches that were made. */
+  batches = 0
+  /** Lists that were not made to the end. */
   abandoned = 0
-  lot = 1_000
-  /** Lot that cannot be had. */
+  /** Torrents of a batch. */
+  batch = 1_000
+  /** The batch that fails. */
   broken = -1
 
   async one(words: Int32Array): Promise<InspectedTorrent | undefined> {
@@ -115,9 +116,9 @@ export class MemoryTorrents implements TorrentView {
     const end = Math.min(offset + limit, this.summaries.length)
     let at = offset
     try {
-      for (; at < end; at += this.lot) {
-        if (this.lots++ === this.broken) throw new RangeError('a lot is lost')
-        yield this.summaries.slice(at, Math.min(at + this.lot, end))
+      for (; at < end; at += this.batch) {
+        if (this.batches++ === this.broken) throw new RangeError('a batch is lost')
+        yield this.summaries.slice(at, Math.min(at + this.batch, end))
       }
     } finally {
       if (at < end) this.abandoned++
@@ -175,7 +176,7 @@ export async function serve(
   } = {},
 ) {
   const { more, limitMilliseconds, idleSeconds, withoutDatabase, tls = null, ...parts } = changes
-  const book = new MemoryBook()
+  const permissions = new MemoryPermissions()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
   const lines: string[] = []
@@ -196,7 +197,7 @@ export async function serve(
       tokens: [TOKEN],
       stats: () => noStats,
       torrents,
-      permissions: withoutDatabase ? undefined : book,
+      permissions: withoutDatabase ? undefined : permissions,
       databaseName: 'Sqlite3',
       report: (what) => reports.push(what),
       ...parts,
@@ -207,7 +208,7 @@ export async function serve(
     garbage[Symbol.dispose]()
   }
   const dispose = { [Symbol.asyncDispose]: () => stop(0) }
-  return { ...server, stop, book, torrents, reports, lines, garbage, ...dispose }
+  return { ...server, stop, permissions, torrents, reports, lines, garbage, ...dispose }
 }
 
 export type Request = {
