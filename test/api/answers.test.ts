@@ -170,6 +170,31 @@ describe('an event stream', () => {
     expect(api.reports).toEqual([])
   })
 
+  test('ends at once when the client left before it could begin', async () => {
+    const late = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    let gone: AbortSignal | undefined
+    const answer = async (): Promise<Answer> => {
+      asked.resolve()
+      await late.promise
+      return eventStream((signal) => {
+        gone = signal
+        return (async function* () {
+          yield 'data: first\n\n'
+          await new Promise(() => {})
+        })()
+      })
+    }
+    await using api = await serve({ more: [get(answer)] })
+    const client = await connect(api.address.port, request())
+    await asked.promise
+    client.socket.terminate()
+    // By the answers to later requests the server has seen that the client left.
+    for (let i = 0; i < 5; i++) await ask(api.url, { path: '/api/health_check' })
+    late.resolve()
+    await until('the stream to end', () => gone?.aborted)
+  })
+
   test('ends when the server stops, which does not wait for it', async () => {
     const { operation, state } = source()
     const api = await serve({ more: [operation] })
