@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../package.json' with { type: 'json' }
-import { workspace } from './support/cli/fixture.ts'
+import { workspace } from './support/cli/workspace.ts'
 import { PATIENCE_MILLISECONDS } from './support/until.ts'
 
 test('the version is that of the package', async () => {

@@ -5,7 +5,7 @@ import { packKeys } from '../src/access/keys.ts'
 import { Announce, Answer, type Key, PeerList } from '../src/bittorrent.ts'
 import type { Tracker } from '../src/tracker.ts'
 import { hashWords, keyOf, keyText, run } from './support/access/entries.ts'
-import { makeTracker, NOW_MILLISECONDS } from './support/servers/http-fixture.ts'
+import { makeTracker, NOW_MILLISECONDS } from './support/servers/served-http.ts'
 
 const LISTED = hashWords(1)
 const UNLISTED = hashWords(2)

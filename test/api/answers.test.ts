@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type Answer, eventStream, type Part } from '../../src/api/answers.ts'
 import type { Operation } from '../../src/api/operation.ts'
-import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/fixture.ts'
+import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/served-api.ts'
 import { until } from '../support/until.ts'
 
 const PATH = '/api/test'

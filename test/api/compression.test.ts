@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { preferredCoding } from '../../src/api/compression.ts'
-import { ask, askWithToken, dechunk, serve } from '../support/api/fixture.ts'
+import { ask, askWithToken, dechunk, serve } from '../support/api/served-api.ts'
 
 test.each([
   [null, undefined],

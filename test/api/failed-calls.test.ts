@@ -5,7 +5,7 @@ import { FailedCalls, LINES_PER_MINUTE } from '../../src/api/failed-calls.ts'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { type Level, Log } from '../../src/log.ts'
 import { TOKEN } from '../support/api/cases.ts'
-import { ask, askWithToken, serve } from '../support/api/fixture.ts'
+import { ask, askWithToken, serve } from '../support/api/served-api.ts'
 
 const ID = '0f9e21cb-9d5b-4e0f-8a3e-0d0a3f4c9c57'
 const KEY = '0123456789abcdefghijklmnopqrstuv'

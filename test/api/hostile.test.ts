@@ -11,9 +11,9 @@ import {
   type Serving,
   serve,
   withToken,
-} from '../support/api/fixture.ts'
+} from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
-import { exchange, parseResponse } from '../support/servers/http-fixture.ts'
+import { exchange, parseResponse } from '../support/servers/served-http.ts'
 
 const MOST_BODY = 2_097_152
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'

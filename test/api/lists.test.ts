@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { TorrentSummary } from '../../src/view/listing.ts'
 import { TOKEN } from '../support/api/cases.ts'
-import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/fixture.ts'
+import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/served-api.ts'
 import { until } from '../support/until.ts'
 
 const hash = (n: number): string => n.toString(16).padStart(40, '0')
@@ -141,7 +141,7 @@ describe('the list of torrents', () => {
 
   test('that breaks off writes nothing on standard error', async () => {
     const script = `
-      import { askWithToken, serve } from '${import.meta.dir}/../support/api/fixture.ts'
+      import { askWithToken, serve } from '${import.meta.dir}/../support/api/served-api.ts'
       const api = await serve()
       api.torrents.summaries = Array.from({ length: 20_000 }, () => (${JSON.stringify(summary(1))}))
       api.torrents.broken = 10

@@ -1,7 +1,7 @@
 /** The OpenAPI document describes every operation, and the cases of the API agree with it (docs/behaviours.md A29). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES } from '../support/api/cases.ts'
-import { askWithToken, dechunk, type Serving, serve } from '../support/api/fixture.ts'
+import { askWithToken, dechunk, type Serving, serve } from '../support/api/served-api.ts'
 
 type Schema = {
   $ref?: string

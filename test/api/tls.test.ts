@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ask, askWithToken, serve } from '../support/api/fixture.ts'
+import { ask, askWithToken, serve } from '../support/api/served-api.ts'
 import { certify } from '../support/certificate.ts'
 
 test('requests are answered over TLS', async () => {

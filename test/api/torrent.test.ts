@@ -7,9 +7,9 @@ import { Tracker } from '../../src/tracker.ts'
 import type { InspectedPeer } from '../../src/view/inspect.ts'
 import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
-import { askWithToken, serve } from '../support/api/fixture.ts'
+import { askWithToken, serve } from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
-import { policy } from '../support/servers/http-fixture.ts'
+import { policy } from '../support/servers/served-http.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
 /** What the tracker's clock says, in seconds. */

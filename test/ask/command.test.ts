@@ -1,6 +1,6 @@
 /** `tracker client` as its user runs it, against trackers under the control of a test (docs/behaviours.md T1). */
 import { describe, expect, test } from 'bun:test'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { freePort, launch, source } from '../support/e2e/program.ts'

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { joinPort } from '../../src/wire/address.ts'
 import { answerWell } from '../support/bench/good-tracker.ts'
 import { keepAliveServer } from '../support/bench/keep-alive.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
 

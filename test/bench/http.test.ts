@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import type { Course } from '../../src/bench/course.ts'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
-import { IMPATIENT, loadHttp } from '../support/bench/fixture.ts'
 import { keepAliveServer, type Talk } from '../support/bench/keep-alive.ts'
+import { IMPATIENT, loadHttp } from '../support/bench/short-load.ts'
 import { certify } from '../support/certificate.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { source } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 
 /** Two clients that rest for a tenth of a second after each failure; and one that is under way. */
 const mostAfterRests = ({ seconds }: Course): number => 2 * (2 + seconds * 10)

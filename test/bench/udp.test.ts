@@ -3,11 +3,11 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
-import { IMPATIENT, loadUdp } from '../support/bench/fixture.ts'
 import { answerWell } from '../support/bench/good-tracker.ts'
+import { IMPATIENT, loadUdp } from '../support/bench/short-load.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { source } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 
 const CONNECT = 0
 const ANNOUNCE = 1

@@ -9,11 +9,11 @@ import {
   httpServer,
   OPTIONS,
   udpTracker,
-} from '../support/check/fixture.ts'
+} from '../support/check/targets.ts'
 import { fakeHttpServer, respond, type Sender } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour } from '../support/client/fake-udp.ts'
-import { startTracker } from '../support/harness.ts'
 import { udpPeer } from '../support/peer.ts'
+import { startTracker } from '../support/started-tracker.ts'
 
 const OK = { Ok: null }
 const ANNOUNCED = 'd8:intervali5e5:peers0:e'

@@ -1,8 +1,8 @@
 /** `tracker health` as a container calls it. */
 import { expect, test } from 'bun:test'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
-import { startTracker } from '../support/harness.ts'
+import { startTracker } from '../support/started-tracker.ts'
 
 const serve = (answer: string) => fakeHttpServer((_request, socket) => void socket.write(answer))
 

@@ -1,7 +1,7 @@
 /** Numbers of the command line: what is accepted, and the message about the rest. */
 import { describe, expect, test } from 'bun:test'
 import { type Invocation, Misuse, numberValue, secondsValue } from '../../src/cli/invocation.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 
 const given = (...options: [string, string | true][]): Invocation => ({
   options: new Map(options),

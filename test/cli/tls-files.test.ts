@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { judgeTls } from '../../src/cli/tls-files.ts'
 import { certify } from '../support/certificate.ts'
-import { workspace } from '../support/cli/fixture.ts'
-import { MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
-import { serve } from '../support/servers/http-fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
+import { MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
+import { serve } from '../support/servers/served-http.ts'
 
 let room = ''
 const at = (name: string) => join(room, name)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { askHealth } from '../../src/client/health-report.ts'
-import { drip, httpServer, target } from '../support/check/fixture.ts'
+import { drip, httpServer, target } from '../support/check/targets.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 
 const ask = (port: number, host = '127.0.0.1', milliseconds = 60_000) =>

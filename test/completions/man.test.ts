@@ -6,7 +6,7 @@ import { type Command, HELP, VERSION } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/tracker.ts'
 import { manualPage } from '../../src/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const SRC = join(import.meta.dir, '../../src')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Command, Option } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/tracker.ts'
 import { bashScript, fishScript, zshScript } from '../../src/completions/scripts.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import {
   type Ask,
   askBash,

@@ -1,7 +1,7 @@
 /** Schema 2.0.0, early and late, as the model of 3.0.0 (docs/behaviours.md C1). */
 import { describe, expect, test } from 'bun:test'
 import type { Config } from '../../src/config/model.ts'
-import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 const configOf = (toml: string): Config => loaded(loadToml(MINIMAL_2 + toml)).config
 

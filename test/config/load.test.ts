@@ -8,7 +8,7 @@ import {
   MINIMAL_2,
   MINIMAL_3,
   OVERRIDE,
-} from '../support/config/fixture.ts'
+} from '../support/config/loading.ts'
 
 const TEXT = 'TORRUST_TRACKER_CONFIG_TOML'
 const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'

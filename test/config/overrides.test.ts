@@ -8,7 +8,7 @@ import {
   loadToml,
   MINIMAL_3,
   OVERRIDE,
-} from '../support/config/fixture.ts'
+} from '../support/config/loading.ts'
 
 test.each<[string, string, string[] | undefined]>([
   ['two underscores separate', 'CORE__DATABASE__DRIVER', ['core', 'database', 'driver']],

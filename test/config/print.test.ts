@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { loadBuiltIn } from '../../src/config/load.ts'
 import { dump, exampleToml, toToml } from '../../src/config/print.ts'
-import { loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+import { loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 const configOf = (toml: string) => loaded(loadToml(toml)).config
 

@@ -1,6 +1,6 @@
 /** Options that are valid alone but not together. */
 import { expect, test } from 'bun:test'
-import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 const PRIVATE = MINIMAL_3.replace('private = false', 'private = true')
 const LISTED = MINIMAL_3.replace('listed = false', 'listed = true')

@@ -1,7 +1,7 @@
 /** What every option accepts, and its default. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { loaded, loadToml, MINIMAL_3 } from '../support/config/fixture.ts'
+import { loaded, loadToml, MINIMAL_3 } from '../support/config/loading.ts'
 
 /** The minimal file with one more option: `line` in `section`. */
 const withOption = (section: string, line: string) =>

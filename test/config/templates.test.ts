@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { printAddress } from '../../src/wire/address.ts'
-import { loaded, loadToml } from '../support/config/fixture.ts'
+import { loaded, loadToml } from '../support/config/loading.ts'
 
 const folder = join(import.meta.dir, '../../share/default/config')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')

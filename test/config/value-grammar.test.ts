@@ -1,7 +1,7 @@
 /** The grammar of override values (docs/behaviours.md C6), case by case and against its slow twin. */
 import { expect, test } from 'bun:test'
 import { parseOverride } from '../../src/config/value-grammar.ts'
-import { NOWHERE, plain } from '../support/config/fixture.ts'
+import { NOWHERE, plain } from '../support/config/loading.ts'
 import { naiveOverride } from '../support/config/naive-value-grammar.ts'
 
 const read = (text: string) => plain(parseOverride(text, NOWHERE))

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loaded, loadToml } from '../support/config/fixture.ts'
+import { loaded, loadToml } from '../support/config/loading.ts'
 
 const root = join(import.meta.dir, '../..')
 const text = readFileSync(join(root, 'compose.yaml'), 'utf8')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { TEMPLATES, templateFor } from '../../src/container/templates.ts'
 import { installFile, readIfThere } from '../../src/container/volumes.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 
 const root = join(import.meta.dir, '../..')
 

@@ -7,7 +7,7 @@ import { TRACKER } from '../../src/commands/tracker.ts'
 import { load } from '../../src/config/load.ts'
 import { printMistake } from '../../src/config/mistake.ts'
 import { block, blocks, GUIDE } from '../support/deploy/guide.ts'
-import { configOf } from '../support/harness.ts'
+import { configOf } from '../support/started-tracker.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const CONTAINER = readFileSync(

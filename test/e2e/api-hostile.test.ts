@@ -5,11 +5,11 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, TOKEN } from '../support/api/cases.ts'
-import { bytesOf, type Request, withToken } from '../support/api/fixture.ts'
+import { bytesOf, type Request, withToken } from '../support/api/served-api.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
-import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker.ts'
+import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker-process.ts'
 import { dice, seed } from '../support/random.ts'
-import { exchange, hashA, parseResponse } from '../support/servers/http-fixture.ts'
+import { exchange, hashA, parseResponse } from '../support/servers/served-http.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

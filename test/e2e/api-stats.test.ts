@@ -3,12 +3,17 @@
  * listener. Numbers in names as in api.test.ts. A figure that is not named must not have moved.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { withToken } from '../support/api/fixture.ts'
+import { withToken } from '../support/api/served-api.ts'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
-import { type Figures, type RunningTracker, runTracker, tomlOf } from '../support/e2e/tracker.ts'
-import { udpClient } from '../support/harness.ts'
+import {
+  type Figures,
+  type RunningTracker,
+  runTracker,
+  tomlOf,
+} from '../support/e2e/tracker-process.ts'
 import { hashOf } from '../support/peer.ts'
-import { announceQuery, get, percent } from '../support/servers/http-fixture.ts'
+import { announceQuery, get, percent } from '../support/servers/served-http.ts'
+import { udpClient } from '../support/started-tracker.ts'
 import {
   type AnnounceFields,
   actionOf,
@@ -17,7 +22,7 @@ import {
   messageOf,
   scrapePacket,
   transactionOf,
-} from '../support/servers/udp-client.ts'
+} from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

@@ -11,11 +11,16 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
-import { withToken } from '../support/api/fixture.ts'
+import { withToken } from '../support/api/served-api.ts'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
-import { OTHER_TOKEN, type RunningTracker, runTracker, tomlOf } from '../support/e2e/tracker.ts'
+import {
+  OTHER_TOKEN,
+  type RunningTracker,
+  runTracker,
+  tomlOf,
+} from '../support/e2e/tracker-process.ts'
 import { hashOf } from '../support/peer.ts'
-import { hashA, hashB } from '../support/servers/http-fixture.ts'
+import { hashA, hashB } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

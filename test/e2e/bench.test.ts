@@ -6,7 +6,7 @@ import { certify } from '../support/certificate.ts'
 import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, launch } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 import { until } from '../support/until.ts'
 
 const binary = compiled()

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
 import { hashOf, udpPeer } from '../support/peer.ts'
 import { until } from '../support/until.ts'

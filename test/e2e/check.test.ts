@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { certify } from '../support/certificate.ts'
-import { udpTracker } from '../support/check/fixture.ts'
-import { workspace } from '../support/cli/fixture.ts'
+import { udpTracker } from '../support/check/targets.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { fakeHttpServer } from '../support/client/fake-http.ts'
 import { actionOf } from '../support/client/fake-udp.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
@@ -17,7 +17,7 @@ import {
   secureListeners,
   source,
 } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 import { hashOf, udpPeer } from '../support/peer.ts'
 import { PATIENCE_MILLISECONDS, until } from '../support/until.ts'
 

@@ -17,7 +17,7 @@ import {
   secureListeners,
   source,
 } from '../support/e2e/program.ts'
-import { runTracker, TOLD } from '../support/e2e/tracker.ts'
+import { runTracker, TOLD } from '../support/e2e/tracker-process.ts'
 import { hashOf } from '../support/peer.ts'
 
 const binary = compiled()

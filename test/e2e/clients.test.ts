@@ -17,7 +17,7 @@ import {
   source,
 } from '../support/e2e/program.ts'
 import { type Scraped, udpPeer } from '../support/peer.ts'
-import { percent } from '../support/servers/http-fixture.ts'
+import { percent } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 const NAME = 'a file.bin'

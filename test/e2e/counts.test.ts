@@ -7,9 +7,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { source } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 import { EVENT, hashOf } from '../support/peer.ts'
-import { hashA } from '../support/servers/http-fixture.ts'
+import { hashA } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 let room: string

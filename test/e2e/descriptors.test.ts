@@ -6,8 +6,8 @@ import { describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { TOKEN } from '../support/api/cases.ts'
 import { launch, type Run, source } from '../support/e2e/program.ts'
-import { tomlOf } from '../support/e2e/tracker.ts'
-import { announceQuery } from '../support/servers/http-fixture.ts'
+import { tomlOf } from '../support/e2e/tracker-process.ts'
+import { announceQuery } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 /** Only stops what hangs. */

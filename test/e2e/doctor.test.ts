@@ -8,7 +8,7 @@ import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { skipReason, testServer } from '../support/database/servers.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
-import { runTracker } from '../support/e2e/tracker.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 
 const binary = compiled()
 

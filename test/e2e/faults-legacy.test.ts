@@ -9,7 +9,7 @@ import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
-import { percent } from '../support/servers/http-fixture.ts'
+import { percent } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseLog } from '../support/e2e/log-parser.ts'
 import { configuration, freePort, launch, listeners, source } from '../support/e2e/program.ts'
-import { udpClient } from '../support/harness.ts'
+import { udpClient } from '../support/started-tracker.ts'
 import { until } from '../support/until.ts'
 
 const ESCAPE = '\x1b['

@@ -4,15 +4,15 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
-import { startTracker } from '../support/harness.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
+import { startTracker } from '../support/started-tracker.ts'
 import {
   announcePacket,
   connected,
   connectPacket,
   hash,
   scrapePacket,
-} from '../support/servers/udp-client.ts'
+} from '../support/udp-client.ts'
 
 const HERE = '127.0.0.1'
 const OURS = `[[udp_trackers]]

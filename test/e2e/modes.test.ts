@@ -5,11 +5,17 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
-import { outcome, type RunningTracker, runTracker, TOLD, tomlOf } from '../support/e2e/tracker.ts'
+import {
+  outcome,
+  type RunningTracker,
+  runTracker,
+  TOLD,
+  tomlOf,
+} from '../support/e2e/tracker-process.ts'
 import { hashOf, type UdpPeer, udpPeer } from '../support/peer.ts'
 import { dice, seed } from '../support/random.ts'
-import { announceQuery, get, hashA, hashB } from '../support/servers/http-fixture.ts'
-import { connected, urlData } from '../support/servers/udp-client.ts'
+import { announceQuery, get, hashA, hashB } from '../support/servers/served-http.ts'
+import { connected, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

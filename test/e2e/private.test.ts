@@ -10,7 +10,7 @@ import { decodeBencode } from '../../src/wire/bencode.ts'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
 import { PYTHON, startLibtorrent } from '../support/e2e/libtorrent.ts'
 import { compiled, configuration, launch, type Program, source } from '../support/e2e/program.ts'
-import { percent } from '../support/servers/http-fixture.ts'
+import { percent } from '../support/servers/served-http.ts'
 import { until } from '../support/until.ts'
 
 const TOKEN = 'a token of this test'

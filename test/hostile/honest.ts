@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net'
 import { udpPeer } from '../support/peer.ts'
-import { announceQuery, parseResponse, percent } from '../support/servers/http-fixture.ts'
+import { announceQuery, parseResponse, percent } from '../support/servers/served-http.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const REST_MILLISECONDS = 200

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const ROOT = join(import.meta.dir, '../..')

@@ -4,7 +4,7 @@ import type { Host } from '../../src/cli/host.ts'
 import type { Loaded } from '../../src/config/load.ts'
 import { serve } from '../../src/run/serve.ts'
 import { capturedHost } from '../support/cli/captured-host.ts'
-import { configOf } from '../support/harness.ts'
+import { configOf } from '../support/started-tracker.ts'
 
 const toml = (changes = '', listed = false, isPrivate = false): string => `
 [metadata]

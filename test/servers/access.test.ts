@@ -21,7 +21,7 @@ import {
   percent,
   type Reply,
   serve,
-} from '../support/servers/http-fixture.ts'
+} from '../support/servers/served-http.ts'
 import {
   actionOf,
   announcePacket,
@@ -29,7 +29,7 @@ import {
   messageOf,
   readAnnounce,
   urlData,
-} from '../support/servers/udp-client.ts'
+} from '../support/udp-client.ts'
 
 const GOOD = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const EXPIRED = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'

@@ -8,8 +8,8 @@ import {
 } from '../../src/servers/health-api.ts'
 import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
-import { CountedGarbage } from '../support/api/fixture.ts'
-import { exchange, get, parseResponse, serve } from '../support/servers/http-fixture.ts'
+import { CountedGarbage } from '../support/api/served-api.ts'
+import { exchange, get, parseResponse, serve } from '../support/servers/served-http.ts'
 
 async function health(
   services: HealthService[] = [],

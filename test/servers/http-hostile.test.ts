@@ -11,7 +11,7 @@ import {
   percent,
   type Serving,
   serve,
-} from '../support/servers/http-fixture.ts'
+} from '../support/servers/served-http.ts'
 
 let tracker: Serving
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import {
   get,
   parseResponse,
   serve,
-} from '../support/servers/http-fixture.ts'
+} from '../support/servers/served-http.ts'
 
 let directory: string
 const at = (name: string) => join(directory, name)

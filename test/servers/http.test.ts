@@ -13,7 +13,7 @@ import {
   percent,
   type Reply,
   serve,
-} from '../support/servers/http-fixture.ts'
+} from '../support/servers/served-http.ts'
 
 const proxied = { network: { on_reverse_proxy: true } }
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOKEN } from '../support/api/cases.ts'
-import { announcePacket, connected, hash } from '../support/servers/udp-client.ts'
+import { announcePacket, connected, hash } from '../support/udp-client.ts'
 
 const PATIENCE = 120_000
 /** Each kind below comes to 170 MiB and more where nothing is collected, and to half of this where it is. */

@@ -5,15 +5,15 @@ import { fileStored, Hashes, takeQuestions } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
-import { announceQuery, get, percent, policy, serve } from '../support/servers/http-fixture.ts'
+import { announceQuery, get, percent, policy, serve } from '../support/servers/served-http.ts'
+import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import {
   announcePacket,
   connected,
   readScrape,
   scrapePacket,
   transactionOf,
-} from '../support/servers/udp-client.ts'
-import { serveUdpAlone } from '../support/servers/udp-fixture.ts'
+} from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const SCRAPES = 12

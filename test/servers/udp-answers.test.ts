@@ -3,8 +3,8 @@
  * each other busy for ever with one datagram.
  */
 import { describe, expect, test } from 'bun:test'
-import { startTracker, udpClient } from '../support/harness.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
+import { startTracker, udpClient } from '../support/started-tracker.ts'
 import {
   announcePacket,
   connected,
@@ -12,7 +12,7 @@ import {
   hash,
   scrapePacket,
   transactionOf,
-} from '../support/servers/udp-client.ts'
+} from '../support/udp-client.ts'
 
 const tracker = (core = '', more = '') =>
   startTracker({

@@ -11,9 +11,10 @@ import {
   releaseSocket,
 } from '../../src/servers/direct-socket.ts'
 import { libc } from '../../src/servers/libc.ts'
-import { startTracker, udpClient } from '../support/harness.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
-import { makeTracker } from '../support/servers/http-fixture.ts'
+import { makeTracker } from '../support/servers/served-http.ts'
+import { serveUdpAlone } from '../support/servers/served-udp.ts'
+import { startTracker, udpClient } from '../support/started-tracker.ts'
 import {
   actionOf,
   announcePacket,
@@ -25,8 +26,7 @@ import {
   readScrape,
   scrapePacket,
   transactionOf,
-} from '../support/servers/udp-client.ts'
-import { serveUdpAlone } from '../support/servers/udp-fixture.ts'
+} from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const listener = (address: string, more = '') => `

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { workspace } from '../support/cli/fixture.ts'
-import { MINIMAL_2, MINIMAL_3 } from '../support/config/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
+import { MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 const TOKEN = 'TORRUST_TRACKER_CONFIG_OVERRIDE_HTTP_API__ACCESS_TOKENS__ADMIN'
 const OLD = `${MINIMAL_2}stale = 1

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { workspace } from '../support/cli/fixture.ts'
+import { workspace } from '../support/cli/workspace.ts'
 
 const TOKEN = /^admin = "([0-9a-f]{32})"$/m
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { chmodSync, statSync } from 'node:fs'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
-import { startTracker } from '../support/harness.ts'
+import { startTracker } from '../support/started-tracker.ts'
 
 const withDatabase = (path: string) => `[core.database]\npath = ${JSON.stringify(path)}\n`
 

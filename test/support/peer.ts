@@ -1,5 +1,5 @@
 /** A BitTorrent client as far as a tracker sees it, over UDP (BEP 15), on a socket of its own. */
-import { udpClient } from './harness.ts'
+import { udpClient } from './started-tracker.ts'
 
 /** An info hash of one repeated byte. */
 export const hashOf = (byte: number): Uint8Array => new Uint8Array(20).fill(byte)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { Tracker } from '../../src/tracker.ts'
-import { policy } from '../support/servers/http-fixture.ts'
+import { policy } from '../support/servers/served-http.ts'
 import { hashWords, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 

@@ -9,7 +9,7 @@ import type { Config } from '../../../src/config/model.ts'
 import { examine } from '../../../src/doctor/examine.ts'
 import type { Check, Finding, Patient } from '../../../src/doctor/finding.ts'
 import { type Facts, Machine } from '../../../src/doctor/machine.ts'
-import { loaded, loadToml, MINIMAL_3 } from '../config/fixture.ts'
+import { loaded, loadToml, MINIMAL_3 } from '../config/loading.ts'
 
 export type Files = Readonly<Record<string, string>>
 

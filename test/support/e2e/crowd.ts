@@ -3,7 +3,7 @@
  * that keeps counts owes for it. A peer that is refused, or gets no answer at all, is an error.
  */
 import { EVENT, type UdpPeer, udpPeer } from '../peer.ts'
-import { urlData } from '../servers/udp-client.ts'
+import { urlData } from '../udp-client.ts'
 
 /** Some hundreds of completions in a second: the machine has other work. */
 const ROUND = 10

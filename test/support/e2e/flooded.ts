@@ -5,7 +5,7 @@
  * Usage: bun flooded.ts 'JSON of Flood', with TORRUST_TRACKER_CONFIG_TOML for the tracker.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { announcePacket, connectPacket } from '../servers/udp-client.ts'
+import { announcePacket, connectPacket } from '../udp-client.ts'
 import { until } from '../until.ts'
 import { parseLog } from './log-parser.ts'
 

@@ -1,7 +1,7 @@
 /** A whole tracker on one thread, for memory.test.ts: says its ports, and ends with its standard input. */
 
 import { TOKEN } from '../api/cases.ts'
-import { startTracker } from '../harness.ts'
+import { startTracker } from '../started-tracker.ts'
 
 const { ports, apiPort, healthPort } = await startTracker({
   core: '[core.database]\npath = "tracker.db"\n',

@@ -4,7 +4,7 @@ import { Announce, Answer, PeerList } from '../../../src/bittorrent.ts'
 import { pageRelease } from '../../../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
 import { Tracker } from '../../../src/tracker.ts'
-import { policy } from '../servers/http-fixture.ts'
+import { policy } from '../servers/served-http.ts'
 import { faults } from './whole.ts'
 
 export type Residents = {

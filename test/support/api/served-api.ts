@@ -14,7 +14,7 @@ import type { Clock } from '../../../src/time/clock.ts'
 import type { InspectedTorrent } from '../../../src/view/inspect.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
 import type { Stats } from '../../../src/view/statistics.ts'
-import { exchange, parseResponse, type Reply } from '../servers/http-fixture.ts'
+import { exchange, parseResponse, type Reply } from '../servers/served-http.ts'
 import { TOKEN } from './cases.ts'
 
 /** 2023-11-14 22:13:20 UTC. */

@@ -6,7 +6,7 @@ import { ConnectionIds } from '../../../src/servers/connection-id.ts'
 import { closeDescriptors, openDescriptors } from '../../../src/servers/direct-socket.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import { serveUdp, type UdpOptions } from '../../../src/servers/udp.ts'
-import { makeTracker } from './http-fixture.ts'
+import { makeTracker } from './served-http.ts'
 
 /**
  * A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. Its socket

@@ -1,5 +1,5 @@
 /** A UDP client of the tests: builds the requests of BEP 15 by hand and reads the answers. */
-import { udpClient } from '../harness.ts'
+import { udpClient } from './started-tracker.ts'
 
 export const hash = (fill: number): Uint8Array => new Uint8Array(20).fill(fill)
 
