@@ -12,8 +12,8 @@ import {
 } from '../support/check/targets.ts'
 import { fakeHttpServer, respond, type Sender } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour } from '../support/client/fake-udp.ts'
-import { udpPeer } from '../support/peer.ts'
 import { startTracker } from '../support/started-tracker.ts'
+import { udpPeer } from '../support/udp-client.ts'
 
 const OK = { Ok: null }
 const ANNOUNCED = 'd8:intervali5e5:peers0:e'

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { built, canRunImages, container, volumes } from '../support/container/image.ts'
 import { configuration, freePort, listeners } from '../support/e2e/program.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 // A slow machine starts a container three times within it.
 const image = built()

@@ -11,17 +11,16 @@ import {
   runTracker,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
-import { hashOf } from '../support/peer.ts'
 import { announceQuery, get, percent } from '../support/servers/served-http.ts'
-import { udpClient } from '../support/started-tracker.ts'
 import {
   type AnnounceFields,
   actionOf,
   announcePacket,
-  connectPacket,
+  hashOf,
   messageOf,
   scrapePacket,
   transactionOf,
+  udpSocket,
 } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -69,25 +68,15 @@ const moved = (before: Figures, after: Figures) =>
       .map((name) => [name, Number(after[name]) - Number(before[name])]),
   )
 
-/** A UDP client that sends each datagram once, so that it can be counted, and waits long for its answer. */
+/** A client that connects before each question and sends each datagram once, so that all can be counted. */
 async function counted(port: number, hostname = '127.0.0.1', from?: string) {
-  const client = await udpClient(port, hostname, from)
-  const ask = async (packet: Uint8Array) => {
-    client.send(packet)
-    return await client.receive()
-  }
-  const connect = async () => {
-    const answer = await ask(connectPacket())
-    return new DataView(answer.buffer, answer.byteOffset).getBigUint64(8)
-  }
+  const client = await udpSocket(port, hostname, from)
+  const { ask, connect } = client
   return {
     ...client,
-    ask,
-    connect,
     announce: async (fields: AnnounceFields = {}) =>
       await ask(announcePacket(await connect(), fields)),
     scrape: async (hash: Uint8Array) => await ask(scrapePacket(await connect(), [hash])),
-    [Symbol.dispose]: () => client[Symbol.dispose](),
   }
 }
 

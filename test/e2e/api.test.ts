@@ -19,8 +19,8 @@ import {
   runTracker,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
-import { hashOf } from '../support/peer.ts'
 import { hashA, hashB } from '../support/servers/served-http.ts'
+import { hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

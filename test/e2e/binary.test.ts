@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { workspace } from '../support/cli/workspace.ts'
 import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
+import { connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 // Starts processes, and waits for a grace period of five seconds where a client does not finish.
@@ -228,7 +228,7 @@ async function connection(url: string, text: string) {
 /** Connect requests without end, each sent when an answer or nothing at all came for the last ones. */
 async function flood(port: number) {
   let answers = 0
-  const connect = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 0, 0, 0, 1)
+  const connect = connectPacket()
   const send = () => {
     try {
       socket.sendMany([connect, connect])

@@ -18,7 +18,7 @@ import {
   source,
 } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { PATIENCE_MILLISECONDS, until } from '../support/until.ts'
 
 const binary = compiled()

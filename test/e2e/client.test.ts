@@ -18,7 +18,7 @@ import {
   source,
 } from '../support/e2e/program.ts'
 import { runTracker, TOLD } from '../support/e2e/tracker-process.ts'
-import { hashOf } from '../support/peer.ts'
+import { hashOf } from '../support/udp-client.ts'
 
 const binary = compiled()
 

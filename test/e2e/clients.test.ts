@@ -16,8 +16,8 @@ import {
   type Run,
   source,
 } from '../support/e2e/program.ts'
-import { type Scraped, udpPeer } from '../support/peer.ts'
 import { percent } from '../support/servers/served-http.ts'
+import { type Scraped, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const NAME = 'a file.bin'

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
-import { EVENT, hashOf } from '../support/peer.ts'
 import { hashA } from '../support/servers/served-http.ts'
+import { EVENT, hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 let room: string

@@ -1,8 +1,9 @@
 /** What a running tracker prints, read the way the reference's own tools read it. */
+
 import { describe, expect, test } from 'bun:test'
 import { parseLog } from '../support/e2e/log-parser.ts'
 import { configuration, freePort, launch, listeners, source } from '../support/e2e/program.ts'
-import { udpClient } from '../support/started-tracker.ts'
+import { announcePacket, udpSocket } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const ESCAPE = '\x1b['
@@ -111,12 +112,9 @@ test('wrong connection ids are not logged, nor who is suppressed for them', asyn
   const { udp_trackers } = await run.services()
   await run.says(/signal handlers installed/)
   const before = run.text.out
-  using client = await udpClient(Number(udp_trackers[0]!.split(':')[1]))
-  // An announce whose connection id is none; the reference's limit is ten of them.
-  const wrong = new Uint8Array(98)
-  wrong.set([0, 0, 0, 1], 8)
-  wrong.set([0x1a, 0xe1], 96)
-  for (let i = 0; i < 20; i++) client.send(wrong)
+  using client = await udpSocket(Number(udp_trackers[0]!.split(':')[1]))
+  // The tracker never gave out this connection id; the default limit is ten of them.
+  for (let i = 0; i < 20; i++) client.send(announcePacket(0n))
   expect(Buffer.from(await client.receive(60_000)).toString('latin1')).toContain(
     'Connection cookie error',
   )

@@ -10,7 +10,7 @@ import {
   announcePacket,
   connected,
   connectPacket,
-  hash,
+  hashOf,
   scrapePacket,
 } from '../support/udp-client.ts'
 
@@ -30,7 +30,7 @@ const DATAGRAMS = [
   connectPacket(),
   announcePacket(0x0417_2710_1980n),
   announcePacket(77n),
-  scrapePacket(77n, Array(20).fill(hash(1))),
+  scrapePacket(77n, Array(20).fill(hashOf(1))),
   ...[16, 35, 36, 40, 98, 100, 1400].flatMap((length) =>
     [0, 1, 2, 3, 4, 0xff].map((fill) => {
       const datagram = new Uint8Array(length).fill(fill)
@@ -45,7 +45,7 @@ describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
   for (const { name, available, start } of OPPONENTS)
     test.skipIf(!available)(`between this tracker and ${name} is no conversation`, async () => {
       await using ours = await startTracker({ rest: OURS })
-      await using other = await start([hash(1)])
+      await using other = await start([hashOf(1)])
       const [here, there] = [ours.ports.udp[0]!, Number(new URL(other.udp).port)]
       const received = async () => {
         const stats = await fetch(`http://${HERE}:${ours.apiPort}/api/v1/stats?token=secret`)
@@ -62,9 +62,9 @@ describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
       const asked = 200
       for (let time = 0; time < asked / 2; time++) {
         using client = await connected(here)
-        await client.scrape(hash(1))
+        await client.scrape(hashOf(1))
         using neighbour = await connected(there)
-        await neighbour.scrape(hash(1))
+        await neighbour.scrape(hashOf(1))
       }
       // Each datagram comes once, and once more what the other says to the one in our name.
       const most = DATAGRAMS.length * 2 + asked

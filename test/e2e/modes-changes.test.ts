@@ -10,9 +10,8 @@ import { NEEDS_DATABASE } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD } from '../support/e2e/tracker-process.ts'
-import { EVENT, hashOf, type UdpPeer } from '../support/peer.ts'
 import { hashA, hashB } from '../support/servers/served-http.ts'
-import { urlData } from '../support/udp-client.ts'
+import { EVENT, hashOf, type UdpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

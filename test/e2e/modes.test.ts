@@ -12,10 +12,9 @@ import {
   TOLD,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
-import { hashOf, type UdpPeer, udpPeer } from '../support/peer.ts'
 import { dice, seed } from '../support/random.ts'
 import { announceQuery, get, hashA, hashB } from '../support/servers/served-http.ts'
-import { connected, urlData } from '../support/udp-client.ts'
+import { connected, hashOf, type UdpPeer, udpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {

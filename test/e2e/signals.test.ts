@@ -1,7 +1,7 @@
 /** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
 import { describe, expect, test } from 'bun:test'
 import { compiled, configuration, launch, type Program, source } from '../support/e2e/program.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: readonly (readonly [string, Program, number])[] = [

@@ -1,7 +1,7 @@
 /** What strangers send to UDP listeners: each kind of attack makes one datagram, or a few, of its own. */
 
 import type { Forge, Place } from '../support/raw-udp.ts'
-import { announcePacket, connectPacket, hash, scrapePacket } from '../support/udp-client.ts'
+import { announcePacket, connectPacket, hashOf, scrapePacket } from '../support/udp-client.ts'
 import { Pacer } from './pacer.ts'
 
 const HERE = '127.0.0.1'
@@ -228,7 +228,7 @@ const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boo
     1,
     (it) => {
       const attacker = it.attacker
-      const fields = { infoHash: hash(0x66), port: 1 + it.roll(65_535), event: it.roll(5) }
+      const fields = { infoHash: hashOf(0x66), port: 1 + it.roll(65_535), event: it.roll(5) }
       return it.send(announcePacket(attacker.id, fields), attacker)
     },
   ],
@@ -238,7 +238,7 @@ const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boo
     (it) => {
       const attacker = it.attacker
       const options = [...it.bytes(it.roll(80))]
-      return it.send(announcePacket(attacker.id, { infoHash: hash(0x67), options }), attacker)
+      return it.send(announcePacket(attacker.id, { infoHash: hashOf(0x67), options }), attacker)
     },
   ],
   [

@@ -3,8 +3,8 @@
  * right one, in however many attempts BEP 15 allows.
  */
 import { connect } from 'node:net'
-import { udpPeer } from '../support/peer.ts'
 import { announceQuery, parseResponse, percent } from '../support/servers/served-http.ts'
+import { udpPeer } from '../support/udp-client.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 const REST_MILLISECONDS = 200

@@ -18,8 +18,8 @@ import { fields } from '../../release/packages.ts'
 import { PLATFORMS } from '../../release/platforms.ts'
 import { readMaps, readTrace } from '../../release/trace.ts'
 import { launch } from '../support/e2e/program.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
 import { readElf, readMachO } from '../support/release/executables.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 /** Seven executables are made and packed, and what they are made of may have to be downloaded. */

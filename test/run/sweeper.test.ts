@@ -7,10 +7,10 @@ import { startSweeper } from '../../src/run/sweeper.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
 import { policy } from '../support/servers/served-http.ts'
 import { startTracker } from '../support/started-tracker.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 /** Seconds between two sweeps, for a test that waits for some. */

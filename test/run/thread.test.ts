@@ -6,9 +6,9 @@ import { packHashes } from '../../src/access/whitelist.ts'
 import { Metrics } from '../../src/memory/counters.ts'
 import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
-import { hashOf, udpPeer } from '../support/peer.ts'
 import { policy } from '../support/servers/served-http.ts'
 import { configOf } from '../support/started-tracker.ts'
+import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 const HEAD =
   '[metadata]\nschema_version = "3.0.0"\n[logging]\ntrace_filter = "off"\n[core]\nlisted = false\nprivate = false\n'

@@ -8,12 +8,11 @@ import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import { certify } from '../support/certificate.ts'
-import { EVENT, hashOf, type UdpPeer, udpPeer } from '../support/peer.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
 import { percent } from '../support/servers/served-http.ts'
 import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { faults } from '../support/swarm/whole.ts'
-import { connectPacket } from '../support/udp-client.ts'
+import { connectPacket, EVENT, hashOf, type UdpPeer, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const runtime = (workers: number): string =>

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TOKEN } from '../support/api/cases.ts'
-import { announcePacket, connected, hash } from '../support/udp-client.ts'
+import { announcePacket, connected, hashOf } from '../support/udp-client.ts'
 
 const PATIENCE = 120_000
 /** Each kind below comes to 170 MiB and more where nothing is collected, and to half of this where it is. */
@@ -149,5 +149,5 @@ stays(
   'questions for a torrent with 10,000 peers',
   lists(`/api/v1/torrent/${'07'.repeat(20)}`),
   (tracker) =>
-    announceAll(tracker, 10_000, (n) => ({ infoHash: hash(7), port: 1_000 + n, want: 1 })),
+    announceAll(tracker, 10_000, (n) => ({ infoHash: hashOf(7), port: 1_000 + n, want: 1 })),
 )

@@ -4,14 +4,15 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
-import { startTracker, udpClient } from '../support/started-tracker.ts'
+import { startTracker } from '../support/started-tracker.ts'
 import {
   announcePacket,
   connected,
   connectPacket,
-  hash,
+  hashOf,
   scrapePacket,
   transactionOf,
+  udpSocket,
 } from '../support/udp-client.ts'
 
 const tracker = (core = '', more = '') =>
@@ -44,17 +45,17 @@ async function answersOf(port: number, host: string, transaction: number): Promi
     await client.ask(announcePacket(client.id, { port: peer, left: BigInt(peer % 2) }))
   const questions = [
     connectPacket(transaction),
-    announcePacket(client.id, { transaction, infoHash: hash(200) }),
+    announcePacket(client.id, { transaction, infoHash: hashOf(200) }),
     announcePacket(client.id, { transaction, left: 1n, want: 3 }),
     announcePacket(client.id, { transaction, left: 1n }),
-    scrapePacket(client.id, [hash(1)], transaction),
-    scrapePacket(client.id, Array(74).fill(hash(1)), transaction),
+    scrapePacket(client.id, [hashOf(1)], transaction),
+    scrapePacket(client.id, Array(74).fill(hashOf(1)), transaction),
     announcePacket(wrong, { transaction }),
-    scrapePacket(wrong, [hash(1), hash(1)], transaction),
+    scrapePacket(wrong, [hashOf(1), hashOf(1)], transaction),
     announcePacket(client.id, { transaction, port: 0 }),
     announcePacket(client.id, { transaction, event: 9 }),
     ...[97, 60, 43].map((length) => announcePacket(client.id, { transaction }).subarray(0, length)),
-    scrapePacket(client.id, [hash(1), hash(1)], transaction).subarray(0, 51),
+    scrapePacket(client.id, [hashOf(1), hashOf(1)], transaction).subarray(0, 51),
     announcePacket(client.id, { transaction }).fill(0, 8, 12),
     announcePacket(client.id, { transaction }).fill(7, 8, 12),
     new Uint8Array(1496).fill(0xff),
@@ -76,7 +77,7 @@ describe.each([4, 6] as const)('over IPv%d', (family) => {
       for (const transaction of [0, 1, 2, 3, 0x417, 0x2710_1980, 0xffff_ffff]) {
         const answers = await answersOf(ours.ports.udp[0]!, host, transaction)
         for (const port of ports) {
-          using other = await udpClient(port, host)
+          using other = await udpSocket(port, host)
           for (const answer of answers) other.send(answer)
           // Two answers in one, padded: what an answer begins with is all that matters.
           for (const answer of answers)
@@ -107,7 +108,7 @@ describe.each([4, 6] as const)('over IPv%d', (family) => {
       const due = family === 4 ? 4 : 2
       for (let look = 0; look < 50; look++) {
         using client = await connected(here, host)
-        await client.scrape(hash(1))
+        await client.scrape(hashOf(1))
       }
       expect(await received()).toBe(due + 100)
     },

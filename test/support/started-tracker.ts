@@ -5,7 +5,6 @@ import { printMistake } from '../../src/config/mistake.ts'
 import type { Config } from '../../src/config/model.ts'
 import { Log } from '../../src/log.ts'
 import { type Running, start } from '../../src/run/start.ts'
-import { PATIENCE_MILLISECONDS } from './until.ts'
 
 const HEAD = `
 [metadata]
@@ -57,47 +56,4 @@ export async function startTracker({
   })
   const running = await start(config, log, '0.0.0')
   return { ...running, lines, config, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
-}
-
-/** A UDP socket of a client: sends, and hands out what comes back in order. */
-export async function udpClient(port: number, hostname = '127.0.0.1', bind?: string) {
-  const received: Uint8Array[] = []
-  const waiting: ((packet: Uint8Array) => void)[] = []
-  const socket = await Bun.udpSocket({
-    hostname: bind ?? (hostname.includes(':') ? '::1' : '127.0.0.1'),
-    connect: { hostname, port },
-    socket: {
-      data(_socket, packet) {
-        const copy = new Uint8Array(packet)
-        const next = waiting.shift()
-        if (next) next(copy)
-        else received.push(copy)
-      },
-      error() {},
-    },
-  })
-  return {
-    socket,
-    send: (packet: Uint8Array) => socket.send(packet),
-    /** Rejects when nothing comes for `patience` milliseconds. */
-    receive(patience = PATIENCE_MILLISECONDS): Promise<Uint8Array> {
-      const here = received.shift()
-      if (here) return Promise.resolve(here)
-      const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-      const take = (packet: Uint8Array) => {
-        clearTimeout(timer)
-        resolve(packet)
-      }
-      // Whoever gave up must not take what comes for the next.
-      const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(take), 1)
-        reject(new Error('no answer'))
-      }, patience)
-      waiting.push(take)
-      return promise
-    },
-    /** Everything that came and was not asked for. */
-    unread: () => received.splice(0),
-    [Symbol.dispose]: () => socket.close(),
-  }
 }

@@ -2,8 +2,7 @@
  * Peers that come to some torrents and complete them, one after the other, over UDP, and what a tracker
  * that keeps counts owes for it. A peer that is refused, or gets no answer at all, is an error.
  */
-import { EVENT, type UdpPeer, udpPeer } from '../peer.ts'
-import { urlData } from '../udp-client.ts'
+import { EVENT, type UdpPeer, udpPeer, urlData } from '../udp-client.ts'
 
 /** Some hundreds of completions in a second: the machine has other work. */
 const ROUND = 10
