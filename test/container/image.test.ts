@@ -1,4 +1,5 @@
 /** The image as its users run it: built from the Dockerfile, read-only, without a shell, not as root. */
+
 import { expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -12,8 +13,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
+import { configuration, listeners } from '../support/configuration.ts'
 import { built, canRunImages, container, volumes } from '../support/container/image.ts'
-import { configuration, freePort, listeners } from '../support/e2e/program.ts'
+import { freePort } from '../support/e2e/program.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 // A slow machine starts a container three times within it.

@@ -1,4 +1,5 @@
 /** docs/deploy.md says nothing that is not so: commands, options, files and settings are there. */
+
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,23 +7,14 @@ import type { Command } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/tracker.ts'
 import { load } from '../../src/config/load.ts'
 import { printMistake } from '../../src/config/mistake.ts'
+import { configOf, minimalToml } from '../support/configuration.ts'
 import { block, blocks, GUIDE } from '../support/deploy/guide.ts'
-import { configOf } from '../support/started-tracker.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const CONTAINER = readFileSync(
   join(ROOT, 'share/default/config/tracker.container.sqlite3.toml'),
   'utf8',
 )
-const HEAD = `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-private = false
-listed = false
-`
 
 test('is short enough to be read', () => {
   expect(GUIDE.split('\n').length).toBeLessThanOrEqual(301)
@@ -56,12 +48,13 @@ test('there are calls of the executable in it', () => {
 })
 
 test.each(blocks('toml'))('the configuration takes\n%s', (text) => {
-  const config = configOf(HEAD + text)
+  const config = configOf(minimalToml({ rest: text }))
   expect(config.http_trackers).toHaveLength(1)
 })
 
 test('the tracker of the proxy listens where the proxies ask, and for them alone', () => {
-  const [listener] = configOf(HEAD + block('toml', 'on_reverse_proxy')).http_trackers ?? []
+  const [listener] =
+    configOf(minimalToml({ rest: block('toml', 'on_reverse_proxy') })).http_trackers ?? []
   expect(listener?.network.on_reverse_proxy).toBe(true)
   expect(listener?.bind_address).toEqual({ ip: '127.0.0.1', port: 7070 })
   expect(block('nginx', 'upstream')).toContain('server 127.0.0.1:7070;')

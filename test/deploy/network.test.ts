@@ -2,10 +2,12 @@
  * The network rules of docs/deploy.md, on two machines that are joined by a cable and exist for one script
  * each: a server with a firewall, and a client.
  */
+
 import { describe, expect, test } from 'bun:test'
 import { availableParallelism } from 'node:os'
+import { configuration } from '../support/configuration.ts'
 import { block, GUIDE } from '../support/deploy/guide.ts'
-import { compiled, configuration } from '../support/e2e/program.ts'
+import { compiled } from '../support/e2e/program.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
 /** In namespaces of its own: processes, network, and what is mounted. All of it ends with the script. */

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { minimalToml } from '../support/configuration.ts'
 import { block } from '../support/deploy/guide.ts'
 import { hasMachine, type Job, onMachine } from '../support/deploy/machine.ts'
 import { compiled } from '../support/e2e/program.ts'
@@ -63,21 +64,11 @@ ${block('sh', 'sha256sum')}
 ${SERVICE}`
 
 /** Schema 3.0.0, with the listeners that are given and an API whose token is known. */
-const toml = (listeners: string) => `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-private = false
-listed = false
-[core.database]
-[core.tracker_policy]
-persistent_torrent_completed_stat = true
-[http_api]
-access_tokens = { admin = "${TOKEN}" }
-${listeners}
-`
+const toml = (listeners: string) =>
+  minimalToml({
+    core: '[core.database]\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n',
+    rest: `[http_api]\naccess_tokens = { admin = "${TOKEN}" }\n${listeners}\n`,
+  })
 
 describe.skipIf(!hasMachine)('the service', () => {
   const program = compiled()

@@ -334,9 +334,8 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
   })
 
   test('a file of schema 2.0.0 has its listeners counted', async () => {
-    const toml = tomlOf({ database: false, listeners: listener('http', '127.0.0.1') })
-      .replace('3.0.0', '2.0.0')
-      .replace('trace_filter', 'threshold')
+    const listeners = listener('http', '127.0.0.1')
+    const toml = tomlOf({ schema: '2.0.0', database: false, listeners })
     await using run = await launch(program, { toml })
     const { http_trackers } = await run.services()
     const [, api] = await run.says(/INFO API: Started on: (\S+)/)

@@ -1,10 +1,12 @@
 /** The compiled program as a stranger uses it: a file, a directory to run it in, and signals. */
+
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { workspace } from '../support/cli/workspace.ts'
-import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
+import { configuration, listeners } from '../support/configuration.ts'
+import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -81,8 +83,7 @@ test('tells every mistake of its configuration in one line each and starts nothi
 })
 
 describe.each([1, 2])('with %d serving threads', (workers) => {
-  const toml = (rest = listeners()) =>
-    configuration({ rest }).replace('workers = 2', `workers = ${workers}`)
+  const toml = (rest = listeners()) => configuration({ rest, workers })
 
   const takeUdp = async () => {
     const socket = await Bun.udpSocket({ hostname: '127.0.0.1' })

@@ -1,4 +1,5 @@
 /** `tracker check` and `tracker health` of the compiled program, over a whole tracker, as its operator runs them. */
+
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,16 +8,9 @@ import { udpTracker } from '../support/check/targets.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import { fakeHttpServer } from '../support/client/fake-http.ts'
 import { actionOf } from '../support/client/fake-udp.ts'
+import { configuration, listeners, secureListeners } from '../support/configuration.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
-import {
-  compiled,
-  configuration,
-  freePort,
-  launch,
-  listeners,
-  secureListeners,
-  source,
-} from '../support/e2e/program.ts'
+import { compiled, freePort, launch, source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { PATIENCE_MILLISECONDS, until } from '../support/until.ts'

@@ -2,21 +2,16 @@
  * `tracker client` of the compiled program, as its user runs it: against our tracker and those that others wrote,
  * over UDP, HTTP and HTTPS, both address families, and with the key of a private tracker.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { certify } from '../support/certificate.ts'
+import { configuration, listeners, secureListeners } from '../support/configuration.ts'
 import { writeTorrent } from '../support/e2e/aria2.ts'
 import { OPPONENTS, type Opponent } from '../support/e2e/opponents.ts'
-import {
-  compiled,
-  configuration,
-  launch,
-  listeners,
-  secureListeners,
-  source,
-} from '../support/e2e/program.ts'
+import { compiled, launch, source } from '../support/e2e/program.ts'
 import { runTracker, TOLD } from '../support/e2e/tracker-process.ts'
 import { hashOf } from '../support/udp-client.ts'
 

@@ -2,20 +2,15 @@
  * Two real clients that know of each other from the tracker alone exchange a file: over UDP and over
  * HTTP, against the source and against the compiled program.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeBencode } from '../../src/wire/bencode.ts'
+import { configuration } from '../support/configuration.ts'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
-import {
-  compiled,
-  configuration,
-  launch,
-  type Program,
-  type Run,
-  source,
-} from '../support/e2e/program.ts'
+import { compiled, launch, type Program, type Run, source } from '../support/e2e/program.ts'
 import { percent } from '../support/servers/served-http.ts'
 import { type Scraped, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'

@@ -22,7 +22,7 @@ afterEach(() => rmSync(room, { recursive: true, force: true }))
 const start = (workers: number, abuse = '') =>
   runTracker(source, {
     room,
-    runtime: `workers = ${workers}`,
+    workers,
     core: 'inactive_peer_cleanup_interval = 1',
     tables: `
 [core.tracker_policy]

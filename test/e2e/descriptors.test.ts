@@ -88,7 +88,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
     ['one address, with two threads', 2, () => '127.0.1.1'],
     ['as many addresses', 2, (i: number) => `127.0.${1 + Math.floor(i / 200)}.${1 + (i % 200)}`],
   ] as const)('others than %s are served', async (_what, threads, from) => {
-    const toml = tomlOf({ database: false }).replace('workers = 2', `workers = ${threads}`)
+    const toml = tomlOf({ database: false, workers: threads })
     await using run = await launch(confined, { toml })
     const { http_trackers, health_checks } = await run.services()
     const [, api] = await run.says(/INFO API: Started on: (\S+)/)

@@ -1,13 +1,15 @@
 /** `tracker doctor` of the compiled program, on this machine, with and without a tracker that runs. */
+
 import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Finding, Status } from '../../src/doctor/finding.ts'
 import { fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { configuration, listeners } from '../support/configuration.ts'
 import { skipReason, testServer } from '../support/database/servers.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
-import { compiled, configuration, freePort, launch, listeners } from '../support/e2e/program.ts'
+import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 
 const binary = compiled()
@@ -169,7 +171,7 @@ describe('what is wrong', () => {
   test('on a terminal is told in colours', async () => {
     await using run = await launch(binary, {
       words: ['doctor', '--format', 'text'],
-      toml: configuration({ rest: listeners() }),
+      toml: configuration(),
       terminal: true,
     })
     const { out } = await run.ended()
@@ -202,7 +204,7 @@ describe('what is wrong', () => {
 test('ends quietly when nobody reads it', async () => {
   await using run = await launch(binary, {
     words: ['doctor', '--format', 'text'],
-    toml: configuration({ rest: listeners() }),
+    toml: configuration(),
     deaf: true,
   })
   const { code, err } = await run.ended()

@@ -3,17 +3,12 @@
  * The first flood comes while the sockets are being opened, the second over a loopback so slow that answers
  * pile up.
  */
+
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { configuration, listeners } from '../support/configuration.ts'
 import type { Aftermath, Flood } from '../support/e2e/flooded.ts'
-import {
-  compiled,
-  configuration,
-  freePort,
-  listeners,
-  type Program,
-  source,
-} from '../support/e2e/program.ts'
+import { compiled, freePort, type Program, source } from '../support/e2e/program.ts'
 
 const SCRIPT = join(import.meta.dir, '../support/e2e/flooded.ts')
 const MINUTES = 3 * 60_000
@@ -36,10 +31,10 @@ async function flooded(
   const child = Bun.spawn([...prefix, process.execPath, SCRIPT, JSON.stringify(settings)], {
     env: {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      TORRUST_TRACKER_CONFIG_TOML: configuration({ rest: listeners(flood.port) }).replace(
-        'workers = 2',
-        `workers = ${threads}`,
-      ),
+      TORRUST_TRACKER_CONFIG_TOML: configuration({
+        rest: listeners(flood.port),
+        workers: threads,
+      }),
     },
     stdout: 'pipe',
     stderr: 'pipe',

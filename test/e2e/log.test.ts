@@ -1,8 +1,9 @@
 /** What a running tracker prints, read the way the reference's own tools read it. */
 
 import { describe, expect, test } from 'bun:test'
+import { configuration, listeners } from '../support/configuration.ts'
 import { parseLog } from '../support/e2e/log-parser.ts'
-import { configuration, freePort, launch, listeners, source } from '../support/e2e/program.ts'
+import { freePort, launch, source } from '../support/e2e/program.ts'
 import { announcePacket, udpSocket } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -78,10 +79,7 @@ test('a terminal that wants no colours gets none', async () => {
 })
 
 test('every line of the json style is an object, whatever the threads say', async () => {
-  const toml = configuration({ rest: listeners() }).replace(
-    'trace_filter = "info"',
-    'trace_filter = "trace"\ntrace_style = "json"',
-  )
+  const toml = configuration({ filter: 'trace"\ntrace_style = "json' })
   await using run = await launch(source, { toml })
   await run.says(/HEALTH CHECK API/)
   const { out } = await run.stop()
@@ -96,7 +94,7 @@ test('every line of the json style is an object, whatever the threads say', asyn
 
 test('nothing is said when the log is off', async () => {
   const health = await freePort()
-  const toml = configuration({ rest: listeners(0, 0, health) }).replace('"info"', '"off"')
+  const toml = configuration({ filter: 'off', rest: listeners(0, 0, health) })
   await using run = await launch(source, { toml })
   await until('it to serve', () =>
     fetch(`http://127.0.0.1:${health}/health_check`).then(

@@ -1,6 +1,8 @@
 /** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
+
 import { describe, expect, test } from 'bun:test'
-import { compiled, configuration, launch, type Program, source } from '../support/e2e/program.ts'
+import { configuration } from '../support/configuration.ts'
+import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -11,7 +13,7 @@ const PROGRAMS: readonly (readonly [string, Program, number])[] = [
 
 describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   test.each(PROGRAMS)('stops nothing, and is told once: %s', async (_name, program, workers) => {
-    const toml = configuration().replace('workers = 2', `workers = ${workers}`)
+    const toml = configuration({ workers })
     await using run = await launch(program, { toml })
     const { udp_trackers } = await run.services()
     const port = Number(udp_trackers[0]!.split(':')[1])

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { configuration, listeners } from '../support/configuration.ts'
 import { launch, type Program } from '../support/e2e/program.ts'
 import { dice } from '../support/random.ts'
 import { CAN_FORGE, forge as forgeDatagram } from '../support/raw-udp.ts'
@@ -44,14 +45,8 @@ const LOOK_EVERY_MILLISECONDS = 500
 const SPARE_DESCRIPTORS = 8
 
 /** What strangers invent is gone after half a minute. */
-const TOML = `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-private = false
-listed = false
+const TOML = configuration({
+  core: `
 inactive_peer_cleanup_interval = 5
 [core.database]
 path = "tracker.db"
@@ -61,22 +56,17 @@ interval_min = 10
 [core.tracker_policy]
 max_peer_timeout = 30
 persistent_torrent_completed_stat = true
+`,
+  rest: `
 [[udp_trackers]]
 bind_address = "127.0.0.1:0"
 tracker_usage_statistics = true
-[[udp_trackers]]
-bind_address = "127.0.0.1:0"
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
+${listeners()}
 [http_api]
 bind_address = "127.0.0.1:0"
 access_tokens = { admin = "${TOKEN}" }
-[health_check_api]
-bind_address = "127.0.0.1:0"
-[runtime]
-workers = 2
-max_memory = "64MiB"
-`
+`,
+})
 
 export type Report = {
   /** For people. */

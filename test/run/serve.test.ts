@@ -1,26 +1,16 @@
 /** What `tracker` says when it cannot serve, and the code it ends with. */
+
 import { afterEach, expect, spyOn, test } from 'bun:test'
 import type { Host } from '../../src/cli/host.ts'
 import type { Loaded } from '../../src/config/load.ts'
 import { serve } from '../../src/run/serve.ts'
 import { capturedHost } from '../support/cli/captured-host.ts'
-import { configOf } from '../support/started-tracker.ts'
+import { configOf, configuration } from '../support/configuration.ts'
 
-const toml = (changes = '', listed = false, isPrivate = false): string => `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "off"
-[core]
-listed = ${listed}
-private = ${isPrivate}
-${changes}
-[health_check_api]
-bind_address = "127.0.0.1:0"
-[runtime]
-workers = 1
-max_memory = "64MiB"
-`
+const toml = (core = '', listed = false): string =>
+  configuration({ filter: 'off', workers: 1, listed, core, rest: HEALTH })
+const HEALTH = '[health_check_api]\nbind_address = "127.0.0.1:0"\n'
+
 /** Signal handlers of this process that `serve` set, so that a test can call one. */
 const handlers = (signal: NodeJS.Signals) => process.listeners(signal)
 

@@ -133,7 +133,7 @@ test.each([1, 2])('a tracker with %d threads forgets its peers', async (threads)
   using workers = captureWorkers()
   await using tracker = await startTracker({
     core: 'inactive_peer_cleanup_interval = 1\n[core.tracker_policy]\nmax_peer_timeout = 1\n',
-    runtime: `[runtime]\nworkers = ${threads}\nmax_memory = "64MiB"\n`,
+    workers: threads,
   })
   using peer = await udpPeer(tracker.ports.udp[0]!)
   await peer.announce(hashOf(1))

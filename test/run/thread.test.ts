@@ -1,4 +1,5 @@
 /** One serving thread, in this thread: it opens everything or nothing, and closes it all. */
+
 import { expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
@@ -6,15 +7,12 @@ import { packHashes } from '../../src/access/whitelist.ts'
 import { Metrics } from '../../src/memory/counters.ts'
 import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
+import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
-import { configOf } from '../support/started-tracker.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 
-const HEAD =
-  '[metadata]\nschema_version = "3.0.0"\n[logging]\ntrace_filter = "off"\n[core]\nlisted = false\nprivate = false\n'
-
 function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup {
-  const config = configOf(HEAD + toml)
+  const config = configOf(minimalToml({ filter: 'off', rest: toml }))
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
   const seed = Int32Array.of(1)

@@ -15,8 +15,6 @@ import { faults } from '../support/swarm/whole.ts'
 import { connectPacket, EVENT, hashOf, type UdpPeer, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const runtime = (workers: number): string =>
-  `[runtime]\nworkers = ${workers}\nmax_memory = "64MiB"\n`
 const udp = (address: string, network = ''): string =>
   `[[udp_trackers]]\nbind_address = "${address}"\n${network}`
 const http = (address: string, more = ''): string =>
@@ -48,7 +46,7 @@ function announces(workers: ReturnType<typeof captureWorkers>, threads: number):
 
 test('one thread is no worker', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(1) })
+  await using tracker = await startTracker({ workers: 1 })
   using peer = await udpPeer(tracker.ports.udp[0]!)
   expect((await peer.announce(hashOf(1))).seeders).toBe(1)
   expect(workers.all).toHaveLength(0)
@@ -58,7 +56,7 @@ test.each([2, 4])('all of %d threads serve every listener, from one swarm', asyn
   using workers = captureWorkers()
   await using tracker = await startTracker({
     rest: udp('127.0.0.1:0') + udp('[::1]:0') + http('127.0.0.1:0') + http('[::1]:0') + HEALTH,
-    runtime: runtime(threads),
+    workers: threads,
   })
   expect(workers.all).toHaveLength(threads)
   const [udp4, udp6] = tracker.ports.udp as [number, number]
@@ -105,7 +103,7 @@ test('TLS listeners are shared by threads too', async () => {
     rest:
       http('127.0.0.1:0', `tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }\n`) +
       HEALTH,
-    runtime: runtime(2),
+    workers: 2,
   })
   expect(tracker.lines.join('')).toContain(
     `Started on: https://127.0.0.1:${tracker.ports.http[0]}\n`,
@@ -117,7 +115,7 @@ test('TLS listeners are shared by threads too', async () => {
 test.each([1, 2])('with %d threads an IPv4 client of [::] is an IPv4 peer', async (threads) => {
   await using tracker = await startTracker({
     rest: udp('[::]:0') + http('[::]:0') + HEALTH,
-    runtime: runtime(threads),
+    workers: threads,
   })
   const [port] = tracker.ports.udp as [number]
   using four = await udpPeer(port, '127.0.0.1')
@@ -145,7 +143,7 @@ test.each([1, 2])('with %d threads one port serves 0.0.0.0 and [::] apart', asyn
       http(`0.0.0.0:${httpPort}`) +
       http(`[::]:${httpPort}`, ONLY_SIX) +
       HEALTH,
-    runtime: runtime(threads),
+    workers: threads,
   })
   using four = await udpPeer(udpPort, '127.0.0.1')
   using six = await udpPeer(udpPort, '::1')
@@ -160,7 +158,7 @@ const replaced = (tracker: TestTracker, thread: number): number =>
 
 test('a thread that dies is reported and replaced, and the swarm stays', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(2) })
+  await using tracker = await startTracker({ workers: 2 })
   const [port] = tracker.ports.udp as [number]
   using seeder = await udpPeer(port)
   await seeder.announce(hashOf(6), { port: 7001 })
@@ -188,7 +186,7 @@ test('a thread that dies is reported and replaced, and the swarm stays', async (
 
 test('what a dead thread held locked is mended and given back', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(2) })
+  await using tracker = await startTracker({ workers: 2 })
   const [port] = tracker.ports.udp as [number]
   const { worker, setup } = workers.of(2)
   const swarm = new Swarm(setup.swarm, 99, 1)
@@ -209,7 +207,7 @@ test('what a dead thread held locked is mended and given back', async () => {
 
 test('threads that die again and again under load leave a whole swarm', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(2) })
+  await using tracker = await startTracker({ workers: 2 })
   const [port] = tracker.ports.udp as [number]
   let over = false
   let answered = 0
@@ -266,7 +264,7 @@ function udpDescriptors(): number {
 
 test('threads that die in a flood leave no socket open and none that spins', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(2) })
+  await using tracker = await startTracker({ workers: 2 })
   const [port] = tracker.ports.udp as [number]
   const before = udpDescriptors()
   const flooders = await Promise.all(
@@ -306,7 +304,7 @@ test('threads that die in a flood leave no socket open and none that spins', asy
 
 test('a tracker that stops while a thread is being replaced leaves no thread behind', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({ runtime: runtime(2) })
+  await using tracker = await startTracker({ workers: 2 })
   workers.of(1).worker.terminate()
   await until('the replacement to start', () => workers.all.length === 3)
   await tracker[Symbol.asyncDispose]()
@@ -317,7 +315,7 @@ test('a listener that cannot be opened stops all threads', async () => {
   using workers = captureWorkers()
   using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const rest = udp('127.0.0.1:0') + http(`127.0.0.1:${taken.port}`) + HEALTH
-  expect(startTracker({ rest, runtime: runtime(2) })).rejects.toThrow(
+  await expect(startTracker({ rest, workers: 2 })).rejects.toThrow(
     `port in use: http 127.0.0.1:${taken.port}`,
   )
   expect(workers.all).toHaveLength(0)

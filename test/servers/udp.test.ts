@@ -304,9 +304,7 @@ describe('whoever sends nonsense', () => {
 })
 
 test('the tracker is full: new torrents are refused in words, known ones go on', async () => {
-  await using tracker = await startTracker({
-    runtime: '[runtime]\nworkers = 1\nmax_memory = "16MiB"\n',
-  })
+  await using tracker = await startTracker({ maxMemory: '16MiB' })
   using client = await connected(tracker.ports.udp[0]!)
   const infoHash = new Uint8Array(20)
   const view = new DataView(infoHash.buffer)

@@ -214,7 +214,7 @@ describe('a shard that is locked', () => {
     const { world, hash, lock } = lockOne()
     const listing = new Listing(world.swarm, 20)
     const complaint = /a part of the swarm stayed locked for 20 ms/
-    expect(Array.fromAsync(listing.list(0, 0, 10))).rejects.toThrow(complaint)
+    await expect(Array.fromAsync(listing.list(0, 0, 10))).rejects.toThrow(complaint)
     await expect(listing.summaries(0, [hash])).rejects.toThrow(complaint)
     expect(lock.holder()).toBe(OTHER)
   })

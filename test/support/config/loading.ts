@@ -1,8 +1,10 @@
 /** Loads configurations from a disk and an environment that exist only in the test. */
+
 import { expect } from 'bun:test'
 import { type Failed, type Loaded, type LoadInput, load } from '../../../src/config/load.ts'
 import { printMistake } from '../../../src/config/mistake.ts'
 import { DEFAULT, type Node, type Place } from '../../../src/config/tree.ts'
+import { minimalToml } from '../configuration.ts'
 
 export const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 
@@ -46,24 +48,8 @@ export const complaints = (result: Loaded | Failed): string[] =>
   result.kind === 'failed' ? result.mistakes.map(printMistake) : []
 
 /** The minimal file of each schema. */
-export const MINIMAL_2 = `
-[metadata]
-schema_version = "2.0.0"
-[logging]
-threshold = "info"
-[core]
-listed = false
-private = false
-`
-export const MINIMAL_3 = `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-listed = false
-private = false
-`
+export const MINIMAL_2 = minimalToml({ schema: '2.0.0' })
+export const MINIMAL_3 = minimalToml()
 
 export const NOWHERE: Place = { source: DEFAULT, path: '' }
 

@@ -2,10 +2,12 @@
  * A running tracker that keeps keys, whitelist and counts in a database, with a management API, and what
  * people see of it from outside.
  */
+
 import { expect } from 'bun:test'
 import type { DatabaseConfig } from '../../../src/config/model.ts'
 import type { HealthReport } from '../../../src/servers/health-api.ts'
-import { configuration, launch, type Program } from './program.ts'
+import { configuration, listeners } from '../configuration.ts'
+import { launch, type Program } from './program.ts'
 
 export const TOKEN = 'a token that nobody may read'
 
@@ -26,6 +28,9 @@ export function keeperToml(
 ): string {
   const rows = Object.entries(database).map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
   return configuration({
+    isPrivate,
+    listed,
+    workers,
     core: `
 [core.database]
 ${rows.join('\n')}
@@ -33,20 +38,12 @@ ${rows.join('\n')}
 persistent_torrent_completed_stat = true
 `,
     rest: `
-[[udp_trackers]]
-bind_address = "127.0.0.1:${ports.udp}"
-[[http_trackers]]
-bind_address = "127.0.0.1:${ports.http}"
+${listeners(ports.udp, ports.http, ports.health)}
 [http_api]
 bind_address = "127.0.0.1:${ports.api}"
 access_tokens = { admin = "${TOKEN}" }
-[health_check_api]
-bind_address = "127.0.0.1:${ports.health}"
 `,
   })
-    .replace('private = false', `private = ${isPrivate}`)
-    .replace('listed = false', `listed = ${listed}`)
-    .replace('workers = 2', `workers = ${workers}`)
 }
 
 export async function startKeeper(program: Program, setting: KeeperSetting) {

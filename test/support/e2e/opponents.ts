@@ -2,6 +2,7 @@
  * Trackers to ask, each a process of its own on the loopback: ours and two that others wrote. Of one that is
  * not on this machine `available` is false, for `test.skipIf`.
  */
+
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +10,9 @@ import { EVENT } from '../../../src/bittorrent.ts'
 import { getHttp } from '../../../src/client/http.ts'
 import { UdpClient } from '../../../src/client/udp.ts'
 import { question } from '../client/question.ts'
+import { configuration } from '../configuration.ts'
 import { until } from '../until.ts'
-import { configuration, freePort, launch, type Run, source } from './program.ts'
+import { freePort, launch, type Run, source } from './program.ts'
 
 export interface Opponent extends AsyncDisposable {
   readonly name: string

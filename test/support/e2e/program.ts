@@ -57,40 +57,6 @@ async function compile(): Promise<string> {
   return path
 }
 
-/** A public tracker on ports that the system chooses. */
-export const configuration = (changes: { core?: string; rest?: string } = {}): string => `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-listed = false
-private = false
-${changes.core ?? ''}
-[runtime]
-workers = 2
-max_memory = "64MiB"
-${changes.rest ?? listeners()}
-`
-
-export const listeners = (udp = 0, http = 0, health = 0): string => `
-[[udp_trackers]]
-bind_address = "127.0.0.1:${udp}"
-[[http_trackers]]
-bind_address = "127.0.0.1:${http}"
-[health_check_api]
-bind_address = "127.0.0.1:${health}"
-`
-
-/** Nothing but HTTPS, with that certificate. */
-export const secureListeners = ({ cert, key }: { cert: string; key: string }): string => `
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
-tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
-[health_check_api]
-bind_address = "127.0.0.1:0"
-`
-
 export type Run = Awaited<ReturnType<typeof launch>>
 
 export async function launch(

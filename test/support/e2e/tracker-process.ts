@@ -2,19 +2,22 @@
  * A whole tracker with its API as a process of its own, and what its clients and its operator do with it.
  * It logs all that it ever logs: `stop` sees to it that no key and no token is in it.
  */
+
 import { Database } from 'bun:sqlite'
 import { expect } from 'bun:test'
 import { join } from 'node:path'
 import type { BencodeDictionary } from '../../../src/wire/bencode.ts'
 import { TOKEN } from '../api/cases.ts'
 import { ask, dechunk, type Request, withToken } from '../api/served-api.ts'
+import { configuration } from '../configuration.ts'
 import { announceQuery, get, hashA, percent } from '../servers/served-http.ts'
 import { type UdpPeer, udpPeer } from '../udp-client.ts'
-import { configuration, launch, type Program } from './program.ts'
+import { launch, type Program } from './program.ts'
 
 export type Mode = 'public' | 'private' | 'listed' | 'both'
 
 export type Settings = {
+  schema?: '2.0.0' | '3.0.0'
   mode?: Mode
   /** Lines of `[core]`. */
   core?: string
@@ -23,8 +26,7 @@ export type Settings = {
   /** false: none. */
   database?: boolean
   listeners?: string
-  /** Lines of `[runtime]`. */
-  runtime?: string
+  workers?: number
   /** Where it runs; what it keeps is still there when it has ended. */
   room?: string
 }
@@ -51,21 +53,23 @@ bind_address = "127.0.0.1:0"
 `
 
 export const tomlOf = ({
+  schema = '3.0.0',
   mode = 'public',
   core = '',
   tables = '',
   database = true,
   listeners = LISTENERS,
-  runtime = 'workers = 2',
+  workers = 2,
 }: Settings): string =>
   configuration({
+    schema,
+    filter: 'trace',
+    isPrivate: mode === 'private' || mode === 'both',
+    listed: mode === 'listed' || mode === 'both',
+    workers,
     core: `${core}\n${database ? DATABASE : ''}${tables}`,
     rest: listeners + API,
   })
-    .replace('private = false', `private = ${mode === 'private' || mode === 'both'}`)
-    .replace('listed = false', `listed = ${mode === 'listed' || mode === 'both'}`)
-    .replace('workers = 2', runtime)
-    .replace('"info"', '"trace"')
 
 export type Figures = Readonly<Record<string, number | boolean>>
 /** `hash` and `key` as they stand in the URL: bytes and text; everything else replaces parameters. */

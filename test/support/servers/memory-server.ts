@@ -1,21 +1,17 @@
 /** A whole tracker on one thread, for memory.test.ts: says its ports, and ends with its standard input. */
 
 import { TOKEN } from '../api/cases.ts'
+import { listeners } from '../configuration.ts'
 import { startTracker } from '../started-tracker.ts'
 
 const { ports, apiPort, healthPort } = await startTracker({
   core: '[core.database]\npath = "tracker.db"\n',
-  runtime: '[runtime]\nworkers = 1\nmax_memory = "4GiB"\n',
+  maxMemory: '4GiB',
   rest: `
-[[udp_trackers]]
-bind_address = "127.0.0.1:0"
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
+${listeners()}
 [http_api]
 bind_address = "127.0.0.1:0"
 access_tokens = { admin = "${TOKEN}" }
-[health_check_api]
-bind_address = "127.0.0.1:0"
 `,
 })
 // From its first full collection on the engine takes what is reserved for used, and hardly collects.
