@@ -1,8 +1,8 @@
 /** All attacks at once: a few seconds of them, or as many as TEST_HOSTILE_SECONDS says. */
 import { expect, test } from 'bun:test'
 import { compiled } from '../support/e2e/program.ts'
+import { siege } from '../support/hostile/siege.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
-import { siege } from './siege.ts'
 
 const seconds = Number(process.env.TEST_HOSTILE_SECONDS ?? 6)
 const binary = compiled()

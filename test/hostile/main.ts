@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { source } from '../support/e2e/program.ts'
-import { siege } from './siege.ts'
+import { siege } from '../support/hostile/siege.ts'
 
 const [seconds = '600', executable] = process.argv.slice(2)
 const program = executable === undefined ? source : () => [resolve(executable)]

@@ -1,9 +1,9 @@
 /** Pairs of clients that others wrote, which know of each other from the tracker alone, exchange a file. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
-import { PYTHON, startLibtorrent } from '../support/e2e/libtorrent.ts'
-import { until } from '../support/until.ts'
+import { ARIA2C, startAria2, writeTorrent } from '../e2e/aria2.ts'
+import { PYTHON, startLibtorrent } from '../e2e/libtorrent.ts'
+import { until } from '../until.ts'
 import type { Question } from './honest.ts'
 
 const FILE = 'a file.bin'

@@ -1,7 +1,7 @@
 /** What strangers send to UDP listeners: each kind of attack makes one datagram, or a few, of its own. */
 
-import type { Forge, Place } from '../support/raw-udp.ts'
-import { announcePacket, connectPacket, hashOf, scrapePacket } from '../support/udp-client.ts'
+import type { Forge, Place } from '../raw-udp.ts'
+import { announcePacket, connectPacket, hashOf, scrapePacket } from '../udp-client.ts'
 import { Pacer } from './pacer.ts'
 
 const HERE = '127.0.0.1'

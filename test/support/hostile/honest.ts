@@ -3,9 +3,9 @@
  * right one, in however many attempts BEP 15 allows.
  */
 import { connect } from 'node:net'
-import { announceQuery, parseResponse, percent } from '../support/servers/served-http.ts'
-import { udpPeer } from '../support/udp-client.ts'
-import { PATIENCE_MILLISECONDS } from '../support/until.ts'
+import { announceQuery, parseResponse, percent } from '../servers/served-http.ts'
+import { udpPeer } from '../udp-client.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const REST_MILLISECONDS = 200
 /** A connection id is good for two minutes. */

@@ -5,12 +5,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { configuration, listeners } from '../support/configuration.ts'
-import { launch, type Program } from '../support/e2e/program.ts'
-import { dice } from '../support/random.ts'
-import { CAN_FORGE, forge as forgeDatagram } from '../support/raw-udp.ts'
-import { hashOf } from '../support/udp-client.ts'
-import { PATIENCE_MILLISECONDS } from '../support/until.ts'
+import { configuration, listeners } from '../configuration.ts'
+import { launch, type Program } from '../e2e/program.ts'
+import { dice } from '../random.ts'
+import { CAN_FORGE, forge as forgeDatagram } from '../raw-udp.ts'
+import { hashOf } from '../udp-client.ts'
+import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { DatagramAttack, type Sent } from './datagrams.ts'
 import {
   Honest,
