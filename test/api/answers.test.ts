@@ -1,9 +1,11 @@
 /** What an answer may be besides text: bytes, event streams, files. Each on an operation of the test's own. */
+
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type Answer, eventStream, type Part } from '../../src/api/answers.ts'
 import type { Operation } from '../../src/api/operation.ts'
-import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/served-api.ts'
+import { askWithToken, serve, withToken } from '../support/api/served-api.ts'
+import { ask, bytesOf, dechunk } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
 const PATH = '/api/test'

@@ -1,7 +1,8 @@
 /** The management API as clients see it: every case of `cases.ts` over a raw socket. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn } from '../support/api/cases.ts'
-import { ask, type Serving, serve } from '../support/api/served-api.ts'
+import { type Serving, serve } from '../support/api/served-api.ts'
+import { ask } from '../support/http-client.ts'
 
 let api: Serving
 beforeAll(async () => {

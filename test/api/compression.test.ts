@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { preferredCoding } from '../../src/api/compression.ts'
-import { ask, askWithToken, dechunk, serve } from '../support/api/served-api.ts'
+import { askWithToken, serve } from '../support/api/served-api.ts'
+import { ask, dechunk } from '../support/http-client.ts'
 
 test.each([
   [null, undefined],

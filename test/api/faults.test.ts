@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
-import { ask, askWithToken, bytesOf, noStats, serve, withToken } from '../support/api/served-api.ts'
-import { exchange, parseResponse } from '../support/servers/served-http.ts'
+import { askWithToken, noStats, serve, withToken } from '../support/api/served-api.ts'
+import { ask, bytesOf, exchange, parseResponse } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'

@@ -3,17 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { HTTP_REQUEST } from '../../src/servers/garbage.ts'
 import { TOKEN } from '../support/api/cases.ts'
-import {
-  ask,
-  askWithToken,
-  bytesOf,
-  type Request,
-  type Serving,
-  serve,
-  withToken,
-} from '../support/api/served-api.ts'
+import { askWithToken, type Serving, serve, withToken } from '../support/api/served-api.ts'
+import { ask, bytesOf, exchange, parseResponse, type Request } from '../support/http-client.ts'
 import { dice, seed } from '../support/random.ts'
-import { exchange, parseResponse } from '../support/servers/served-http.ts'
 
 const MOST_BODY = 2_097_152
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'

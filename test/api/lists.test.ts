@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { TorrentSummary } from '../../src/view/listing.ts'
 import { TOKEN } from '../support/api/cases.ts'
-import { ask, askWithToken, bytesOf, dechunk, serve, withToken } from '../support/api/served-api.ts'
+import { askWithToken, serve, withToken } from '../support/api/served-api.ts'
+import { ask, bytesOf, dechunk } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
 const hash = (n: number): string => n.toString(16).padStart(40, '0')

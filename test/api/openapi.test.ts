@@ -1,7 +1,8 @@
 /** The OpenAPI document describes every operation, and the cases of the API agree with it (docs/behaviours.md A29). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES } from '../support/api/cases.ts'
-import { askWithToken, dechunk, type Serving, serve } from '../support/api/served-api.ts'
+import { askWithToken, type Serving, serve } from '../support/api/served-api.ts'
+import { dechunk } from '../support/http-client.ts'
 
 type Schema = {
   $ref?: string

@@ -8,8 +8,9 @@ import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { torrentView } from '../../src/view/torrents.ts'
 import { CASES, NEEDS_DATABASE } from '../support/api/cases.ts'
-import { ask, askWithToken, dechunk, type Serving, serve } from '../support/api/served-api.ts'
+import { askWithToken, type Serving, serve } from '../support/api/served-api.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { ask, dechunk } from '../support/http-client.ts'
 
 const stack = new AsyncDisposableStack()
 const lines: string[] = []

@@ -1,10 +1,12 @@
 /** The management API over TLS: the same answers, the token included. */
+
 import { expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ask, askWithToken, serve } from '../support/api/served-api.ts'
+import { askWithToken, serve } from '../support/api/served-api.ts'
 import { certify } from '../support/certificate.ts'
+import { ask } from '../support/http-client.ts'
 
 test('requests are answered over TLS', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'api-tls-'))

@@ -3,13 +3,14 @@
  * its documented way or not at all, nothing is done, and everybody else is served on. Its whole output, at the
  * most talkative level, says neither a key nor a token.
  */
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, TOKEN } from '../support/api/cases.ts'
-import { bytesOf, type Request, withToken } from '../support/api/served-api.ts'
+import { withToken } from '../support/api/served-api.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker-process.ts'
+import { bytesOf, exchange, hashA, parseResponse, type Request } from '../support/http-client.ts'
 import { dice, seed } from '../support/random.ts'
-import { exchange, hashA, parseResponse } from '../support/servers/served-http.ts'
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   'the source': source,

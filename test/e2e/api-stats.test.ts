@@ -2,6 +2,7 @@
  * The figures of `GET /api/v1/stats` against what the running program was asked, by family, transport and
  * listener. Numbers in names as in api.test.ts. A figure that is not named must not have moved.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { withToken } from '../support/api/served-api.ts'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
@@ -11,7 +12,7 @@ import {
   runTracker,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
-import { announceQuery, get, percent } from '../support/servers/served-http.ts'
+import { announceQuery, get, percent } from '../support/http-client.ts'
 import {
   type AnnounceFields,
   actionOf,

@@ -9,6 +9,7 @@
  * torrents; bench), UDP 48 and 52 (texts and senders that never leave the reference's process), NEWEST 2.3–2.5
  * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
@@ -19,7 +20,7 @@ import {
   runTracker,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
-import { hashA, hashB } from '../support/servers/served-http.ts'
+import { hashA, hashB } from '../support/http-client.ts'
 import { hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 

@@ -11,7 +11,7 @@ import { decodeBencode } from '../../src/wire/bencode.ts'
 import { configuration } from '../support/configuration.ts'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
 import { compiled, launch, type Program, type Run, source } from '../support/e2e/program.ts'
-import { percent } from '../support/servers/served-http.ts'
+import { percent } from '../support/http-client.ts'
 import { type Scraped, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 

@@ -2,13 +2,14 @@
  * How often torrents were completed, as people see it from outside: what is stored is told from the first
  * scrape after a restart on, and a torrent that nobody has does not stay in memory for it.
  */
+
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
-import { hashA } from '../support/servers/served-http.ts'
+import { hashA } from '../support/http-client.ts'
 import { EVENT, hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 

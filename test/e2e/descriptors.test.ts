@@ -2,12 +2,13 @@
  * A tracker that may open few files, and strangers who open more connections than that and say one byte at a
  * time: everybody else is served, over HTTP, by the API and by the health check.
  */
+
 import { describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { TOKEN } from '../support/api/cases.ts'
 import { launch, type Run, source } from '../support/e2e/program.ts'
 import { tomlOf } from '../support/e2e/tracker-process.ts'
-import { announceQuery } from '../support/servers/served-http.ts'
+import { announceQuery } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
 /** Only stops what hangs. */

@@ -2,6 +2,7 @@
  * A tracker takes the place of the Torrust Tracker on its SQLite file (spec/torrust-rest-api §9.1,
  * spec/torrust-newest §5): who had a key has it, what was listed is listed, what was counted is shown.
  */
+
 import { describe, expect, test } from 'bun:test'
 import { type BencodeDictionary, decodeBencode } from '../../src/wire/bencode.ts'
 import { hashes, key } from '../support/database/hashes.ts'
@@ -9,7 +10,7 @@ import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
-import { percent } from '../support/servers/served-http.ts'
+import { percent } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [

@@ -2,6 +2,7 @@
  * What an operator changes while the program runs, and what is still there when it runs again: keys,
  * whitelist and counts, from the source and compiled. Numbers in names as in api.test.ts.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { NEEDS_DATABASE } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD } from '../support/e2e/tracker-process.ts'
-import { hashA, hashB } from '../support/servers/served-http.ts'
+import { hashA, hashB } from '../support/http-client.ts'
 import { EVENT, hashOf, type UdpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 

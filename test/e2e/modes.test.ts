@@ -3,6 +3,7 @@
  * HTTP and UDP (BEP 41), from the source and compiled. Numbers in names as in api.test.ts, which also says
  * which do not apply to a running program. HTTP 63–67 and UDP 40–42 are seen over the wire.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
 import {
@@ -12,8 +13,8 @@ import {
   TOLD,
   tomlOf,
 } from '../support/e2e/tracker-process.ts'
+import { announceQuery, get, hashA, hashB } from '../support/http-client.ts'
 import { dice, seed } from '../support/random.ts'
-import { announceQuery, get, hashA, hashB } from '../support/servers/served-http.ts'
 import { connected, hashOf, type UdpPeer, udpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 

@@ -1,4 +1,5 @@
 /** Serving threads: one swarm behind every listener, and what happens when a thread dies. */
+
 import { expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,8 +9,8 @@ import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import { certify } from '../support/certificate.ts'
+import { percent } from '../support/http-client.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
-import { percent } from '../support/servers/served-http.ts'
 import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { faults } from '../support/swarm/whole.ts'
 import { connectPacket, EVENT, hashOf, type UdpPeer, udpPeer } from '../support/udp-client.ts'

@@ -11,17 +11,8 @@ import { Garbage } from '../../src/servers/garbage.ts'
 import { serveUdp } from '../../src/servers/udp.ts'
 import type { Tracker } from '../../src/tracker.ts'
 import { run } from '../support/access/entries.ts'
-import {
-  announceQuery,
-  get,
-  hashA,
-  hashB,
-  makeTracker,
-  NOW_MILLISECONDS,
-  percent,
-  type Reply,
-  serve,
-} from '../support/servers/served-http.ts'
+import { announceQuery, get, hashA, hashB, percent, type Reply } from '../support/http-client.ts'
+import { makeTracker, NOW_MILLISECONDS, serve } from '../support/servers/served-http.ts'
 import {
   actionOf,
   announcePacket,

@@ -9,7 +9,8 @@ import {
 import { probeHttp, probeUdp, type Verdict } from '../../src/servers/probe.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { CountedGarbage } from '../support/api/served-api.ts'
-import { exchange, get, parseResponse, serve } from '../support/servers/served-http.ts'
+import { exchange, get, parseResponse } from '../support/http-client.ts'
+import { serve } from '../support/servers/served-http.ts'
 
 async function health(
   services: HealthService[] = [],

@@ -1,7 +1,7 @@
 /** What strangers send to the HTTP port: documented answers or a closed connection, and no harm done. */
+
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { dice, seed } from '../support/random.ts'
 import {
   announceQuery,
   exchange,
@@ -9,9 +9,9 @@ import {
   hashA,
   parseResponse,
   percent,
-  type Serving,
-  serve,
-} from '../support/servers/served-http.ts'
+} from '../support/http-client.ts'
+import { dice, seed } from '../support/random.ts'
+import { type Serving, serve } from '../support/servers/served-http.ts'
 
 let tracker: Serving
 beforeAll(async () => {

@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { probeHttp } from '../../src/servers/probe.ts'
 import { certify } from '../support/certificate.ts'
-import {
-  announceQuery,
-  exchange,
-  get,
-  parseResponse,
-  serve,
-} from '../support/servers/served-http.ts'
+import { announceQuery, exchange, get, parseResponse } from '../support/http-client.ts'
+import { serve } from '../support/servers/served-http.ts'
 
 let directory: string
 const at = (name: string) => join(directory, name)

@@ -8,12 +8,11 @@ import {
   get,
   hashA,
   hashB,
-  makeTracker,
   parseResponse,
   percent,
   type Reply,
-  serve,
-} from '../support/servers/served-http.ts'
+} from '../support/http-client.ts'
+import { makeTracker, serve } from '../support/servers/served-http.ts'
 
 const proxied = { network: { on_reverse_proxy: true } }
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })

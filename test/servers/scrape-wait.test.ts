@@ -1,11 +1,13 @@
 /** A scrape of torrents whose counts are stored waits for them: a moment, on memory of its own. */
+
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { fileStored, Hashes, takeQuestions } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
-import { announceQuery, get, percent, policy, serve } from '../support/servers/served-http.ts'
+import { announceQuery, get, percent } from '../support/http-client.ts'
+import { policy, serve } from '../support/servers/served-http.ts'
 import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import {
   announcePacket,

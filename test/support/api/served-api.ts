@@ -1,6 +1,6 @@
 /**
- * A management API on port 0 with parts in memory, and a socket that sends exactly the given bytes. The
- * parts can be made to fail and to wait, and remember what was asked.
+ * A management API on port 0 with parts in memory, which can be made to fail and to wait, and remember what was
+ * asked.
  */
 
 import { serveApi } from '../../../src/api/api.ts'
@@ -14,7 +14,7 @@ import type { Clock } from '../../../src/time/clock.ts'
 import type { InspectedTorrent } from '../../../src/view/inspect.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
 import type { Stats } from '../../../src/view/statistics.ts'
-import { exchange, parseResponse, type Reply } from '../servers/served-http.ts'
+import { ask, type Reply, type Request } from '../http-client.ts'
 import { TOKEN } from './cases.ts'
 
 /** 2023-11-14 22:13:20 UTC. */
@@ -211,26 +211,6 @@ export async function serve(
   return { ...server, stop, permissions, torrents, reports, lines, garbage, ...dispose }
 }
 
-export type Request = {
-  readonly method?: string
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
-}
-
-/** The bytes of a request with its length and, unless it says otherwise, the end of its connection. */
-export function bytesOf({ method = 'GET', path, headers = {}, body }: Request): Buffer {
-  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
-  const all = { host: 'tracker', connection: 'close', ...length, ...headers }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  const head = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
-  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')])
-}
-
-/** Sends it as it stands: `fetch` would rewrite the path. */
-export const ask = async (url: string, request: Request): Promise<Reply> =>
-  parseResponse(await exchange(url, bytesOf(request)))
-
 /** With the token in a header, and a JSON body where there is one. */
 export const withToken = (request: Request): Request => ({
   ...request,
@@ -243,23 +223,3 @@ export const withToken = (request: Request): Request => ({
 
 export const askWithToken = (url: string, request: Request): Promise<Reply> =>
   ask(url, withToken(request))
-
-/** The body of a reply, whether it came in chunks or whole. */
-export function dechunk({
-  headers,
-  body,
-}: {
-  headers: Record<string, string>
-  body: Buffer
-}): Buffer {
-  if (headers['transfer-encoding'] !== 'chunked') return body
-  const parts: Buffer[] = []
-  for (let at = 0; ; ) {
-    const end = body.indexOf('\r\n', at)
-    const length = Number.parseInt(body.toString('latin1', at, end), 16)
-    if (length === 0) return Buffer.concat(parts)
-    if (!(length > 0)) throw new Error('the body ends before its last chunk')
-    parts.push(body.subarray(end + 2, end + 2 + length))
-    at = end + 2 + length + 2
-  }
-}

@@ -2,8 +2,9 @@
  * Clients that do nothing wrong while others do: each asks again and again, and is served when the answer is the
  * right one, in however many attempts BEP 15 allows.
  */
+
 import { connect } from 'node:net'
-import { announceQuery, parseResponse, percent } from '../servers/served-http.ts'
+import { announceQuery, parseResponse, percent } from '../http-client.ts'
 import { udpPeer } from '../udp-client.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 

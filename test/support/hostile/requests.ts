@@ -1,6 +1,7 @@
 /** What strangers send to HTTP listeners: broken requests, huge ones, and connections that only cost a place. */
+
 import { connect, type Socket } from 'node:net'
-import { announceQuery, percent } from '../servers/served-http.ts'
+import { announceQuery, percent } from '../http-client.ts'
 import type { Sent } from './datagrams.ts'
 import { Pacer } from './pacer.ts'
 
