@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { version } from '../package.json' with { type: 'json' }
 import { workspace } from './support/cli/workspace.ts'
-import { PATIENCE_MILLISECONDS } from './support/until.ts'
+import { runProgram } from './support/run-program.ts'
 
 test('the version is that of the package', async () => {
   using here = workspace()
@@ -55,26 +55,17 @@ test('a mistake in the environment is not blamed on the file', async () => {
 })
 
 /** Runs a script in which `"$0" "$1"` is the program. */
-async function shell(script: string, cwd: string) {
-  const main = join(import.meta.dir, '../src/main.ts')
-  const child = Bun.spawn(['bash', '-c', script, process.execPath, main], {
+const shell = (script: string, cwd: string) =>
+  runProgram(['bash', '-c', script, process.execPath, join(import.meta.dir, '../src/main.ts')], {
     cwd,
     env: { PATH: process.env.PATH ?? '' },
-    stderr: 'pipe',
-    timeout: PATIENCE_MILLISECONDS,
   })
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { out, err }
-}
 
 test('a reader that has gone is no failure', async () => {
   using here = workspace()
   expect(
     await shell('set -o pipefail; "$0" "$1" config print --docs | true; echo "$?"', here.path),
-  ).toEqual({ out: '0\n', err: '' })
+  ).toMatchObject({ out: '0\n', err: '' })
 })
 
 test('a slow reader gets all of it, however long it is', async () => {

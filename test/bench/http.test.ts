@@ -1,8 +1,6 @@
 /** The HTTP load against our tracker, and against servers that are broken or mean. */
+
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Course } from '../../src/bench/course.ts'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
@@ -12,6 +10,7 @@ import { certify } from '../support/certificate.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 /** Two clients that rest for a tenth of a second after each failure; and one that is under way. */
 const mostAfterRests = ({ seconds }: Course): number => 2 * (2 + seconds * 10)
@@ -65,19 +64,15 @@ test('a rate is kept', async () => {
 })
 
 test('over TLS, if the certificate is one to believe', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'bench-tls-'))
-  try {
-    const tls = await certify(directory)
-    using server = await keepAliveServer(good, { tls })
-    const settings = { port: server.port, tls: true }
-    const fine = await loadHttp({ ...settings, insecure: true })
-    expect(fine.total.lost).toBe(0)
-    const enough = ({ socketErrors }: Tally) => socketErrors > 0
-    const doubted = await loadHttp({ ...settings, enough })
-    expect(doubted.total.requests).toBe(0)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  using directory = temporaryDirectory()
+  const tls = await certify(directory.path)
+  using server = await keepAliveServer(good, { tls })
+  const settings = { port: server.port, tls: true }
+  const fine = await loadHttp({ ...settings, insecure: true })
+  expect(fine.total.lost).toBe(0)
+  const enough = ({ socketErrors }: Tally) => socketErrors > 0
+  const doubted = await loadHttp({ ...settings, enough })
+  expect(doubted.total.requests).toBe(0)
 })
 
 describe('servers that keep no connection', () => {

@@ -1,16 +1,16 @@
 /** The files of a `tls_config`: what is wrong with them, and that Bun can serve with exactly those that pass (docs/behaviours.md H18). */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { judgeTls } from '../../src/cli/tls-files.ts'
 import { certify } from '../support/certificate.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import { MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 import { serve } from '../support/servers/served-http.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 
-let room = ''
-const at = (name: string) => join(room, name)
+const room = sharedDirectory()
+const { at } = room
 const tlsOf = (cert: string, key: string) => ({ ssl_cert_path: at(cert), ssl_key_path: at(key) })
 
 /** Further files, made by openssl. */
@@ -37,10 +37,9 @@ printf '\\357\\273\\277' | cat - one.pem > marked.pem
 `
 
 beforeAll(async () => {
-  room = mkdtempSync(join(tmpdir(), 'tracker-tls-'))
-  await Promise.all([certify(room, 'one'), certify(room, 'other')])
+  await Promise.all([certify(room.path, 'one'), certify(room.path, 'other')])
   const made = Bun.spawn(['bash', '-e', '-c', MADE], {
-    cwd: room,
+    cwd: room.path,
     stdout: 'ignore',
     stderr: 'pipe',
   })
@@ -49,7 +48,6 @@ beforeAll(async () => {
   writeFileSync(at('garbage'), 'SECRET garbage\n')
   mkdirSync(at('directory'))
 })
-afterAll(() => rmSync(room, { recursive: true }))
 
 const GOOD = [
   ['one.pem', 'one.key'],
@@ -112,7 +110,7 @@ describe('files that Bun does not serve with are reported, with a remedy and wit
   test.each(BAD)('%s, %s', async (cert, key, told) => {
     const { faults } = judgeTls(tlsOf(cert, key), '/')
     expect(faults.map(({ wrong }) => wrong)).toEqual(
-      told.map((words) => `${room}/${words.replaceAll('ROOM', room)}`),
+      told.map((words) => at(words.replaceAll('ROOM', room.path))),
     )
     for (const { kind, remedy, wrong } of faults) {
       expect(remedy).toMatch(/^[a-z`][^\n]+[^.]$/)
@@ -133,10 +131,10 @@ describe('files that Bun does not serve with are reported, with a remedy and wit
 
   test('relative paths begin in the given directory', () => {
     const tls = { ssl_cert_path: 'one.pem', ssl_key_path: 'other.key' }
-    expect(judgeTls(tls, room).faults.map(({ wrong }) => wrong)).toEqual([
+    expect(judgeTls(tls, room.path).faults.map(({ wrong }) => wrong)).toEqual([
       'other.key is not the key of one.pem',
     ])
-    expect(judgeTls({ ...tls, ssl_key_path: 'one.key' }, room).faults).toEqual([])
+    expect(judgeTls({ ...tls, ssl_key_path: 'one.key' }, room.path).faults).toEqual([])
   })
 })
 

@@ -1,12 +1,12 @@
 /** The HTTP client against servers that refuse, lie, dawdle and never stop. */
+
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { announceHttp, getHttp, scrapeHttp } from '../../src/client/http.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { failure, question, urlOf } from '../support/client/question.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
 const hash = new Uint8Array(20).fill(0xf2)
@@ -185,25 +185,21 @@ describe('ends in time, and closes the connection, when', () => {
 })
 
 test('accepts an untrusted certificate only on demand', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'tracker-client-'))
-  try {
-    const { cert, key } = await certify(directory)
-    const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-    using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)), { tls })
-    const url = urlOf(`https://tracker.invalid:${server.port}/announce`)
-    const [kind, message] = await failure(
-      announceHttp(url, LOCAL, question, { milliseconds: 60_000 }),
-    )
-    expect([kind, message]).toEqual([
-      'tls',
-      'https://tracker.invalid:PORT/announce: self signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
-    ])
-    expect(server.requests).toEqual([])
-    const options = { milliseconds: 60_000, insecure: true }
-    expect((await announceHttp(url, LOCAL, question, options)).interval).toBe(5)
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  using directory = temporaryDirectory()
+  const { cert, key } = await certify(directory.path)
+  const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+  using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)), { tls })
+  const url = urlOf(`https://tracker.invalid:${server.port}/announce`)
+  const [kind, message] = await failure(
+    announceHttp(url, LOCAL, question, { milliseconds: 60_000 }),
+  )
+  expect([kind, message]).toEqual([
+    'tls',
+    'https://tracker.invalid:PORT/announce: self signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
+  ])
+  expect(server.requests).toEqual([])
+  const options = { milliseconds: 60_000, insecure: true }
+  expect((await announceHttp(url, LOCAL, question, options)).interval).toBe(5)
 })
 
 test('fetches anything small', async () => {

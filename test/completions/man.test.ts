@@ -7,7 +7,7 @@ import { TRACKER } from '../../src/commands/tracker.ts'
 import { manualPage } from '../../src/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
 import { workspace } from '../support/cli/workspace.ts'
-import { PATIENCE_MILLISECONDS } from '../support/until.ts'
+import { runProgram } from '../support/run-program.ts'
 
 const SRC = join(import.meta.dir, '../../src')
 const missing = Bun.which('mandoc') === null
@@ -18,17 +18,9 @@ const page = (root: Command = TRACKER, env: Record<string, string> = {}) =>
 /** The output of `command` for a page. */
 async function filter(command: readonly string[], text: string, env: Record<string, string> = {}) {
   using here = workspace({ 'tracker.1': text })
-  const child = Bun.spawn([...command, join(here.path, 'tracker.1')], {
+  return await runProgram([...command, here.at('tracker.1')], {
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8', ...env },
-    stdout: 'pipe',
-    stderr: 'pipe',
-    timeout: PATIENCE_MILLISECONDS,
   })
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { code: await child.exited, out, err }
 }
 
 /** The page as readers see it, in lines long enough for any sentence. */

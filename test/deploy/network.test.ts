@@ -8,23 +8,16 @@ import { availableParallelism } from 'node:os'
 import { configuration } from '../support/configuration.ts'
 import { block, GUIDE } from '../support/deploy/guide.ts'
 import { compiled } from '../support/e2e/program.ts'
-import { PATIENCE_MILLISECONDS } from '../support/until.ts'
+import { runProgram } from '../support/run-program.ts'
 
 /** In namespaces of its own: processes, network, and what is mounted. All of it ends with the script. */
 async function onServer(script: string, env: Record<string, string> = {}) {
   const namespaces = ['--net', '--pid', '--fork', '--mount-proc', '--kill-child=KILL']
-  const child = Bun.spawn(['unshare', ...namespaces, 'bash', '-euo', 'pipefail', '-c', script], {
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    timeout: PATIENCE_MILLISECONDS,
-  })
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  if ((await child.exited) !== 0) throw new Error(`the script failed: ${out}${err}`)
+  const { code, out, err } = await runProgram(
+    ['unshare', ...namespaces, 'bash', '-euo', 'pipefail', '-c', script],
+    { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env } },
+  )
+  if (code !== 0) throw new Error(`the script failed: ${out}${err}`)
   return out.trimEnd().split('\n')
 }
 

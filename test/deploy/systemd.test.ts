@@ -4,13 +4,12 @@
  */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { minimalToml } from '../support/configuration.ts'
 import { block } from '../support/deploy/guide.ts'
 import { hasMachine, type Job, onMachine } from '../support/deploy/machine.ts'
 import { compiled } from '../support/e2e/program.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
 const HASH = '9c38422213e30bff212b30c360d26f9a02136422'
@@ -291,23 +290,22 @@ bind_address = "127.0.0.1:80"
   })
 
   test('takes the place of a Torrust Tracker by the commands of the guide', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'tracker-legacy-'))
-    try {
-      const database = join(directory, 'sqlite3.db')
-      makeLegacy(database)
-      const out = await run({
-        files: {
-          'old.db': { path: database },
-          'old.toml': { text: LEGACY },
-        },
-        units: {
-          'torrust-tracker.service': `[Service]
+    using directory = temporaryDirectory()
+    const database = directory.at('sqlite3.db')
+    makeLegacy(database)
+    const out = await run({
+      files: {
+        'old.db': { path: database },
+        'old.toml': { text: LEGACY },
+      },
+      units: {
+        'torrust-tracker.service': `[Service]
 ExecStart=/bin/sleep infinity
 [Install]
 WantedBy=multi-user.target
 `,
-        },
-        script: `
+      },
+      script: `
           old=/opt/torrust-tracker
           mkdir -p $old/storage/tracker/lib/database
           cp /room/old.toml $old/tracker.toml
@@ -335,15 +333,12 @@ WantedBy=multi-user.target
           systemctl is-active torrust-tracker || true
           cmp /room/old.db $old/storage/tracker/lib/database/sqlite3.db && echo untouched
           find /var/lib/tracker ! -user tracker`,
-      })
-      expect(out).toContain('/opt/torrust-tracker/tracker.toml: ok (schema 2.0.0)')
-      const said = out.slice(out.indexOf('== run') + 1)
-      expect(said[0]).toBe(JSON.stringify([HASH]))
-      expect(JSON.parse(said[1]!)).toEqual([{ key: KEY, valid_until: null, expiry_time: null }])
-      expect(said.slice(2)).toEqual(['"downloaded":37', 'inactive', 'untouched'])
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
+    })
+    expect(out).toContain('/opt/torrust-tracker/tracker.toml: ok (schema 2.0.0)')
+    const said = out.slice(out.indexOf('== run') + 1)
+    expect(said[0]).toBe(JSON.stringify([HASH]))
+    expect(JSON.parse(said[1]!)).toEqual([{ key: KEY, valid_until: null, expiry_time: null }])
+    expect(said.slice(2)).toEqual(['"downloaded":37', 'inactive', 'untouched'])
   })
 })
 

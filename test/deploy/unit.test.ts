@@ -1,11 +1,11 @@
 /** The systemd unit on paper: what systemd thinks of it, and whether what it names is there. */
 import { expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GUIDE } from '../support/deploy/guide.ts'
-import { PATIENCE_MILLISECONDS } from '../support/until.ts'
+import { runProgram } from '../support/run-program.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const UNIT = join(import.meta.dir, '../../share/systemd/tracker.service')
 const text = readFileSync(UNIT, 'utf8')
@@ -15,18 +15,10 @@ const hasAnalyze = Bun.which('systemd-analyze') !== null
 const settings = (name: string) =>
   Array.from(text.matchAll(new RegExp(`^${name}=(.*)$`, 'gm')), ([, value]) => value!)
 
-async function analyze(...words: string[]) {
-  const child = Bun.spawn(['systemd-analyze', '--no-pager', ...words], {
-    stdout: 'pipe',
-    stderr: 'pipe',
-    timeout: PATIENCE_MILLISECONDS,
+const analyze = (...words: string[]) =>
+  runProgram(['systemd-analyze', '--no-pager', ...words], {
+    env: process.env as Record<string, string>,
   })
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { code: await child.exited, out, err }
-}
 
 test.skipIf(!hasAnalyze)('is shut in: an exposure of 2.0 of 10 at most', async () => {
   // The threshold is in tenths.
@@ -36,23 +28,21 @@ test.skipIf(!hasAnalyze)('is shut in: an exposure of 2.0 of 10 at most', async (
 })
 
 test.skipIf(!hasAnalyze)('has nothing in it that systemd does not know', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'tracker-unit-'))
-  try {
-    await mkdir(join(root, 'usr/local/bin'), { recursive: true })
-    await writeFile(join(root, 'usr/local/bin/tracker'), '#!/bin/sh\n', { mode: 0o755 })
-    await mkdir(join(root, 'etc/systemd/system'), { recursive: true })
-    await cp(UNIT, join(root, 'etc/systemd/system/tracker.service'))
-    // The targets that it hangs on.
-    await mkdir(join(root, 'usr/lib/systemd'), { recursive: true })
-    await cp('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {
-      recursive: true,
-      verbatimSymlinks: true,
-    })
-    const { code, err } = await analyze('verify', `--root=${root}`, '--man=no', 'tracker.service')
-    expect([code, err]).toEqual([0, ''])
-  } finally {
-    rmSync(root, { recursive: true })
-  }
+  using root = temporaryDirectory()
+  await mkdir(root.at('usr/local/bin'), { recursive: true })
+  await writeFile(root.at('usr/local/bin/tracker'), '#!/bin/sh\n', { mode: 0o755 })
+  await mkdir(root.at('etc/systemd/system'), { recursive: true })
+  await cp(UNIT, root.at('etc/systemd/system/tracker.service'))
+  // The targets that it hangs on.
+  await mkdir(root.at('usr/lib/systemd'), { recursive: true })
+  await cp('/lib/systemd/system', root.at('usr/lib/systemd/system'), {
+    recursive: true,
+    verbatimSymlinks: true,
+  })
+  const { code, err } = await analyze(
+    ...['verify', `--root=${root.path}`, '--man=no', 'tracker.service'],
+  )
+  expect([code, err]).toEqual([0, ''])
 })
 
 test('names the files and the user that the guide makes', () => {

@@ -1,34 +1,32 @@
 /** What the doctor makes of the certificates of listeners. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { certificates } from '../../src/doctor/certificates.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { certify } from '../support/certificate.ts'
 import { findingsOn } from '../support/doctor/machines.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 
 const HOST = 'tracker.example'
 const DAYS = 90
-let cwd = ''
+const room = sharedDirectory()
 
 beforeAll(async () => {
-  cwd = mkdtempSync(join(tmpdir(), 'tracker-certificates-'))
-  await certify(cwd, 'ca', { host: 'ca.example', days: DAYS })
-  await certify(cwd, 'alone', { host: HOST, days: DAYS })
+  await certify(room.path, 'ca', { host: 'ca.example', days: DAYS })
+  await certify(room.path, 'alone', { host: HOST, days: DAYS })
   await sign('leaf', `DNS:${HOST},IP:192.0.2.7`)
   const [leaf, ca, alone] = ['leaf.pem', 'ca.pem', 'alone.pem'].map((name) =>
-    readFileSync(join(cwd, name), 'utf8'),
+    readFileSync(room.at(name), 'utf8'),
   )
-  writeFileSync(join(cwd, 'fullchain.pem'), `${leaf}${ca}`)
-  writeFileSync(join(cwd, 'wrongchain.pem'), `${leaf}${alone}`)
-  writeFileSync(join(cwd, 'garbage.pem'), 'no certificate at all\n')
+  writeFileSync(room.at('fullchain.pem'), `${leaf}${ca}`)
+  writeFileSync(room.at('wrongchain.pem'), `${leaf}${alone}`)
+  writeFileSync(room.at('garbage.pem'), 'no certificate at all\n')
   writeFileSync(
-    join(cwd, 'broken.pem'),
+    room.at('broken.pem'),
     '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
   )
 })
-afterAll(() => rmSync(cwd, { recursive: true }))
 
 /** A certificate that the authority has signed. */
 async function sign(name: string, names: string): Promise<void> {
@@ -39,7 +37,7 @@ async function sign(name: string, names: string): Promise<void> {
       ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`],
       ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
     ],
-    { cwd, stdout: 'ignore', stderr: 'pipe' },
+    { cwd: room.path, stdout: 'ignore', stderr: 'pipe' },
   )
   if ((await made.exited) !== 0) throw new Error(await new Response(made.stderr).text())
 }
@@ -53,7 +51,11 @@ async function look(
 public_url = "${url}"
 tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
   const clock = systemClock.seconds() + (later + 0.5) * 86_400
-  const findings = await findingsOn([certificates], {}, { config, clock, patient: { cwd } })
+  const findings = await findingsOn(
+    [certificates],
+    {},
+    { config, clock, patient: { cwd: room.path } },
+  )
   return findings.map(({ status, found }) => [status, found])
 }
 
@@ -124,8 +126,8 @@ describe('a certificate', () => {
 
   test('that cannot be read is told with its whole path, the key beside it', async () => {
     expect(await look({ cert: 'gone.pem', key: '.' })).toEqual([
-      ['problem', `http_trackers[0]: ${join(cwd, 'gone.pem')} does not exist`],
-      ['problem', `http_trackers[0]: ${cwd} is a directory`],
+      ['problem', `http_trackers[0]: ${room.at('gone.pem')} does not exist`],
+      ['problem', `http_trackers[0]: ${room.path} is a directory`],
     ])
   })
 })
@@ -144,11 +146,11 @@ describe('a key', () => {
   })
 
   test('is for nobody else to read', async () => {
-    chmodSync(join(cwd, 'leaf.key'), 0o644)
+    chmodSync(room.at('leaf.key'), 0o644)
     expect(await look({})).toEqual([
       ['warning', 'http_trackers[0]: everybody on this machine can read the private key leaf.key'],
     ])
-    chmodSync(join(cwd, 'leaf.key'), 0o600)
+    chmodSync(room.at('leaf.key'), 0o600)
   })
 })
 

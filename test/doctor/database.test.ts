@@ -1,11 +1,13 @@
 /** What the doctor makes of the database: files that can be written or not, servers of every manner. */
+
 import { describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { database } from '../../src/doctor/database-check.ts'
 import { skipReason, testServer } from '../support/database/servers.ts'
-import { findingOn, room } from '../support/doctor/machines.ts'
+import { findingOn } from '../support/doctor/machines.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const isRoot = process.getuid?.() === 0
 
@@ -17,7 +19,7 @@ describe('a file', () => {
   }
 
   test('that is not there yet is not made', async () => {
-    using here = room({})
+    using here = temporaryDirectory({})
     expect(await look(here.path)).toEqual([
       'ok',
       expect.stringMatching(
@@ -29,19 +31,19 @@ describe('a file', () => {
 
   test('that is there is left as it is', async () => {
     const bytes = `SQLite format 3\0${'x'.repeat(84)}`
-    using here = room({ 'storage/tracker.db': bytes })
+    using here = temporaryDirectory({ 'storage/tracker.db': bytes })
     expect(await look(here.path)).toEqual(['ok', expect.stringContaining('can be written')])
     expect(readdirSync(join(here.path, 'storage'))).toEqual(['tracker.db'])
     expect(readFileSync(join(here.path, 'storage/tracker.db'), 'latin1')).toBe(bytes)
   })
 
   test('may be empty, as somebody has touched it', async () => {
-    using here = room({ 'storage/tracker.db': '' })
+    using here = temporaryDirectory({ 'storage/tracker.db': '' })
     expect((await look(here.path))[0]).toBe('ok')
   })
 
   test('may not be something else', async () => {
-    using here = room({ 'storage/tracker.db': 'PK\x03\x04' })
+    using here = temporaryDirectory({ 'storage/tracker.db': 'PK\x03\x04' })
     expect(await look(here.path)).toEqual([
       'problem',
       'sqlite3:storage/tracker.db is no SQLite database',
@@ -58,7 +60,7 @@ describe('a file', () => {
   })
 
   test.skipIf(isRoot)('must be writable, and so must its directory', async () => {
-    using here = room({ 'storage/tracker.db': 'SQLite format 3\0' })
+    using here = temporaryDirectory({ 'storage/tracker.db': 'SQLite format 3\0' })
     const [file, directory] = ['storage/tracker.db', 'storage'].map((name) => join(here.path, name))
     chmodSync(file!, 0o444)
     expect(await look(here.path)).toEqual([
@@ -216,7 +218,7 @@ describe('a server', () => {
   })
 
   test('on a socket file', async () => {
-    using here = room({})
+    using here = temporaryDirectory({})
     const path = join(here.path, 'mysql.sock')
     expect(await ask('mysql', 3306, 1_000, path)).toEqual([
       'problem',

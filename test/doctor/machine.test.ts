@@ -1,17 +1,19 @@
 /** Reading a machine: whatever stands in its files, it ends, and says what is wrong. */
+
 import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Check } from '../../src/doctor/finding.ts'
 import { Machine, Unreadable } from '../../src/doctor/machine.ts'
-import { findingsOn, room } from '../support/doctor/machines.ts'
+import { findingsOn } from '../support/doctor/machines.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const isRoot = process.getuid?.() === 0
 
 describe('a machine', () => {
   test('reads text and numbers below its root', () => {
-    using here = room({
+    using here = temporaryDirectory({
       '/proc/a': ' 42\n',
       '/proc/b': '-1\n',
       '/sys/x/rx-1/y': '',
@@ -26,7 +28,7 @@ describe('a machine', () => {
   })
 
   test('says why a file cannot be read', () => {
-    using here = room({ '/proc/word': 'many\n', '/proc/big': `${'9'.repeat(40)}\n` })
+    using here = temporaryDirectory({ '/proc/word': 'many\n', '/proc/big': `${'9'.repeat(40)}\n` })
     const machine = new Machine(here.path)
     expect(() => machine.text('/proc/gone')).toThrow(new Unreadable('/proc/gone does not exist'))
     expect(() => machine.text('/proc/word/x')).toThrow('/proc/word/x does not exist')
@@ -40,7 +42,7 @@ describe('a machine', () => {
   })
 
   test.skipIf(isRoot)('says so when this user may not', () => {
-    using here = room({ '/proc/secret': '1\n' })
+    using here = temporaryDirectory({ '/proc/secret': '1\n' })
     chmodSync(join(here.path, 'proc/secret'), 0)
     expect(() => new Machine(here.path).text('/proc/secret')).toThrow(
       'may not be read by this user',
@@ -48,12 +50,12 @@ describe('a machine', () => {
   })
 
   test('reads one mebibyte at most', () => {
-    using here = room({ '/proc/long': 'x'.repeat(2 ** 20 + 1) })
+    using here = temporaryDirectory({ '/proc/long': 'x'.repeat(2 ** 20 + 1) })
     expect(new Machine(here.path).text('/proc/long')).toHaveLength(2 ** 20)
   })
 
   test.skipIf(process.platform !== 'linux')('does not wait at a pipe that nobody writes to', () => {
-    using here = room({})
+    using here = temporaryDirectory({})
     execFileSync('mkfifo', [join(here.path, 'pipe')])
     expect(new Machine(here.path).text('/pipe')).toBe('')
   })

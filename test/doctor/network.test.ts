@@ -1,4 +1,5 @@
 /** What the doctor makes of ports, of public URLs and of what answers at the health API. */
+
 import { describe, expect, test } from 'bun:test'
 import { ports } from '../../src/doctor/ports.ts'
 import { publicUrl } from '../../src/doctor/public-url.ts'
@@ -6,8 +7,9 @@ import { askTracker, health } from '../../src/doctor/running-tracker.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
-import { configOf, findingsOn, room } from '../support/doctor/machines.ts'
+import { configOf, findingsOn } from '../support/doctor/machines.ts'
 import { freePort } from '../support/e2e/program.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const MILLISECONDS = 1_000
 const TRACKER = 'd5:filesdee'
@@ -198,7 +200,7 @@ bind_address = "127.0.0.1:${health}"`
   })
 
   test('whose certificate nobody trusts is a problem', async () => {
-    using here = room({})
+    using here = temporaryDirectory({})
     const { cert, key } = await certify(here.path, 'tracker', { host: '127.0.0.1' })
     const tls = { cert: await Bun.file(cert).text(), key: await Bun.file(key).text() }
     using tracker = await fakeHttpServer((_request, socket) => socket.write(respond(TRACKER)), {

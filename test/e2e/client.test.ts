@@ -4,30 +4,27 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { certify } from '../support/certificate.ts'
 import { configuration, listeners, secureListeners } from '../support/configuration.ts'
 import { writeTorrent } from '../support/e2e/aria2.ts'
 import { OPPONENTS, type Opponent } from '../support/e2e/opponents.ts'
 import { compiled, launch, source } from '../support/e2e/program.ts'
 import { runTracker, TOLD } from '../support/e2e/tracker-process.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 import { hashOf } from '../support/udp-client.ts'
 
 const binary = compiled()
 
-let directory = ''
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'tracker-client-'))
-})
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const room = sharedDirectory()
 
 const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex')
 
 /** What a run of the program comes to; `document` is what stands on its standard output, if it is JSON. */
 async function client(...words: readonly (string | number)[]) {
-  await using run = await launch(binary, { words: ['client', ...words.map(String)], directory })
+  await using run = await launch(binary, {
+    words: ['client', ...words.map(String)],
+    directory: room.path,
+  })
   const { code, out, err } = await run.ended()
   return { code, out, err, document: out.startsWith('{') ? JSON.parse(out) : undefined }
 }
@@ -70,7 +67,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
     let inFile: Uint8Array
     let opponent: Opponent
     beforeAll(async () => {
-      inFile = writeTorrent(join(directory, 'a.torrent'), '', 'a', new Uint8Array(20_000))
+      inFile = writeTorrent(room.at('a.torrent'), '', 'a', new Uint8Array(20_000))
       opponent = await start([...Object.values(hashes), inFile])
     })
     afterAll(() => opponent?.[Symbol.asyncDispose]())
@@ -175,7 +172,7 @@ test('over IPv6, and not over the family that is not wanted', async () => {
 })
 
 test('over HTTPS, with a certificate that nobody vouches for only if any will do', async () => {
-  const rest = secureListeners(await certify(directory, 'tracker', { host: '127.0.0.1' }))
+  const rest = secureListeners(await certify(room.path, 'tracker', { host: '127.0.0.1' }))
   await using run = await launch(source, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
   const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)

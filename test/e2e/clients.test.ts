@@ -4,14 +4,14 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeBencode } from '../../src/wire/bencode.ts'
 import { configuration } from '../support/configuration.ts'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
 import { compiled, launch, type Program, type Run, source } from '../support/e2e/program.ts'
 import { percent } from '../support/http-client.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 import { type Scraped, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -36,17 +36,15 @@ const CASES = Object.keys(PROGRAMS).flatMap((program) =>
 )
 
 describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
-  let directory: string
+  const directory = sharedDirectory()
   const trackers = new Map<string, Run>()
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'tracker-clients-'))
     const core = `[core.announce_policy]\ninterval = ${INTERVAL_SECONDS}\ninterval_min = ${INTERVAL_SECONDS}\n`
     for (const [name, program] of Object.entries(PROGRAMS))
       trackers.set(name, await launch(program, { toml: configuration({ core }) }))
   })
   afterAll(async () => {
     for (const tracker of trackers.values()) await tracker[Symbol.asyncDispose]()
-    rmSync(directory, { recursive: true, force: true })
   })
 
   // Whoever comes second is the only one that can be told of the other: the first never asks again.
@@ -56,7 +54,7 @@ describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
       const { udp_trackers, http_trackers } = await trackers.get(program)!.services()
       const url =
         transport === 'udp' ? `udp://${udp_trackers[0]}/announce` : `${http_trackers[0]}/announce`
-      const here = join(directory, `${program} ${transport} ${first}`)
+      const here = directory.at(`${program} ${transport} ${first}`)
       mkdirSync(join(here, 'seeder'), { recursive: true })
       // Its own content, so its own info hash: the exchanges go on side by side.
       const content = crypto.getRandomValues(new Uint8Array(FILE_BYTES))

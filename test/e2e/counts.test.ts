@@ -4,25 +4,23 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 import { hashA } from '../support/http-client.ts'
+import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts'
 import { EVENT, hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-let room: string
+let room: TemporaryDirectory
 beforeEach(() => {
-  room = mkdtempSync(join(tmpdir(), 'tracker-counts-'))
+  room = temporaryDirectory()
 })
-afterEach(() => rmSync(room, { recursive: true, force: true }))
+afterEach(() => room[Symbol.dispose]())
 
 /** Counts are kept, and torrents that nobody has are swept every second. */
 const start = (workers: number, abuse = '') =>
   runTracker(source, {
-    room,
+    room: room.path,
     workers,
     core: 'inactive_peer_cleanup_interval = 1',
     tables: `

@@ -1,8 +1,7 @@
 /** `tracker doctor` of the compiled program, on this machine, with and without a tracker that runs. */
 
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding, Status } from '../../src/doctor/finding.ts'
 import { fakeUdpTracker } from '../support/client/fake-udp.ts'
@@ -11,14 +10,15 @@ import { skipReason, testServer } from '../support/database/servers.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const binary = compiled()
 
-/** An empty directory that anybody may enter, gone when the scope ends. */
-function workspace() {
-  const path = mkdtempSync(join(tmpdir(), 'tracker-doctor-'))
-  chmodSync(path, 0o755)
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+/** An empty directory that every user may enter, gone when the scope ends. */
+function openDirectory() {
+  const directory = temporaryDirectory()
+  chmodSync(directory.path, 0o755)
+  return directory
 }
 
 /** `program`: what runs the binary, in front of it. */
@@ -80,7 +80,7 @@ const DATABASE = '[core.database]\npath = "tracker.db"\n'
 
 test('looks at everything, while the tracker runs and while it does not, and leaves nothing behind', async () => {
   const { udp, http, health, toml } = await fixedPorts()
-  using room = workspace()
+  using room = openDirectory()
   const before = await examine(toml, { directory: room.path })
   expect([...new Set(before.findings.map(({ check }) => check))]).toEqual(ALL)
   expect(before.of('health')).toEqual([['skipped', expect.stringContaining('nothing answers at')]])
@@ -225,7 +225,7 @@ describe.skipIf(!canBeNobody)('as nobody, in a network that leads nowhere', () =
   const program = NOBODY.map((word, i) => (i === 0 || i === 2 ? Bun.which(word)! : word))
 
   test('it works, and says what this user may not', async () => {
-    using room = workspace()
+    using room = openDirectory()
     mkdirSync(join(room.path, 'storage'), { mode: 0o755 })
     writeFileSync(join(room.path, 'tracker.key'), '', { mode: 0o600 })
     const toml = configuration({

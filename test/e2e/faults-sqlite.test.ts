@@ -3,16 +3,17 @@
  * while peers go on completing: they notice nothing, people are told, and nothing that can be written
  * is lost.
  */
+
 import { Database as Connection } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { startKeeper } from '../support/e2e/keeper.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
 /** Longer than any call may take, and than three of them. */
@@ -136,8 +137,8 @@ const CASES: readonly (readonly [string, Program, number])[] = [
 
 /** Whether a small disk can be had: a directory that is gone at the end of the scope. */
 function smallDisk() {
-  const directory = mkdtempSync(join(tmpdir(), 'tracker-disk-'))
-  const disk = join(directory, 'disk')
+  const directory = temporaryDirectory()
+  const disk = directory.at('disk')
   mkdirSync(disk)
   const mount = ['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tracker-test', disk]
   const isThere = process.platform === 'linux' && Bun.spawnSync(mount).success
@@ -146,7 +147,7 @@ function smallDisk() {
     isThere,
     [Symbol.dispose]() {
       if (isThere) Bun.spawnSync(['umount', '--lazy', disk])
-      rmSync(directory, { recursive: true, force: true })
+      directory[Symbol.dispose]()
     },
   }
 }

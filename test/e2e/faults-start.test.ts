@@ -2,14 +2,14 @@
  * A database that is not there, or not what it should be, when the tracker starts: one line that says
  * which, what is wrong and what to do; no secret, no listener, and no wait without end.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import type { DatabaseConfig } from '../../src/config/model.ts'
 import { type ServerConfig, skipReason, testServer } from '../support/database/servers.ts'
 import { keeperToml, TOKEN } from '../support/e2e/keeper.ts'
 import { compiled, freePort, launch, type Program, source } from '../support/e2e/program.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 
 const WRONG_PASSWORD = 'wrong and secret'
 
@@ -18,13 +18,11 @@ const PROGRAMS: readonly (readonly [string, Program])[] = [
   ['the compiled program', compiled()],
 ]
 
-let room: string
+const room = sharedDirectory()
 beforeAll(() => {
-  room = mkdtempSync(join(tmpdir(), 'tracker-start-'))
-  mkdirSync(join(room, 'directory'))
-  writeFileSync(join(room, 'diary'), 'Dear diary, a tracker looked at me today.\n'.repeat(99))
+  mkdirSync(room.at('directory'))
+  writeFileSync(room.at('diary'), 'Dear diary, a tracker looked at me today.\n'.repeat(99))
 })
-afterAll(() => rmSync(room, { recursive: true, force: true }))
 
 /** Starts a tracker that cannot; what it said on standard error, without the common beginning. */
 async function complaintOf(program: Program, database: DatabaseConfig): Promise<string> {
@@ -60,15 +58,15 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
   }
 
   test('a file that is no database', async () => {
-    const path = join(room, 'diary')
+    const path = room.at('diary')
     expect(await sqlite(path)).toBe(
       `${path} is no SQLite database: name another file in core.database.path, or move this one away`,
     )
   })
 
   test('a directory in the place of a file, and a file in the place of a directory', async () => {
-    expect(await sqlite(join(room, 'directory'))).toBe('it is a directory: name a file in it')
-    expect(await sqlite(join(room, 'diary', 'tracker.db'))).toBe(
+    expect(await sqlite(room.at('directory'))).toBe('it is a directory: name a file in it')
+    expect(await sqlite(room.at('diary', 'tracker.db'))).toBe(
       'a part of its path is a file: name another directory',
     )
   })

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { configuration, listeners } from '../support/configuration.ts'
 import type { Aftermath, Flood } from '../support/e2e/flooded.ts'
 import { compiled, freePort, type Program, source } from '../support/e2e/program.ts'
+import { runProgram } from '../support/run-program.ts'
 
 const SCRIPT = join(import.meta.dir, '../support/e2e/flooded.ts')
 const MINUTES = 3 * 60_000
@@ -28,22 +29,20 @@ async function flooded(
   prefix: readonly string[] = [],
 ): Promise<Aftermath> {
   const settings: Flood = { ...flood, program: program() }
-  const child = Bun.spawn([...prefix, process.execPath, SCRIPT, JSON.stringify(settings)], {
-    env: {
-      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      TORRUST_TRACKER_CONFIG_TOML: configuration({
-        rest: listeners(flood.port),
-        workers: threads,
-      }),
+  const { code, out, err } = await runProgram(
+    [...prefix, process.execPath, SCRIPT, JSON.stringify(settings)],
+    {
+      env: {
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        TORRUST_TRACKER_CONFIG_TOML: configuration({
+          rest: listeners(flood.port),
+          workers: threads,
+        }),
+      },
+      milliseconds: MINUTES,
     },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  if ((await child.exited) !== 0) throw new Error(`the flood failed: ${out}${err}`)
+  )
+  if (code !== 0) throw new Error(`the flood failed: ${out}${err}`)
   return JSON.parse(out)
 }
 

@@ -4,14 +4,12 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { NEEDS_DATABASE } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD } from '../support/e2e/tracker-process.ts'
 import { hashA, hashB } from '../support/http-client.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 import { EVENT, hashOf, type UdpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -208,14 +206,10 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
   })
 
   describe('what was there is there again', () => {
-    let room = ''
-    beforeAll(() => {
-      room = mkdtempSync(join(tmpdir(), 'tracker-restart-'))
-    })
-    afterAll(() => rmSync(room, { recursive: true, force: true }))
-
+    const room = sharedDirectory()
     const persistent = '[core.tracker_policy]\npersistent_torrent_completed_stat = true\n'
-    const open = (tables = persistent) => runTracker(program, { mode: 'both', room, tables })
+    const open = (tables = persistent) =>
+      runTracker(program, { mode: 'both', room: room.path, tables })
     const figures = async (tracker: RunningTracker) => {
       const stats = await tracker.stats()
       return [

@@ -2,14 +2,15 @@
  * A community's tracker, used by real clients: with a key over HTTP and UDP, with a listed torrent, and
  * refused without; a restart keeps keys, whitelist and counts. From the source and compiled.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
 import { PYTHON, startLibtorrent } from '../support/e2e/libtorrent.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { type Mode, runTracker } from '../support/e2e/tracker-process.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
 const NAME = 'a file.bin'
@@ -20,11 +21,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   'the compiled program': compiled(),
 }
 
-let directory: string
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'tracker-private-'))
-})
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = sharedDirectory()
 
 /** A tracker with an API, on the database of `room`. */
 async function community(program: Program, room: string, mode: Mode) {
@@ -66,7 +63,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
   '%s',
   (name, program) => {
     const roomOf = (what: string) => {
-      const room = join(directory, `${name} ${what}`)
+      const room = directory.at(`${name} ${what}`)
       mkdirSync(room, { recursive: true })
       return room
     }

@@ -1,9 +1,9 @@
 /** Archives as the programs of other people unpack them. */
+
 import { expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
 import { type Entry, tarGz, zip } from '../../release/archive.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const SECONDS = Date.UTC(2025, 1, 3, 4, 5, 6) / 1000
 const LARGE = new Uint8Array(100_000).map((_, i) => (i * i) >> 3)
@@ -21,27 +21,23 @@ const FORMATS = [
 
 for (const { name, make, unpack } of FORMATS)
   test.skipIf(!Bun.which(name))(`${name} unpacks what was packed`, async () => {
-    const room = mkdtempSync(join(tmpdir(), 'tracker-archive-'))
-    try {
-      const archive = join(room, 'archive')
-      await Bun.write(archive, make(ENTRIES, SECONDS))
-      const { exitCode, stderr } = Bun.spawnSync([...unpack, archive], {
-        cwd: room,
-        env: { PATH: process.env.PATH, TZ: 'UTC' },
-      })
-      expect([exitCode, stderr.toString()]).toEqual([0, ''])
-      for (const entry of ENTRIES) {
-        const path = join(room, entry.name)
-        const { mode, mtimeMs } = statSync(path)
-        expect([path, mode & 0o777]).toEqual([path, entry.executable ? 0o755 : 0o644])
-        expect([path, mtimeMs / 1000]).toEqual([path, SECONDS])
-        expect(readFileSync(path).equals(entry.bytes)).toBe(true)
-      }
-      for (const directory of ['top', 'top/in', 'top/in/deep'])
-        expect(statSync(join(room, directory)).mode & 0o777).toBe(0o755)
-    } finally {
-      rmSync(room, { recursive: true, force: true })
+    using room = temporaryDirectory()
+    const archive = room.at('archive')
+    await Bun.write(archive, make(ENTRIES, SECONDS))
+    const { exitCode, stderr } = Bun.spawnSync([...unpack, archive], {
+      cwd: room.path,
+      env: { PATH: process.env.PATH, TZ: 'UTC' },
+    })
+    expect([exitCode, stderr.toString()]).toEqual([0, ''])
+    for (const entry of ENTRIES) {
+      const path = room.at(entry.name)
+      const { mode, mtimeMs } = statSync(path)
+      expect([path, mode & 0o777]).toEqual([path, entry.executable ? 0o755 : 0o644])
+      expect([path, mtimeMs / 1000]).toEqual([path, SECONDS])
+      expect(readFileSync(path).equals(entry.bytes)).toBe(true)
     }
+    for (const directory of ['top', 'top/in', 'top/in/deep'])
+      expect(statSync(room.at(directory)).mode & 0o777).toBe(0o755)
   })
 
 test.skipIf(!Bun.which('tar'))('files of a .tar.gz are root’s', async () => {

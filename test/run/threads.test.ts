@@ -1,9 +1,7 @@
 /** Serving threads: one swarm behind every listener, and what happens when a thread dies. */
 
 import { expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { AT, Metrics } from '../../src/memory/counters.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
@@ -13,6 +11,7 @@ import { percent } from '../support/http-client.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
 import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { faults } from '../support/swarm/whole.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { connectPacket, EVENT, hashOf, type UdpPeer, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -98,8 +97,8 @@ test.each([2, 4])('all of %d threads serve every listener, from one swarm', asyn
 })
 
 test('TLS listeners are shared by threads too', async () => {
-  using certificate = await selfSigned()
-  const { cert, key } = certificate
+  using directory = temporaryDirectory()
+  const { cert, key } = await certify(directory.path, 'tracker', { host: 'localhost' })
   await using tracker = await startTracker({
     rest:
       http('127.0.0.1:0', `tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }\n`) +
@@ -321,10 +320,3 @@ test('a listener that cannot be opened stops all threads', async () => {
   )
   expect(workers.all).toHaveLength(0)
 })
-
-/** Certificate files for localhost. */
-async function selfSigned() {
-  const directory = mkdtempSync(join(tmpdir(), 'tracker-tls-'))
-  const { cert, key } = await certify(directory, 'tracker', { host: 'localhost' })
-  return { cert, key, [Symbol.dispose]: () => rmSync(directory, { recursive: true }) }
-}

@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { beforeAll, expect, test } from 'bun:test'
 import { probeHttp } from '../../src/servers/probe.ts'
 import { certify } from '../support/certificate.ts'
 import { announceQuery, exchange, get, parseResponse } from '../support/http-client.ts'
 import { serve } from '../support/servers/served-http.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 
-let directory: string
-const at = (name: string) => join(directory, name)
+const directory = sharedDirectory()
+const { at } = directory
 const tls = (cert: string, key: string) => ({
   tls_config: {
     ssl_cert_path: cert && at(cert),
@@ -17,12 +15,9 @@ const tls = (cert: string, key: string) => ({
 })
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tls-'))
-  await Promise.all([certify(directory, 'one'), certify(directory, 'other')])
+  await Promise.all([certify(directory.path, 'one'), certify(directory.path, 'other')])
   await Bun.write(at('garbage.pem'), 'SECRET garbage')
 })
-
-afterAll(() => rm(directory, { recursive: true }))
 
 test('announces are answered over TLS', async () => {
   await using tracker = await serve(tls('one.pem', 'one.key'))

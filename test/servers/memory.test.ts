@@ -2,26 +2,26 @@
  * How far a process grows while it serves what leaves most garbage: a whole tracker as a child, whose
  * peak the kernel tells. Asserts nothing about time.
  */
-import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+
+import { expect, test } from 'bun:test'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TOKEN } from '../support/api/cases.ts'
+import { sharedDirectory } from '../support/temporary-directory.ts'
 import { announcePacket, connected, hashOf } from '../support/udp-client.ts'
 
 const PATIENCE = 120_000
 /** Each kind below comes to 170 MiB and more where nothing is collected, and to half of this where it is. */
 const MOST_GROWTH_MIB = 150
 
-const room = mkdtempSync(join(tmpdir(), 'tracker-memory-'))
-afterAll(() => rmSync(room, { recursive: true, force: true }))
+const room = sharedDirectory()
 
 type Child = Awaited<ReturnType<typeof startChild>>
 async function startChild() {
   const child = Bun.spawn(
     [process.execPath, join(import.meta.dir, '../support/servers/memory-server.ts')],
     {
-      cwd: room,
+      cwd: room.path,
       stdin: 'pipe',
       stdout: 'pipe',
     },

@@ -2,9 +2,10 @@
  * Real shells with a completion script, which are asked what they offer after a command line. All lines are typed
  * into one shell; `FILES` among the answers means that it would complete the names of files.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runProgram } from '../run-program.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { PATIENCE_MILLISECONDS, until } from '../until.ts'
 
 export const FILES = '<files>'
@@ -22,8 +23,8 @@ export async function interactive(
   shell: readonly string[],
   files: Readonly<Record<string, string>>,
 ) {
-  const path = mkdtempSync(join(tmpdir(), 'tracker-shell-'))
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
+  const directory = temporaryDirectory(files)
+  const { path } = directory
   let seen = ''
   const child = Bun.spawn([...shell], {
     cwd: path,
@@ -56,7 +57,7 @@ export async function interactive(
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await child.exited
-      rmSync(path, { recursive: true, force: true })
+      directory[Symbol.dispose]()
     },
   }
   await running.shows(PROMPT)
@@ -142,31 +143,19 @@ bindkey '^T' ask
   }
 
 export const askFish: Ask = async (script, lines) => {
-  const path = mkdtempSync(join(tmpdir(), 'tracker-shell-'))
-  try {
-    // The only file that can be offered.
-    writeFileSync(join(path, 'a-file'), script)
-    const ask = `
+  // The only file that can be offered.
+  using directory = temporaryDirectory({ 'a-file': script })
+  const ask = `
 source ./a-file
 for line in $argv
     set -l offered (complete -C $line | string replace -r '^(--.*=)?a-file$' '${FILES}' | string join \\x1f)
     printf '%s\\n' "$offered"
 end
 `
-    const fish = Bun.spawn(['fish', '--no-config', '-c', ask, ...lines], {
-      cwd: path,
-      env: { PATH: process.env.PATH ?? '', HOME: path, LC_ALL: 'C.UTF-8' },
-      stdout: 'pipe',
-      stderr: 'pipe',
-      timeout: PATIENCE_MILLISECONDS,
-    })
-    const [out, err] = await Promise.all([
-      new Response(fish.stdout).text(),
-      new Response(fish.stderr).text(),
-    ])
-    if (err !== '') throw new Error(err)
-    return out.split('\n').slice(0, -1).map(words)
-  } finally {
-    rmSync(path, { recursive: true, force: true })
-  }
+  const { out, err } = await runProgram(['fish', '--no-config', '-c', ask, ...lines], {
+    cwd: directory.path,
+    env: { PATH: process.env.PATH ?? '', HOME: directory.path, LC_ALL: 'C.UTF-8' },
+  })
+  if (err !== '') throw new Error(err)
+  return out.split('\n').slice(0, -1).map(words)
 }

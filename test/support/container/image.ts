@@ -1,9 +1,10 @@
 /** The image, built from the Dockerfile, and containers of it, without a container engine. */
-import { afterAll, beforeAll } from 'bun:test'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { beforeAll } from 'bun:test'
+import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { launch } from '../e2e/program.ts'
+import { runProgram } from '../run-program.ts'
+import { sharedDirectory, temporaryDirectory } from '../temporary-directory.ts'
 import { PATIENCE_MILLISECONDS, until } from '../until.ts'
 
 const BUILD_SECONDS = 240
@@ -39,26 +40,19 @@ export interface Image {
 
 /** Builds the image before the first test of the calling file, and removes it after the last. */
 export function built(): () => Image {
-  let storage = ''
+  const storage = sharedDirectory()
   let image: Image | undefined
   beforeAll(async () => {
     if (!canRunImages) return
-    storage = mkdtempSync(join(tmpdir(), 'tracker-image-'))
     const cache = Bun.spawnSync([process.execPath, 'pm', 'cache']).stdout.toString().trim()
-    const child = Bun.spawn([join(import.meta.dir, 'image.sh'), storage, process.execPath, cache], {
-      stdout: 'pipe',
-      stderr: 'pipe',
-      timeout: BUILD_SECONDS * 1000,
-    })
-    const [out, err] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ])
-    if ((await child.exited) !== 0) throw new Error(err)
-    const about = await Bun.file(join(storage, 'image.json')).json()
+    const { code, out, err } = await runProgram(
+      [join(import.meta.dir, 'image.sh'), storage.path, process.execPath, cache],
+      { env: process.env as Record<string, string>, milliseconds: BUILD_SECONDS * 1000 },
+    )
+    if (code !== 0) throw new Error(err)
+    const about = await Bun.file(storage.at('image.json')).json()
     image = { configuration: about.Docker.config, root: out.trim() }
   }, BUILD_SECONDS * 1000)
-  afterAll(() => rmSync(storage, { recursive: true, force: true }))
   return () => image!
 }
 
@@ -70,16 +64,15 @@ const VOLUMES = {
 
 /** Three empty directories to mount, which belong to `owner`; removed when the scope ends. */
 export function volumes(owner = 1000) {
-  const path = mkdtempSync(join(tmpdir(), 'tracker-volumes-'))
+  const directory = temporaryDirectory()
   for (const name of Object.keys(VOLUMES)) {
-    mkdirSync(join(path, name))
-    chownSync(join(path, name), owner, owner)
+    mkdirSync(directory.at(name))
+    chownSync(directory.at(name), owner, owner)
   }
   return {
-    path,
+    ...directory,
     /** Where a file of a volume is on this machine. */
-    at: (name: keyof typeof VOLUMES, file = '') => join(path, name, file),
-    [Symbol.dispose]: () => rmSync(path, { recursive: true }),
+    at: (name: keyof typeof VOLUMES, file = '') => directory.at(name, file),
   }
 }
 

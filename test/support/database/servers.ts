@@ -2,8 +2,8 @@
  * Real database servers for the tests: databases of one test's own on those that TEST_MYSQL_URL and
  * TEST_POSTGRES_URL name (servers.sh starts them), and private servers that a test may kill.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SQL, type Subprocess } from 'bun'
 import { createConnection } from 'mysql2/promise'
@@ -11,6 +11,7 @@ import type { DatabaseConfig } from '../../../src/config/model.ts'
 import type { Database } from '../../../src/database/contract.ts'
 import { openMysql } from '../../../src/database/mysql.ts'
 import { openPostgres } from '../../../src/database/postgres.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
 import type { Place } from './suite.ts'
 
@@ -142,7 +143,7 @@ const ATTEMPTS = 2
 /** A server that belongs to one test, which may do with it what befalls servers. */
 export class PrivateServer implements AsyncDisposable {
   readonly config: ServerConfig
-  readonly #directory = mkdtempSync(join(tmpdir(), 'tracker-server-'))
+  readonly #directory = temporaryDirectory()
   readonly #options: string[] = []
   #process: Subprocess | undefined
 
@@ -150,7 +151,7 @@ export class PrivateServer implements AsyncDisposable {
   private constructor(account: ServerConfig, port: number) {
     this.config = { ...account, host: '127.0.0.1', port }
     // The user of the server has to get in.
-    chmodSync(this.#directory, 0o711)
+    chmodSync(this.#directory.path, 0o711)
   }
 
   static async start(account: ServerConfig, options: readonly string[] = []) {
@@ -174,7 +175,7 @@ export class PrivateServer implements AsyncDisposable {
   /** Also after `kill`, with what is stored. */
   async start(): Promise<void> {
     const { name } = KINDS[this.config.driver]
-    const home = join(this.#directory, 'server')
+    const home = this.#directory.at('server')
     const command = [SCRIPT, 'run', name, home, String(this.config.port), ...this.#options]
     await until(`the ${name} server of ${home} to answer`, async () => {
       // It may have to wait until the last of those that were killed before is gone.
@@ -232,7 +233,7 @@ export class PrivateServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
-    rmSync(this.#directory, { recursive: true, force: true })
+    this.#directory[Symbol.dispose]()
   }
 }
 

@@ -1,12 +1,11 @@
 /** An SQLite database in a directory of its own, and a way to look at it behind the driver's back. */
 import { Database as Connection } from 'bun:sqlite'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { temporaryDirectory } from '../temporary-directory.ts'
 
 export class SqliteFile implements AsyncDisposable {
-  readonly directory: string = mkdtempSync(join(tmpdir(), 'tracker-sqlite-'))
-  readonly path: string = join(this.directory, 'tracker.db')
+  readonly #room = temporaryDirectory()
+  readonly directory: string = this.#room.path
+  readonly path: string = this.#room.at('tracker.db')
 
   get config() {
     return { driver: 'sqlite3', path: this.path } as const
@@ -26,6 +25,6 @@ export class SqliteFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(this.directory, { recursive: true, force: true })
+    this.#room[Symbol.dispose]()
   }
 }

@@ -1,7 +1,7 @@
 /** A machine with a systemd for one script: the unit runs for real, and this machine never hears of it. */
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { linkSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const SCRIPT_UNIT = `
@@ -28,32 +28,21 @@ export type Job = {
 
 /** Boots, runs the script to its end, and gives what it said. Rejects when there can be no machine. */
 export async function onMachine({ script, units = {}, files = {} }: Job) {
-  const room = mkdtempSync(join(tmpdir(), 'tracker-machine-'))
-  const place = (name: string) => {
-    const path = join(room, name)
-    mkdirSync(dirname(path), { recursive: true })
-    return path
-  }
-  try {
-    writeFileSync(place('script'), script)
-    for (const [name, text] of Object.entries({ 'script.service': SCRIPT_UNIT, ...units }))
-      writeFileSync(place(`units/${name}`), text)
-    for (const [name, file] of Object.entries(files))
-      if ('text' in file) writeFileSync(place(name), file.text)
-      else linkSync(file.path, place(name))
-    const machine = Bun.spawn([join(import.meta.dir, 'machine.sh'), room], {
-      stdin: 'ignore',
-      stdout: 'ignore',
-      stderr: 'pipe',
-      timeout: PATIENCE_MILLISECONDS,
-    })
-    const trouble = await new Response(machine.stderr).text()
-    if ((await machine.exited) !== 0) throw new Error(`no machine: ${trouble}`)
-    const said = (name: string) => readFileSync(join(room, name), 'utf8')
-    return { code: Number(said('code')), out: said('out'), err: said('err') }
-  } finally {
-    rmSync(room, { recursive: true })
-  }
+  using room = temporaryDirectory({ script, 'units/script.service': SCRIPT_UNIT })
+  for (const [name, text] of Object.entries(units)) room.write({ [`units/${name}`]: text })
+  for (const [name, file] of Object.entries(files))
+    if ('text' in file) room.write({ [name]: file.text })
+    else linkSync(file.path, room.at(name))
+  const machine = Bun.spawn([join(import.meta.dir, 'machine.sh'), room.path], {
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+    timeout: PATIENCE_MILLISECONDS,
+  })
+  const trouble = await new Response(machine.stderr).text()
+  if ((await machine.exited) !== 0) throw new Error(`no machine: ${trouble}`)
+  const said = (name: string) => readFileSync(room.at(name), 'utf8')
+  return { code: Number(said('code')), out: said('out'), err: said('err') }
 }
 
 /** Whether there can be one: root, namespaces, the version 2 cgroup hierarchy and systemd's program. */

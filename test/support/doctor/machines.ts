@@ -2,16 +2,12 @@
  * Machines that exist only as a directory, with what Linux shows of itself in /proc and /sys. The texts are
  * captured from real machines; only numbers were changed to make a bad one of a good one.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import type { Config } from '../../../src/config/model.ts'
 import { examine } from '../../../src/doctor/examine.ts'
 import type { Check, Finding, Patient } from '../../../src/doctor/finding.ts'
 import { type Facts, Machine } from '../../../src/doctor/machine.ts'
 import { loaded, loadToml, MINIMAL_3 } from '../config/loading.ts'
-
-export type Files = Readonly<Record<string, string>>
+import { type Files, temporaryDirectory } from '../temporary-directory.ts'
 
 /** 2026-03-01 12:00:00 UTC */
 export const NOW = 1_772_366_400
@@ -136,19 +132,6 @@ export const BAD: Files = {
   '/proc/sys/net/ipv6/conf/all/disable_ipv6': '1\n',
 }
 
-/** A directory with these files below it, gone when the scope ends. */
-export function room(files: Files) {
-  const path = mkdtempSync(join(tmpdir(), 'tracker-doctor-'))
-  const write = (more: Files): void => {
-    for (const [name, text] of Object.entries(more)) {
-      mkdirSync(dirname(join(path, name)), { recursive: true })
-      writeFileSync(join(path, name), text)
-    }
-  }
-  write(files)
-  return { path, write, [Symbol.dispose]: () => rmSync(path, { recursive: true }) }
-}
-
 /** A configuration with this behind the least that loads. */
 export const configOf = (toml: string): Config => loaded(loadToml(`${MINIMAL_3}\n${toml}`)).config
 
@@ -179,7 +162,7 @@ export async function findingsOn(
   files: Files,
   { config = CONFIG, facts, clock = NOW, meanwhile = {}, patient = {} }: Setting = {},
 ): Promise<readonly Finding[]> {
-  using machine = room(files)
+  using machine = temporaryDirectory(files)
   const [group] = await examine([{ title: '', checks }], {
     config: configOf(config),
     machine: new Machine(machine.path, { ...LINUX, ...facts }),

@@ -3,14 +3,14 @@
  * not on this machine `available` is false, for `test.skipIf`.
  */
 
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EVENT } from '../../../src/bittorrent.ts'
 import { getHttp } from '../../../src/client/http.ts'
 import { UdpClient } from '../../../src/client/udp.ts'
 import { question } from '../client/question.ts'
 import { configuration } from '../configuration.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
 import { freePort, launch, type Run, source } from './program.ts'
 
@@ -69,16 +69,15 @@ async function startNpm(): Promise<Opponent> {
  * root, as `nobody`.
  */
 async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opponent> {
-  const room = mkdtempSync(join(tmpdir(), 'opentracker-'))
-  chmodSync(room, 0o755)
   const lines = hashes.map((hash) => `${Buffer.from(hash).toString('hex')}\n`)
-  writeFileSync(join(room, 'whitelist'), lines.join(''))
-  const clean = () => rmSync(room, { recursive: true, force: true })
+  const room = temporaryDirectory({ whitelist: lines.join('') })
+  chmodSync(room.path, 0o755)
+  const clean = room[Symbol.dispose]
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const where = ['-i', HERE, '-p', `${port}`, '-P', `${port}`]
     const words = [opentracker!, ...where, '-d', '.', '-w', 'whitelist']
-    const run = await launch(() => words, { directory: room })
+    const run = await launch(() => words, { directory: room.path })
     try {
       return await opponent(
         'opentracker',

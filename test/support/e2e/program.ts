@@ -3,9 +3,9 @@
  * empty directory, with neither Bun nor Node to be found.
  */
 import { beforeAll } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
 import { parseLog, type Services } from './log-parser.ts'
 
@@ -80,7 +80,8 @@ export async function launch(
     directory?: string
   } = {},
 ) {
-  const cwd = directory ?? mkdtempSync(join(tmpdir(), 'tracker-e2e-'))
+  const own = directory === undefined ? temporaryDirectory() : undefined
+  const cwd = directory ?? own!.path
   const text = { out: '', err: '' }
   const collect = (into: 'out' | 'err') => (bytes: Uint8Array) => {
     text[into] += Buffer.from(bytes).toString()
@@ -137,7 +138,7 @@ export async function launch(
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null) child.kill('SIGKILL')
       await child.exited
-      if (directory === undefined) rmSync(cwd, { recursive: true, force: true })
+      own?.[Symbol.dispose]()
     },
   }
 }

@@ -2,13 +2,14 @@
  * The program as a process of its own under all attacks at once, beside clients that do nothing wrong: whether they
  * are served, whether memory stays where it is, and whether it comes to rest when the attacks end.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { configuration, listeners } from '../configuration.ts'
 import { launch, type Program } from '../e2e/program.ts'
 import { dice } from '../random.ts'
 import { CAN_FORGE, forge as forgeDatagram } from '../raw-udp.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
 import { hashOf } from '../udp-client.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 import { DatagramAttack, type Sent } from './datagrams.ts'
@@ -82,8 +83,7 @@ type Phase = { readonly resident: number; readonly cpu: number }
 
 export async function siege(program: Program, seconds: number): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const room = mkdtempSync(join(tmpdir(), 'tracker-siege-'))
-  stack.defer(() => rmSync(room, { recursive: true, force: true }))
+  const room = stack.use(temporaryDirectory()).path
   const tracker = await begin(program, room)
   stack.use(tracker.run)
   const { run, pid } = tracker
