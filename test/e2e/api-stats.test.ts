@@ -1,6 +1,6 @@
 /**
- * The figures of `GET /api/v1/stats` against what the running program was asked, by family, transport and
- * listener. Numbers in names as in api.test.ts. A figure that is not named must not have moved.
+ * The figures of `GET /api/v1/stats` after requests to the running program, by family, transport and listener. The
+ * ids in the names are those of docs/behaviours.md. Figures that a case does not name must not change.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -47,7 +47,7 @@ const LISTENERS = [
   listener('http', '127.0.0.1', SEEN, 'network = { external_ip = "2001:db8::9" }'),
 ].join('')
 
-/** In the order of the answer (NEWEST 2.2); those of the 2024 generation stand in the order of theirs. */
+/** In the order of the answer (M1); those of the 2024 generation stand in the order of theirs. */
 const FIELDS = `torrents seeders completed completed_in_session completed_persisted
   completed_persisted_enabled leechers tcp4_connections_handled tcp4_announces_handled
   tcp4_scrapes_handled tcp6_connections_handled tcp6_announces_handled tcp6_scrapes_handled
@@ -61,7 +61,7 @@ const OLD = `torrents seeders completed leechers tcp4_connections_handled tcp4_a
   udp4_connections_handled udp4_announces_handled udp4_scrapes_handled udp6_connections_handled
   udp6_announces_handled udp6_scrapes_handled`.split(/\s+/)
 
-/** What moved, but for the swarm's own figures and times. */
+/** The differences of all figures but times and those of the swarm. */
 const moved = (before: Figures, after: Figures) =>
   Object.fromEntries(
     FIELDS.slice(FIELDS.indexOf('tcp4_connections_handled'))
@@ -120,12 +120,12 @@ const udp =
 const byIpv4 = (all: readonly string[]) => all[HTTP.both]!.replace('[::1]', '127.0.0.1')
 
 const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<string, number>])[] = [
-  ['HTTP 25, 28, REST 53: an announce', http(HTTP.four, ANNOUNCE), tcp(4, 'announces')],
-  ['HTTP 41: a scrape', http(HTTP.four, SCRAPE), tcp(4, 'scrapes')],
-  ['HTTP 26, 29, REST 53: an announce over IPv6', http(HTTP.both, ANNOUNCE), tcp(6, 'announces')],
-  ['HTTP 42: a scrape over IPv6', http(HTTP.both, SCRAPE), tcp(6, 'scrapes')],
+  ['M2: an announce', http(HTTP.four, ANNOUNCE), tcp(4, 'announces')],
+  ['M2: a scrape', http(HTTP.four, SCRAPE), tcp(4, 'scrapes')],
+  ['M2: an announce over IPv6', http(HTTP.both, ANNOUNCE), tcp(6, 'announces')],
+  ['M2: a scrape over IPv6', http(HTTP.both, SCRAPE), tcp(6, 'scrapes')],
   [
-    'HTTP 27, 30: an announce that names an IPv6 address of its own',
+    'M2: an announce that names an IPv6 address of its own',
     http(HTTP.four, `/announce?${announceQuery({ peer_addr: '2001:db8::1' })}`),
     tcp(4, 'announces'),
   ],
@@ -135,7 +135,7 @@ const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<strin
     tcp(4, 'announces'),
   ],
   [
-    'HTTP 34, NEWEST 2.2: an announce whose proxy names an IPv6 address',
+    'M2: an announce whose proxy names an IPv6 address',
     http(HTTP.proxied, ANNOUNCE, { 'x-forwarded-for': '1.2.3.4, 2001:db8::7' }),
     tcp(6, 'announces'),
   ],
@@ -145,39 +145,39 @@ const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<strin
     tcp(4, 'scrapes'),
   ],
   [
-    'REST 53: an announce that is stored under an IPv6 address',
+    'M2: an announce that is stored under an IPv6 address',
     http(HTTP.external6, ANNOUNCE),
     tcp(4, 'announces'),
   ],
-  ['REST 52: an announce that cannot be read', http(HTTP.four, '/announce?info_hash=x'), {}],
-  ['REST 52: a scrape that cannot be read', http(HTTP.four, '/scrape'), {}],
-  ['REST 52: an announce without its proxy’s word', http(HTTP.proxied, ANNOUNCE), {}],
+  ['M3: an announce that cannot be read', http(HTTP.four, '/announce?info_hash=x'), {}],
+  ['M3: a scrape that cannot be read', http(HTTP.four, '/scrape'), {}],
+  ['M3: an announce without the header of its proxy', http(HTTP.proxied, ANNOUNCE), {}],
   ['a health check', http(HTTP.four, '/health_check'), {}],
-  ['a path that is not there', http(HTTP.four, '/nothing'), {}],
-  ['an announce at a listener that is not to be counted', http(HTTP.unseen, ANNOUNCE), {}],
-  ['a scrape at such a listener', http(HTTP.unseen, SCRAPE), {}],
-  ['a question to the API', (tracker) => tracker.ask(withToken({ path: '/api/v1/torrents' })), {}],
+  ['an unknown path', http(HTTP.four, '/nothing'), {}],
+  ['M7: an announce at a listener without statistics', http(HTTP.unseen, ANNOUNCE), {}],
+  ['M7: a scrape at such a listener', http(HTTP.unseen, SCRAPE), {}],
+  ['a request to the API', (tracker) => tracker.ask(withToken({ path: '/api/v1/torrents' })), {}],
   ...([4, 6] as const).flatMap((family) => {
     const by = (deed: Parameters<typeof udp>[2]) =>
       udp(family === 4 ? UDP.four : UDP.both, family === 4 ? '127.0.0.1' : '::1', deed)
     return [
       [
-        `UDP 51, REST 52: a connect over IPv${family}`,
+        `M2: a connect over IPv${family}`,
         by(({ connect }) => connect()),
         udpFigures(family, { requests: 1, responses: 1, connections: 1 }),
       ],
       [
-        `UDP 51, REST 52: an announce over IPv${family}`,
+        `M2: an announce over IPv${family}`,
         by(({ announce }) => announce()),
         udpFigures(family, served('announces')),
       ],
       [
-        `UDP 51, REST 52: a scrape over IPv${family}`,
+        `M2: a scrape over IPv${family}`,
         by(({ scrape }) => scrape(hashOf(1))),
         udpFigures(family, served('scrapes')),
       ],
       [
-        `a datagram over IPv${family} that is told that it is none`,
+        `M4: a malformed datagram over IPv${family} that is answered`,
         by(({ ask }) => ask(new Uint8Array(1496))),
         udpFigures(family, { requests: 1, responses: 1, errors: 1 }),
       ],
@@ -189,16 +189,16 @@ const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<strin
     udpFigures(4, served('announces')),
   ],
   [
-    'a datagram that nobody answers',
+    'M4: a datagram without an answer',
     udp(UDP.four, '127.0.0.1', async ({ send, connect }) => {
       send(Uint8Array.of(1))
-      // Behind it on the same way.
+      // Answered after the first was handled.
       await connect()
     }),
     udpFigures(4, { requests: 2, responses: 1, connections: 1 }),
   ],
   [
-    'an announce at a UDP listener that is not to be counted',
+    'M7: an announce at a UDP listener without statistics',
     udp(UDP.unseen, '127.0.0.1', ({ announce }) => announce()),
     {},
   ],
@@ -211,7 +211,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
   })
   afterAll(() => tracker[Symbol.asyncDispose]())
 
-  test('UDP 50, 53, REST 7: nothing has been counted', async () => {
+  test('M1: all figures begin at zero', async () => {
     const { body } = await tracker.ask(withToken({ path: '/api/v1/stats' }))
     const stats: Figures = JSON.parse(body)
     expect(Object.keys(stats)).toEqual(FIELDS)
@@ -227,7 +227,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     expect(moved(before, await tracker.stats())).toEqual(figures)
   })
 
-  test('HTTP 31, 32, 33, 34: what was announced is stored under the address it came from', async () => {
+  test('H12, H14, S9: a peer is stored under the address it came from', async () => {
     const forwarded = '203.0.113.195,2001:db8:85a3:8d3:1319:8a2e:370:7348,150.172.238.178'
     for (const [i, [at, headers, address]] of (
       [
@@ -245,7 +245,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     }
   })
 
-  test('HTTP 66: without its proxy’s word neither an announce nor a scrape is served', async () => {
+  test('H14: without the header of its proxy neither an announce nor a scrape is served', async () => {
     const words =
       'Error resolving peer IP: missing or invalid the right most X-Forwarded-For IP (mandatory on reverse proxy tracker configuration)'
     const at = HTTP.proxied
@@ -255,7 +255,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     }
   })
 
-  test('NEWEST 3.3: a UDP client is told peers of its own family, whatever that of the listener', async () => {
+  test('U9: a UDP client gets peers of its own family, whatever the listener serves', async () => {
     const infoHash = hashOf(200)
     for (const [i, [at, hostname, bytes]] of (
       [
@@ -272,7 +272,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     }
   })
 
-  test('NEWEST 3.2: wrong connection ids are errors, and then silence, in figures', async () => {
+  test('U5, M4: wrong connection ids are counted as errors, then as banned', async () => {
     using client = await counted(tracker.udp[UDP.four]!, '127.0.0.1', '127.0.0.9')
     const before = await tracker.stats()
     for (let time = 0; time < 11; time++) {
@@ -293,7 +293,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     })
   })
 
-  test('NEWEST 2.2: the mean processing times appear after enough requests', async () => {
+  test('M5: the mean processing times appear after enough requests', async () => {
     using client = await counted(tracker.udp[UDP.four]!)
     const id = await client.connect()
     for (let time = 0; time < 61; time++) await client.ask(announcePacket(id))
@@ -306,7 +306,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     }
   })
 
-  test('NEWEST 2.2: Prometheus is told the same in the same order, the boolean as a number', async () => {
+  test('M6: Prometheus gets the same figures in the same order, the boolean as a number', async () => {
     const stats = await tracker.stats()
     const { headers, body } = await tracker.ask(
       withToken({ path: '/api/v1/stats?format=prometheus' }),
@@ -315,14 +315,14 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     expect(body.split('\n')).toEqual(FIELDS.map((name) => `${name} ${Number(stats[name])}`))
   })
 
-  test('keeps its secrets to the end', () => tracker.stop())
+  test('logs no secret', () => tracker.stop())
 
   test.each([
     [
-      'REST 52, UDP 52: where statistics are off',
+      'M7: where statistics are off',
       { core: 'tracker_usage_statistics = false', listeners: LISTENERS },
     ],
-    ['where no listener says a word about them', { listeners: LISTENERS.replaceAll(SEEN, '') }],
+    ['M7: where no listener has them on', { listeners: LISTENERS.replaceAll(SEEN, '') }],
   ])('%s nothing is counted', async (_name, settings) => {
     await using quiet = await runTracker(program, settings)
     const before = await quiet.stats()
@@ -334,7 +334,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     await quiet.stop()
   })
 
-  test('a file of schema 2.0.0 has its listeners counted', async () => {
+  test('M7: with schema 2.0.0 listeners have statistics', async () => {
     const listeners = listener('http', '127.0.0.1')
     const toml = tomlOf({ schema: '2.0.0', database: false, listeners })
     await using run = await launch(program, { toml })

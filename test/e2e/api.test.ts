@@ -1,13 +1,10 @@
 /**
- * The management API of the running program, from the source and compiled. Numbers in names: `REST`
- * spec/torrust-rest-api §11, `UDP` spec/torrust-udp-and-core part F, `HTTP` spec/torrust-http-tracker §19,
- * `NEWEST` sections of spec/torrust-newest.
+ * The management API of the running program, from the source and compiled. The ids in the names are those of
+ * docs/behaviours.md.
  *
- * Do not apply to a running program: REST 44 (one listener cannot be stopped alone; servers/health.test.ts),
- * 20 and 25 in part (what an unlisted tracker has in memory shows nowhere: here its database is looked at), 45
- * and 47 in part (types of the reference; what they print is seen in the key resource here), 55 (a million
- * torrents; bench), UDP 48 and 52 (texts and senders that never leave the reference's process), NEWEST 2.3–2.5
- * (`/metrics` is another capability), 3.3 source port 0 (no system sends one; servers/udp.test.ts).
+ * Not tested here, because they do not apply to a running program: a stopped service in O2 (no listener can be stopped
+ * alone; servers/health-api.test.ts), the whitelist in memory of a tracker that is not listed (A23: its database is
+ * read instead), M1 with a million torrents (bench), U14 (no system sends from port 0; servers/udp.test.ts).
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -33,14 +30,14 @@ const KEY = '0123456789abcdefghijklmnopqrstuv'
 const [SMALL, LARGE] = [hex(hashB), hex(hashA)]
 
 describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
-  describe('with nothing in it answers', () => {
+  describe('an empty tracker', () => {
     let tracker: RunningTracker
     beforeAll(async () => {
       tracker = await runTracker(program)
     })
     afterAll(() => tracker[Symbol.asyncDispose]())
 
-    test.each(CASES.map((one) => [one.name, one] as const))('REST %s', async (_name, one) => {
+    test.each(CASES.map((one) => [one.name, one] as const))('%s', async (_name, one) => {
       const { status, headers, body } = await tracker.ask(one)
       const expected = expectedIn('3.0.0', one)
       expect({
@@ -58,7 +55,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       })
     })
 
-    test('REST 6, 43, NEWEST 7.1: health names every service in both generations’ fields', async () => {
+    test('A9, O2: health names every service in both generations’ fields', async () => {
       const reply = await fetch(`${tracker.health}/health_check`)
       expect([reply.status, reply.headers.get('content-type')]).toEqual([200, 'application/json'])
       const [udp, http, api] = [
@@ -101,7 +98,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       )
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
   describe('with torrents and keys', () => {
@@ -118,7 +115,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       leechers,
     })
 
-    test('REST 7: one seeder is one torrent and one seeder', async () => {
+    test('M1: one seeder is one torrent and one seeder', async () => {
       await tracker.announce({ hash: hashB })
       expect(await tracker.stats()).toMatchObject({
         torrents: 1,
@@ -128,7 +125,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       })
     })
 
-    test('REST 9, 10, 11, 12, 54, UDP 54, 55: lists are by info hash, in pages, or as asked', async () => {
+    test('A13, A14: lists are sorted by info hash, in pages, or in the order asked', async () => {
       expect(await page('')).toEqual([summary(SMALL, 1, 0)])
       await tracker.announce({ query: { left: 5, event: 'started' } })
       const [small, large] = [summary(SMALL, 1, 0), summary(LARGE, 0, 1)]
@@ -148,7 +145,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(body).toBe(`[{"info_hash":"${SMALL}","seeders":1,"completed":0,"leechers":0}]`)
     })
 
-    test('REST 16, UDP 54, 57, NEWEST 2.6: a torrent has its peers, every field in order', async () => {
+    test('A11: a torrent lists its peers, every field in order', async () => {
       const before = Math.floor(Date.now() / 1000) * 1000
       using peer = await tracker.peer()
       await peer.announce(hashOf(7), { left: 3, port: 6881, event: 2 })
@@ -185,11 +182,11 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       )
     })
 
-    test('REST 17: an unknown torrent is no failure', async () => {
+    test('A12: an unknown torrent is no failure', async () => {
       expect(await tracker.call('GET', `torrent/${hex(hashOf(99))}`)).toBe('torrent not known')
     })
 
-    test('REST 1, NEWEST 2.1: every token opens the door, in the header and in the query', async () => {
+    test('A2: every token is accepted, in the header and in the query', async () => {
       const query = new URLSearchParams({ token: OTHER_TOKEN })
       for (const request of [
         { path: '/api/v1/stats', headers: { authorization: `Bearer ${OTHER_TOKEN}` } },
@@ -200,7 +197,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
         expect((await tracker.ask(request)).status).toBe(200)
     })
 
-    test('REST 20, 25: the whitelist is kept though nobody asks for it', async () => {
+    test('A23: the whitelist is stored though the tracker is not listed', async () => {
       await tracker.call('POST', `whitelist/${LARGE.toUpperCase()}`)
       expect(tracker.sql('SELECT info_hash FROM whitelist')).toEqual([[LARGE]])
       expect(await tracker.told({ hash: hashOf(8) })).toBe(1)
@@ -209,7 +206,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await page(`?info_hash=${LARGE}`)).toEqual([summary(LARGE, 0, 1)])
     })
 
-    test('REST 31, 32, 45, UDP 43, 44, 45: a key is answered as it is stored', async () => {
+    test('A17, A18, K7: a key is answered as it is stored', async () => {
       const expires = async (form: object, seconds: number) => {
         const from = Math.floor(Date.now() / 1000)
         const { key, valid_until, expiry_time } = await tracker.call('POST', 'keys', form)
@@ -234,7 +231,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(tracker.sql('SELECT count(*) FROM keys WHERE valid_until IS NULL')).toEqual([[2]])
     })
 
-    test('REST 47, UDP 48: keys of the epoch are shown to the second', async () => {
+    test('A17: keys of the epoch are shown to the second', async () => {
       tracker.sql('DELETE FROM keys')
       tracker.sql(
         `INSERT INTO keys (key, valid_until) VALUES ('${KEY}', 60), ('a${KEY.slice(1)}', 0)`,
@@ -252,10 +249,9 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       })
       test.each(
         NEEDS_DATABASE.map(
-          ([number, method, path, body, reason, newer = reason]) =>
-            [number, method, path, body, newer] as const,
+          ([, method, path, body, reason, newer = reason]) => [method, path, body, newer] as const,
         ),
-      )('REST %s: %s %s fails', async (_n, method, path, body, reason) => {
+      )('A25: %s %s fails', async (method, path, body, reason) => {
         const content = body === undefined ? {} : { body }
         const reply = await tracker.ask(withToken({ method, path, ...content }))
         expect([reply.status, reply.headers['content-type']]).toEqual([
@@ -269,7 +265,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       })
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
   describe('without a database', () => {
@@ -279,9 +275,9 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     })
     afterAll(() => tracker[Symbol.asyncDispose]())
 
-    test.each(NEEDS_DATABASE)(
-      'NEWEST 2.1: %s: %s %s is a conflict',
-      async (_n, method, path, body) => {
+    test.each(NEEDS_DATABASE.map(([, method, path, body]) => [method, path, body] as const))(
+      'A26: %s %s is a conflict',
+      async (method, path, body) => {
         const content = body === undefined ? {} : { body }
         const reply = await tracker.ask(withToken({ method, path, ...content }))
         const what = path.includes('whitelist') ? 'whitelist' : 'auth keys'
@@ -304,10 +300,10 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       })
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
-  test('REST 42: health of a tracker without services is None', async () => {
+  test('O2: the health of a tracker without services is None', async () => {
     const toml = tomlOf({ database: false, listeners: '' }).replace(/\[http_api\][^[]+/, '')
     await using run = await launch(program, { toml })
     const { health_checks } = await run.services()
@@ -318,7 +314,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     ])
   })
 
-  test('an API without a token is told one, which opens it', async () => {
+  test('A2: an API without a token gets one generated, which is accepted', async () => {
     const toml = tomlOf({ database: false }).replace(/access_tokens = .*/, '')
     await using run = await launch(program, { toml })
     const [, api] = await run.says(/INFO API: Started on: (\S+)/)

@@ -1,6 +1,6 @@
 /**
- * What an operator changes while the program runs, and what is still there when it runs again: keys,
- * whitelist and counts, from the source and compiled. Numbers in names as in api.test.ts.
+ * Keys, whitelist and counts of the running program, from the source and compiled: changes while it runs, and what
+ * a restart keeps. The ids in the names are those of docs/behaviours.md.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -23,10 +23,10 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const ZEROES = [0, 0, 0]
 const optionsOf = (key: string) => urlData(`/announce/${key}`)
 
-/** UDP sockets, and as many HTTP connections, that ask at once: so many that every thread has some. */
+/** UDP sockets, and as many HTTP connections, that ask at once: enough for every thread to get some. */
 const SOCKETS = 24
 
-/** What whoever announces with that key is told over HTTP, and over UDP. */
+/** The outcome of an announce with that key over HTTP, and over UDP: 'served', or the refusal. */
 const both = async (
   tracker: RunningTracker,
   peer: UdpPeer,
@@ -56,8 +56,8 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       for (const socket of [peer, ...sockets]) socket[Symbol.dispose]()
       return tracker[Symbol.asyncDispose]()
     })
-    /** What all of them are told, each kind once. */
-    const everybody = async (key: string, hash: Uint8Array) => {
+    /** The outcomes of announces over all sockets and connections, without duplicates. */
+    const outcomes = async (key: string, hash: Uint8Array) => {
       const told = await Promise.all(
         sockets.flatMap((socket) => [
           outcome(socket.announce(hash, { options: optionsOf(key) })),
@@ -67,28 +67,28 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       return [...new Set(told.map((one) => (typeof one === 'number' ? 'served' : one)))]
     }
 
-    test('HTTP 44, 47, UDP 40, 42, REST 48, 49: a change holds for everybody from the next request on', async () => {
+    test('K8: a change holds for every client from the next request on', async () => {
       const key = await tracker.addKey(null)
       const [one, other] = [hashOf(1), hashOf(2)]
       for (let round = 0; round < 5; round++) {
-        expect((await everybody(key, one)).sort()).toEqual(unlisted(one).sort())
+        expect((await outcomes(key, one)).sort()).toEqual(unlisted(one).sort())
         await tracker.call('POST', `whitelist/${hex(one)}`)
-        expect(await everybody(key, one)).toEqual(['served'])
+        expect(await outcomes(key, one)).toEqual(['served'])
         await tracker.call('DELETE', `whitelist/${hex(one)}`)
       }
       for (let round = 0; round < 5; round++) {
         const hashes = { info_hashes: [hex(one), hex(other)] }
         await tracker.call('POST', 'whitelist/bulk', hashes)
         await tracker.call('POST', 'keys', { key: KEY, seconds_valid: 60 })
-        expect(await everybody(KEY, other)).toEqual(['served'])
+        expect(await outcomes(KEY, other)).toEqual(['served'])
         await tracker.call('DELETE', `key/${KEY}`)
-        expect(await everybody(KEY, other)).toEqual([TOLD.unknown])
+        expect(await outcomes(KEY, other)).toEqual([TOLD.unknown])
         await tracker.call('DELETE', 'whitelist/bulk', hashes)
-        expect((await everybody(key, other)).sort()).toEqual(unlisted(other).sort())
+        expect((await outcomes(key, other)).sort()).toEqual(unlisted(other).sort())
       }
     })
 
-    test('UDP 43–45, REST 31, 32, 41, 48: keys of every kind are good', async () => {
+    test('A18, A20, K7: keys of every kind are good', async () => {
       await tracker.call('POST', `whitelist/${hex(hashA)}`)
       for (const [method, target, form] of [
         ['POST', 'keys', { key: null, seconds_valid: 100 }],
@@ -104,7 +104,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       }
     })
 
-    test('UDP 43, 49, REST 46: a key is good for as long as it was made for, and no longer', async () => {
+    test('K7: a key is good for as long as it was made for, and no longer', async () => {
       const began = performance.now()
       const key = await tracker.addKey(1)
       const seen: string[][] = []
@@ -117,12 +117,12 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(seen.slice(0, first).every((told) => Bun.deepEquals(told, SERVED))).toBe(true)
       expect(await both(tracker, peer, key)).toEqual(twice(TOLD.expired))
       expect(await tracker.scrape([hashA], key)).toEqual([ZEROES])
-      // It is expired, not forgotten.
+      // An expired key stays stored.
       const keys: { key: string }[] = await tracker.call('GET', 'keys')
       expect(keys.map((one) => one.key)).toContain(key)
     })
 
-    test('REST 40, 48, UDP 42: a reload makes the keys what the database holds', async () => {
+    test('A22, K13: a reload takes the keys from the database', async () => {
       const second = Math.floor(Date.now() / 1000)
       const row = (key: string, validUntil: unknown) =>
         `INSERT INTO keys (key, valid_until) VALUES ('${key}', ${validUntil});`
@@ -134,7 +134,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
           row(late!, second + 1_000) +
           row(negative!, -second - 1_000) +
           row(past!, second - 1_000) +
-          // What means nothing is passed over.
+          // Invalid rows are skipped.
           row('short', 'NULL') +
           row('h'.repeat(32), `'text'`) +
           row('%'.repeat(32), 'NULL'),
@@ -150,7 +150,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await both(tracker, peer, 'h'.repeat(32))).toEqual(twice(TOLD.unknown))
     })
 
-    test('REST 30, 49, UDP 40: a reload makes the whitelist what the database holds', async () => {
+    test('A24, K13: a reload takes the whitelist from the database', async () => {
       const key = await tracker.addKey(null)
       const hash = hashOf(0xab)
       await tracker.call('POST', `whitelist/${hex(hashB)}`)
@@ -167,7 +167,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await told()).toEqual([unlisted(hashB), SERVED])
     })
 
-    test('REST 23, 28, 30, 34, 39, 40, 41: what the database refuses changes nothing', async () => {
+    test('A25, K12: a change that the database refuses changes nothing', async () => {
       const key = await tracker.addKey(null, '0123456789abcdefghijklmnopqrstuv')
       await tracker.call('POST', 'whitelist/3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0')
       tracker.sql('DROP TABLE whitelist; DROP TABLE keys')
@@ -186,10 +186,10 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await both(tracker, peer, OTHER, hashB)).toEqual(twice(TOLD.unknown))
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
-  test('REST 48, UDP 43: where nobody checks, expired keys are good, over both protocols', async () => {
+  test('K7: without the check of expiry expired keys are good, over both protocols', async () => {
     const tables = '[core.private_mode]\ncheck_keys_expiration = false\n'
     await using tracker = await runTracker(program, { mode: 'private', tables })
     using peer = await tracker.peer()
@@ -205,7 +205,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     await tracker.stop()
   })
 
-  describe('what was there is there again', () => {
+  describe('a restart keeps', () => {
     const room = sharedDirectory()
     const persistent = '[core.tracker_policy]\npersistent_torrent_completed_stat = true\n'
     const open = (tables = persistent) =>
@@ -231,7 +231,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       )
     let temporary: string
 
-    test('UDP 37, 46, REST 51: a completion is counted once, and stored', async () => {
+    test('S5, D5: a completion, counted once and stored', async () => {
       await using tracker = await open()
       using peer = await tracker.peer()
       expect(await tracker.stats()).toMatchObject({ completed_persisted_enabled: true })
@@ -250,11 +250,11 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(tracker.sql('SELECT info_hash, completed FROM torrents')).toEqual([[hex(hashA), 3]])
     })
 
-    test('UDP 42, 46, REST 48, 49, 51, NEWEST 4.2: keys, whitelist and counts, but no peers', async () => {
+    test('K15, D5, H16: keys, whitelist and counts, but no peers', async () => {
       await using tracker = await open()
       using peer = await tracker.peer()
       expect(await figures(tracker)).toEqual([3, 0, 3, 0, 0])
-      // A scrape alone finds out, and makes no torrent.
+      // A scrape alone looks the count up, and creates no torrent.
       await scraped(tracker, [0, 3, 0])
       expect(await figures(tracker)).toEqual([3, 0, 3, 0, 0])
       const options = optionsOf(temporary)
@@ -275,7 +275,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(tracker.sql('SELECT completed FROM torrents')).toEqual([[4]])
     })
 
-    test('what was taken away stays away, and counts are not asked for where they are not kept', async () => {
+    test('removals; and counts are not looked up where they are not kept', async () => {
       await using tracker = await open('')
       using peer = await tracker.peer()
       expect(await both(tracker, peer, temporary)).toEqual(twice(TOLD.unknown))

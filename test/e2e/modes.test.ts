@@ -1,7 +1,6 @@
 /**
- * Whom the running program serves as a private, a listed, a private and listed, and a public tracker, over
- * HTTP and UDP (BEP 41), from the source and compiled. Numbers in names as in api.test.ts, which also says
- * which do not apply to a running program. HTTP 63–67 and UDP 40–42 are seen over the wire.
+ * Which clients the running program serves as a private, a listed, a private and listed, and a public tracker, over
+ * HTTP and UDP (BEP 41), from the source and compiled. The ids in the names are those of docs/behaviours.md.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -28,25 +27,25 @@ const UNKNOWN = 'C1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const ZEROES = [0, 0, 0]
 
-/** A key as clients may send it along, as the path of an HTTP request has it, and what comes of it. */
+/** A key in the path of an HTTP request, as clients may send it, and the outcome: a refusal, or one seeder. */
 const HTTP_KEYS: readonly (readonly [name: string, key: string | undefined, told: string | 1])[] = [
-  ['47: a good key', KEY, 1],
-  ['47: a good key, escaped', KEY.replace('A', '%41'), 1],
-  ['48, 64: no key', undefined, TOLD.missing],
-  ['49, 63: a malformed key', 'INVALID_KEY', TOLD.malformed],
-  ['49, 63: a key that is too short', KEY.slice(1), TOLD.malformed],
-  ['49, 63: a key that is too long', `${KEY}0`, TOLD.malformed],
-  ['49, 63: a key with a blank', `%20${KEY.slice(1)}`, TOLD.malformed],
-  ['49, 63: a key that is no UTF-8', `%ff${KEY.slice(1)}`, TOLD.malformed],
-  ['50, 64: an unknown key', UNKNOWN, TOLD.unknown],
-  ['50, 64: a good key in other letters', KEY.toLowerCase(), TOLD.unknown],
+  ['a good key', KEY, 1],
+  ['a good key, escaped', KEY.replace('A', '%41'), 1],
+  ['no key', undefined, TOLD.missing],
+  ['a malformed key', 'INVALID_KEY', TOLD.malformed],
+  ['a key that is too short', KEY.slice(1), TOLD.malformed],
+  ['a key that is too long', `${KEY}0`, TOLD.malformed],
+  ['a key with a blank', `%20${KEY.slice(1)}`, TOLD.malformed],
+  ['a key that is no UTF-8', `%ff${KEY.slice(1)}`, TOLD.malformed],
+  ['an unknown key', UNKNOWN, TOLD.unknown],
+  ['a good key in other letters', KEY.toLowerCase(), TOLD.unknown],
   ['an expired key', EXPIRED, TOLD.expired],
 ]
 
 const URL = `/announce/${KEY}`
-/** So many options that say nothing. */
+/** `count` options without meaning (NOP). */
 const nothing = (count: number) => Array<number>(count).fill(1)
-/** Each part as an option of its own. */
+/** Each text in an option of its own. */
 const parts = (...texts: string[]) => texts.flatMap(urlData)
 const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], told: string | 1])[] =
   [
@@ -56,17 +55,21 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
     ['split behind the slash', parts('/announce/', KEY), 1],
     ['split between every two letters', parts(...URL), 1],
     ['split by an empty option', parts(URL.slice(0, 5), '', URL.slice(5)), 1],
-    ['behind options that say nothing', [1, 1, 1, ...urlData(URL)], 1],
+    ['behind options without meaning', [1, 1, 1, ...urlData(URL)], 1],
     [
-      'split by options that say nothing',
+      'split by options without meaning',
       [...urlData(URL.slice(0, 30)), 1, 1, ...urlData(URL.slice(30))],
       1,
     ],
-    ['before the end and what is behind it', [...urlData(URL), 0, ...urlData('/x'), 255], 1],
-    ['behind an option that nobody knows', [3, 2, 0, 0, ...urlData(URL)], 1],
-    ['split by one', [...urlData(URL.slice(0, 9)), 200, 3, 2, 2, 2, ...urlData(URL.slice(9))], 1],
-    ['in an option that promises more', [2, 255, ...Buffer.from(URL)], 1],
-    ['behind the end', [0, ...urlData(URL)], TOLD.missing],
+    ['before the end option and more bytes', [...urlData(URL), 0, ...urlData('/x'), 255], 1],
+    ['behind an unknown option', [3, 2, 0, 0, ...urlData(URL)], 1],
+    [
+      'split by an unknown option',
+      [...urlData(URL.slice(0, 9)), 200, 3, 2, 2, 2, ...urlData(URL.slice(9))],
+      1,
+    ],
+    ['in an option longer than the datagram', [2, 255, ...Buffer.from(URL)], 1],
+    ['behind the end option', [0, ...urlData(URL)], TOLD.missing],
     ['in an option of another type', [9, URL.length, ...Buffer.from(URL)], TOLD.missing],
     ['not at all', [], TOLD.missing],
     ['in a path without one', urlData('/announce'), TOLD.missing],
@@ -76,8 +79,8 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
     ['without a path', urlData(KEY), TOLD.missing],
     ['in an option whose data is missing', [2], TOLD.missing],
     ['in an empty option', [2, 0], TOLD.missing],
-    ['in the last bytes that are looked at', [...nothing(1496 - 98 - 44), ...urlData(URL)], 1],
-    ['behind them', [...nothing(1496 - 98), ...urlData(URL)], TOLD.missing],
+    ['in the last bytes that are read', [...nothing(1496 - 98 - 44), ...urlData(URL)], 1],
+    ['behind the bytes that are read', [...nothing(1496 - 98), ...urlData(URL)], TOLD.missing],
     ['too short', urlData(URL.slice(0, -1)), TOLD.malformed],
     ['too long', urlData(`${URL}0`), TOLD.malformed],
     ['with a path behind it', urlData(`${URL}/`), TOLD.malformed],
@@ -89,11 +92,11 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
       [2, URL.length, ...Buffer.from(URL.slice(0, 20))],
       TOLD.malformed,
     ],
-    ['that nobody knows', urlData(`/announce/${UNKNOWN}`), TOLD.unknown],
+    ['that is unknown', urlData(`/announce/${UNKNOWN}`), TOLD.unknown],
     ['that has expired', urlData(`/announce/${EXPIRED}`), TOLD.expired],
   ]
 
-/** What a UDP client may be told that did not send a good key. */
+/** Refusals of a UDP client without a good key. */
 const REFUSED = [TOLD.missing, TOLD.malformed, TOLD.unknown]
 
 describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
@@ -116,23 +119,23 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     const over = (options: readonly number[], hash = hashOf(60)) =>
       outcome(peer.announce(hash, { options }))
 
-    test.each(HTTP_KEYS)('HTTP %s', async (_name, key, told) => {
+    test.each(HTTP_KEYS)('K4, K6, K7: an HTTP announce with %s', async (_name, key, told) => {
       const { status, failure, value } = await tracker.announce(key === undefined ? {} : { key })
       expect([status, failure ?? value.get('complete')]).toEqual([200, told])
     })
 
-    test.each(HTTP_KEYS)('HTTP 51–54, 67: a scrape: %s', async (_name, key, told) => {
-      // Zeroes for whoever may not know; a failure only where there is something that is no key.
+    test.each(HTTP_KEYS)('K5, K6: an HTTP scrape with %s', async (_name, key, told) => {
+      // Zeroes without a good key; a failure only for a malformed one.
       const seen = [ZEROES, told === 1 ? [1, 0, 0] : ZEROES]
       const scraped = await tracker.scrape([hashA, hashB], key)
       expect(scraped).toEqual(told === TOLD.malformed ? told : seen)
     })
 
-    test.each(UDP_KEYS)('UDP 40–45: a key %s', async (_name, options, told) => {
+    test.each(UDP_KEYS)('K10: a UDP announce with the key %s', async (_name, options, told) => {
       expect(await over(options)).toBe(told)
     })
 
-    test('UDP: noise in the place of options is no key, and harms nobody', async () => {
+    test('K10: noise in place of options is no key, and does no harm', async () => {
       const roll = dice()
       const good = urlData(URL)
       for (let time = 0; time < 200; time++) {
@@ -147,14 +150,14 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await over(good)).toBe(1)
     })
 
-    test('UDP 18: a scrape carries no key and is told zeroes', async () => {
+    test('K5: a UDP scrape carries no key and is answered with zeroes', async () => {
       expect(await over(urlData(URL), hashOf(61))).toBe(1)
       for (const hash of [hashOf(61), hashOf(62)])
         expect(await peer.scrape(hash)).toEqual({ seeders: 0, downloaded: 0, leechers: 0 })
       expect(await tracker.scrape([hashOf(61)], KEY)).toEqual([[1, 0, 0]])
     })
 
-    test('HTTP 72, REST 52: refused announces are errors in the figures, zeroed scrapes are scrapes', async () => {
+    test('M3: refused announces are errors in the figures, zeroed scrapes are scrapes', async () => {
       const before = await tracker.stats()
       const since = async (name: string) =>
         Number((await tracker.stats())[name]) - Number(before[name])
@@ -170,13 +173,13 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect(await since('udp4_scrapes_handled')).toBeGreaterThan(0)
     })
 
-    test('nothing of those who were refused is stored', async () => {
+    test('a refused announce stores nothing', async () => {
       await over([], hashOf(63))
       await tracker.told({ hash: hashOf(63), key: UNKNOWN })
       expect(await tracker.call('GET', `torrent/${hex(hashOf(63))}`)).toBe('torrent not known')
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
   describe('listed', () => {
@@ -192,21 +195,21 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       return tracker[Symbol.asyncDispose]()
     })
 
-    test('HTTP 43, 65, UDP 40, REST 49: an unlisted torrent is refused and not stored', async () => {
+    test('K2: an unlisted torrent is refused and not stored', async () => {
       const { status, failure } = await tracker.announce({ hash: hashB })
       expect([status, failure]).toEqual([200, TOLD.unlisted(hashB)])
       expect(await outcome(peer.announce(hashB))).toBe(TOLD.unlistedUdp(hashB))
       expect(await tracker.call('GET', `torrent/${hex(hashB)}`)).toBe('torrent not known')
     })
 
-    test('HTTP 44, 46, UDP 19, 40: a listed torrent is served and known', async () => {
+    test('K2, K3: a listed torrent is served and known', async () => {
       expect(await tracker.told()).toBe(1)
       expect(await peer.announce(hashA, { left: 1 })).toMatchObject({ seeders: 1, leechers: 1 })
       expect(await tracker.scrape([hashA])).toEqual([[1, 0, 1]])
       expect(await peer.scrape(hashA)).toEqual({ seeders: 1, downloaded: 0, leechers: 1 })
     })
 
-    test('HTTP 45, 67, UDP 19, 41, REST 50: what is no longer listed is zeroes, though it has peers', async () => {
+    test('K3: a torrent that is no longer listed is zeroes, though it has peers', async () => {
       const whitelist = (method: string) => tracker.call(method, `whitelist/${hex(hashOf(3))}`)
       await whitelist('POST')
       await tracker.announce({ hash: hashOf(3) })
@@ -217,23 +220,23 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       await whitelist('DELETE')
       expect(await tracker.scrape([hashOf(3), hashA])).toEqual([ZEROES, [1, 0, 1]])
       expect(await peer.scrape(hashOf(3))).toEqual({ seeders: 0, downloaded: 0, leechers: 0 })
-      // The operator sees it, and it is there again at once.
+      // The operator still sees it, and listing it again shows it at once.
       const torrent = await tracker.call('GET', `torrent/${hex(hashOf(3))}`)
       expect([torrent.seeders, torrent.peers.length]).toEqual([1, 1])
       await whitelist('POST')
       expect(await tracker.scrape([hashOf(3)])).toEqual([[1, 0, 0]])
     })
 
-    test('a key is as good as none, unless it is no key', async () => {
+    test('K6: any well-formed key is ignored, a malformed one refused', async () => {
       expect(await tracker.told({ key: UNKNOWN })).toBe(1)
       expect(await tracker.told({ key: 'short' })).toBe(TOLD.malformed)
       expect(await outcome(peer.announce(hashA, { options: urlData('/announce/short') }))).toBe(2)
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
-  test('private and listed: the key comes first, over both protocols', async () => {
+  test('K9: private and listed: the key is checked first, over both protocols', async () => {
     await using tracker = await runTracker(program, { mode: 'both' })
     using peer = await tracker.peer()
     await tracker.addKey(null, KEY)
@@ -266,7 +269,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     })
     afterAll(() => tracker[Symbol.asyncDispose]())
 
-    test('HTTP 63, REST 46: any key will do that is one, and nobody asks for it', async () => {
+    test('K6: a well-formed key is accepted though none is needed', async () => {
       using peer = await tracker.peer()
       for (const key of [undefined, UNKNOWN]) {
         expect(await tracker.told(key === undefined ? {} : { key })).toBe(1)
@@ -280,7 +283,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
         expect(await outcome(peer.announce(hashOf(4), { options }))).toBe(1)
     })
 
-    test('NEWEST 4.2: a scrape makes no torrents, and answers a hundred hashes at most', async () => {
+    test('H16, S12: a scrape creates no torrents, and answers a hundred hashes at most', async () => {
       const { torrents } = await tracker.stats()
       const hashes = Array.from({ length: 101 }, (_, i) => hashOf(100 + i))
       expect(await tracker.scrape(hashes)).toHaveLength(100)
@@ -288,7 +291,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       expect((await tracker.stats()).torrents).toBe(torrents!)
     })
 
-    test('NEWEST 3.3: over UDP it is seventy-four, in the order they were asked', async () => {
+    test('U10: over UDP a scrape answers seventy-four hashes, in the order asked', async () => {
       using client = await connected(tracker.udp[0]!)
       await client.announce({ infoHash: hashOf(8), left: 1n })
       const hashes = [hashOf(8), hashOf(9), hashOf(8), ...Array(72).fill(hashOf(7))]
@@ -302,7 +305,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       ])
     })
 
-    test('NEWEST 3.3: what is asked for is capped, and nothing or less is the most', async () => {
+    test('U8, S6: the number wanted is capped; zero and less mean the most', async () => {
       using peer = await tracker.peer()
       for (let port = 1; port <= 80; port++)
         await peer.announce(hashOf(5), { left: 1, port, want: 1 })
@@ -317,10 +320,10 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       }
     })
 
-    test('keeps its secrets to the end', () => tracker.stop())
+    test('logs no secret', () => tracker.stop())
   })
 
-  test('a file of schema 2.0.0 has the words of its generation, over HTTP, UDP and in the API', async () => {
+  test('K11: a file of schema 2.0.0 gets the texts of its generation, over HTTP, UDP and in the API', async () => {
     const tables = 'driver = "sqlite3"\n'
     const toml = tomlOf({ schema: '2.0.0', mode: 'private', tables })
     await using run = await launch(program, { toml })
