@@ -1,4 +1,4 @@
-/** docs/deploy.md says nothing that is not so: commands, options, files and settings are there. */
+/** What docs/deploy.md names exists: commands, options, files and settings. */
 
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
@@ -20,13 +20,13 @@ test('is short enough to be read', () => {
   expect(GUIDE.split('\n').length).toBeLessThanOrEqual(301)
 })
 
-/** Every call of the executable, in blocks and between the words. */
+/** Every call of the executable, in code blocks and in the text. */
 const calls = [
   ...blocks('sh').flatMap((text) => text.split('\n')),
   ...Array.from(GUIDE.matchAll(/`((?:\.\/)?tracker [^`]+)`/g), ([, words]) => words!),
 ]
   .map((line) => /^(?:.*\s)?(?:\.\/)?tracker ((?:[a-z]|--[a-z]).*)$/s.exec(line.trim())?.[1])
-  // `install … tracker /usr/local/bin/tracker` and `useradd … tracker` are none.
+  // `install … tracker /usr/local/bin/tracker` and `useradd … tracker` are not calls.
   .filter((words) => words !== undefined)
 
 test.each([...new Set(calls)])('tracker %s is a command', (text) => {
@@ -52,7 +52,7 @@ test.each(blocks('toml'))('the configuration takes\n%s', (text) => {
   expect(config.http_trackers).toHaveLength(1)
 })
 
-test('the tracker of the proxy listens where the proxies ask, and for them alone', () => {
+test('the tracker behind a proxy listens where the proxies connect, and only there', () => {
   const [listener] =
     configOf(minimalToml({ rest: block('toml', 'on_reverse_proxy') })).http_trackers ?? []
   expect(listener?.network.on_reverse_proxy).toBe(true)
@@ -65,7 +65,7 @@ type Compose = {
   services: { tracker: { environment: Record<string, string>; [key: string]: unknown } }
   networks?: Record<string, unknown>
 }
-/** A file of Compose, whose tags YAML itself does not know. */
+/** A Compose file, whose tags are not YAML's own. */
 const compose = (text: string) =>
   Bun.YAML.parse(text.replaceAll(/!(reset|override) /g, '')) as Compose
 
@@ -85,7 +85,7 @@ test.each(blocks('yaml'))('Compose and the container take\n%s', (text) => {
   expect(http_trackers?.map((listener) => listener.bind_address)).toEqual([
     { ip: '::', port: 7070 },
   ])
-  // On the network of the host all interfaces are the internet.
+  // On the host's network other interfaces may be reached from the internet.
   if (services.tracker.network_mode === 'host')
     for (const { bind_address } of [http_api!, health_check_api])
       expect(bind_address.ip).toBe('127.0.0.1')
@@ -93,7 +93,7 @@ test.each(blocks('yaml'))('Compose and the container take\n%s', (text) => {
 
 const settings = blocks('sysctl').flatMap((text) => text.trim().split('\n'))
 
-test('sets something in the kernel', () => {
+test('there are kernel settings in it', () => {
   expect(settings.length).toBeGreaterThan(2)
 })
 
@@ -101,7 +101,7 @@ test.each(settings)('the kernel has %s', (line) => {
   const [, name, value] = /^([a-z_.]+) = (\d+)$/.exec(line)!
   expect(Number(value)).toBeGreaterThan(0)
   const path = `/proc/sys/${name!.replaceAll('.', '/')}`
-  // Connection tracking may not be loaded.
+  // The module of connection tracking may not be loaded.
   const place = path.includes('/netfilter/') ? '/proc/sys/net/netfilter' : '/proc/sys'
   if (existsSync(place)) expect([path, existsSync(path)]).toEqual([path, true])
 })

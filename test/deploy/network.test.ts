@@ -1,6 +1,6 @@
 /**
- * The network rules of docs/deploy.md, on two machines that are joined by a cable and exist for one script
- * each: a server with a firewall, and a client.
+ * The network rules of docs/deploy.md, between two network namespaces that exist for one script: a server with a
+ * firewall, and a client, joined by a virtual cable.
  */
 
 import { describe, expect, test } from 'bun:test'
@@ -10,7 +10,7 @@ import { block, GUIDE } from '../support/deploy/guide.ts'
 import { compiled } from '../support/e2e/program.ts'
 import { runProgram } from '../support/run-program.ts'
 
-/** In namespaces of its own: processes, network, and what is mounted. All of it ends with the script. */
+/** Runs a script in its own process, network and mount namespaces, which end with it; its output in lines. */
 async function onServer(script: string, env: Record<string, string> = {}) {
   const namespaces = ['--net', '--pid', '--fork', '--mount-proc', '--kill-child=KILL']
   const { code, out, err } = await runProgram(
@@ -21,7 +21,7 @@ async function onServer(script: string, env: Record<string, string> = {}) {
   return out.trimEnd().split('\n')
 }
 
-/** The client says when it has left the server's network. */
+/** The first line read means that the client has left the server's network. */
 const CABLE = `
 ip link set lo up
 exec 3< <(exec unshare --net sh -c 'echo there; exec sleep infinity')
@@ -56,7 +56,7 @@ const IPTABLES = Array.from(GUIDE.matchAll(/`(iptables -t raw [^`]+)`/g), ([, ru
 describe.skipIf(!hasNetwork)('on a server with a firewall', () => {
   const program = compiled()
 
-  /** How many entries of the connection table two clients left, one of each family. */
+  /** Entries in the connection table after one client of each family. */
   async function entries(rules: string): Promise<number> {
     const toml = configuration({
       rest: `
@@ -79,7 +79,7 @@ bind_address = "127.0.0.1:1313"
       cd /
       "$PROGRAM" > /dev/null &
       until "$PROGRAM" health > /dev/null 2>&1; do sleep 0.1; done
-      # The health report asked, too.
+      # The health report has left entries, too.
       conntrack --flush 2> /dev/null
       for host in 10.99.0.1 '[fd99::1]'; do
         on_client "$PROGRAM" client announce "udp://$host:6969" ${HASH} > /dev/null
@@ -98,11 +98,11 @@ bind_address = "127.0.0.1:1313"
     expect(await entries('')).toBe(2)
   })
 
-  test('they do not with the rules of the guide, and are answered', async () => {
+  test('they do not with the rules of the guide, and are still answered', async () => {
     expect(await entries(`nft -f - <<'RULES'\n${block('nft', 'notrack')}RULES`)).toBe(0)
   })
 
-  test('they do not with those for iptables', async () => {
+  test('they do not with the rules for iptables', async () => {
     expect(IPTABLES).toHaveLength(2)
     const both = IPTABLES.flatMap((rule) => [rule, rule.replace('iptables', 'ip6tables')])
     expect(await entries(both.join('\n'))).toBe(0)

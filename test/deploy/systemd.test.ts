@@ -1,6 +1,6 @@
 /**
- * The systemd unit for real, on a machine of its own, set up by the very commands of docs/deploy.md: from
- * the archive to the service, its drop-ins, an upgrade, and the way from the Torrust Tracker.
+ * The systemd unit, run by systemd in a container and set up by the commands of docs/deploy.md: from the archive to
+ * the service, its drop-ins, an upgrade, and the migration from the Torrust Tracker.
  */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
@@ -17,7 +17,7 @@ const TOKEN = 'TheTokenOfTheTest'
 const KEY = 'YZSl4lMZupRuOpSRC3krIKR5BPB14nrJ'
 /** Where `systemctl edit tracker` would put it. */
 const OVERRIDE = 'tracker.service.d/override.conf'
-/** There is no journal on the machine. */
+/** The machine has no journal. */
 const LOG = {
   'tracker.service.d/log.conf': `[Service]
 StandardOutput=append:/room/log
@@ -25,7 +25,7 @@ StandardError=append:/room/log
 `,
 }
 
-/** Words of the scripts: waits until the tracker is well; one of its unit's properties. */
+/** Functions of the scripts: wait until the tracker is healthy; print a property of its unit; announce. */
 const WORDS = `
 well() {
   for _ in {1..150}; do
@@ -50,19 +50,19 @@ const SERVICE = `
 ${block('sh', 'useradd')}
 well
 `
-/** The guide's commands up to a service that runs, but for the download, which takes seconds. */
+/** The guide's commands up to a running service, without the download, which takes seconds. */
 const INSTALL = `${UNPACKED}
 cd ${ARCHIVE}
 install -m 755 tracker /usr/local/bin/tracker
 ${SERVICE}`
-/** All of them, from what is downloaded. */
+/** All of them, from the downloaded archive on. */
 const INSTALL_ALL = `${UNPACKED}
 tar -czf ${ARCHIVE}.tar.gz --remove-files ${ARCHIVE}
 sha256sum *.tar.gz > SHA256SUMS
 ${block('sh', 'sha256sum')}
 ${SERVICE}`
 
-/** Schema 3.0.0, with the listeners that are given and an API whose token is known. */
+/** A configuration with these listeners and an API whose token is known. */
 const toml = (listeners: string) =>
   minimalToml({
     core: '[core.database]\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n',
@@ -72,7 +72,7 @@ const toml = (listeners: string) =>
 describe.skipIf(!hasMachine)('the service', () => {
   const program = compiled()
 
-  /** Runs a script on a machine that has what an archive has; its output in lines. */
+  /** Runs a script on a machine with the files of an archive; its output in lines. */
   async function run({ script, units, files }: Job): Promise<string[]> {
     const said = await onMachine({
       script: WORDS + script,
@@ -83,7 +83,7 @@ describe.skipIf(!hasMachine)('the service', () => {
     return said.out.trimEnd().split('\n')
   }
 
-  test('is what the guide leads to: it answers, with no right and in its place', async () => {
+  test('answers after the steps of the guide, without privileges and in its directory', async () => {
     const out = await run({
       script: `${INSTALL_ALL}
         announce udp://127.0.0.1:6969
@@ -121,7 +121,7 @@ describe.skipIf(!hasMachine)('the service', () => {
     ])
   })
 
-  test('makes no system call that is kept from it, whatever it does', async () => {
+  test('makes no system call that the unit forbids, whatever it does', async () => {
     const listeners = `
 [[udp_trackers]]
 bind_address = "[::]:6969"
@@ -135,7 +135,7 @@ workers = 3
 max_memory = "64MiB"
 `
     const out = await run({
-      // A call that would only fail could go unnoticed; this way it is the end.
+      // A forbidden call kills it; an error alone could go unnoticed.
       units: { [OVERRIDE]: '[Service]\nSystemCallErrorNumber=kill\n' },
       files: { 'tracker.toml': { text: toml(listeners) } },
       script: `${INSTALL}
@@ -183,11 +183,11 @@ max_memory = "64MiB"
         done
         property NRestarts`,
     })
-    // Nobody listens there, which it cannot know without having found the place.
+    // The connection is refused, so the name was resolved.
     expect(out.at(-2)).toMatch(/database\.test:1.*(refused|ECONNREFUSED)/)
   })
 
-  test('comes back after a crash, not after a stop, a wrong command line or a wrong configuration', async () => {
+  test('restarts after a crash, not after a stop, a wrong command line or a wrong configuration', async () => {
     const out = await run({
       units: { [OVERRIDE]: '[Service]\nRestartSec=100ms\n' },
       script: `${INSTALL}
@@ -221,7 +221,7 @@ max_memory = "64MiB"
     expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0', '78', '0'])
   })
 
-  test('serves even where no memory may be written and executed, for those who want that', async () => {
+  test('serves with MemoryDenyWriteExecute, for operators who want that', async () => {
     const out = await run({
       units: { [OVERRIDE]: '[Service]\nMemoryDenyWriteExecute=yes\n' },
       script: `${INSTALL}
@@ -231,8 +231,8 @@ max_memory = "64MiB"
     expect(out.at(-1)).toBe('0')
   })
 
-  // The machine has no eth0 to steer packets for, which must not keep the tracker from starting.
-  test('gets low ports, and the certificates of root, by the drop-ins of the guide', async () => {
+  // The machine has no eth0 to steer packets of, which must not stop the tracker from starting.
+  test('gets low ports, and certificates that only root may read, by the drop-ins of the guide', async () => {
     const listeners = `${block('toml', 'tls_config')}
 [[http_trackers]]
 bind_address = "127.0.0.1:80"
@@ -264,7 +264,7 @@ bind_address = "127.0.0.1:80"
     const said = out.slice(out.indexOf('== run') + 1)
     expect(said).toContain('Started on: https://[::]:443')
     expect(said).toContain('Started on: http://127.0.0.1:80')
-    // CAP_NET_BIND_SERVICE and nothing else.
+    // CAP_NET_BIND_SERVICE alone.
     expect(said.at(-1)).toBe('0000000000000400')
   })
 
@@ -289,7 +289,7 @@ bind_address = "127.0.0.1:80"
     expect(out.slice(out.indexOf('== run') + 1)).toEqual(['another', '# newer', 'active'])
   })
 
-  test('takes the place of a Torrust Tracker by the commands of the guide', async () => {
+  test('replaces a Torrust Tracker by the commands of the guide', async () => {
     using directory = temporaryDirectory()
     const database = directory.at('sqlite3.db')
     makeLegacy(database)

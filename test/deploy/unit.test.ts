@@ -1,4 +1,4 @@
-/** The systemd unit on paper: what systemd thinks of it, and whether what it names is there. */
+/** The systemd unit as a file: whether systemd accepts it, and whether the files and users it names are in the guide. */
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
@@ -20,20 +20,20 @@ const analyze = (...words: string[]) =>
     env: process.env as Record<string, string>,
   })
 
-test.skipIf(!hasAnalyze)('is shut in: an exposure of 2.0 of 10 at most', async () => {
+test.skipIf(!hasAnalyze)('has an exposure of 2.0 of 10 at most', async () => {
   // The threshold is in tenths.
   const { code, out, err } = await analyze('security', '--offline=true', '--threshold=20', UNIT)
   expect([code, err]).toEqual([0, ''])
   expect(out).toMatch(/Overall exposure level for tracker\.service: [01]\./)
 })
 
-test.skipIf(!hasAnalyze)('has nothing in it that systemd does not know', async () => {
+test.skipIf(!hasAnalyze)('has only settings that systemd knows', async () => {
   using root = temporaryDirectory()
   await mkdir(root.at('usr/local/bin'), { recursive: true })
   await writeFile(root.at('usr/local/bin/tracker'), '#!/bin/sh\n', { mode: 0o755 })
   await mkdir(root.at('etc/systemd/system'), { recursive: true })
   await cp(UNIT, root.at('etc/systemd/system/tracker.service'))
-  // The targets that it hangs on.
+  // The targets that it depends on.
   await mkdir(root.at('usr/lib/systemd'), { recursive: true })
   await cp('/lib/systemd/system', root.at('usr/lib/systemd/system'), {
     recursive: true,
@@ -45,7 +45,7 @@ test.skipIf(!hasAnalyze)('has nothing in it that systemd does not know', async (
   expect([code, err]).toEqual([0, ''])
 })
 
-test('names the files and the user that the guide makes', () => {
+test('names the files and the user that the guide creates', () => {
   const [start] = settings('ExecStart')
   const [program, option, configuration] = start!.split(' ')
   expect(GUIDE).toContain(`install -m 755 tracker ${program}\n`)
@@ -57,12 +57,12 @@ test('names the files and the user that the guide makes', () => {
   expect(GUIDE).toContain('/etc/systemd/system/tracker.service\n')
 })
 
-test('does not start it again on what no attempt mends', () => {
-  // A wrong command line, a wrong configuration.
+test('does not restart after errors that a restart cannot cure', () => {
+  // 2: wrong command line; 78: wrong configuration.
   expect(settings('RestartPreventExitStatus')).toEqual(['2 78'])
 })
 
-test('gives the tracker more time to stop than it takes, and its own directory to run in', () => {
+test('gives the tracker enough time to stop, and its own directory to run in', () => {
   expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan(10)
   expect(settings('WorkingDirectory')).toEqual([`/var/lib/${settings('StateDirectory')[0]}`])
 })

@@ -1,7 +1,7 @@
 /**
- * What strangers, and clients with a token, may send to the API of the running program: each is answered in
- * its documented way or not at all, nothing is done, and everybody else is served on. Its whole output, at the
- * most talkative level, says neither a key nor a token.
+ * Hostile requests to the API of the running program, with and without a token: each gets its documented answer or
+ * none, changes nothing, and does not disturb other clients. The whole output, at the most detailed level, holds
+ * neither a key nor a token.
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
@@ -18,7 +18,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 }
 const HASH = hashA.toString('hex')
 const KEY = '0123456789abcdefghijklmnopqrstuv'
-/** Looks like one, and is known to nobody. */
+/** A well-formed key that does not exist. */
 const STRANGE = 'Z1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const MOST_BODY = 2_097_152
 const AUTHORIZED = `Authorization: Bearer ${TOKEN}\r\n`
@@ -35,7 +35,7 @@ const withoutToken = (method: string, path: string, headers = {}): Request => ({
   headers,
 })
 
-/** Name, what is sent, and the statuses it may be answered with; 0: the connection just ends. */
+/** Name, request, and the possible statuses of the answer; 0: the connection is closed without one. */
 type Attack = readonly [name: string, request: Request, ...statuses: number[]]
 
 const TEXTS: readonly (readonly [name: string, text: string])[] = [
@@ -214,7 +214,7 @@ const ATTACKS: readonly Attack[] = [
   ),
 ]
 
-/** Bytes that are no request at all, or half of one. */
+/** Bytes that are not a request, or half of one. */
 const head = (line: string, ...headers: string[]) =>
   `${line}\r\nHost: a\r\n${headers.map((header) => `${header}\r\n`).join('')}`
 const BYTES: readonly (readonly [
@@ -278,7 +278,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
   })
   afterAll(() => tracker[Symbol.asyncDispose]())
 
-  /** Nothing has changed, and everybody is served. */
+  /** Nothing has changed, and clients are served. */
   const stands = async () => {
     expect(await tracker.call('GET', 'whitelist')).toEqual([HASH])
     expect(tracker.sql('SELECT key, valid_until FROM keys')).toEqual([[KEY, null]])
@@ -302,7 +302,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     test.each(ATTACKS)('%s', async (_name, request, ...statuses) => {
       const { status, headers, body } = await send(bytesOf(request))
       expect(statuses).toContain(status)
-      // In few words, whatever was said.
+      // The answer stays short, whatever was sent.
       if (status !== 200) expect(body.length).toBeLessThan(2_000)
       if (status >= 400) {
         expect(headers['content-type'] ?? 'text/plain; charset=utf-8').toBe(
@@ -310,11 +310,11 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
         )
         expect(body.toString()).not.toContain(TOKEN)
       }
-      // The one that is in order made a key.
+      // The one valid request made a key.
       if (status === 200) tracker.sql(`DELETE FROM keys WHERE key <> '${KEY}'`)
     })
 
-    test.each(BYTES)('bytes that are no request: %s', async (_name, bytes, ...statuses) => {
+    test.each(BYTES)('bytes that are not a request: %s', async (_name, bytes, ...statuses) => {
       expect(statuses).toContain((await send(bytes)).status)
     })
 
@@ -341,7 +341,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       for (let length = 0; length < whole.length; length += 5) await leave(length)
     })
 
-    test('a hundred clients that say nothing, beside everybody else', async () => {
+    test('a hundred silent clients beside the others', async () => {
       const sockets = await Promise.all(
         Array.from({ length: 100 }, () =>
           Bun.connect({
@@ -406,7 +406,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
         const calm = [200, 400, 404, 405, 415, 422].includes(status)
         expect({ seed, method, path, body, status, calm }).toMatchObject({ calm: true })
         const stranger = await send(bytesOf({ method, path, ...body }))
-        // 400: no request to begin with.
+        // 400: not a request.
         const refused = [400, 500].includes(stranger.status)
         expect({ seed, method, path, stranger: stranger.status, refused }).toMatchObject({
           refused: true,
@@ -414,7 +414,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
       }
     })
 
-    test('every case of the table, sent by those who have no token', async () => {
+    test('every case of the table without a token', async () => {
       for (const { method, path, body, headers } of CASES) {
         const bare = path.replaceAll(/([?&])token=[^&]*/g, '$1x=y')
         if (/token|%74oken/i.test(bare) || bare.startsWith('/api/health_check')) continue
@@ -439,7 +439,7 @@ describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
     const out = await tracker.stop()
     expect(out).not.toContain(STRANGE.slice(5))
     expect(out.match(/INFO API: Started on/g)).toHaveLength(1)
-    // Who is not let in is told 500, and that is said, so many times a minute.
+    // Refused tokens are answered 500 and logged, a limited number of times a minute.
     const refused =
       / ERROR API: response call=[A-Z]+(?: \/api\/\S+)? latency_ms=\d+ status_code=500 /
     for (const line of out.split('\n'))

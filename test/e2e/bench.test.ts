@@ -1,4 +1,4 @@
-/** `tracker bench` of the compiled program, against our tracker and those that others wrote. */
+/** `tracker bench` of the compiled program, against this tracker and two others. */
 import { describe, expect, test } from 'bun:test'
 import { Population } from '../../src/bench/population.ts'
 import { answerWell } from '../support/bench/good-tracker.ts'
@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 const binary = compiled()
 
-/** Few enough for a tracker that must be given a list. */
+/** Few, because opentracker needs a list of them. */
 const POPULATION = { torrents: 40, peers: 90 }
 const LOAD = [
   '--duration',
@@ -31,7 +31,7 @@ const bench = (...words: string[]) => launch(binary, { words: ['bench', ...words
 async function result(...words: string[]) {
   await using run = await bench(...words)
   const { code, out, err } = await run.ended()
-  // What the machine can do is no failure of the tracker.
+  // A slow machine is not a failure of the tracker.
   expect([code, err.replace(/^tracker bench: the load test used .*\n$/, '')]).toEqual([0, ''])
   const report = JSON.parse(out)
   const { requests, answers, errors, malformed, lost } = report
@@ -65,7 +65,7 @@ describe.each([...OPPONENTS])('$name', ({ available, start }) => {
   })
 })
 
-test('a private tracker is loaded with its key, and refuses without', async () => {
+test('a private tracker answers with its key, and refuses without', async () => {
   await using tracker = await runTracker(binary, { mode: 'private' })
   const key = await tracker.addKey(3600)
   const udp = `udp://127.0.0.1:${tracker.udp[0]}/announce`
@@ -85,7 +85,7 @@ test('a private tracker is loaded with its key, and refuses without', async () =
   }
 })
 
-test('over TLS, whoever signed it', async () => {
+test('over TLS, whoever signed the certificate', async () => {
   await using run = await launch(binary, { words: ['--version'] })
   await run.ended()
   const { cert, key } = await certify(run.cwd)
@@ -103,7 +103,7 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
   expect(err).toMatch(/^tracker bench: https:[^\n]+ certificate[^\n]*\n$/)
 })
 
-describe('a long one', () => {
+describe('a long run', () => {
   const LONG = ['--duration', '60', '--rate', '1000']
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
@@ -116,12 +116,12 @@ describe('a long one', () => {
       expect([code, err]).toEqual([0, ''])
       const { ended, requests, answers } = JSON.parse(out)
       expect([ended, answers]).toEqual(['interrupted', requests])
-      // What found the tracker may have been sent again.
+      // The first request may have been sent twice.
       expect(tracker.received() - requests).toBeWithin(1, 4)
     },
   )
 
-  test('ends quietly when nobody reads the result', async () => {
+  test('ends without an error when the result cannot be written', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
     const words = ['bench', 'udp', `127.0.0.1:${tracker.port}`, '--duration', '1', '--rate', '100']
     await using run = await launch(binary, { words, deaf: true })
@@ -129,7 +129,7 @@ describe('a long one', () => {
     expect([code, err]).toEqual([0, ''])
   })
 
-  test('shows on a terminal how it goes', async () => {
+  test('shows its progress on a terminal', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
     const words = ['bench', 'udp', `127.0.0.1:${tracker.port}`, ...LONG, '--format', 'text']
     await using run = await launch(binary, { words, terminal: true })
@@ -138,7 +138,7 @@ describe('a long one', () => {
     )
     const { code, out } = await run.stop('SIGINT')
     expect(code).toBe(0)
-    // The line is gone before the result comes.
+    // The progress line is erased before the result.
     expect(out).toMatch(/\r.\[Kudp:\/\/127\.0\.0\.1:\d+ at [\s\S]*, interrupted\r\n/)
   })
 })

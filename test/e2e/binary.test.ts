@@ -1,4 +1,4 @@
-/** The compiled program as a stranger uses it: a file, a directory to run it in, and signals. */
+/** The compiled program as its user has it: one file, a directory to run in, and signals. */
 
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -10,10 +10,10 @@ import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-// Starts processes, and waits for a grace period of five seconds where a client does not finish.
+// Several processes are started, and a client that does not finish costs a grace period of five seconds.
 const binary = compiled()
 const OVERRIDE = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
-/** The built-in default's own ports may be taken on the machine of whoever runs the tests. */
+/** The ports of the built-in default may be taken on the machine that runs the tests. */
 const ANY_PORTS = {
   [`${OVERRIDE}UDP_TRACKERS__0__BIND_ADDRESS`]: '127.0.0.1:0',
   [`${OVERRIDE}HTTP_TRACKERS__0__BIND_ADDRESS`]: '127.0.0.1:0',
@@ -22,19 +22,19 @@ const ANY_PORTS = {
 }
 const LAST_LINE = / INFO TRACKER: Tracker successfully shutdown\.\n$/
 
-test('says its version', async () => {
+test('prints its version', async () => {
   await using run = await launch(binary, { words: ['--version'] })
   expect(await run.ended()).toEqual({ code: 0, out: `tracker ${version}\n`, err: '' })
 })
 
-test('shows its help', async () => {
+test('prints its help', async () => {
   await using run = await launch(binary, { words: ['--help'] })
   const { code, out, err } = await run.ended()
   expect([code, err]).toEqual([0, ''])
   expect(out).toContain('Usage: tracker [options]')
 })
 
-test('serves with nothing around it, says where, and leaves its database behind', async () => {
+test('serves in an empty directory, logs where, and leaves its database there', async () => {
   await using run = await launch(binary, { env: ANY_PORTS })
   const { udp_trackers, http_trackers, health_checks } = await run.services()
   expect([udp_trackers.length, http_trackers.length, health_checks.length]).toEqual([1, 1, 1])
@@ -43,7 +43,7 @@ test('serves with nothing around it, says where, and leaves its database behind'
   expect(report).toMatchObject({ status: 'Ok', database: { driver: 'sqlite3' } })
   expect(report.details).toHaveLength(3)
   const [, api] = await run.says(/INFO API:\S* Started on: (http\S+)/)
-  // Made up for the run and said to whoever started it, but not to the log.
+  // Generated for this run; printed to the operator, not to the log.
   const [, token] = /^The API's token for this run: ([0-9a-f]{32})\n$/.exec(run.text.err)!
   expect((await fetch(`${api}/api/v1/stats?token=${token}`)).status).toBe(200)
   const { code, out } = await run.stop('SIGINT')
@@ -55,7 +55,7 @@ test('serves with nothing around it, says where, and leaves its database behind'
   expect(readdirSync(join(run.cwd, 'storage/tracker/lib/database'))).toEqual(['sqlite3.db'])
 })
 
-test('serves from the file that init wrote, with and without its name, and keeps its secret', async () => {
+test('serves with the file that init wrote, named or found, and logs no secret', async () => {
   using here = workspace()
   const directory = here.path
   await using init = await launch(binary, { directory, words: ['init'] })
@@ -71,7 +71,7 @@ test('serves from the file that init wrote, with and without its name, and keeps
   expect(readdirSync(directory).sort()).toEqual(['storage', 'tracker.toml'])
 })
 
-test('tells every mistake of its configuration in one line each and starts nothing', async () => {
+test('prints every mistake of its configuration on a line of its own and starts nothing', async () => {
   const toml = configuration().replace('private = false', 'private = "no"\nlsted = true')
   await using run = await launch(binary, { toml })
   const { code, out, err } = await run.ended()
@@ -121,7 +121,7 @@ describe.each([1, 2])('with %d serving threads', (workers) => {
     expect((await first.stop()).code).toBe(0)
   })
 
-  test('is ready again on the same ports after any end', async () => {
+  test('can be started again on the same ports, however it ended', async () => {
     const rest = listeners(await freePort(), await freePort(), await freePort())
     for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT'] as const) {
       await using run = await launch(binary, { toml: toml(rest) })
@@ -160,11 +160,11 @@ describe.each([1, 2])('with %d serving threads', (workers) => {
 test.concurrent('ends at once on a second signal', async () => {
   await using run = await launch(binary, { toml: configuration() })
   const { http_trackers } = await run.services()
-  // What makes a stop take its time: a request that is not finished.
+  // An unfinished request delays the stop.
   await connection(http_trackers[0]!, 'GET /announce?info_ha')
   run.child.kill('SIGTERM')
   await run.says(/shutting down/)
-  // Signals that come together with the first are the first.
+  // Signals that arrive together with the first count as the first.
   const code = await until('it to end', () => {
     run.child.kill('SIGINT')
     return run.child.exitCode ?? undefined
@@ -174,7 +174,7 @@ test.concurrent('ends at once on a second signal', async () => {
   expect(out).not.toMatch(LAST_LINE)
 })
 
-test.concurrent('answers health checks with 200 only when all of it is up, and with 503 while it ends', async () => {
+test.concurrent('answers health checks with 200 once all services are up, and with 503 while it stops', async () => {
   const health = await freePort()
   await using run = await launch(binary, { toml: configuration({ rest: listeners(0, 0, health) }) })
   const ask = () => fetch(`http://127.0.0.1:${health}/health_check`).catch(() => undefined)
@@ -194,7 +194,7 @@ test.concurrent('answers health checks with 200 only when all of it is up, and w
   expect((await run.ended()).code).toBe(0)
 })
 
-test.concurrent('goes on serving when nobody reads its log any more', async () => {
+test.concurrent('goes on serving when its log has no reader any more', async () => {
   const port = await freePort()
   const rest = listeners(port)
   await using run = await launch(binary, { toml: configuration({ rest }), deaf: true })
@@ -226,7 +226,7 @@ async function connection(url: string, text: string) {
   return { received: () => received, closed: () => closed }
 }
 
-/** Connect requests without end, each sent when an answer or nothing at all came for the last ones. */
+/** Endless connect requests: two for each answer, and two more every 10 ms. */
 async function flood(port: number) {
   let answers = 0
   const connect = connectPacket()
@@ -234,7 +234,7 @@ async function flood(port: number) {
     try {
       socket.sendMany([connect, connect])
     } catch {
-      // Whoever was flooded is gone.
+      // The tracker is gone.
     }
   }
   const socket = await Bun.udpSocket({
@@ -247,7 +247,7 @@ async function flood(port: number) {
       error: () => {},
     },
   })
-  // Every answer brings two requests, so the tracker gets as many as it can take.
+  // Every answer causes two requests, so the tracker gets as many as it can handle.
   const kick = setInterval(send, 10)
   return {
     answers: () => answers,

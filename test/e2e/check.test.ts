@@ -1,4 +1,4 @@
-/** `tracker check` and `tracker health` of the compiled program, over a whole tracker, as its operator runs them. */
+/** `tracker check` and `tracker health` of the compiled program, against a whole tracker. */
 
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
@@ -26,14 +26,14 @@ async function tracker(words: readonly string[], settings: Settings = {}, progra
 const check = (words: readonly string[], settings?: Settings, program?: typeof binary) =>
   tracker(['check', ...words], settings, program)
 
-/** Kind and verdict of each, in order. */
+/** Kind and verdict of each result, in order. */
 const verdicts = (out: string): string[] =>
   (JSON.parse(out) as object[]).map((element) => {
     const [[kind, report]] = Object.entries(element) as [[string, object]]
     return `${kind} ${Object.keys(report)[0]}`
   })
 
-test('what the log tells of a tracker is a configuration of its check, from anywhere', async () => {
+test('the services found in a log are a configuration of the check, from any source', async () => {
   await using run = await launch(source, { toml: configuration() })
   const services = await run.services()
   const json = JSON.stringify(services)
@@ -50,12 +50,12 @@ test('what the log tells of a tracker is a configuration of its check, from anyw
   ] as const) {
     const { code, out, err } = await check(words, { directory, env })
     expect([code, verdicts(out), err]).toEqual([0, well, ''])
-    // One line, so that it can be piped.
+    // On one line, for pipes.
     expect(out).toMatch(/^[^\n]+\n$/)
   }
 })
 
-test('one tracker that is away makes it fail, and the others are told all the same', async () => {
+test('one tracker that is down makes it fail, and the others are still reported', async () => {
   await using run = await launch(source, { toml: configuration() })
   const { udp_trackers, http_trackers } = await run.services()
   const dead = `127.0.0.1:${await freePort()}`
@@ -84,7 +84,7 @@ ok ${http_trackers[0]}/ ${http_trackers[0]!.slice('http://'.length)} 1 ms
   )
 })
 
-test('mistakes in a configuration are all told, and nothing is checked', async () => {
+test('all mistakes of a configuration are reported, and nothing is checked', async () => {
   using here = workspace({
     'bad.json': '{"udp_trackers": ["a:1", "b"], "http_trackers": ["c"], "health_check": []}',
     'worse.json': '{"udp_trackers": [\n"a:1",\n]}',
@@ -121,13 +121,13 @@ test.each([
   })
 })
 
-test('an info hash that is none is wrong usage', async () => {
+test('an invalid info hash is wrong usage', async () => {
   const { code, out, err } = await check(['a:1', '--info-hash', 'a.torrent'])
   expect([code, out]).toEqual([2, ''])
   expect(err).toMatch(/^tracker check: --info-hash: a\.torrent [^\n]+ See tracker check --help\n$/)
 })
 
-test('nothing to check is no success', async () => {
+test('without targets it fails', async () => {
   const json = '{"udp_trackers": [], "http_trackers": [], "health_checks": []}'
   expect(await check([json])).toEqual({
     code: 2,
@@ -136,7 +136,7 @@ test('nothing to check is no success', async () => {
   })
 })
 
-test('a private tracker is checked with a key, and refuses without', async () => {
+test('a private tracker passes with a key, and refuses without', async () => {
   await using run = await runTracker(source, { mode: 'private' })
   const key = await run.addKey(null)
   const udp = `udp://127.0.0.1:${run.udp[0]}`
@@ -152,7 +152,7 @@ test('a private tracker is checked with a key, and refuses without', async () =>
   await run.stop()
 })
 
-test('a listed torrent is checked by its hash, and nobody is left in its swarm', async () => {
+test('a listed torrent is checked by its hash, and its swarm is left empty', async () => {
   await using run = await runTracker(source, { mode: 'listed' })
   const hash = Buffer.from(hashOf(9)).toString('hex')
   await run.call('POST', `whitelist/${hash}`)
@@ -168,15 +168,18 @@ test('a listed torrent is checked by its hash, and nobody is left in its swarm',
 })
 
 describe.each(OPPONENTS)('$name', ({ available, start }) => {
-  test.skipIf(!available)('passes over both transports, and is left as it was', async () => {
-    const infoHash = hashOf(0xa7)
-    const hash = Buffer.from(infoHash).toString('hex')
-    await using other = await start([infoHash])
-    const { code, out, err } = await check([other.udp, other.http, '--info-hash', hash])
-    expect([code, verdicts(out), err]).toEqual([0, ['Udp Ok', 'Http Ok'], ''])
-    using peer = await udpPeer(Number(new URL(other.udp).port))
-    expect(await peer.scrape(infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
-  })
+  test.skipIf(!available)(
+    'passes over both transports, and its swarms are left as they were',
+    async () => {
+      const infoHash = hashOf(0xa7)
+      const hash = Buffer.from(infoHash).toString('hex')
+      await using other = await start([infoHash])
+      const { code, out, err } = await check([other.udp, other.http, '--info-hash', hash])
+      expect([code, verdicts(out), err]).toEqual([0, ['Udp Ok', 'Http Ok'], ''])
+      using peer = await udpPeer(Number(new URL(other.udp).port))
+      expect(await peer.scrape(infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
+    },
+  )
 
   test.skipIf(!available)('can be watched', async () => {
     await using other = await start([])
@@ -191,7 +194,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
   })
 })
 
-test('a certificate that nobody vouches for is a failure unless any will do', async () => {
+test('an untrusted certificate is a failure without --insecure', async () => {
   using here = workspace()
   const rest = secureListeners(await certify(here.path, 'tracker', { host: '127.0.0.1' }))
   await using run = await launch(source, { toml: configuration({ rest }) })
@@ -204,7 +207,7 @@ test('a certificate that nobody vouches for is a failure unless any will do', as
 })
 
 describe('both address families', () => {
-  /** Runs in a mount namespace of its own, in which localhost has both addresses. */
+  /** Runs in a mount namespace in which localhost has both addresses. */
   const bothLocal =
     (hosts: string): typeof binary =>
     () => {
@@ -231,50 +234,56 @@ describe('both address families', () => {
     expect(out).toContain(`"remote_addr":"[::1]:${port}"`)
   })
 
-  test.skipIf(!canMount)('a name that has both is checked at both, or at one', async () => {
-    using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
-    const program = bothLocal(join(here.path, 'hosts'))
-    await using run = await launch(source, { toml: configuration() })
-    const { udp_trackers, health_checks } = await run.services()
-    const port = udp_trackers[0]!.split(':')[1]!
-    const url = `localhost:${port}`
-    const both = await check([url, '--format', 'text'], {}, program)
-    expect(both.code).toBe(1)
-    expect(both.out).toMatch(new RegExp(`^ok .* 127\\.0\\.0\\.1:${port} `, 'm'))
-    expect(both.out).toMatch(
-      new RegExp(`^FAILED .* \\[::1\\]:${port} .* Connect: nothing listens`, 'm'),
-    )
-    expect((await check([url, '-4'], {}, program)).code).toBe(0)
-    expect((await check([url, '--ipv6'], {}, program)).code).toBe(1)
-    // Health is asked wherever it is.
-    const health = health_checks[0]!.replace('127.0.0.1', 'localhost')
-    expect(await check([health], {}, program)).toMatchObject({ code: 0, err: '' })
-    expect(await tracker(['health', health], {}, program)).toMatchObject({ code: 0, err: '' })
-    const words = ['--watch', '--interval=0.1', '--duration=0.1', url]
-    const watched = await check(words, {}, program)
-    expect(watched.code).toBe(1)
-    const { udp_trackers: series } = JSON.parse(watched.out)
-    expect(series.map((one: { remote_addr: string }) => one.remote_addr).sort()).toEqual([
-      `127.0.0.1:${port}`,
-      `[::1]:${port}`,
-    ])
-  })
+  test.skipIf(!canMount)(
+    'a name with both addresses is checked at both, or at one if asked',
+    async () => {
+      using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
+      const program = bothLocal(join(here.path, 'hosts'))
+      await using run = await launch(source, { toml: configuration() })
+      const { udp_trackers, health_checks } = await run.services()
+      const port = udp_trackers[0]!.split(':')[1]!
+      const url = `localhost:${port}`
+      const both = await check([url, '--format', 'text'], {}, program)
+      expect(both.code).toBe(1)
+      expect(both.out).toMatch(new RegExp(`^ok .* 127\\.0\\.0\\.1:${port} `, 'm'))
+      expect(both.out).toMatch(
+        new RegExp(`^FAILED .* \\[::1\\]:${port} .* Connect: nothing listens`, 'm'),
+      )
+      expect((await check([url, '-4'], {}, program)).code).toBe(0)
+      expect((await check([url, '--ipv6'], {}, program)).code).toBe(1)
+      // The health check tries both addresses.
+      const health = health_checks[0]!.replace('127.0.0.1', 'localhost')
+      expect(await check([health], {}, program)).toMatchObject({ code: 0, err: '' })
+      expect(await tracker(['health', health], {}, program)).toMatchObject({ code: 0, err: '' })
+      const words = ['--watch', '--interval=0.1', '--duration=0.1', url]
+      const watched = await check(words, {}, program)
+      expect(watched.code).toBe(1)
+      const { udp_trackers: series } = JSON.parse(watched.out)
+      expect(series.map((one: { remote_addr: string }) => one.remote_addr).sort()).toEqual([
+        `127.0.0.1:${port}`,
+        `[::1]:${port}`,
+      ])
+    },
+  )
 
-  test.skipIf(!canMount)('a silent address of a name leaves time for the next', async () => {
-    using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
-    using silent = await fakeHttpServer(() => {}, { hostname: '::1' })
-    const rest = listeners(0, 0, silent.port)
-    await using run = await launch(source, { toml: configuration({ rest }) })
-    await run.services()
-    const words = ['health', `http://localhost:${silent.port}`, '--timeout=2']
-    const { code, err } = await tracker(words, {}, bothLocal(join(here.path, 'hosts')))
-    expect([code, err]).toEqual([0, ''])
-    expect(silent.requests).toHaveLength(1)
-  })
+  test.skipIf(!canMount)(
+    'a silent address of a name leaves time for the next address',
+    async () => {
+      using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
+      using silent = await fakeHttpServer(() => {}, { hostname: '::1' })
+      const rest = listeners(0, 0, silent.port)
+      await using run = await launch(source, { toml: configuration({ rest }) })
+      await run.services()
+      const words = ['health', `http://localhost:${silent.port}`, '--timeout=2']
+      const { code, err } = await tracker(words, {}, bothLocal(join(here.path, 'hosts')))
+      expect([code, err]).toEqual([0, ''])
+      expect(silent.requests).toHaveLength(1)
+    },
+  )
 })
 
 describe('--watch', () => {
-  test('tells each probe, and the statistics in the end', async () => {
+  test('reports each probe, and the statistics at the end', async () => {
     await using run = await launch(source, { toml: configuration() })
     const services = await run.services()
     const words = ['--watch', '--interval', '0.2', '--duration', '0.5', JSON.stringify(services)]
@@ -301,7 +310,7 @@ describe('--watch', () => {
     }
   })
 
-  test('Ctrl-C ends it with what is known', async () => {
+  test('Ctrl-C ends it with the statistics so far', async () => {
     using lossy = await udpTracker((request) => actionOf(request) !== 0)
     const words = ['check', '--watch', '--interval', '0.05', `127.0.0.1:${lossy.port}`]
     await using run = await launch(binary, { words })
@@ -340,7 +349,7 @@ describe('--watch', () => {
     expect(last).toMatch(/^target [^\n]*\r\nudp:[^\n]* 0\.0 %[^\n]*\r\n$/)
   })
 
-  test('ends when nobody reads what it tells', async () => {
+  test('ends when its output has no reader', async () => {
     using well = await udpTracker()
     const script = '"$0" check --watch --interval 0.05 "$1" 2>&1 | read -r line; echo "$PIPESTATUS"'
     const child = Bun.spawn(['bash', '-c', script, ...binary(), `127.0.0.1:${well.port}`], {
@@ -353,7 +362,7 @@ describe('--watch', () => {
   })
 })
 
-test('a result that nobody reads is no error', async () => {
+test('a result without a reader is no error', async () => {
   using well = await udpTracker()
   const target = `127.0.0.1:${well.port}`
   await using run = await launch(binary, { words: ['check', target], deaf: true })

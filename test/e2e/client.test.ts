@@ -1,6 +1,6 @@
 /**
- * `tracker client` of the compiled program, as its user runs it: against our tracker and those that others wrote,
- * over UDP, HTTP and HTTPS, both address families, and with the key of a private tracker.
+ * `tracker client` of the compiled program against this tracker and two others, over UDP, HTTP and HTTPS, both address
+ * families, and with the key of a private tracker.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -19,7 +19,7 @@ const room = sharedDirectory()
 
 const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex')
 
-/** What a run of the program comes to; `document` is what stands on its standard output, if it is JSON. */
+/** The result of a run; `document` is its standard output, if that is JSON. */
 async function client(...words: readonly (string | number)[]) {
   await using run = await launch(binary, {
     words: ['client', ...words.map(String)],
@@ -29,18 +29,18 @@ async function client(...words: readonly (string | number)[]) {
   return { code, out, err, document: out.startsWith('{') ? JSON.parse(out) : undefined }
 }
 
-/** What it prints when all is well, and nothing else. */
+/** The document of a run that succeeds without messages. */
 async function answer(...words: readonly (string | number)[]) {
   const { code, err, document } = await client(...words)
   expect([code, err]).toEqual([0, ''])
   return document
 }
 
-/** Two peers that nobody takes for one: neither by the address nor by the id. */
+/** Two peers with different ports and ids, so that no tracker takes them for one. */
 const SEEDER = ['--port', 5001, '--peer-id=-TK0100-000000000001']
 const LEECHER = ['--port', 5002, '--peer-id=-TK0100-000000000002', '--left', 1]
 
-/** Seeders, leechers and peers of either kind of answer. */
+/** Seeders, leechers and peers of a UDP or HTTP answer. */
 function swarmOf(document: Record<string, unknown>) {
   const udp = document.AnnounceIpv4 as { seeders: number; leechers: number; peers: string[] }
   if (udp) return [udp.seeders, udp.leechers, udp.peers]
@@ -49,7 +49,7 @@ function swarmOf(document: Record<string, unknown>) {
   return [complete, incomplete, endpoints]
 }
 
-/** Of either kind of scrape of one torrent: seeders, completions, leechers. */
+/** Seeders, completions and leechers of one torrent in a UDP or HTTP scrape. */
 function statsOf(document: Record<string, unknown>, hash: Uint8Array) {
   const udp = document.Scrape as { torrent_stats: Record<string, number>[] }
   if (udp) {
@@ -61,8 +61,8 @@ function statsOf(document: Record<string, unknown>, hash: Uint8Array) {
 }
 
 describe.each(OPPONENTS)('$name', ({ available, start }) => {
-  describe.skipIf(!available)('if it is here', () => {
-    /** One for each of the tests that count, and one in a file; its bytes are any, those of the others ASCII. */
+  describe.skipIf(!available)('if installed', () => {
+    /** Three with ASCII info hashes, one for each test that counts, and one of a torrent file with any bytes. */
     const hashes = { udp: hashOf(1), http: hashOf(2), text: hashOf(3) }
     let inFile: Uint8Array
     let opponent: Opponent
@@ -89,7 +89,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
       await announce(...LEECHER.slice(0, 3), '--event', 'completed')
       expect(await scrape()).toEqual([2, completed! + 1, 0])
       await announce(...SEEDER, '--event', 'stopped')
-      // The npm package takes the seeders of now for completions.
+      // The npm package reports the present seeders as completions.
       expect(await scrape()).toEqual([1, expect.any(Number), 0])
     })
 
@@ -99,7 +99,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
         for (const [j, url] of [opponent.udp, opponent.http].entries()) {
           const id = `--peer-id=-TK0100-00000000000${i}`
           const announced = await answer('announce', url, word, '--port', 5001 + i, id)
-          // Either transport finds the peers of the other.
+          // Both transports share one swarm.
           expect([i, j, swarmOf(announced)[0]]).toEqual([i, j, i + 1])
         }
     })
@@ -129,7 +129,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
   })
 })
 
-test('numwant, compact, and what else an announce may say', async () => {
+test('numwant, compact and the other options of an announce', async () => {
   await using tracker = await runTracker(source)
   const [http] = tracker.http
   const words = [http!, hex(hashOf(1)), '--left', 1]
@@ -141,12 +141,12 @@ test('numwant, compact, and what else an announce may say', async () => {
   ])
   const none = await answer('announce', ...words, '--peers-wanted', 0)
   expect([none.incomplete, none.peers]).toEqual([4, []])
-  // The default is a seeder that begins.
+  // By default it announces a seeder that starts.
   const seeder = await answer('announce', http!, hex(hashOf(1)), '--port', 5004)
   expect([seeder.complete, seeder.incomplete]).toEqual([1, 4])
 })
 
-test('over IPv6, and not over the family that is not wanted', async () => {
+test('over IPv6, and only over the family asked for', async () => {
   const rest = listeners().replaceAll('127.0.0.1', '[::1]')
   await using run = await launch(source, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
@@ -171,7 +171,7 @@ test('over IPv6, and not over the family that is not wanted', async () => {
   ])
 })
 
-test('over HTTPS, with a certificate that nobody vouches for only if any will do', async () => {
+test('over HTTPS, with an untrusted certificate only if --insecure is given', async () => {
   const rest = secureListeners(await certify(room.path, 'tracker', { host: '127.0.0.1' }))
   await using run = await launch(source, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
@@ -193,7 +193,7 @@ test('over HTTPS, with a certificate that nobody vouches for only if any will do
   expect(plain).toMatchObject({ code: 1, out: '' })
 })
 
-test('a private tracker wants the key in the URL, over HTTP and UDP, and the refusal is its own', async () => {
+test('a private tracker needs the key in the URL, over HTTP and UDP, and its refusal is printed', async () => {
   await using tracker = await runTracker(source, { mode: 'private' })
   const key = await tracker.addKey(600)
   const hash = hex(hashOf(1))
@@ -237,7 +237,7 @@ test('a private tracker wants the key in the URL, over HTTP and UDP, and the ref
   )
 })
 
-test('of several torrents each is announced, whatever becomes of the others', async () => {
+test('of several torrents each is announced, even if others fail', async () => {
   await using tracker = await runTracker(source, { mode: 'listed' })
   const [listed, other] = [hex(hashOf(1)), hex(hashOf(2))]
   await tracker.call('POST', `whitelist/${listed}`)

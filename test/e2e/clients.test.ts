@@ -1,6 +1,6 @@
 /**
- * Two real clients that know of each other from the tracker alone exchange a file: over UDP and over
- * HTTP, against the source and against the compiled program.
+ * Two real clients that find each other only through the tracker exchange a file: over UDP and over HTTP, with the
+ * source and with the compiled program.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 const NAME = 'a file.bin'
 const FILE_BYTES = 60_000
-/** A client told to wait this long asks once in all: what it learned, it learned then. */
+/** So long that a client announces only once during a test. */
 const INTERVAL_SECONDS = 600
 
 type Transport = 'udp' | 'http'
@@ -47,16 +47,16 @@ describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
     for (const tracker of trackers.values()) await tracker[Symbol.asyncDispose]()
   })
 
-  // Whoever comes second is the only one that can be told of the other: the first never asks again.
+  // Only the second client can learn of the other: the first does not announce again.
   test.concurrent.each(CASES)(
-    'of %s exchange a file over %s when the %s comes first and the %s is told of it',
+    'of %s exchange a file over %s when the %s comes first and the %s learns of it',
     async (program, transport, first, second) => {
       const { udp_trackers, http_trackers } = await trackers.get(program)!.services()
       const url =
         transport === 'udp' ? `udp://${udp_trackers[0]}/announce` : `${http_trackers[0]}/announce`
       const here = directory.at(`${program} ${transport} ${first}`)
       mkdirSync(join(here, 'seeder'), { recursive: true })
-      // Its own content, so its own info hash: the exchanges go on side by side.
+      // Different content, so a different info hash: the exchanges run side by side.
       const content = crypto.getRandomValues(new Uint8Array(FILE_BYTES))
       writeFileSync(join(here, 'seeder', NAME), content)
       const torrent = join(here, 'file.torrent')
@@ -81,7 +81,7 @@ describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
 const sha256 = (bytes: Uint8Array): string =>
   new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
 
-/** As a third party would, over the transport of the announces. */
+/** A scrape by a third party, over the transport of the announces. */
 async function scrape(announceUrl: string, infoHash: Uint8Array): Promise<Scraped> {
   const { protocol, host, port } = new URL(announceUrl)
   if (protocol === 'udp:') {

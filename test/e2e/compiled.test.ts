@@ -1,4 +1,4 @@
-/** What a run of tests compiles is gone with the run, in whatever way it ends. */
+/** The executable that a run of the tests compiles is removed with the run, however that ends. */
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * How often torrents were completed, as people see it from outside: what is stored is told from the first
- * scrape after a restart on, and a torrent that nobody has does not stay in memory for it.
+ * Download counts as clients see them: a stored count is reported from the first scrape after a restart on, and a
+ * torrent without peers does not stay in memory for it.
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 afterEach(() => room[Symbol.dispose]())
 
-/** Counts are kept, and torrents that nobody has are swept every second. */
+/** A tracker that keeps counts and sweeps torrents without peers every second. */
 const start = (workers: number, abuse = '') =>
   runTracker(source, {
     room: room.path,
@@ -31,7 +31,7 @@ ${abuse}
 `,
   })
 
-/** Torrents with a stored count, and a tracker that was started after they were stored. */
+/** Torrents with a stored count, and a tracker that started after they were stored. */
 async function restarted(workers: number) {
   await (await start(workers)).stop()
   const tracker = await start(workers)
@@ -42,7 +42,7 @@ async function restarted(workers: number) {
 }
 
 describe.each([1, 2])('with %d thread(s)', (workers) => {
-  test('a completed torrent leaves memory with its last peer, and its count is still told', async () => {
+  test('a completed torrent leaves memory with its last peer, and its count is still reported', async () => {
     const tracker = await start(workers)
     using peer = await tracker.peer()
     await peer.announce(hashA, { left: 1 })
@@ -56,9 +56,9 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     await tracker.stop()
   })
 
-  test('the first scrape after a restart waits for what is stored', async () => {
+  test('the first scrape after a restart waits for the stored count', async () => {
     const { tracker, torrents } = await restarted(workers)
-    // No scrape waits for long: a busy machine may be too late for some.
+    // A scrape waits only for a moment, which on a busy machine may not be enough for all.
     const first: unknown[] = []
     for (const { hash } of torrents) first.push(...(await tracker.scrape([hash])))
     const right = torrents.filter(({ count }, n) => Bun.deepEquals(first[n], [0, count, 0]))
@@ -66,7 +66,7 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
     await tracker.stop()
   })
 
-  test('a count that was told once is told on when peers come', async () => {
+  test('a count that was reported stays when peers come', async () => {
     const { tracker, torrents } = await restarted(workers)
     using peer = await tracker.peer()
     for (const { hash, count } of torrents.slice(0, 5)) {
@@ -80,7 +80,7 @@ describe.each([1, 2])('with %d thread(s)', (workers) => {
   })
 })
 
-test('torrents that a stranger makes up fill the database no faster than allowed', async () => {
+test('invented torrents fill the database no faster than allowed', async () => {
   const tracker = await start(1, 'max_new_rows_per_second = 1')
   using peer = await tracker.peer()
   const complete = async (hash: Uint8Array, port = 1) => {
@@ -98,7 +98,7 @@ test('torrents that a stranger makes up fill the database no faster than allowed
   await complete(hashA, 2)
   const isWritten = () => Bun.deepEquals(rows('max(completed)'), [[2]])
   await until('the torrent that has a row', isWritten)
-  // A thousand at once, and then one a second.
+  // A burst of a thousand, then one a second.
   await tracker.run.says(/WARN DATABASE: .*more than 1 torrents a second/)
   const out = await tracker.stop()
   const [, dropped] = /WARN DATABASE: .*?(\d+) completed download\(s\) of new torrents/.exec(out)!

@@ -1,6 +1,6 @@
 /**
- * A tracker that may open few files, and strangers who open more connections than that and say one byte at a
- * time: everybody else is served, over HTTP, by the API and by the health check.
+ * A tracker that may open few files, and hostile clients that open more connections than that and send one byte at a
+ * time: all other clients are served, over HTTP, by the API and by the health check.
  */
 
 import { describe, expect, test } from 'bun:test'
@@ -11,12 +11,12 @@ import { tomlOf } from '../support/e2e/tracker-process.ts'
 import { announceQuery } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
-/** Only stops what hangs. */
+/** Only ends a test that hangs. */
 const PATIENCE_MILLISECONDS = 60_000
 const FILES = 256
 const HOSTILE = 512
 
-/** In a shell that allows it so many files. */
+/** The program with a limit of open files. */
 const confined = (): readonly string[] => [
   '/bin/sh',
   '-c',
@@ -25,8 +25,8 @@ const confined = (): readonly string[] => [
 ]
 
 /**
- * Connections that say a byte now and then and are opened again when they are closed, each from the address
- * that `from` names.
+ * Connections that send a byte now and then and are opened again when they are closed, each from the address that
+ * `from` returns.
  */
 function trickle(port: number, from: (i: number) => string) {
   let isOver = false
@@ -55,7 +55,7 @@ function trickle(port: number, from: (i: number) => string) {
   }
 }
 
-/** What an honest client from an address of its own is answered; waits however long it takes. */
+/** The answer to an honest client from another address; waits as long as it takes. */
 function ask(port: number, path: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.9.9' })
@@ -72,7 +72,7 @@ function ask(port: number, path: string): Promise<string> {
   return promise
 }
 
-/** Seconds of processor time that it has used. */
+/** Seconds of processor time that a process has used. */
 async function processorSeconds({ child }: Run): Promise<number> {
   const [user, system] = (await Bun.file(`/proc/${child.pid}/stat`).text())
     .replace(/^.*\) /s, '')
@@ -103,7 +103,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
       expect(await ask(health, '/')).toEndWith('{}')
       await Bun.sleep(100)
     }
-    // It does not ask the kernel in vain for what the kernel does not have.
+    // It does not retry in a loop while the kernel has no descriptors left.
     await until('the processor to be free', async () => {
       const before = await processorSeconds(run)
       await Bun.sleep(2_000)
@@ -115,7 +115,7 @@ describe.skipIf(process.platform !== 'linux')('with few files left', () => {
     expect(out.match(/files that this process may open/g)).toHaveLength(1)
   })
 
-  test('an address has as many connections as it may, and is told of once', async () => {
+  test('an address gets only as many connections as allowed, and one warning is logged', async () => {
     const toml = tomlOf({ database: false }).replace(
       '[runtime]',
       '[abuse]\nmax_connections_per_address = 20\n[runtime]',

@@ -1,4 +1,4 @@
-/** `tracker doctor` of the compiled program, on this machine, with and without a tracker that runs. */
+/** `tracker doctor` of the compiled program, on this machine, with and without a running tracker. */
 
 import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ function openDirectory() {
   return directory
 }
 
-/** `program`: what runs the binary, in front of it. */
+/** `program`: words in front of the binary. */
 async function doctor(
   toml: string,
   { words = [] as string[], directory = '', program = [] as string[] } = {},
@@ -35,11 +35,11 @@ async function doctor(
   return { code, out, err, left: readdirSync(run.cwd) }
 }
 
-/** The document, whose exit code says what it says. */
+/** The document; the exit code must agree with it. */
 async function examine(...args: Parameters<typeof doctor>) {
   const { code, out, err, left } = await doctor(...args)
   expect(err).toBe('')
-  // One line, so that it can be piped.
+  // On one line, for pipes.
   expect(out).toMatch(/^[^\n]+\n$/)
   const { findings, summary } = JSON.parse(out) as {
     findings: Finding[]
@@ -68,7 +68,7 @@ const ALL = [
   ...['softirq', 'receive-backlog', 'workers', 'files', 'memory', 'swap'],
 ]
 
-/** Listeners on ports that are free, known beforehand. */
+/** Listeners on free ports that are known beforehand. */
 async function fixedPorts() {
   const [udp, http, health] = [await freePort(), await freePort(), await freePort()]
   const rest = listeners(udp, http, health)
@@ -78,7 +78,7 @@ async function fixedPorts() {
 }
 const DATABASE = '[core.database]\npath = "tracker.db"\n'
 
-test('looks at everything, while the tracker runs and while it does not, and leaves nothing behind', async () => {
+test('runs every check, with the tracker up and down, and leaves nothing behind', async () => {
   const { udp, http, health, toml } = await fixedPorts()
   using room = openDirectory()
   const before = await examine(toml, { directory: room.path })
@@ -107,7 +107,7 @@ test('looks at everything, while the tracker runs and while it does not, and lea
   expect((await tracker.stop()).code).toBe(0)
 })
 
-test('announces nobody', async () => {
+test('leaves no peer at a public_url', async () => {
   await using tracker = await runTracker(binary)
   const rest = `${listeners(1, 2, 3)}`
     .replace('127.0.0.1:1"', `127.0.0.1:1"\npublic_url = "udp://127.0.0.1:${tracker.udp[0]}"`)
@@ -124,7 +124,7 @@ test('announces nobody', async () => {
 
 describe('a public_url', () => {
   for (const { name, available, start } of OPPONENTS)
-    test.skipIf(!available)(`is asked of ${name}`, async () => {
+    test.skipIf(!available)(`of ${name} is checked`, async () => {
       await using opponent = await start()
       const rest = listeners(0, 0, 0)
         .replace(':0"', `:0"\npublic_url = "${opponent.udp}/announce"`)
@@ -136,7 +136,7 @@ describe('a public_url', () => {
       ])
     })
 
-  test('that is silent takes no longer than it is given', async () => {
+  test('that is silent takes no longer than the time limit', async () => {
     using silent = await fakeUdpTracker('127.0.0.1', () => {})
     const rest = listeners(0, 0, 0).replace(
       ':0"',
@@ -149,8 +149,8 @@ describe('a public_url', () => {
   })
 })
 
-describe('what is wrong', () => {
-  test('makes the exit code 1, and is told with a remedy', async () => {
+describe('a problem', () => {
+  test('makes the exit code 1, and is printed with a remedy', async () => {
     const rest = listeners(0, 0, 0).replace(
       /(http_trackers\]\]\n.*)/,
       '$1\ntls_config = { ssl_cert_path = "gone.pem", ssl_key_path = "gone.key" }',
@@ -164,11 +164,11 @@ describe('what is wrong', () => {
       /\n {2}problem {2}certificates {5}http_trackers\[0\]: \S+gone\.pem does not exist\n {11}→ /,
     )
     expect(people.out).toMatch(/\n\d+ problems, \d+ warnings?, \d+ ok, \d+ skipped\n$/)
-    // Nobody looks on who could see colours.
+    // The output is not a terminal: no colours.
     expect(people.out).not.toContain('\x1b')
   })
 
-  test('on a terminal is told in colours', async () => {
+  test('is printed in colours on a terminal', async () => {
     await using run = await launch(binary, {
       words: ['doctor', '--format', 'text'],
       toml: configuration(),
@@ -178,7 +178,7 @@ describe('what is wrong', () => {
     expect(out).toContain('\x1b[1mTracker\x1b[0m\r\n')
   })
 
-  test('in the configuration is told as config check tells it', async () => {
+  test('in the configuration is printed as by config check', async () => {
     const toml = configuration().replace('private = false', 'private = "no"')
     const { code, out, err } = await doctor(toml)
     await using check = await launch(binary, { words: ['config', 'check'], toml })
@@ -201,7 +201,7 @@ describe('what is wrong', () => {
   })
 })
 
-test('ends quietly when nobody reads it', async () => {
+test('ends without an error when its output has no reader', async () => {
   await using run = await launch(binary, {
     words: ['doctor', '--format', 'text'],
     toml: configuration(),
@@ -212,7 +212,7 @@ test('ends quietly when nobody reads it', async () => {
   expect([0, 1]).toContain(code!)
 })
 
-/** Root becomes nobody in a network of its own, in which nothing is configured but what Linux itself does. */
+/** Runs a program as the user nobody, in a network namespace with nothing but the kernel's defaults. */
 const NOBODY = ['unshare', '--net', 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 const canBeNobody =
   process.getuid?.() === 0 &&
@@ -220,11 +220,11 @@ const canBeNobody =
   Bun.which('setpriv') !== null &&
   Bun.spawnSync([...NOBODY, 'true'], { stdout: 'ignore', stderr: 'ignore' }).exitCode === 0
 
-describe.skipIf(!canBeNobody)('as nobody, in a network that leads nowhere', () => {
-  // In the environment of `launch` no program is found by its name.
+describe.skipIf(!canBeNobody)('as the user nobody, without a network', () => {
+  // `launch` has no PATH, so the tools need their full paths.
   const program = NOBODY.map((word, i) => (i === 0 || i === 2 ? Bun.which(word)! : word))
 
-  test('it works, and says what this user may not', async () => {
+  test('it works, and reports what this user may not do', async () => {
     using room = openDirectory()
     mkdirSync(join(room.path, 'storage'), { mode: 0o755 })
     writeFileSync(join(room.path, 'tracker.key'), '', { mode: 0o600 })

@@ -1,6 +1,6 @@
 /**
- * How a running tracker ends that owes its database: by a signal, and nothing is lost; by `kill -9`, and
- * what it confirmed is there, with all completions but those of the last moment.
+ * How a tracker ends that has owed completions: after a signal nothing is lost; after `kill -9` everything that it
+ * confirmed is stored, and all completions but those of the last moment.
  */
 import { describe, expect, test } from 'bun:test'
 import { hashes } from '../support/database/hashes.ts'
@@ -38,7 +38,7 @@ async function stored(place: Place) {
 
 const sum = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0)
 
-/** Adds keys and torrents through the API as fast as it answers, until it does no more. */
+/** Adds keys and torrents through the API as fast as it answers, until it stops answering. */
 function administrators(keeper: Keeper, count: number) {
   const keys: string[] = []
   const listed: string[] = []
@@ -51,7 +51,7 @@ function administrators(keeper: Keeper, count: number) {
         await keeper.must('POST', `whitelist/${hash}`)
         listed.push(hash)
       } catch (error) {
-        // Nobody confirmed the last one.
+        // The last one was not confirmed.
         if (error instanceof TypeError) return
         throw error
       }
@@ -60,7 +60,7 @@ function administrators(keeper: Keeper, count: number) {
   return { keys, listed, ended: Promise.all(Array.from({ length: count }, one)) }
 }
 
-/** All that the API lists at `path`. */
+/** All pages of the list at `path` of the API. */
 async function listed<T>(keeper: Keeper, path: string): Promise<T[]> {
   const all: T[] = []
   for (;;) {
@@ -86,7 +86,7 @@ describe.each([
       'enough to be lost',
       () => crowd.completions.length > 1_000 && hashesListed.length > 50,
     )
-    // What was answered by now is written while more comes, and then it is there for good.
+    // Completions answered so far must be written while more come.
     const least = crowd.answered()
     await until('that much to be written', async () => {
       const { each } = await stored(place)
@@ -109,21 +109,24 @@ describe.each([
     expect(keys.filter((key) => !known.has(key))).toEqual([])
     const onList = new Set(await listed<string>(again, 'whitelist'))
     expect(hashesListed.filter((hash) => !onList.has(hash))).toEqual([])
-    // And it goes on counting where it was.
+    // After a restart it counts on from there.
     using others = await Crowd.at(again.udpPort, TORRENTS)
     await others.complete(40)
     expect((await again.stop(keys)).code).toBe(0)
     expect((await stored(place)).each).toEqual(each.map((count) => count + 2))
   })
 
-  test.skipIf(isAbsent(driver))(`told to end while it owes${remark(driver)}`, async () => {
-    await using place = await placeOf(driver)
-    await using keeper = await open(program, place)
-    using crowd = await Crowd.at(keeper.udpPort, TORRENTS)
-    await crowd.complete(333)
-    const { code, out, err } = await keeper.stop()
-    expect([code, err]).toEqual([0, ''])
-    expect(out).not.toContain('could not be written')
-    expect(await stored(place)).toEqual({ each: crowd.answered(), total: 333 })
-  })
+  test.skipIf(isAbsent(driver))(
+    `stopped by a signal with owed completions${remark(driver)}`,
+    async () => {
+      await using place = await placeOf(driver)
+      await using keeper = await open(program, place)
+      using crowd = await Crowd.at(keeper.udpPort, TORRENTS)
+      await crowd.complete(333)
+      const { code, out, err } = await keeper.stop()
+      expect([code, err]).toEqual([0, ''])
+      expect(out).not.toContain('could not be written')
+      expect(await stored(place)).toEqual({ each: crowd.answered(), total: 333 })
+    },
+  )
 })

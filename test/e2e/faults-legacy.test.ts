@@ -1,6 +1,6 @@
 /**
- * A tracker takes the place of the Torrust Tracker on its SQLite file (spec/torrust-rest-api §9.1,
- * spec/torrust-newest §5): who had a key has it, what was listed is listed, what was counted is shown.
+ * The tracker replaces the Torrust Tracker on its SQLite file (docs/behaviours.md D2, D3): keys stay valid, listed
+ * torrents stay listed, counts are reported.
  */
 
 import { describe, expect, test } from 'bun:test'
@@ -40,13 +40,13 @@ const [LISTED, ANOTHER, UNLISTED] = [hashes(1, 1), hashes(1, 2), hashes(1, 3)] a
 const [GOOD, EXPIRED, UNKNOWN, PERMANENT] = [key(1), key(2), key(3), key(4)] as const
 const [FAR_SECOND, PAST_SECOND] = [4_102_444_800, 1_700_000_000]
 
-/** In the year 2100 the first key ends. Ids have gaps, as they do after years. */
+/** The first key expires in the year 2100. Ids have gaps, as after years of use. */
 const ROWS = `INSERT INTO whitelist VALUES (3, '${LISTED.toHex()}'), (8, '${ANOTHER.toHex()}');
   INSERT INTO torrents VALUES (2, '${LISTED.toHex()}', 1234), (9, '${UNLISTED.toHex()}', 7);
   INSERT INTO keys VALUES (4, '${GOOD}', ${FAR_SECOND}), (6, '${EXPIRED}', ${PAST_SECOND});`
 
 const GENERATIONS = [
-  // Permanent keys are what its keys cannot hold.
+  // Its table of keys has no permanent keys.
   ['of 2024', `${WHITELIST}${keys(' NOT NULL')}${TORRENTS}${ROWS}`, 1241, []],
   [
     'of the newest generation',
@@ -66,7 +66,7 @@ async function completed({ http }: Keeper, infoHash: Uint8Array): Promise<number
 
 describe.each(PROGRAMS)('with %s', (_program, program) => {
   describe.each(GENERATIONS)('a file %s', (_generation, sql, total, permanent) => {
-    test('lets in whom it let in, counts on, and keeps every row', async () => {
+    test('admits the same clients, counts on, and keeps every row', async () => {
       await using file = new SqliteFile()
       file.sql(sql)
       const rows = (table: string) => file.sql(`SELECT * FROM ${table} ORDER BY 1`)
@@ -75,7 +75,7 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
       const setting = { database: file.config, isPrivate: true, listed: true }
       await using keeper = await startKeeper(program, setting)
       using peers = await Crowd.at(keeper.udpPort, [LISTED], GOOD)
-      const knock = (infoHash: Uint8Array, name: string) => peers.knock(infoHash, name)
+      const knock = (infoHash: Uint8Array, name: string) => peers.outcome(infoHash, name)
       expect(await knock(LISTED, GOOD)).toBe('served')
       expect(await knock(ANOTHER, GOOD)).toBe('served')
       expect(await knock(LISTED, EXPIRED)).toContain('Key has expired')
@@ -106,7 +106,7 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
 
       await using next = await startKeeper(program, setting)
       using others = await Crowd.at(next.udpPort, [LISTED], UNKNOWN)
-      expect(await others.knock(UNLISTED)).toBe('served')
+      expect(await others.outcome(UNLISTED)).toBe('served')
       await until('both counts to be shown', async () => {
         const counts = [LISTED, UNLISTED].map((infoHash) => completed(next, infoHash))
         return Bun.deepEquals(await Promise.all(counts), [1239, 7])

@@ -1,6 +1,6 @@
 /**
- * What becomes of the counts of a running tracker when the network loses the answer to a commit, so that it
- * cannot know whether it was done: no completion is counted twice, and none is lost.
+ * The counts of a running tracker when the network loses the answer to a commit, so that it cannot know whether the
+ * commit took place: no completion is counted twice, and none is lost.
  */
 import { describe, expect, test } from 'bun:test'
 import { hashes } from '../support/database/hashes.ts'

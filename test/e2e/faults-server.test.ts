@@ -1,7 +1,6 @@
 /**
- * What becomes of a running tracker when its database server hangs, dies, comes back and goes for good,
- * while peers go on completing: they notice nothing, people are told, and nothing that can be written
- * is lost.
+ * A running tracker whose database server hangs, dies, comes back and goes for good, while peers go on completing:
+ * they notice nothing, the operator is told, and nothing that can be written is lost.
  */
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { hashes, key } from '../support/database/hashes.ts'
@@ -11,7 +10,7 @@ import { startKeeper } from '../support/e2e/keeper.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { until } from '../support/until.ts'
 
-/** A server is started, frozen and killed, again and again. */
+/** Each test starts, freezes and kills a server several times. */
 setDefaultTimeout(300_000)
 
 const PROGRAMS: readonly (readonly [string, Program])[] = [
@@ -28,7 +27,7 @@ const ANOTHER_TORRENT = hashes(1, 100)
 const [FIRST] = TORRENTS.map((hash) => hash.toHex()) as [string]
 const ANOTHER = ANOTHER_TORRENT.toHex()
 
-/** Everything that needs the database, and what it says when that fails. */
+/** Every request that needs the database, and its error when that fails. */
 const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
   ['POST', 'keys', 'failed to add key', { key: ANOTHER_KEY, seconds_valid: 60 }],
   ['GET', 'keys', 'failed to list keys'],
@@ -47,11 +46,11 @@ const CALLS: readonly (readonly [string, string, string, unknown?])[] = [
 
 type Scene = Awaited<ReturnType<typeof scene>>
 
-/** A private and listed tracker with a crowd, on a database server of its own. */
+/** A private and listed tracker with a crowd, on its own database server. */
 async function scene(driver: Driver, program: Program) {
   await using opening = new AsyncDisposableStack()
   const server = opening.use(await PrivateServer.start(testServer(driver)!))
-  // It goes with its server.
+  // It is removed with its server.
   const place = await ServerPlace.on(server.config)
   const keeper = opening.use(
     await startKeeper(program, { database: { ...place.config }, isPrivate: true, listed: true }),
@@ -64,7 +63,7 @@ async function scene(driver: Driver, program: Program) {
   return { server, place, keeper, crowd, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-/** What is stored, and what should be. */
+/** The stored counts, and those that clients were answered. */
 async function books({ place, crowd }: Scene) {
   const rows = await place.sql('SELECT completed FROM torrents ORDER BY info_hash')
   const [total] = await place.sql('SELECT value FROM torrent_aggregate_metrics')
@@ -86,7 +85,7 @@ const healthIs = (scene: Scene, status: 'Ok' | 'Error') =>
     return report.status === status && report
   })
 
-/** While the database is away: what peers and people see. */
+/** What peers and the operator see while the database is down. */
 async function lookAround(scene: Scene): Promise<void> {
   const { keeper, crowd, place } = scene
   const { details, database } = await healthIs(scene, 'Error')
@@ -96,13 +95,13 @@ async function lookAround(scene: Scene): Promise<void> {
     ['http_tracker', ['Ok']],
     ['tracker_rest_api', ['Ok']],
   ])
-  // Not where it is, nor how it is opened: strangers read this.
+  // Neither its address nor its account: the report is public.
   expect(database).toEqual({
     driver: place.config.driver,
     result: { Err: expect.stringMatching(/^failing since \S+Z, the log says why$/) },
   })
 
-  // All at once: none waits for the others. What takes longer than five seconds is no 500 (REST §1).
+  // All at once: none waits for the others. After five seconds the answer would be 408 (docs/behaviours.md A6).
   const before = crowd.completions.length
   const answers = CALLS.map(async ([method, path, what, body]) => {
     const { status, type, text } = await keeper.call(method, path, body)
@@ -118,16 +117,16 @@ async function lookAround(scene: Scene): Promise<void> {
       expect(text).not.toContain(secret)
   })
   await Promise.all(answers)
-  // One more, behind whatever was begun for them: that has failed for good when this one is answered.
+  // One more, queued behind all of them: when it is answered, they have failed for good.
   expect((await keeper.call('GET', 'keys')).status).toBe(500)
-  // Were one of them to wait for the database, it would wait for the end of this.
+  // Peers are served meanwhile: none waits for the database.
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 
-  // Memory is as it was.
+  // Memory has not changed.
   expect({
-    known: await crowd.knock(TORRENTS[0]!),
-    unlisted: await crowd.knock(ANOTHER_TORRENT),
-    unknown: await crowd.knock(TORRENTS[0]!, ANOTHER_KEY),
+    known: await crowd.outcome(TORRENTS[0]!),
+    unlisted: await crowd.outcome(ANOTHER_TORRENT),
+    unknown: await crowd.outcome(TORRENTS[0]!, ANOTHER_KEY),
   }).toEqual({
     known: 'served',
     unlisted: expect.stringContaining('is not whitelisted'),
@@ -135,23 +134,23 @@ async function lookAround(scene: Scene): Promise<void> {
   })
 }
 
-/** When it is back: all is as it was, and can be changed again. */
+/** After the database is back: nothing has changed, and changes work again. */
 async function comeBack(scene: Scene): Promise<void> {
   const { keeper, crowd } = scene
   await healthIs(scene, 'Ok')
   expect(await keeper.must('GET', 'keys')).toMatchObject([{ key: KEY }])
   expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
   await keeper.must('POST', 'keys', { key: ANOTHER_KEY, seconds_valid: null })
-  expect(await crowd.knock(TORRENTS[0]!, ANOTHER_KEY)).toBe('served')
+  expect(await crowd.outcome(TORRENTS[0]!, ANOTHER_KEY)).toBe('served')
   await keeper.must('DELETE', `key/${ANOTHER_KEY}`)
-  expect(await crowd.knock(TORRENTS[0]!, ANOTHER_KEY)).toContain('Failed to read key')
+  expect(await crowd.outcome(TORRENTS[0]!, ANOTHER_KEY)).toContain('Failed to read key')
 }
 
-/** Ends the tracker; how many completions it says are lost. */
+/** Ends the tracker; how many completions it reports as lost. */
 async function endOf({ keeper, place }: Scene): Promise<number> {
   const { code, out, err } = await keeper.stop([KEY, ANOTHER_KEY, place.config.password])
   const lost = Number(/ (\d+) completed download\S* could not be written/.exec(out)?.[1] ?? 0)
-  // It gives itself ten seconds, and says something else when they are not enough.
+  // After ten seconds it would give up with another message.
   const line = `tracker: ${lost} completed download(s) are lost: the database did not take them\n`
   expect([code, err]).toEqual(lost > 0 ? [1, line] : [0, ''])
   return lost
@@ -200,7 +199,7 @@ describe.concurrent.each(DRIVERS)('%s', (driver) => {
       await server.freeze()
       await crowd.complete(30)
       await healthIs(it, 'Error')
-      // Each of them would wait for the one before, and a client that never ends its request for its grace.
+      // Calls that would wait for each other, and a client that would use up the grace period.
       for (const [method, path, , body] of CALLS)
         keeper.call(method, path, body).catch(() => 'the tracker has ended')
       const { hostname, port } = new URL(keeper.http)

@@ -1,7 +1,6 @@
 /**
- * What becomes of a running tracker when its SQLite file is locked by another program or its disk is full,
- * while peers go on completing: they notice nothing, people are told, and nothing that can be written
- * is lost.
+ * A running tracker whose SQLite file is locked by another program or whose disk is full, while peers go on
+ * completing: they notice nothing, the operator is told, and nothing that can be written is lost.
  */
 
 import { Database as Connection } from 'bun:sqlite'
@@ -16,7 +15,7 @@ import { compiled, type Program, source } from '../support/e2e/program.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
-/** Longer than any call may take, and than three of them. */
+/** Longer than the time limit of three calls. */
 const LOCKED_MILLISECONDS = 12_000
 
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
@@ -24,13 +23,13 @@ const NEW_KEY = key(2)
 const NEW_TORRENT = hashes(1, 100)
 const [FIRST] = TORRENTS.map((hash) => hash.toHex()) as [string]
 
-/** What stands on the standard error when so many completions are lost. */
+/** The standard error when `count` completions are lost. */
 const lost = (count: number) =>
   `tracker: ${count} completed download(s) are lost: the database did not take them\n`
 
 type Scene = Awaited<ReturnType<typeof scene>>
 
-/** A listed tracker with a crowd, on a file of its own. `workers`: with one, the main thread serves. */
+/** A listed tracker with a crowd, on its own file. With one worker the main thread serves. */
 async function scene(program: Program, workers: number, path?: string) {
   await using opening = new AsyncDisposableStack()
   const file = opening.use(new SqliteFile())
@@ -43,7 +42,7 @@ async function scene(program: Program, workers: number, path?: string) {
   return { path: database.path, keeper, crowd, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-/** Another program with the file open. */
+/** A connection of another program to the file. */
 function other({ path }: Pick<Scene, 'path'>) {
   const connection = new Connection(path)
   connection.run('PRAGMA busy_timeout = 5000')
@@ -78,10 +77,10 @@ const healthIs = ({ keeper }: Scene, status: 'Ok' | 'Error') =>
     return report.status === status && report
   })
 
-/** While nothing can be written: what peers and people see. `reason` is SQLite's. */
+/** What peers and the operator see while nothing can be written. `reason` is SQLite's. */
 async function lookAround(it: Scene, reason: string): Promise<void> {
   const { keeper, crowd } = it
-  // Not where it is, nor what its path may say in a reason: strangers read this.
+  // Neither its path nor SQLite's reason: the report is public.
   expect((await healthIs(it, 'Error')).database).toEqual({
     driver: 'sqlite3',
     result: { Err: expect.stringMatching(/^failing since \S+Z, the log says why$/) },
@@ -93,7 +92,7 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
       route,
       status: 500,
       text: expect.stringMatching(
-        // Whoever had to wait for others may be told that it is late instead.
+        // A call that waited for others may run into the time limit instead.
         new RegExp(
           `^Unhandled rejection: Err \\{ reason: "${what}: .+ (${reason}|[\\d.]+ s(; .+)?)" \\}$`,
         ),
@@ -106,13 +105,13 @@ async function lookAround(it: Scene, reason: string): Promise<void> {
     refused('POST', `whitelist/${NEW_TORRENT.toHex()}`, 'failed to whitelist torrent'),
     refused('DELETE', `whitelist/${FIRST}`, 'failed to remove torrent from whitelist'),
   ])
-  // Memory is as it was, and what is only read is there.
-  expect(await crowd.knock(TORRENTS[0]!)).toBe('served')
-  expect(await crowd.knock(NEW_TORRENT)).toContain('is not whitelisted')
+  // Memory has not changed, and reads still work.
+  expect(await crowd.outcome(TORRENTS[0]!)).toBe('served')
+  expect(await crowd.outcome(NEW_TORRENT)).toContain('is not whitelisted')
   expect(await keeper.must('GET', 'keys')).toEqual([])
   expect(await keeper.must('GET', 'whitelist')).toEqual(TORRENTS.map((hash) => hash.toHex()))
   await keeper.must('GET', 'whitelist/reload')
-  // Were one of them to wait for the database, it would wait for the end of this.
+  // Peers are served meanwhile: none waits for the database.
   await until('more peers to be served', () => crowd.completions.length > before + 100)
 }
 
@@ -135,7 +134,7 @@ const CASES: readonly (readonly [string, Program, number])[] = [
   ['two threads, compiled', compiled(), 2],
 ]
 
-/** Whether a small disk can be had: a directory that is gone at the end of the scope. */
+/** A disk of 2 MiB, gone when the scope ends; `isThere` is false where none can be mounted. */
 function smallDisk() {
   const directory = temporaryDirectory()
   const disk = directory.at('disk')
@@ -175,7 +174,7 @@ describe.concurrent('an SQLite file', () => {
     },
   )
 
-  test('that another program locks keeps nobody from ending the tracker', async () => {
+  test('that another program locks does not stop the tracker from ending', async () => {
     await using it = await scene(source, 1)
     const { keeper, crowd } = it
     await crowd.complete(40)

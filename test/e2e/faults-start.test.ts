@@ -1,6 +1,6 @@
 /**
- * A database that is not there, or not what it should be, when the tracker starts: one line that says
- * which, what is wrong and what to do; no secret, no listener, and no wait without end.
+ * A database that is missing or wrong when the tracker starts: one line that names it, the reason and the remedy; no
+ * secret, no listener, and no endless wait.
  */
 
 import { beforeAll, describe, expect, test } from 'bun:test'
@@ -24,12 +24,12 @@ beforeAll(() => {
   writeFileSync(room.at('diary'), 'Dear diary, a tracker looked at me today.\n'.repeat(99))
 })
 
-/** Starts a tracker that cannot; what it said on standard error, without the common beginning. */
+/** Starts a tracker that must fail; its standard error, without the common beginning. */
 async function complaintOf(program: Program, database: DatabaseConfig): Promise<string> {
   const [udp, http, api, health] = await Promise.all(Array.from({ length: 4 }, freePort))
   const ports = { udp: udp!, http: http!, api: api!, health: health! }
   await using run = await launch(program, { toml: keeperToml({ database }, ports) })
-  // In HTTP: a connection alone may be one with itself, at a port where nobody listens.
+  // By HTTP: a TCP connection to a free port of one's own machine may connect to itself.
   const answers = (port: number) =>
     fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
@@ -57,7 +57,7 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
     return complaint.slice(`sqlite3:${path}: `.length)
   }
 
-  test('a file that is no database', async () => {
+  test('a file that is not a database', async () => {
     const path = room.at('diary')
     expect(await sqlite(path)).toBe(
       `${path} is no SQLite database: name another file in core.database.path, or move this one away`,
@@ -71,7 +71,7 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
     )
   })
 
-  // Root may write anywhere, but nobody makes files there.
+  // Not even root can create files there.
   test.skipIf(process.platform !== 'linux')(
     'a directory that is not writable, or cannot be made (/sys)',
     async () => {
@@ -93,7 +93,7 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
       expect(complaint.slice(place.length)).toMatch(expected)
     }
 
-    test.skipIf(server === undefined)(`at a port where nobody listens${name}`, async () => {
+    test.skipIf(server === undefined)(`at a port without a listener${name}`, async () => {
       await ends({ port: await freePort() }, /^connection refused; is the server running/)
     })
     test.skipIf(server === undefined)(`with a wrong password${name}`, async () => {
@@ -111,8 +111,8 @@ describe.each(PROGRAMS)('with %s', (_program, program) => {
   })
 })
 
-// Beside each other, because it takes them so long.
-describe.concurrent('a server that says nothing', () => {
+// Concurrent, because each takes ten seconds.
+describe.concurrent('a silent server', () => {
   test.each(['mysql', 'postgresql'] as const)('is given up: %s', async (driver) => {
     const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     try {
@@ -120,7 +120,7 @@ describe.concurrent('a server that says nothing', () => {
       const config = { driver, host: '127.0.0.1', port: silent.port, ...account }
       expect(await complaintOf(source, config)).toMatch(
         new RegExp(
-          // Ten seconds are the promise. Whose limit is over first on a busy machine, the hint's or the last, is open.
+          // Within ten seconds. On a busy machine either of two limits may be reached first.
           `^${driver}://127.0.0.1:${silent.port}/tracker: no answer within (\\d{1,4} ms|\\d s|10 s)(; does something else .+)?$`,
         ),
       )

@@ -1,5 +1,5 @@
 /**
- * After a flood of datagrams the tracker is as idle as before: no thread is left spinning, nothing is left open.
+ * After a flood of datagrams the tracker is as idle as before: no thread spins, no descriptor stays open.
  * The first flood comes while the sockets are being opened, the second over a loopback so slow that answers
  * pile up.
  */
@@ -68,7 +68,7 @@ test.each([
   MINUTES,
 )
 
-/** In a network of its own, whose loopback carries 200 Mbit/s. */
+/** A network namespace whose loopback carries 200 Mbit/s. */
 const SLOW_LOOPBACK = [
   ...['unshare', '--net', '--kill-child=KILL', 'sh', '-euc'],
   'ip link set lo up; tc qdisc add dev lo root tbf rate 200mbit burst 64kb latency 2s; exec "$@"',

@@ -24,7 +24,7 @@ describe("the reference's parser", () => {
   test.each([
     ['plain', started],
     ['painted', painted],
-  ])('reads %s lines (items 15-19)', (_name, line) => {
+  ])('O5: reads %s lines', (_name, line) => {
     expect(parseLog(SAMPLE.map(([target, url]) => line(target, url)).join('\n'))).toEqual({
       udp_trackers: ['127.0.0.1:6969', '127.0.0.1:6868'],
       http_trackers: ['http://127.0.0.1:7070'],
@@ -48,7 +48,7 @@ describe.each([
   ['a pipe', false],
   ['a terminal', true],
 ])('the log of a tracker that writes to %s', (_name, terminal) => {
-  test('tells its services, in the order of the configuration', async () => {
+  test('O5: names its services, in the order of the configuration', async () => {
     await using run = await launch(source, { toml: configuration({ rest: REST }), terminal })
     const { udp_trackers, http_trackers, health_checks } = await run.services()
     expect(udp_trackers).toHaveLength(2)
@@ -68,7 +68,7 @@ describe.each([
   })
 })
 
-test('a terminal that wants no colours gets none', async () => {
+test('O4: a terminal with NO_COLOR gets no colours', async () => {
   await using run = await launch(source, {
     toml: configuration(),
     terminal: true,
@@ -78,7 +78,7 @@ test('a terminal that wants no colours gets none', async () => {
   expect((await run.stop()).out).not.toContain(ESCAPE)
 })
 
-test('every line of the json style is an object, whatever the threads say', async () => {
+test('O4: every line of the json style is an object, from all threads', async () => {
   const toml = configuration({ filter: 'trace"\ntrace_style = "json' })
   await using run = await launch(source, { toml })
   await run.says(/HEALTH CHECK API/)
@@ -92,7 +92,7 @@ test('every line of the json style is an object, whatever the threads say', asyn
   )
 })
 
-test('nothing is said when the log is off', async () => {
+test('nothing is logged when the log is off', async () => {
   const health = await freePort()
   const toml = configuration({ filter: 'off', rest: listeners(0, 0, health) })
   await using run = await launch(source, { toml })
@@ -105,7 +105,7 @@ test('nothing is said when the log is off', async () => {
   expect(await run.stop()).toEqual({ code: 0, out: '', err: '' })
 })
 
-test('wrong connection ids are not logged, nor who is suppressed for them', async () => {
+test('wrong connection ids are not logged, nor the addresses suppressed for them', async () => {
   await using run = await launch(source, { toml: configuration() })
   const { udp_trackers } = await run.services()
   await run.says(/signal handlers installed/)
@@ -121,10 +121,10 @@ test('wrong connection ids are not logged, nor who is suppressed for them', asyn
   expect(out.slice(before.length)).not.toMatch(/UDP TRACKER|cookie|connection id|\bban/i)
 })
 
-test('requests are not logged', async () => {
+test('O4: requests are not logged', async () => {
   await using run = await launch(source, { toml: configuration() })
   const { http_trackers } = await run.services()
-  // The last line of a start, behind that of the health API: scripts wait for both.
+  // The last line of a start, behind that of the health API; scripts wait for both.
   await run.says(
     /HEALTH CHECK API: Started on: .*\n.* INFO .*Tracker shutdown signal handlers installed\.\n/,
   )

@@ -1,6 +1,6 @@
 /**
- * One datagram under the name of another tracker starts no conversation between the two, whichever way it is
- * sent and whatever is in it (the pattern of CVE-2024-2169).
+ * One datagram with another tracker's source address starts no loop between the two, in either direction and with any
+ * content (docs/behaviours.md U12; the pattern of CVE-2024-2169).
  */
 import { describe, expect, test } from 'bun:test'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
@@ -25,7 +25,7 @@ bind_address = "127.0.0.1:0"
 [http_api.access_tokens]
 admin = "secret"
 `
-/** Questions of every kind, good and bad, and what is none. */
+/** Requests of every kind, valid and malformed, and noise. */
 const DATAGRAMS = [
   connectPacket(),
   announcePacket(0x0417_2710_1980n),
@@ -34,7 +34,7 @@ const DATAGRAMS = [
   ...[16, 35, 36, 40, 98, 100, 1400].flatMap((length) =>
     [0, 1, 2, 3, 4, 0xff].map((fill) => {
       const datagram = new Uint8Array(length).fill(fill)
-      // The first and the third word are what answers and questions begin with.
+      // The action is in the first word of an answer, in the third of a request.
       if (fill < 5) datagram.fill(0, 0, 3).fill(0, 8, 11)
       return datagram
     }),
@@ -43,7 +43,7 @@ const DATAGRAMS = [
 
 describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
   for (const { name, available, start } of OPPONENTS)
-    test.skipIf(!available)(`between this tracker and ${name} is no conversation`, async () => {
+    test.skipIf(!available)(`between this tracker and ${name} starts no loop`, async () => {
       await using ours = await startTracker({ rest: OURS })
       await using other = await start([hashOf(1)])
       const [here, there] = [ours.ports.udp[0]!, Number(new URL(other.udp).port)]
@@ -66,7 +66,7 @@ describe.skipIf(!CAN_FORGE)('a forged datagram', () => {
         using neighbour = await connected(there)
         await neighbour.scrape(hashOf(1))
       }
-      // Each datagram comes once, and once more what the other says to the one in our name.
+      // Each datagram arrives once, and at most one answer of the other tracker to its forged twin.
       const most = DATAGRAMS.length * 2 + asked
       expect(await received()).toBeWithin(DATAGRAMS.length + asked, most + 1)
       const before = await received()

@@ -1,6 +1,6 @@
 /**
- * A community's tracker, used by real clients: with a key over HTTP and UDP, with a listed torrent, and
- * refused without; a restart keeps keys, whitelist and counts. From the source and compiled.
+ * A community's tracker and real clients: served with a key, over HTTP and UDP, or with a listed torrent, and refused
+ * without; a restart keeps keys, whitelist and counts. From the source and compiled.
  */
 
 import { describe, expect, test } from 'bun:test'
@@ -40,7 +40,7 @@ persistent_torrent_completed_stat = true
   }
 }
 
-/** A torrent with content of its own, so with an info hash of its own, at `url`. */
+/** A torrent of random content, so with a unique info hash, at `url`. */
 function publish(room: string, url: string) {
   const seed = join(room, 'seeder')
   mkdirSync(seed, { recursive: true })
@@ -68,7 +68,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
       return room
     }
 
-    test.concurrent('serves libtorrent over UDP with the key in the URL, and nobody without a good one', async () => {
+    test.concurrent('serves libtorrent over UDP with the key in the URL, and refuses it without a good one', async () => {
       const room = roomOf('udp')
       let key: string
       let file: ReturnType<typeof publish>
@@ -81,7 +81,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
           await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
           return (await client.hears('error', 'reply')).event
         }
-        // This client forgets the reason that a UDP tracker gives.
+        // This client does not report the reason of a UDP tracker.
         const answers = Promise.all([
           told(tracker.udpUrl, 'without'),
           told(`${tracker.udpUrl}/${UNKNOWN_KEY}`, 'unknown'),
@@ -98,7 +98,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
         await until('the completion', async () =>
           Bun.deepEquals(await tracker.scrape([infoHash], key), [[2, 1, 0]]),
         )
-        // Nobody learns anything without the key.
+        // Without the key a scrape tells nothing.
         expect(await tracker.scrape([infoHash])).toEqual([[0, 0, 0]])
         await Promise.all([seeder.stop(), leecher.stop()])
         await tracker.stop()
@@ -115,7 +115,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
       expect(await late.hears('error', 'reply')).toMatchObject({ event: 'error' })
     })
 
-    test.concurrent('serves aria2 over HTTP with the key in the URL, and nobody without', async () => {
+    test.concurrent('serves aria2 over HTTP with the key in the URL, and refuses it without', async () => {
       const room = roomOf('http')
       await using tracker = await community(program, room, 'private')
       const { key } = await tracker.call('POST', 'keys', { key: null, seconds_valid: null })
@@ -143,7 +143,7 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS
       expect(file.arrived()).toBe(true)
     })
 
-    test.concurrent('serves a listed torrent only, and still after a restart', async () => {
+    test.concurrent('serves only a listed torrent, and still after a restart', async () => {
       const room = roomOf('listed')
       let infoHash: Uint8Array
       {

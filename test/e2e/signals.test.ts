@@ -1,4 +1,4 @@
-/** SIGHUP, which ends a process by default: a tracker goes on, the tools end as they always did. */
+/** SIGHUP (docs/behaviours.md O6), which ends a process by default: a tracker goes on, the tools end. */
 
 import { describe, expect, test } from 'bun:test'
 import { configuration } from '../support/configuration.ts'
@@ -12,7 +12,7 @@ const PROGRAMS: readonly (readonly [string, Program, number])[] = [
 ]
 
 describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
-  test.each(PROGRAMS)('stops nothing, and is told once: %s', async (_name, program, workers) => {
+  test.each(PROGRAMS)('stops nothing, and is logged once: %s', async (_name, program, workers) => {
     const toml = configuration({ workers })
     await using run = await launch(program, { toml })
     const { udp_trackers } = await run.services()
@@ -30,7 +30,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect(out.match(told)).toHaveLength(1)
   })
 
-  test('in the middle of the start stops nothing either', async () => {
+  test('during the start stops nothing either', async () => {
     await using run = await launch(source, { toml: configuration() })
     await run.says(/Logging initialized/)
     run.child.kill('SIGHUP')
@@ -38,7 +38,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect((await run.stop()).code).toBe(0)
   })
 
-  test('of a terminal that is closed stops nothing either', async () => {
+  test('from a closed terminal stops nothing either', async () => {
     await using run = await launch(source, { toml: configuration(), terminal: true })
     const { udp_trackers } = await run.services()
     run.child.terminal!.close()
@@ -46,11 +46,11 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect((await peer.announce(hashOf(1))).seeders).toBe(1)
     run.child.kill('SIGTERM')
     await run.child.exited
-    // It came to its end, whatever it could say there.
+    // It ended normally, whatever it could still print.
     expect(run.child.signalCode).toBeNull()
   })
 
-  // Only there can it be seen from outside that a tool is at work.
+  // Only Linux shows from outside that a tool is at work.
   test.skipIf(process.platform !== 'linux').each([
     ['check', ['check', 'udp://127.0.0.1:9', '--watch', '--timeout', '0.1']],
     ['bench', ['bench', 'udp', 'udp://127.0.0.1:PORT', '--duration', '60', '--rate', '100']],
@@ -61,7 +61,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     await using run = await launch(source, {
       words: words.map((word) => word.replace('PORT', port!)),
     })
-    // Its handlers for other signals are there: it is at work.
+    // Its handlers for other signals are set: it is at work.
     await until('the tool to be at work', async () => {
       const status = await Bun.file(`/proc/${run.child.pid}/status`).text()
       const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1]}`)

@@ -1,4 +1,4 @@
-/** All attacks at once: a few seconds of them, or as many as TEST_HOSTILE_SECONDS says. */
+/** All attacks at once, for TEST_HOSTILE_SECONDS or a few seconds. */
 import { expect, test } from 'bun:test'
 import { compiled } from '../support/e2e/program.ts'
 import { siege } from '../support/hostile/siege.ts'

@@ -1,7 +1,7 @@
 /**
- * `bun test/hostile/main.ts [SECONDS] [EXECUTABLE]`: ten minutes, or as long as is said, of mixed hostile traffic
- * against the tracker, of the source or an executable. Prints what was sent and what became of it; ends with 1
- * when something promised was not kept.
+ * `bun test/hostile/main.ts [SECONDS] [EXECUTABLE]`: mixed hostile traffic, for ten minutes by default, against the
+ * tracker from the source or an executable. Prints what was sent and how the tracker fared; exits with 1 if a promise
+ * of docs/security.md was broken.
  */
 import { resolve } from 'node:path'
 import { source } from '../support/e2e/program.ts'

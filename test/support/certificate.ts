@@ -1,7 +1,7 @@
-/** Certificates that sign themselves, made by openssl. */
+/** Self-signed certificates, made by openssl. */
 import { join } from 'node:path'
 
-/** Writes `NAME.pem` and `NAME.key` into `directory` and says where they are. */
+/** Writes `NAME.pem` and `NAME.key` into `directory`; their paths. */
 export async function certify(
   directory: string,
   name = 'tracker',

@@ -69,7 +69,7 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
 bind_address = "127.0.0.1:0"
 `
 
-/** The configuration that a text comes to. Throws its mistakes. */
+/** Loads a text. Throws its mistakes. */
 export function configOf(toml: string): Config {
   const env = { TORRUST_TRACKER_CONFIG_TOML: toml }
   const loaded = load({ env, cwd: '/', readFile: () => '' })

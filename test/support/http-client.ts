@@ -1,7 +1,7 @@
 /** The tests' HTTP client: a socket that sends exactly the given bytes, requests, and replies taken apart. */
 import { type BencodeDictionary, decodeBencode } from '../../src/wire/bencode.ts'
 
-/** Sends bytes over a connection of its own; resolves with what came back until the server closed it. */
+/** Sends bytes on a new connection; resolves with all that came back when the server has closed it. */
 export async function exchange(url: string, bytes: string | Uint8Array): Promise<Buffer> {
   const { hostname, port, protocol } = new URL(url)
   const chunks: Buffer[] = []
@@ -33,7 +33,7 @@ export type Request = {
   readonly body?: string | Uint8Array
 }
 
-/** The bytes of a request with its length and, unless it says otherwise, the end of its connection. */
+/** The bytes of a request, with `content-length` and, unless a header says otherwise, `connection: close`. */
 export function bytesOf({ method = 'GET', path, headers = {}, body }: Request): Buffer {
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
   const all = { host: 'tracker', connection: 'close', ...length, ...headers }
@@ -42,7 +42,7 @@ export function bytesOf({ method = 'GET', path, headers = {}, body }: Request): 
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')])
 }
 
-/** Sends it as it stands: `fetch` would rewrite the path. */
+/** Sends exactly this request; `fetch` would rewrite the path. */
 export const ask = async (url: string, request: Request): Promise<Reply> =>
   parseResponse(await exchange(url, bytesOf(request)))
 
@@ -56,7 +56,7 @@ export type Reply = {
   status: number
   headers: Record<string, string>
   body: Buffer
-  /** What the body says, were it bencoded. */
+  /** The body, if it is bencoded; else empty. */
   value: BencodeDictionary
   failure: string | undefined
 }
@@ -85,7 +85,7 @@ export function parseResponse(bytes: Buffer): Reply {
   }
 }
 
-/** The body of a reply, whether it came in chunks or whole. */
+/** The body of a reply, chunked or not. */
 export function dechunk({
   headers,
   body,
@@ -112,7 +112,7 @@ export const percent = (bytes: Uint8Array | string): string =>
 export const hashA = Buffer.from('9c38422213e30bff212b30c360d26f9a02136422', 'hex')
 export const hashB = Buffer.from('3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0', 'hex')
 
-/** The query of an announce that is in order; `changes` replace or (undefined) remove parameters. */
+/** The query of a valid announce; `changes` replace or (undefined) remove parameters. */
 export function announceQuery(changes: Record<string, string | number | undefined> = {}): string {
   const all: Record<string, string | number | undefined> = {
     info_hash: percent(hashA),

@@ -1,4 +1,4 @@
-/** Datagrams under another's name, as strangers forge them: any source port, of an address of this machine. Needs root. */
+/** Forged datagrams: from any source port of any address of this machine. Needs root. */
 import { dlopen, FFIType } from 'bun:ffi'
 import { parseIp } from '../../src/wire/address.ts'
 
@@ -43,7 +43,7 @@ export function forge(from: Place, to: Place, payload: Uint8Array): void {
   const socket = system.socket(source.length === 4 ? AF[4] : AF[6], SOCK_RAW, IPPROTO_UDP)
   if (socket < 0) throw new Error('no raw socket')
   try {
-    // IPv4 datagrams may go without a checksum; of IPv6 the kernel computes it.
+    // IPv4 datagrams need no checksum; for IPv6 the kernel computes it.
     if (source.length === 16)
       system.setsockopt(socket, IPPROTO_IPV6, IPV6_CHECKSUM, new Int32Array([6]), 4)
     const [own, other] = [sockaddr(source), sockaddr(target)]

@@ -1,4 +1,4 @@
-/** A real tracker on ports the system chose: ready when this resolves, gone when the scope ends. */
+/** A whole tracker in this process, on ports that the system chose. */
 
 import type { Config } from '../../src/config/model.ts'
 import { Log } from '../../src/log.ts'
@@ -7,7 +7,7 @@ import { configOf, configuration } from './configuration.ts'
 
 export type TestTracker = Running & { readonly lines: string[]; readonly config: Config }
 
-/** One thread, unless told otherwise: what most tests want. */
+/** Ready when this resolves, gone when the scope ends. One thread, unless `settings` say otherwise. */
 export async function startTracker(
   settings: Parameters<typeof configuration>[0] = {},
 ): Promise<TestTracker> {

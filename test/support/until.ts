@@ -1,6 +1,6 @@
-/** Waits for what another thread or process does: looks often, and gives up with a reason. */
+/** Waits for another thread or process: looks often, and gives up with a reason. */
 
-/** Stops what hangs, and nothing else: far more than anything takes, however busy the machine is. */
+/** Far more than anything takes, however busy the machine is: it only ends what hangs. */
 export const PATIENCE_MILLISECONDS = 60_000
 const LOOK_EVERY_MILLISECONDS = 10
 

@@ -10,7 +10,7 @@ export function workspace(files: Files = {}) {
   const directory = temporaryDirectory(files)
   return {
     ...directory,
-    /** Of the surrounding environment it gets only what finding Bun takes. */
+    /** Its environment is `env` and, to find Bun, PATH. */
     run: (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
       runProgram([process.execPath, MAIN, ...words], {
         cwd: directory.path,

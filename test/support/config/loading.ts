@@ -31,7 +31,7 @@ export function loadIn({ path, env = {}, files = {} }: World): Loaded | Failed {
   return load(input)
 }
 
-/** `./tracker.toml` with this text and, maybe, overrides by their names without the prefix. */
+/** `./tracker.toml` with this text, and overrides by their names without the prefix. */
 export const loadToml = (toml: string, overrides: Readonly<Record<string, string>> = {}) =>
   loadIn({
     files: { '/home/op/tracker.toml': toml },
@@ -43,7 +43,7 @@ export function loaded(result: Loaded | Failed): Loaded {
   return result as Loaded
 }
 
-/** Every mistake as it is printed. */
+/** The mistakes, as printed. */
 export const complaints = (result: Loaded | Failed): string[] =>
   result.kind === 'failed' ? result.mistakes.map(printMistake) : []
 

@@ -1,6 +1,6 @@
 /**
- * Slow twin of the grammar of override values: cuts strings with regular expressions and throws
- * where the text does not fit. Independent of the reader in `src`.
+ * A slow twin of the grammar of override values, independent of the reader in `src`: cuts strings with regular
+ * expressions and throws where the text does not fit.
  */
 const SPACE = /^[ \t\n\f\r]*/
 

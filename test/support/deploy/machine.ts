@@ -1,4 +1,4 @@
-/** A machine with a systemd for one script: the unit runs for real, and this machine never hears of it. */
+/** A container with its own systemd for one script, in which units run as on a real machine. */
 import { linkSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -20,13 +20,13 @@ ExecStopPost=/bin/systemctl exit --force
 export type Job = {
   /** Lines of Bash; the first that fails ends it. */
   readonly script: string
-  /** What the machine's systemd finds beside the script: units, and drop-ins (`NAME.service.d/NAME.conf`). */
+  /** Units for its systemd, and drop-ins (`NAME.service.d/NAME.conf`). */
   readonly units?: Readonly<Record<string, string>>
-  /** Files that stand in /room: text, or where they are. */
+  /** Files in /room: their text, or the path of the original. */
   readonly files?: Readonly<Record<string, { text: string } | { path: string }>>
 }
 
-/** Boots, runs the script to its end, and gives what it said. Rejects when there can be no machine. */
+/** Boots and runs the script to its end; its exit code and output. Rejects when there can be no machine. */
 export async function onMachine({ script, units = {}, files = {} }: Job) {
   using room = temporaryDirectory({ script, 'units/script.service': SCRIPT_UNIT })
   for (const [name, text] of Object.entries(units)) room.write({ [`units/${name}`]: text })
@@ -45,7 +45,7 @@ export async function onMachine({ script, units = {}, files = {} }: Job) {
   return { code: Number(said('code')), out: said('out'), err: said('err') }
 }
 
-/** Whether there can be one: root, namespaces, the version 2 cgroup hierarchy and systemd's program. */
+/** Whether this machine can do that: it takes root, namespaces, cgroups of version 2 and systemd. */
 export const hasMachine: boolean = await onMachine({ script: 'echo ready' }).then(
   ({ out }) => out === 'ready\n',
   () => false,

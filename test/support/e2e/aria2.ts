@@ -1,6 +1,6 @@
 /**
- * Debian's aria2 as a client that knows no way to other clients but the tracker: the torrents are
- * private, which rules out DHT and peer exchange, and every one of these is switched off besides.
+ * Debian's aria2 as a client that finds other clients only through the tracker: the torrents are private, which rules
+ * out DHT and peer exchange, and these are switched off as well.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,14 +9,14 @@ import { BencodeWriter } from '../../../src/wire/bencode.ts'
 export const ARIA2C: string | null = Bun.which('aria2c')
 
 const PIECE_BYTES = 16 * 1024
-/** A client that should have found the other by now gives up, whatever becomes of the test. */
+/** A client without a connection gives up, even if the test does not end it. */
 const GIVE_UP_SECONDS = 60
-/** It takes one that is free. Others than those the kernel hands out, of which tests take many. */
+/** It takes a free one. Outside the range of the kernel's own choice, from which the tests take many. */
 const PORTS = '20000-29999'
 
 const sha1 = (bytes: Uint8Array): Uint8Array => new Bun.CryptoHasher('sha1').update(bytes).digest()
 
-/** Writes a torrent file that describes one private file; the info hash of it. */
+/** Writes a torrent file that describes one private file; its info hash. */
 export function writeTorrent(
   path: string,
   announceUrl: string,
@@ -37,13 +37,13 @@ export function writeTorrent(
 
 export type Client = Awaited<ReturnType<typeof startAria2>>
 
-/** Downloads what `torrent` describes into `directory`, or seeds it when it is there already. */
+/** Downloads `torrent` into `directory`, or seeds the content that is there. */
 export async function startAria2(directory: string, torrent: string, udpTracker: boolean) {
   mkdirSync(directory, { recursive: true })
   const options = {
     dir: directory,
-    // aria2 speaks to UDP trackers through the socket of its DHT only. It has nobody to talk to: no
-    // entry point, an empty table, and a private torrent.
+    // aria2 asks UDP trackers through the socket of its DHT. That finds no one: it has no entry point, an empty
+    // table, and a private torrent.
     'enable-dht': udpTracker,
     'dht-file-path': join(directory, '.dht'),
     'dht-listen-port': PORTS,
@@ -76,9 +76,9 @@ export async function startAria2(directory: string, torrent: string, udpTracker:
   }
   const output = Promise.all([read(child.stdout), read(child.stderr)])
   return {
-    /** All it said so far. */
+    /** Its output so far. */
     text: () => said,
-    /** Ends as Ctrl-C would: it tells the tracker that it stops. Resolves with all it said. */
+    /** Ends it as Ctrl-C would: it announces that it stops. Resolves with its output. */
     async stop(): Promise<string> {
       child.kill('SIGINT')
       await output

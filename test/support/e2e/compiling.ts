@@ -1,8 +1,8 @@
-/** A test file, for `compiled.test.ts`, that has the tracker compiled, says so and never ends. */
+/** A test file for `compiled.test.ts` that compiles the tracker, prints its path and never ends. */
 import { setDefaultTimeout, test } from 'bun:test'
 import { compiled } from './program.ts'
 
-// Not being called a test, it gets no more time from elsewhere.
+// time-limit.ts does not apply: the name of this file does not end in .test.ts.
 setDefaultTimeout(120_000)
 
 const program = compiled()

@@ -1,17 +1,17 @@
 /**
- * Peers that come to some torrents and complete them, one after the other, over UDP, and what a tracker
- * that keeps counts owes for it. A peer that is refused, or gets no answer at all, is an error.
+ * Peers that join some torrents and complete them, one after the other, over UDP, and the counts that a tracker must
+ * store for them. A peer that is refused or not answered is an error.
  */
 import { EVENT, type UdpPeer, udpPeer, urlData } from '../udp-client.ts'
 
-/** Some hundreds of completions in a second: the machine has other work. */
+/** Some hundreds of completions a second, so that the machine can do other work. */
 const ROUND = 10
 const REST_MILLISECONDS = 10
 const FIRST_PORT = 1_024
 const PORTS = 60_000
 
 export class Crowd implements Disposable {
-  /** Places of the torrents whose completions the tracker answered, in their order. */
+  /** Indices of the torrents whose completions the tracker answered, in order. */
   readonly completions: number[] = []
   /** Completions of each torrent that were sent, answered or not. */
   readonly sent: number[]
@@ -35,15 +35,15 @@ export class Crowd implements Disposable {
     this.sent = hashes.map(() => 0)
   }
 
-  /** `key`: that of its announce URL, where the tracker wants one. */
+  /** `key`: the auth key, for a private tracker. */
   static async at(port: number, hashes: readonly Uint8Array[], key?: string): Promise<Crowd> {
     return new Crowd(port, await udpPeer(port), hashes, optionsOf(key))
   }
 
-  /** Peers come from now on until it stops. */
+  /** Peers come from now on until `stop`. */
   start(): void {
     this.#running = this.#go(() => !this.#isOver)
-    // Whoever stops it is told.
+    // `stop` reports the failure.
     this.#running.catch(() => undefined)
   }
 
@@ -66,10 +66,10 @@ export class Crowd implements Disposable {
     return counts
   }
 
-  /** 'served', or what a peer with that key is told. */
-  async knock(infoHash: Uint8Array, key?: string): Promise<string> {
+  /** The outcome of an announce with that key: 'served', or the refusal. */
+  async outcome(infoHash: Uint8Array, key?: string): Promise<string> {
     const options = key === undefined ? this.#options : optionsOf(key)
-    // Another socket, because the crowd goes on.
+    // On another socket, because the crowd goes on.
     using peer = await udpPeer(this.#port)
     return await peer.announce(infoHash, { left: 1, options }).then(
       () => 'served',

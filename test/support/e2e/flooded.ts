@@ -1,6 +1,6 @@
 /**
- * A program that starts a tracker, floods it over UDP, falls silent, and prints what the tracker does then, as
- * JSON. Beside the tests because it may run in a network of its own, where its loopback is as slow as wanted.
+ * A program that starts a tracker, floods it over UDP, stops, and prints how the tracker is then, as JSON. A program of
+ * its own because it may run in a network namespace with a slow loopback.
  *
  * Usage: bun flooded.ts 'JSON of Flood', with TORRUST_TRACKER_CONFIG_TOML for the tracker.
  */
@@ -13,34 +13,34 @@ export type Flood = {
   /** Command of the tracker. */
   readonly program: readonly string[]
   readonly port: number
-  /** Whether it comes before the tracker is up, as well. */
+  /** Whether it begins before the tracker is up. */
   readonly fromTheStart: boolean
   readonly milliseconds: number
 }
 export type Aftermath = {
-  /** Datagrams that were sent, and answers to them. */
+  /** Datagrams sent, and answers to them. */
   readonly sent: number
   readonly answers: number
-  /** Share of a core that the tracker takes in silence: of the quietest second in a minute at most. */
+  /** Share of a core that the idle tracker uses, in the quietest second of a minute at most. */
   readonly idleShare: number
   /** Descriptors before and after. */
   readonly descriptors: readonly [number, number]
-  /** Whether a client is served then. */
+  /** Whether a client is served afterwards. */
   readonly serves: boolean
 }
 
 const BATCH = 64
-/** Batches between two looks at what came back. */
+/** Batches between two reads of the answers. */
 const BATCHES = 20
 const SOCKETS = 8
-/** Peers that an answer tells of, so that it is long. */
+/** Peers in the swarm, so that answers are long. */
 const PEERS = 80
 const IDLE_SHARE = 0.01
 
 const flood: Flood = JSON.parse(process.argv[2]!)
 let answers = 0
 let last: Uint8Array | undefined
-/** Several, so that each thread of the tracker gets its share. */
+/** Several, so that each thread of the tracker gets some. */
 const sockets = await Promise.all(
   Array.from({ length: SOCKETS }, () =>
     Bun.udpSocket({
@@ -60,7 +60,7 @@ const [socket] = sockets as [(typeof sockets)[0]]
 const connectionId = async (): Promise<bigint> => {
   last = undefined
   return await until('a connection id', async () => {
-    // Another one each time: in a flood some are lost.
+    // Repeated: in a flood some are lost.
     if (last?.length !== 16) socket.send(connectPacket(1))
     await Bun.sleep(5)
     return last?.length === 16 && new DataView(last.buffer).getBigUint64(8)
@@ -74,9 +74,9 @@ async function send(packets: readonly Uint8Array[], isOver: () => boolean): Prom
       try {
         sent += sockets[time % SOCKETS]!.sendMany(packets)
       } catch {
-        // The tracker is not there yet.
+        // The tracker does not listen yet.
       }
-    // What it answers is read, too.
+    // Lets the answers be read.
     await new Promise((next) => setImmediate(next))
   }
 }
@@ -111,7 +111,7 @@ try {
   const end = performance.now() + flood.milliseconds
   await send(announces, () => performance.now() > end)
 
-  // The quietest of sixty seconds: what was received is still being answered in the first.
+  // In the first seconds it still answers what it received.
   let idleShare = Number.POSITIVE_INFINITY
   for (let second = 0; second < 60 && idleShare > IDLE_SHARE; second++)
     idleShare = Math.min(idleShare, await shareOf(child.pid))
@@ -130,7 +130,7 @@ try {
   for (const each of sockets) each.close()
 }
 
-/** Share of a core that the process takes in the next second. */
+/** Share of a core that the process uses in the next second. */
 async function shareOf(pid: number): Promise<number> {
   const nanoseconds = () =>
     readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
@@ -139,7 +139,7 @@ async function shareOf(pid: number): Promise<number> {
           sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
         )
       } catch {
-        // It has ended.
+        // The thread has ended.
         return sum
       }
     }, 0)

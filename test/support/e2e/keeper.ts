@@ -1,6 +1,6 @@
 /**
- * A running tracker that keeps keys, whitelist and counts in a database, with a management API, and what
- * people see of it from outside.
+ * A tracker process that keeps keys, whitelist and counts in any database, with a management API, as its operator and
+ * clients see it.
  */
 
 import { expect } from 'bun:test'
@@ -67,7 +67,7 @@ export async function startKeeper(program: Program, setting: KeeperSetting) {
       const { status, headers } = answer
       return { status, type: headers.get('content-type'), text: await answer.text() }
     },
-    /** The same when nothing else than success will do. */
+    /** The JSON of the answer. Rejects unless the status is 200. */
     async must(method: string, path: string, body?: unknown) {
       const { status, text } = await this.call(method, path, body)
       if (status !== 200) throw new Error(`${method} ${path}: ${status} ${text}`)
@@ -78,7 +78,7 @@ export async function startKeeper(program: Program, setting: KeeperSetting) {
       return (await (await fetch(health_checks[0]!)).json()) as HealthReport
     },
 
-    /** Ends it as an operator does. Of what it said, nothing may be secret. */
+    /** Ends it as an operator does. Its output must hold none of the secrets. */
     async stop(secrets: readonly string[] = []) {
       const ended = await run.stop()
       for (const secret of [TOKEN, ...secrets]) expect(ended.out + ended.err).not.toContain(secret)

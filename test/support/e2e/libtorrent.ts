@@ -1,9 +1,9 @@
-/** Debian's libtorrent as a client that knows no way to other clients but the tracker. */
+/** Debian's libtorrent as a client that finds other clients only through the tracker. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../until.ts'
 
-/** Debian's own Python, which its libtorrent belongs to; null when that is not installed. */
+/** Debian's Python, for its libtorrent; null if that is not installed. */
 export const PYTHON: string | null = hasLibtorrent('/usr/bin/python3') ? '/usr/bin/python3' : null
 
 export type Heard =
@@ -15,7 +15,7 @@ function hasLibtorrent(python: string): boolean {
   return existsSync(python) && Bun.spawnSync([python, '-c', 'import libtorrent']).success
 }
 
-/** Downloads what `torrent` describes into `directory`, or seeds it when it is there already. */
+/** Downloads `torrent` into `directory`, or seeds the content that is there. */
 export function startLibtorrent(directory: string, torrent: string) {
   mkdirSync(directory, { recursive: true })
   const child = Bun.spawn([PYTHON!, join(import.meta.dir, 'swarm-client.py'), torrent, directory], {
@@ -36,7 +36,7 @@ export function startLibtorrent(directory: string, torrent: string) {
   }
   const reading = read()
   return {
-    /** Resolves with the first thing it says that is one of `events`. */
+    /** Resolves with its first event that is one of `events`. */
     hears: <E extends Heard['event']>(...events: E[]): Promise<Extract<Heard, { event: E }>> =>
       until(
         () => `${events.join(' or ')} in ${JSON.stringify(heard)}`,
@@ -46,7 +46,7 @@ export function startLibtorrent(directory: string, torrent: string) {
           return found as Extract<Heard, { event: E }> | undefined
         },
       ),
-    /** Ends as a user would end it: it tells the tracker that it stops. */
+    /** Ends it as a user would: it announces that it stops. */
     async stop(): Promise<void> {
       child.stdin.end()
       await child.exited

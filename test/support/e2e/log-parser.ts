@@ -1,13 +1,13 @@
 /**
- * What the reference's own tools read out of a log (spec/torrust-config §7.1): the services that run
- * and where. A stranger's parser, so it knows nothing of how the log is written.
+ * Reads the running services and their addresses out of a log, as the reference's tools do (docs/behaviours.md O5).
+ * It shares no code with the writer of the log.
  */
 
 export type Services = {
   /** `ip:port`. */
   readonly udp_trackers: string[]
   readonly http_trackers: string[]
-  /** With the path that is asked. */
+  /** URLs with the path of the health check. */
   readonly health_checks: string[]
 }
 

@@ -1,17 +1,17 @@
 /**
- * A way to a database server on which the answer to a commit gets lost when it is told to, and the
- * connection with it: whoever asked cannot know whether it was done.
+ * A proxy in front of a database server that loses the answer to a commit, and the connection with it, when told to: the
+ * client cannot know whether the commit took place.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { ServerConfig } from '../database/servers.ts'
 
-/** PostgreSQL says it when it is done; MySQL only hears it. */
+/** In the answer of PostgreSQL; for MySQL in the query only. */
 const COMMIT = 'COMMIT'
 
 export class LossyLink implements Disposable {
-  /** Where the server seems to be. */
+  /** The account, at the address of the proxy. */
   readonly config: ServerConfig
-  /** Answers that were lost. */
+  /** Answers lost so far. */
   lost = 0
   #toLose = 0
   readonly #server: Server
@@ -31,7 +31,7 @@ export class LossyLink implements Disposable {
     return new LossyLink(config, address.port, server)
   }
 
-  /** The answers to the next `count` commits. */
+  /** Loses the answers to the next `count` commits. */
   lose(count: number): void {
     this.#toLose = count
   }

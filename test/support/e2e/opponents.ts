@@ -1,6 +1,6 @@
 /**
- * Trackers to ask, each a process of its own on the loopback: ours and two that others wrote. Of one that is
- * not on this machine `available` is false, for `test.skipIf`.
+ * Trackers to test clients with, each a process on the loopback: this one, opentracker and that of the npm package.
+ * `available` is false if one is not installed, for `test.skipIf`.
  */
 
 import { chmodSync, existsSync } from 'node:fs'
@@ -23,7 +23,7 @@ export interface Opponent extends AsyncDisposable {
 }
 
 const HERE = '127.0.0.1'
-/** Another process may take a free port first; not again and again. */
+/** Another process may take the free port first. */
 const ATTEMPTS = 3
 
 /** A directory that holds `node_modules/bittorrent-tracker`. */
@@ -32,7 +32,7 @@ const npmServer = join(TEST_NPM_TRACKER ?? '', 'node_modules/bittorrent-tracker/
 const node = Bun.which('node')
 const opentracker = Bun.which('opentracker')
 
-/** `start` resolves when it answers over both transports. All serve any torrent, or those of `hashes`. */
+/** `start` resolves when it answers over both transports. It serves at least the torrents of `hashes`. */
 export const OPPONENTS: readonly {
   readonly name: 'tracker' | 'opentracker' | 'npm'
   readonly available: boolean
@@ -65,8 +65,8 @@ async function startNpm(): Promise<Opponent> {
 }
 
 /**
- * Debian builds it for IPv4 only, and to serve no torrent but those of a list. It enters its directory as its
- * root, as `nobody`.
+ * Debian builds it for IPv4 only, and to serve only the torrents of a list. It changes its root to its directory and
+ * its user to `nobody`.
  */
 async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opponent> {
   const lines = hashes.map((hash) => `${Buffer.from(hash).toString('hex')}\n`)
@@ -94,7 +94,7 @@ async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opp
   }
 }
 
-/** The process is ended if it does not come to answer. */
+/** Ends the process if it does not come to answer. */
 async function opponent(
   name: string,
   run: Run,
@@ -136,7 +136,7 @@ async function isUdpTracker(port: number): Promise<boolean> {
   )
 }
 
-/** It answers before it has read its list: a peer that comes and leaves again finds out. */
+/** opentracker answers before it has read its list; a peer that comes and leaves again shows whether it has. */
 async function isListed(port: number, infoHash: Uint8Array): Promise<boolean> {
   const options = { milliseconds: 1000 }
   using client = await UdpClient.open({ ip: HERE, family: 4 }, port, options)
@@ -147,7 +147,7 @@ async function isListed(port: number, infoHash: Uint8Array): Promise<boolean> {
   )
 }
 
-/** Without its parameters an announce is told what is wrong, which is an answer. */
+/** An announce without parameters is refused, which is an answer. */
 const isHttpServer = (url: string): Promise<boolean> =>
   getHttp(new URL(url), { milliseconds: 1000 }).then(
     () => true,

@@ -1,6 +1,6 @@
 /**
- * The tracker as a process of its own, from its source or compiled, the way a stranger runs it: in an
- * empty directory, with neither Bun nor Node to be found.
+ * The tracker as a process, from its source or compiled, as on a user's machine: in an empty directory, with neither Bun
+ * nor Node in the PATH.
  */
 import { beforeAll } from 'bun:test'
 import { tmpdir } from 'node:os'
@@ -16,9 +16,9 @@ export type Program = () => readonly string[]
 export const source: Program = () => [process.execPath, join(ROOT, 'src/main.ts')]
 
 /**
- * Makes a directory for the build, and waits for it. Beside it waits what removes the directory when this process
- * has ended, in whatever way. Neither that nor the build is a child of this process: those the runner kills when a
- * test or hook is late, and a build that is killed leaves its unfinished file where it works.
+ * Makes a directory, builds into it and waits for the build. A second process removes the directory once this process
+ * has ended, however that happens. Neither is a child of this process: the runner kills its children when a test or hook
+ * is late, and a killed build leaves an unfinished file in its working directory.
  */
 const BUILDER = `
 trap '' HUP INT TERM
@@ -72,11 +72,11 @@ export async function launch(
     words?: readonly string[]
     toml?: string
     env?: Readonly<Record<string, string>>
-    /** Both its outputs are a terminal. */
+    /** Whether standard output and error are a terminal. */
     terminal?: boolean
-    /** Nobody reads its standard output: the other end is closed before it says a word. */
+    /** Whether the reading end of its standard output is closed at once. */
     deaf?: boolean
-    /** Where it runs, instead of an empty directory that is gone with it. */
+    /** Where it runs; without it, in an empty directory that is removed with the process. */
     directory?: string
   } = {},
 ) {
@@ -112,11 +112,11 @@ export async function launch(
   return {
     cwd,
     child,
-    /** What it said so far on its standard output and error. */
+    /** Its standard output and error so far. */
     text,
-    /** Resolves when it has ended, with all it said. */
+    /** Resolves when it has ended. */
     ended,
-    /** Resolves when it has said something, on its standard output, that matches. */
+    /** Resolves when its standard output matches. */
     says: (pattern: RegExp): Promise<RegExpExecArray> =>
       until(
         () => `${pattern} in ${text.out}${text.err}`,
@@ -126,7 +126,7 @@ export async function launch(
           return found ?? undefined
         },
       ),
-    /** Where it serves, once it does. */
+    /** The addresses of its services, once all are up. */
     async services(): Promise<Services> {
       await this.says(/HEALTH CHECK API:\S* Started on: .*\r?\n/)
       return parseLog(text.out)
@@ -152,7 +152,7 @@ export async function freePort(): Promise<number> {
       Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
       return port
     } catch {
-      // Taken for TCP: another one.
+      // Taken for TCP: try another.
     } finally {
       udp.close()
     }

@@ -1,6 +1,6 @@
 /**
- * A whole tracker with its API as a process of its own, and what its clients and its operator do with it.
- * It logs all that it ever logs: `stop` sees to it that no key and no token is in it.
+ * A whole tracker with its API as a process, and requests of its clients and its operator. It logs at the most detailed
+ * level, and `stop` checks that neither keys nor tokens are logged.
  */
 
 import { Database } from 'bun:sqlite'
@@ -23,18 +23,17 @@ export type Settings = {
   core?: string
   /** Tables below `[core]`. */
   tables?: string
-  /** false: none. */
+  /** Whether it has one. */
   database?: boolean
   listeners?: string
   workers?: number
-  /** Where it runs; what it keeps is still there when it has ended. */
+  /** Its directory, which stays when it has ended. */
   room?: string
 }
 
 /** A second one beside `TOKEN`. */
 export const OTHER_TOKEN = 'another+token & more'
 
-/** Addresses of the announce URLs and of the API are in the order of the configuration. */
 const LISTENERS = `
 [[udp_trackers]]
 bind_address = "127.0.0.1:0"
@@ -72,7 +71,7 @@ export const tomlOf = ({
   })
 
 export type Figures = Readonly<Record<string, number | boolean>>
-/** `hash` and `key` as they stand in the URL: bytes and text; everything else replaces parameters. */
+/** `key` as it stands in the path; `query` replaces parameters. */
 export type HttpAnnounce = {
   key?: string
   hash?: Uint8Array
@@ -96,7 +95,7 @@ export async function runTracker(program: Program, settings: Settings = {}) {
       ([, url]) => url!,
     )
   const udp = urls('UDP TRACKER').map((url) => Number(/\d+$/.exec(url)![0]))
-  // As a client of this machine reaches them.
+  // Addresses that a client of this machine can reach, in the order of the configuration.
   const http = urls('HTTP TRACKER').map((url) => url.replace('[::]', '[::1]'))
   const api = urls('API')[0]!
   const [health] = urls('HEALTH CHECK API')
@@ -110,13 +109,13 @@ export async function runTracker(program: Program, settings: Settings = {}) {
     api,
     health: health!,
 
-    /** Sends a request to the API as it stands. */
+    /** Sends exactly this request to the API. */
     async ask(request: Request) {
       const reply = await ask(api, request)
       const { status, headers } = reply
       return { status, headers, body: dechunk(reply).toString() }
     },
-    /** What the API answers whoever may ask: JSON. Rejects when it does not succeed. */
+    /** A request to the API with the token; the JSON of the answer. Rejects unless the status is 200. */
     async call(method: string, target: string, body?: unknown) {
       const content = body === undefined ? {} : { body: JSON.stringify(body) }
       const request = withToken({ method, path: `/api/v1/${target}`, ...content })
@@ -128,12 +127,12 @@ export async function runTracker(program: Program, settings: Settings = {}) {
     stats(): Promise<Figures> {
       return this.call('GET', 'stats')
     },
-    /** Until when the key is good is told in `valid_until`. */
+    /** Adds a key, generated unless given; `secondsValid` null = permanent. */
     async addKey(secondsValid: number | null, key: string | null = null): Promise<string> {
       return (await this.call('POST', 'keys', { key, seconds_valid: secondsValid })).key
     },
 
-    /** Looks at the database, or changes it, behind the back of the tracker. */
+    /** Reads or changes the database behind the tracker's back. */
     sql(statements: string): unknown[][] {
       using connection = new Database(join(run.cwd, 'tracker.db'))
       connection.run('PRAGMA busy_timeout = 5000')
@@ -142,17 +141,17 @@ export async function runTracker(program: Program, settings: Settings = {}) {
       return []
     },
 
-    /** Over a connection of its own, so that any thread may answer. */
+    /** On a new connection, so that any thread may answer. */
     async announce({ key, hash = hashA, at = 0, headers, query }: HttpAnnounce = {}) {
       const all = announceQuery({ info_hash: percent(hash), compact: 1, ...query })
       return await get(http[at]!, `${path('announce', key)}?${all}`, headers)
     },
-    /** What an HTTP announce comes to: the failure, or how many seeders there are. */
+    /** The outcome of an HTTP announce: the failure reason, or the number of seeders. */
     async told(announce?: HttpAnnounce): Promise<string | number> {
       const { failure, value } = await this.announce(announce)
       return failure ?? (value.get('complete') as number)
     },
-    /** Seeders, completions and leechers of every hash over HTTP, or the failure. */
+    /** Seeders, completions and leechers of every hash over HTTP, or the failure reason. */
     async scrape(hashes: readonly Uint8Array[], key?: string, at = 0, headers = {}) {
       const query = hashes.map((hash) => `info_hash=${percent(hash)}`).join('&')
       const { failure, value } = await get(http[at]!, `${path('scrape', key)}?${query}`, headers)
@@ -162,11 +161,11 @@ export async function runTracker(program: Program, settings: Settings = {}) {
         ['complete', 'downloaded', 'incomplete'].map((name) => entry.get(name)),
       )
     },
-    /** A UDP client of the listener at place `at`. */
+    /** A UDP client of the listener with index `at`. */
     peer: (at = 0, hostname = '127.0.0.1', from?: string): Promise<UdpPeer> =>
       udpPeer(udp[at]!, hostname, from),
 
-    /** Ends it as its operator would. */
+    /** Ends it as its operator would; its output. */
     async stop(): Promise<string> {
       const { code, out, err } = await run.stop()
       expect([code, err]).toEqual([0, ''])
@@ -177,14 +176,14 @@ export async function runTracker(program: Program, settings: Settings = {}) {
   }
 }
 
-/** No token, and nothing that is or could be a key. */
+/** Neither a token nor anything that looks like a key. */
 export function expectNoSecretIn(output: string): void {
   for (const secret of [TOKEN, OTHER_TOKEN, encodeURIComponent(OTHER_TOKEN)])
     expect(output).not.toContain(secret)
   expect(output).not.toMatch(/[0-9A-Za-z]{31}/)
 }
 
-/** What a UDP announce comes to: the failure, or how many seeders there are. */
+/** The outcome of a UDP announce: the refusal, or the number of seeders. */
 export const outcome = (announce: Promise<{ seeders: number }>): Promise<string | number> =>
   announce.then(
     ({ seeders }) => seeders,
@@ -194,13 +193,13 @@ export const outcome = (announce: Promise<{ seeders: number }>): Promise<string 
 const unlisted = (hash: Uint8Array) =>
   `The torrent: ${Buffer.from(hash).toString('hex')}, is not whitelisted`
 
-/** What clients are told whom a tracker does not serve. */
+/** The refusals of schema 3.0.0. */
 export const TOLD = {
   missing: 'Tracker authentication error: Missing authentication key',
   malformed: 'Tracker authentication error: Invalid format for authentication key param',
   unknown: 'Tracker authentication error: Failed to read key',
   expired: 'Tracker authentication error: Key has expired',
   unlisted: (hash: Uint8Array) => `Tracker whitelist error: ${unlisted(hash)}`,
-  /** The same over UDP, where those words are longer than an announce. */
+  /** Over UDP, where the text above would be longer than the request. */
   unlistedUdp: (hash: Uint8Array) => `Tracker error: ${unlisted(hash)}`,
 } as const

@@ -1,13 +1,13 @@
-/** What strangers send to UDP listeners: each kind of attack makes one datagram, or a few, of its own. */
+/** Hostile datagrams to UDP listeners: each kind of attack is one datagram, or a few. */
 
 import type { Forge, Place } from '../raw-udp.ts'
 import { announcePacket, connectPacket, hashOf, scrapePacket } from '../udp-client.ts'
 import { Pacer } from './pacer.ts'
 
 const HERE = '127.0.0.1'
-/** Addresses of attackers; more come and go. */
+/** Sockets of attackers that stay; others come and go. */
 const SOCKETS = 64
-/** Answers that are kept, to be sent back. */
+/** Answers that are kept to be sent back. */
 const REMEMBERED = 256
 const BURST = 500
 const BURST_EVERY_MILLISECONDS = 5_000
@@ -19,7 +19,7 @@ type Attacker = { socket: Bun.udp.Socket<'buffer'>; id: bigint }
 export type UdpTarget = {
   /** Ports of our listeners. */
   readonly ports: readonly number[]
-  /** Addresses that honest clients use, whose name is taken in vain. */
+  /** Addresses of honest clients, which attackers forge. */
   readonly victims: readonly string[]
   readonly roll: (sides: number) => number
   readonly forge: Forge | undefined
@@ -84,7 +84,7 @@ export class DatagramAttack {
   #one(): void {
     const { roll } = this.#target
     const [name, often, deed] = KINDS[this.#count++ % KINDS.length]!
-    // In between they connect, so that what bears an id may bear a good one.
+    // In between they connect, so that they have valid connection ids.
     const isIt = roll(often) === 0
     const asker = this.#attackers[roll(SOCKETS)]
     const isDone = isIt ? deed(this) : this.send(connectPacket(this.#count), asker)
@@ -92,13 +92,11 @@ export class DatagramAttack {
     if (isDone) this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
   }
 
-  // ---- for the kinds ----
-
-  /** One that shows no wrong connection id: its good ones are taken. */
+  /** One that sends only valid connection ids, so that it is not suppressed. */
   get attacker(): Attacker {
     return this.#attackers[2 * this.roll(SOCKETS / 2)]!
   }
-  /** One that shows anything. */
+  /** One that sends anything. */
   get liar(): Attacker {
     return this.#attackers[2 * this.roll(SOCKETS / 2) + 1]!
   }
@@ -129,11 +127,11 @@ export class DatagramAttack {
     try {
       socket.send(packet, this.listener.port, HERE)
     } catch {
-      // An error of the kernel about one sent before.
+      // The kernel reports an error of an earlier datagram.
     }
     return true
   }
-  /** A socket that is gone before it can be answered. */
+  /** From a socket that is closed before the answer. */
   hitAndRun(): true {
     const { port } = this.listener
     Bun.udpSocket({ hostname: `127.66.0.${1 + this.roll(254)}`, socket: { error() {} } }).then(
@@ -150,7 +148,7 @@ export class DatagramAttack {
 const word3 = (text: string): Uint8Array =>
   Buffer.concat([Uint8Array.of(0, 0, 0, 3, 1, 2, 3, 4), Buffer.from(text)])
 
-/** Name, one time in how many, and the deed: false where it cannot be done. */
+/** Name, one time in how many, and the attack: false where it is not possible. */
 const KINDS: readonly (readonly [string, number, (attack: DatagramAttack) => boolean])[] = [
   ['any bytes', 1, (it) => it.send(it.bytes(it.roll(600)), it.liar)],
   [

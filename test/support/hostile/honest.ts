@@ -1,6 +1,6 @@
 /**
- * Clients that do nothing wrong while others do: each asks again and again, and is served when the answer is the
- * right one, in however many attempts BEP 15 allows.
+ * Honest clients beside the attacks: each asks again and again, and counts as served when the answer is right, within
+ * the attempts that BEP 15 allows.
  */
 
 import { connect } from 'node:net'
@@ -9,17 +9,17 @@ import { udpPeer } from '../udp-client.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
 const REST_MILLISECONDS = 200
-/** A connection id is good for two minutes. */
+/** A connection id is valid for two minutes. */
 const CONNECT_EVERY = 20
-/** Of every honest peer. */
+/** The port of every honest peer. */
 const PORT = 6881
 const ATTEMPTS = 5
-/** Failures that are kept. */
+/** Failures that are kept for the report. */
 const MOST_TOLD = 5
 
 export type Question = () => Promise<void>
 
-/** What became of the questions of one kind of client. */
+/** The questions of one kind of client, and how many were served. */
 export class Service {
   readonly name: string
   asked = 0
@@ -43,14 +43,14 @@ export class Service {
     this.slowestMilliseconds = Math.max(this.slowestMilliseconds, performance.now() - began)
   }
 
-  /** Empty when it was asked, and all were served. */
+  /** Empty if there were questions and all were served. */
   complaints(): string[] {
     if (this.asked > 0 && this.served === this.asked) return []
     return [`${this.name}: ${this.served} of ${this.asked} served`, ...this.failures]
   }
 }
 
-/** Asks until it is told to stop, and then finishes what it has begun. */
+/** Asks until `stop`, which waits for the last answer. */
 export class Honest {
   readonly #running: Promise<void>
   #isOver = false
@@ -72,7 +72,7 @@ export class Honest {
   }
 }
 
-/** Peers of one torrent over one transport: each must be told of all that have announced before it. */
+/** Peers of one torrent over one transport: each must get all that announced before it. */
 export class Swarm {
   readonly infoHash: Uint8Array
   readonly #known = new Set<string>()
@@ -81,7 +81,7 @@ export class Swarm {
     this.infoHash = infoHash
   }
 
-  /** Whom a peer that asks now must be told of. */
+  /** The peers that must be in an answer now. */
   expected(self: string): string[] {
     return [...this.#known].filter((other) => other !== self)
   }
@@ -96,11 +96,11 @@ function mustTell(told: readonly string[], expected: readonly string[]): void {
     throw new Error(`was not told of ${missing.join(', ')}, but of ${told.length} others`)
 }
 
-/** As the compact form of BEP 23, in hexadecimal. */
+/** The compact form of BEP 23, in hexadecimal. */
 const endpoint = (ip: string, port: number): string =>
   Buffer.from([...ip.split('.').map(Number), port >> 8, port & 255]).toString('hex')
 
-/** A peer that says its port is that of everybody; its address is its own. */
+/** A peer with an address of its own; all have the same port. */
 export async function udpQuestion(tracker: number, ip: string, swarm: Swarm): Promise<Question> {
   const peer = await udpPeer(tracker, '127.0.0.1', ip)
   const self = endpoint(ip, PORT)
@@ -134,7 +134,7 @@ export function httpQuestion(tracker: number, ip: string, swarm: Swarm): Questio
   }
 }
 
-/** For the services of the operator: JSON with status 200, in which `mistake` finds none. */
+/** Health check and API: JSON with status 200 in which `mistake` finds nothing. */
 export function operatorQuestion(
   url: string,
   headers: Record<string, string>,
@@ -147,14 +147,14 @@ export function operatorQuestion(
       const text = await answer.text()
       const wrong = answer.status === 200 ? mistake(JSON.parse(text)) : text
       if (wrong === undefined) return
-      // A probe of health has a time limit of its own, which a busy machine may miss once.
+      // The health check probes with a time limit, which a busy machine may miss once.
       if (attempt === ATTEMPTS) throw new Error(`${answer.status} ${wrong}`)
       await Bun.sleep(REST_MILLISECONDS)
     }
   }
 }
 
-/** Sends a request from that address, and gives the answer. Rejects when none comes in a minute. */
+/** Sends a request from that address; the answer. Rejects when none comes within a minute. */
 function getFrom(localAddress: string, port: number, path: string): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const parts: Buffer[] = []

@@ -1,13 +1,13 @@
-/** What a process costs, by /proc: processor time, resident memory, descriptors. */
+/** The cost of a process, from /proc: processor time, resident memory, descriptors. */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Clock ticks a second, of every Linux there is. */
+/** Clock ticks a second, the same on every Linux. */
 const TICKS = 100
 
-/** Seconds of a core that all its threads have used so far. */
+/** Seconds of processor time that all its threads have used. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // Behind the name, which may hold anything: field 3 and on.
+  // Fields from the third on, behind the name, which may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS
 }

@@ -1,4 +1,4 @@
-/** Does a deed so often a second, and now and then many times at once. What a busy machine misses is not made up for. */
+/** Calls a function at a rate, and in bursts now and then. Calls that a busy machine misses are not made up for. */
 
 const TICK_MILLISECONDS = 20
 

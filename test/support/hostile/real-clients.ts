@@ -1,4 +1,4 @@
-/** Pairs of clients that others wrote, which know of each other from the tracker alone, exchange a file. */
+/** Pairs of real clients that find each other only through the tracker exchange a file. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ARIA2C, startAria2, writeTorrent } from '../e2e/aria2.ts'
@@ -9,7 +9,7 @@ import type { Question } from './honest.ts'
 const FILE = 'a file.bin'
 const FILE_BYTES = 60_000
 
-/** Those that are installed here, each with the kind of URL it is given. */
+/** The installed ones, each with the scheme of its announce URL. */
 export const EXCHANGES: readonly (readonly [string, 'udp' | 'http', typeof aria2])[] = [
   ...(ARIA2C
     ? ([
@@ -20,7 +20,7 @@ export const EXCHANGES: readonly (readonly [string, 'udp' | 'http', typeof aria2
   ...(PYTHON ? ([['libtorrent over UDP', 'udp', libtorrent]] as const) : []),
 ]
 
-/** In a directory of its own below `room`, with a torrent of its own. */
+/** With a directory below `room` and a torrent of its own. */
 export const exchangeOf =
   (room: string, url: string, exchange: typeof aria2): Question =>
   async () => {

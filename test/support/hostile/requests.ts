@@ -1,14 +1,14 @@
-/** What strangers send to HTTP listeners: broken requests, huge ones, and connections that only cost a place. */
+/** Hostile requests to HTTP listeners: broken ones, huge ones, and connections that only occupy descriptors. */
 
 import { connect, type Socket } from 'node:net'
 import { announceQuery, percent } from '../http-client.ts'
 import type { Sent } from './datagrams.ts'
 import { Pacer } from './pacer.ts'
 
-/** Requests of which no answer has come are given up, so that they are bounded. */
+/** Unanswered requests are dropped, so that their number is bounded. */
 const MOST_OPEN = 300
 const GIVE_UP_MILLISECONDS = 5_000
-/** Connections that are kept open by a byte now and then, from so many addresses. */
+/** Connections kept open by a byte now and then, and their addresses. */
 const TRICKLED = 480
 const TRICKLERS = 4
 const TRICKLE_MILLISECONDS = 500
@@ -88,7 +88,7 @@ const request = (target: string, method = 'GET', head = '', body = '') =>
 const announce = (roll: Roll, changes = {}) =>
   `/announce?${announceQuery({ info_hash: percent(bytesOf(20, roll)), port: 1 + roll(65_535), ...changes })}`
 
-/** Some characters are others, or gone, or there twice. */
+/** Replaces, removes or doubles some characters. */
 function fuzzed(text: string, roll: Roll): string {
   const characters = [...text]
   for (let i = 0; i <= roll(6); i++) {
@@ -105,7 +105,7 @@ function fuzzed(text: string, roll: Roll): string {
   return characters.join('')
 }
 
-/** Name, at which listener, and the bytes. */
+/** Name, listener, and the bytes. */
 const KINDS: readonly (readonly [
   string,
   'http' | 'api' | 'health',

@@ -1,6 +1,6 @@
 /**
- * The program as a process of its own under all attacks at once, beside clients that do nothing wrong: whether they
- * are served, whether memory stays where it is, and whether it comes to rest when the attacks end.
+ * The program under all attacks at once, beside honest clients: whether these are served, whether memory stays flat, and
+ * whether the program comes to rest when the attacks end.
  */
 
 import { mkdirSync } from 'node:fs'
@@ -29,13 +29,13 @@ import { RequestAttack } from './requests.ts'
 const DATAGRAMS_A_SECOND = 1_500
 const REQUESTS_A_SECOND = 200
 const PHASES = 6
-/** So many, that those who trickle can take all of them. */
+/** Few enough for the slow connections to take all of them. */
 const OPEN_FILES = 512
 const UDP_CLIENTS = Array.from({ length: 8 }, (_, i) => `127.77.0.${i + 1}`)
 const HTTP_CLIENTS = Array.from({ length: 4 }, (_, i) => `127.77.1.${i + 1}`)
 const TOKEN = 'a token of this siege'
 
-/** In a shorter siege what was invented first has not been forgotten again: nothing can be said of memory. */
+/** In a shorter siege the first invented torrents have not expired yet, so memory is not judged. */
 const WHOLE_SECONDS = 60
 const FLAT_RATIO = 1.15
 const FLAT_MEBIBYTES = 8
@@ -45,7 +45,7 @@ const LOOK_EVERY_MILLISECONDS = 500
 /** Descriptors of files and of connections to the database come and go. */
 const SPARE_DESCRIPTORS = 8
 
-/** What strangers invent is gone after half a minute. */
+/** Invented peers and torrents expire after half a minute. */
 const TOML = configuration({
   core: `
 inactive_peer_cleanup_interval = 5
@@ -70,15 +70,15 @@ access_tokens = { admin = "${TOKEN}" }
 })
 
 export type Report = {
-  /** For people. */
+  /** A table for people. */
   readonly table: string
-  /** Empty: all that is promised was kept. */
+  /** Promises that were broken. */
   readonly failures: readonly string[]
 }
 
 type Besieged = Awaited<ReturnType<typeof begin>>
 
-/** Resident memory is the least that was seen: what only waits for the collector is no growth. */
+/** Resident memory is the least seen in the phase: memory that waits for the collector is not growth. */
 type Phase = { readonly resident: number; readonly cpu: number }
 
 export async function siege(program: Program, seconds: number): Promise<Report> {
@@ -158,7 +158,7 @@ const line = (name: string, ...cells: (string | number)[]): string =>
 const counts = (sent: Sent): string[] =>
   Array.from(sent, ([name, count]) => line(`  ${name}`, count))
 
-/** The program in a directory of its own, with so few descriptors that strangers can take them. */
+/** The program in its own directory, with so few descriptors that attackers can take them all. */
 async function begin(program: Program, room: string) {
   const directory = join(room, 'data')
   mkdirSync(directory)
@@ -220,7 +220,7 @@ class HonestClients {
     this.#running.push(new Honest(service, question))
   }
 
-  /** Pairs of real clients, one beside the other. */
+  /** An exchange of every pair of real clients, all at once. */
   async exchange(when: string): Promise<void> {
     const { udp, http } = this.#tracker
     await Promise.all(
@@ -256,7 +256,7 @@ async function phase({ run, pid }: Besieged, seconds: number): Promise<Phase> {
   return { resident, cpu: (cpuSeconds(pid) - cpu) / passed() }
 }
 
-/** Torrents that it still knows when all peers have been silent for long: none, or what is left after a minute. */
+/** Torrents it still knows when all peers have been silent for long: 0, or those left after a minute. */
 async function remembered(tracker: Besieged): Promise<number> {
   const end = performance.now() + PATIENCE_MILLISECONDS
   for (;;) {
@@ -267,7 +267,7 @@ async function remembered(tracker: Besieged): Promise<number> {
   }
 }
 
-/** Share of a core that it uses once that is next to nothing, or after a minute. */
+/** Share of a core that it uses at rest, or after a minute. */
 async function rest(pid: number): Promise<number> {
   const end = performance.now() + PATIENCE_MILLISECONDS
   for (;;) {

@@ -1,4 +1,4 @@
-/** The slow truth about address text: short enough to believe by reading. */
+/** A slow twin of the address codec, short enough to check by reading. */
 
 export function naiveIPv4(text: string): number[] | undefined {
   const parts = text.split('.')
@@ -31,14 +31,14 @@ export function naiveIPv6(text: string): number[] | undefined {
   return missing >= 2 ? [...head, ...Array(missing).fill(0), ...tail] : undefined
 }
 
-/** What the door does with an address: mapped IPv6 is IPv4. */
+/** A parsed address; IPv4-mapped IPv6 is IPv4. */
 export function naiveAddress(text: string): number[] | undefined {
   const bytes = naiveIPv4(text) ?? naiveIPv6(text)
   const mapped = bytes?.length === 16 && `${bytes.slice(0, 12)}` === '0,0,0,0,0,0,0,0,0,0,255,255'
   return mapped ? bytes.slice(12) : bytes
 }
 
-/** Canonical text as every browser writes it. */
+/** Canonical text, as browsers write it. */
 export function naivePrint(bytes: readonly number[]): string {
   if (bytes.length === 4) return bytes.join('.')
   const groups = Array.from({ length: 8 }, (_, n) =>

@@ -1,4 +1,4 @@
-/** The slow truth about bencoding: strings of one character per byte, short enough to believe. */
+/** A slow twin of the bencode writer, on strings of one character per byte. */
 export type Naive = number | string | Naive[] | { [key: string]: Naive }
 
 export function naiveEncode(value: Naive): string {

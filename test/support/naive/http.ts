@@ -1,6 +1,6 @@
 /**
- * The slow truth about tracker queries: split, regular expressions and BigInt, one rule a line, in the
- * order of spec/torrust-http-tracker §4 and §5.
+ * A slow twin of the reader of tracker queries: split, regular expressions and BigInt, one rule a line (docs/behaviours.md
+ * H4–H6).
  */
 export type NaiveAnnounce = {
   infoHash: string

@@ -1,9 +1,9 @@
-/** The slow truth about swarms: maps, objects and no memory of its own to run out of. */
+/** A slow twin of the swarm: maps and objects, without a memory limit. */
 import { type AnnounceEvent, EVENT, type Family } from '../../../src/bittorrent.ts'
 
 export type NaivePeer = {
   readonly family: Family
-  /** Address and port in hex: who the peer is. */
+  /** Address and port in hex: the identity of the peer. */
   readonly endpoint: string
   readonly id: string
   readonly uploaded: bigint
@@ -37,7 +37,7 @@ export class NaiveTorrent {
     this.peers.delete(endpoint)
     if (this.of(peer.family).length === 32) this.large[peer.family] = false
   }
-  /** Small families forget at once, large ones wait for a sweep. */
+  /** Small families drop expired peers at once, large ones in a sweep. */
   touch(cutoff: number): void {
     const { 4: large4, 6: large6 } = this.large
     for (const peer of [...this.peers.values()])
@@ -53,7 +53,7 @@ export class NaiveSwarm {
   readonly torrents = new Map<string, NaiveTorrent>()
   completions = 0
 
-  /** `memory`: what the fast one said was left: all, none for another peer, none for the torrent. */
+  /** `memory`: what the real swarm had left: enough, none for another peer, or none for the torrent. */
   announce(
     hash: string,
     announce: NaiveAnnounce,
@@ -90,7 +90,7 @@ export class NaiveSwarm {
     return torrent?.counts() ?? { seeders: 0, leechers: 0, downloaded: 0 }
   }
 
-  /** A sweep that went through: nobody expired is left, and no torrent that may go. */
+  /** A complete sweep: removes all expired peers, and torrents without peers if told so. */
   sweep(cutoff: number, removePeerless: boolean): void {
     for (const [hash, torrent] of this.torrents) {
       for (const peer of [...torrent.peers.values()])

@@ -1,4 +1,4 @@
-/** A whole tracker on one thread, for memory.test.ts: says its ports, and ends with its standard input. */
+/** A program for memory.test.ts: a whole tracker on one thread. Prints its ports; ends with its standard input. */
 
 import { TOKEN } from '../api/cases.ts'
 import { listeners } from '../configuration.ts'
@@ -14,7 +14,7 @@ bind_address = "127.0.0.1:0"
 access_tokens = { admin = "${TOKEN}" }
 `,
 })
-// From its first full collection on the engine takes what is reserved for used, and hardly collects.
+// From its first full collection on the engine counts reserved memory as used, and hardly collects.
 Bun.gc(true)
 const opened = { udp: ports.udp[0], http: ports.http[0], api: apiPort, health: healthPort }
 process.stdout.write(`${JSON.stringify(opened)}\n`)

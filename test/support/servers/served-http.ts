@@ -25,7 +25,7 @@ export const listener: HttpTrackerConfig = {
   network: { external_ip: null, on_reverse_proxy: false, ipv6_v6only: false },
 }
 
-/** The moment in which the trackers of `makeTracker` live. */
+/** The time in the trackers of `makeTracker`. */
 export const NOW_MILLISECONDS = 1_000_000_000
 
 export function makeTracker(changes: Partial<Policy> = {}, access?: Access): Tracker {

@@ -1,4 +1,4 @@
-/** One UDP listener without the rest of the tracker, on port 0 of the loopback. */
+/** One UDP listener without the rest of the tracker, on any port of the loopback. */
 
 import { Bans } from '../../../src/access/bans.ts'
 import { AT, type Counter, type Kind, Metrics } from '../../../src/memory/counters.ts'
@@ -9,8 +9,8 @@ import { serveUdp, type UdpOptions } from '../../../src/servers/udp.ts'
 import { makeTracker } from './served-http.ts'
 
 /**
- * A server whose every look at the clock costs `step` milliseconds, as if its thread were that slow. Its socket
- * is read with system calls of ours, or by Bun.
+ * A server for which every read of the clock takes `step` milliseconds, as if its thread were that slow. `isDirect`:
+ * its socket is read with our own system calls, otherwise by Bun.
  */
 export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptions> = {}) {
   const time = { now: 1_800_000_000_000, step: 0 }
@@ -45,7 +45,7 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     ...server,
     time,
     descriptors,
-    /** Of clients of both families. */
+    /** The sum of both families. */
     count: (counter: Counter) => counters[AT[counter]]! + counters[AT[counter] + 1]!,
     processing: (kind: Kind) => metrics.processing(0, kind),
     [Symbol.dispose]() {
