@@ -100,9 +100,11 @@ max_connection_id_errors_per_ip = 30
   })
 
   test('the two statistics options that schema 3.0.0 ties together are independent', () => {
-    configOf(
+    const { core } = configOf(
       'tracker_usage_statistics = false\n[core.tracker_policy]\npersistent_torrent_completed_stat = true\n',
     )
+    expect(core.tracker_usage_statistics).toBe(false)
+    expect(core.tracker_policy.persistent_torrent_completed_stat).toBe(true)
   })
 
   test('an option unknown to 2.0.0, names of 3.0.0 included, is a warning and has no effect', () => {

@@ -88,7 +88,8 @@ describe('sources', () => {
   })
 
   test('a byte order mark is not part of a file', () => {
-    loaded(loadToml(`\uFEFF${MINIMAL_3}`))
+    const plain = loaded(loadToml(MINIMAL_3))
+    expect(loaded(loadToml(`\uFEFF${MINIMAL_3}`)).config).toEqual(plain.config)
   })
 
   test('files above the current directory are not used', () => {

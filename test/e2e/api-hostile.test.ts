@@ -7,15 +7,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, TOKEN } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
-import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms } from '../support/e2e/program.ts'
 import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker-process.ts'
 import { bytesOf, exchange, hashA, parseResponse, type Request } from '../support/http-client.ts'
 import { dice, seed } from '../support/random.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 const HASH = hashA.toString('hex')
 const KEY = '0123456789abcdefghijklmnopqrstuv'
 /** A well-formed key that does not exist. */
@@ -268,7 +265,7 @@ const BYTES: readonly (readonly [
   ],
 ]
 
-describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (_program, program) => {
   let tracker: RunningTracker
   beforeAll(async () => {
     tracker = await runTracker(program, { mode: 'both' })

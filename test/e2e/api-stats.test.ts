@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { withToken } from '../support/api/served-api.ts'
-import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, launch } from '../support/e2e/program.ts'
 import {
   type Figures,
   type RunningTracker,
@@ -25,10 +25,7 @@ import {
 } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 /** Where the listeners stand in the configuration. */
 const UDP = { four: 0, both: 1, unseen: 2 } as const
 const HTTP = { four: 0, both: 1, unseen: 2, proxied: 3, external4: 4, external6: 5 } as const
@@ -204,7 +201,7 @@ const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<strin
   ],
 ]
 
-describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (_program, program) => {
   let tracker: RunningTracker
   beforeAll(async () => {
     tracker = await runTracker(program, { listeners: LISTENERS })

@@ -10,7 +10,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn, NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
-import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, launch } from '../support/e2e/program.ts'
 import {
   OTHER_TOKEN,
   type RunningTracker,
@@ -21,15 +21,12 @@ import { hashA, hashB } from '../support/http-client.ts'
 import { hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const KEY = '0123456789abcdefghijklmnopqrstuv'
 const [SMALL, LARGE] = [hex(hashB), hex(hashA)]
 
-describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (_program, program) => {
   describe('an empty tracker', () => {
     let tracker: RunningTracker
     beforeAll(async () => {

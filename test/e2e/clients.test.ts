@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { decodeBencode } from '../../src/wire/bencode.ts'
 import { configuration } from '../support/configuration.ts'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
-import { compiled, launch, type Program, type Run, source } from '../support/e2e/program.ts'
+import { bothPrograms, launch, type Run } from '../support/e2e/program.ts'
 import { percent } from '../support/http-client.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 import { type Scraped, udpPeer } from '../support/udp-client.ts'
@@ -23,12 +23,9 @@ const INTERVAL_SECONDS = 600
 type Transport = 'udp' | 'http'
 type Role = 'seeder' | 'leecher'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 type Case = [program: string, transport: Transport, first: Role, second: Role]
-const CASES = Object.keys(PROGRAMS).flatMap((program) =>
+const CASES = PROGRAMS.flatMap(([program]) =>
   (['udp', 'http'] as const).flatMap((transport): Case[] => [
     [program, transport, 'seeder', 'leecher'],
     [program, transport, 'leecher', 'seeder'],
@@ -40,7 +37,7 @@ describe.skipIf(ARIA2C === null)('two aria2 clients', () => {
   const trackers = new Map<string, Run>()
   beforeAll(async () => {
     const core = `[core.announce_policy]\ninterval = ${INTERVAL_SECONDS}\ninterval_min = ${INTERVAL_SECONDS}\n`
-    for (const [name, program] of Object.entries(PROGRAMS))
+    for (const [name, program] of PROGRAMS)
       trackers.set(name, await launch(program, { toml: configuration({ core }) }))
   })
   afterAll(async () => {

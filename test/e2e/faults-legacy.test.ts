@@ -9,14 +9,11 @@ import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
-import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms } from '../support/e2e/program.ts'
 import { percent } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: readonly (readonly [string, Program])[] = [
-  ['the source', source],
-  ['the compiled program', compiled()],
-]
+const PROGRAMS = bothPrograms()
 
 const WHITELIST = `CREATE TABLE whitelist (
   id INTEGER PRIMARY KEY AUTOINCREMENT, info_hash TEXT NOT NULL UNIQUE);`

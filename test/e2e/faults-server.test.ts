@@ -7,16 +7,13 @@ import { hashes, key } from '../support/database/hashes.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { startKeeper } from '../support/e2e/keeper.ts'
-import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, type Program, source } from '../support/e2e/program.ts'
 import { until } from '../support/until.ts'
 
 /** Each test starts, freezes and kills a server several times. */
 setDefaultTimeout(300_000)
 
-const PROGRAMS: readonly (readonly [string, Program])[] = [
-  ['the source', source],
-  ['the compiled program', compiled()],
-]
+const PROGRAMS = bothPrograms()
 const DRIVERS = ['mysql', 'postgresql'] as const
 type Driver = (typeof DRIVERS)[number]
 

@@ -8,15 +8,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { DatabaseConfig } from '../../src/config/model.ts'
 import { type ServerConfig, skipReason, testServer } from '../support/database/servers.ts'
 import { keeperToml, TOKEN } from '../support/e2e/keeper.ts'
-import { compiled, freePort, launch, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, freePort, launch, type Program, source } from '../support/e2e/program.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 
 const WRONG_PASSWORD = 'wrong and secret'
 
-const PROGRAMS: readonly (readonly [string, Program])[] = [
-  ['the source', source],
-  ['the compiled program', compiled()],
-]
+const PROGRAMS = bothPrograms()
 
 const room = sharedDirectory()
 beforeAll(() => {

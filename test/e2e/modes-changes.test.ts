@@ -6,17 +6,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { NEEDS_DATABASE } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
-import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms } from '../support/e2e/program.ts'
 import { outcome, type RunningTracker, runTracker, TOLD } from '../support/e2e/tracker-process.ts'
 import { hashA, hashB } from '../support/http-client.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 import { EVENT, hashOf, type UdpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const OTHER = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -42,7 +39,7 @@ const SERVED = ['served', 'served']
 const twice = (told: string) => [told, told]
 const unlisted = (hash: Uint8Array) => [TOLD.unlisted(hash), TOLD.unlistedUdp(hash)]
 
-describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (_program, program) => {
   describe('private and listed, with two threads', () => {
     let tracker: RunningTracker
     let peer: UdpPeer

@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, launch } from '../support/e2e/program.ts'
 import {
   outcome,
   type RunningTracker,
@@ -17,10 +17,7 @@ import { dice, seed } from '../support/random.ts'
 import { connected, hashOf, type UdpPeer, udpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const EXPIRED = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const UNKNOWN = 'C1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
@@ -99,7 +96,7 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
 /** Refusals of a UDP client without a good key. */
 const REFUSED = [TOLD.missing, TOLD.malformed, TOLD.unknown]
 
-describe.each(Object.entries(PROGRAMS))('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (_program, program) => {
   describe('private', () => {
     let tracker: RunningTracker
     let peer: UdpPeer

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ARIA2C, startAria2, writeTorrent } from '../support/e2e/aria2.ts'
 import { PYTHON, startLibtorrent } from '../support/e2e/libtorrent.ts'
-import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, type Program } from '../support/e2e/program.ts'
 import { type Mode, runTracker } from '../support/e2e/tracker-process.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
@@ -16,10 +16,7 @@ import { until } from '../support/until.ts'
 const NAME = 'a file.bin'
 const UNKNOWN_KEY = '0123456789abcdefghijABCDEFGHIJ01'
 
-const PROGRAMS: Readonly<Record<string, Program>> = {
-  'the source': source,
-  'the compiled program': compiled(),
-}
+const PROGRAMS = bothPrograms()
 
 const directory = sharedDirectory()
 
@@ -59,122 +56,117 @@ function publish(room: string, url: string) {
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
-describe.skipIf(PYTHON === null || ARIA2C === null).each(Object.entries(PROGRAMS))(
-  '%s',
-  (name, program) => {
-    const roomOf = (what: string) => {
-      const room = directory.at(`${name} ${what}`)
-      mkdirSync(room, { recursive: true })
-      return room
-    }
+describe.skipIf(PYTHON === null || ARIA2C === null).each(PROGRAMS)('%s', (name, program) => {
+  const roomOf = (what: string) => {
+    const room = directory.at(`${name} ${what}`)
+    mkdirSync(room, { recursive: true })
+    return room
+  }
 
-    test.concurrent('serves libtorrent over UDP with the key in the URL, and refuses it without a good one', async () => {
-      const room = roomOf('udp')
-      let key: string
-      let file: ReturnType<typeof publish>
-      {
-        await using tracker = await community(program, room, 'private')
-        key = (await tracker.call('POST', 'keys', { key: null, seconds_valid: 3600 })).key
-        file = publish(room, `${tracker.udpUrl}/${key}`)
-        const { infoHash } = file
-        const told = async (url: string, torrent: string) => {
-          await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
-          return (await client.hears('error', 'reply')).event
-        }
-        // This client does not report the reason of a UDP tracker.
-        const answers = Promise.all([
-          told(tracker.udpUrl, 'without'),
-          told(`${tracker.udpUrl}/${UNKNOWN_KEY}`, 'unknown'),
-          told(`${tracker.udpUrl}/short`, 'malformed'),
-        ])
-        expect(await answers).toEqual(['error', 'error', 'error'])
-        expect(await tracker.scrape([infoHash], key)).toEqual([[0, 0, 0]])
-
-        await using seeder = startLibtorrent(file.seed, file.torrent)
-        expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
-        await using leecher = startLibtorrent(file.leech, file.torrent)
-        await leecher.hears('finished')
-        expect(file.arrived()).toBe(true)
-        await until('the completion', async () =>
-          Bun.deepEquals(await tracker.scrape([infoHash], key), [[2, 1, 0]]),
-        )
-        // Without the key a scrape tells nothing.
-        expect(await tracker.scrape([infoHash])).toEqual([[0, 0, 0]])
-        await Promise.all([seeder.stop(), leecher.stop()])
-        await tracker.stop()
-      }
-      await using again = await community(program, room, 'private')
-      await using seeder = startLibtorrent(file.seed, file.at(`${again.udpUrl}/${key}`, 'again'))
-      expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
-      await until('the count of before the restart', async () =>
-        Bun.deepEquals(await again.scrape([file.infoHash], key), [[1, 1, 0]]),
-      )
-      await again.call('DELETE', `key/${key}`)
-      const torrent = file.at(`${again.udpUrl}/${key}`, 'late')
-      await using late = startLibtorrent(join(room, 'late client'), torrent)
-      expect(await late.hears('error', 'reply')).toMatchObject({ event: 'error' })
-    })
-
-    test.concurrent('serves aria2 over HTTP with the key in the URL, and refuses it without', async () => {
-      const room = roomOf('http')
+  test.concurrent('serves libtorrent over UDP with the key in the URL, and refuses it without a good one', async () => {
+    const room = roomOf('udp')
+    let key: string
+    let file: ReturnType<typeof publish>
+    {
       await using tracker = await community(program, room, 'private')
-      const { key } = await tracker.call('POST', 'keys', { key: null, seconds_valid: null })
-      const file = publish(room, `${tracker.httpUrl}/${key}`)
-      const stranger = await startAria2(
-        join(room, 'stranger'),
-        file.at(tracker.httpUrl, 'bare'),
-        false,
-      )
-      await until('the stranger to be refused', async () => {
-        const { tcp4_announces_handled, tcp4_connections_handled } = await tracker.stats()
-        expect([tcp4_announces_handled, tcp4_connections_handled]).toEqual([0, 0])
-        return stranger.text().includes('Missing authentication key')
-      })
-      await stranger.stop()
-      await using seeder = await startAria2(file.seed, file.torrent, false)
-      await until('the seeder', async () =>
-        Bun.deepEquals(await tracker.scrape([file.infoHash], key), [[1, 0, 0]]),
-      )
-      await using leecher = await startAria2(file.leech, file.torrent, false)
-      await until('the exchange', async () =>
-        Bun.deepEquals(await tracker.scrape([file.infoHash], key), [[2, 1, 0]]),
-      )
-      await Promise.all([seeder.stop(), leecher.stop()])
-      expect(file.arrived()).toBe(true)
-    })
-
-    test.concurrent('serves only a listed torrent, and still after a restart', async () => {
-      const room = roomOf('listed')
-      let infoHash: Uint8Array
-      {
-        await using tracker = await community(program, room, 'listed')
-        const file = publish(room, tracker.udpUrl)
-        infoHash = file.infoHash
-        const ask = async (url: string, torrent: string) => {
-          await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
-          return await client.hears('error', 'reply')
-        }
-        const reason = `Tracker whitelist error: The torrent: ${hex(infoHash)}, is not whitelisted`
-        expect(await ask(tracker.udpUrl, 'udp')).toMatchObject({ event: 'error' })
-        expect(await ask(tracker.httpUrl, 'http')).toEqual({
-          event: 'error',
-          message: expect.stringContaining(reason),
-        })
-        await tracker.call('POST', `whitelist/${hex(infoHash)}`)
-        expect(await ask(tracker.udpUrl, 'udp again')).toMatchObject({ event: 'reply' })
-        expect(await ask(tracker.httpUrl, 'http again')).toMatchObject({ event: 'reply' })
-        await tracker.stop()
+      key = (await tracker.call('POST', 'keys', { key: null, seconds_valid: 3600 })).key
+      file = publish(room, `${tracker.udpUrl}/${key}`)
+      const { infoHash } = file
+      const told = async (url: string, torrent: string) => {
+        await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
+        return (await client.hears('error', 'reply')).event
       }
-      await using again = await community(program, room, 'listed')
-      const file = publish(room, again.udpUrl)
-      await using other = startLibtorrent(file.seed, file.torrent)
-      expect(await other.hears('error', 'reply')).toMatchObject({ event: 'error' })
-      await again.call('POST', `whitelist/${hex(file.infoHash)}`)
-      expect(await again.call('GET', 'whitelist')).toEqual(
-        [hex(infoHash), hex(file.infoHash)].sort(),
+      // This client does not report the reason of a UDP tracker.
+      const answers = Promise.all([
+        told(tracker.udpUrl, 'without'),
+        told(`${tracker.udpUrl}/${UNKNOWN_KEY}`, 'unknown'),
+        told(`${tracker.udpUrl}/short`, 'malformed'),
+      ])
+      expect(await answers).toEqual(['error', 'error', 'error'])
+      expect(await tracker.scrape([infoHash], key)).toEqual([[0, 0, 0]])
+
+      await using seeder = startLibtorrent(file.seed, file.torrent)
+      expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
+      await using leecher = startLibtorrent(file.leech, file.torrent)
+      await leecher.hears('finished')
+      expect(file.arrived()).toBe(true)
+      await until('the completion', async () =>
+        Bun.deepEquals(await tracker.scrape([infoHash], key), [[2, 1, 0]]),
       )
-      await again.call('DELETE', `whitelist/${hex(infoHash)}`)
-      expect(await again.call('GET', 'whitelist')).toEqual([hex(file.infoHash)])
+      // Without the key a scrape tells nothing.
+      expect(await tracker.scrape([infoHash])).toEqual([[0, 0, 0]])
+      await Promise.all([seeder.stop(), leecher.stop()])
+      await tracker.stop()
+    }
+    await using again = await community(program, room, 'private')
+    await using seeder = startLibtorrent(file.seed, file.at(`${again.udpUrl}/${key}`, 'again'))
+    expect(await seeder.hears('reply', 'error')).toMatchObject({ event: 'reply' })
+    await until('the count of before the restart', async () =>
+      Bun.deepEquals(await again.scrape([file.infoHash], key), [[1, 1, 0]]),
+    )
+    await again.call('DELETE', `key/${key}`)
+    const torrent = file.at(`${again.udpUrl}/${key}`, 'late')
+    await using late = startLibtorrent(join(room, 'late client'), torrent)
+    expect(await late.hears('error', 'reply')).toMatchObject({ event: 'error' })
+  })
+
+  test.concurrent('serves aria2 over HTTP with the key in the URL, and refuses it without', async () => {
+    const room = roomOf('http')
+    await using tracker = await community(program, room, 'private')
+    const { key } = await tracker.call('POST', 'keys', { key: null, seconds_valid: null })
+    const file = publish(room, `${tracker.httpUrl}/${key}`)
+    const stranger = await startAria2(
+      join(room, 'stranger'),
+      file.at(tracker.httpUrl, 'bare'),
+      false,
+    )
+    await until('the stranger to be refused', async () => {
+      const { tcp4_announces_handled, tcp4_connections_handled } = await tracker.stats()
+      expect([tcp4_announces_handled, tcp4_connections_handled]).toEqual([0, 0])
+      return stranger.text().includes('Missing authentication key')
     })
-  },
-)
+    await stranger.stop()
+    await using seeder = await startAria2(file.seed, file.torrent, false)
+    await until('the seeder', async () =>
+      Bun.deepEquals(await tracker.scrape([file.infoHash], key), [[1, 0, 0]]),
+    )
+    await using leecher = await startAria2(file.leech, file.torrent, false)
+    await until('the exchange', async () =>
+      Bun.deepEquals(await tracker.scrape([file.infoHash], key), [[2, 1, 0]]),
+    )
+    await Promise.all([seeder.stop(), leecher.stop()])
+    expect(file.arrived()).toBe(true)
+  })
+
+  test.concurrent('serves only a listed torrent, and still after a restart', async () => {
+    const room = roomOf('listed')
+    let infoHash: Uint8Array
+    {
+      await using tracker = await community(program, room, 'listed')
+      const file = publish(room, tracker.udpUrl)
+      infoHash = file.infoHash
+      const ask = async (url: string, torrent: string) => {
+        await using client = startLibtorrent(join(room, torrent), file.at(url, torrent))
+        return await client.hears('error', 'reply')
+      }
+      const reason = `Tracker whitelist error: The torrent: ${hex(infoHash)}, is not whitelisted`
+      expect(await ask(tracker.udpUrl, 'udp')).toMatchObject({ event: 'error' })
+      expect(await ask(tracker.httpUrl, 'http')).toEqual({
+        event: 'error',
+        message: expect.stringContaining(reason),
+      })
+      await tracker.call('POST', `whitelist/${hex(infoHash)}`)
+      expect(await ask(tracker.udpUrl, 'udp again')).toMatchObject({ event: 'reply' })
+      expect(await ask(tracker.httpUrl, 'http again')).toMatchObject({ event: 'reply' })
+      await tracker.stop()
+    }
+    await using again = await community(program, room, 'listed')
+    const file = publish(room, again.udpUrl)
+    await using other = startLibtorrent(file.seed, file.torrent)
+    expect(await other.hears('error', 'reply')).toMatchObject({ event: 'error' })
+    await again.call('POST', `whitelist/${hex(file.infoHash)}`)
+    expect(await again.call('GET', 'whitelist')).toEqual([hex(infoHash), hex(file.infoHash)].sort())
+    await again.call('DELETE', `whitelist/${hex(infoHash)}`)
+    expect(await again.call('GET', 'whitelist')).toEqual([hex(file.infoHash)])
+  })
+})

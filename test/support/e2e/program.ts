@@ -45,6 +45,12 @@ export function compiled(): Program {
   return () => [path]
 }
 
+/** For tests that run with both. */
+export const bothPrograms = (): readonly (readonly [name: string, Program])[] => [
+  ['the source', source],
+  ['the compiled program', compiled()],
+]
+
 async function compile(): Promise<string> {
   const room = join(tmpdir(), `tracker-binary-${crypto.randomUUID()}`)
   const path = join(room, 'tracker')
