@@ -8,7 +8,7 @@ const sources = await Array.fromAsync(
 )
 const programs = sources.filter(({ path }) => path.endsWith('.ts'))
 
-/** Lines on which a promise is expected to end in some way, and nothing waits for that. */
+/** Lines with an expectation about a promise that is neither awaited nor returned. */
 function floating(text: string): number[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, (comment) =>
     comment.replace(/[^\n]/g, ' '),
@@ -20,14 +20,14 @@ function floating(text: string): number[] {
     .map((start) => code.slice(0, start).split('\n').length)
 }
 
-test('what a promise comes to is waited for: a runner may end the test before it', () => {
+test('every `rejects` and `resolves` is awaited or returned: other runners would end the test before it', () => {
   const found = programs.flatMap(({ path, text }) =>
     floating(text).map((line) => `test/${path}:${line}`),
   )
   expect(found).toEqual([])
 })
 
-test('a promise that nothing waits for is found, on one line and on several', () => {
+test('one that is not is found, on one line and on several', () => {
   const planted = `test('x', async () => {
   await expect(one()).rejects.toThrow()
   ${'expect'}(two('http://a')).rejects.toThrow()
@@ -39,7 +39,7 @@ test('a promise that nothing waits for is found, on one line and on several', ()
   expect(floating(planted)).toEqual([3, 4])
 })
 
-test('rooms hold tests alone; helpers stand in test/support', () => {
+test('folders of rooms hold only tests; helpers are in test/support', () => {
   const strays = sources
     .map(({ path }) => path)
     .filter((path) => path.startsWith('support/') === path.endsWith('.test.ts'))
@@ -50,7 +50,7 @@ test('rooms hold tests alone; helpers stand in test/support', () => {
 test('every helper is used', () => {
   const unused = sources
     .map(({ path }) => path)
-    // bunfig.toml loads that one.
+    // bunfig.toml loads it.
     .filter((path) => path.startsWith('support/') && path !== 'support/time-limit.ts')
     .filter((path) => {
       const name = basename(path)

@@ -88,8 +88,11 @@ describe('sources', () => {
   })
 
   test('a byte order mark is not part of a file', () => {
-    const plain = loaded(loadToml(MINIMAL_3))
-    expect(loaded(loadToml(`\uFEFF${MINIMAL_3}`)).config).toEqual(plain.config)
+    const marked = (text: string) => loadToml(`\uFEFF${text}`)
+    expect(loaded(marked(MINIMAL_3)).config).toEqual(loaded(loadToml(MINIMAL_3)).config)
+    expect(complaints(marked(`mode = 1${MINIMAL_3}`))).toEqual([
+      expect.stringMatching(/^tracker\.toml:1:1: mode: /),
+    ])
   })
 
   test('files above the current directory are not used', () => {
