@@ -380,7 +380,8 @@ describe.each(PROGRAMS)('%s', (_program, program) => {
         'x9',
         'token',
         'é',
-        STRANGE.slice(5),
+        // A letter short of a key, which no other bit adds: a key that is unknown would be answered 500.
+        STRANGE.slice(1),
         HASH.slice(3),
       ]
       const noise = (most: number) =>
