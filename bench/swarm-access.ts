@@ -3,7 +3,7 @@ import { createAccessMemory } from '../src/access/access.ts'
 import type { Entries } from '../src/access/layout.ts'
 import type { Table } from '../src/access/table.ts'
 import type { Line } from './lines.ts'
-import { Population, SEED, writeHash, writeKey } from './population.ts'
+import { Population, SEED, writeHash, writeKey } from './prepared-announces.ts'
 import { residentBytes } from './stopwatch.ts'
 import { TrackerAlone } from './tracker-alone.ts'
 

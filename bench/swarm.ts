@@ -6,7 +6,7 @@
  */
 
 import { type Line, print } from './lines.ts'
-import { BATCH, Population } from './population.ts'
+import { BATCH, Population } from './prepared-announces.ts'
 import { residentBytes, Stopwatch, sorted } from './stopwatch.ts'
 import { ACCESS_KINDS, access } from './swarm-access.ts'
 import { PAGES, pages } from './swarm-pages.ts'

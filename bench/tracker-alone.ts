@@ -5,7 +5,7 @@ import { LIMITS } from '../src/limits.ts'
 import { pageRelease } from '../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
 import { type ListenerRules, Tracker } from '../src/tracker.ts'
-import { BATCH, type Population, SEED } from './population.ts'
+import { BATCH, type Population, SEED } from './prepared-announces.ts'
 import { Stopwatch, sorted } from './stopwatch.ts'
 
 export const TIMEOUT_SECONDS = 900

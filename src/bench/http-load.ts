@@ -5,11 +5,11 @@
 import { joinPort } from '../wire/address.ts'
 import { readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
-import type { Course, Generator } from './course.ts'
 import { HttpConnection, type HttpTarget } from './http-connection.ts'
 import type { HttpReply } from './http-reply.ts'
 import { HttpRequests } from './http-request.ts'
 import { type LoadOptions, MIXED } from './load-options.ts'
+import type { Course, Generator } from './load-run.ts'
 import { Random } from './population.ts'
 
 /** A connection that failed is not opened again at once: it might fail as fast. */

@@ -2,7 +2,7 @@
 
 import type { Histogram } from '../memory/histogram.ts'
 import { aligned, plural, rounded } from '../text/figures.ts'
-import type { Course, Ended } from './course.ts'
+import type { Course, Ended } from './load-run.ts'
 import { KINDS, type KindTally } from './tally.ts'
 
 /** What was asked for, as it is to be repeated in the result. */

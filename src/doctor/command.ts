@@ -8,9 +8,9 @@ import { systemClock } from '../time/clock.ts'
 import { examine } from './examine.ts'
 import type { Patient } from './finding.ts'
 import { GROUPS } from './groups.ts'
+import { askTracker, type RunningTracker } from './listeners.ts'
 import { Machine } from './machine.ts'
 import { printFindings, summarise } from './report.ts'
-import { askTracker, type RunningTracker } from './running-tracker.ts'
 
 /** How long counters are watched. */
 const WATCH_MILLISECONDS = 1_000

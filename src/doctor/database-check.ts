@@ -9,7 +9,7 @@ import { size } from '../text/figures.ts'
 import { shellWord } from '../text/shell.ts'
 import { knock } from './database-server.ts'
 import { type Check, type Found, ok, problem, skipped, warning } from './finding.ts'
-import { isOurs } from './running-tracker.ts'
+import { isOurs } from './listeners.ts'
 
 export const database: Check = {
   name: 'database',

@@ -2,8 +2,8 @@
 
 import type { Config } from '../config/model.ts'
 import type { Clock } from '../time/clock.ts'
+import type { RunningTracker } from './listeners.ts'
 import type { Machine } from './machine.ts'
-import type { RunningTracker } from './running-tracker.ts'
 
 /** `problem`: it fails, or is about to. `warning`: it works, but not as well as it could, or not for long. */
 export type Status = 'ok' | 'warning' | 'problem' | 'skipped'

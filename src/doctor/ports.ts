@@ -4,7 +4,7 @@ import { assertFree } from '../servers/free-port.ts'
 import { printAddress } from '../wire/address.ts'
 import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem } from './finding.ts'
-import { isOurs, serves } from './running-tracker.ts'
+import { isOurs, serves } from './listeners.ts'
 
 export const ports: Check = {
   name: 'ports',

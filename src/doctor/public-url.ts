@@ -10,7 +10,7 @@ import { shellWord } from '../text/shell.ts'
 import { joinPort } from '../wire/address.ts'
 import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem, skipped, warning } from './finding.ts'
-import { serves } from './running-tracker.ts'
+import { serves } from './listeners.ts'
 
 export const publicUrl: Check = {
   name: 'public-url',

@@ -1,7 +1,7 @@
 /** Whether the clock is right: keys expire by it, and certificates are good or not. */
 
 import { type Check, ok, problem, skipped, warning } from './finding.ts'
-import { insideContainer, processes } from './port-mapping.ts'
+import { insideContainer, processes } from './network.ts'
 
 /** Nobody runs this before it was written: 2025-01-01. */
 const EARLIEST_SECOND = 1_735_689_600

@@ -1,7 +1,7 @@
 /** The HTTP load against our tracker, and against servers that are broken or mean. */
 
 import { describe, expect, test } from 'bun:test'
-import type { Course } from '../../src/bench/course.ts'
+import type { Course } from '../../src/bench/load-run.ts'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { keepAliveServer, type Talk } from '../support/bench/keep-alive.ts'

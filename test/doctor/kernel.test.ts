@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { conntrack } from '../../src/doctor/conntrack.ts'
 import { maskOf, receiveBacklog, softirq, workers } from '../../src/doctor/processor.ts'
 import { receiveBuffer, receiveDrops } from '../../src/doctor/receive.ts'
-import { files, memory, swap } from '../../src/doctor/resource-limits.ts'
+import { files, memory, swap } from '../../src/doctor/system.ts'
 import {
   BAD,
   CONFIG,

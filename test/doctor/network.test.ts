@@ -1,9 +1,9 @@
 /** What the doctor makes of ports, of public URLs and of what answers at the health API. */
 
 import { describe, expect, test } from 'bun:test'
+import { askTracker, health } from '../../src/doctor/listeners.ts'
 import { ports } from '../../src/doctor/ports.ts'
 import { publicUrl } from '../../src/doctor/public-url.ts'
-import { askTracker, health } from '../../src/doctor/running-tracker.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'

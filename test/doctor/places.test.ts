@@ -1,6 +1,6 @@
 /** What the doctor makes of where the tracker runs: IPv6, containers, the clock. */
 import { describe, expect, test } from 'bun:test'
-import { container, ipv6 } from '../../src/doctor/port-mapping.ts'
+import { container, ipv6 } from '../../src/doctor/network.ts'
 import { clock } from '../../src/doctor/time-sync.ts'
 import { changed, findingOn, GOOD, NOW, TEXT } from '../support/doctor/machines.ts'
 

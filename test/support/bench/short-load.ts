@@ -1,7 +1,7 @@
 /** Short load tests in this process, and what came of them. */
 import { expect } from 'bun:test'
-import { Course, type CourseOptions, type Generator } from '../../../src/bench/course.ts'
 import { HttpLoad, type HttpLoadOptions } from '../../../src/bench/http-load.ts'
+import { Course, type CourseOptions, type Generator } from '../../../src/bench/load-run.ts'
 import { Population } from '../../../src/bench/population.ts'
 import { Tally } from '../../../src/bench/tally.ts'
 import { UdpLoad, type UdpLoadOptions } from '../../../src/bench/udp-load.ts'
