@@ -7,8 +7,8 @@ import { judgeTls } from '../cli/tls-files.ts'
 import type { TlsConfig } from '../config/model.ts'
 import { several } from '../text/figures.ts'
 import { shellWord } from '../text/shell.ts'
-import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem, skipped, warning } from './finding.ts'
+import { type Listener, listenersOf } from './listeners.ts'
 
 const DAY_SECONDS = 86_400
 /** Whoever renews by itself has done it by then. */

@@ -1,16 +1,36 @@
 /** `tracker doctor`: looks at the machine and the configuration, changes nothing, and says what to type. */
-
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, secondsValue } from '../cli/invocation.ts'
 import { loadConfiguration } from '../cli/load-configuration.ts'
 import { Progress, printResult } from '../cli/output.ts'
+import { several } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
-import { examine } from './examine.ts'
-import type { Patient } from './finding.ts'
-import { GROUPS } from './groups.ts'
-import { askTracker, type RunningTracker } from './listeners.ts'
+import { certificates } from './certificates.ts'
+import { conntrack } from './conntrack.ts'
+import { database } from './database-check.ts'
+import {
+  type Examined,
+  examine,
+  type Group,
+  type Patient,
+  type RunningTracker,
+  type Status,
+} from './finding.ts'
+import { askTracker, health, ports } from './listeners.ts'
 import { Machine } from './machine.ts'
-import { printFindings, summarise } from './report.ts'
+import { container, ipv6 } from './network.ts'
+import { receiveBacklog, softirq, workers } from './processor.ts'
+import { publicUrl } from './public-url.ts'
+import { receiveBuffer, receiveDrops } from './receive.ts'
+import { clock, files, memory, swap } from './system.ts'
+
+export const GROUPS: readonly Group[] = [
+  { title: 'Tracker', checks: [health, ports, publicUrl, database, certificates, clock] },
+  { title: 'Datagrams', checks: [receiveBuffer, receiveDrops, conntrack] },
+  { title: 'Network', checks: [ipv6, container] },
+  { title: 'Processor', checks: [softirq, receiveBacklog, workers] },
+  { title: 'Limits', checks: [files, memory, swap] },
+]
 
 /** How long counters are watched. */
 const WATCH_MILLISECONDS = 1_000
@@ -50,4 +70,44 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
   const findings = examined.flatMap((group) => group.findings)
   printResult(host, invocation, { findings, summary }, () => printFindings(examined, host.colour))
   return summary.problems === 0 ? 0 : 1
+}
+
+interface Summary {
+  readonly ok: number
+  readonly warnings: number
+  readonly problems: number
+  readonly skipped: number
+}
+
+function summarise(examined: readonly Examined[]): Summary {
+  const statuses = examined.flatMap(({ findings }) => findings.map(({ status }) => status))
+  const times = (status: Status): number => statuses.filter((one) => one === status).length
+  return {
+    ok: times('ok'),
+    warnings: times('warning'),
+    problems: times('problem'),
+    skipped: times('skipped'),
+  }
+}
+
+const COLOURS: Readonly<Record<Status, number>> = { ok: 32, warning: 33, problem: 31, skipped: 90 }
+const STATUS_WIDTH = 'problem'.length
+
+function printFindings(examined: readonly Examined[], colour: boolean): string {
+  const paint = (text: string, code: number) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const width = Math.max(
+    0,
+    ...examined.flatMap(({ findings }) => findings.map(({ check }) => check.length)),
+  )
+  const indent = ' '.repeat(2 + STATUS_WIDTH + 2)
+  const groups = examined.map(({ title, findings }) => [
+    paint(title, 1),
+    ...findings.flatMap(({ check, status, found, advice = [] }) => [
+      `  ${paint(status.padEnd(STATUS_WIDTH), COLOURS[status])}  ${check.padEnd(width)}  ${found}`,
+      ...advice.map((line) => `${indent}→ ${line}`),
+    ]),
+  ])
+  const { ok, warnings, problems, skipped } = summarise(examined)
+  const last = `${several(problems, 'problem')}, ${several(warnings, 'warning')}, ${ok} ok, ${skipped} skipped`
+  return `${groups.map((lines) => lines.join('\n')).join('\n\n')}\n\n${last}\n`
 }

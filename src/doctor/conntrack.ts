@@ -3,7 +3,6 @@
 import { count, percent, several, sysctl } from '../text/figures.ts'
 import { type Check, type Found, ok, problem, warning } from './finding.ts'
 import { type Machine, Unreadable } from './machine.ts'
-import { conntrackCounters } from './proc.ts'
 import { NO_UDP, servesUdp, udpPorts } from './receive.ts'
 
 const SETTINGS = '/proc/sys/net/netfilter'
@@ -110,4 +109,18 @@ function untracked(ports: readonly number[]): string[] {
     `nft add rule inet tracker prerouting udp dport '${set}' notrack`,
     `nft add rule inet tracker output udp sport '${set}' notrack`,
   ]
+}
+
+/** Of `/proc/net/stat/nf_conntrack`: names, then a line of hexadecimal values for each core. Sums of the columns. */
+function conntrackCounters(text: string): ReadonlyMap<string, number> {
+  const [names, ...rows] = text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+  return new Map(
+    names?.map((name, i) => [
+      name,
+      rows.reduce((sum, row) => sum + (Number.parseInt(row[i] ?? '', 16) || 0), 0),
+    ]),
+  )
 }

@@ -106,3 +106,67 @@ function unlessUnreadable<T>(read: () => T): T | undefined {
     throw error
   }
 }
+
+/** Processes that are looked at. */
+const MOST_PROCESSES = 10_000
+
+export const insideContainer = (machine: Machine): boolean =>
+  machine.exists('/.dockerenv') ||
+  machine.exists('/run/.containerenv') ||
+  /docker|containerd|kubepods|lxc|libpod/.test(machine.maybe('/proc/1/cgroup') ?? '')
+
+/** Names of what runs, cut to 15 characters. */
+export const processes = (machine: Machine): ReadonlySet<string> =>
+  new Set(processIds(machine).map((pid) => (machine.maybe(`/proc/${pid}/comm`) ?? '').trim()))
+
+export const processIds = (machine: Machine): readonly string[] =>
+  machine
+    .names('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .slice(0, MOST_PROCESSES)
+
+const BASE = '/sys/fs/cgroup'
+
+/** Contents of the files of that name in the group of this process and in all above it. */
+function contents(machine: Machine, controller: string, name: string): string[] {
+  const lines = (machine.maybe('/proc/self/cgroup') ?? '').split('\n')
+  return lines.flatMap((line) => {
+    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
+    if (path === undefined || !controllers?.split(',').includes(controller)) return []
+    const names = path.split('/').filter((part) => part !== '' && part !== '..')
+    const base = controller === '' ? BASE : `${BASE}/${controller}`
+    const groups = [base, ...names.map((_, i) => `${base}/${names.slice(0, i + 1).join('/')}`)]
+    return groups.flatMap((group) => machine.maybe(`${group}/${name}`) ?? [])
+  })
+}
+
+/** undefined: none of them sets a limit. */
+const least = (values: readonly number[]): number | undefined => {
+  const limits = values.filter((value) => value > 0)
+  return limits.length === 0 ? undefined : Math.min(...limits)
+}
+
+/** Bytes of memory. */
+export function memoryLimit(machine: Machine): number | undefined {
+  const texts = [
+    ...contents(machine, '', 'memory.max'),
+    ...contents(machine, 'memory', 'memory.limit_in_bytes'),
+  ]
+  return least(texts.map((text) => Number(text.trim())))
+}
+
+/** Cores' worth of time; may have a fraction. */
+export function coreLimit(machine: Machine): number | undefined {
+  const quotas = contents(machine, 'cpu', 'cpu.cfs_quota_us')
+  const periods = contents(machine, 'cpu', 'cpu.cfs_period_us')
+  const texts = [
+    ...contents(machine, '', 'cpu.max'),
+    ...quotas.map((quota, i) => `${quota.trim()} ${periods[i]}`),
+  ]
+  return least(
+    texts.map((text) => {
+      const [quota, period] = text.trim().split(/\s+/)
+      return Math.round((Number(quota) / Number(period)) * 100) / 100
+    }),
+  )
+}

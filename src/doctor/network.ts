@@ -1,27 +1,9 @@
 /** Whether clients reach the tracker through a container's network, and as whom they arrive. */
 import { isIP } from 'node:net'
 import type { Config } from '../config/model.ts'
-import { listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, problem, warning } from './finding.ts'
-import type { Machine } from './machine.ts'
-
-/** Processes that are looked at. */
-const MOST_PROCESSES = 10_000
-
-export const insideContainer = (machine: Machine): boolean =>
-  machine.exists('/.dockerenv') ||
-  machine.exists('/run/.containerenv') ||
-  /docker|containerd|kubepods|lxc|libpod/.test(machine.maybe('/proc/1/cgroup') ?? '')
-
-/** Names of what runs, cut to 15 characters. */
-export const processes = (machine: Machine): ReadonlySet<string> =>
-  new Set(pids(machine).map((pid) => (machine.maybe(`/proc/${pid}/comm`) ?? '').trim()))
-
-const pids = (machine: Machine): readonly string[] =>
-  machine
-    .names('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .slice(0, MOST_PROCESSES)
+import { listenersOf } from './listeners.ts'
+import { insideContainer, type Machine, processIds } from './machine.ts'
 
 const IPV6_OFF = '/proc/sys/net/ipv6/conf/all/disable_ipv6'
 
@@ -131,7 +113,7 @@ function outside(config: Config, machine: Machine): Found {
 
 /** Ports that a docker-proxy listens at. */
 function proxiedPorts(machine: Machine): ReadonlySet<number> {
-  const ports = pids(machine).flatMap((pid) => {
+  const ports = processIds(machine).flatMap((pid) => {
     if (machine.maybe(`/proc/${pid}/comm`)?.trim() !== 'docker-proxy') return []
     const words = (machine.maybe(`/proc/${pid}/cmdline`) ?? '').split('\0')
     return Number(words[words.indexOf('-host-port') + 1])

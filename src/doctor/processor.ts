@@ -1,10 +1,8 @@
 /** Which cores do the work of the network, and whether they are up to it; how many serve. */
 
 import { count, percent, several, sysctl } from '../text/figures.ts'
-import { coreLimit } from './cgroup.ts'
 import { type Check, ok, problem, warning } from './finding.ts'
-import type { Machine } from './machine.ts'
-import { backlog, softirqs } from './proc.ts'
+import { coreLimit, type Machine } from './machine.ts'
 
 /** Receive interrupts while this looks, below which their share says nothing. */
 const BUSY = 2_000
@@ -161,4 +159,27 @@ export const workers: Check = {
       )
     return ok(told)
   },
+}
+
+/** Of `/proc/softirqs`: how often each core was interrupted for this. */
+function softirqs(text: string, name: string): readonly number[] {
+  const line = text.split('\n').find((one) => one.trim().startsWith(`${name}:`))
+  return (line?.trim().split(/\s+/).slice(1) ?? []).map(Number).filter(Number.isSafeInteger)
+}
+
+interface Backlog {
+  readonly processed: number
+  /** The queue of a core was full. */
+  readonly dropped: number
+  /** A core had to stop before its queue was empty. */
+  readonly squeezed: number
+}
+
+/** Of `/proc/net/softnet_stat`: a line of hexadecimal values for each core. Sums of all cores. */
+function backlog(text: string): Backlog {
+  const sum = (column: number): number =>
+    text.split('\n').reduce((total, line) => {
+      return total + (Number.parseInt(line.trim().split(/\s+/)[column] ?? '', 16) || 0)
+    }, 0)
+  return { processed: sum(0), dropped: sum(1), squeezed: sum(2) }
 }

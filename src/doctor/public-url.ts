@@ -8,9 +8,8 @@ import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 import { UdpClient } from '../client/udp.ts'
 import { shellWord } from '../text/shell.ts'
 import { joinPort } from '../wire/address.ts'
-import { type Listener, listenersOf } from './configured-listeners.ts'
 import { type Check, type Found, ok, type Patient, problem, skipped, warning } from './finding.ts'
-import { serves } from './listeners.ts'
+import { type Listener, listenersOf, serves } from './listeners.ts'
 
 export const publicUrl: Check = {
   name: 'public-url',

@@ -5,7 +5,6 @@ import { count, percent, several, size, sysctl } from '../text/figures.ts'
 import type { Check, Found } from './finding.ts'
 import { ok, problem, skipped, warning } from './finding.ts'
 import type { Machine } from './machine.ts'
-import { snmp6Counter, snmpCounter, type UdpSocket, udpSockets } from './proc.ts'
 
 const RMEM_MAX = '/proc/sys/net/core/rmem_max'
 const RMEM_DEFAULT = '/proc/sys/net/core/rmem_default'
@@ -108,3 +107,43 @@ export const udpPorts = ({ udp_trackers }: Config): ReadonlySet<number> =>
   new Set(
     (udp_trackers ?? []).map(({ bind_address }) => bind_address.port).filter((port) => port !== 0),
   )
+
+/** Of `/proc/net/snmp`: a line of names, then a line of values, both with the same first word. */
+function snmpCounter(text: string, table: string, name: string): number | undefined {
+  const [names, values] = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${table}: `))
+    .map((line) => line.trim().split(/\s+/))
+  return wholeAt(values, names?.indexOf(name) ?? -1)
+}
+
+/** Of `/proc/net/snmp6`: a name and its value on each line. */
+function snmp6Counter(text: string, name: string): number | undefined {
+  const line = text.split('\n').find((one) => one.split(/\s+/)[0] === name)
+  return wholeAt(line?.trim().split(/\s+/), 1)
+}
+
+const wholeAt = (words: readonly string[] | undefined, at: number): number | undefined => {
+  const word = words?.[at]
+  return word !== undefined && /^\d+$/.test(word) ? Number(word) : undefined
+}
+
+interface UdpSocket {
+  readonly port: number
+  /** Bytes that wait to be read, the kernel's own share included. */
+  readonly waiting: number
+  /** Datagrams that found the buffer full. */
+  readonly drops: number
+}
+
+/** Of `/proc/net/udp` and `/proc/net/udp6`. */
+function udpSockets(text: string): UdpSocket[] {
+  return text.split('\n').flatMap((line) => {
+    const words = line.trim().split(/\s+/)
+    const [, port] = /^[0-9A-F]+:([0-9A-F]{4})$/i.exec(words[1] ?? '') ?? []
+    const [, waiting] = /^[0-9A-F]+:([0-9A-F]+)$/i.exec(words[4] ?? '') ?? []
+    const drops = wholeAt(words, 12)
+    if (port === undefined || waiting === undefined || drops === undefined) return []
+    return [{ port: Number.parseInt(port, 16), waiting: Number.parseInt(waiting, 16), drops }]
+  })
+}

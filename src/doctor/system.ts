@@ -1,10 +1,8 @@
 /** What the system allows one process: open files and memory. */
 
 import { count, percent, size, sysctl } from '../text/figures.ts'
-import { memoryLimit } from './cgroup.ts'
 import { type Check, type Found, ok, problem, skipped, warning } from './finding.ts'
-import type { Machine } from './machine.ts'
-import { limit, meminfo } from './proc.ts'
+import { insideContainer, type Machine, memoryLimit, processes } from './machine.ts'
 
 /** Connections of HTTP clients take one file each, and are kept open for a while. */
 const FEW_FILES = 2_048
@@ -131,5 +129,63 @@ export const swap: Check = {
       ...sysctl({ 'vm.swappiness': 1 }),
       'Set a smaller runtime.max_memory, or give the machine more memory.',
     )
+  },
+}
+
+/** Of `/proc/PID/limits`: the soft and the hard limit. */
+function limit(text: string, name: string): { soft: number; hard: number } | undefined {
+  const line = text.split('\n').find((one) => one.startsWith(name))
+  const [soft, hard] = line?.slice(name.length).trim().split(/\s+/).map(amount) ?? []
+  return soft === undefined || hard === undefined || Number.isNaN(soft + hard)
+    ? undefined
+    : { soft, hard }
+}
+
+const amount = (word: string): number =>
+  word === 'unlimited' ? Number.POSITIVE_INFINITY : /^\d+$/.test(word) ? Number(word) : Number.NaN
+
+/** Of `/proc/meminfo`: bytes. */
+function meminfo(text: string, name: string): number | undefined {
+  const [, kilobytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text) ?? []
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+}
+
+/** Nobody runs this before it was written: 2025-01-01. */
+const EARLIEST_SECOND = 1_735_689_600
+/** Made when systemd-timesyncd has set the clock. */
+const SYNCHRONISED = '/run/systemd/timesync/synchronized'
+const TIMESYNCD = 'systemd-timesyn'
+/** Others that keep clocks, and how they are asked. Names have at most 15 characters there. */
+const KEEPERS: Readonly<Record<string, string>> = {
+  chronyd: 'chronyc tracking',
+  ntpd: 'ntpq -p',
+  openntpd: 'ntpctl -s status',
+  ptp4l: 'pmc -u "GET TIME_STATUS_NP"',
+  phc2sys: 'pmc -u "GET TIME_STATUS_NP"',
+}
+
+export const clock: Check = {
+  name: 'clock',
+  linux: true,
+  run({ machine, clock, config }) {
+    const now = clock.seconds()
+    const shown = `${new Date(now * 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+    const why = config.core.private ? ' Keys expire by it.' : ''
+    const set = 'timedatectl set-ntp true  # or: apt-get install chrony'
+    if (now < EARLIEST_SECOND) return problem(`it says ${shown}, which is over.${why}`, set)
+    if (machine.exists(SYNCHRONISED)) return ok(`${shown}, kept by systemd-timesyncd`)
+    if (insideContainer(machine))
+      return skipped(`${shown}; in a container the clock is the host's: type timedatectl there`)
+    const running = processes(machine)
+    const keeper = Object.keys(KEEPERS).find((name) => running.has(name))
+    if (keeper !== undefined)
+      return ok(`${shown}, kept by ${keeper}; how well it does, ${KEEPERS[keeper]} tells`)
+    if (running.has(TIMESYNCD))
+      return warning(
+        `${shown}; systemd-timesyncd runs, but has not set the clock.${why}`,
+        'timedatectl timesync-status',
+        'Does a firewall let UDP port 123 out?',
+      )
+    return warning(`${shown}, and no program that is known for it keeps it right.${why}`, set)
   },
 }

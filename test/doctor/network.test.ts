@@ -1,8 +1,7 @@
 /** What the doctor makes of ports, of public URLs and of what answers at the health API. */
 
 import { describe, expect, test } from 'bun:test'
-import { askTracker, health } from '../../src/doctor/listeners.ts'
-import { ports } from '../../src/doctor/ports.ts'
+import { askTracker, health, ports } from '../../src/doctor/listeners.ts'
 import { publicUrl } from '../../src/doctor/public-url.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'

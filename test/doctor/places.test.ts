@@ -1,7 +1,7 @@
 /** What the doctor makes of where the tracker runs: IPv6, containers, the clock. */
 import { describe, expect, test } from 'bun:test'
 import { container, ipv6 } from '../../src/doctor/network.ts'
-import { clock } from '../../src/doctor/time-sync.ts'
+import { clock } from '../../src/doctor/system.ts'
 import { changed, findingOn, GOOD, NOW, TEXT } from '../support/doctor/machines.ts'
 
 const udp = (bind: string) => `[[udp_trackers]]\nbind_address = "${bind}"\n`

@@ -3,8 +3,8 @@
  * captured from real machines; only numbers were changed to make a bad one of a good one.
  */
 import type { Config } from '../../../src/config/model.ts'
-import { examine } from '../../../src/doctor/examine.ts'
 import type { Check, Finding, Patient } from '../../../src/doctor/finding.ts'
+import { examine } from '../../../src/doctor/finding.ts'
 import { type Facts, Machine } from '../../../src/doctor/machine.ts'
 import { loaded, loadToml, MINIMAL_3 } from '../config/loading.ts'
 import { type Files, temporaryDirectory } from '../temporary-directory.ts'
