@@ -1,4 +1,4 @@
-/** `tracker doctor`: looks at the machine and the configuration, changes nothing, and says what to type. */
+/** `tracker doctor`: checks the machine and the configuration, changes nothing, and says what to type. */
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, secondsValue } from '../cli/invocation.ts'
 import { loadConfiguration } from '../cli/load-configuration.ts'
@@ -9,11 +9,11 @@ import { certificates } from './certificates.ts'
 import { conntrack } from './conntrack.ts'
 import { database } from './database-check.ts'
 import {
-  type Examined,
-  examine,
+  type CheckedGroup,
+  type Context,
   type Group,
-  type Patient,
   type RunningTracker,
+  runChecks,
   type Status,
 } from './finding.ts'
 import { askTracker, health, ports } from './listeners.ts'
@@ -24,7 +24,8 @@ import { publicUrl } from './public-url.ts'
 import { receiveBuffer, receiveDrops } from './receive.ts'
 import { clock, files, memory, swap } from './system.ts'
 
-export const GROUPS: readonly Group[] = [
+/** All checks, in the order of the report. */
+const GROUPS: readonly Group[] = [
   { title: 'Tracker', checks: [health, ports, publicUrl, database, certificates, clock] },
   { title: 'Datagrams', checks: [receiveBuffer, receiveDrops, conntrack] },
   { title: 'Network', checks: [ipv6, container] },
@@ -44,7 +45,7 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
 
   let watched: Promise<void> | undefined
   let tracker: Promise<RunningTracker> | undefined
-  const patient: Patient = {
+  const context: Context = {
     config,
     machine: new Machine(),
     cwd: host.cwd,
@@ -62,16 +63,26 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
 
   const waiting = new Set(GROUPS.flatMap(({ checks }) => checks.map(({ name }) => name)))
   using progress = new Progress(host)
-  using _told = progress.every(() => `tracker doctor: looking at ${[...waiting].join(', ')}`)
-  const examined = await examine(GROUPS, patient, (check) => waiting.delete(check))
+  using _line = progress.every(() => `tracker doctor: checking ${[...waiting].join(', ')}`)
+  const groups = await runChecks(GROUPS, context, (check) => waiting.delete(check))
   progress.clear()
 
-  const summary = summarise(examined)
-  const findings = examined.flatMap((group) => group.findings)
-  printResult(host, invocation, { findings, summary }, () => printFindings(examined, host.colour))
+  const findings = groups.flatMap((group) => group.findings)
+  const times = (status: Status): number =>
+    findings.filter((finding) => finding.status === status).length
+  const summary = {
+    ok: times('ok'),
+    warnings: times('warning'),
+    problems: times('problem'),
+    skipped: times('skipped'),
+  }
+  printResult(host, invocation, { findings, summary }, () =>
+    reportText(groups, summary, host.colour),
+  )
   return summary.problems === 0 ? 0 : 1
 }
 
+/** Findings by status. */
 interface Summary {
   readonly ok: number
   readonly warnings: number
@@ -79,35 +90,24 @@ interface Summary {
   readonly skipped: number
 }
 
-function summarise(examined: readonly Examined[]): Summary {
-  const statuses = examined.flatMap(({ findings }) => findings.map(({ status }) => status))
-  const times = (status: Status): number => statuses.filter((one) => one === status).length
-  return {
-    ok: times('ok'),
-    warnings: times('warning'),
-    problems: times('problem'),
-    skipped: times('skipped'),
-  }
-}
-
 const COLOURS: Readonly<Record<Status, number>> = { ok: 32, warning: 33, problem: 31, skipped: 90 }
 const STATUS_WIDTH = 'problem'.length
 
-function printFindings(examined: readonly Examined[], colour: boolean): string {
+function reportText(groups: readonly CheckedGroup[], summary: Summary, colour: boolean): string {
   const paint = (text: string, code: number) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
   const width = Math.max(
     0,
-    ...examined.flatMap(({ findings }) => findings.map(({ check }) => check.length)),
+    ...groups.flatMap(({ findings }) => findings.map(({ check }) => check.length)),
   )
   const indent = ' '.repeat(2 + STATUS_WIDTH + 2)
-  const groups = examined.map(({ title, findings }) => [
+  const parts = groups.map(({ title, findings }) => [
     paint(title, 1),
     ...findings.flatMap(({ check, status, found, advice = [] }) => [
       `  ${paint(status.padEnd(STATUS_WIDTH), COLOURS[status])}  ${check.padEnd(width)}  ${found}`,
       ...advice.map((line) => `${indent}→ ${line}`),
     ]),
   ])
-  const { ok, warnings, problems, skipped } = summarise(examined)
+  const { ok, warnings, problems, skipped } = summary
   const last = `${several(problems, 'problem')}, ${several(warnings, 'warning')}, ${ok} ok, ${skipped} skipped`
-  return `${groups.map((lines) => lines.join('\n')).join('\n\n')}\n\n${last}\n`
+  return `${parts.map((lines) => lines.join('\n')).join('\n\n')}\n\n${last}\n`
 }

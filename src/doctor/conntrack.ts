@@ -1,7 +1,7 @@
-/** Whether the firewall's memory of connections is large enough: when it is full, datagrams are dropped. */
+/** Whether the firewall's table of connections is large enough: datagrams are dropped while it is full. */
 
 import { count, percent, several, sysctl } from '../text/figures.ts'
-import { type Check, type Found, ok, problem, warning } from './finding.ts'
+import { type Check, ok, problem, type Result, warning } from './finding.ts'
 import { type Machine, Unreadable } from './machine.ts'
 import { NO_UDP, servesUdp, udpPorts } from './receive.ts'
 
@@ -10,12 +10,12 @@ const STATISTICS = '/proc/net/stat/nf_conntrack'
 
 const FULL = 0.9
 const FILLING = 0.7
-/** Seconds that an entry for a UDP client lives; longer only fills the table. */
+/** Lifetime of the entry of a UDP client in seconds; a longer one only fills the table. */
 const UDP_SECONDS = 10
 const UDP_STREAM_SECONDS = 30
-/** An entry takes about 320 bytes of kernel memory. */
+/** Kernel memory of an entry, roughly. */
 const ENTRY_BYTES = 320
-const MORE = 1_048_576
+const MANY_ENTRIES = 1_048_576
 
 export const conntrack: Check = {
   name: 'conntrack',
@@ -43,7 +43,7 @@ function numberOf(machine: Machine, name: string): number {
   }
 }
 
-/** Datagrams that were dropped because there was no room for an entry, and entries thrown out early for others. */
+/** Datagrams dropped because there was no room for an entry, and entries evicted early to make room. */
 function refused(machine: Machine): number {
   const counters = conntrackCounters(machine.maybe(STATISTICS) ?? '')
   return (counters.get('drop') ?? 0) + (counters.get('early_drop') ?? 0)
@@ -56,25 +56,25 @@ function judge(seen: {
   readonly now: number
   readonly machine: Machine
   readonly ports: ReadonlySet<number>
-}): Found {
+}): Result {
   const { most, used, before, now, machine, ports } = seen
-  // 0: the kernel's word for no limit.
+  // 0 means no limit.
   const share = most === 0 ? 0 : used / most
   const timeouts = ['nf_conntrack_udp_timeout', 'nf_conntrack_udp_timeout_stream'].map((name) =>
     machine.maybeNumber(`${SETTINGS}/${name}`),
   )
-  const told = timeouts.every((seconds) => seconds !== undefined)
-    ? `, UDP entries live for ${timeouts.join(' s, with answers for ')} s`
+  const lifetimes = timeouts.every((seconds) => seconds !== undefined)
+    ? `, UDP entries live for ${timeouts.join(' s, answered ones for ')} s`
     : ''
-  const table = `${count(used)} of ${most === 0 ? 'any number of' : count(most)} entries in use (${percent(share)})${told}`
+  const table = `${count(used)} of ${most === 0 ? 'any number of' : count(most)} entries in use (${percent(share)})${lifetimes}`
   const advice = [
-    ...untracked([...ports]),
-    ...(most < MORE
+    ...untrackedRules([...ports]),
+    ...(most < MANY_ENTRIES
       ? [
-          `Or make room, for ${Math.round((MORE * ENTRY_BYTES) / 2 ** 20)} MiB of kernel memory at most:`,
-          ...sysctl({ 'net.netfilter.nf_conntrack_max': MORE }),
+          `Or make room, for ${Math.round((MANY_ENTRIES * ENTRY_BYTES) / 2 ** 20)} MiB of kernel memory at most:`,
+          ...sysctl({ 'net.netfilter.nf_conntrack_max': MANY_ENTRIES }),
         ]
-      : ['Or forget clients sooner:']),
+      : ['Or let entries expire sooner:']),
     ...sysctl({
       'net.netfilter.nf_conntrack_udp_timeout': UDP_SECONDS,
       'net.netfilter.nf_conntrack_udp_timeout_stream': UDP_STREAM_SECONDS,
@@ -82,7 +82,7 @@ function judge(seen: {
   ]
   if (now > 0)
     return problem(
-      `the table overflows, ${several(now, 'time')} while this looked; ${table}`,
+      `the table overflows, ${several(now, 'time')} during this check; ${table}`,
       ...advice,
     )
   if (share >= FULL) return problem(`the table is nearly full: ${table}`, ...advice)
@@ -96,13 +96,13 @@ function judge(seen: {
 }
 
 /** How to keep the tracker's datagrams out of the table. */
-function untracked(ports: readonly number[]): string[] {
+function untrackedRules(ports: readonly number[]): string[] {
   if (ports.length === 0) return []
   const set = ports.length === 1 ? `${ports[0]}` : `{ ${ports.join(', ')} }`
   const hook = (name: string) =>
     `nft add chain inet tracker ${name} '{ type filter hook ${name} priority raw; }'`
   return [
-    'Keep the datagrams of the tracker out of the table. Not where Docker or another NAT forwards the port; and the firewall must accept the port itself, not only established connections:',
+    'Keep the datagrams of the tracker out of the table. This does not work where Docker or another NAT forwards the port, and the firewall must accept the port itself, not only established connections:',
     'nft add table inet tracker',
     hook('prerouting'),
     hook('output'),
@@ -111,7 +111,7 @@ function untracked(ports: readonly number[]): string[] {
   ]
 }
 
-/** Of `/proc/net/stat/nf_conntrack`: names, then a line of hexadecimal values for each core. Sums of the columns. */
+/** Sums of the columns of `/proc/net/stat/nf_conntrack`: names, then a line of hexadecimal values for each core. */
 function conntrackCounters(text: string): ReadonlyMap<string, number> {
   const [names, ...rows] = text
     .trim()

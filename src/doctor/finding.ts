@@ -1,4 +1,4 @@
-/** What the doctor found: the one shape that every check answers with, and what a check is given. */
+/** What a check is given, what it answers with, and how checks run: side by side, each within its time limit. */
 
 import type { HealthAnswer } from '../client/health-report.ts'
 import type { Config } from '../config/model.ts'
@@ -6,7 +6,7 @@ import type { Clock } from '../time/clock.ts'
 import { within } from '../time/within.ts'
 import { type Machine, Unreadable } from './machine.ts'
 
-/** `problem`: it fails, or is about to. `warning`: it works, but not as well as it could, or not for long. */
+/** `problem`: it fails, or is about to. `warning`: it works, but could work better, or will not work for long. */
 export type Status = 'ok' | 'warning' | 'problem' | 'skipped'
 
 export interface Finding {
@@ -15,38 +15,37 @@ export interface Finding {
   readonly status: Status
   /** One line. */
   readonly found: string
-  /** Commands to type and sentences to follow, in their order. */
+  /** Commands to type and sentences to follow, in this order. */
   readonly advice?: readonly string[]
 }
 
-/** A finding before it is known which check it is of. */
-export type Found = Omit<Finding, 'check'>
+/** A finding as a check returns it; its name is added when it has run. */
+export type Result = Omit<Finding, 'check'>
 
-export const ok = (found: string): Found => ({ status: 'ok', found })
-export const skipped = (found: string): Found => ({ status: 'skipped', found })
-export const warning = (found: string, ...advice: string[]): Found => ({
+export const ok = (found: string): Result => ({ status: 'ok', found })
+export const skipped = (found: string): Result => ({ status: 'skipped', found })
+export const warning = (found: string, ...advice: string[]): Result => ({
   status: 'warning',
   found,
   advice,
 })
-export const problem = (found: string, ...advice: string[]): Found => ({
+export const problem = (found: string, ...advice: string[]): Result => ({
   status: 'problem',
   found,
   advice,
 })
 
-/** What answers where the health API of the configuration should be. */
+/** What answers at the address of the configured health API. */
 export interface RunningTracker {
-  /** Of the health report. */
+  /** Where the health report is. */
   readonly url: string
   /** absent: nothing there answers with a report. */
   readonly answer?: HealthAnswer
-  /** Why there is none, where that is not just because nothing listens. */
+  /** Why there is no report; absent where nothing listens. */
   readonly trouble?: string
 }
 
-/** What checks may look at. */
-export interface Patient {
+export interface Context {
   readonly config: Config
   readonly machine: Machine
   /** Absolute; relative paths of the configuration start here. */
@@ -54,46 +53,44 @@ export interface Patient {
   readonly clock: Clock
   /** Time limit of each question over the network. */
   readonly milliseconds: number
-  /** Passes the time in which counters are watched; all checks watch the same while. */
+  /** Waits while counters change; all checks share one wait. */
   watch(): Promise<void>
-  /** The tracker of this configuration, if one runs; all checks ask it once. */
+  /** Asks for the tracker of this configuration, once for all checks. */
   tracker(): Promise<RunningTracker>
 }
 
 export interface Check {
   readonly name: string
-  /** It looks at what only Linux has. */
+  /** The check reads what only Linux has. */
   readonly linux?: true
-  /** An `Unreadable` that is thrown makes it a skipped one. */
-  run(patient: Patient): Found | readonly Found[] | Promise<Found | readonly Found[]>
+  /** An `Unreadable` that is thrown becomes a skipped finding. */
+  run(context: Context): Result | readonly Result[] | Promise<Result | readonly Result[]>
 }
 
+/** A group of checks under one heading of the report. */
 export interface Group {
   readonly title: string
   readonly checks: readonly Check[]
 }
 
-/** What a check may take beyond its questions over the network: watching counters, reading a slow disk. */
-const REST_MILLISECONDS = 3_000
-
-export interface Examined {
+export interface CheckedGroup {
   readonly title: string
   readonly findings: readonly Finding[]
 }
 
-/** `done` is told each check that has ended. */
-export function examine(
+/** `onEnd` is called with the name of each check that has ended. Rejects if a check fails by a mistake of ours. */
+export function runChecks(
   groups: readonly Group[],
-  patient: Patient,
-  done: (check: string) => void = () => {},
-): Promise<readonly Examined[]> {
+  context: Context,
+  onEnd: (check: string) => void = () => {},
+): Promise<readonly CheckedGroup[]> {
   return Promise.all(
     groups.map(async ({ title, checks }) => {
       const findings = await Promise.all(
         checks.map(async (check) => {
-          const found = await run(check, patient)
-          done(check.name)
-          return found.map((one): Finding => ({ check: check.name, ...one }))
+          const results = await run(check, context)
+          onEnd(check.name)
+          return results.map((result): Finding => ({ check: check.name, ...result }))
         }),
       )
       return { title, findings: findings.flat() }
@@ -101,20 +98,23 @@ export function examine(
   )
 }
 
-async function run(check: Check, patient: Patient): Promise<readonly Found[]> {
-  const { platform } = patient.machine.facts
+/** Time for a check beyond its questions over the network: watching counters, reading a slow disk. */
+const REST_MILLISECONDS = 3_000
+
+async function run(check: Check, context: Context): Promise<readonly Result[]> {
+  const { platform } = context.machine.facts
   if (check.linux && platform !== 'linux')
-    return [skipped(`only looked at on Linux, and this is ${platform}`)]
-  const limit = patient.milliseconds + REST_MILLISECONDS
+    return [skipped(`only checked on Linux, and this is ${platform}`)]
+  const limit = context.milliseconds + REST_MILLISECONDS
   const late = new Unreadable(`gave no result within ${limit / 1000} s`)
   try {
-    // What throws at once is treated like what rejects.
-    const found = await within(
-      Promise.resolve().then(() => check.run(patient)),
+    // `then` turns what the check throws synchronously into a rejection.
+    const result = await within(
+      Promise.resolve().then(() => check.run(context)),
       limit,
       late,
     )
-    return 'status' in found ? [found] : found
+    return 'status' in result ? [result] : result
   } catch (error) {
     if (error instanceof Unreadable) return [skipped(error.message)]
     throw error

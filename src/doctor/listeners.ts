@@ -1,6 +1,6 @@
 /**
- * The listeners of the configuration: whether a tracker serves them already, as its health report says, and if not
- * whether their ports are free.
+ * What the configuration opens: whether a tracker serves it already, as the health report says, and if not whether
+ * its ports are free.
  */
 
 import { ClientFailure } from '../client/failure.ts'
@@ -12,10 +12,10 @@ import { reachable } from '../servers/probe.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import {
   type Check,
-  type Found,
+  type Context,
   ok,
-  type Patient,
   problem,
+  type Result,
   type RunningTracker,
   skipped,
   warning,
@@ -27,74 +27,69 @@ export interface Listener {
   readonly tls_config: TlsConfig | null
   readonly public_url: string | null
   readonly network: { readonly ipv6_v6only: boolean }
-  /** Where it stands in the configuration: `udp_trackers[0]`. */
+  /** Its place in the configuration: `udp_trackers[0]`. */
   readonly name: string
-  /** Clients ask it; else only operators do. */
+  /** false: an API, which only operators ask. */
   readonly isTracker: boolean
 }
 
 const schemeOf = (tls: TlsConfig | null): 'http' | 'https' => (tls === null ? 'http' : 'https')
-/** Of what has no such option. */
-const BOTH = { ipv6_v6only: false }
+/** Both families; the APIs have no option for it. */
+const BOTH_FAMILIES = { ipv6_v6only: false }
 
 export function listenersOf(config: Config): readonly Listener[] {
   const { udp_trackers, http_trackers, http_api, health_check_api } = config
   const udp = (udp_trackers ?? []).map(
-    ({ bind_address, public_url, network }, i): Listener => ({
+    (tracker, i): Listener => ({
+      ...tracker,
       scheme: 'udp',
-      bind_address,
       tls_config: null,
-      public_url,
-      network,
       name: `udp_trackers[${i}]`,
       isTracker: true,
     }),
   )
   const http = (http_trackers ?? []).map(
-    ({ bind_address, tls_config, public_url, network }, i): Listener => ({
-      scheme: schemeOf(tls_config),
-      bind_address,
-      tls_config,
-      public_url,
-      network,
+    (tracker, i): Listener => ({
+      ...tracker,
+      scheme: schemeOf(tracker.tls_config),
       name: `http_trackers[${i}]`,
       isTracker: true,
     }),
   )
-  const operators = {
+  const apis = Object.entries({
     http_api,
     health_check_api: { ...health_check_api, tls_config: null, public_url: null },
-  }
-  const others = Object.entries(operators).flatMap(([name, api]): Listener[] => {
+  }).flatMap(([name, api]): Listener[] => {
     if (api === null) return []
     const { bind_address, tls_config, public_url } = api
     const scheme = schemeOf(tls_config)
-    return [{ scheme, bind_address, tls_config, public_url, network: BOTH, name, isTracker: false }]
+    const network = BOTH_FAMILIES
+    return [{ scheme, bind_address, tls_config, public_url, network, name, isTracker: false }]
   })
-  return [...udp, ...http, ...others]
+  return [...udp, ...http, ...apis]
 }
 
-/** Whether the report names a listener. */
+/** Whether the health report names a listener. */
 export const serves = ({ answer }: RunningTracker, { scheme, bind_address }: Listener): boolean =>
   answer?.services.some(
     ({ service }) => service.replace(/\/$/, '') === `${scheme}://${printAddress(bind_address)}`,
   ) ?? false
 
-/** Whether it is the tracker of this configuration: another one may be there. */
+/** Whether the report comes from the tracker of this configuration, not from another one at the same address. */
 export function isOurs(tracker: RunningTracker, config: Config): boolean {
-  // The report does not name the API that it comes from; ports that the system chose tell nothing.
+  // The report does not name the API that it comes from, and ports that the system chose are not known here.
   const known = listenersOf(config).filter(
     ({ name, bind_address }) => name !== 'health_check_api' && bind_address.port !== 0,
   )
-  const isThere = tracker.answer !== undefined
-  return isThere && (known.length === 0 || known.some((listener) => serves(tracker, listener)))
+  const answers = tracker.answer !== undefined
+  return answers && (known.length === 0 || known.some((listener) => serves(tracker, listener)))
 }
 
 export async function askTracker(config: Config, milliseconds: number): Promise<RunningTracker> {
   const bind = config.health_check_api.bind_address
   const text = `http://${printAddress(reachable(bind))}/health_check`
   const url = parseTrackerUrl(text)
-  // Port 0: only its log says where it is.
+  // Port 0: only the log says which port it became.
   if (typeof url === 'string') return { url: text }
   try {
     const answer = await askHealth(url, { milliseconds })
@@ -119,7 +114,7 @@ export const health: Check = {
       return problem(
         `${url}: ${trouble}`,
         look,
-        'Either the tracker is stuck (look at its log and at top), or another program has that port: then name another one in health_check_api.bind_address.',
+        'Either the tracker hangs (look at its log and at top), or another program has that port: then give health_check_api.bind_address another one.',
       )
     if (answer === undefined)
       return skipped(
@@ -127,8 +122,8 @@ export const health: Check = {
       )
     if (!isOurs(running, config))
       return warning(
-        `a tracker answers at ${url}, but it has none of the listeners of this configuration: ${answer.services.map(({ service }) => service).join(', ') || 'it has none'}`,
-        'Look at the configuration that it runs with: --config PATH',
+        `a tracker answers at ${url}, but it has none of the listeners of this configuration; it has ${answer.services.map(({ service }) => service).join(', ') || 'no listener'}`,
+        'Use the configuration that it runs with: --config PATH',
       )
     if (answer.problem !== undefined) return problem(`${url}: ${answer.problem}`, look)
     return ok(`the tracker runs, and its ${answer.services.length} services answer`)
@@ -137,33 +132,37 @@ export const health: Check = {
 
 export const ports: Check = {
   name: 'ports',
-  async run(patient) {
-    const found: Found[] = []
+  async run(context) {
+    const taken: Result[] = []
     const free: string[] = []
-    const running: string[] = []
-    // One at a time: two of them may want the same port for a moment.
-    for (const listener of listenersOf(patient.config)) {
+    const ours: string[] = []
+    // One after the other: two listeners may name the same port, and each attempt holds it for a moment.
+    for (const listener of listenersOf(context.config)) {
       if (listener.bind_address.port === 0) continue
-      const judged = await judge(listener, patient)
-      if (judged === 'free') free.push(placeOf(listener))
-      else if (judged === 'ours') running.push(placeOf(listener))
-      else found.push(judged)
+      const state = await portState(listener, context)
+      if (state === 'free') free.push(printListener(listener))
+      else if (state === 'ours') ours.push(printListener(listener))
+      else taken.push(state)
     }
-    if (running.length > 0) found.push(ok(`the running tracker has ${running.join(', ')}`))
-    if (free.length > 0) found.push(ok(`free: ${free.join(', ')}`))
-    return found.length > 0 ? found : ok('every listener has port 0: the system chooses')
+    const results = [
+      ...taken,
+      ...(ours.length > 0 ? [ok(`the running tracker has ${ours.join(', ')}`)] : []),
+      ...(free.length > 0 ? [ok(`free: ${free.join(', ')}`)] : []),
+    ]
+    return results.length > 0 ? results : ok('every listener has port 0: the system chooses')
   },
 }
 
-const placeOf = ({ scheme, bind_address }: Listener): string =>
+const printListener = ({ scheme, bind_address }: Listener): string =>
   `${scheme} ${printAddress(bind_address)}`
 
-async function judge(listener: Listener, patient: Patient): Promise<'free' | 'ours' | Found> {
+/** `ours`: the running tracker of this configuration has it. */
+async function portState(listener: Listener, context: Context): Promise<'free' | 'ours' | Result> {
   const { scheme, name } = listener
-  const tracker = await patient.tracker()
+  const tracker = await context.tracker()
   if (serves(tracker, listener)) return 'ours'
-  // Its own report does not name it.
-  if (name === 'health_check_api' && isOurs(tracker, patient.config)) return 'ours'
+  // The report does not name the health API itself.
+  if (name === 'health_check_api' && isOurs(tracker, context.config)) return 'ours'
   try {
     await (scheme === 'udp' ? assertFree([listener], []) : assertFree([], [listener]))
     return 'free'
@@ -176,15 +175,17 @@ async function judge(listener: Listener, patient: Patient): Promise<'free' | 'ou
 function adviceOn(reason: string, { scheme, bind_address: { port } }: Listener): string[] {
   if (reason.startsWith('port in use'))
     return [
-      `ss -${scheme === 'udp' ? 'u' : 't'}lpn 'sport = :${port}'  # says who has it; as root also whose it is`,
-      'Stop that program, or give one of the two another port. If it is a tracker: its health API is not at the health_check_api.bind_address of this configuration.',
+      `ss -${scheme === 'udp' ? 'u' : 't'}lpn 'sport = :${port}'  # shows what has it; the program only to root and its own user`,
+      'Stop that program, or give one of the two another port. If it is a tracker, its health API is not at the health_check_api.bind_address of this configuration.',
     ]
   if (reason.startsWith('not permitted'))
     return [
       'setcap cap_net_bind_service=+ep "$(command -v tracker)"  # or in its service: AmbientCapabilities=CAP_NET_BIND_SERVICE',
-      `Or let everybody: sysctl -w net.ipv4.ip_unprivileged_port_start=${port}`,
+      `Or allow it to all programs: sysctl -w net.ipv4.ip_unprivileged_port_start=${port}`,
     ]
   if (reason.startsWith('no such address'))
-    return ['ip address  # shows the addresses there are; 0.0.0.0 and [::] stand for all of them']
+    return [
+      'ip address  # lists the addresses of this machine; 0.0.0.0 and [::] stand for all of them',
+    ]
   return []
 }

@@ -1,25 +1,25 @@
 /**
- * Reads what the system tells about itself in files, below a directory of choice. Every read is bounded;
- * what cannot be read is an `Unreadable`, which says so in words.
+ * Reads what the system shows of itself in files, below a root that can be chosen. Reads are bounded in length and
+ * wait for nothing; a file that cannot be read is an `Unreadable`, which says why in one line.
  */
 import { closeSync, constants, existsSync, openSync, readdirSync, readSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { unreadable } from '../text/system-errors.ts'
 
-const MOST_BYTES = 1024 * 1024
+const MAX_BYTES = 1024 * 1024
 
 /** `message`: one line that names the file. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable'
 }
 
-/** What is not written in files. */
+/** Facts that no file holds. */
 export interface Facts {
   readonly platform: string
   /** Cores that this process may use. */
   readonly cores: number
-  /** undefined: the system knows no users. */
+  /** undefined: the system has no user ids. */
   readonly user: number | undefined
 }
 
@@ -41,10 +41,10 @@ export class Machine {
   /** Throws `Unreadable`. */
   text(path: string): string {
     try {
-      // A pipe or the like in its place must not hold us.
+      // Opening a pipe without a writer would block.
       const file = openSync(join(this.#root, path), constants.O_RDONLY | constants.O_NONBLOCK)
       try {
-        return readAtMost(file, MOST_BYTES)
+        return readAtMost(file, MAX_BYTES)
       } finally {
         closeSync(file)
       }
@@ -58,7 +58,7 @@ export class Machine {
     const text = this.text(path).trim()
     const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
     if (Number.isSafeInteger(value)) return value
-    throw new Unreadable(`${path} holds no number`)
+    throw new Unreadable(`${path} does not hold a number`)
   }
 
   /** undefined: it cannot be read. */
@@ -74,7 +74,7 @@ export class Machine {
     return existsSync(join(this.#root, path))
   }
 
-  /** Names in a directory, sorted; none where it cannot be read. */
+  /** Names in a directory, sorted; empty if it cannot be read. */
   names(path: string): readonly string[] {
     try {
       return readdirSync(join(this.#root, path)).sort()
@@ -84,7 +84,7 @@ export class Machine {
   }
 }
 
-/** Files of /proc have no size: they are read until they end. */
+/** Files of /proc report no size, so this reads until they end. */
 function readAtMost(file: number, most: number): string {
   const chunk = Buffer.alloc(64 * 1024)
   const parts: Buffer[] = []
@@ -107,66 +107,69 @@ function unlessUnreadable<T>(read: () => T): T | undefined {
   }
 }
 
-/** Processes that are looked at. */
-const MOST_PROCESSES = 10_000
-
 export const insideContainer = (machine: Machine): boolean =>
   machine.exists('/.dockerenv') ||
   machine.exists('/run/.containerenv') ||
   /docker|containerd|kubepods|lxc|libpod/.test(machine.maybe('/proc/1/cgroup') ?? '')
 
-/** Names of what runs, cut to 15 characters. */
-export const processes = (machine: Machine): ReadonlySet<string> =>
-  new Set(processIds(machine).map((pid) => (machine.maybe(`/proc/${pid}/comm`) ?? '').trim()))
+const MAX_PROCESSES = 10_000
 
+/** At most `MAX_PROCESSES` of them. */
 export const processIds = (machine: Machine): readonly string[] =>
   machine
     .names('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .slice(0, MOST_PROCESSES)
+    .slice(0, MAX_PROCESSES)
 
-const BASE = '/sys/fs/cgroup'
+/** Names of the running programs. The kernel cuts them to 15 characters. */
+export const processNames = (machine: Machine): ReadonlySet<string> =>
+  new Set(processIds(machine).map((pid) => (machine.maybe(`/proc/${pid}/comm`) ?? '').trim()))
 
-/** Contents of the files of that name in the group of this process and in all above it. */
-function contents(machine: Machine, controller: string, name: string): string[] {
-  const lines = (machine.maybe('/proc/self/cgroup') ?? '').split('\n')
-  return lines.flatMap((line) => {
-    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
-    if (path === undefined || !controllers?.split(',').includes(controller)) return []
-    const names = path.split('/').filter((part) => part !== '' && part !== '..')
-    const base = controller === '' ? BASE : `${BASE}/${controller}`
-    const groups = [base, ...names.map((_, i) => `${base}/${names.slice(0, i + 1).join('/')}`)]
-    return groups.flatMap((group) => machine.maybe(`${group}/${name}`) ?? [])
-  })
-}
-
-/** undefined: none of them sets a limit. */
-const least = (values: readonly number[]): number | undefined => {
-  const limits = values.filter((value) => value > 0)
-  return limits.length === 0 ? undefined : Math.min(...limits)
-}
-
-/** Bytes of memory. */
+/** Bytes of memory that the control groups of this process allow it; undefined: no limit. */
 export function memoryLimit(machine: Machine): number | undefined {
   const texts = [
-    ...contents(machine, '', 'memory.max'),
-    ...contents(machine, 'memory', 'memory.limit_in_bytes'),
+    ...groupFiles(machine, '', 'memory.max'),
+    ...groupFiles(machine, 'memory', 'memory.limit_in_bytes'),
   ]
-  return least(texts.map((text) => Number(text.trim())))
+  return smallest(texts.map((text) => Number(text.trim())))
 }
 
-/** Cores' worth of time; may have a fraction. */
+/** Processor time in cores, possibly a fraction; undefined: no limit. */
 export function coreLimit(machine: Machine): number | undefined {
-  const quotas = contents(machine, 'cpu', 'cpu.cfs_quota_us')
-  const periods = contents(machine, 'cpu', 'cpu.cfs_period_us')
+  const quotas = groupFiles(machine, 'cpu', 'cpu.cfs_quota_us')
+  const periods = groupFiles(machine, 'cpu', 'cpu.cfs_period_us')
   const texts = [
-    ...contents(machine, '', 'cpu.max'),
+    ...groupFiles(machine, '', 'cpu.max'),
     ...quotas.map((quota, i) => `${quota.trim()} ${periods[i]}`),
   ]
-  return least(
+  return smallest(
     texts.map((text) => {
       const [quota, period] = text.trim().split(/\s+/)
       return Math.round((Number(quota) / Number(period)) * 100) / 100
     }),
   )
+}
+
+const CGROUP_ROOT = '/sys/fs/cgroup'
+
+/**
+ * Contents of the files of one name in the control group of this process and in every group above it. `controller`:
+ * a hierarchy of version 1; empty: the only one of version 2.
+ */
+function groupFiles(machine: Machine, controller: string, name: string): string[] {
+  const lines = (machine.maybe('/proc/self/cgroup') ?? '').split('\n')
+  return lines.flatMap((line) => {
+    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
+    if (path === undefined || !controllers?.split(',').includes(controller)) return []
+    const names = path.split('/').filter((part) => part !== '' && part !== '..')
+    const base = controller === '' ? CGROUP_ROOT : `${CGROUP_ROOT}/${controller}`
+    const groups = [base, ...names.map((_, i) => `${base}/${names.slice(0, i + 1).join('/')}`)]
+    return groups.flatMap((group) => machine.maybe(`${group}/${name}`) ?? [])
+  })
+}
+
+/** The smallest positive value: files say `max` or -1 where there is no limit. */
+const smallest = (values: readonly number[]): number | undefined => {
+  const limits = values.filter((value) => value > 0)
+  return limits.length === 0 ? undefined : Math.min(...limits)
 }

@@ -1,13 +1,14 @@
-/** Which cores do the work of the network, and whether they are up to it; how many serve. */
+/** Which cores do the work of the network, whether they keep up, and how many serving threads there are. */
 
 import { count, percent, several, sysctl } from '../text/figures.ts'
 import { type Check, ok, problem, warning } from './finding.ts'
 import { coreLimit, type Machine } from './machine.ts'
 
-/** Receive interrupts while this looks, below which their share says nothing. */
+/** With fewer receive interrupts while counters are watched, their distribution says nothing. */
 const BUSY = 2_000
 /** The same since boot. */
-const MUCH = 1_000_000
+const BUSY_SINCE_BOOT = 1_000_000
+/** From this share on, one core does all the work. */
 const ONE_CORE = 0.8
 
 export const softirq: Check = {
@@ -22,21 +23,21 @@ export const softirq: Check = {
     if (after.length < 2) return ok('there is only one core')
     const recent = after.map((times, core) => times - (before[core] ?? 0))
     const isBusy = sumOf(recent) >= BUSY
-    const [times, when] = isBusy ? [recent, 'while this looked'] : [after, 'since boot']
+    const [times, when] = isBusy ? [recent, 'during this check'] : [after, 'since boot']
     const total = sumOf(times)
     const most = Math.max(...times)
     const share = total === 0 ? 0 : most / total
-    const told = `${percent(share)} of the receive interrupts ${when} (${count(total)}) on core ${times.indexOf(most)} of ${after.length}`
+    const distribution = `${percent(share)} of the receive interrupts ${when} (${count(total)}) on core ${times.indexOf(most)} of ${after.length}`
     const queues = cards.map(describe).join(', ')
-    const found = queues === '' ? told : `${told}; ${queues}`
+    const found = queues === '' ? distribution : `${distribution}; ${queues}`
     if (isBusy && packetsAfter - packetsBefore < total / 2)
       return ok(`${found}; most of it is traffic of this machine with itself`)
-    if (share < ONE_CORE || total < (isBusy ? BUSY : MUCH)) return ok(found)
+    if (share < ONE_CORE || total < (isBusy ? BUSY : BUSY_SINCE_BOOT)) return ok(found)
     return warning(`one core does the network's work: ${found}`, ...spread(cards, after.length))
   },
 }
 
-/** That came in so far; NaN, with which nothing compares: a card does not say. */
+/** Packets received so far; NaN, which compares as false: a card does not count them. */
 const packetsOf = (machine: Machine, cards: readonly Card[]): number =>
   sumOf(
     cards.map(
@@ -50,11 +51,11 @@ const sumOf = (values: readonly number[]): number => values.reduce((sum, value) 
 interface Card {
   readonly name: string
   readonly queues: readonly string[]
-  /** Its packets are handed on to other cores. */
+  /** Software spreads its packets over cores (RPS). */
   readonly steered: boolean
 }
 
-/** Network cards, virtual ones included; not bridges, tunnels and the like. */
+/** Network cards, also virtual ones, but no bridges or tunnels. */
 const cardsOf = (machine: Machine): readonly Card[] =>
   machine
     .names('/sys/class/net')
@@ -76,7 +77,7 @@ function spread(cards: readonly Card[], cores: number): string[] {
   const advice = cards.flatMap(({ name, queues, steered }) => {
     const path = `/sys/class/net/${name}/queues`
     const byPort = `ethtool -N ${name} rx-flow-hash udp4 sdfn; ethtool -N ${name} rx-flow-hash udp6 sdfn`
-    // As many queues as cores: the card only has to look at the ports, too.
+    // With a queue for each core it is enough that the card hashes the ports, too.
     if (queues.length >= cores) return [byPort]
     return [
       `ethtool -L ${name} combined ${cores}  # if the card can: ethtool -l ${name}`,
@@ -91,11 +92,11 @@ function spread(cards: readonly Card[], cores: number): string[] {
   return [
     ...advice,
     ...sysctl({ 'net.core.rps_sock_flow_entries': flows }),
-    'What is written below /sys is gone after a restart: repeat it at boot.',
+    'Settings below /sys are lost at a restart: repeat them at boot.',
   ]
 }
 
-/** All cores, as the files below /sys have it: groups of 32 bits, the highest first. */
+/** A mask of all cores in the form of files below /sys: groups of 32 bits, the highest first. */
 export function maskOf(cores: number): string {
   const groups: string[] = []
   for (let left = cores; left > 0; left -= 32)
@@ -103,7 +104,7 @@ export function maskOf(cores: number): string {
   return groups.join(',')
 }
 
-/** A share of interrupted rounds that nobody would notice. */
+/** A share of unfinished rounds below this goes unnoticed. */
 const HARMLESS = 1 / 1_000
 
 export const receiveBacklog: Check = {
@@ -116,7 +117,7 @@ export const receiveBacklog: Check = {
     const after = read()
     const queue = machine.maybeNumber('/proc/sys/net/core/netdev_max_backlog') ?? 1000
     const budget = machine.maybeNumber('/proc/sys/net/core/netdev_budget') ?? 300
-    const told = `${count(after.processed)} packets since boot, ${count(after.dropped)} dropped by the kernel's queues, which were left unfinished ${count(after.squeezed)} times`
+    const totals = `${count(after.processed)} packets since boot, ${count(after.dropped)} dropped by the kernel's queues, which were left unfinished ${count(after.squeezed)} times`
     const longer = sysctl({
       'net.core.netdev_max_backlog': Math.max(queue * 4, 16_384),
       'net.core.netdev_budget': Math.max(budget * 2, 600),
@@ -124,12 +125,12 @@ export const receiveBacklog: Check = {
     const dropped = after.dropped - before.dropped
     if (dropped > 0)
       return problem(
-        `the kernel drops packets right now, ${count(dropped)} while this looked; ${told}`,
+        `the kernel drops packets right now, ${count(dropped)} during this check; ${totals}`,
         ...longer,
       )
     if (after.dropped > 0 || after.squeezed > after.processed * HARMLESS)
-      return warning(told, ...longer)
-    return ok(told)
+      return warning(totals, ...longer)
+    return ok(totals)
   },
 }
 
@@ -140,28 +141,28 @@ export const workers: Check = {
     const wanted = config.runtime.workers
     const threads = wanted || cores
     const quota = coreLimit(machine)
-    const told = `${wanted === 0 ? `runtime.workers is 0: ${several(threads, 'thread')}` : several(threads, 'thread')} for ${several(cores, 'core')}`
+    const plan = `${wanted === 0 ? `runtime.workers is 0: ${several(threads, 'thread')}` : several(threads, 'thread')} for ${several(cores, 'core')}`
     if (platform !== 'linux' && wanted > 1)
       return warning(
-        `runtime.workers is ${wanted}, but only Linux lets threads share a port: one will serve`,
+        `runtime.workers is ${wanted}, but only Linux lets threads share a port: one thread will serve`,
         'runtime.workers = 1',
       )
     if (quota !== undefined && quota < threads)
       return warning(
-        `${told}, but the container may use no more than ${quota} of them: it is stopped for up to 100 ms again and again under load`,
+        `${plan}, but the container may use no more than ${quota} of them: under load it is paused again and again, for up to 100 ms`,
         `runtime.workers = ${Math.max(1, Math.floor(quota))}`,
         `Or give the container more: docker update --cpus ${threads} CONTAINER`,
       )
     if (threads > cores)
       return warning(
-        `${told}: more threads than cores only wait for each other`,
+        `${plan}: more threads than cores only wait for each other`,
         'runtime.workers = 0',
       )
-    return ok(told)
+    return ok(plan)
   },
 }
 
-/** Of `/proc/softirqs`: how often each core was interrupted for this. */
+/** A row of `/proc/softirqs`: interrupts by core. */
 function softirqs(text: string, name: string): readonly number[] {
   const line = text.split('\n').find((one) => one.trim().startsWith(`${name}:`))
   return (line?.trim().split(/\s+/).slice(1) ?? []).map(Number).filter(Number.isSafeInteger)
@@ -169,13 +170,13 @@ function softirqs(text: string, name: string): readonly number[] {
 
 interface Backlog {
   readonly processed: number
-  /** The queue of a core was full. */
+  /** Packets dropped because the queue of a core was full. */
   readonly dropped: number
-  /** A core had to stop before its queue was empty. */
+  /** Rounds in which a core had to stop before its queue was empty. */
   readonly squeezed: number
 }
 
-/** Of `/proc/net/softnet_stat`: a line of hexadecimal values for each core. Sums of all cores. */
+/** Sums over all cores of `/proc/net/softnet_stat`: a line of hexadecimal values for each core. */
 function backlog(text: string): Backlog {
   const sum = (column: number): number =>
     text.split('\n').reduce((total, line) => {

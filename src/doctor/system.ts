@@ -1,42 +1,42 @@
-/** What the system allows one process: open files and memory. */
+/** What the system gives the tracker: open files, memory, swap, the time. */
 
 import { count, percent, size, sysctl } from '../text/figures.ts'
-import { type Check, type Found, ok, problem, skipped, warning } from './finding.ts'
-import { insideContainer, type Machine, memoryLimit, processes } from './machine.ts'
+import { type Check, ok, problem, type Result, skipped, warning } from './finding.ts'
+import { insideContainer, type Machine, memoryLimit, processNames } from './machine.ts'
 
-/** Connections of HTTP clients take one file each, and are kept open for a while. */
+/** Each connection of an HTTP client is an open file, and stays open for a while. */
 const FEW_FILES = 2_048
 const MANY_FILES = 65_536
-/** What else there is: the program, its libraries, sockets, the database. */
-const MANY_FOR_UDP = 256
+/** Enough without HTTP: the program, its libraries, sockets, the database. */
+const ENOUGH_FOR_UDP = 256
 
 export const files: Check = {
   name: 'files',
   linux: true,
   run({ config, machine }) {
-    const all = allFiles(machine)
-    if (all) return all
+    const shortage = systemFiles(machine)
+    if (shortage) return shortage
     const found = limit(machine.text('/proc/self/limits'), 'Max open files')
-    if (found === undefined) return skipped('/proc/self/limits does not say how many files')
+    if (found === undefined) return skipped('/proc/self/limits does not show the limit')
     // The runtime raises the soft limit of its process to the hard one when it starts.
     const most = found.hard
     const http = (config.http_trackers ?? []).length > 0
-    const told = `this user's processes may open ${most === Number.POSITIVE_INFINITY ? 'any number of' : count(most)} files${http ? ', and every HTTP client takes one' : ''}; a service has a limit of its own`
-    const needed = http ? MANY_FILES : MANY_FOR_UDP
-    if (most >= needed) return ok(told)
+    const text = `processes of this user may open ${most === Number.POSITIVE_INFINITY ? 'any number of' : count(most)} files${http ? ', and each HTTP client takes one' : ''}; a service has a limit of its own`
+    const needed = http ? MANY_FILES : ENOUGH_FOR_UDP
+    if (most >= needed) return ok(text)
     const advice = [
       'systemctl edit tracker  # and write: [Service], LimitNOFILE=524288',
       `ulimit -Hn ${MANY_FILES}  # as root, in the shell that starts the tracker`,
       `docker run --ulimit nofile=${MANY_FILES}:${MANY_FILES} …`,
     ]
-    return most < (http ? FEW_FILES : MANY_FOR_UDP)
-      ? problem(told, ...advice)
-      : warning(told, ...advice)
+    return most < (http ? FEW_FILES : ENOUGH_FOR_UDP)
+      ? problem(text, ...advice)
+      : warning(text, ...advice)
   },
 }
 
-/** Trouble of the whole machine, if there is any. */
-function allFiles(machine: Machine): Found | undefined {
+/** A shortage of open files on the whole machine, if there is one. */
+function systemFiles(machine: Machine): Result | undefined {
   const [used, , most] = (machine.maybe('/proc/sys/fs/file-nr') ?? '')
     .trim()
     .split(/\s+/)
@@ -48,9 +48,9 @@ function allFiles(machine: Machine): Found | undefined {
   )
 }
 
-/** What a process needs beside the swarm: threads, the database, buffers, the program itself. */
+/** Memory of the process beside the swarm: threads, the database, buffers, the program itself. */
 const PROCESS_BYTES = 256 * 2 ** 20
-/** Address space that it takes without ever using it. */
+/** Address space that the process reserves without using it. */
 const ADDRESS_SPACE_BYTES = 8 * 2 ** 30
 
 export const memory: Check = {
@@ -59,59 +59,67 @@ export const memory: Check = {
   run({ config, machine }) {
     const text = machine.text('/proc/meminfo')
     const whole = meminfo(text, 'MemTotal')
-    if (whole === undefined) return skipped('/proc/meminfo does not say how much there is')
+    if (whole === undefined) return skipped('/proc/meminfo does not show how much there is')
     const limited = memoryLimit(machine)
     const inGroup = limited !== undefined && limited < whole
     const most = inGroup ? limited : whole
     const swarm = config.runtime.max_memory || Math.floor(most / 2)
-    const told = `the swarm may take ${size(swarm)}${config.runtime.max_memory === 0 ? ' (half, runtime.max_memory is 0)' : ' (runtime.max_memory)'} of ${size(most)} ${inGroup ? 'that the control group of this process allows' : 'that the machine has'}`
+    const plan = `the swarm may take ${size(swarm)}${config.runtime.max_memory === 0 ? ' (half, runtime.max_memory is 0)' : ' (runtime.max_memory)'} of ${size(most)} ${inGroup ? 'that the control group of this process allows' : 'that the machine has'}`
     const fits = `runtime.max_memory = "${Math.max(16, Math.floor((most - PROCESS_BYTES) / 2 ** 20 / 2))}MiB"`
-    if (swarm > most) return problem(`${told}: the system ends the tracker before it is full`, fits)
+    if (swarm > most)
+      return problem(`${plan}: the system kills the tracker before the swarm is full`, fits)
     const space = limit(machine.maybe('/proc/self/limits') ?? '', 'Max address space')
     if (space && space.hard < swarm + ADDRESS_SPACE_BYTES)
       return problem(
-        `${told}, but a process may reserve ${size(space.hard)} of address space only`,
+        `${plan}, but a process may reserve ${size(space.hard)} of address space only`,
         `ulimit -v unlimited  # as root, in the shell that starts the tracker`,
         'systemctl edit tracker  # and write: [Service], LimitAS=infinity',
       )
-    return strict(machine, text, swarm, told) ?? roomFor(text, swarm, most, told, inGroup, fits)
+    return (
+      overcommitment(machine, text, swarm, plan) ?? room(text, swarm, most, plan, inGroup, fits)
+    )
   },
 }
 
-/** Where the system promises no more than it has, reserving is taking. */
-function strict(machine: Machine, text: string, swarm: number, told: string): Found | undefined {
+/** A system that does not overcommit memory counts what is reserved as used. */
+function overcommitment(
+  machine: Machine,
+  text: string,
+  swarm: number,
+  plan: string,
+): Result | undefined {
   const promised = meminfo(text, 'Committed_AS')
   const most = meminfo(text, 'CommitLimit')
   if (machine.maybeNumber('/proc/sys/vm/overcommit_memory') !== 2) return undefined
   if (promised === undefined || most === undefined || swarm < most - promised) return undefined
   return problem(
-    `${told}, but vm.overcommit_memory is 2 and only ${size(Math.max(0, most - promised))} can still be reserved`,
+    `${plan}, but vm.overcommit_memory is 2 and only ${size(Math.max(0, most - promised))} can still be reserved`,
     ...sysctl({ 'vm.overcommit_memory': 0 }),
   )
 }
 
-function roomFor(
+function room(
   text: string,
   swarm: number,
   most: number,
-  told: string,
+  plan: string,
   inGroup: boolean,
   fits: string,
-): Found {
+): Result {
   if (swarm + PROCESS_BYTES > most)
-    return warning(`${told}: that leaves too little for everything else`, fits)
+    return warning(`${plan}: that leaves too little for everything else`, fits)
   const free = meminfo(text, 'MemAvailable')
-  // In a control group this is the memory of others, too.
-  if (inGroup || free === undefined) return ok(told)
+  // In a control group this is the memory of the whole machine.
+  if (inGroup || free === undefined) return ok(plan)
   if (swarm > free)
     return warning(
-      `${told}, and ${size(free)} are available now (if the tracker runs already, it has taken its share of the rest)`,
+      `${plan}, and ${size(free)} are available now (less the share that a running tracker has taken already)`,
       'See what has the rest: ps -eo rss,comm --sort=-rss | head',
     )
-  return ok(`${told}; ${size(free)} are available now`)
+  return ok(`${plan}; ${size(free)} are available now`)
 }
 
-/** Swap that is in use and more than what nobody ever asks for again. */
+/** Share of swap in use above what idle programs explain. */
 const SWAPPED = 0.25
 
 export const swap: Check = {
@@ -122,17 +130,17 @@ export const swap: Check = {
     const all = meminfo(text, 'SwapTotal') ?? 0
     const used = all - (meminfo(text, 'SwapFree') ?? all)
     if (all === 0) return ok('there is none')
-    const told = `${size(used)} of ${size(all)} in use (${percent(used / all)}), vm.swappiness is ${machine.maybeNumber('/proc/sys/vm/swappiness') ?? 'not known'}`
-    if (used / all < SWAPPED) return ok(told)
+    const use = `${size(used)} of ${size(all)} in use (${percent(used / all)}), vm.swappiness is ${machine.maybeNumber('/proc/sys/vm/swappiness') ?? 'not known'}`
+    if (used / all < SWAPPED) return ok(use)
     return warning(
-      `${told}: a swarm that has to come from the disk answers late`,
+      `${use}: a swarm that has to come from the disk answers late`,
       ...sysctl({ 'vm.swappiness': 1 }),
       'Set a smaller runtime.max_memory, or give the machine more memory.',
     )
   },
 }
 
-/** Of `/proc/PID/limits`: the soft and the hard limit. */
+/** Soft and hard limit of a row of `/proc/PID/limits`. */
 function limit(text: string, name: string): { soft: number; hard: number } | undefined {
   const line = text.split('\n').find((one) => one.startsWith(name))
   const [soft, hard] = line?.slice(name.length).trim().split(/\s+/).map(amount) ?? []
@@ -144,19 +152,20 @@ function limit(text: string, name: string): { soft: number; hard: number } | und
 const amount = (word: string): number =>
   word === 'unlimited' ? Number.POSITIVE_INFINITY : /^\d+$/.test(word) ? Number(word) : Number.NaN
 
-/** Of `/proc/meminfo`: bytes. */
+/** Bytes of a row of `/proc/meminfo`. */
 function meminfo(text: string, name: string): number | undefined {
   const [, kilobytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text) ?? []
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
-/** Nobody runs this before it was written: 2025-01-01. */
+/** Before this program was written, so the clock is wrong: 2025-01-01. */
 const EARLIEST_SECOND = 1_735_689_600
-/** Made when systemd-timesyncd has set the clock. */
+/** Exists once systemd-timesyncd has set the clock. */
 const SYNCHRONISED = '/run/systemd/timesync/synchronized'
+/** As the kernel cuts it. */
 const TIMESYNCD = 'systemd-timesyn'
-/** Others that keep clocks, and how they are asked. Names have at most 15 characters there. */
-const KEEPERS: Readonly<Record<string, string>> = {
+/** Other programs that keep the clock right, and the commands that show how well. */
+const TIME_DAEMONS: Readonly<Record<string, string>> = {
   chronyd: 'chronyc tracking',
   ntpd: 'ntpq -p',
   openntpd: 'ntpctl -s status',
@@ -164,6 +173,7 @@ const KEEPERS: Readonly<Record<string, string>> = {
   phc2sys: 'pmc -u "GET TIME_STATUS_NP"',
 }
 
+/** Auth keys and certificates expire by the clock. */
 export const clock: Check = {
   name: 'clock',
   linux: true,
@@ -172,20 +182,20 @@ export const clock: Check = {
     const shown = `${new Date(now * 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`
     const why = config.core.private ? ' Keys expire by it.' : ''
     const set = 'timedatectl set-ntp true  # or: apt-get install chrony'
-    if (now < EARLIEST_SECOND) return problem(`it says ${shown}, which is over.${why}`, set)
+    if (now < EARLIEST_SECOND) return problem(`it says ${shown}, which is in the past.${why}`, set)
     if (machine.exists(SYNCHRONISED)) return ok(`${shown}, kept by systemd-timesyncd`)
     if (insideContainer(machine))
-      return skipped(`${shown}; in a container the clock is the host's: type timedatectl there`)
-    const running = processes(machine)
-    const keeper = Object.keys(KEEPERS).find((name) => running.has(name))
-    if (keeper !== undefined)
-      return ok(`${shown}, kept by ${keeper}; how well it does, ${KEEPERS[keeper]} tells`)
+      return skipped(`${shown}; a container has the clock of its host: type timedatectl there`)
+    const running = processNames(machine)
+    const daemon = Object.keys(TIME_DAEMONS).find((name) => running.has(name))
+    if (daemon !== undefined)
+      return ok(`${shown}, kept by ${daemon}; ${TIME_DAEMONS[daemon]} shows how well`)
     if (running.has(TIMESYNCD))
       return warning(
         `${shown}; systemd-timesyncd runs, but has not set the clock.${why}`,
         'timedatectl timesync-status',
-        'Does a firewall let UDP port 123 out?',
+        'Does a firewall block outgoing UDP to port 123?',
       )
-    return warning(`${shown}, and no program that is known for it keeps it right.${why}`, set)
+    return warning(`${shown}, and no known program keeps it right.${why}`, set)
   },
 }

@@ -1,4 +1,4 @@
-/** What the doctor makes of the certificates of listeners. */
+/** What the doctor says about the certificates of listeners. */
 
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ beforeAll(async () => {
   )
 })
 
-/** A certificate that the authority has signed. */
+/** Makes a certificate signed by the authority. */
 async function sign(name: string, names: string): Promise<void> {
   const made = Bun.spawn(
     [
@@ -42,7 +42,7 @@ async function sign(name: string, names: string): Promise<void> {
   if ((await made.exited) !== 0) throw new Error(await new Response(made.stderr).text())
 }
 
-/** Status and words of what is found of one HTTP tracker, `later` days and a half from now. */
+/** Status and text of the findings about one HTTP tracker, `later` and a half days from now. */
 async function look(
   { cert = 'fullchain.pem', key = 'leaf.key', url = `https://${HOST}/announce` },
   later = 0,
@@ -54,34 +54,34 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
   const findings = await findingsOn(
     [certificates],
     {},
-    { config, clock, patient: { cwd: room.path } },
+    { config, clock, context: { cwd: room.path } },
   )
   return findings.map(({ status, found }) => [status, found])
 }
 
 describe('a certificate', () => {
-  test('with its chain, its key, its name and time is fine', async () => {
+  test('with its chain, key and name, in its time, is fine', async () => {
     expect(await look({})).toEqual([
-      ['ok', `http_trackers[0]: fullchain.pem is good for ${DAYS - 1} days more`],
+      ['ok', `http_trackers[0]: fullchain.pem is valid for ${DAYS - 1} more days`],
     ])
     expect(await look({ url: 'https://192.0.2.7:7070/announce' })).toEqual([
       ['ok', expect.any(String)],
     ])
   })
 
-  test('is warned of two weeks before its end, and is a problem behind it', async () => {
+  test('is a warning two weeks before its end, and a problem after it', async () => {
     expect((await look({}, DAYS - 15)).map(([status]) => status)).toEqual(['ok'])
     const nearly = await look({}, DAYS - 10)
     expect(nearly.map(([status]) => status)).toEqual(['warning', 'warning'])
     expect(nearly[0]![1]).toContain('fullchain.pem expires in 9 days, on 2')
-    expect(nearly[1]![1]).toContain('the certificate number 2 in it expires in')
+    expect(nearly[1]![1]).toContain('certificate number 2 in fullchain.pem expires in')
     const over = await look({}, DAYS + 1)
     expect(over[0]).toEqual(['problem', expect.stringContaining('fullchain.pem expired on 2')])
   })
 
-  test('is not good before its time', async () => {
+  test('is a problem before its time', async () => {
     const early = await look({}, -2)
-    expect(early[0]).toEqual(['problem', expect.stringContaining('is not good before 2')])
+    expect(early[0]).toEqual(['problem', expect.stringContaining('is not valid before 2')])
   })
 
   test('must be for the host of the public_url', async () => {
@@ -92,12 +92,12 @@ describe('a certificate', () => {
           `http_trackers[0]: fullchain.pem is not for ${host.replace(/[[\]]/g, '')}, the host of its public_url, but for DNS:${HOST}, IP Address:192.0.2.7`,
         ],
       ])
-    // Somebody else speaks with the clients then.
+    // A proxy speaks with the clients then.
     expect((await look({ url: 'http://other.example/announce' }))[0]![0]).toBe('ok')
   })
 
   test.each(['leaf.pem', 'wrongchain.pem'])(
-    'without who signed it is refused by many: %s',
+    'without the one that signed it is refused by many clients: %s',
     async (cert) => {
       expect(await look({ cert })).toEqual([
         [
@@ -108,9 +108,9 @@ describe('a certificate', () => {
     },
   )
 
-  test('that signed itself is trusted by nobody', async () => {
+  test('that is self-signed is a warning', async () => {
     expect(await look({ cert: 'alone.pem', key: 'alone.key' })).toEqual([
-      ['warning', expect.stringContaining('alone.pem is signed by itself')],
+      ['warning', expect.stringContaining('alone.pem is self-signed')],
     ])
   })
 
@@ -118,13 +118,13 @@ describe('a certificate', () => {
     ['garbage.pem', ''],
     ['broken.pem', ''],
     ['leaf.key', ', but a private key'],
-  ])('is not what stands in %s', async (cert, but) => {
+  ])('is not found in %s', async (cert, but) => {
     expect(await look({ cert })).toEqual([
       ['problem', `http_trackers[0]: ${cert} holds no certificate in PEM form${but}`],
     ])
   })
 
-  test('that cannot be read is told with its whole path, the key beside it', async () => {
+  test('that cannot be read is named with its whole path, and so is the key', async () => {
     expect(await look({ cert: 'gone.pem', key: '.' })).toEqual([
       ['problem', `http_trackers[0]: ${room.at('gone.pem')} does not exist`],
       ['problem', `http_trackers[0]: ${room.path} is a directory`],
@@ -133,28 +133,28 @@ describe('a certificate', () => {
 })
 
 describe('a key', () => {
-  test('must be that of the certificate', async () => {
+  test('must belong to the certificate', async () => {
     expect(await look({ key: 'alone.key' })).toEqual([
       ['problem', 'http_trackers[0]: alone.key is not the key of fullchain.pem'],
     ])
   })
 
-  test('must be one', async () => {
+  test('must be a private key', async () => {
     expect(await look({ key: 'garbage.pem' })).toEqual([
       ['problem', expect.stringContaining('garbage.pem holds no private key in PEM form')],
     ])
   })
 
-  test('is for nobody else to read', async () => {
+  test('must not be readable by all users', async () => {
     chmodSync(room.at('leaf.key'), 0o644)
     expect(await look({})).toEqual([
-      ['warning', 'http_trackers[0]: everybody on this machine can read the private key leaf.key'],
+      ['warning', 'http_trackers[0]: every user of this machine can read the private key leaf.key'],
     ])
     chmodSync(room.at('leaf.key'), 0o600)
   })
 })
 
-test('without any there is nothing to look at', async () => {
+test('without any certificate the check is skipped', async () => {
   expect(await findingsOn([certificates], {})).toEqual([
     { check: 'certificates', status: 'skipped', found: 'no listener has a tls_config' },
   ])

@@ -1,5 +1,4 @@
-/** What the doctor makes of the database: files that can be written or not, servers of every manner. */
-
+/** What the doctor says about databases: files that can be written or not, servers of all kinds. */
 import { describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -14,11 +13,11 @@ const isRoot = process.getuid?.() === 0
 describe('a file', () => {
   const look = async (cwd: string, path = 'storage/tracker.db') => {
     const config = `[core.database]\npath = "${path}"\n`
-    const { status, found } = await findingOn(database, {}, { config, patient: { cwd } })
+    const { status, found } = await findingOn(database, {}, { config, context: { cwd } })
     return [status, found]
   }
 
-  test('that is not there yet is not made', async () => {
+  test('that does not exist yet is not created', async () => {
     using here = temporaryDirectory({})
     expect(await look(here.path)).toEqual([
       'ok',
@@ -29,7 +28,7 @@ describe('a file', () => {
     expect(readdirSync(here.path)).toEqual([])
   })
 
-  test('that is there is left as it is', async () => {
+  test('that exists is left as it is', async () => {
     const bytes = `SQLite format 3\0${'x'.repeat(84)}`
     using here = temporaryDirectory({ 'storage/tracker.db': bytes })
     expect(await look(here.path)).toEqual(['ok', expect.stringContaining('can be written')])
@@ -37,16 +36,16 @@ describe('a file', () => {
     expect(readFileSync(join(here.path, 'storage/tracker.db'), 'latin1')).toBe(bytes)
   })
 
-  test('may be empty, as somebody has touched it', async () => {
+  test('may be empty', async () => {
     using here = temporaryDirectory({ 'storage/tracker.db': '' })
     expect((await look(here.path))[0]).toBe('ok')
   })
 
-  test('may not be something else', async () => {
+  test('must not be something else', async () => {
     using here = temporaryDirectory({ 'storage/tracker.db': 'PK\x03\x04' })
     expect(await look(here.path)).toEqual([
       'problem',
-      'sqlite3:storage/tracker.db is no SQLite database',
+      'sqlite3:storage/tracker.db is not an SQLite database',
     ])
     mkdirSync(join(here.path, 'directory'))
     expect(await look(here.path, 'directory')).toEqual([
@@ -75,13 +74,13 @@ describe('a file', () => {
     chmodSync(directory!, 0o755)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('is no device', async () => {
-    const found = 'sqlite3:/dev/full is a device or the like'
+  test.skipIf(!existsSync('/dev/full'))('must not be a device', async () => {
+    const found = 'sqlite3:/dev/full is neither a file nor a directory'
     expect(await look('/', '/dev/full')).toEqual(['problem', found])
   })
 })
 
-test('none is none', async () => {
+test('without a database the check is skipped', async () => {
   expect(await findingOn(database, {})).toMatchObject({ status: 'skipped' })
 })
 
@@ -94,7 +93,7 @@ password = "hunter2"
 database = "tracker"
 `
 
-/** Something that listens, says this at once, and what `answer` makes of what it is told. */
+/** A server that hands each connection to `behave`. */
 async function listening(behave: (socket: Socket) => void) {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -117,7 +116,7 @@ async function listening(behave: (socket: Socket) => void) {
 describe('a server', () => {
   const ask = async (driver: string, port: number, milliseconds = 60_000, host?: string) => {
     const config = serverConfig(driver, port, host)
-    const finding = await findingOn(database, {}, { config, patient: { milliseconds } })
+    const finding = await findingOn(database, {}, { config, context: { milliseconds } })
     expect(JSON.stringify(finding)).not.toContain('hunter2')
     return [finding.status, finding.found]
   }
@@ -125,7 +124,7 @@ describe('a server', () => {
   for (const driver of ['mysql', 'postgresql'] as const) {
     const server = testServer(driver)
     const name = server ? driver : `${driver}, ${skipReason(driver)},`
-    test.skipIf(!server)(`${name} that runs lets in whom it knows, and nobody else`, async () => {
+    test.skipIf(!server)(`${name} that runs accepts the right password and no other`, async () => {
       const lines = (password: string) =>
         Object.entries({ ...server!, password })
           .map(([option, value]) => `${option} = ${JSON.stringify(value)}\n`)
@@ -144,14 +143,14 @@ describe('a server', () => {
       })
     })
 
-    test(`${driver} that is not there`, async () => {
+    test(`${driver} that does not listen`, async () => {
       const gone = await listening(() => {})
       gone[Symbol.dispose]()
       const [status, found] = await ask(driver, gone.port)
       expect([status, found]).toEqual(['problem', expect.stringContaining('connection refused')])
     })
 
-    test(`${driver} whose name is not known`, async () => {
+    test(`${driver} whose name is unknown`, async () => {
       const [status, found] = await ask(driver, 3306, 5_000, 'nobody.invalid')
       expect([status, found]).toEqual([
         'problem',
@@ -159,7 +158,7 @@ describe('a server', () => {
       ])
     })
 
-    test(`${driver} that says nothing`, async () => {
+    test(`${driver} that is silent`, async () => {
       using mute = await listening(() => {})
       const [status, found] = await ask(driver, mute.port, 200)
       expect([status, found]).toEqual([
@@ -173,7 +172,7 @@ describe('a server', () => {
       expect((await ask(driver, curt.port))[0]).toBe('problem')
     })
 
-    test(`${driver} that is none`, async () => {
+    test(`${driver} that is another kind of server`, async () => {
       using other = await listening((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))
       const [status, found] = await ask(driver, other.port, 2_000)
       expect([status, found]).toEqual([
@@ -182,9 +181,9 @@ describe('a server', () => {
       ])
     })
 
-    test(`${driver} that never ends`, async () => {
+    test(`${driver} that never stops sending`, async () => {
       using babbler = await listening((socket) => {
-        // A packet of 16 MiB that begins as a greeting.
+        // The header of a greeting of 16 MiB.
         socket.write(Uint8Array.of(255, 255, 255, 0, 10))
         const on = () => {
           if (!socket.destroyed) socket.write(Buffer.alloc(65_536, 0x41), on)
@@ -195,18 +194,18 @@ describe('a server', () => {
     })
   }
 
-  test('mysql is not everything that speaks in packets', async () => {
+  test('a server that only looks like mysql is a problem', async () => {
     using other = await listening((socket) => socket.write('\x05\0\0\0hello'))
     expect((await ask('mysql', other.port))[0]).toBe('problem')
   })
 
-  test('mysql that lets nobody in says why, and a terminal need not fear it', async () => {
+  test('the words of a mysql that refuses are printable', async () => {
     const text = "Host '10.0.0.1' is not \x1b[31mallowed to connect to this MariaDB server"
     const packet = Buffer.concat([
       Buffer.from([text.length + 3, 0, 0, 0, 0xff, 0x6a, 0x04]),
       Buffer.from(text),
     ])
-    // In pieces, as a network may hand it on.
+    // In pieces, as a network may deliver it.
     using server = await listening((socket) => {
       socket.write(packet.subarray(0, 4))
       setTimeout(() => socket.write(packet.subarray(4)), 20)
@@ -217,7 +216,7 @@ describe('a server', () => {
     ])
   })
 
-  test('on a socket file', async () => {
+  test('a path in place of a host is a socket file', async () => {
     using here = temporaryDirectory({})
     const path = join(here.path, 'mysql.sock')
     expect(await ask('mysql', 3306, 1_000, path)).toEqual([

@@ -1,4 +1,4 @@
-/** What the doctor makes of the kernel's settings and counters: datagrams, cores, limits. */
+/** What the doctor says about the kernel's settings and counters: datagrams, cores, limits. */
 import { describe, expect, test } from 'bun:test'
 import { conntrack } from '../../src/doctor/conntrack.ts'
 import { maskOf, receiveBacklog, softirq, workers } from '../../src/doctor/processor.ts'
@@ -22,13 +22,13 @@ const KERNEL = [
 const ONLY_HTTP = '[[http_trackers]]\n'
 
 describe('a whole machine', () => {
-  test('that is as it should be gets no advice', async () => {
+  test('without a fault gets no advice', async () => {
     const findings = await findingsOn(KERNEL, GOOD)
     expect(findings.filter(({ status }) => status !== 'ok')).toEqual([])
     expect(findings.filter(({ advice }) => advice !== undefined)).toEqual([])
   })
 
-  test('on which everything is wrong gets advice on everything', async () => {
+  test('with every fault gets advice on each', async () => {
     const findings = await findingsOn(KERNEL, BAD)
     expect(Object.fromEntries(findings.map(({ check, status }) => [check, status]))).toEqual({
       'receive-buffer': 'warning',
@@ -45,7 +45,7 @@ describe('a whole machine', () => {
     for (const { found, advice } of findings) expect([found, ...advice!].join()).not.toContain('\n')
   })
 
-  test('of which nothing can be read is skipped, and it is said why', async () => {
+  test('without readable files is skipped, with the reason', async () => {
     const findings = await findingsOn(KERNEL, {})
     for (const { check, status, found } of findings)
       if (check !== 'workers')
@@ -56,32 +56,31 @@ describe('a whole machine', () => {
         ])
   })
 
-  test('whose files hold nonsense is not believed', async () => {
+  test('whose files hold nonsense has no problem', async () => {
     const nonsense = Object.fromEntries(Object.keys(GOOD).map((name) => [name, ': -1 \x00 zz\n\n']))
     const findings = await findingsOn(KERNEL, nonsense)
     expect(findings.filter(({ status }) => status === 'problem')).toEqual([])
   })
 
-  test('of another system is asked what it can tell', async () => {
+  test('with another system is skipped, except for its cores', async () => {
     const findings = await findingsOn(KERNEL, {}, { facts: { platform: 'darwin' } })
     for (const { check, status, found } of findings)
       if (check === 'workers') expect(status).toBe('ok')
-      else
-        expect([status, found]).toEqual(['skipped', 'only looked at on Linux, and this is darwin'])
+      else expect([status, found]).toEqual(['skipped', 'only checked on Linux, and this is darwin'])
   })
 })
 
 describe('receive-buffer', () => {
   const set = (bytes: number) => ({ ...GOOD, '/proc/sys/net/core/rmem_max': `${bytes}\n` })
 
-  test('wants what the tracker asks for, and not a byte less', async () => {
+  test('must be as large as the tracker asks for, to the byte', async () => {
     expect((await findingOn(receiveBuffer, set(8 * 2 ** 20))).status).toBe('ok')
     expect(await findingOn(receiveBuffer, set(8 * 2 ** 20 - 1))).toMatchObject({
       status: 'warning',
     })
   })
 
-  test('says what to type, now and for good', async () => {
+  test('advises how to set it now and permanently', async () => {
     const { found, advice } = await findingOn(receiveBuffer, set(212_992))
     expect(found).toStartWith('net.core.rmem_max is 208 KiB, the tracker asks for 8 MiB')
     expect(advice?.slice(0, 2)).toEqual([
@@ -90,7 +89,7 @@ describe('receive-buffer', () => {
     ])
   })
 
-  test('is of no interest without UDP', async () => {
+  test('is skipped without UDP', async () => {
     for (const check of [receiveBuffer, receiveDrops, conntrack])
       expect(await findingOn(check, BAD, { config: ONLY_HTTP })).toMatchObject({
         status: 'skipped',
@@ -100,14 +99,14 @@ describe('receive-buffer', () => {
 })
 
 describe('receive-drops', () => {
-  test('blames only the sockets of the configured ports', async () => {
+  test('counts only the sockets on the configured ports', async () => {
     const { status, found } = await findingOn(receiveDrops, GOOD)
     expect(status).toBe('ok')
     // Port 0x1B39 is 6969; the other socket of the table has lost 7.
     expect(found).toStartWith('1 socket on the configured UDP ports: 0 datagrams lost')
   })
 
-  test('warns of what was lost', async () => {
+  test('warns of datagrams lost in the past', async () => {
     const lost = { ...GOOD, '/proc/net/udp': TEXT.UDP(3) }
     expect(await findingOn(receiveDrops, lost)).toMatchObject({ status: 'warning' })
     const everywhere = { ...GOOD, '/proc/net/snmp': TEXT.SNMP(998_000, 2_000) }
@@ -116,15 +115,15 @@ describe('receive-drops', () => {
     expect(found).toContain('2,000 of 1,000,166 UDP datagrams (0.2 %)')
   })
 
-  test('cries when they are being lost', async () => {
+  test('is a problem while datagrams are being lost', async () => {
     const meanwhile = { '/proc/net/udp': TEXT.UDP(130) }
     const before = { ...GOOD, '/proc/net/udp': TEXT.UDP(30) }
     const { status, found } = await findingOn(receiveDrops, before, { meanwhile })
     expect(status).toBe('problem')
-    expect(found).toStartWith('the tracker loses datagrams right now, 100 while this looked')
+    expect(found).toStartWith('the tracker loses datagrams right now, 100 during this check')
   })
 
-  test('works without IPv6, and where nothing listens', async () => {
+  test('works without IPv6, and without a listener', async () => {
     const four = changed(GOOD, { '/proc/net/snmp6': null, '/proc/net/udp6': null })
     expect(await findingOn(receiveDrops, { ...four, '/proc/net/udp': '' })).toMatchObject({
       status: 'ok',
@@ -148,7 +147,7 @@ describe('conntrack', () => {
     expect(await findingOn(conntrack, use(count))).toMatchObject({ status })
   })
 
-  test('remembers that it overflowed, and sees it happen', async () => {
+  test('warns of past overflows, and is a problem while it overflows', async () => {
     const drops = (text: string) => ({ '/proc/net/stat/nf_conntrack': text })
     expect(
       await findingOn(conntrack, { ...GOOD, ...drops(TEXT.CONNTRACK('000000ff')) }),
@@ -159,11 +158,11 @@ describe('conntrack', () => {
     const meanwhile = drops(TEXT.CONNTRACK('00000000', '00000010'))
     expect(await findingOn(conntrack, GOOD, { meanwhile })).toMatchObject({
       status: 'problem',
-      found: expect.stringContaining('the table overflows, 16 times while this looked'),
+      found: expect.stringContaining('the table overflows, 16 times during this check'),
     })
   })
 
-  test('says how to keep the ports of the configuration out of it', async () => {
+  test('advises how to keep the configured ports out of the table', async () => {
     const config = `${CONFIG}[[udp_trackers]]\nbind_address = "0.0.0.0:6868"\n`.replace(
       /(\[runtime\]\n.*\n)(.*)$/s,
       '$2$1',
@@ -175,12 +174,12 @@ describe('conntrack', () => {
     expect(advice).toContain('sysctl -w net.netfilter.nf_conntrack_max=1048576')
   })
 
-  test('has no limit where it is 0', async () => {
+  test('with a limit of 0 has no limit', async () => {
     const unlimited = { ...use(900_000), '/proc/sys/net/netfilter/nf_conntrack_max': '0\n' }
     expect(await findingOn(conntrack, unlimited)).toMatchObject({ status: 'ok' })
   })
 
-  test('is skipped in a container that does not show it', async () => {
+  test('is skipped in a container that hides it', async () => {
     const hidden = changed(GOOD, { '/proc/sys/net/netfilter/nf_conntrack_max': null })
     expect(await findingOn(conntrack, hidden)).toMatchObject({
       status: 'skipped',
@@ -191,23 +190,23 @@ describe('conntrack', () => {
 })
 
 describe('softirq', () => {
-  test('looks at the moment where there is traffic, else at the time since boot', async () => {
+  test('judges the present while there is traffic, else the time since boot', async () => {
     const even = { ...GOOD, '/proc/softirqs': TEXT.SOFTIRQS(5_000_000, 5_000_000) }
     const meanwhile = { '/proc/softirqs': TEXT.SOFTIRQS(5_010_000, 5_000_100) }
     const { status, found } = await findingOn(softirq, even, { meanwhile })
     expect(status).toBe('warning')
     expect(found).toContain(
-      '99 % of the receive interrupts while this looked (10,100) on core 0 of 2',
+      '99 % of the receive interrupts during this check (10,100) on core 0 of 2',
     )
     expect(await findingOn(softirq, even)).toMatchObject({ status: 'ok' })
   })
 
-  test('makes no fuss about little traffic', async () => {
+  test('ignores little traffic', async () => {
     const little = { ...GOOD, '/proc/softirqs': TEXT.SOFTIRQS(900_000, 0) }
     expect(await findingOn(softirq, little)).toMatchObject({ status: 'ok' })
   })
 
-  test('does not take what this machine says to itself for work of the card', async () => {
+  test('does not take loopback traffic for work of the network card', async () => {
     const packets = '/sys/class/net/eth0/statistics/rx_packets'
     const even = { ...GOOD, [packets]: '100\n' }
     const busy = { '/proc/softirqs': TEXT.SOFTIRQS(3_207_012, 2_832_206) }
@@ -218,7 +217,7 @@ describe('softirq', () => {
     expect((await findingOn(softirq, even, { meanwhile: others })).status).toBe('warning')
   })
 
-  test('says how to spread it, by the queues that the card has', async () => {
+  test('advises how to spread it, by the number of queues of the card', async () => {
     const one = changed(BAD, { '/sys/class/net/eth0/queues/rx-1/rps_cpus': null })
     const { found, advice } = await findingOn(softirq, one)
     expect(found).toEndWith('eth0 has 1 receive queue')
@@ -231,7 +230,7 @@ describe('softirq', () => {
     expect(both.advice?.join()).not.toContain('rps_cpus')
   })
 
-  test('names the cores of large machines as /sys wants them', () => {
+  test('writes the mask of cores in the form of /sys', () => {
     expect([1, 4, 32, 33, 64, 96].map(maskOf)).toEqual([
       ...['1', 'f', 'ffffffff', '1,ffffffff'],
       ...['ffffffff,ffffffff', 'ffffffff,ffffffff,ffffffff'],
@@ -239,18 +238,18 @@ describe('softirq', () => {
   })
 })
 
-test('receive-backlog sees packets being dropped', async () => {
+test('receive-backlog is a problem while packets are dropped', async () => {
   const meanwhile = { '/proc/net/softnet_stat': TEXT.SOFTNET('0000001f', '00000002') }
   expect(await findingOn(receiveBacklog, GOOD, { meanwhile })).toMatchObject({
     status: 'problem',
-    found: expect.stringContaining('the kernel drops packets right now, 31 while this looked'),
+    found: expect.stringContaining('the kernel drops packets right now, 31 during this check'),
   })
 })
 
 describe('workers', () => {
   const config = (count: number) => `[[udp_trackers]]\n[runtime]\nworkers = ${count}\n`
 
-  test('fit the cores', async () => {
+  test('must not outnumber the cores', async () => {
     expect(await findingOn(workers, GOOD, { config: config(2) })).toMatchObject({ status: 'ok' })
     expect(await findingOn(workers, GOOD, { config: config(3) })).toMatchObject({
       status: 'warning',
@@ -267,7 +266,7 @@ describe('workers', () => {
       '/sys/fs/cgroup/cpu/docker/0815/cpu.cfs_quota_us': '150000\n',
       '/sys/fs/cgroup/cpu/docker/0815/cpu.cfs_period_us': '100000\n',
     },
-  ])('fit the share of a container, version %#', async (group) => {
+  ])('must fit the share of a container, version %#', async (group) => {
     const { status, found, advice } = await findingOn(workers, { ...GOOD, ...group })
     expect(status).toBe('warning')
     expect(found).toContain('may use no more than 1.5 of them')
@@ -276,7 +275,7 @@ describe('workers', () => {
     expect(await findingOn(workers, { ...GOOD, ...max })).toMatchObject({ status: 'ok' })
   })
 
-  test('are one where ports cannot be shared', async () => {
+  test('are limited to one where ports cannot be shared', async () => {
     const setting = { facts: { platform: 'win32', cores: 8 }, config: config(4) }
     expect(await findingOn(workers, {}, setting)).toMatchObject({ status: 'warning' })
   })
@@ -294,13 +293,13 @@ describe('files', () => {
     expect(await findingOn(files, set(count), { config: ONLY_HTTP })).toMatchObject({ status })
   })
 
-  test('UDP alone needs few', async () => {
+  test('UDP alone needs few files', async () => {
     expect(await findingOn(files, set(1_024), { config: '[[udp_trackers]]\n' })).toMatchObject({
       status: 'ok',
     })
   })
 
-  test('says when the whole machine runs out of them', async () => {
+  test('reports a whole machine that runs out of files', async () => {
     expect(await findingOn(files, BAD)).toMatchObject({
       status: 'problem',
       found: expect.stringContaining('99,000 of the 100,000 files that the whole machine'),
@@ -312,7 +311,7 @@ describe('memory', () => {
   const config = (max: string) => `[[udp_trackers]]\n[runtime]\nmax_memory = "${max}"\n`
   const GROUP = '/sys/fs/cgroup/system.slice/tracker.service/memory.max'
 
-  test('half of it is half of the container, not of the machine', async () => {
+  test('the default is half of the container, not of the machine', async () => {
     const files = { ...GOOD, [GROUP]: `${2 ** 30}\n` }
     const { status, found } = await findingOn(memory, files, { config: '[[udp_trackers]]\n' })
     expect(status).toBe('ok')
@@ -328,7 +327,7 @@ describe('memory', () => {
     expect(await findingOn(memory, files, { config: config(max) })).toMatchObject({ status })
   })
 
-  test('is what the narrowest of all groups allows', async () => {
+  test('is limited by the narrowest control group', async () => {
     const files = {
       ...GOOD,
       '/sys/fs/cgroup/memory.max': 'max\n',
@@ -339,7 +338,7 @@ describe('memory', () => {
     expect(found).toContain('of 512 MiB that the control group of this process allows')
   })
 
-  test('what others have taken is not there', async () => {
+  test('that other programs use is not available', async () => {
     const taken = GOOD['/proc/meminfo']!.replace('24249408', '  249408')
     expect(await findingOn(memory, { ...GOOD, '/proc/meminfo': taken })).toMatchObject({
       status: 'warning',
@@ -347,7 +346,7 @@ describe('memory', () => {
     })
   })
 
-  test('must not be more than a process may reserve', async () => {
+  test('must fit into the address space of a process', async () => {
     const limits = TEXT.LIMITS('524288', '4294967296           4294967296')
     expect(await findingOn(memory, { ...GOOD, '/proc/self/limits': limits })).toMatchObject({
       status: 'problem',
@@ -355,7 +354,7 @@ describe('memory', () => {
     })
   })
 
-  test('must not be more than a strict system promises', async () => {
+  test('must fit into the commit limit without overcommitment', async () => {
     const strict = { ...GOOD, '/proc/sys/vm/overcommit_memory': '2\n' }
     expect(await findingOn(memory, strict, { config: config('11GiB') })).toMatchObject({
       status: 'ok',
@@ -367,7 +366,7 @@ describe('memory', () => {
   })
 })
 
-test('swap is of no interest where there is none', async () => {
+test('a machine without swap is fine', async () => {
   const none = TEXT.MEMINFO.replaceAll('2097148', '0')
   expect(await findingOn(swap, { ...GOOD, '/proc/meminfo': none })).toMatchObject({
     status: 'ok',

@@ -1,5 +1,4 @@
-/** Reading a machine: whatever stands in its files, it ends, and says what is wrong. */
-
+/** Reading a machine: it ends whatever the files hold, and says what is wrong. */
 import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
@@ -33,15 +32,15 @@ describe('a machine', () => {
     expect(() => machine.text('/proc/gone')).toThrow(new Unreadable('/proc/gone does not exist'))
     expect(() => machine.text('/proc/word/x')).toThrow('/proc/word/x does not exist')
     expect(() => machine.text('/proc')).toThrow('/proc is a directory')
-    expect(() => machine.number('/proc/word')).toThrow('/proc/word holds no number')
-    expect(() => machine.number('/proc/big')).toThrow('/proc/big holds no number')
+    expect(() => machine.number('/proc/word')).toThrow('/proc/word does not hold a number')
+    expect(() => machine.number('/proc/big')).toThrow('/proc/big does not hold a number')
     expect(machine.maybe('/proc/gone')).toBeUndefined()
     expect(machine.maybeNumber('/proc/word')).toBeUndefined()
     expect(machine.names('/proc/gone')).toEqual([])
     expect(machine.exists('/proc/gone')).toBe(false)
   })
 
-  test.skipIf(isRoot)('says so when this user may not', () => {
+  test.skipIf(isRoot)('says when permission is denied', () => {
     using here = temporaryDirectory({ '/proc/secret': '1\n' })
     chmodSync(join(here.path, 'proc/secret'), 0)
     expect(() => new Machine(here.path).text('/proc/secret')).toThrow(
@@ -49,18 +48,18 @@ describe('a machine', () => {
     )
   })
 
-  test('reads one mebibyte at most', () => {
+  test('reads at most one mebibyte of a file', () => {
     using here = temporaryDirectory({ '/proc/long': 'x'.repeat(2 ** 20 + 1) })
     expect(new Machine(here.path).text('/proc/long')).toHaveLength(2 ** 20)
   })
 
-  test.skipIf(process.platform !== 'linux')('does not wait at a pipe that nobody writes to', () => {
+  test.skipIf(process.platform !== 'linux')('does not wait at a pipe without a writer', () => {
     using here = temporaryDirectory({})
     execFileSync('mkfifo', [join(here.path, 'pipe')])
     expect(new Machine(here.path).text('/pipe')).toBe('')
   })
 
-  test.skipIf(process.platform !== 'linux')('reads the real one', () => {
+  test.skipIf(process.platform !== 'linux')('reads this machine', () => {
     const machine = new Machine()
     expect(machine.text('/proc/self/limits')).toContain('Max open files')
     expect(machine.facts.cores).toBeGreaterThan(0)
@@ -70,17 +69,17 @@ describe('a machine', () => {
 describe('checks', () => {
   const quick: Check = { name: 'quick', run: () => ({ status: 'ok', found: 'well' }) }
 
-  test('that never end are given up, and hold up no other', async () => {
+  test('that never end are skipped, and delay no others', async () => {
     const endless: Check = { name: 'endless', run: () => new Promise(() => {}) }
-    // What a check gets beyond its questions over the network is three seconds.
-    const patient = { milliseconds: -2_900 }
-    expect(await findingsOn([endless, quick], {}, { patient })).toEqual([
+    // A check has three seconds beyond its questions over the network.
+    const context = { milliseconds: -2_900 }
+    expect(await findingsOn([endless, quick], {}, { context })).toEqual([
       { check: 'endless', status: 'skipped', found: 'gave no result within 0.1 s' },
       { check: 'quick', status: 'ok', found: 'well' },
     ])
   })
 
-  test('that fail for another reason than a file are our own fault', async () => {
+  test('that fail for another reason than an unreadable file reject', async () => {
     const wrong: Check = {
       name: 'wrong',
       run() {

@@ -1,5 +1,4 @@
-/** What the doctor makes of ports, of public URLs and of what answers at the health API. */
-
+/** What the doctor says about ports, public URLs and what answers at the health API. */
 import { describe, expect, test } from 'bun:test'
 import { askTracker, health, ports } from '../../src/doctor/listeners.ts'
 import { publicUrl } from '../../src/doctor/public-url.ts'
@@ -13,11 +12,11 @@ import { temporaryDirectory } from '../support/temporary-directory.ts'
 const MILLISECONDS = 1_000
 const TRACKER = 'd5:filesdee'
 
-/** Status and words, with the tracker asked as it is in real life. */
+/** Status and text of the findings. The health API is asked as the command asks it. */
 async function look(check: typeof ports, toml: string, milliseconds = MILLISECONDS) {
   const config = configOf(toml)
-  const patient = { milliseconds, tracker: () => askTracker(config, milliseconds) }
-  const findings = await findingsOn([check], {}, { config: toml, patient })
+  const context = { milliseconds, tracker: () => askTracker(config, milliseconds) }
+  const findings = await findingsOn([check], {}, { config: toml, context })
   return findings.map(({ status, found }) => [status, found])
 }
 
@@ -39,7 +38,7 @@ const reportOf = (...services: string[]): string =>
   })
 
 describe('ports', () => {
-  test('that are free are said to be, and are free behind it', async () => {
+  test('that are free are reported, and stay free', async () => {
     const [udp, http, check] = [await freePort(), await freePort(), await freePort()]
     const free = [
       ['ok', `free: udp 127.0.0.1:${udp}, http 127.0.0.1:${http}, http 127.0.0.1:${check}`],
@@ -48,13 +47,13 @@ describe('ports', () => {
     expect(await look(ports, listen(udp, http, check))).toEqual(free)
   })
 
-  test('that the system chooses cannot be looked at', async () => {
+  test('that the system chooses cannot be checked', async () => {
     expect(await look(ports, listen(0, 0, 0))).toEqual([
       ['ok', 'every listener has port 0: the system chooses'],
     ])
   })
 
-  test('that somebody has are in use, one finding each', async () => {
+  test('in use are a problem, with a finding for each', async () => {
     using udp = await fakeUdpTracker('127.0.0.1', () => {})
     using http = await fakeHttpServer((_request, socket) => socket.end())
     const check = await freePort()
@@ -65,7 +64,7 @@ describe('ports', () => {
     ])
   })
 
-  test('of the tracker that runs with this configuration are its own', async () => {
+  test('in use by the tracker of this configuration are fine', async () => {
     using udp = await fakeUdpTracker('127.0.0.1', () => {})
     const http = await freePort()
     using report = await fakeHttpServer((_request, socket) => {
@@ -77,7 +76,7 @@ describe('ports', () => {
     ])
   })
 
-  test('of addresses that this machine has not cannot be opened', async () => {
+  test('at an address of another machine cannot be opened', async () => {
     const toml =
       '[[udp_trackers]]\nbind_address = "192.0.2.1:6969"\n[health_check_api]\nbind_address = "127.0.0.1:0"'
     expect(await look(ports, toml)).toEqual([
@@ -89,7 +88,7 @@ describe('ports', () => {
 describe('health', () => {
   const at = (port: number) => look(health, listen(1, 2, port))
 
-  test('needs a tracker that runs', async () => {
+  test('is skipped without a running tracker', async () => {
     const port = await freePort()
     expect(await at(port)).toEqual([
       [
@@ -100,7 +99,7 @@ describe('health', () => {
     expect(await look(health, listen(1, 2, 0))).toMatchObject([['skipped', expect.any(String)]])
   })
 
-  test('is that of this configuration, or of another', async () => {
+  test('tells the tracker of this configuration from another', async () => {
     let services = ['udp://127.0.0.1:1', 'http://127.0.0.1:2/']
     using server = await fakeHttpServer((_request, socket) => {
       socket.write(respond(reportOf(...services)))
@@ -111,13 +110,13 @@ describe('health', () => {
       [
         'warning',
         expect.stringContaining(
-          'has none of the listeners of this configuration: udp://127.0.0.1:3',
+          'has none of the listeners of this configuration; it has udp://127.0.0.1:3',
         ),
       ],
     ])
   })
 
-  test('tells what the report complains of', async () => {
+  test('passes on what the report says is wrong', async () => {
     const details = [
       {
         service_binding: 'udp://127.0.0.1:1',
@@ -132,14 +131,14 @@ describe('health', () => {
     ])
   })
 
-  test.each(['hello', '{"status":[]}', '[[[['])('is not told by %s', async (body) => {
+  test.each(['hello', '{"status":[]}', '[[[['])('is not read from %s', async (body) => {
     using server = await fakeHttpServer((_request, socket) => void socket.write(respond(body)))
     expect(await at(server.port)).toEqual([
       ['problem', `http://127.0.0.1:${server.port}/health_check: 200 OK, but no health report`],
     ])
   })
 
-  test('is not waited for', async () => {
+  test('has a time limit', async () => {
     using server = await fakeHttpServer(() => {})
     expect(await look(health, listen(1, 2, server.port), 100)).toEqual([
       ['problem', `http://127.0.0.1:${server.port}/health_check: no answer within 0.1 s`],
@@ -155,13 +154,13 @@ public_url = "${url}"
 bind_address = "127.0.0.1:${health}"`
   const http = (url: string) => udp(url).replace('udp_trackers', 'http_trackers')
 
-  test('is of interest only where there is one', async () => {
+  test('is skipped if none is configured', async () => {
     expect(await look(publicUrl, '[[udp_trackers]]')).toMatchObject([
       ['skipped', expect.any(String)],
     ])
   })
 
-  test('of UDP is asked for a connection and no more', async () => {
+  test('of UDP is asked for a connection id and no more', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
       answer(answerTo(request, 0, 1, 2)),
     )
@@ -172,7 +171,7 @@ bind_address = "127.0.0.1:${health}"`
     expect(tracker.received()).toBe(1)
   })
 
-  test('of HTTP is scraped for a torrent that nobody has', async () => {
+  test('of HTTP is scraped for a random torrent', async () => {
     using tracker = await fakeHttpServer((_request, socket) => socket.write(respond(TRACKER)))
     expect(await look(publicUrl, http(`http://127.0.0.1:${tracker.port}/announce`))).toMatchObject([
       ['ok', expect.any(String)],
@@ -180,7 +179,7 @@ bind_address = "127.0.0.1:${health}"`
     expect(tracker.requests.join()).toMatch(/^GET \/scrape\?info_hash=\S+ HTTP\/1\.1\r\n/)
   })
 
-  test('that refuses is there', async () => {
+  test('that answers with a refusal leads to a tracker', async () => {
     using tracker = await fakeHttpServer((_request, socket) =>
       socket.write(respond('d14:failure reason2:noe')),
     )
@@ -189,7 +188,7 @@ bind_address = "127.0.0.1:${health}"`
     )
   })
 
-  test('that leads to a web page leads nowhere', async () => {
+  test('that leads to a web page is a problem', async () => {
     using page = await fakeHttpServer((_request, socket) =>
       socket.write(respond('<html>', '404 Not Found')),
     )
@@ -198,7 +197,7 @@ bind_address = "127.0.0.1:${health}"`
     ])
   })
 
-  test('whose certificate nobody trusts is a problem', async () => {
+  test('with a certificate that is not trusted is a problem', async () => {
     using here = temporaryDirectory({})
     const { cert, key } = await certify(here.path, 'tracker', { host: '127.0.0.1' })
     const tls = { cert: await Bun.file(cert).text(), key: await Bun.file(key).text() }
@@ -210,13 +209,13 @@ bind_address = "127.0.0.1:${health}"`
     ])
   })
 
-  test('of a name that nobody knows is a problem', async () => {
+  test('with an unknown host is a problem', async () => {
     const [found, ...more] = await look(publicUrl, udp('udp://nobody.invalid:6969/announce'))
     expect(more).toEqual([])
     expect(found).toEqual(['problem', expect.stringMatching(/nobody\.invalid/)])
   })
 
-  test('that is silent is no news while no tracker runs, and may be the router while one does', async () => {
+  test('that is silent is skipped while no tracker runs, and may be a matter of the router while one does', async () => {
     using silent = await fakeUdpTracker('127.0.0.1', () => {})
     const url = `udp://127.0.0.1:${silent.port}/announce`
     expect(await look(publicUrl, udp(url), 200)).toEqual([

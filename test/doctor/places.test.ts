@@ -1,4 +1,4 @@
-/** What the doctor makes of where the tracker runs: IPv6, containers, the clock. */
+/** What the doctor says about the place where the tracker runs: IPv6, containers, the clock. */
 import { describe, expect, test } from 'bun:test'
 import { container, ipv6 } from '../../src/doctor/network.ts'
 import { clock } from '../../src/doctor/system.ts'
@@ -18,7 +18,7 @@ fd000000000000000000000000000001 05 40 00 80  docker0
 const WITHOUT = changed(GOOD, { '/proc/net/if_inet6': null })
 
 describe('ipv6', () => {
-  test.each([OFF, WITHOUT])('that is switched off cannot be bound to, %#', async (files) => {
+  test.each([OFF, WITHOUT])('that is switched off cannot be bound, %#', async (files) => {
     const { status, found } = await findingOn(ipv6, files, SIX)
     expect([status, found]).toEqual([
       'problem',
@@ -27,15 +27,15 @@ describe('ipv6', () => {
     expect(await findingOn(ipv6, files, FOUR)).toMatchObject({ status: 'ok' })
   })
 
-  test('that leads nowhere is no use', async () => {
+  test('with link-local addresses only is not enough', async () => {
     expect(await findingOn(ipv6, LINK_ONLY, SIX)).toMatchObject({ status: 'warning' })
     expect(await findingOn(ipv6, LINK_ONLY, FOUR)).toMatchObject({ status: 'ok' })
   })
 
-  test('that is there is told, used or not', async () => {
+  test('with a global address is reported, used or not', async () => {
     expect(await findingOn(ipv6, GOOD, SIX)).toMatchObject({
       status: 'ok',
-      found: 'udp_trackers[0] can be reached by way of eth0',
+      found: 'udp_trackers[0] can be reached through eth0',
     })
     expect(await findingOn(ipv6, GOOD, FOUR)).toMatchObject({
       status: 'ok',
@@ -44,7 +44,7 @@ describe('ipv6', () => {
   })
 })
 
-/** A container: its interface is one end of a pipe to a bridge. */
+/** A container: its interface is one end of a pair that leads to a bridge. */
 const INSIDE = changed(GOOD, {
   '/.dockerenv': '',
   '/sys/class/net/eth0/device/vendor': null,
@@ -52,14 +52,14 @@ const INSIDE = changed(GOOD, {
 })
 
 describe('container', () => {
-  test('without one there is nothing to say', async () => {
+  test('without any there is nothing to report', async () => {
     expect(await findingOn(container, GOOD)).toMatchObject({
       status: 'ok',
-      found: 'no container, and no bridge of Docker',
+      found: 'no container, and no Docker bridge',
     })
   })
 
-  test('behind a bridge without IPv6 all IPv6 clients are one', async () => {
+  test('behind a bridge without IPv6 gives all IPv6 clients one address', async () => {
     const { status, found } = await findingOn(container, {
       ...INSIDE,
       ...{ '/proc/net/if_inet6': '' },
@@ -68,10 +68,10 @@ describe('container', () => {
     expect(found).toStartWith(
       'in a container behind a bridge (its gateway is 172.17.0.1) without IPv6',
     )
-    expect(found).toEndWith('[::] here serves nobody')
+    expect(found).toEndWith('[::] serves no client here')
   })
 
-  test.each(['/run/.containerenv', '/.dockerenv'])('%s tells of one', async (file) => {
+  test.each(['/run/.containerenv', '/.dockerenv'])('is recognised by %s', async (file) => {
     const files = changed(INSIDE, { '/.dockerenv': null, [file]: '' })
     expect(await findingOn(container, files)).toMatchObject({
       status: 'ok',
@@ -79,13 +79,13 @@ describe('container', () => {
     })
   })
 
-  test('its control group tells of one', async () => {
+  test('is recognised by its control group', async () => {
     const cgroup = '11:memory:/docker/6ab1\n0::/system.slice/containerd.service\n'
     const files = changed(INSIDE, { '/.dockerenv': null, '/proc/1/cgroup': cgroup })
     expect((await findingOn(container, files)).found).toStartWith('in a container behind a bridge')
   })
 
-  test('with the network of its host is as good as none', async () => {
+  test('with the network of its host is fine', async () => {
     expect(await findingOn(container, { ...GOOD, '/.dockerenv': '' })).toMatchObject({
       status: 'ok',
       found: 'in a container, with the network cards of its host',
@@ -100,7 +100,7 @@ describe('container', () => {
       '/usr/bin/docker-proxy\0-proto\0udp\0-host-ip\0::\0-host-port\x006969\0-container-ip\x00172.17.0.2\0',
   }
 
-  test('seen from its host: a proxy that hides the addresses of clients', async () => {
+  test('seen from the host: a proxy hides the addresses of clients', async () => {
     const { status, found } = await findingOn(container, PROXY)
     expect(status).toBe('warning')
     expect(found).toStartWith('docker-proxy forwards port 6969:')
@@ -109,7 +109,7 @@ describe('container', () => {
     })
   })
 
-  test('seen from its host: a bridge with IPv6 that is not forwarded', async () => {
+  test('seen from the host: a bridge has IPv6 without forwarding', async () => {
     const files = {
       ...LINK_ONLY,
       '/sys/class/net/docker0/mtu': '1500\n',
@@ -128,7 +128,7 @@ describe('clock', () => {
   const ALONE = changed(GOOD, { '/run/systemd/timesync/synchronized': null })
   const running = (name: string) => ({ ...ALONE, '/proc/4711/comm': `${name}\n` })
 
-  test('is right when the system says so', async () => {
+  test('is right if timesyncd has set it', async () => {
     expect(await findingOn(clock, GOOD)).toMatchObject({
       status: 'ok',
       found: '2026-03-01 12:00:00 UTC, kept by systemd-timesyncd',
@@ -140,7 +140,7 @@ describe('clock', () => {
     expect([status, found]).toEqual(['ok', expect.stringContaining(`kept by ${name};`)])
   })
 
-  test('is not kept by nobody, nor by who has not set it', async () => {
+  test('is doubtful without a time daemon, or with one that has not set it', async () => {
     expect(await findingOn(clock, ALONE)).toMatchObject({ status: 'warning' })
     expect(await findingOn(clock, running('systemd-timesyn'))).toMatchObject({
       status: 'warning',
@@ -148,17 +148,17 @@ describe('clock', () => {
     })
   })
 
-  test('cannot be in the past', async () => {
+  test('that is years behind is a problem', async () => {
     expect(await findingOn(clock, GOOD, { clock: 1_000_000_000 })).toMatchObject({
       status: 'problem',
     })
     expect(await findingOn(clock, GOOD, { clock: NOW })).toMatchObject({ status: 'ok' })
   })
 
-  test('of a container is that of its host', async () => {
+  test('of a container is the clock of its host', async () => {
     expect(await findingOn(clock, { ...ALONE, '/.dockerenv': '' })).toMatchObject({
       status: 'skipped',
-      found: expect.stringContaining("in a container the clock is the host's"),
+      found: expect.stringContaining('a container has the clock of its host'),
     })
   })
 })

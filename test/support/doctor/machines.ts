@@ -1,10 +1,9 @@
 /**
- * Machines that exist only as a directory, with what Linux shows of itself in /proc and /sys. The texts are
- * captured from real machines; only numbers were changed to make a bad one of a good one.
+ * Made-up machines: a directory with the files that Linux shows in /proc and /sys. The texts were captured on real
+ * machines; only numbers were changed.
  */
 import type { Config } from '../../../src/config/model.ts'
-import type { Check, Finding, Patient } from '../../../src/doctor/finding.ts'
-import { examine } from '../../../src/doctor/finding.ts'
+import { type Check, type Context, type Finding, runChecks } from '../../../src/doctor/finding.ts'
 import { type Facts, Machine } from '../../../src/doctor/machine.ts'
 import { loaded, loadToml, MINIMAL_3 } from '../config/loading.ts'
 import { type Files, temporaryDirectory } from '../temporary-directory.ts'
@@ -77,10 +76,10 @@ const ROUTE = (gateway: string) =>
 eth0	00000000	${gateway}	0003	0	0	0	00000000	0	0	0                                                                               
 `
 
-/** Text of a file, as functions of what tests change in it. */
+/** The texts of files: constants, and functions of what tests change. */
 export const TEXT = { LIMITS, SNMP, UDP, CONNTRACK, SOFTIRQS, SOFTNET, ROUTE, MEMINFO }
 
-/** Two cores, a card with a queue each, settings as they should be. */
+/** Two cores, a network card with a queue for each, all settings as they should be. */
 export const GOOD: Files = {
   '/proc/sys/net/core/rmem_max': '8388608\n',
   '/proc/sys/net/core/rmem_default': '212992\n',
@@ -113,7 +112,7 @@ export const GOOD: Files = {
   '/proc/net/route': ROUTE('010200C0'),
 }
 
-/** The same with everything wrong that can be wrong at once. */
+/** The same machine with all mistakes that can be made at once. */
 export const BAD: Files = {
   ...GOOD,
   '/proc/sys/net/core/rmem_max': '212992\n',
@@ -132,7 +131,7 @@ export const BAD: Files = {
   '/proc/sys/net/ipv6/conf/all/disable_ipv6': '1\n',
 }
 
-/** A configuration with this behind the least that loads. */
+/** The smallest configuration that loads, followed by `toml`. */
 export const configOf = (toml: string): Config => loaded(loadToml(`${MINIMAL_3}\n${toml}`)).config
 
 /** Listeners on the usual ports, and a swarm of 2 GiB. */
@@ -153,17 +152,17 @@ export type Setting = {
   readonly clock?: number
   /** Written into the machine while its counters are watched. */
   readonly meanwhile?: Files
-  readonly patient?: Partial<Patient>
+  readonly context?: Partial<Context>
 }
 
-/** What the checks find on a machine of these files. */
+/** What the checks find on a machine with these files. */
 export async function findingsOn(
   checks: readonly Check[],
   files: Files,
-  { config = CONFIG, facts, clock = NOW, meanwhile = {}, patient = {} }: Setting = {},
+  { config = CONFIG, facts, clock = NOW, meanwhile = {}, context = {} }: Setting = {},
 ): Promise<readonly Finding[]> {
   using machine = temporaryDirectory(files)
-  const [group] = await examine([{ title: '', checks }], {
+  const [group] = await runChecks([{ title: '', checks }], {
     config: configOf(config),
     machine: new Machine(machine.path, { ...LINUX, ...facts }),
     cwd: machine.path,
@@ -171,7 +170,7 @@ export async function findingsOn(
     milliseconds: 60_000,
     watch: async () => machine.write(meanwhile),
     tracker: async () => ({ url: 'http://127.0.0.1:1/health_check' }),
-    ...patient,
+    ...context,
   })
   return group!.findings
 }
@@ -183,7 +182,7 @@ export async function findingOn(check: Check, files: Files, setting?: Setting): 
   return findings[0]!
 }
 
-/** `good` with some files instead, or none (`null`). */
+/** `files` with some replaced, or removed (`null`). */
 export function changed(files: Files, changes: Readonly<Record<string, string | null>>): Files {
   const all = Object.entries({ ...files, ...changes })
   return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== null))
