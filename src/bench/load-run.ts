@@ -2,7 +2,9 @@
  * The course of a load test: sends for so long, then waits for what is still in flight, then is over. Knows
  * no transport. Ends by its own clock, whatever the tracker does.
  */
-import { Pace } from './pace.ts'
+
+import type { Address } from '../client/resolve.ts'
+import type { Population } from './population.ts'
 import type { Tally } from './tally.ts'
 
 /** How often a generator gets its turn besides when answers come. */
@@ -113,4 +115,60 @@ export class Course {
   get ended(): Ended {
     return this.#ended
   }
+}
+
+/** What was not sent for longer than this is not made up for: nobody wants a burst after a pause. */
+const MEMORY_MILLISECONDS = 100
+
+export class Pace {
+  /** Requests a millisecond; undefined: as many as answers make room for. */
+  readonly #perMillisecond: number | undefined
+  readonly #most: number
+  readonly #end: number
+  #budget = 0
+  #since: number
+
+  /**
+   * `rate` is requests a second. From `begin` to `end` (milliseconds) there will never be more of them than
+   * it allows.
+   */
+  constructor(rate: number | undefined, begin: number, end: number) {
+    this.#perMillisecond = rate === undefined ? undefined : rate / 1000
+    this.#most = Math.max(1, (this.#perMillisecond ?? 0) * MEMORY_MILLISECONDS)
+    this.#since = begin
+    this.#end = end
+  }
+
+  /** Whole requests; whoever sends some says so with `spend`. */
+  allowed(now: number): number {
+    if (this.#perMillisecond === undefined) return Number.POSITIVE_INFINITY
+    const until = Math.min(now, this.#end)
+    const earned = (until - this.#since) * this.#perMillisecond
+    this.#budget = Math.min(this.#most, this.#budget + earned)
+    this.#since = until
+    return Math.floor(this.#budget)
+  }
+
+  spend(requests: number): void {
+    this.#budget -= requests
+  }
+}
+
+export type Mix = 'announce' | 'mixed'
+
+/** Weights of `mixed`; HTTP knows no connect. */
+export const MIXED = { connect: 50, announce: 50, scrape: 1 } as const
+
+export interface LoadOptions {
+  readonly address: Address
+  readonly port: number
+  /** Path and query of the announce URL, empty if there is none; a key may stand in it. */
+  readonly path: string
+  readonly population: Population
+  readonly mix: Mix
+  /** Peers wanted of each announce. */
+  readonly want: number
+  readonly seed: number
+  /** Sockets or connections. */
+  readonly clients: number
 }

@@ -1,6 +1,6 @@
 /** Answers of HTTP servers in pieces, and what is none. */
 import { describe, expect, test } from 'bun:test'
-import { MOST_REPLY_BYTES, readHttpReply } from '../../src/bench/http-reply.ts'
+import { MOST_REPLY_BYTES, readHttpReply } from '../../src/bench/http-connection.ts'
 
 const read = (text: string, isClosed = false) => {
   const reply = readHttpReply(Buffer.from(text, 'latin1'), isClosed)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { HttpRequests } from '../../src/bench/http-request.ts'
+import { HttpRequests } from '../../src/bench/http-load.ts'
 import { Population } from '../../src/bench/population.ts'
 
 const OPTIONS = { path: '/announce', host: 'tracker.example:7070', want: 30, closes: false }

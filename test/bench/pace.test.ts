@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Pace } from '../../src/bench/pace.ts'
+import { Pace } from '../../src/bench/load-run.ts'
 import { dice, seed } from '../support/random.ts'
 
 /** Sends as much as is allowed at each of the moments. */
