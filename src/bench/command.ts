@@ -1,5 +1,5 @@
-/** `tracker bench`: a load test of a tracker, which by default must be on this machine. */
-import { isLoopback } from '../bittorrent.ts'
+/** `tracker bench`: a load test of a tracker, by default only of one on this machine. */
+import { type Family, isLoopback } from '../bittorrent.ts'
 import type { Host } from '../cli/host.ts'
 import {
   type Invocation,
@@ -20,21 +20,22 @@ import { joinPort, parseIp } from '../wire/address.ts'
 import { scrapeQuery } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpLoad } from './http-load.ts'
-import type { LoadOptions, Mix } from './load-run.ts'
-import { Course, type Generator } from './load-run.ts'
+import { type LoadGenerator, type LoadOptions, LoadRun, type Mix } from './load-run.ts'
 import { Population } from './population.ts'
-import { type Configuration, reportOf, reportText } from './report.ts'
+import { type LoadConfiguration, reportOf, reportText } from './report.ts'
 import { Tally } from './tally.ts'
 import { UdpLoad } from './udp-load.ts'
+import { MAX_WINDOW } from './udp-slots.ts'
 
-/** Requests a second over a network, unless more are asked for. */
+/** Default of requests per second over a network. */
 const REMOTE_RATE = 1_000
-/** From so many cores on, the load test is said to be the limit. */
-const BUSY = 0.95
+/** Processor time in cores from which on the load test itself may be the limit. */
+const BUSY_CORES = 0.95
 
 interface Plan {
   readonly url: TrackerUrl
-  readonly family: 4 | 6 | undefined
+  readonly family: Family | undefined
+  /** The user says that the tracker is theirs. */
   readonly owned: boolean
   readonly insecure: boolean
   readonly durationMilliseconds: number
@@ -52,8 +53,8 @@ interface Plan {
 
 export function benchUdp(invocation: Invocation, host: Host): Promise<number> {
   const plan = readPlan(invocation, ['udp'], { most: 256, fallback: 8 })
-  return bench(plan, invocation, host, {}, (options, course) =>
-    UdpLoad.open({ ...options, window: plan.window }, course),
+  return bench(plan, invocation, host, {}, (options, run) =>
+    UdpLoad.open({ ...options, window: plan.window }, run),
   )
 }
 
@@ -61,9 +62,9 @@ export function benchHttp(invocation: Invocation, host: Host): Promise<number> {
   const plan = readPlan(invocation, ['http', 'https'], { most: 1_024, fallback: 64 })
   const { url, insecure } = plan
   const close = invocation.options.has('close')
-  return bench(plan, invocation, host, { close }, async (options, course) => {
+  return bench(plan, invocation, host, { close }, async (options, run) => {
     const tls = url.scheme === 'https'
-    return new HttpLoad({ ...options, host: url.host, tls, insecure, closes: close }, course)
+    return new HttpLoad({ ...options, host: url.host, tls, insecure, closes: close }, run)
   })
 }
 
@@ -71,25 +72,25 @@ async function bench(
   plan: Plan,
   invocation: Invocation,
   host: Host,
-  also: Partial<Configuration>,
-  open: (options: LoadOptions, course: Course) => Promise<Generator>,
+  more: Partial<LoadConfiguration>,
+  open: (options: LoadOptions, run: LoadRun) => Promise<LoadGenerator>,
 ): Promise<number> {
   try {
     const address = await findTracker(plan)
-    const isLocal = isOfLoopback(address)
+    const isLocal = isLocalAddress(address)
     const rate = plan.rate ?? (isLocal ? undefined : REMOTE_RATE)
     const population = new Population(plan)
-    const course = new Course({ ...plan, rate }, new Tally())
+    const run = new LoadRun({ ...plan, rate }, new Tally())
     const { port, path } = plan.url
-    const generator = await open({ ...plan, address, port, path, population }, course)
+    const generator = await open({ ...plan, address, port, path, population }, run)
     const before = process.cpuUsage()
-    await run(plan, course, generator, host)
+    await drive(run, generator, plan, host)
     const { user, system } = process.cpuUsage(before)
-    const configuration = { ...configurationOf(plan, address, rate), ...also }
-    const cores = (user + system) / 1e6 / course.seconds
-    const report = reportOf(configuration, course, cores)
+    const configuration = { ...configurationOf(plan, address, rate), ...more }
+    const cores = (user + system) / 1e6 / run.seconds
+    const report = reportOf(configuration, run, cores)
     printResult(host, invocation, report, () => reportText(report))
-    return verdict(course, cores, host)
+    return verdict(run, cores, host)
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
     const { kind, message } = error
@@ -101,42 +102,48 @@ async function bench(
   }
 }
 
-async function run(plan: Plan, course: Course, generator: Generator, host: Host): Promise<void> {
+async function drive(
+  run: LoadRun,
+  generator: LoadGenerator,
+  plan: Plan,
+  host: Host,
+): Promise<void> {
   const signal = stopSignal(host)
-  signal.promise.then(() => course.stop())
+  signal.promise.then(() => run.stop())
   using progress = new Progress(host)
-  using _line = progress.every(liveFigures(plan, course))
+  using _line = progress.every(liveFigures(plan, run))
   try {
-    await course.run(generator)
+    await run.drive(generator)
   } finally {
     signal.forget()
   }
 }
 
-function liveFigures(plan: Plan, course: Course): () => string {
-  let told = { seconds: 0, answers: 0 }
+/** The line of progress: rates since the previous line, the rest since the start. */
+function liveFigures(plan: Plan, run: LoadRun): () => string {
+  let last = { seconds: 0, answers: 0 }
   return () => {
-    const { tally } = course
-    const now = { seconds: course.seconds, answers: tally.answers }
-    const elapsed = Math.max(now.seconds - told.seconds, 0.001)
-    const perSecond = Math.round((now.answers - told.answers) / elapsed)
-    told = now
+    const { tally } = run
+    const now = { seconds: run.seconds, answers: tally.answers }
+    const elapsed = Math.max(now.seconds - last.seconds, 0.001)
+    const perSecond = Math.round((now.answers - last.answers) / elapsed)
+    last = now
     const { errors, malformed, lost, latency } = tally.total()
     const bad = errors + malformed + lost
     const [p50, p99] = [0.5, 0.99].map((share) => latency.percentile(share).toFixed(2))
-    if (!course.isSending)
+    if (!run.isSending)
       return `waiting for what is in flight, at most ${plan.timeoutMilliseconds / 1000} s`
     const time = `${Math.round(now.seconds)} of ${plan.durationMilliseconds / 1000} s`
     return `${time}: ${perSecond} answers/s, ${bad} errors or lost, p50 ${p50} ms, p99 ${p99} ms`
   }
 }
 
-/** A tracker that gives connection ids and scrapes, and answers no announce, is none. */
-function verdict(course: Course, cores: number, host: Host): 0 | 1 {
-  const { tally, silence, options } = course
+/** The exit code. A tracker that answers no announce fails the test, whatever else it answers. */
+function verdict(run: LoadRun, cores: number, host: Host): 0 | 1 {
+  const { tally, silence, options } = run
   const { requests, answers, errors, malformed, lost } = tally.kinds[ACTION.announce]!
   if (answers > 0) {
-    // With a rate there may be no question for so long.
+    // A second more than the time limit: at a rate of 1 the last request may be that old.
     if (silence > options.timeoutMilliseconds + 1000) {
       complain(
         host,
@@ -144,7 +151,7 @@ function verdict(course: Course, cores: number, host: Host): 0 | 1 {
       )
       return 1
     }
-    if (cores >= BUSY)
+    if (cores >= BUSY_CORES)
       complain(
         host,
         `the load test used ${cores.toFixed(2)} cores: it may have been the limit, not the tracker`,
@@ -167,11 +174,11 @@ function verdict(course: Course, cores: number, host: Host): 0 | 1 {
 
 const complain = (host: Host, message: string): void => host.complain(`tracker bench: ${message}\n`)
 
-/** The address of the tracker that answers. Throws `Misuse` before anything is sent where nothing may be. */
+/** The first address that answers. Throws `Misuse` before anything is sent to an address that is not allowed. */
 async function findTracker(plan: Plan): Promise<Address> {
   const { url, family, timeoutMilliseconds: milliseconds } = plan
   const addresses = await resolve(url.host, { family, milliseconds })
-  const foreign = addresses.find((address) => !isOfLoopback(address))
+  const foreign = addresses.find((address) => !isLocalAddress(address))
   if (foreign && !plan.owned)
     throw new Misuse(
       `URL leads to ${foreign.ip}, which is not this machine's loopback: a load test of a tracker that is not yours is an attack; if it is yours, say --i-own-this-target`,
@@ -188,9 +195,9 @@ async function findTracker(plan: Plan): Promise<Address> {
   throw failures[0]!
 }
 
-const isOfLoopback = ({ ip, family }: Address): boolean => isLoopback(parseIp(ip)!, family)
+const isLocalAddress = ({ ip, family }: Address): boolean => isLoopback(parseIp(ip)!, family)
 
-/** Whether there is anything that could be a tracker. Throws `ClientFailure` if there is not. */
+/** Asks one question. Throws `ClientFailure` if the answer is not a tracker's. */
 async function probe(plan: Plan, address: Address): Promise<void> {
   const { url, insecure, timeoutMilliseconds: milliseconds } = plan
   if (url.scheme === 'udp') {
@@ -201,17 +208,18 @@ async function probe(plan: Plan, address: Address): Promise<void> {
   await getHttp(target, { milliseconds, insecure, address })
 }
 
+/** Throws `Misuse`. `clients`: the limit of that option, and its default. */
 function readPlan(
   invocation: Invocation,
   schemes: readonly string[],
-  { most, fallback }: { readonly most: number; readonly fallback: number },
+  clients: { readonly most: number; readonly fallback: number },
 ): Plan {
   const url = parseTrackerUrl(invocation.arguments[0]!)
   if (typeof url === 'string') throw new Misuse(`URL ${url}`)
   if (!schemes.includes(url.scheme))
     throw new Misuse(`URL must begin with ${schemes.join(':// or ')}://, not ${url.scheme}://`)
-  const count = (name: string, min: number, max: number, otherwise: number) =>
-    numberValue(invocation, name, { min, max }, otherwise)
+  const count = (name: string, min: number, max: number, fallback: number) =>
+    numberValue(invocation, name, { min, max }, fallback)
   const torrents = count('torrents', 1, 1_000_000, 10_000)
   const peers = count('peers', 1, 2_000_000, torrents * 2)
   if (peers < torrents)
@@ -226,8 +234,8 @@ function readPlan(
     timeoutMilliseconds: secondsValue(invocation, 'timeout', { min: 0.1, max: 60 }, 2),
     rate: numberValue(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
     mix: optionValue(invocation, 'mix') === 'announce' ? 'announce' : 'mixed',
-    clients: count('clients', 1, most, fallback),
-    window: url.scheme === 'udp' ? count('window', 1, 256, 24) : 1,
+    clients: count('clients', 1, clients.most, clients.fallback),
+    window: url.scheme === 'udp' ? count('window', 1, MAX_WINDOW, 24) : 1,
     torrents,
     peers,
     seeders: count('seeders', 0, 100, 75),
@@ -240,7 +248,7 @@ const configurationOf = (
   plan: Plan,
   address: Address,
   rate: number | undefined,
-): Configuration => ({
+): LoadConfiguration => ({
   url: plan.url.href,
   address: joinPort(address.ip, plan.url.port),
   mix: plan.mix,

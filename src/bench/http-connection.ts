@@ -1,13 +1,13 @@
-/** One connection of an HTTP load test, opened as often as it takes, with one request in flight. Decides nothing. */
+/** A connection of an HTTP load test: opened as often as needed, one request in flight, answers read as RFC 9112 says. */
 import type { Address } from '../client/resolve.ts'
 
 export interface HttpTarget {
   readonly address: Address
   readonly port: number
-  /** Its name, without brackets. */
+  /** Name of the host, without brackets. */
   readonly host: string
   readonly tls: boolean
-  /** Any certificate will do. */
+  /** Certificates are not verified. */
   readonly insecure: boolean
 }
 
@@ -16,18 +16,18 @@ export interface HttpEvents {
   /** It could not be opened. */
   failed(connection: HttpConnection): void
   received(bytes: number): void
-  /** `bad`: what came is no answer; the connection is closed. */
+  /** `bad`: the bytes are not an answer, and the connection is closed. */
   replied(connection: HttpConnection, reply: HttpReply | 'bad'): void
-  /** The server closed it; `isUnheard`: before a byte of the answer came, but others had come before. */
+  /** The server closed it; `isUnheard`: before the first byte of this answer, but after answers to earlier requests. */
   lost(connection: HttpConnection, isUnheard: boolean): void
-  /** Bytes that nobody asked for; the connection is closed. */
+  /** Bytes came without a request; the connection is closed. */
   strayed(connection: HttpConnection): void
 }
 
 const NOTHING = Buffer.alloc(0)
 
 export class HttpConnection {
-  /** Of the request in flight: what it is and when it was sent. */
+  /** Kind of the request in flight, and when it was sent. */
   kind = 0
   sentAt = 0
   /** When it may be opened again. */
@@ -37,7 +37,7 @@ export class HttpConnection {
   #state: 'closed' | 'opening' | 'open' = 'closed'
   #isWaiting = false
   #socket: Bun.Socket | undefined
-  /** Counts the sockets, so that what an old one says is not believed. */
+  /** Counts the sockets, so that late events of an old one are ignored. */
   #attempt = 0
   /** Answers that came over this socket. */
   #answers = 0
@@ -60,10 +60,10 @@ export class HttpConnection {
   open(): void {
     const { address, port, host, tls, insecure } = this.#target
     const attempt = ++this.#attempt
-    const isNow = () => attempt === this.#attempt
+    const isCurrent = () => attempt === this.#attempt
     this.#state = 'opening'
     const failed = () => {
-      if (!isNow()) return
+      if (!isCurrent()) return
       this.close()
       this.#events.failed(this)
     }
@@ -73,12 +73,12 @@ export class HttpConnection {
       ...(tls && { tls: { serverName: host, rejectUnauthorized: !insecure } }),
       socket: {
         open: (socket) => {
-          if (!isNow()) socket.terminate()
+          if (!isCurrent()) socket.terminate()
           else if (!tls) this.#begin(socket)
         },
         ...(tls && {
           handshake: (socket: Bun.Socket, success: boolean, doubt: Error | null) => {
-            if (!isNow()) socket.terminate()
+            if (!isCurrent()) socket.terminate()
             else if (insecure || (success && !doubt)) this.#begin(socket)
             else {
               socket.terminate()
@@ -87,13 +87,13 @@ export class HttpConnection {
           },
         }),
         data: (_socket, bytes) => {
-          if (isNow()) this.#take(bytes)
+          if (isCurrent()) this.#take(bytes)
         },
         drain: () => {
-          if (isNow()) this.#write(this.#unsent)
+          if (isCurrent()) this.#write(this.#unsent)
         },
         close: () => {
-          if (isNow()) this.#closed()
+          if (isCurrent()) this.#closed()
         },
         error() {},
         connectError: failed,
@@ -101,7 +101,7 @@ export class HttpConnection {
     }).catch(failed)
   }
 
-  /** `bytes` are no longer needed when this returns. */
+  /** `bytes` may be overwritten when this returns. */
   send(kind: number, bytes: Uint8Array, now: number): void {
     this.kind = kind
     this.sentAt = now
@@ -110,7 +110,7 @@ export class HttpConnection {
     this.#write(bytes)
   }
 
-  /** Nothing is in flight any more, and nothing more is heard of it. */
+  /** Gives up the request in flight; no more events come from this socket. */
   close(): void {
     this.#attempt++
     this.#state = 'closed'
@@ -141,7 +141,7 @@ export class HttpConnection {
     }
     const all = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
     const reply = readHttpReply(all, false)
-    // The memory of `bytes` is the socket's.
+    // The socket reuses the memory of `bytes`.
     if (reply === 'more') this.#received = all === bytes ? Buffer.from(bytes) : all
     else this.#replied(reply)
   }
@@ -153,7 +153,7 @@ export class HttpConnection {
     this.#events.replied(this, reply)
   }
 
-  /** The server did it. */
+  /** The server closed the connection. */
   #closed(): void {
     if (this.#state === 'opening') {
       this.close()
@@ -170,8 +170,8 @@ export class HttpConnection {
   }
 }
 
-/** Most bytes of one answer: one of 1,000 IPv6 peers has 18 kB. */
-export const MOST_REPLY_BYTES = 128 * 1024
+/** Most bytes of one answer: one with 1,000 IPv6 peers has 18 kB. */
+export const MAX_REPLY_BYTES = 128 * 1024
 
 export interface HttpReply {
   readonly status: number
@@ -182,19 +182,19 @@ export interface HttpReply {
 
 const CR_LF = '\r\n'
 const HEAD_END = '\r\n\r\n'
-/** No answer that we take has a chunk of more digits. */
+/** Six digits are more than `MAX_REPLY_BYTES`. */
 const CHUNK_SIZE = /^([0-9a-f]{1,6})[ \t]*(;|$)/i
-const MOST_SIZE_LINE = 256
+const MAX_SIZE_LINE = 256
 
 /**
  * `bytes` are all that the server has sent since the request; `isClosed`: it will send no more. `more`: the answer
- * is not whole yet. `bad`: it is no HTTP, too long, or more than one answer.
+ * is incomplete. `bad`: it is not HTTP/1, too long, or more than one answer.
  */
 export function readHttpReply(bytes: Buffer, isClosed: boolean): HttpReply | 'more' | 'bad' {
-  if (bytes.length > MOST_REPLY_BYTES) return 'bad'
-  const notYet = isClosed ? 'bad' : 'more'
+  if (bytes.length > MAX_REPLY_BYTES) return 'bad'
+  const incomplete = isClosed ? 'bad' : 'more'
   const headEnd = bytes.indexOf(HEAD_END)
-  if (headEnd < 0) return notYet
+  if (headEnd < 0) return incomplete
   const head = bytes.toString('latin1', 0, headEnd)
   const [, minor, status] = /^HTTP\/1\.(\d) ([2-5]\d\d)(?: |\r|$)/.exec(head) ?? []
   if (minor === undefined) return 'bad'
@@ -210,25 +210,26 @@ export function readHttpReply(bytes: Buffer, isClosed: boolean): HttpReply | 'mo
   if (/\r\ntransfer-encoding:[^\r]*chunked[ \t]*(?:\r|$)/i.test(head)) {
     const body = readChunks(bytes, at)
     if (typeof body !== 'string') return reply(body, isKept)
-    return body === 'more' ? notYet : 'bad'
+    return body === 'more' ? incomplete : 'bad'
   }
   const length = /\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r|$)/i.exec(head)?.[1]
+  // Without a length the body ends with the connection.
   if (length === undefined) return isClosed ? reply(bytes.subarray(at), false) : 'more'
   const end = at + Number(length)
-  if (end > MOST_REPLY_BYTES || bytes.length > end) return 'bad'
-  return bytes.length < end ? notYet : reply(bytes.subarray(at, end), isKept)
+  if (end > MAX_REPLY_BYTES || bytes.length > end) return 'bad'
+  return bytes.length < end ? incomplete : reply(bytes.subarray(at, end), isKept)
 }
 
 function readChunks(bytes: Buffer, at: number): Uint8Array | 'more' | 'bad' {
   const chunks: Uint8Array[] = []
   for (;;) {
     const lineEnd = bytes.indexOf(CR_LF, at)
-    if (lineEnd < 0) return bytes.length - at > MOST_SIZE_LINE ? 'bad' : 'more'
+    if (lineEnd < 0) return bytes.length - at > MAX_SIZE_LINE ? 'bad' : 'more'
     const digits = CHUNK_SIZE.exec(bytes.toString('latin1', at, lineEnd))?.[1]
     if (digits === undefined) return 'bad'
     const size = Number.parseInt(digits, 16)
     if (size === 0) {
-      // Lines between the last chunk and the empty one are of no interest.
+      // Trailers are skipped.
       const end = bytes.indexOf(HEAD_END, lineEnd)
       if (end < 0) return 'more'
       return bytes.length > end + HEAD_END.length ? 'bad' : Buffer.concat(chunks)

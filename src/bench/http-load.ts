@@ -1,6 +1,6 @@
 /**
- * Loads an HTTP tracker (BEP 3, 23, 48) as many clients at once: connections with one request in flight each,
- * kept open where the tracker allows it.
+ * Loads an HTTP tracker (BEP 3, 23, 48) like many clients: connections with one request in flight each, kept open
+ * where the tracker allows it.
  */
 
 import { type AnnounceEvent, EVENT, INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
@@ -14,10 +14,10 @@ import {
 } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpConnection, type HttpReply, type HttpTarget } from './http-connection.ts'
-import { type Course, type Generator, type LoadOptions, MIXED } from './load-run.ts'
+import { type LoadGenerator, type LoadOptions, type LoadRun, MIXED } from './load-run.ts'
 import { CLIENT, LEFT, type Population, Random } from './population.ts'
 
-/** A connection that failed is not opened again at once: it might fail as fast. */
+/** Before a connection that failed is opened again, so that failures do not become a busy loop. */
 const REST_MILLISECONDS = 100
 
 const MIXED_SUM = MIXED.announce + MIXED.scrape
@@ -27,33 +27,33 @@ export interface HttpLoadOptions extends LoadOptions, HttpTarget {
   readonly closes: boolean
 }
 
-export class HttpLoad implements Generator {
+export class HttpLoad implements LoadGenerator {
   readonly #options: HttpLoadOptions
-  readonly #course: Course
+  readonly #run: LoadRun
   readonly #random: Random
-  readonly #requests: HttpRequests
+  readonly #requests: HttpRequestWriter
   readonly #connections: readonly HttpConnection[]
-  /** Connections that are not the first of their client. */
+  /** Connections that were open before: opening them again is a reconnect. */
   readonly #opened = new Set<HttpConnection>()
-  /** Connections whose next request is within the rate already. */
+  /** Connections whose next request has been charged to the rate already. */
   readonly #paid = new Set<HttpConnection>()
-  /** Whether an answer is followed by another request on its connection. Some trackers close it without saying so. */
+  /** Whether a connection carries more than one request. Some trackers close it without saying so. */
   #reuses: boolean
-  /** Who sends first, in turns: with a rate there is not enough for all. */
+  /** The connection that sends first. It changes every turn, because a rate may not allow a request for each. */
   #first = 0
 
-  constructor(options: HttpLoadOptions, course: Course) {
+  constructor(options: HttpLoadOptions, run: LoadRun) {
     this.#options = options
-    this.#course = course
+    this.#run = run
     this.#random = new Random(options.seed)
     this.#reuses = !options.closes
     const host = joinPort(options.host, options.port)
-    this.#requests = new HttpRequests(options.population, { ...options, host })
+    this.#requests = new HttpRequestWriter(options.population, { ...options, host })
     const events = {
       opened: (connection: HttpConnection) => this.#begin(connection),
       failed: (connection: HttpConnection) => this.#rest(connection, 'socketErrors'),
       received: (bytes: number) => {
-        course.tally.bytesReceived += bytes
+        run.tally.bytesReceived += bytes
       },
       replied: (connection: HttpConnection, reply: HttpReply | 'bad') =>
         this.#take(connection, reply),
@@ -71,7 +71,7 @@ export class HttpLoad implements Generator {
   }
 
   turn(now: number): void {
-    const latest = now - this.#course.options.timeoutMilliseconds
+    const latest = now - this.#run.options.timeoutMilliseconds
     this.#first = (this.#first + 1) % this.#connections.length
     for (let i = 0; i < this.#connections.length; i++) {
       const connection = this.#connections[(this.#first + i) % this.#connections.length]!
@@ -87,20 +87,20 @@ export class HttpLoad implements Generator {
   }
 
   #giveUp(connection: HttpConnection): void {
-    this.#course.tally.kinds[connection.kind]!.lost++
+    this.#run.tally.kinds[connection.kind]!.lost++
     connection.close()
   }
 
   #begin(connection: HttpConnection): void {
-    if (this.#opened.has(connection)) this.#course.tally.reconnects++
+    if (this.#opened.has(connection)) this.#run.tally.reconnects++
     this.#opened.add(connection)
     this.#sendOne(connection, performance.now())
   }
 
   #lose(connection: HttpConnection, isUnheard: boolean): void {
-    const counts = this.#course.tally.kinds[connection.kind]!
+    const counts = this.#run.tally.kinds[connection.kind]!
     if (isUnheard) {
-      // It met a connection that was closed already: it is as if it had not been sent.
+      // The connection had been closed before the request came: it does not count as sent.
       this.#reuses = false
       counts.requests--
       this.#sendOne(connection, performance.now())
@@ -110,19 +110,17 @@ export class HttpLoad implements Generator {
     connection.restsUntil = performance.now() + REST_MILLISECONDS
   }
 
-  #rest(connection: HttpConnection, because: 'socketErrors' | 'strays'): void {
-    this.#course.tally[because]++
+  #rest(connection: HttpConnection, cause: 'socketErrors' | 'strays'): void {
+    this.#run.tally[cause]++
     connection.restsUntil = performance.now() + REST_MILLISECONDS
   }
 
-  // ---- requests ----
-
   #sendOne(connection: HttpConnection, now: number): void {
-    const { pace, tally, isSending } = this.#course
+    const { pace, tally, isSending } = this.#run
     if (!isSending || connection.isWaiting || connection.state === 'opening') return
     if (connection.state === 'closed') {
       if (now < connection.restsUntil || pace.allowed(now) < 1) return
-      // Opening it counts against the rate, and its first request no more.
+      // Opening is charged to the rate in place of the first request.
       pace.spend(1)
       this.#paid.add(connection)
       connection.open()
@@ -145,17 +143,15 @@ export class HttpLoad implements Generator {
     return isScrape ? ACTION.scrape : ACTION.announce
   }
 
-  /** A scrape asks for the torrent of any peer, which leaves whose turn it is to announce. */
+  /** Scrapes draw a peer and do not change whose turn it is to announce. */
   #write(kind: number): Uint8Array {
     const { population } = this.#options
     if (kind === ACTION.announce) return this.#requests.announce(population.nextPeer())
     return this.#requests.scrape(this.#random.word() % population.peers)
   }
 
-  // ---- answers ----
-
   #take(connection: HttpConnection, reply: HttpReply | 'bad'): void {
-    const counts = this.#course.tally.kinds[connection.kind]!
+    const counts = this.#run.tally.kinds[connection.kind]!
     const now = performance.now()
     counts.latency.record(now - connection.sentAt)
     if (reply === 'bad') {
@@ -168,14 +164,14 @@ export class HttpLoad implements Generator {
   }
 
   #judge(kind: number, { status, body }: HttpReply): 'answers' | 'errors' | 'malformed' {
-    const { tally } = this.#course
+    const { tally } = this.#run
     const reading = kind === ACTION.announce ? readAnnounceBody(body) : readScrapeBody(body)
     if ('failure' in reading) {
-      tally.say(reading.failure)
+      tally.countText(reading.failure)
       return 'errors'
     }
     if (status !== 200) {
-      tally.say(`HTTP status ${status}`)
+      tally.countText(`HTTP status ${status}`)
       return 'errors'
     }
     if ('fault' in reading) return 'malformed'
@@ -184,7 +180,7 @@ export class HttpLoad implements Generator {
   }
 }
 
-/** Stands for what is put in; nothing else in a request looks like them. */
+/** Placeholders: for each peer they are overwritten. */
 const HASH = new Uint8Array(INFO_HASH_BYTES).fill(0xff)
 const ESCAPED_HASH = '%FF'.repeat(INFO_HASH_BYTES)
 const NUMBER = '0'.repeat(PEER_ID_BYTES - CLIENT.length)
@@ -195,25 +191,30 @@ const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
 export interface HttpRequestOptions {
   /** Path and query of the announce URL. */
   readonly path: string
-  /** For the header: name and port. */
+  /** Value of the Host header. */
   readonly host: string
   readonly want: number
   /** A connection for each request. */
   readonly closes: boolean
 }
 
-/** One request: its bytes, and where the parts that differ stand (`numberEnd` is behind the digits). */
+/** A request, and where the parts are that differ from peer to peer. */
 interface Form {
   readonly bytes: Buffer
   readonly hash: number
+  /** Behind the last digit of the peer's number. */
   readonly numberEnd: number
   readonly port: number
 }
 
-export class HttpRequests {
+/**
+ * Writes requests: each form once, then only the parts that differ from peer to peer. All requests of a kind have one
+ * length.
+ */
+export class HttpRequestWriter {
   readonly #population: Population
   readonly #infoHash = new Uint8Array(INFO_HASH_BYTES)
-  /** By event, then whether it is a seeder. */
+  /** By event, then by leecher (0) or seeder (1). */
   readonly #announces: Readonly<Record<'started' | 'none', readonly [Form, Form]>>
   readonly #scrape: Form
 
@@ -227,10 +228,10 @@ export class HttpRequests {
     this.#scrape = form(requestText(options, 'scrape', scrapeQuery([HASH])))
   }
 
-  /** The bytes are good until the next request is asked for, and so are those of `scrape`. */
+  /** The bytes are overwritten by the next call, as are those of `scrape`. */
   announce(peer: number): Buffer {
     const population = this.#population
-    const forms = this.#announces[population.isKnown ? 'none' : 'started']
+    const forms = this.#announces[population.allStarted ? 'none' : 'started']
     const { bytes, hash, numberEnd, port } = forms[population.isSeeder(peer) ? 1 : 0]
     this.#writeHash(peer, bytes, hash)
     population.writeNumber(peer, bytes, numberEnd)
@@ -242,7 +243,7 @@ export class HttpRequests {
     return bytes
   }
 
-  /** Of the torrent of `peer`. */
+  /** A scrape of the torrent of `peer`. */
   scrape(peer: number): Buffer {
     this.#writeHash(peer, this.#scrape.bytes, this.#scrape.hash)
     return this.#scrape.bytes
@@ -274,7 +275,7 @@ function announceForm(options: HttpRequestOptions, event: AnnounceEvent, left: n
   return form(requestText(options, 'announce', announceQuery(fields)))
 }
 
-/** Asks for no compression: all trackers are to do the same work. */
+/** Without Accept-Encoding, so that all trackers do the same work. */
 function requestText(
   options: HttpRequestOptions,
   kind: 'announce' | 'scrape',
@@ -289,7 +290,7 @@ function requestText(
   ].join('\r\n')
 }
 
-/** The parts that differ are behind the last ones of their names: a path may hold anything. */
+/** Finds the last placeholders: the path before the query may look like them. */
 const form = (text: string): Form => ({
   bytes: Buffer.from(text),
   hash: text.lastIndexOf(ESCAPED_HASH),

@@ -1,39 +1,60 @@
 /**
- * The course of a load test: sends for so long, then waits for what is still in flight, then is over. Knows
- * no transport. Ends by its own clock, whatever the tracker does.
+ * The run of a load test, whatever the transport: it sends for a set time, waits for what is still in flight, and
+ * ends by its own clock, whatever the tracker does.
  */
 
 import type { Address } from '../client/resolve.ts'
 import type { Population } from './population.ts'
 import type { Tally } from './tally.ts'
 
-/** How often a generator gets its turn besides when answers come. */
+/** How often the generator has a turn even if no answer comes. */
 const TICK_MILLISECONDS = 20
-/** With a rate the requests are to be spread. */
+/** The same with a rate, so that requests are spread evenly. */
 const PACED_TICK_MILLISECONDS = 2
-/** After so long without any answer there is nothing left to measure. */
+/** After this time without any answer the run ends. */
 const SILENCE_MILLISECONDS = 10_000
 
-export interface Generator {
+export type Mix = 'announce' | 'mixed'
+
+/** Weights of the requests of `mixed`; HTTP has no connect. */
+export const MIXED = { connect: 50, announce: 50, scrape: 1 } as const
+
+/** What the generators of both transports need to know. */
+export interface LoadOptions {
+  readonly address: Address
+  readonly port: number
+  /** Path and query of the announce URL, empty if it has none; may hold an auth key. */
+  readonly path: string
+  readonly population: Population
+  readonly mix: Mix
+  /** Peers asked for in each announce. */
+  readonly want: number
+  readonly seed: number
+  /** Sockets or connections. */
+  readonly clients: number
+}
+
+/** Sends the requests and counts the answers. */
+export interface LoadGenerator {
   readonly inFlight: number
-  /** Counts what waited too long as lost, and sends what may be sent. */
+  /** Counts requests that waited too long as lost, and sends what may be sent. `now` is that of `performance.now()`. */
   turn(now: number): void
-  /** Counts all that is in flight as lost and closes every socket. */
+  /** Counts all requests in flight as lost and closes every socket. */
   close(): void
 }
 
-export interface CourseOptions {
+export interface LoadRunOptions {
   readonly durationMilliseconds: number
-  /** A request without an answer for so long is lost. */
+  /** A request without an answer for this long is lost. */
   readonly timeoutMilliseconds: number
-  /** Requests a second; undefined: as many as answers make room for. */
+  /** Requests per second; undefined: the next one as soon as an answer makes room for it. */
   readonly rate: number | undefined
 }
 
 export type Ended = 'duration' | 'interrupted' | 'silence'
 
-export class Course {
-  readonly options: CourseOptions
+export class LoadRun {
+  readonly options: LoadRunOptions
   readonly tally: Tally
   readonly pace: Pace
   readonly #began = performance.now()
@@ -41,21 +62,21 @@ export class Course {
   #stoppedAt: number | undefined
   #ended: Ended = 'duration'
   #answersInTime = 0
-  #heard = 0
-  #heardAt = this.#began
+  #replies = 0
+  #repliedAt = this.#began
 
-  constructor(options: CourseOptions, tally: Tally) {
+  constructor(options: LoadRunOptions, tally: Tally) {
     this.options = options
     this.tally = tally
     this.pace = new Pace(options.rate, this.#began, this.#began + options.durationMilliseconds)
   }
 
-  /** Whether requests may be sent at all. */
+  /** false: no more requests may be sent. */
   get isSending(): boolean {
     return this.#stoppedAt === undefined
   }
 
-  /** No more requests; ends as soon as those in flight are answered or lost. */
+  /** Ends the sending; the run is over as soon as the requests in flight are answered or lost. */
   stop(why: Ended = 'interrupted'): void {
     if (!this.isSending) return
     this.#stoppedAt = performance.now()
@@ -63,8 +84,8 @@ export class Course {
     this.#answersInTime = this.tally.answers
   }
 
-  /** Resolves when it is over and the generator closed. */
-  async run(generator: Generator): Promise<void> {
+  /** Resolves when the run is over and the generator closed. */
+  async drive(generator: LoadGenerator): Promise<void> {
     const every = this.options.rate === undefined ? TICK_MILLISECONDS : PACED_TICK_MILLISECONDS
     const timer = setInterval(() => this.#turn(generator), every)
     try {
@@ -76,7 +97,7 @@ export class Course {
     }
   }
 
-  #turn(generator: Generator): void {
+  #turn(generator: LoadGenerator): void {
     const now = performance.now()
     if (now - this.#began >= this.options.durationMilliseconds) this.stop('duration')
     if (this.#isSilent(now)) this.stop('silence')
@@ -85,31 +106,31 @@ export class Course {
     } catch (error) {
       this.#over.reject(error)
     }
-    // What is in flight is lost after the time limit at the latest.
+    // The time limit of requests makes sure that this happens.
     if (!this.isSending && generator.inFlight === 0) this.#over.resolve()
   }
 
   #isSilent(now: number): boolean {
-    const { heard } = this.tally
-    if (heard !== this.#heard) this.#heardAt = now
-    this.#heard = heard
-    return now - this.#heardAt > SILENCE_MILLISECONDS + this.options.timeoutMilliseconds
+    const { replies } = this.tally
+    if (replies !== this.#replies) this.#repliedAt = now
+    this.#replies = replies
+    return now - this.#repliedAt > SILENCE_MILLISECONDS + this.options.timeoutMilliseconds
   }
 
-  /** Seconds in which requests were sent, so far or in all. */
+  /** Seconds of sending, so far or in all. */
   get seconds(): number {
     return ((this.#stoppedAt ?? performance.now()) - this.#began) / 1000
   }
 
-  /** Of those seconds. */
+  /** Counts only answers that came while requests were sent. */
   get answersPerSecond(): number {
     const answers = this.isSending ? this.tally.answers : this.#answersInTime
     return this.seconds > 0 ? answers / this.seconds : 0
   }
 
-  /** Milliseconds from the last answer to the end of the sending. */
+  /** Milliseconds from the last reply to the end of the sending. */
   get silence(): number {
-    return Math.max(0, (this.#stoppedAt ?? performance.now()) - this.#heardAt)
+    return Math.max(0, (this.#stoppedAt ?? performance.now()) - this.#repliedAt)
   }
 
   get ended(): Ended {
@@ -117,21 +138,19 @@ export class Course {
   }
 }
 
-/** What was not sent for longer than this is not made up for: nobody wants a burst after a pause. */
+/** What was not sent for longer than this is not made up for: a pause must not lead to a burst. */
 const MEMORY_MILLISECONDS = 100
 
+/** Spreads requests evenly over time. */
 export class Pace {
-  /** Requests a millisecond; undefined: as many as answers make room for. */
+  /** undefined: no limit. */
   readonly #perMillisecond: number | undefined
   readonly #most: number
   readonly #end: number
   #budget = 0
   #since: number
 
-  /**
-   * `rate` is requests a second. From `begin` to `end` (milliseconds) there will never be more of them than
-   * it allows.
-   */
+  /** `rate`: requests per second, never exceeded between `begin` and `end` (milliseconds); undefined: no limit. */
   constructor(rate: number | undefined, begin: number, end: number) {
     this.#perMillisecond = rate === undefined ? undefined : rate / 1000
     this.#most = Math.max(1, (this.#perMillisecond ?? 0) * MEMORY_MILLISECONDS)
@@ -139,7 +158,7 @@ export class Pace {
     this.#end = end
   }
 
-  /** Whole requests; whoever sends some says so with `spend`. */
+  /** Whole requests that may be sent now. What is sent must be reported with `spend`. */
   allowed(now: number): number {
     if (this.#perMillisecond === undefined) return Number.POSITIVE_INFINITY
     const until = Math.min(now, this.#end)
@@ -152,23 +171,4 @@ export class Pace {
   spend(requests: number): void {
     this.#budget -= requests
   }
-}
-
-export type Mix = 'announce' | 'mixed'
-
-/** Weights of `mixed`; HTTP knows no connect. */
-export const MIXED = { connect: 50, announce: 50, scrape: 1 } as const
-
-export interface LoadOptions {
-  readonly address: Address
-  readonly port: number
-  /** Path and query of the announce URL, empty if there is none; a key may stand in it. */
-  readonly path: string
-  readonly population: Population
-  readonly mix: Mix
-  /** Peers wanted of each announce. */
-  readonly want: number
-  readonly seed: number
-  /** Sockets or connections. */
-  readonly clients: number
 }

@@ -1,21 +1,21 @@
 /**
- * Who announces what: made-up peers in made-up torrents, all of it drawn from a seed, so that a run can be
- * repeated. Every torrent has at least one peer, the others gather in the popular ones, as in the field.
+ * Who announces what: made-up peers in made-up torrents, drawn from a seed, so that a run can be repeated. Every
+ * torrent has at least one peer; the others follow popularity (Zipf), as in the field.
  */
 import { INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
 
-/** A torrent of rank k draws 1/k of the peers that the first one draws. */
+/** The torrent of rank k draws 1/k^EXPONENT of the peers that the first one draws. */
 const EXPONENT = 1
 
-/** Ports of five digits, which makes all HTTP requests equally long. */
+/** Ports of five digits, so that all HTTP requests have one length. */
 const FIRST_PORT = 10_000
 const PORTS = 55_000
 
-/** Followed by the number of the peer. */
+/** The peer id begins with this; the number of the peer follows. */
 export const CLIENT = '-TB0100-'
 const DIGITS = PEER_ID_BYTES - CLIENT.length
 
-/** Bytes that a peer lacks that is no seeder. */
+/** Bytes left of a leecher. */
 export const LEFT = 1024 * 1024
 
 export interface PopulationOptions {
@@ -42,7 +42,7 @@ export class Population {
     const words = new Uint32Array(this.#hashes.buffer)
     for (let i = 0; i < words.length; i++) words[i] = random.word()
     this.#torrentOf = gather(torrents, peers, random)
-    // A peer is its address and port, and all come from one address.
+    // A tracker knows a peer by address and port. All have one address, so ports must differ within a torrent.
     const members = new Uint32Array(torrents)
     this.#portOf = new Uint16Array(peers)
     this.#seeds = new Uint8Array(peers)
@@ -53,13 +53,13 @@ export class Population {
     }
   }
 
-  /** Peers announce in turn; in the first round each says that it has started. */
+  /** Peers announce in turn. */
   nextPeer(): number {
     return this.#next++ % this.peers
   }
 
-  /** Whether every peer had its turn, so that who announces now did so before. */
-  get isKnown(): boolean {
+  /** Whether every peer has announced before, so that announces no longer carry `started`. */
+  get allStarted(): boolean {
     return this.#next > this.peers
   }
 
@@ -76,7 +76,7 @@ export class Population {
     for (let i = 0; i < INFO_HASH_BYTES; i++) into[i] = this.#hashes[from + i]!
   }
 
-  /** Writes the digits behind `CLIENT` to the end of the peer id that ends at `end`. */
+  /** Writes the digits of the peer id that ends at `end`, behind `CLIENT`. */
   writeNumber(peer: number, into: Uint8Array, end: number): void {
     let rest = peer
     for (let i = 1; i <= DIGITS; i++) {
@@ -86,7 +86,7 @@ export class Population {
   }
 }
 
-/** The torrent of each peer. */
+/** Draws the torrent of each peer. */
 function gather(torrents: number, peers: number, random: Random): Uint32Array {
   const reach = new Float64Array(torrents)
   let total = 0
@@ -117,7 +117,7 @@ function firstThatReaches(reach: Float64Array, point: number): number {
   return low
 }
 
-/** sfc32, a small generator that passes the usual tests. Not a secret. */
+/** The generator sfc32: good statistics, not for secrets. */
 export class Random {
   #a: number
   #b: number

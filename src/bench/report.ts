@@ -1,21 +1,21 @@
-/** The result of a load test, as a document for programs and as text for people. */
+/** The result of a load test, as a JSON document and as text. */
 
 import type { Histogram } from '../memory/histogram.ts'
 import { aligned, plural, rounded } from '../text/figures.ts'
-import type { Course, Ended } from './load-run.ts'
+import type { Ended, LoadRun } from './load-run.ts'
 import { KINDS, type KindTally } from './tally.ts'
 
-/** What was asked for, as it is to be repeated in the result. */
-export interface Configuration {
+/** The options of the test, repeated in the result. */
+export interface LoadConfiguration {
   readonly url: string
-  /** Where it was sent, `ip:port`. */
+  /** `ip:port` that was asked. */
   readonly address: string
   readonly mix: string
   readonly duration_seconds: number
-  /** null: as many as answers make room for. */
+  /** Requests per second; null: no limit. */
   readonly rate: number | null
   readonly clients: number
-  /** Requests in flight of each client. */
+  /** Most requests in flight of each client. */
   readonly window: number
   readonly torrents: number
   readonly peers: number
@@ -27,7 +27,7 @@ export interface Configuration {
   readonly close?: boolean
 }
 
-/** Milliseconds. */
+/** In milliseconds. */
 export interface Latency {
   readonly p50: number
   readonly p90: number
@@ -36,28 +36,28 @@ export interface Latency {
   readonly max: number
 }
 
-/** `requests` is the sum of the four behind it. */
+/** `requests` is the sum of the next four. */
 export interface Counts {
   readonly requests: number
   readonly answers: number
   readonly errors: number
   readonly malformed: number
   readonly lost: number
-  /** null: nothing was answered. */
+  /** null: there was no answer. */
   readonly latency_ms: Latency | null
 }
 
-export interface Report extends Counts {
-  readonly configuration: Configuration
+export interface LoadReport extends Counts {
+  readonly configuration: LoadConfiguration
   readonly ended: Ended
-  /** In which requests were sent. */
+  /** Time of sending. */
   readonly seconds: number
   readonly answers_per_second: number
   readonly kinds: Readonly<Record<string, Counts>>
   readonly peers_told: number
   readonly bytes_sent: number
   readonly bytes_received: number
-  /** What answers nothing that was in flight. */
+  /** Datagrams that answer no request in flight. */
   readonly strays: number
   readonly unsent: number
   readonly socket_errors: number
@@ -65,24 +65,24 @@ export interface Report extends Counts {
   readonly reconnects: number
   readonly error_texts: readonly { readonly text: string; readonly count: number }[]
   readonly other_error_texts: number
-  /** Processor time of the load test itself, in cores: near 1 it was the limit, and not the tracker. */
+  /** Processor time of the load test itself in cores: near 1 it was the limit, not the tracker. */
   readonly generator_cpu: number
 }
 
 export function reportOf(
-  configuration: Configuration,
-  course: Course,
+  configuration: LoadConfiguration,
+  run: LoadRun,
   generatorCpu: number,
-): Report {
-  const { tally } = course
+): LoadReport {
+  const { tally } = run
   const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
     ([, { requests }]) => requests > 0,
   )
   return {
     configuration,
-    ended: course.ended,
-    seconds: rounded(course.seconds, 3),
-    answers_per_second: rounded(course.answersPerSecond, 1),
+    ended: run.ended,
+    seconds: rounded(run.seconds, 3),
+    answers_per_second: rounded(run.answersPerSecond, 1),
     ...countsOf(tally.total()),
     kinds: Object.fromEntries(used.map(([name, counts]) => [name, countsOf(counts)])),
     peers_told: tally.peersTold,
@@ -128,8 +128,7 @@ const ENDINGS: Readonly<Record<Ended, string>> = {
 const HEAD = ['', 'requests', 'answers', 'errors', 'malformed', 'lost']
 const LATENCY_HEAD = ['p50 ms', 'p90', 'p99', 'p99.9', 'max']
 
-/** Lines for people. */
-export function reportText(report: Report): string {
+export function reportText(report: LoadReport): string {
   const { configuration: asked } = report
   const load = [
     `${asked.clients} ${plural(asked.clients, 'client')} with ${asked.window} in flight`,

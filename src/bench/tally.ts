@@ -1,22 +1,21 @@
-/** What came of the requests of a load test, by kind. Counts only. */
-
+/** Counts of a load test, by kind of request. */
 import { Histogram } from '../memory/histogram.ts'
 import { oneLine } from '../text/printable.ts'
 
-/** In the order of the actions of BEP 15. */
+/** Indices are the actions of BEP 15. */
 export const KINDS = ['connect', 'announce', 'scrape'] as const
 
 export class KindTally {
-  /** Given to the kernel; each becomes one of the four below. */
+  /** Requests given to the kernel. When the run is over, this is the sum of the four below. */
   requests = 0
   answers = 0
   /** Well-formed refusals, or an HTTP status other than 200. */
   errors = 0
-  /** Answers that are none of a tracker. */
+  /** Answers that a tracker would not give. */
   malformed = 0
   /** No answer within the time limit, or the connection was closed before it. */
   lost = 0
-  /** Of everything that was answered in whatever way. */
+  /** Latencies of answers, errors and malformed answers. */
   readonly latency = new Histogram()
 
   add(other: KindTally): void {
@@ -30,34 +29,33 @@ export class KindTally {
 }
 
 /** Different texts of errors that are kept. */
-const MOST_TEXTS = 5
+const MAX_TEXTS = 5
 
 export class Tally {
-  /** By place in `KINDS`. */
+  /** By index in `KINDS`. */
   readonly kinds: readonly KindTally[] = KINDS.map(() => new KindTally())
-  /** In all announce answers. */
+  /** Peers in all announce answers. */
   peersTold = 0
   bytesSent = 0
   bytesReceived = 0
-  /** Datagrams that answer no request in flight: late, repeated, with a wrong transaction id. */
+  /** Datagrams that answer no request in flight: late, repeated, or with a wrong transaction id. */
   strays = 0
-  /** Datagrams the kernel did not take. */
+  /** Datagrams that the kernel did not take. */
   unsent = 0
-  /** What the kernel said of our sockets, such as that nothing listens there; or failed connections. */
+  /** Errors of sockets, such as a port without a listener, and failed connections. */
   socketErrors = 0
   /** Sockets replaced because they were flooded. */
   floods = 0
-  /** Connections opened because the tracker closed the one before. */
+  /** Connections opened because the tracker closed the previous one. */
   reconnects = 0
   readonly #texts = new Map<string, number>()
   #otherTexts = 0
 
-  /** Counts the text of an error; what a stranger says is made printable. */
-  say(text: string): void {
+  /** Counts the text of an error, made printable. */
+  countText(text: string): void {
     const line = oneLine(text)
     const count = this.#texts.get(line)
-    if (count !== undefined || this.#texts.size < MOST_TEXTS)
-      this.#texts.set(line, (count ?? 0) + 1)
+    if (count !== undefined || this.#texts.size < MAX_TEXTS) this.#texts.set(line, (count ?? 0) + 1)
     else this.#otherTexts++
   }
 
@@ -68,7 +66,7 @@ export class Tally {
     )
   }
 
-  /** Errors whose text came when there were enough different ones. */
+  /** Errors with other texts than those kept. */
   get otherTexts(): number {
     return this.#otherTexts
   }
@@ -83,8 +81,8 @@ export class Tally {
     return this.kinds.reduce((sum, { answers }) => sum + answers, 0)
   }
 
-  /** Answers of any sort. */
-  get heard(): number {
+  /** Answers, errors and malformed ones. */
+  get replies(): number {
     return this.kinds.reduce((sum, kind) => sum + kind.answers + kind.errors + kind.malformed, 0)
   }
 }

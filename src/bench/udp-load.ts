@@ -1,7 +1,7 @@
 /**
- * Loads a UDP tracker (BEP 15, keys by BEP 41) as many clients at once: sockets with a window of requests
- * in flight each. Nothing is allocated for a request, and the requests of one turn of the event loop leave
- * a socket with one system call.
+ * Loads a UDP tracker (BEP 15, auth keys by BEP 41) like many clients: sockets with a window of requests in flight
+ * each. A request allocates nothing, and a socket sends the requests of one turn of the event loop with one system
+ * call.
  */
 import {
   type AnnounceEvent,
@@ -24,44 +24,44 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
-import { type Course, type Generator, type LoadOptions, MIXED } from './load-run.ts'
+import { type LoadGenerator, type LoadOptions, type LoadRun, MIXED } from './load-run.ts'
 import { CLIENT, LEFT, type Population, Random } from './population.ts'
 import { FREE, UdpClientSlots } from './udp-slots.ts'
 
-/** How long a connection id may be used (BEP 15), and how often one is asked for while there is none. */
+/** How long a connection id is used (BEP 15), and how often one is asked for while there is none. */
 const CONNECTION_MILLISECONDS = 60_000
 const ASK_AGAIN_MILLISECONDS = 1_000
 
-/** Datagrams that a socket receives in one turn of the event loop: more than this many windows of them are a flood. */
+/** A socket that receives more datagrams than this many windows in one turn of the event loop is flooded. */
 const FLOOD_WINDOWS = 4
 const FLOOD_SPARE = 256
 
 const MIXED_SUM = MIXED.connect + MIXED.announce + MIXED.scrape
 
 export interface UdpLoadOptions extends LoadOptions {
-  /** Requests in flight of each socket, up to `MOST_WINDOW`. */
+  /** Requests in flight of each socket, up to `MAX_WINDOW`. */
   readonly window: number
 }
 
-export class UdpLoad implements Generator {
+export class UdpLoad implements LoadGenerator {
   readonly #options: UdpLoadOptions
-  readonly #course: Course
+  readonly #run: LoadRun
   readonly #random: Random
   readonly #clients: readonly UdpClientSlots[]
   readonly #peerBytes: number
-  readonly #requests: UdpRequests
+  readonly #requests: UdpRequestWriter
   readonly #endTurn = () => {
     this.#turning = false
     this.#send(performance.now())
   }
   #turning = false
   #closed = false
-  /** Who sends first, in turns: with a rate there is not enough for all. */
+  /** The socket that sends first. It changes every turn, because a rate may not allow requests for each. */
   #first = 0
 
   /** Rejects with `ClientFailure` when a socket cannot be opened. */
-  static async open(options: UdpLoadOptions, course: Course): Promise<UdpLoad> {
-    const load = new UdpLoad(options, course)
+  static async open(options: UdpLoadOptions, run: LoadRun): Promise<UdpLoad> {
+    const load = new UdpLoad(options, run)
     try {
       for (const client of load.#clients) await load.#openSocket(client)
     } catch (error) {
@@ -72,12 +72,12 @@ export class UdpLoad implements Generator {
     return load
   }
 
-  private constructor(options: UdpLoadOptions, course: Course) {
+  private constructor(options: UdpLoadOptions, run: LoadRun) {
     this.#options = options
-    this.#course = course
+    this.#run = run
     this.#random = new Random(options.seed)
     this.#peerBytes = endpointBytes(options.address.family)
-    const requests = new UdpRequests(options.population, options.path, options.want)
+    const requests = new UdpRequestWriter(options.population, options.path, options.want)
     this.#requests = requests
     this.#clients = Array.from({ length: options.clients }, () => {
       const slots = new UdpClientSlots(options.window, requests.lengths, this.#random.word())
@@ -96,9 +96,9 @@ export class UdpLoad implements Generator {
         data: (from, packet) => {
           if (from === client.socket) this.#receive(client, packet)
         },
-        // What nothing listens to reports itself here, and would end the process otherwise.
+        // Without this handler an ICMP error (a port without a listener) ends the process.
         error: () => {
-          this.#course.tally.socketErrors++
+          this.#run.tally.socketErrors++
         },
       },
     })
@@ -111,7 +111,7 @@ export class UdpLoad implements Generator {
   }
 
   turn(now: number): void {
-    const latest = now - this.#course.options.timeoutMilliseconds
+    const latest = now - this.#run.options.timeoutMilliseconds
     for (const client of this.#clients) this.#dropOlder(client, latest)
     this.#send(now)
   }
@@ -125,20 +125,18 @@ export class UdpLoad implements Generator {
     }
   }
 
-  /** Counts as lost what was sent by `latest`. */
+  /** Counts the requests sent until `latest` as lost. */
   #dropOlder(client: UdpClientSlots, latest: number): void {
     for (let slot = 0; slot < client.kinds.length; slot++) {
       const kind = client.kinds[slot]!
       if (kind === FREE || client.sent[slot]! > latest) continue
-      this.#course.tally.kinds[kind]!.lost++
+      this.#run.tally.kinds[kind]!.lost++
       client.release(slot)
     }
   }
 
-  // ---- answers ----
-
   #receive(client: UdpClientSlots, packet: Uint8Array): void {
-    const { tally } = this.#course
+    const { tally } = this.#run
     tally.bytesReceived += packet.length
     if (!this.#turning) {
       this.#turning = true
@@ -147,19 +145,19 @@ export class UdpLoad implements Generator {
     const slot = this.#slotOf(client, packet)
     if (slot < 0) tally.strays++
     else this.#take(client, slot, packet)
-    // Bun reads a socket until it is empty, which in a flood is never.
+    // Bun reads a socket until it is empty, which never happens in a flood.
     const limit = this.#options.window * FLOOD_WINDOWS + FLOOD_SPARE
     if (++client.readInTurn > limit) this.#replaceSocket(client)
   }
 
-  /** The slot whose request the packet answers; -1: none that is in flight. */
+  /** The slot of the request that the packet answers; -1: it answers none in flight. */
   #slotOf(client: UdpClientSlots, packet: Uint8Array): number {
     if (packet.length < ANSWER_HEADER) return -1
     return client.slotOf(readI32(packet, 4))
   }
 
   #take(client: UdpClientSlots, slot: number, packet: Uint8Array): void {
-    const { tally } = this.#course
+    const { tally } = this.#run
     const kind = client.kinds[slot]!
     const counts = tally.kinds[kind]!
     const now = performance.now()
@@ -168,18 +166,18 @@ export class UdpLoad implements Generator {
     const action = readI32(packet, 0)
     if (action === ACTION.error) {
       counts.errors++
-      tally.say(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
+      tally.countText(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
       client.askSoon(ASK_AGAIN_MILLISECONDS)
     } else if (action === kind && this.#read(client, kind, packet, now)) counts.answers++
     else counts.malformed++
   }
 
-  /** false: the answer has not the shape of its kind. */
+  /** false: the answer does not have the shape of its kind. */
   #read(client: UdpClientSlots, kind: number, packet: Uint8Array, now: number): boolean {
     if (kind === ACTION.announce) {
       const bytes = packet.length - ANSWER.peersAt
       if (bytes < 0 || bytes % this.#peerBytes !== 0) return false
-      this.#course.tally.peersTold += bytes / this.#peerBytes
+      this.#run.tally.peersTold += bytes / this.#peerBytes
       return true
     }
     if (kind === ACTION.scrape) return packet.length === ANSWER.entriesAt + ANSWER.entry
@@ -190,18 +188,16 @@ export class UdpLoad implements Generator {
     return true
   }
 
-  /** Whoever floods the old socket does not know where the new one is. */
+  /** The new socket has another port, which the sender of the flood does not know. */
   #replaceSocket(client: UdpClientSlots): void {
-    this.#course.tally.floods++
+    this.#run.tally.floods++
     this.#dropOlder(client, Number.POSITIVE_INFINITY)
     client.socket?.close()
     client.disconnect()
     this.#openSocket(client).catch(() => {
-      this.#course.tally.socketErrors++
+      this.#run.tally.socketErrors++
     })
   }
-
-  // ---- requests ----
 
   #send(now: number): void {
     const clients = this.#clients
@@ -209,12 +205,12 @@ export class UdpLoad implements Generator {
     for (let i = 0; i < clients.length; i++) {
       const client = clients[(this.#first + i) % clients.length]!
       client.readInTurn = 0
-      if (client.free > 0 && this.#course.isSending) this.#sendSome(client, now)
+      if (client.free > 0 && this.#run.isSending) this.#sendSome(client, now)
     }
   }
 
   #sendSome(client: UdpClientSlots, now: number): void {
-    const { pace } = this.#course
+    const { pace } = this.#run
     const due = client.connection ? client.free : Number(now >= client.askAt)
     const count = Math.min(client.free, due, pace.allowed(now))
     if (!client.socket || count <= 0) return
@@ -222,18 +218,18 @@ export class UdpLoad implements Generator {
     for (let i = 0; i < count; i++) this.#add(client, now)
     pace.spend(count)
     const sent = this.#handOver(client.socket, client.batch)
-    this.#course.tally.unsent += count - sent
+    this.#run.tally.unsent += count - sent
     client.takeBack(sent, (kind) => this.#count(kind, -1))
   }
 
-  /** How many the kernel took. */
+  /** Returns how many datagrams the kernel took. */
   #handOver(socket: NonNullable<UdpClientSlots['socket']>, batch: readonly Uint8Array[]): number {
-    // The first error may be an old one, of a datagram sent before.
+    // The first error may be a late one of an earlier datagram.
     for (let attempt = 0; attempt < 2; attempt++)
       try {
         return socket.sendMany(batch)
       } catch {
-        this.#course.tally.socketErrors++
+        this.#run.tally.socketErrors++
       }
     return 0
   }
@@ -251,8 +247,8 @@ export class UdpLoad implements Generator {
   }
 
   #count(kind: number, requests: number): void {
-    this.#course.tally.kinds[kind]!.requests += requests
-    this.#course.tally.bytesSent += requests * this.#requests.lengths[kind]!
+    this.#run.tally.kinds[kind]!.requests += requests
+    this.#run.tally.bytesSent += requests * this.#requests.lengths[kind]!
   }
 
   #choose(client: UdpClientSlots, now: number): number {
@@ -267,7 +263,7 @@ export class UdpLoad implements Generator {
     return draw < MIXED.connect + MIXED.announce ? ACTION.announce : ACTION.scrape
   }
 
-  /** A scrape asks for the torrent of any peer, which leaves whose turn it is to announce. */
+  /** Scrapes draw a peer and do not change whose turn it is to announce. */
   #peerFor(kind: number): number {
     const { population } = this.#options
     if (kind === ACTION.announce) return population.nextPeer()
@@ -275,8 +271,9 @@ export class UdpLoad implements Generator {
   }
 }
 
-export class UdpRequests {
-  /** Bytes of a request, by kind. */
+/** Writes requests into memory of the caller. Allocates nothing. */
+export class UdpRequestWriter {
+  /** Bytes of a request by kind. */
   readonly lengths: readonly number[]
   readonly #population: Population
   readonly #path: string
@@ -293,7 +290,7 @@ export class UdpRequests {
   }
   readonly #scraped = [this.#fields.infoHash]
 
-  /** `path` of the announce URL; `want` peers are asked for. */
+  /** `path` of the announce URL; `want`: peers asked for. */
   constructor(population: Population, path: string, want: number) {
     this.#population = population
     this.#path = urlData(path)
@@ -303,7 +300,7 @@ export class UdpRequests {
     this.#fields.peerId.set(Buffer.from(CLIENT))
   }
 
-  /** What all announces written at `at` have in common. */
+  /** Writes the part that all announces in this place have in common. */
   prepare(out: Uint8Array, at: number): void {
     writeUrlData(out, at + REQUEST.announce, this.#path)
   }
@@ -330,7 +327,7 @@ export class UdpRequests {
     }
     population.writeNumber(peer, fields.peerId, PEER_ID_BYTES)
     fields.left = population.isSeeder(peer) ? 0 : LEFT
-    fields.event = population.isKnown ? EVENT.none : EVENT.started
+    fields.event = population.allStarted ? EVENT.none : EVENT.started
     fields.port = population.portOf(peer)
     fields.key = peer
     writeAnnounceRequest(out, at, connection, transaction, fields)

@@ -1,41 +1,41 @@
 /**
- * The requests of one UDP socket: a place each for those that may be in flight, with its own memory, and the
- * transaction ids that lead an answer back to its place. Sends nothing.
+ * The requests in flight of one UDP socket: a slot with its own memory for each, and transaction ids that lead an
+ * answer back to its slot. Sends nothing.
  */
 import type { Connection } from '../wire/udp-client.ts'
 
-/** A transaction id is the number of the place, and how often that was used. */
+/** A transaction id is the number of the slot in the low bits, and how often the slot was used above them. */
 const SLOT_BITS = 8
-export const MOST_WINDOW = 2 ** SLOT_BITS
+export const MAX_WINDOW = 2 ** SLOT_BITS
 
-/** Instead of a kind: nothing is in flight. */
+/** In place of a kind: the slot is free. */
 export const FREE = 255
 
 export class UdpClientSlots {
   /** undefined while it is being opened. */
   socket: Bun.udp.ConnectedSocket<'buffer'> | undefined
   connection: Connection | undefined
-  /** When a connection id is to be asked for, and when that was last done. */
+  /** When the next connection id is due, and when one was last asked for. */
   askAt = 0
   askedAt = 0
   readInTurn = 0
-  /** By slot: kind, and when it was sent. */
+  /** By slot: kind of the request, and when it was sent. */
   readonly kinds: Uint8Array
   readonly sent: Float64Array
-  /** Memory of the requests; see `at`. */
+  /** Memory of the requests: that of a slot begins at `at(slot)`. */
   readonly bytes: Uint8Array
-  /** The requests that leave together. */
+  /** The requests that are sent together. */
   readonly batch: Uint8Array[] = []
   readonly #batchSlots: number[] = []
   readonly #stride: number
   readonly #uses: Uint32Array
-  /** By kind, then slot. */
+  /** Views of `bytes` by kind, then slot. */
   readonly #views: readonly (readonly Uint8Array[])[]
-  /** A stack. */
+  /** A stack of free slots. */
   readonly #free: Uint8Array
   #freeCount: number
 
-  /** `lengths` are the bytes of a request by kind; `seed` makes transaction ids that differ from run to run. */
+  /** `lengths`: bytes of a request by kind. `seed` makes transaction ids differ from run to run. */
   constructor(window: number, lengths: readonly number[], seed: number) {
     this.#stride = Math.max(...lengths)
     this.bytes = new Uint8Array(window * this.#stride)
@@ -60,7 +60,7 @@ export class UdpClientSlots {
     return this.kinds.length - this.#freeCount
   }
 
-  /** Where the request of a slot begins in `bytes`. */
+  /** Offset of a slot in `bytes`. */
   at(slot: number): number {
     return slot * this.#stride
   }
@@ -70,7 +70,7 @@ export class UdpClientSlots {
     this.#batchSlots.length = 0
   }
 
-  /** A slot for a request that is added to the batch. */
+  /** Takes a free slot for a request and adds it to the batch. */
   take(kind: number, now: number): number {
     const slot = this.#free[--this.#freeCount]!
     this.kinds[slot] = kind
@@ -86,11 +86,11 @@ export class UdpClientSlots {
     this.#free[this.#freeCount++] = slot
   }
 
-  /** Releases those of the batch from number `sent` on. */
-  takeBack(sent: number, tell: (kind: number) => void): void {
+  /** Releases the slots of the batch from number `sent` on, which the kernel did not take. */
+  takeBack(sent: number, onRelease: (kind: number) => void): void {
     for (let i = sent; i < this.#batchSlots.length; i++) {
       const slot = this.#batchSlots[i]!
-      tell(this.kinds[slot]!)
+      onRelease(this.kinds[slot]!)
       this.release(slot)
     }
   }
@@ -99,14 +99,14 @@ export class UdpClientSlots {
     return (this.#uses[slot]! << SLOT_BITS) | slot
   }
 
-  /** The slot in flight with this transaction id; -1: none. */
+  /** The slot of the request in flight with this transaction id; -1: there is none. */
   slotOf(transaction: number): number {
-    const slot = transaction & (MOST_WINDOW - 1)
+    const slot = transaction & (MAX_WINDOW - 1)
     const isOurs = slot < this.kinds.length && this.kinds[slot] !== FREE
     return isOurs && this.#uses[slot] === transaction >>> SLOT_BITS ? slot : -1
   }
 
-  /** The connection id may have been what was wrong; but asking does not help against every error. */
+  /** Asks for a new connection id after an error, but not before this time has passed since the last one. */
   askSoon(afterMilliseconds: number): void {
     this.askAt = Math.min(this.askAt, this.askedAt + afterMilliseconds)
   }

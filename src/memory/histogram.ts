@@ -1,11 +1,11 @@
-/** Latencies in buckets that grow with what they hold: any number of them in 7 kB, a percentile exact to 1 %. */
+/** Any number of latencies in 13 kB: buckets grow with their values, so that percentiles are exact to 1 %. */
 
-/** Units per millisecond: what is recorded is rounded to 100 ns. */
+/** Units per millisecond: latencies are rounded to 100 ns. */
 const UNITS = 10_000
-/** Each power of two has 2^6 buckets, so a bucket is at most 1/64 of what it holds wide. */
+/** Each power of two has 2^6 buckets, so the width of a bucket is at most 1/64 of its values. */
 const BITS = 6
-/** A signed word holds 214 s; what took longer counts as that. */
-const MOST_UNITS = 0x7fff_ffff
+/** 214 s, the most that a signed word holds; longer latencies count as this. */
+const MAX_UNITS = 0x7fff_ffff
 const BUCKETS = ((31 - BITS) << BITS) + (1 << BITS)
 
 export class Histogram {
@@ -14,7 +14,7 @@ export class Histogram {
   #max = 0
 
   record(milliseconds: number): void {
-    const units = Math.max(0, Math.min(MOST_UNITS, Math.round(milliseconds * UNITS)))
+    const units = Math.max(0, Math.min(MAX_UNITS, Math.round(milliseconds * UNITS)))
     const shift = shiftOf(units)
     this.#buckets[(shift << BITS) + (units >> shift)]!++
     this.#count++
@@ -27,7 +27,7 @@ export class Histogram {
     this.#max = Math.max(this.#max, other.#max)
   }
 
-  /** Exact, in milliseconds. */
+  /** The largest latency, exact, in milliseconds. */
   get max(): number {
     return this.#max
   }
@@ -36,7 +36,7 @@ export class Histogram {
     return this.#count
   }
 
-  /** The latency in milliseconds that `share` (0…1) of all do not exceed; 0 if there are none. */
+  /** The latency in milliseconds that `share` (0…1) of all do not exceed; 0 if there is none. */
   percentile(share: number): number {
     const rank = Math.max(1, Math.ceil(share * this.#count))
     let seen = 0
@@ -48,7 +48,7 @@ export class Histogram {
   }
 }
 
-/** How many low bits of a value its bucket does not tell. */
+/** The number of low bits of a value that its bucket drops. */
 const shiftOf = (units: number): number => Math.max(0, 31 - Math.clz32(units) - BITS)
 
 function middleOf(bucket: number): number {

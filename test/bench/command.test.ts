@@ -1,4 +1,4 @@
-/** `tracker bench` as a user types it: what it refuses, what it prints, how it ends. */
+/** `tracker bench` as typed: what it refuses, what it prints, how it ends. */
 import { describe, expect, test } from 'bun:test'
 import { lookup } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
@@ -67,23 +67,20 @@ describe('wrong usage ends with 2 and one line', () => {
 })
 
 describe('a tracker elsewhere', () => {
-  /** An address of this machine that others can reach. */
+  /** An address of this machine outside the loopback. */
   const outer = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 
-  test.each(['udp://192.0.2.1:6969', 'udp://[2001:db8::1]:6969'])(
-    '%s is not loaded',
-    async (url) => {
-      const { code, out, err } = await bench('udp', url)
-      expect([code, out]).toEqual([2, ''])
-      expect(err).toMatch(
-        /^tracker bench udp: URL leads to [^ ]+, which is not this machine's loopback: [^\n]+ --i-own-this-target\. See [^\n]+\n$/,
-      )
-    },
-  )
+  test.each(['udp://192.0.2.1:6969', 'udp://[2001:db8::1]:6969'])('%s is refused', async (url) => {
+    const { code, out, err } = await bench('udp', url)
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toMatch(
+      /^tracker bench udp: URL leads to [^ ]+, which is not this machine's loopback: [^\n]+ --i-own-this-target\. See [^\n]+\n$/,
+    )
+  })
 
-  test.skipIf(!outer)('hears nothing at all until somebody says that it is his', async () => {
+  test.skipIf(!outer)('gets no packet without --i-own-this-target', async () => {
     using tracker = await fakeUdpTracker(outer!, answerWell)
     const url = `${outer}:${tracker.port}`
     expect((await bench('udp', url)).code).toBe(2)
@@ -93,11 +90,11 @@ describe('a tracker elsewhere', () => {
     const report = JSON.parse(out)
     expect(report.configuration.rate).toBe(1_000)
     expect(report.requests).toBeWithin(1, 1_001)
-    // And what found it, which may have been sent again.
+    // Plus the connect that found it, which may have been repeated.
     expect(tracker.received() - report.requests).toBeWithin(1, 4)
   })
 
-  test('an HTTP tracker that redirects to another does not take the load there', async () => {
+  test('redirects do not take the load to another server', async () => {
     using there = await keepAliveServer(({ write }) => write(respond('d8:intervali5e5:peers0:e')))
     using here = await keepAliveServer(({ write }) =>
       write(respond('', '302 Found', `Location: http://127.0.0.1:${there.port}/announce\r\n`)),
@@ -111,7 +108,7 @@ describe('a tracker elsewhere', () => {
   })
 })
 
-test('the result is one JSON document, and its figures add up', async () => {
+test('the result is one JSON document whose figures add up', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
   const { code, out, err } = await bench(
     ...[
@@ -162,7 +159,7 @@ test('the result is one JSON document, and its figures add up', async () => {
   expect(p50).toBeGreaterThan(0)
 })
 
-test('for people it is a table', async () => {
+test('as text the result is a table', async () => {
   using server = await keepAliveServer(({ write }) =>
     write(respond('d8:intervali5e5:peers6:abcdefe')),
   )
@@ -209,7 +206,7 @@ describe('nothing to measure ends with 1', () => {
     )
   })
 
-  test('a tracker that gives connection ids only', async () => {
+  test('a tracker that answers connects only', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', connects)
     const words = ['--clients', '1', '--window', '20', '--duration', '1', '--timeout', '2']
     const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...words)
@@ -220,7 +217,7 @@ describe('nothing to measure ends with 1', () => {
     expect(err).toBe(`tracker bench: not one of ${requests} announces was answered: ${lost} lost\n`)
   })
 
-  test('a server that gives garbage', async () => {
+  test('a server that answers with garbage', async () => {
     using server = await keepAliveServer(({ write }) => write(respond('<html></html>')))
     const { code, out, err } = await bench('http', `http://127.0.0.1:${server.port}`, ...SHORT)
     expect(code).toBe(1)
@@ -231,7 +228,7 @@ describe('nothing to measure ends with 1', () => {
     )
   })
 
-  test('a tracker that refuses everything says why', async () => {
+  test('a tracker that refuses everything, with its reason', async () => {
     using server = await keepAliveServer(({ write }) =>
       write(respond('d14:failure reason5:no\n\x1b[e')),
     )
@@ -254,16 +251,19 @@ test('over IPv6', async () => {
 })
 
 const families = new Set((await lookup('localhost', { all: true })).map(({ family }) => family))
-test.skipIf(families.size < 2)('of a name, the address at which somebody listens', async () => {
-  for (const address of ['127.0.0.1', '::1']) {
-    using tracker = await fakeUdpTracker(address, answerWell)
-    const { code, out } = await bench('udp', `localhost:${tracker.port}`, ...SHORT)
-    expect(code).toBe(0)
-    expect(JSON.parse(out).configuration.address).toBe(joinPort(address, tracker.port))
-  }
-})
+test.skipIf(families.size < 2)(
+  'of a host with two addresses, the one that answers is used',
+  async () => {
+    for (const address of ['127.0.0.1', '::1']) {
+      using tracker = await fakeUdpTracker(address, answerWell)
+      const { code, out } = await bench('udp', `localhost:${tracker.port}`, ...SHORT)
+      expect(code).toBe(0)
+      expect(JSON.parse(out).configuration.address).toBe(joinPort(address, tracker.port))
+    }
+  },
+)
 
-test('a tracker that refuses to be asked says why', async () => {
+test('a tracker that refuses the first question ends it with the reason', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
     answer(Buffer.concat([answerTo(request, 3), Buffer.from('go away')])),
   )
@@ -274,7 +274,7 @@ test('a tracker that refuses to be asked says why', async () => {
   })
 })
 
-test('a tracker that ends in the middle is a failure, with the result so far', async () => {
+test('a tracker that ends in the middle is a failure, with the result until then', async () => {
   let asked = 0
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     if (asked++ < 500) answerWell(request, answer)

@@ -1,6 +1,6 @@
-/** Answers of HTTP servers in pieces, and what is none. */
+/** Reading answers of HTTP servers: whole, in pieces, malformed. */
 import { describe, expect, test } from 'bun:test'
-import { MOST_REPLY_BYTES, readHttpReply } from '../../src/bench/http-connection.ts'
+import { MAX_REPLY_BYTES, readHttpReply } from '../../src/bench/http-connection.ts'
 
 const read = (text: string, isClosed = false) => {
   const reply = readHttpReply(Buffer.from(text, 'latin1'), isClosed)
@@ -14,7 +14,7 @@ const CHUNKS =
 const TRAILERS = CHUNKS.replace(/\r\n$/, 'Expires: never\r\nX: y\r\n\r\n')
 
 describe.each([LENGTH, CHUNKS, TRAILERS])('%j', (whole) => {
-  test('is read when all of it is there, and not before', () => {
+  test('is read when it is complete, and not before', () => {
     for (let end = 0; end < whole.length; end++) {
       expect([end, read(whole.slice(0, end))]).toEqual([end, 'more'])
       expect([end, read(whole.slice(0, end), true)]).toEqual([end, 'bad'])
@@ -23,7 +23,7 @@ describe.each([LENGTH, CHUNKS, TRAILERS])('%j', (whole) => {
     expect(read(whole, true)).toEqual([200, 'hello', true])
   })
 
-  test('is followed by nothing', () => {
+  test('must be the only one', () => {
     expect(read(`${whole}H`)).toBe('bad')
   })
 })
@@ -46,20 +46,20 @@ test.each([
 })
 
 test.each([
-  ['no HTTP', 'd8:intervali5ee\r\n\r\n'],
-  ['another HTTP', 'HTTP/2 200\r\n\r\n'],
-  ['no answer yet', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ['something other than HTTP', 'd8:intervali5ee\r\n\r\n'],
+  ['another version of HTTP', 'HTTP/2 200\r\n\r\n'],
+  ['an interim answer', 'HTTP/1.1 100 Continue\r\n\r\n'],
   ['a chunk without a size', `${CHUNKS.split('2;')[0]}xyz\r\nhe`],
   ['a size that never ends', `${CHUNKS.split('2;')[0]}${'1'.repeat(300)}`],
   ['a chunk longer than its size', CHUNKS.replace('\r\nhe\r\n', '\r\nhell\r\n')],
-  ['more than fits', `HTTP/1.1 200 OK\r\nContent-Length: ${MOST_REPLY_BYTES}\r\n\r\n`],
+  ['more than fits', `HTTP/1.1 200 OK\r\nContent-Length: ${MAX_REPLY_BYTES}\r\n\r\n`],
   ['a length beyond all', 'HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n'],
 ])('%s is bad', (_what, text) => {
   expect(read(text)).toBe('bad')
 })
 
-test('no more is held than one answer may have', () => {
+test('an answer has a greatest length', () => {
   const head = 'HTTP/1.1 200 OK\r\n\r\n'
-  expect(read(head.padEnd(MOST_REPLY_BYTES, 'x'))).toBe('more')
-  expect(read(head.padEnd(MOST_REPLY_BYTES + 1, 'x'))).toBe('bad')
+  expect(read(head.padEnd(MAX_REPLY_BYTES, 'x'))).toBe('more')
+  expect(read(head.padEnd(MAX_REPLY_BYTES + 1, 'x'))).toBe('bad')
 })

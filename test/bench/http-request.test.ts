@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { HttpRequests } from '../../src/bench/http-load.ts'
+import { HttpRequestWriter } from '../../src/bench/http-load.ts'
 import { Population } from '../../src/bench/population.ts'
 
 const OPTIONS = { path: '/announce', host: 'tracker.example:7070', want: 30, closes: false }
@@ -23,9 +23,9 @@ function parse(request: Buffer) {
   return { path: path!, head, values }
 }
 
-test('says of every peer what the population knows', () => {
+test('requests carry what the population knows of each peer', () => {
   const people = population()
-  const requests = new HttpRequests(people, OPTIONS)
+  const requests = new HttpRequestWriter(people, OPTIONS)
   const hash = new Uint8Array(20)
   for (let turn = 0; turn < 200; turn++) {
     const peer = people.nextPeer()
@@ -59,9 +59,9 @@ describe.each([
   ['/port=10000/000000000000/announce', '/port=10000/000000000000/scrape'],
   [`/${'%FF'.repeat(20)}/announce?port=10000`, `/${'%FF'.repeat(20)}/scrape`],
 ])('a path such as %s', (path, scraped) => {
-  test('stays what it is', () => {
+  test('stays as it is', () => {
     const people = population()
-    const requests = new HttpRequests(people, { ...OPTIONS, path })
+    const requests = new HttpRequestWriter(people, { ...OPTIONS, path })
     const hash = new Uint8Array(20)
     people.copyInfoHash(5, hash)
     const announce = parse(requests.announce(5))
@@ -73,7 +73,7 @@ describe.each([
   })
 })
 
-test('a connection for one request is announced as such', () => {
-  const requests = new HttpRequests(population(), { ...OPTIONS, closes: true })
+test('a connection for one request says so in its header', () => {
+  const requests = new HttpRequestWriter(population(), { ...OPTIONS, closes: true })
   expect(parse(requests.scrape(0)).head).toContain('Connection: close')
 })

@@ -1,10 +1,10 @@
-/** The HTTP load against our tracker, and against servers that are broken or mean. */
+/** The HTTP load against our tracker, and against broken and hostile servers. */
 
 import { describe, expect, test } from 'bun:test'
-import type { Course } from '../../src/bench/load-run.ts'
+import type { LoadRun } from '../../src/bench/load-run.ts'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
-import { keepAliveServer, type Talk } from '../support/bench/keep-alive.ts'
+import { type Exchange, keepAliveServer } from '../support/bench/keep-alive.ts'
 import { IMPATIENT, loadHttp } from '../support/bench/short-load.ts'
 import { certify } from '../support/certificate.ts'
 import { respond } from '../support/client/fake-http.ts'
@@ -12,20 +12,20 @@ import { source } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
-/** Two clients that rest for a tenth of a second after each failure; and one that is under way. */
-const mostAfterRests = ({ seconds }: Course): number => 2 * (2 + seconds * 10)
+/** Most connections of two clients that rest for a tenth of a second after each failure. */
+const mostAfterRests = ({ seconds }: LoadRun): number => 2 * (2 + seconds * 10)
 
 const GOOD = 'd8:intervali5e5:peers12:abcdefghijkle'
 const SCRAPED = `d5:filesd20:${'x'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`
 
-const good = ({ request, write }: Talk) =>
+const good = ({ request, write }: Exchange) =>
   write(respond(request.startsWith('GET /scrape') ? SCRAPED : GOOD))
 
 test.each([
   ['127.0.0.1', 4, false],
   ['::1', 6, false],
   ['127.0.0.1', 4, true],
-] as const)('our tracker at %s counts what the load counts', async (ip, family, closes) => {
+] as const)('our tracker at %s and the load count the same', async (ip, family, closes) => {
   const listeners = `
 [[http_trackers]]
 bind_address = "${joinPort(ip, 0)}"
@@ -58,12 +58,12 @@ tracker_usage_statistics = true
 test('a rate is kept', async () => {
   using server = await keepAliveServer(good)
   const settings = { rate: 300, clients: 8 }
-  const { total, course } = await loadHttp({ port: server.port, ...settings })
-  expect(total.requests).toBeWithin(100, 1 + 300 * course.seconds)
+  const { total, run } = await loadHttp({ port: server.port, ...settings })
+  expect(total.requests).toBeWithin(100, 1 + 300 * run.seconds)
   expect([server.requests(), server.connections()]).toEqual([total.requests, 8])
 })
 
-test('over TLS, if the certificate is one to believe', async () => {
+test('over TLS, the certificate is verified unless --insecure', async () => {
   using directory = temporaryDirectory()
   const tls = await certify(directory.path)
   using server = await keepAliveServer(good, { tls })
@@ -75,30 +75,33 @@ test('over TLS, if the certificate is one to believe', async () => {
   expect(doubted.total.requests).toBe(0)
 })
 
-describe('servers that keep no connection', () => {
-  test.each<[string, (talk: Talk) => void]>([
+describe('servers that close every connection', () => {
+  test.each<[string, (exchange: Exchange) => void]>([
     [
-      'say so',
+      'announce it',
       ({ write, close }) => {
         write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
         close()
       },
     ],
     [
-      'say nothing',
+      'do not announce it',
       ({ write, close }) => {
         write(respond(GOOD))
         close()
       },
     ],
     [
-      'end the answer with it',
+      'mark the end of the answer by it',
       ({ write, close }) => {
         write(`HTTP/1.0 200 OK\r\n\r\n${GOOD}`)
         close()
       },
     ],
-    ['close before the second', (talk) => (talk.before === 0 ? good(talk) : talk.close())],
+    [
+      'close it when the second request comes',
+      (exchange) => (exchange.before === 0 ? good(exchange) : exchange.close()),
+    ],
   ])('and %s', async (_what, behave) => {
     using server = await keepAliveServer(behave)
     const { tally, total } = await loadHttp({ port: server.port })
@@ -107,7 +110,7 @@ describe('servers that keep no connection', () => {
   })
 })
 
-test('a server that says so but leaves it open is believed', async () => {
+test('a connection that the server announces to close is not used again', async () => {
   using server = await keepAliveServer(({ before, write }) => {
     if (before === 0) write(respond(GOOD, '200 OK', 'Connection: close\r\n'))
   })
@@ -129,33 +132,33 @@ test('an answer in pieces is one answer', async () => {
   expect([total.answers, tally.peersTold]).toEqual([total.requests, total.requests * 2])
 })
 
-describe('broken and mean servers', () => {
-  test('one that is silent', async () => {
+describe('broken and hostile servers', () => {
+  test('a silent one', async () => {
     using server = await keepAliveServer(() => {})
     const enough = (tally: Tally) => tally.total().lost > 1
     const { total } = await loadHttp({ port: server.port, ...IMPATIENT, enough })
     expect(total.lost).toBe(total.requests)
   })
 
-  test('one that is not there', async () => {
+  test('one that does not listen', async () => {
     const gone = await keepAliveServer(() => {})
     gone[Symbol.dispose]()
     const enough = ({ socketErrors }: Tally) => socketErrors >= 10
-    const { tally, total, course } = await loadHttp({ port: gone.port, enough })
+    const { tally, total, run } = await loadHttp({ port: gone.port, enough })
     expect(total.requests).toBe(0)
-    // Each tries again after a rest, not as fast as it can.
-    expect(tally.socketErrors).toBeWithin(10, mostAfterRests(course))
+    // Each client tries again after a rest, not in a busy loop.
+    expect(tally.socketErrors).toBeWithin(10, mostAfterRests(run))
   })
 
   test.each<[string, string]>([
-    ['no HTTP', 'hello\r\n\r\n'],
+    ['something other than HTTP', 'hello\r\n\r\n'],
     ['another document', respond('<html></html>')],
-    ['bencode that is no announce', respond('d3:fooi1ee')],
+    ['bencode that is not an announce answer', respond('d3:fooi1ee')],
     ['half a peer', respond('d8:intervali5e5:peers8:abcdefghe')],
     ['an empty body', respond('')],
-    ['more than was asked for', respond(GOOD) + respond(GOOD)],
+    ['two answers to one request', respond(GOOD) + respond(GOOD)],
     ['an answer that never ends', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(200_000)}`],
-  ])('one that gives %s', async (_what, reply) => {
+  ])('one that sends %s', async (_what, reply) => {
     using server = await keepAliveServer(({ write }) => write(reply))
     const { total } = await loadHttp({ port: server.port })
     expect(total.malformed).toBe(total.requests)
@@ -172,7 +175,7 @@ describe('broken and mean servers', () => {
     expect(tally.texts).toEqual([{ text, count: total.errors }])
   })
 
-  test.each<[string, (talk: Talk) => void]>([
+  test.each<[string, (exchange: Exchange) => void]>([
     ['at once', ({ close }) => close()],
     [
       'in the middle',
@@ -184,30 +187,30 @@ describe('broken and mean servers', () => {
   ])('one that closes %s', async (_what, behave) => {
     using server = await keepAliveServer(behave)
     const enough = (tally: Tally) => tally.total().lost >= 10
-    const { total, course } = await loadHttp({ port: server.port, enough })
-    expect(total.requests).toBeWithin(10, mostAfterRests(course))
+    const { total, run } = await loadHttp({ port: server.port, enough })
+    expect(total.requests).toBeWithin(10, mostAfterRests(run))
     expect(total.lost).toBe(total.requests)
   })
 
-  test('one that closes before it is asked', async () => {
+  test('one that closes before a request', async () => {
     using server = await keepAliveServer(good, { greet: (socket) => socket.end() })
     const enough = () => server.connections() >= 10
-    const { total, course } = await loadHttp({ port: server.port, enough })
+    const { total, run } = await loadHttp({ port: server.port, enough })
     expect(total.answers).toBe(0)
-    expect(server.connections()).toBeWithin(10, mostAfterRests(course))
+    expect(server.connections()).toBeWithin(10, mostAfterRests(run))
   })
 
-  test('one that closes before it is asked gets no more connections than the rate allows', async () => {
+  test('one that closes before a request gets no more connections than the rate allows', async () => {
     using server = await keepAliveServer(good, { greet: (socket) => socket.end() })
     const settings = { rate: 20, clients: 64, enough: () => server.connections() >= 10 }
-    const { course } = await loadHttp({ port: server.port, ...settings })
-    expect(server.connections()).toBeWithin(10, 3 + 20 * course.seconds)
+    const { run } = await loadHttp({ port: server.port, ...settings })
+    expect(server.connections()).toBeWithin(10, 3 + 20 * run.seconds)
   })
 
-  test('one that speaks when nobody asks', async () => {
-    using server = await keepAliveServer((talk) => {
-      good(talk)
-      setTimeout(() => talk.write('x'), 10)
+  test('one that sends bytes without a request', async () => {
+    using server = await keepAliveServer((exchange) => {
+      good(exchange)
+      setTimeout(() => exchange.write('x'), 10)
     })
     const enough = ({ strays }: Tally) => strays > 2
     const { tally, total } = await loadHttp({ port: server.port, rate: 20, clients: 1, enough })

@@ -3,8 +3,8 @@ import { CLIENT, Population } from '../../src/bench/population.ts'
 
 const OPTIONS = { seed: 1, torrents: 500, peers: 3_000, seeders: 75 }
 
-/** All there is to know about each peer, in turn. */
-function everybody(options: typeof OPTIONS) {
+/** Everything known of each peer, in turn. */
+function allPeers(options: typeof OPTIONS) {
   const population = new Population(options)
   const hash = new Uint8Array(20)
   const id = Buffer.from(`${CLIENT}............`)
@@ -23,15 +23,15 @@ function everybody(options: typeof OPTIONS) {
 
 test('every torrent has a peer, and a few have many', () => {
   const members = new Map<string, number>()
-  for (const { hash } of everybody(OPTIONS)) members.set(hash, (members.get(hash) ?? 0) + 1)
+  for (const { hash } of allPeers(OPTIONS)) members.set(hash, (members.get(hash) ?? 0) + 1)
   expect(members.size).toBe(500)
   const sizes = [...members.values()].sort((a, b) => b - a)
   expect(sizes.slice(0, 5).reduce((sum, size) => sum + size)).toBeGreaterThan(3_000 / 5)
   expect(sizes[250]).toBeLessThan(10)
 })
 
-test('no two peers are one to a tracker', () => {
-  const peers = everybody(OPTIONS)
+test('a tracker can tell all peers apart', () => {
+  const peers = allPeers(OPTIONS)
   expect(new Set(peers.map(({ hash, port }) => `${hash}:${port}`)).size).toBe(3_000)
   expect(new Set(peers.map(({ id }) => id)).size).toBe(3_000)
   expect(peers.every(({ id }) => /^-TB0100-\d{12}$/.test(id))).toBe(true)
@@ -39,21 +39,21 @@ test('no two peers are one to a tracker', () => {
 })
 
 test.each([0, 25, 75, 100])('%d percent are seeders', (seeders) => {
-  const count = everybody({ ...OPTIONS, seeders }).filter(({ seeder }) => seeder).length
+  const count = allPeers({ ...OPTIONS, seeders }).filter(({ seeder }) => seeder).length
   expect(count).toBeWithin(seeders * 27, seeders * 33 + 1)
 })
 
-test('a seed gives the same again, another one something else', () => {
-  expect(everybody(OPTIONS)).toEqual(everybody(OPTIONS))
-  const hashes = (seed: number) => new Set(everybody({ ...OPTIONS, seed }).map(({ hash }) => hash))
+test('the same seed draws the same, another one something else', () => {
+  expect(allPeers(OPTIONS)).toEqual(allPeers(OPTIONS))
+  const hashes = (seed: number) => new Set(allPeers({ ...OPTIONS, seed }).map(({ hash }) => hash))
   for (const seed of [0, 2, 1 + 2 ** 32, Number.MAX_SAFE_INTEGER])
     expect(hashes(1).isDisjointFrom(hashes(seed))).toBe(true)
 })
 
-test('who announces for the first time is known as such', () => {
+test('the first round of announces is known as such', () => {
   const population = new Population({ ...OPTIONS, torrents: 1, peers: 3 })
-  const known = Array.from({ length: 5 }, () => [population.nextPeer(), population.isKnown])
-  expect(known).toEqual([
+  const started = Array.from({ length: 5 }, () => [population.nextPeer(), population.allStarted])
+  expect(started).toEqual([
     [0, false],
     [1, false],
     [2, false],

@@ -1,4 +1,4 @@
-/** The UDP load against our tracker, and against trackers that are broken or mean. */
+/** The UDP load against our tracker, and against broken and hostile trackers. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Tally } from '../../src/bench/tally.ts'
@@ -14,7 +14,7 @@ const ANNOUNCE = 1
 const SCRAPE = 2
 const ERROR = 3
 
-/** A good tracker, but for what `odd` does with announces. */
+/** Connects are answered well, all other requests by `odd`. */
 const except =
   (odd: Behaviour): Behaviour =>
   (request, answer) => {
@@ -27,7 +27,7 @@ const text = (request: DataView, words: string) =>
 test.each([
   ['127.0.0.1', 4],
   ['::1', 6],
-] as const)('our tracker at %s counts what the load counts', async (ip, family) => {
+] as const)('our tracker at %s and the load count the same', async (ip, family) => {
   const listeners = `
 [[udp_trackers]]
 bind_address = "${joinPort(ip, 0)}"
@@ -59,7 +59,7 @@ tracker_usage_statistics = true
   })
 })
 
-test('announces say what a client would, and carry the key of the URL', async () => {
+test('announces look like those of clients, and carry the auth key of the URL', async () => {
   const seen: { port: number; event: number; end: string }[] = []
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
     if (actionOf(request) === ANNOUNCE)
@@ -77,7 +77,7 @@ test('announces say what a client would, and carry the key of the URL', async ()
   expect(seen.every(({ port }) => port >= 10_000)).toBe(true)
 })
 
-test('connection ids are used, asked for once a socket, and again after an error', async () => {
+test('each socket asks for a connection id, uses it, and asks again after an error', async () => {
   let given = 0
   const used = new Set<number>()
   using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
@@ -87,7 +87,7 @@ test('connection ids are used, asked for once a socket, and again after an error
     else answer(answerTo(request, ANNOUNCE, 120, 1, 1))
   })
   const { tally } = await loadUdp({ port: tracker.port, enough: () => used.has(3) })
-  // Two sockets asked at the begin, and after a second at most once more each.
+  // Two sockets ask at the start, and after a second at most once more each.
   expect(tally.kinds[CONNECT]!.requests).toBeWithin(3, 5)
   expect(tally.kinds[ANNOUNCE]!.answers).toBeGreaterThan(0)
   expect(used.has(1) && used.has(2) && used.has(3)).toBe(true)
@@ -97,22 +97,22 @@ test('connection ids are used, asked for once a socket, and again after an error
 test('a rate is kept', async () => {
   using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
   const settings = { rate: 500, clients: 8 }
-  const { total, course } = await loadUdp({ port: tracker.port, ...settings })
-  expect(total.requests).toBeWithin(100, 1 + 500 * course.seconds)
+  const { total, run } = await loadUdp({ port: tracker.port, ...settings })
+  expect(total.requests).toBeWithin(100, 1 + 500 * run.seconds)
   expect(tracker.received()).toBe(total.requests)
-  expect(course.answersPerSecond).toBeWithin(0, 501)
+  expect(run.answersPerSecond).toBeWithin(0, 501)
 })
 
-describe('broken and mean trackers', () => {
-  test('one that is silent', async () => {
+describe('broken and hostile trackers', () => {
+  test('a silent one', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', () => {})
     const enough = ({ kinds }: Tally) => kinds[CONNECT]!.lost > 1
     const { tally, total } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
-    // Nothing is announced without a connection id.
+    // Without a connection id nothing is announced.
     expect([total.answers, total.lost]).toEqual([0, tally.kinds[CONNECT]!.requests])
   })
 
-  test('one that is not there', async () => {
+  test('one that does not listen', async () => {
     const gone = await fakeUdpTracker('127.0.0.1', () => {})
     gone[Symbol.dispose]()
     const enough = ({ socketErrors }: Tally) => socketErrors > 0
@@ -120,14 +120,14 @@ describe('broken and mean trackers', () => {
     expect(total.lost).toBe(total.requests)
   })
 
-  test('one that is silent after a while', async () => {
+  test('one that falls silent', async () => {
     let left = 100
     using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
       if (left-- > 0) answerWell(request, answer)
     })
     const enough = (tally: Tally) => tally.total().lost >= 16
     const { tally, total } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
-    // Those that came too late are none of the answers.
+    // Answers that came too late count as strays.
     expect(total.answers + tally.strays).toBe(100)
   })
 
@@ -136,7 +136,7 @@ describe('broken and mean trackers', () => {
     ['too short an answer', (request, answer) => answer(answerTo(request, ANNOUNCE, 1, 2))],
     ['half a peer', (request, answer) => answer(answerTo(request, ANNOUNCE, 1, 2, 3, 4))],
     ['an unknown action', (request, answer) => answer(answerTo(request, 77))],
-  ])('one that gives %s', async (_what, odd) => {
+  ])('one that sends %s', async (_what, odd) => {
     using tracker = await fakeUdpTracker('127.0.0.1', except(odd))
     const { tally } = await loadUdp({ port: tracker.port })
     const { requests, malformed, lost } = tally.kinds[ANNOUNCE]!
@@ -150,7 +150,7 @@ describe('broken and mean trackers', () => {
     ],
     ['nothing but noise', (_request, answer) => answer(Buffer.from('noise'))],
     ['empty datagrams', (_request, answer) => answer(new Uint8Array())],
-  ])('one that gives %s', async (_what, odd) => {
+  ])('one that sends %s', async (_what, odd) => {
     using tracker = await fakeUdpTracker('127.0.0.1', except(odd))
     const enough = ({ strays }: Tally) => strays >= 16
     const { tally } = await loadUdp({ port: tracker.port, ...IMPATIENT, enough })
@@ -159,7 +159,7 @@ describe('broken and mean trackers', () => {
     expect(tally.strays).toBeWithin(16, requests + 1)
   })
 
-  test('one that says everything twice is believed once', async () => {
+  test('each answer of one that sends everything twice counts once', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
       answerWell(request, answer)
       answerWell(request, answer)
@@ -169,7 +169,7 @@ describe('broken and mean trackers', () => {
     expect(tally.strays).toBe(total.answers)
   })
 
-  test('one that refuses everything, in different words', async () => {
+  test('one that refuses everything, with different texts', async () => {
     let count = 0
     using tracker = await fakeUdpTracker(
       '127.0.0.1',
@@ -181,17 +181,17 @@ describe('broken and mean trackers', () => {
     expect(tally.texts.map(({ text }) => text).sort()).toEqual(
       [0, 1, 2, 3, 4].map((i) => `no [31m ${i}`),
     )
-    const told = tally.texts.reduce((sum, { count }) => sum + count, 0)
-    expect(told + tally.otherTexts).toBe(errors)
+    const counted = tally.texts.reduce((sum, { count }) => sum + count, 0)
+    expect(counted + tally.otherTexts).toBe(errors)
   })
 
-  test('one that floods does not keep it from its time', async () => {
+  test('a flood does not delay the end of the run', async () => {
     const program = join(import.meta.dir, '../support/bench/flooder.ts')
     const child = Bun.spawn([process.execPath, program], { stdin: 'pipe', stdout: 'pipe' })
     try {
       const { value } = await child.stdout.getReader().read()
       const port = Number(Buffer.from(value!).toString())
-      // Timers that count: the course looks at the tally, gives up what is in flight, and ends.
+      // Only a timer that fires can see the flood, give up the requests in flight and end the run.
       const enough = ({ floods }: Tally) => floods > 0
       await loadUdp({ port, clients: 1, ...IMPATIENT, enough })
     } finally {

@@ -10,7 +10,7 @@ function filled(values: readonly number[]): Histogram {
   return histogram
 }
 
-/** The slow truth: sorted, and counted off. */
+/** The slow and exact way: by sorting. */
 const exact = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.max(1, Math.ceil(share * values.length)) - 1]!
 
@@ -32,24 +32,24 @@ describe(`percentiles agree with sorting (SEED=${seed})`, () => {
   })
 })
 
-test(`every single latency is kept to one percent (SEED=${seed})`, () => {
+test(`a single latency is exact to one percent (SEED=${seed})`, () => {
   const roll = dice()
   for (let i = 0; i < 5_000; i++) {
     const value = 0.01 * 10 ** ((roll(2 ** 20) / 2 ** 20) * 6)
-    // Beside a larger one, for the largest is known exactly.
-    const told = filled([value, value * 2]).percentile(0.5)
-    expect([value, Math.abs(told - value) / value < 0.01]).toEqual([value, true])
+    // Beside a larger one, because the largest is known exactly.
+    const found = filled([value, value * 2]).percentile(0.5)
+    expect([value, Math.abs(found - value) / value < 0.01]).toEqual([value, true])
   }
 })
 
-test('the largest is exact, and no percentile is beyond it', () => {
+test('the largest is exact, and no percentile exceeds it', () => {
   const histogram = filled([0.1, 0.2, 1234.5678])
   expect(histogram.max).toBe(1234.5678)
   expect(histogram.percentile(1)).toBeLessThanOrEqual(1234.5678)
   expect(histogram.count).toBe(3)
 })
 
-test('two of them become one', () => {
+test('two histograms can be added', () => {
   const [few, many] = [[1, 2, 3], Array.from({ length: 100 }, (_, i) => 5 + i)]
   const sum = filled(few)
   sum.add(filled(many))
@@ -58,12 +58,12 @@ test('two of them become one', () => {
   expect([sum.count, sum.max]).toEqual([whole.count, whole.max])
 })
 
-test('none, nothing, less than nothing and a week are no accident', () => {
+test('no latency, zero, a negative one and a week are accepted', () => {
   expect([new Histogram().percentile(0.5), new Histogram().max]).toEqual([0, 0])
   expect(filled([0]).percentile(0.5)).toBe(0)
   expect(filled([-1]).percentile(0.5)).toBe(0)
   const week = 7 * 24 * 3600 * 1000
   expect(filled([week]).max).toBe(week)
-  // Beyond what a word can hold it is told as the most that one can.
+  // Percentiles stop at the most that a word holds.
   expect(filled([week]).percentile(0.5)).toBeWithin(210_000, 215_000)
 })

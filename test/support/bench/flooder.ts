@@ -1,11 +1,11 @@
 /**
- * A program: a UDP tracker that answers well, and besides floods whoever asked last with datagrams that nobody
- * asked for, faster than they can be read. Prints its port; ends with its standard input.
+ * A program: a UDP tracker that answers well, and also floods the last client with unsolicited datagrams, faster than
+ * they can be read. Prints its port; ends with its standard input.
  */
 import { actionOf, answerTo } from '../client/fake-udp.ts'
 
 const BATCH = 64
-/** Batches between two looks at what was asked. */
+/** Batches between two reads of requests. */
 const BATCHES = 100
 
 let flood: (Uint8Array | number | string)[] | undefined
@@ -29,7 +29,7 @@ const timer = setInterval(() => {
     try {
       socket.sendMany(flood)
     } catch {
-      // Who closed its socket makes the kernel complain.
+      // The kernel reports clients that have closed their socket.
     }
 }, 0)
 for await (const _ of Bun.stdin.stream());

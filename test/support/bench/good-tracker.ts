@@ -1,4 +1,4 @@
-/** What a UDP tracker does that has one seeder of every torrent, and nothing to hide. */
+/** The behaviour of a good UDP tracker that knows one seeder of every torrent. */
 import { actionOf, answerTo, type Behaviour } from '../client/fake-udp.ts'
 
 const WORDS = { 0: [7, 8], 1: [120, 1, 1], 2: [1, 2, 3] }

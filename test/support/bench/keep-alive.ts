@@ -1,6 +1,6 @@
-/** An HTTP server that does with every request what a test says, and keeps its connections. */
+/** An HTTP server that keeps its connections and hands every request to a test. */
 
-export type Talk = {
+export type Exchange = {
   /** Requests on this connection before this one. */
   readonly before: number
   readonly request: string
@@ -9,7 +9,7 @@ export type Talk = {
 }
 
 export async function keepAliveServer(
-  behave: (talk: Talk) => void,
+  behave: (exchange: Exchange) => void,
   {
     tls,
     hostname = '127.0.0.1',
@@ -33,7 +33,7 @@ export async function keepAliveServer(
         socket.data = { before: 0 }
         greet?.(socket)
       },
-      // Requests are short and come one at a time: each is one piece.
+      // Requests are short and come one at a time, so each arrives in one piece.
       data(socket, bytes) {
         requests++
         const { before } = socket.data

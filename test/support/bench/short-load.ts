@@ -1,42 +1,38 @@
-/** Short load tests in this process, and what came of them. */
+/** Short load tests in this process. */
 import { expect } from 'bun:test'
 import { HttpLoad, type HttpLoadOptions } from '../../../src/bench/http-load.ts'
-import { Course, type CourseOptions, type Generator } from '../../../src/bench/load-run.ts'
+import { type LoadGenerator, LoadRun, type LoadRunOptions } from '../../../src/bench/load-run.ts'
 import { Population } from '../../../src/bench/population.ts'
 import { Tally } from '../../../src/bench/tally.ts'
 import { UdpLoad, type UdpLoadOptions } from '../../../src/bench/udp-load.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
-/** Ends when a test has seen enough. Nothing is lost because the machine was busy, and nothing hangs for ever. */
-const COURSE = {
+/** Generous time limits: a busy machine loses no request, and nothing hangs for ever. */
+const GENEROUS = {
   durationMilliseconds: PATIENCE_MILLISECONDS,
   timeoutMilliseconds: PATIENCE_MILLISECONDS,
   rate: undefined,
 }
 
-export type Settings<T> = Partial<T & CourseOptions> & {
+export type Settings<T> = Partial<T & LoadRunOptions> & {
   readonly port: number
-  /** Looked at in every turn; unless it is given, a hundred answers of any sort. */
+  /** Asked in every turn; true ends the run. By default after a hundred replies of any kind. */
   readonly enough?: (tally: Tally) => boolean
 }
 
-/** For trackers that do not answer: what they were asked is lost soon. */
+/** For trackers that do not answer: requests are lost soon. */
 export const IMPATIENT = { timeoutMilliseconds: 200 }
 
 export async function loadUdp(settings: Settings<UdpLoadOptions>) {
-  const course = new Course({ ...COURSE, ...settings }, new Tally())
+  const run = new LoadRun({ ...GENEROUS, ...settings }, new Tally())
   const options = { ...load(), window: 8, ...settings }
-  return await run(course, await UdpLoad.open(options, course), settings.enough)
+  return await drive(run, await UdpLoad.open(options, run), settings.enough)
 }
 
 export async function loadHttp(settings: Settings<HttpLoadOptions>) {
-  const course = new Course({ ...COURSE, ...settings }, new Tally())
+  const run = new LoadRun({ ...GENEROUS, ...settings }, new Tally())
   const web = { host: 'tracker.invalid', tls: false, insecure: false, closes: false }
-  return await run(
-    course,
-    new HttpLoad({ ...load(), ...web, ...settings }, course),
-    settings.enough,
-  )
+  return await drive(run, new HttpLoad({ ...load(), ...web, ...settings }, run), settings.enough)
 }
 
 const load = () => ({
@@ -49,25 +45,25 @@ const load = () => ({
   clients: 2,
 })
 
-/** Runs until there is enough, and sees to it that every request became of something. */
-async function run(
-  course: Course,
-  generator: Generator,
-  enough = ({ heard }: Tally) => heard >= 100,
+/** Runs until there is enough, and checks that every request is counted as answered, bad or lost. */
+async function drive(
+  run: LoadRun,
+  generator: LoadGenerator,
+  enough = ({ replies }: Tally) => replies >= 100,
 ) {
-  await course.run({
+  await run.drive({
     get inFlight() {
       return generator.inFlight
     },
     turn(now) {
-      if (enough(course.tally)) course.stop()
+      if (enough(run.tally)) run.stop()
       generator.turn(now)
     },
     close: () => generator.close(),
   })
-  expect(course.ended).toBe('interrupted')
-  for (const { requests, answers, errors, malformed, lost } of course.tally.kinds)
+  expect(run.ended).toBe('interrupted')
+  for (const { requests, answers, errors, malformed, lost } of run.tally.kinds)
     expect(answers + errors + malformed + lost).toBe(requests)
   expect(generator.inFlight).toBe(0)
-  return { course, tally: course.tally, total: course.tally.total() }
+  return { run, tally: run.tally, total: run.tally.total() }
 }
