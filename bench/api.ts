@@ -5,8 +5,8 @@
  */
 import { setPriority } from 'node:os'
 import type { Plan } from './plan.ts'
+import { CORE, median, thousands } from './results.ts'
 import { applyLoad, LOAD_CORE, type Load, print, type Result, type Serving, serve } from './run.ts'
-import { CORE, median, thousands } from './table.ts'
 import { trackerStart } from './tracker.ts'
 
 const TOKEN = crypto.randomUUID()

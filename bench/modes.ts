@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { accessDatabase } from './access-database.ts'
 import type { Setting, Transport } from './contenders.ts'
 import type { Plan } from './plan.ts'
+import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './results.ts'
 import { inTurns } from './rounds.ts'
 import { applyLoad, type Load, type Result, roomOf, type Serving, serve } from './run.ts'
 import { removeFile } from './stores.ts'
-import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './table.ts'
 import { type Flavour, trackerStart } from './tracker.ts'
 
 const MODES = [

@@ -4,10 +4,10 @@
  * confirmed.
  */
 import type { Plan } from './plan.ts'
+import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, ratio, table, thousands } from './results.ts'
 import { inTurns } from './rounds.ts'
 import { applyLoad, type Result, roomOf, serve } from './run.ts'
 import { type Store, type StoreKind, storeKinds } from './stores.ts'
-import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, ratio, table, thousands } from './table.ts'
 import { trackerStart } from './tracker.ts'
 
 const COMPLETIONS_PER_SECOND = 10_000

@@ -1,9 +1,9 @@
 /** Trackers under the same load on the same machine: one table for each mix. */
 import { contenders, LIMIT, type Transport } from './contenders.ts'
 import type { Plan } from './plan.ts'
+import { sideBySide, table } from './results.ts'
 import { inTurns } from './rounds.ts'
 import { measure } from './run.ts'
-import { sideBySide, table } from './table.ts'
 
 export async function compare(transport: Transport, plan: Plan): Promise<void> {
   for (const mix of plan.mixes ?? ['mixed', 'announce']) {
