@@ -4,10 +4,10 @@
  * becomes of the announces. Client and load share a core; the client goes first.
  */
 import { setPriority } from 'node:os'
+import { trackerStart } from './contenders.ts'
 import type { Plan } from './plan.ts'
 import { CORE, median, thousands } from './results.ts'
 import { applyLoad, LOAD_CORE, type Load, print, type Result, type Serving, serve } from './run.ts'
-import { trackerStart } from './tracker.ts'
 
 const TOKEN = crypto.randomUUID()
 const POPULATION = { mix: 'announce', torrents: '1000000', peers: '2000000' }

@@ -1,25 +1,9 @@
 /** The servers that are compared: how each is started on a port, with one thread and no logging. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, HERE, npmTracker, OUT } from './build.ts'
-import { trackerStart } from './tracker.ts'
+import { find, HERE, npmTracker, OUT, ROOT } from './build.ts'
+import type { Setting, Start, Transport } from './plan.ts'
 
-export type Transport = 'udp' | 'http'
-
-/** What a contender may know when it is started. */
-export type Setting = {
-  port: number
-  /** A free port for services that cannot be switched off. */
-  sparePort: number
-  /** A free port for the management API. */
-  apiPort: number
-  /** An empty directory of its own; the working directory. */
-  room: string
-  /** Info hashes that will be announced, as lines of hex. */
-  hashes: () => string
-}
-
-/** Writes its files and returns its command line; `undefined` when it is not on this machine. */
-export type Start = (setting: Setting) => Promise<string[] | undefined>
 export type Contender = { name: string; udp?: Start; http?: Start }
 
 /** Name of the contender that stands for the limit of each transport. */
@@ -123,3 +107,49 @@ const npm =
     if (!library || !node) return undefined
     return [node, join(HERE, 'npm-server.mjs'), library, transport, `${port}`]
   }
+
+/** How a tracker is started unless the command line says otherwise. */
+export const FROM_SOURCE = 'bun src/main.ts'
+
+/** What a configuration has beyond that of a public tracker; `tables` is TOML, `[core.database]` and so on. */
+export type Flavour = {
+  readonly listed?: boolean
+  readonly private?: boolean
+  readonly tables?: string
+}
+
+/** `undefined` for a source file that is not there. `flavour` may put files into the room. */
+export const trackerStart =
+  (
+    commandLine: string,
+    transport: Transport,
+    flavour: (setting: Setting) => Promise<Flavour> = async () => ({}),
+  ): Start =>
+  async (setting) => {
+    const words = commandLine.split(' ')
+    const source = words.find((word) => word.endsWith('.ts'))
+    if (source && !existsSync(join(ROOT, source))) return undefined
+    const config = join(setting.room, 'tracker.toml')
+    await Bun.write(config, trackerConfig(transport, setting, await flavour(setting)))
+    const absolute = words.map((word) => (existsSync(join(ROOT, word)) ? join(ROOT, word) : word))
+    return [...absolute, '--config', config]
+  }
+
+const trackerConfig = (transport: Transport, setting: Setting, flavour: Flavour) => `
+[metadata]
+app = "torrust-tracker"
+purpose = "configuration"
+schema_version = "3.0.0"
+[logging]
+trace_filter = "error"
+[core]
+listed = ${flavour.listed ?? false}
+private = ${flavour.private ?? false}
+${flavour.tables ?? ''}
+[runtime]
+workers = 1
+[[${transport}_trackers]]
+bind_address = "127.0.0.1:${setting.port}"
+[health_check_api]
+bind_address = "127.0.0.1:${setting.sparePort}"
+`

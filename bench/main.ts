@@ -7,12 +7,11 @@ import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
 import { compile, installCrates } from './build.ts'
-import type { Transport } from './contenders.ts'
+import { FROM_SOURCE } from './contenders.ts'
 import { compareModes } from './modes.ts'
 import { comparePersistence } from './persistence.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, Transport } from './plan.ts'
 import { compare } from './side-by-side.ts'
-import { FROM_SOURCE } from './tracker.ts'
 
 const USAGE = `usage: bun bench/main.ts JOB [options]
   udp, http, all    this tracker and others side by side

@@ -2,16 +2,16 @@
  * What access control costs: the same tracker as a public one, with a whitelist, with keys, and with both,
  * under the same load. Only where keys are asked for does the load carry them.
  */
-import { copyFileSync } from 'node:fs'
+import { Database } from 'bun:sqlite'
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { accessDatabase } from './access-database.ts'
-import type { Setting, Transport } from './contenders.ts'
-import type { Plan } from './plan.ts'
+import { OUT } from './build.ts'
+import { type Flavour, trackerStart } from './contenders.ts'
+import type { Plan, Setting, Transport } from './plan.ts'
 import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './results.ts'
 import { inTurns } from './rounds.ts'
-import { applyLoad, type Load, type Result, roomOf, type Serving, serve } from './run.ts'
+import { applyLoad, type Load, print, type Result, roomOf, type Serving, serve } from './run.ts'
 import { removeFile } from './stores.ts'
-import { type Flavour, trackerStart } from './tracker.ts'
 
 const MODES = [
   { name: 'public', listed: false, private: false },
@@ -90,3 +90,46 @@ async function flavour(mode: Mode, { room }: Setting, plan: Plan): Promise<Flavo
   const tables = `[core.database]\ndriver = "sqlite3"\npath = "./${FILE}"`
   return { listed: mode.listed, private: mode.private, tables }
 }
+
+const SCHEMA = `
+  CREATE TABLE whitelist (id INTEGER PRIMARY KEY AUTOINCREMENT, info_hash TEXT NOT NULL UNIQUE);
+  CREATE TABLE keys (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, valid_until INTEGER);
+  CREATE TABLE torrents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    info_hash TEXT NOT NULL UNIQUE,
+    completed INTEGER DEFAULT 0 NOT NULL
+  )`
+
+type Extent = { readonly seed: string; readonly whitelist: number; readonly keys: number }
+
+/** Path of a file whose whitelist begins with the torrents, and whose keys are the keys, of loads with this seed. */
+function accessDatabase({ seed, whitelist, keys }: Extent): string {
+  const path = join(OUT, `access-${seed}-${whitelist}-${keys}.db`)
+  if (existsSync(path)) return path
+  // Both generators draw alike, and torrent 7 has one hash whatever the number of torrents.
+  const count = `${whitelist}`
+  const load = { mix: 'announce', seed, torrents: count, peers: count, keys: `${keys}` }
+  const hashes = lines(print('udp', load, 'hashes'))
+  const names = lines(print('udp', load, 'keys'))
+  if (hashes.length !== whitelist || names.length !== keys)
+    throw new Error('the load printed too little')
+  const unfinished = `${path}.new`
+  rmSync(unfinished, { force: true })
+  {
+    using database = new Database(unfinished, { create: true, strict: true })
+    database.run('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000')
+    database.run(SCHEMA)
+    const insert = (statement: string, values: readonly string[]) => {
+      using prepared = database.prepare(statement)
+      for (const value of values) prepared.run(value)
+    }
+    database.transaction(() => {
+      insert('INSERT INTO whitelist (info_hash) VALUES (?)', hashes)
+      insert('INSERT INTO keys (key, valid_until) VALUES (?, NULL)', names)
+    })()
+  }
+  renameSync(unfinished, path)
+  return path
+}
+
+const lines = (text: string) => text.split('\n').filter((line) => line !== '')

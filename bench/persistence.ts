@@ -3,12 +3,13 @@
  * end, without a database and with each driver. Afterwards the database must hold as many as the tracker
  * confirmed.
  */
+
+import { trackerStart } from './contenders.ts'
 import type { Plan } from './plan.ts'
 import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, ratio, table, thousands } from './results.ts'
 import { inTurns } from './rounds.ts'
 import { applyLoad, type Result, roomOf, serve } from './run.ts'
 import { type Store, type StoreKind, storeKinds } from './stores.ts'
-import { trackerStart } from './tracker.ts'
 
 const COMPLETIONS_PER_SECOND = 10_000
 /** Behind the last announce; then everything must be stored. */

@@ -18,3 +18,21 @@ export type Plan = {
   /** For the heading of a table. */
   readonly heading: string
 }
+
+export type Transport = 'udp' | 'http'
+
+/** What a contender may know when it is started. */
+export type Setting = {
+  port: number
+  /** A free port for services that cannot be switched off. */
+  sparePort: number
+  /** A free port for the management API. */
+  apiPort: number
+  /** An empty directory of its own; the working directory. */
+  room: string
+  /** Info hashes that will be announced, as lines of hex. */
+  hashes: () => string
+}
+
+/** Writes its files and returns its command line; `undefined` when it is not on this machine. */
+export type Start = (setting: Setting) => Promise<string[] | undefined>

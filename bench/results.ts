@@ -49,24 +49,6 @@ export const DOUBTS: readonly Column<Result>[] = [
   ['generator spare', (r) => share(r.generatorIdle)],
 ]
 
-/** Trackers side by side, beside what stands for the limit of their transport. */
-export const sideBySide = (limit: string): readonly Column<Result>[] => [
-  RATE,
-  [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],
-  ['÷ opentracker', ratio('opentracker', (r) => r.perSecond)],
-  ['÷ tracker', ratio('tracker', (r) => r.perSecond)],
-  CORE,
-  CPU,
-  [`per CPU ÷ ${limit}`, ratio(limit, (r) => 1 / cpu(r))],
-  ['per CPU ÷ opentracker', ratio('opentracker', (r) => 1 / cpu(r))],
-  MEMORY,
-  ['p50 ms', (r) => milliseconds(r.p50)],
-  ['p90', (r) => milliseconds(r.p90)],
-  ['p99', (r) => milliseconds(r.p99)],
-  ['p99.9', (r) => milliseconds(r.p999)],
-  ...DOUBTS,
-]
-
 export function table<R extends Record<string, number>>(
   columns: readonly Column<R>[],
   rows: readonly Row<R>[],
@@ -86,3 +68,17 @@ export function table<R extends Record<string, number>>(
     .map((row) => `${row.name}: ${row.remark?.trim().replaceAll(/\s*\n\s*/g, ' · ')}`)
   return [...lines, ...(remarks.length ? ['', ...remarks] : [])].join('\n')
 }
+
+export type Line = Readonly<Record<string, number | string>>
+
+/** Milliseconds with fractions, everything else without. */
+export function printLines(lines: readonly Line[]): void {
+  const row = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`)
+  const names = Object.keys(lines[0]!)
+  row(names)
+  row(names.map((name) => (typeof lines[0]![name] === 'string' ? '---' : '---:')))
+  for (const line of lines) row(names.map((name) => cell(name, line[name]!)))
+}
+
+const cell = (name: string, value: number | string) =>
+  typeof value === 'string' ? value : value.toFixed(/\bms\b/.test(name) ? 2 : 0)

@@ -1,9 +1,20 @@
 /** Trackers under the same load on the same machine: one table for each mix. */
-import { contenders, LIMIT, type Transport } from './contenders.ts'
-import type { Plan } from './plan.ts'
-import { sideBySide, table } from './results.ts'
+import { contenders, LIMIT } from './contenders.ts'
+import type { Plan, Transport } from './plan.ts'
+import {
+  CORE,
+  type Column,
+  CPU,
+  cpu,
+  DOUBTS,
+  MEMORY,
+  milliseconds,
+  RATE,
+  ratio,
+  table,
+} from './results.ts'
 import { inTurns } from './rounds.ts'
-import { measure } from './run.ts'
+import { measure, type Result } from './run.ts'
 
 export async function compare(transport: Transport, plan: Plan): Promise<void> {
   for (const mix of plan.mixes ?? ['mixed', 'announce']) {
@@ -17,6 +28,24 @@ export async function compare(transport: Transport, plan: Plan): Promise<void> {
       console.error(`${transport} ${mix} ${name}: ${Math.round(perSecond)} responses/s`),
     )
     console.log(`\n${transport}, ${mix} (${plan.heading})\n`)
-    console.log(table(sideBySide(LIMIT[transport]), rows))
+    console.log(table(columns(LIMIT[transport]), rows))
   }
 }
+
+/** Trackers side by side, beside what stands for the limit of their transport. */
+const columns = (limit: string): readonly Column<Result>[] => [
+  RATE,
+  [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],
+  ['÷ opentracker', ratio('opentracker', (r) => r.perSecond)],
+  ['÷ tracker', ratio('tracker', (r) => r.perSecond)],
+  CORE,
+  CPU,
+  [`per CPU ÷ ${limit}`, ratio(limit, (r) => 1 / cpu(r))],
+  ['per CPU ÷ opentracker', ratio('opentracker', (r) => 1 / cpu(r))],
+  MEMORY,
+  ['p50 ms', (r) => milliseconds(r.p50)],
+  ['p90', (r) => milliseconds(r.p90)],
+  ['p99', (r) => milliseconds(r.p99)],
+  ['p99.9', (r) => milliseconds(r.p999)],
+  ...DOUBTS,
+]

@@ -2,8 +2,8 @@
 import { createAccessMemory } from '../src/access/access.ts'
 import type { Entries } from '../src/access/layout.ts'
 import type { Table } from '../src/access/table.ts'
-import type { Line } from './lines.ts'
 import { Population, SEED, writeHash, writeKey } from './prepared-announces.ts'
+import type { Line } from './results.ts'
 import { residentBytes } from './stopwatch.ts'
 import { TrackerAlone } from './tracker-alone.ts'
 

@@ -5,8 +5,8 @@
 
 import { Lock } from '../src/memory/lock.ts'
 import { Listing } from '../src/view/listing.ts'
-import type { Line } from './lines.ts'
 import { Population } from './prepared-announces.ts'
+import type { Line } from './results.ts'
 import { Stopwatch, sorted } from './stopwatch.ts'
 import { TIMEOUT_SECONDS, TrackerAlone } from './tracker-alone.ts'
 

@@ -5,8 +5,8 @@
  * own, so that one does not measure the memory of another.
  */
 
-import { type Line, print } from './lines.ts'
 import { BATCH, Population } from './prepared-announces.ts'
+import { type Line, printLines } from './results.ts'
 import { residentBytes, Stopwatch, sorted } from './stopwatch.ts'
 import { ACCESS_KINDS, access } from './swarm-access.ts'
 import { PAGES, pages } from './swarm-pages.ts'
@@ -110,6 +110,6 @@ else
     const table = TABLES[name]
     if (!table)
       throw new Error(`no such table: ${name}; there are ${Object.keys(TABLES).join(', ')}`)
-    print(table())
+    printLines(table())
     console.log()
   }
