@@ -1,29 +1,37 @@
 /**
- * The management API of a tracker with a million torrents: how long its answers take, one request after
- * the other, while the tracker is idle and while announces come as fast as they are answered; and what
- * becomes of the announces. Client and load share a core; the client goes first.
+ * The management API of a tracker with a million torrents: how long its answers take, one request at a time, while the
+ * tracker is idle and under a full load of announces; and how much the announces slow down. Client and load share a
+ * core; the client has priority.
  */
 import { setPriority } from 'node:os'
 import { trackerStart } from './contenders.ts'
 import type { Plan } from './plan.ts'
 import { CORE, median, thousands } from './results.ts'
-import { applyLoad, LOAD_CORE, type Load, print, type Result, type Serving, serve } from './run.ts'
+import {
+  applyLoad,
+  LOAD_CORE,
+  type Load,
+  printed,
+  type Result,
+  type Serving,
+  serve,
+} from './run.ts'
 
 const TOKEN = crypto.randomUUID()
 const POPULATION = { mix: 'announce', torrents: '1000000', peers: '2000000' }
-/** So many that each peer has a port of its own; 192 requests in flight, as elsewhere. */
+/** Enough sockets for a port for each peer; 192 requests in flight, as in the other jobs. */
 const SOCKETS = { sockets: '32', window: '6' }
-/** The load is ended before; this is for when nobody does. */
+/** Longer than any measurement: the load is ended early. */
 const LOAD_SECONDS = '120'
-const PATIENCE_MS = 10_000
-/** For all requests of one kind; those that are left are not made then. */
+const ANSWER_MS = 10_000
+/** Time limit of all requests of one kind; the rest is not sent. */
 const ASKING_MS = 30_000
 
 type Question = {
   readonly name: string
-  /** Request target number `i` behind `/api/v1/`. */
+  /** Path of request number `i`, behind `/api/v1/`. */
   target(i: number): string
-  /** Whether that is the answer to it. */
+  /** Whether the body answers request number `i`. */
   fits(body: unknown, i: number): boolean
 }
 type Timing = { readonly ms: readonly number[]; readonly bytes: number; readonly wrong: number }
@@ -34,16 +42,16 @@ export async function measureApi(plan: Plan): Promise<void> {
     tables: `[http_api]\nbind_address = "127.0.0.1:${apiPort}"\naccess_tokens = { bench = "${TOKEN}" }`,
   }))
   await using server = await serve('api', start, 'udp', load)
-  if (!server) throw new Error(`there is no tracker: ${plan.trackers[0]}`)
+  if (!server) throw new Error(`the tracker does not exist: ${plan.trackers[0]}`)
   stayBesideTheLoad()
   await isUp(server)
   await applyLoad(server, { ...load, fill: '1', seconds: '0.1' }).result
   const undisturbed = async () => void (await Bun.sleep(plan.seconds * 1000))
-  const { result: alone } = await meanwhile(server, load, undisturbed)
+  const { result: alone } = await underLoad(server, load, undisturbed)
   const lines = [['none', '', '', '', '', '', ...announces(alone, alone), '', '', '']]
   for (const question of questions(load)) {
     const idle = await ask(server, question, plan.requests)
-    const loaded = await meanwhile(server, load, () =>
+    const loaded = await underLoad(server, load, () =>
       ask(server, question, plan.requests, plan.seconds),
     )
     lines.push(row(question, idle, loaded, alone))
@@ -55,7 +63,7 @@ export async function measureApi(plan: Plan): Promise<void> {
 }
 
 function questions(load: Load): Question[] {
-  const hashes = print('udp', load, 'hashes').trimEnd().split('\n')
+  const hashes = printed('udp', load, 'hashes').trimEnd().split('\n')
   const count = hashes.length
   const page = (offset: number, limit: number): Question => ({
     name: `torrents?offset=${offset}&limit=${limit}`,
@@ -71,7 +79,7 @@ function questions(load: Load): Question[] {
     ...[0, count / 2, count - 100].map((offset) => page(Math.floor(offset), 100)),
     page(0, 4000),
     { name: 'stats', target: () => 'stats', fits: (body) => field(body, 'torrents') === count },
-    // The first ones are the popular ones.
+    // The first torrent is the most popular.
     detail('torrent, some', (i) => hashes[(Math.floor(count / 2) + i) % count]!),
     detail('torrent, the largest', () => hashes[0]!),
   ]
@@ -80,16 +88,16 @@ function questions(load: Load): Question[] {
 const field = (body: unknown, name: string): unknown =>
   typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
 
-/** Whether that is a list of so many torrents, ascending. */
+/** Whether the body lists `count` torrents in ascending order. */
 function isPage(body: unknown, count: number): boolean {
   if (!Array.isArray(body) || body.length !== count) return false
   const hashes = body.map((torrent) => String(field(torrent, 'info_hash')))
   return hashes.every((hash, i) => hash.length === 40 && (i === 0 || hashes[i - 1]! < hash))
 }
 
-/** Whoever answers announces may still be about to open the API. */
+/** Waits for the API, which may open after the first announce is answered. */
 async function isUp({ apiPort }: Serving): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
+  for (const deadline = performance.now() + ANSWER_MS; performance.now() < deadline; ) {
     const response = await fetch(`http://127.0.0.1:${apiPort}/api/health_check`).catch(() => {})
     if (response?.status === 200) return
     await Bun.sleep(10)
@@ -97,7 +105,7 @@ async function isUp({ apiPort }: Serving): Promise<void> {
   throw new Error('the tracker opened no management API')
 }
 
-/** One request after the other: `requests` of them, and more until `seconds` are over. */
+/** Sends one request at a time: `requests` of them, and more until `seconds` have passed. */
 async function ask(
   server: Serving,
   question: Question,
@@ -114,7 +122,7 @@ async function ask(
     const url = `http://127.0.0.1:${server.apiPort}/api/v1/${question.target(i)}`
     const began = performance.now()
     try {
-      const response = await fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE_MS) })
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
       const text = await response.text()
       ms.push(performance.now() - began)
       bytes = text.length
@@ -127,11 +135,11 @@ async function ask(
   return { ms, bytes, wrong }
 }
 
-/** What `deed` comes to while the load runs, and the announces that the tracker answered meanwhile. */
-async function meanwhile<T>(server: Serving, load: Load, deed: () => Promise<T>) {
+/** Runs `work` while the load runs; returns the outcome of both. */
+async function underLoad<T>(server: Serving, load: Load, work: () => Promise<T>) {
   const running = applyLoad(server, load)
   try {
-    const outcome = await deed()
+    const outcome = await work()
     running.end()
     return { outcome, result: await running.result }
   } finally {
@@ -139,13 +147,13 @@ async function meanwhile<T>(server: Serving, load: Load, deed: () => Promise<T>)
   }
 }
 
-/** This process asks: not on the core of the server, and before the load, which never sleeps. */
+/** Moves this process to the core of the load, which never sleeps, and gives it priority. */
 function stayBesideTheLoad(): void {
   Bun.spawnSync(['taskset', '-a', '-c', '-p', LOAD_CORE, `${process.pid}`])
   try {
     setPriority(-10)
   } catch {
-    console.error('not allowed to go before the load: times include waiting for the core')
+    console.error('no permission to raise the priority: times include waiting for the core')
   }
 }
 

@@ -1,4 +1,4 @@
-/** Makes what a benchmark needs inside bench/out: the C programs, and trackers to compare with. */
+/** Makes what benchmarks need in bench/out: the C programs, and trackers to compare with. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -20,38 +20,38 @@ export function compile(): void {
     run(['cc', '-O2', '-Wall', '-Wextra', '-o', join(OUT, name), ...sources, '-lm'], HERE)
 }
 
-/** The npm tracker's server module, installed on first use; `undefined` when that fails. */
+/** Path of the npm tracker's server module, installed on first use; undefined: that failed. */
 export function npmTracker(): string | undefined {
   const room = join(OUT, 'npm')
   const library = join(room, 'node_modules/bittorrent-tracker/server.js')
   if (!existsSync(library)) {
     mkdirSync(room, { recursive: true })
-    // Without a package of its own, npm would install into this project.
+    // Without a package.json there, npm would install into this project.
     writeFileSync(join(room, 'package.json'), '{ "private": true }\n')
     const quiet = ['--silent', '--ignore-scripts', '--no-audit', '--no-fund']
-    run(['npm', 'install', ...quiet, '--prefix', room, NPM_TRACKER], room, 'carry on')
+    run(['npm', 'install', ...quiet, '--prefix', room, NPM_TRACKER], room, 'continue')
   }
   return existsSync(library) ? library : undefined
 }
 
-/** Builds the Rust trackers; one that does not build is reported and left out. */
+/** Builds the Rust trackers. One that does not build is reported and skipped. */
 export function installCrates(): void {
   for (const crate of CRATES)
     if (!find(crate))
-      run(['cargo', 'install', '--locked', '--root', join(OUT, 'cargo'), crate], OUT, 'carry on')
+      run(['cargo', 'install', '--locked', '--root', join(OUT, 'cargo'), crate], OUT, 'continue')
 }
 
-/** A program by the variable BENCH_NAME, from bench/out/cargo, or from PATH. */
+/** Path of a program: from the variable BENCH_NAME, from bench/out/cargo, or from PATH. */
 export function find(name: string): string | undefined {
   const given = process.env[`BENCH_${name.toUpperCase().replaceAll('-', '_')}`]
   const built = join(OUT, 'cargo/bin', name)
   return given ?? (existsSync(built) ? built : (Bun.which(name) ?? undefined))
 }
 
-function run(command: string[], cwd: string, onFailure: 'stop' | 'carry on' = 'stop'): void {
+function run(command: string[], cwd: string, onFailure: 'stop' | 'continue' = 'stop'): void {
   const { success } = Bun.spawnSync(command, { cwd, stdout: 'inherit', stderr: 'inherit' })
   if (success) return
-  const complaint = `failed: ${command.join(' ')}`
-  if (onFailure === 'stop') throw new Error(complaint)
-  console.error(complaint)
+  const message = `failed: ${command.join(' ')}`
+  if (onFailure === 'stop') throw new Error(message)
+  console.error(message)
 }

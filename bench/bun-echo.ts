@@ -1,7 +1,6 @@
 /**
- * What `Bun.udpSocket` can do at best: answers as `udp-echo.c` does, sent in batches by the tracker's own
- * outbox, with the tracker's socket options and nothing to think about. The gap from the echo in C to this
- * one is Bun's, the gap from this one to the tracker is ours.
+ * The limit of `Bun.udpSocket`: the constant answers of `udp-echo.c`, sent by the tracker's own outbox with its socket
+ * options. The gap between the echo in C and this one is Bun's, the gap between this one and the tracker is ours.
  */
 
 import { BunSocket } from '../src/servers/bun-socket.ts'

@@ -1,4 +1,4 @@
-/** The servers that are compared: how each is started on a port, with one thread and no logging. */
+/** How each of the compared servers is started: on one port, with one thread, without logging. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { find, HERE, npmTracker, OUT, ROOT } from './build.ts'
@@ -6,12 +6,12 @@ import type { Setting, Start, Transport } from './plan.ts'
 
 export type Contender = { name: string; udp?: Start; http?: Start }
 
-/** Name of the contender that stands for the limit of each transport. */
+/** The contender that shows the limit of each transport. */
 export const LIMIT = { udp: 'echo', http: 'elysia' } as const
 
-/** Peers in each answer of the echo: the mean that the trackers give in this population. */
+/** Peers in each answer of the echo: the mean of the trackers with this population. */
 const ECHO_PEERS = '10'
-/** Seconds after which an echo ends by itself, whatever became of the benchmark. */
+/** Seconds after which an echo ends by itself, so that a benchmark that was killed leaves none behind. */
 const ECHO_SECONDS = '600'
 
 export function contenders(trackers: readonly string[]): Contender[] {
@@ -36,14 +36,14 @@ export function contenders(trackers: readonly string[]): Contender[] {
   ]
 }
 
-/** This project's tracker, or another build of it. */
+/** This tracker, or another build of it. */
 const tracker = (name: string, commandLine: string): Contender => ({
   name,
   udp: trackerStart(commandLine, 'udp'),
   http: trackerStart(commandLine, 'http'),
 })
 
-/** The 2024 release, which reads schema 2.0.0 and always has a database. */
+/** The release of 2024: it reads schema 2.0.0 and always has a database. */
 function torrust(): Contender {
   const start =
     (transport: Transport): Start =>
@@ -77,7 +77,7 @@ bind_address = "127.0.0.1:${port}"
 bind_address = "127.0.0.1:${sparePort}"
 `
 
-/** Debian builds it whitelist-only; it enters its working directory as its root, as `nobody`. */
+/** Debian's build serves only a whitelist; it makes its working directory its root and runs as `nobody`. */
 const opentracker: Start = async ({ room, port, hashes }) => {
   const program = find('opentracker')
   if (!program) return undefined
@@ -86,7 +86,7 @@ const opentracker: Start = async ({ room, port, hashes }) => {
   return [program, ...where, '-d', '.', '-w', 'whitelist']
 }
 
-/** aquatic_http cannot do with fewer than two threads; both stay on the one core. */
+/** aquatic_http needs two threads; both stay on the one core. */
 const aquatic =
   (name: 'aquatic_udp' | 'aquatic_http', threads: 1 | 2): Start =>
   async ({ room, port }) => {
@@ -108,17 +108,17 @@ const npm =
     return [node, join(HERE, 'npm-server.mjs'), library, transport, `${port}`]
   }
 
-/** How a tracker is started unless the command line says otherwise. */
+/** The default of `--tracker`. */
 export const FROM_SOURCE = 'bun src/main.ts'
 
-/** What a configuration has beyond that of a public tracker; `tables` is TOML, `[core.database]` and so on. */
+/** Differences from the configuration of a public tracker; `tables`: TOML, such as `[core.database]`. */
 export type Flavour = {
   readonly listed?: boolean
   readonly private?: boolean
   readonly tables?: string
 }
 
-/** `undefined` for a source file that is not there. `flavour` may put files into the room. */
+/** Starts this tracker; undefined: the source file of the command line does not exist. `flavour` may write files. */
 export const trackerStart =
   (
     commandLine: string,

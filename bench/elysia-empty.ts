@@ -1,4 +1,4 @@
-/** The limit of an HTTP tracker built on Elysia: constant answers, nothing else. */
+/** The limit of an HTTP tracker built on Elysia: constant answers and nothing else. */
 import { Elysia } from 'elysia'
 
 /** As long as an announce answer with ten peers. */

@@ -1,7 +1,7 @@
 /**
- * `bun bench/main.ts JOB`: runs servers under the same seeded load, in turns, and prints tables. Other
- * trackers beside this one, its access modes, its databases, its management API. Method and published
- * tables: docs/benchmarks.md.
+ * `bun bench/main.ts JOB`: runs servers under the same seeded load, interleaved, and prints tables: this tracker and
+ * others side by side, its access modes, its databases, its management API. Method and published tables:
+ * docs/benchmarks.md.
  */
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -16,21 +16,21 @@ import { compare } from './side-by-side.ts'
 const USAGE = `usage: bun bench/main.ts JOB [options]
   udp, http, all    this tracker and others side by side
   modes             public, listed, private and both (--transport udp or http)
-  persistence       completions that are stored: no database, sqlite3, and the servers of
-                    TEST_MYSQL_URL and TEST_POSTGRES_URL where these are set
+  persistence       storing completions: no database, sqlite3, and the servers of TEST_MYSQL_URL
+                    and TEST_POSTGRES_URL if these are set
   api               the management API of a tracker with a million torrents, idle and under load
-  --rounds N        rounds in which every server runs once (5)
+  --rounds N        rounds; in each every server runs once (5)
   --seconds S       measured seconds of each run (3; persistence 10)
-  --only A,B        of those in the table: tracker, echo, bun-echo, elysia, opentracker, aquatic,
+  --only A,B        only these: tracker, echo, bun-echo, elysia, opentracker, aquatic,
                     torrust, npm; public, listed, private, both; none, sqlite3, mysql, postgresql
-  --mix M           mixed or announce (side by side both, else announce)
-  --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side again for another build
-  --whitelist N     modes: entries, the torrents of the load among them (1000000)
-  --keys N          modes: keys that the peers carry in turn (100000)
-  --requests N      api: of each kind (100)
+  --mix M           mixed or announce (side by side: both; else announce)
+  --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side, repeat it for another build
+  --whitelist N     modes: entries, including the torrents of the load (1000000)
+  --keys N          modes: auth keys that the peers use in turn (100000)
+  --requests N      api: requests of each kind (100)
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N
                     passed to the load generator
-  --rate N          requests per second offered, for latencies at equal load (as many as possible)
+  --rate N          requests per second, to compare latencies at equal load (as many as possible)
   --install         build the Rust trackers into bench/out/cargo first`
 
 const FOR_THE_LOAD = ['seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate']

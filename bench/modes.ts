@@ -1,6 +1,6 @@
 /**
- * What access control costs: the same tracker as a public one, with a whitelist, with keys, and with both,
- * under the same load. Only where keys are asked for does the load carry them.
+ * What access control costs: the same tracker under the same load as a public one, with a whitelist, with auth keys,
+ * and with both. The load carries keys only where they are required.
  */
 import { Database } from 'bun:sqlite'
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { type Flavour, trackerStart } from './contenders.ts'
 import type { Plan, Setting, Transport } from './plan.ts'
 import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './results.ts'
 import { inTurns } from './rounds.ts'
-import { applyLoad, type Load, print, type Result, roomOf, type Serving, serve } from './run.ts'
+import { applyLoad, type Load, printed, type Result, roomOf, type Serving, serve } from './run.ts'
 import { removeFile } from './stores.ts'
 
 const MODES = [
@@ -21,7 +21,7 @@ const MODES = [
 ] as const
 type Mode = (typeof MODES)[number]
 
-/** A seed that nobody measures with. */
+/** A seed of torrents and keys that are not in the database. */
 const STRANGER = '987654321'
 const FILE = 'tracker.db'
 
@@ -70,16 +70,17 @@ async function run(
     if (mode.listed || mode.private) await prove(server, load)
     return result
   } finally {
-    // Large, and the next run begins with a copy of its own.
+    // The file is large, and the next run makes its own copy.
     removeFile(roomOf(name, transport), FILE)
   }
 }
 
-/** A tracker that let everybody in would look fast: strangers' torrents and keys must be refused. */
+/** A tracker without access control would look fast, so unknown torrents and keys must be refused. */
 async function prove(server: Serving, load: Load): Promise<void> {
   const stranger = { ...load, mix: 'announce', seed: STRANGER, seconds: '0.2', fill: '0' }
   const { announces, errors } = await applyLoad(server, stranger).result
-  if (announces > 0 || errors === 0) throw new Error(`it took ${announces} announces of strangers`)
+  if (announces > 0 || errors === 0)
+    throw new Error(`it accepted ${announces} announces of unknown torrents or keys`)
 }
 
 async function flavour(mode: Mode, { room }: Setting, plan: Plan): Promise<Flavour> {
@@ -102,17 +103,21 @@ const SCHEMA = `
 
 type Extent = { readonly seed: string; readonly whitelist: number; readonly keys: number }
 
-/** Path of a file whose whitelist begins with the torrents, and whose keys are the keys, of loads with this seed. */
+/**
+ * Path of a database as the reference's 2024 generation leaves it (docs/behaviours.md D2), with the torrents of loads
+ * with this seed as the whitelist and with their auth keys. Making it takes seconds, so it is kept in bench/out and
+ * copied for each run.
+ */
 function accessDatabase({ seed, whitelist, keys }: Extent): string {
   const path = join(OUT, `access-${seed}-${whitelist}-${keys}.db`)
   if (existsSync(path)) return path
-  // Both generators draw alike, and torrent 7 has one hash whatever the number of torrents.
+  // Both load generators draw the same, and the hash of torrent 7 does not depend on the number of torrents.
   const count = `${whitelist}`
   const load = { mix: 'announce', seed, torrents: count, peers: count, keys: `${keys}` }
-  const hashes = lines(print('udp', load, 'hashes'))
-  const names = lines(print('udp', load, 'keys'))
+  const hashes = lines(printed('udp', load, 'hashes'))
+  const names = lines(printed('udp', load, 'keys'))
   if (hashes.length !== whitelist || names.length !== keys)
-    throw new Error('the load printed too little')
+    throw new Error('the load generator printed too little')
   const unfinished = `${path}.new`
   rmSync(unfinished, { force: true })
   {

@@ -1,6 +1,6 @@
 /**
- * Starts the npm package's server for one transport: its own command would load WebRTC as well,
- * which must be compiled. Run by Node, for which it was written.
+ * Starts the server of the npm package for one transport. The package's own command would also load WebRTC, which
+ * must be compiled. Runs on Node, for which the package was written.
  * Usage: node npm-server.mjs path/of/bittorrent-tracker/server.js udp|http port
  */
 const [library, transport, port] = process.argv.slice(2)

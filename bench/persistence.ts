@@ -1,7 +1,6 @@
 /**
- * What it costs to store completions: announces under full load, 10,000 downloads a second among them that
- * end, without a database and with each driver. Afterwards the database must hold as many as the tracker
- * confirmed.
+ * What storing completions costs: announces under full load, among them 10,000 completed downloads a second, without
+ * a database and with each driver. Afterwards the database must hold every completion that the tracker confirmed.
  */
 
 import { trackerStart } from './contenders.ts'
@@ -12,19 +11,19 @@ import { applyLoad, type Result, roomOf, serve } from './run.ts'
 import { type Store, type StoreKind, storeKinds } from './stores.ts'
 
 const COMPLETIONS_PER_SECOND = 10_000
-/** Behind the last announce; then everything must be stored. */
+/** After this time without announces everything must be stored. */
 const SETTLING_MS = 2_000
 
-/** `stored`, `storedTotal`: NaN without a database. */
+/** `stored`: sum over the torrents; `storedTotal`: the tracker's own total. NaN without a database. */
 type Outcome = Result & { readonly stored: number; readonly storedTotal: number }
 
-const BESIDE = 'none'
+const BASE = 'none'
 const COLUMNS: readonly Column<Outcome>[] = [
   ['announces/s', (r) => thousands(r.announcesPerSecond)],
-  [`÷ ${BESIDE}`, ratio(BESIDE, (r) => r.announcesPerSecond)],
+  [`÷ ${BASE}`, ratio(BASE, (r) => r.announcesPerSecond)],
   CORE,
   CPU,
-  [`CPU ÷ ${BESIDE}`, ratio(BESIDE, cpu)],
+  [`CPU ÷ ${BASE}`, ratio(BASE, cpu)],
   MEMORY,
   ['completions', (r) => `${r.completions}`],
   ['… confirmed late', (r) => `${r.completionsLate}`],
@@ -33,7 +32,7 @@ const COLUMNS: readonly Column<Outcome>[] = [
   ...DOUBTS,
 ]
 
-/** `all`, or by how many each round is wrong. */
+/** `all`, or the difference in each round. */
 function compare(all: readonly Outcome[], stored: (r: Outcome) => number): string {
   const wrong = all.map((r) => stored(r) - r.completions)
   if (wrong.some(Number.isNaN)) return '–'
@@ -46,7 +45,7 @@ export async function comparePersistence(plan: Plan): Promise<void> {
     mix: 'announce',
     ...plan.load,
   }
-  const kinds: StoreKind[] = [{ name: BESIDE, open: openNothing }, ...storeKinds()]
+  const kinds: StoreKind[] = [{ name: BASE, open: openNothing }, ...storeKinds()]
   const players = kinds
     .filter(({ name }) => plan.chooses(name))
     .map((kind) => ({ name: kind.name, turn: () => run(kind, load, plan) }))
@@ -73,7 +72,7 @@ async function run(
   return { ...result, stored: torrents, storedTotal: total }
 }
 
-/** No database, and so no policy that needs one. */
+/** No database, and no policy that needs one. */
 const openNothing = async (): Promise<Store> => ({
   toml: '',
   read: async () => ({ torrents: NaN, total: NaN }),

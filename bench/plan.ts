@@ -1,19 +1,20 @@
-/** What the command line asks for, the same for every job. */
+/** What the command line asks for, and how servers are started: shared by all jobs. */
+
 export type Plan = {
   readonly rounds: number
   readonly seconds: number
   /** Command lines of this tracker, one for each build. */
   readonly trackers: readonly string[]
-  /** undefined = those that the job is about. */
+  /** undefined: the job chooses. */
   readonly mixes: readonly string[] | undefined
   /** Options for the load generators, as given. */
   readonly load: Readonly<Record<string, string>>
-  /** Entries of the whitelist, and keys, where there are any. */
+  /** Entries of the whitelist and auth keys, for modes that have them. */
   readonly whitelist: number
   readonly keys: number
-  /** Requests to the management API of each kind. */
+  /** Requests of each kind to the management API. */
   readonly requests: number
-  /** Whether `--only` has it, or there is none. */
+  /** Whether `--only` names it, or is not given. */
   chooses(name: string): boolean
   /** For the heading of a table. */
   readonly heading: string
@@ -21,18 +22,18 @@ export type Plan = {
 
 export type Transport = 'udp' | 'http'
 
-/** What a contender may know when it is started. */
+/** What a server is started with. */
 export type Setting = {
   port: number
-  /** A free port for services that cannot be switched off. */
+  /** A free port for a service that cannot be switched off. */
   sparePort: number
   /** A free port for the management API. */
   apiPort: number
-  /** An empty directory of its own; the working directory. */
+  /** An empty directory, which is the working directory of the server. */
   room: string
-  /** Info hashes that will be announced, as lines of hex. */
+  /** The info hashes that will be announced, in hexadecimal, one a line. */
   hashes: () => string
 }
 
-/** Writes its files and returns its command line; `undefined` when it is not on this machine. */
+/** Writes the files of a server and returns its command line; undefined: it is not installed. */
 export type Start = (setting: Setting) => Promise<string[] | undefined>

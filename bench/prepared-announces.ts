@@ -1,14 +1,14 @@
 /**
- * Who announces when the swarm is measured without sockets: prepared in batches, so that preparing is not
- * measured. Everything is drawn from a seed.
+ * Announces for measurements of the swarm without sockets, drawn from a seed and prepared in batches, so that preparing
+ * them is not measured.
  */
 import type { Announce, Key } from '../src/bittorrent.ts'
 
 export const SEED = 1
-/** Announces that are prepared together, then timed together. */
+/** Announces that are prepared and timed together. */
 export const BATCH = 10_000
 
-/** A number from 0 to 2³²−1 that belongs to `value`. */
+/** A well-mixed number from 0 to 2³²−1, always the same for the same `value`. */
 export function mix(value: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x21f0aaad)
   value = Math.imul(value ^ (value >>> 15), 0x735a2d97)
@@ -22,22 +22,22 @@ export function writeHash(torrent: number, words: Int32Array, at: number): void 
     words[at + word] = mix(torrent * 5 + word + SEED * 0x9e3779b1)
 }
 
-/** Not letters and digits, which the tracker's tables do not look at. */
+/** Writes an auth key of random words. Not of letters and digits, but the tables do not mind. */
 export function writeKey(number: number, words: Int32Array, at: number): void {
   for (let word = 0; word < KEY_WORDS; word++)
     words[at + word] = mix(number * KEY_WORDS + word + SEED * 0x85ebca6b)
 }
 
-/** Who announces: every torrent has one peer, the rest gather in the popular ones (Zipf). */
+/** Every torrent has one peer; the others follow popularity (Zipf). */
 export class Population {
   readonly peers: number
   readonly #torrents: number
-  /** Nine words for each announce of a batch: info hash, address, port, seeding, peer id. */
+  /** Nine words for each announce of a batch: info hash (5), address, port, bytes left, peer id. */
   readonly #prepared = new Int32Array(BATCH * 9)
   readonly #keys: number
   readonly #preparedKeys: Int32Array
 
-  /** The peers carry `keys` keys in turn. */
+  /** The peers use `keys` auth keys in turn. */
   constructor(peers: number, torrents: number, keys = 0) {
     this.peers = peers
     this.#torrents = torrents
@@ -45,10 +45,10 @@ export class Population {
     this.#preparedKeys = new Int32Array(keys > 0 ? BATCH * KEY_WORDS : 0)
   }
 
-  /** Prepares announces number `from` and on; each peer has its turn once in `peers` announces. */
+  /** Prepares announces from number `from` on; each peer has one turn in `peers` announces. */
   prepare(from: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      // A stride that shares no factor with the sizes, so the order is scattered and complete.
+      // The stride has no factor in common with `peers`, so the order is scattered and complete.
       const peer = ((from + i) * 7_368_787) % this.peers
       const torrent = this.#torrentOf(peer)
       const at = i * 9

@@ -1,10 +1,10 @@
-/** Results as Markdown: medians over the rounds, and ratios to those that others are compared with. */
+/** Results as Markdown tables: medians over the rounds, and ratios to the server that others are compared with. */
 import type { Row } from './rounds.ts'
 import type { Result } from './run.ts'
 
-/** Medians of all that ran, by name. */
+/** Medians of every server that ran, by name. */
 type Others<R> = Readonly<Record<string, R>>
-/** `all`: the rounds, for what no median may hide. */
+/** `all`: the results of all rounds, for what a median would hide. */
 type Cell<R> = (result: R, others: Others<R>, all: readonly R[]) => string
 export type Column<R> = readonly [title: string, cell: Cell<R>]
 
@@ -26,7 +26,7 @@ const share = (part: number) => `${(part * 100).toFixed(0)} %`
 export const thousands = (value: number) => `${(value / 1000).toFixed(1)}k`
 export const milliseconds = (us: number) => (us / 1000).toFixed(2)
 
-/** `÷ name` of whatever `of` reads. */
+/** The ratio of a figure to that of the server `to`. */
 export const ratio = <R>(to: string, of: (result: R) => number): Cell<R> => {
   return (result, others) => (others[to] ? (of(result) / of(others[to])).toFixed(2) : '–')
 }
@@ -41,7 +41,7 @@ export const CPU: Column<Result> = [
   (r) => `${cpu(r).toFixed(2)} (${share(r.userMs / (r.userMs + r.systemMs))})`,
 ]
 export const MEMORY: Column<Result> = ['RSS MB', (r) => (r.residentKb / 1024).toFixed(1)]
-/** What went wrong, and whether the load generator was the limit. */
+/** Failures, and whether the load generator was the limit. */
 export const DOUBTS: readonly Column<Result>[] = [
   ['peers/answer', (r) => r.peersPerAnswer.toFixed(1)],
   ['errors', (r) => `${r.errors + r.malformed}`],
@@ -71,7 +71,7 @@ export function table<R extends Record<string, number>>(
 
 export type Line = Readonly<Record<string, number | string>>
 
-/** Milliseconds with fractions, everything else without. */
+/** Prints rows whose cells are all numbers, but for names: milliseconds with fractions, others without. */
 export function printLines(lines: readonly Line[]): void {
   const row = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`)
   const names = Object.keys(lines[0]!)

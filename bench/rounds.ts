@@ -1,30 +1,30 @@
-/** Takes turns: A B C A B C …, so that whatever else the machine does falls on all alike. */
+/** Interleaves runs (A B C A B C …), so that what else the machine does affects all alike. */
 
 export type Player<R> = {
   readonly name: string
-  /** One run from a fresh start; `undefined` when there is no such thing on this machine. */
+  /** One run from a fresh start; undefined: it is not installed. */
   turn(): Promise<R | undefined>
 }
 
-/** Results of one player, one per round; when it was not found or failed, `remark` says why. */
+/** Results of one player, one a round; `remark` says why there are no more. */
 export type Row<R> = { readonly name: string; readonly results: R[]; remark?: string }
 
-/** A player that failed once is left out from then on. `say` is told of each result. */
+/** A player that has failed is left out of later rounds. `onResult` is called with each result. */
 export async function inTurns<R>(
   players: readonly Player<R>[],
   rounds: number,
-  say: (name: string, result: R) => void,
+  onResult: (name: string, result: R) => void,
 ): Promise<Row<R>[]> {
   const rows: Row<R>[] = players.map(({ name }) => ({ name, results: [] }))
   for (let round = 0; round < rounds; round++)
-    for (const [i, player] of players.entries()) await takeTurn(player, rows[i]!, say)
+    for (const [i, player] of players.entries()) await takeTurn(player, rows[i]!, onResult)
   return rows
 }
 
 async function takeTurn<R>(
   player: Player<R>,
   row: Row<R>,
-  say: (name: string, result: R) => void,
+  onResult: (name: string, result: R) => void,
 ): Promise<void> {
   if (row.remark) return
   try {
@@ -34,7 +34,7 @@ async function takeTurn<R>(
       return
     }
     row.results.push(result)
-    say(player.name, result)
+    onResult(player.name, result)
   } catch (error) {
     row.remark = `failed: ${error instanceof Error ? error.message : error}`
   }

@@ -1,4 +1,4 @@
-/** One measurement: a fresh server on one core, a load generator on another, one result. */
+/** A measurement: a fresh server on one core, a load generator on another, one result. */
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { OUT } from './build.ts'
@@ -7,7 +7,7 @@ import type { Start, Transport } from './plan.ts'
 const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
 
-/** What a load generator reports; times in microseconds unless the name says otherwise. */
+/** The report of a load generator; times are in microseconds unless the name says otherwise. */
 const FIELDS = [
   'seconds',
   'fillSeconds',
@@ -36,10 +36,10 @@ const FIELDS = [
 /** `startMs`: from the start of the process to its first answer. */
 export type Result = Record<(typeof FIELDS)[number] | 'startMs', number>
 
-/** Options of the load generators, by name without the dashes. */
+/** Options of a load generator by name, without dashes. */
 export type Load = { readonly mix: string; readonly [option: string]: string }
 
-/** A server that answers. Disposing of it ends its process. */
+/** A running server. Disposing of it ends its process. */
 export type Serving = AsyncDisposable & {
   readonly name: string
   readonly transport: Transport
@@ -50,7 +50,7 @@ export type Serving = AsyncDisposable & {
   readonly startMs: number
 }
 
-/** `undefined` when the server is not on this machine. */
+/** undefined: the server is not installed. */
 export async function measure(
   name: string,
   start: Start,
@@ -65,7 +65,7 @@ export async function measure(
 export const roomOf = (name: string, transport: Transport) =>
   join(OUT, 'run', `${transport}-${name}`)
 
-/** A fresh server in an empty room of its own; `undefined` when it is not on this machine. */
+/** Starts a server in an empty directory; undefined: it is not installed. */
 export async function serve(
   name: string,
   start: Start,
@@ -76,7 +76,7 @@ export async function serve(
   rmSync(room, { recursive: true, force: true })
   mkdirSync(room, { recursive: true })
   const [port, sparePort, apiPort] = freePorts()
-  const hashes = () => print(transport, load, 'hashes')
+  const hashes = () => printed(transport, load, 'hashes')
   const command = await start({ port, sparePort, apiPort, room, hashes })
   if (!command) return undefined
   await using starting = new AsyncDisposableStack()
@@ -92,7 +92,7 @@ export async function serve(
   return { name, transport, port, apiPort, room, pid, startMs, [Symbol.asyncDispose]: end }
 }
 
-/** Lets a load generator work on a server. `end` makes it come to its report before its time. */
+/** Loads a server. `end` makes the load generator stop and report early. */
 export function applyLoad(server: Serving, load: Load): { result: Promise<Result>; end(): void } {
   const words = ['--port', `${server.port}`, '--pid', `${server.pid}`, ...options(load)]
   const pinned = ['taskset', '-c', LOAD_CORE, program(server.transport), ...words]
@@ -109,8 +109,8 @@ export function applyLoad(server: Serving, load: Load): { result: Promise<Result
   return { result: report(), end: () => generator.kill('SIGTERM') }
 }
 
-/** The info hashes or keys of a load, one a line. */
-export function print(transport: Transport, load: Load, what: 'hashes' | 'keys'): string {
+/** The info hashes or auth keys of a load, one a line. */
+export function printed(transport: Transport, load: Load, what: 'hashes' | 'keys'): string {
   const command = [program(transport), ...options(load), `--print-${what}`]
   return Bun.spawnSync(command).stdout.toString()
 }
@@ -130,7 +130,7 @@ function readResult(value: unknown, startMs: number): Result {
   return { ...Object.fromEntries(fields), startMs } as Result
 }
 
-/** Ports that are free now for TCP, and hardly taken for UDP in the meantime. */
+/** Ports that are free for TCP now, and unlikely to be in use for UDP. */
 function freePorts(): [number, number, number] {
   const listen = () => Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const listeners = [listen(), listen(), listen()] as const
@@ -139,9 +139,9 @@ function freePorts(): [number, number, number] {
   return [first.port, second.port, third.port]
 }
 
-/** What runs now; whoever stops the benchmark early must not leave anything behind. */
+/** Child processes, which an interrupted benchmark must not leave behind. */
 const running = new Set<Bun.Subprocess>()
-/** What else is to be undone then. */
+/** What else must be undone then. */
 export const undoOnInterrupt = new Set<() => Promise<unknown>>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, async () => {
@@ -164,20 +164,20 @@ function launch(command: string[], room: string) {
     complaint: () => readFileSync(log, 'utf8').slice(-300),
     async [Symbol.asyncDispose]() {
       server.kill('SIGTERM')
-      const patience = setTimeout(() => server.kill('SIGKILL'), 5000)
+      const timer = setTimeout(() => server.kill('SIGKILL'), 5000)
       await server.exited
-      clearTimeout(patience)
+      clearTimeout(timer)
       running.delete(server)
     },
   }
 }
 
 const READY_MS = 30_000
-const PATIENCE_MS = 200
-/** The start is known no better than this. */
+const ANSWER_MS = 200
+/** This limits how exactly the time of the start is known. */
 const ASK_EVERY_MS = 5
 
-/** Whether there was an answer before the time was up or `gone` said that there will be none. */
+/** Asks a starting server until it answers. false: it did not in time, or it has ended (`gone`). */
 async function isReady(transport: Transport, port: number, gone: () => boolean): Promise<boolean> {
   const ask = transport === 'udp' ? askUdp : askHttp
   const deadline = performance.now() + READY_MS
@@ -196,22 +196,22 @@ async function askUdp(port: number): Promise<boolean> {
     connect: { hostname: '127.0.0.1', port },
     socket: { data: () => resolve(true), error: () => resolve(false) },
   })
-  const patience = setTimeout(() => resolve(false), PATIENCE_MS)
+  const timer = setTimeout(() => resolve(false), ANSWER_MS)
   try {
     socket.send(CONNECT_REQUEST)
     return await promise
   } catch {
     return false
   } finally {
-    clearTimeout(patience)
+    clearTimeout(timer)
     socket.close()
   }
 }
 
-/** The kernel takes connections before the server does: what counts is that somebody reacts. */
+/** The kernel accepts connections before the server does, so only bytes or a close count as an answer. */
 async function askHttp(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
-  const patience = setTimeout(() => resolve(false), PATIENCE_MS)
+  const timer = setTimeout(() => resolve(false), ANSWER_MS)
   try {
     const socket = await Bun.connect({
       hostname: '127.0.0.1',
@@ -225,6 +225,6 @@ async function askHttp(port: number): Promise<boolean> {
   } catch {
     return false
   } finally {
-    clearTimeout(patience)
+    clearTimeout(timer)
   }
 }

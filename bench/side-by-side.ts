@@ -1,4 +1,4 @@
-/** Trackers under the same load on the same machine: one table for each mix. */
+/** Servers under the same load on the same machine: a table for each mix. */
 import { contenders, LIMIT } from './contenders.ts'
 import type { Plan, Transport } from './plan.ts'
 import {
@@ -32,7 +32,7 @@ export async function compare(transport: Transport, plan: Plan): Promise<void> {
   }
 }
 
-/** Trackers side by side, beside what stands for the limit of their transport. */
+/** `limit`: the contender that shows the limit of the transport. */
 const columns = (limit: string): readonly Column<Result>[] => [
   RATE,
   [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],

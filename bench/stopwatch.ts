@@ -5,7 +5,7 @@ export const residentBytes = () =>
   Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]) * 4096
 export const sorted = (values: readonly number[]) => values.toSorted((a, b) => a - b)
 
-/** Milliseconds since its making: by the clock, and without the time other programs had the core. */
+/** Milliseconds since its creation: by the clock (`wall`), and of processor time, but never more (`own`). */
 export class Stopwatch {
   readonly #began = performance.now()
   readonly #usage = process.cpuUsage()

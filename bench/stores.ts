@@ -1,6 +1,6 @@
 /**
- * Databases that a tracker keeps its completions in, one of its own for each run: a file, or a database on
- * a server of TEST_MYSQL_URL or TEST_POSTGRES_URL, which is dropped afterwards.
+ * Databases for the completions of a tracker, a new one for each run: a file, or a database on the server of
+ * TEST_MYSQL_URL or TEST_POSTGRES_URL, which is dropped afterwards.
  */
 import { Database } from 'bun:sqlite'
 import { rmSync } from 'node:fs'
@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import { SQL } from 'bun'
 import { undoOnInterrupt } from './run.ts'
 
-/** What is stored: the sum over the torrents, and the tracker's own total. */
+/** Stored completions: the sum over the torrents, and the tracker's own total. */
 export type Stored = { readonly torrents: number; readonly total: number }
 
 export type Store = AsyncDisposable & {
-  /** Tables of the configuration of a tracker that stores completions in it. */
+  /** TOML for the configuration of a tracker that stores completions in it. */
   readonly toml: string
   read(): Promise<Stored>
 }
@@ -23,7 +23,7 @@ const POLICY = '[core.tracker_policy]\npersistent_torrent_completed_stat = true'
 const SUM = 'SELECT COALESCE(SUM(completed), 0) AS value FROM torrents'
 const TOTAL = `SELECT value FROM torrent_aggregate_metrics WHERE metric_name = 'torrents_downloads_total'`
 
-/** Those that there are: servers only when they are named. */
+/** Servers only if their variables are set. */
 export function storeKinds(): StoreKind[] {
   const { TEST_MYSQL_URL: mysql, TEST_POSTGRES_URL: postgres } = process.env
   return [
@@ -50,7 +50,7 @@ async function openFile(room: string): Promise<Store> {
   }
 }
 
-/** With what SQLite puts beside it. */
+/** Removes a database with the files that SQLite keeps beside it. */
 export function removeFile(room: string, file: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(room, file + suffix), { force: true })
 }
@@ -72,7 +72,7 @@ async function openOnServer(driver: 'mysql' | 'postgresql', address: string): Pr
     await using connection = connect(driver === 'mysql' ? 'mysql' : 'postgres')
     await connection.unsafe(statement)
   }
-  // A tracker that did not end in time may still be connected.
+  // A tracker that did not stop in time may still be connected.
   const force = driver === 'mysql' ? '' : ' WITH (FORCE)'
   const drop = () => administer(`DROP DATABASE IF EXISTS ${name}${force}`)
   await administer(`CREATE DATABASE ${name}`)

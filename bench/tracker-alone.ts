@@ -12,7 +12,7 @@ export const TIMEOUT_SECONDS = 900
 const MAX_BYTES = 4 * 1024 ** 3
 const WANT = 30
 const TIMED_BATCHES = 100
-/** Announces that a UDP server reads together. */
+/** Announces that a UDP server reads in one batch. */
 const AHEAD = LIMITS.udpBatch
 const RULES: ListenerRules = { externalIp: undefined }
 
@@ -24,10 +24,10 @@ export class TrackerAlone {
   readonly #answer = new Answer(list(3), list(9), false)
   readonly swarm: Swarm
   readonly tracker: Tracker
-  /** undefined: everybody is served everything. */
+  /** undefined: a public tracker without a whitelist. */
   readonly access: Access | undefined
   /** Peers in all answers. */
-  told = 0
+  returned = 0
 
   constructor(access?: AccessMemory) {
     const memory = createSwarmMemory(MAX_BYTES, Int32Array.of(SEED))
@@ -54,13 +54,13 @@ export class TrackerAlone {
       this.#run(population, count, false)
     }
     this.#announce.event = EVENT.none
-    this.told = 0
+    this.returned = 0
   }
 
-  /** Median nanoseconds per announce; `ahead`: a few at once are told of first, as over UDP. */
+  /** Median nanoseconds per announce. `ahead`: the tracker reads ahead for a batch of them, as over UDP. */
   time(population: Population, ahead: boolean): number {
     const times: number[] = []
-    this.told = 0
+    this.returned = 0
     for (let batch = 0; batch < TIMED_BATCHES; batch++) {
       population.prepare(batch * BATCH, BATCH)
       const watch = new Stopwatch()
@@ -69,12 +69,13 @@ export class TrackerAlone {
     }
     return sorted(times)[TIMED_BATCHES >> 1]!
   }
-  /** Peers in an answer, since `time` was called last. */
+
+  /** Peers in an answer since the last call of `time`. */
   get peersPerAnswer(): number {
-    return this.told / (TIMED_BATCHES * BATCH)
+    return this.returned / (TIMED_BATCHES * BATCH)
   }
 
-  /** Makes `count` prepared announces. */
+  /** Announces `count` prepared peers. */
   #run(population: Population, count: number, ahead: boolean): void {
     const key = this.tracker.isPrivate ? this.#key : undefined
     for (let i = 0; i < count; i++) {
@@ -89,7 +90,7 @@ export class TrackerAlone {
         this.tracker.admit(this.#announce.words, key) ??
         this.tracker.announce(this.#announce, RULES, this.#answer)
       if (refusal) throw new Error(`refused: ${refusal}`)
-      this.told += this.#answer.peers4.count
+      this.returned += this.#answer.peers4.count
     }
   }
 }
