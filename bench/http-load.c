@@ -1,7 +1,7 @@
 /*
- * Loads an HTTP tracker (BEP 3, 23, 48) as many clients at once: keep-alive connections with one
- * request in flight each. Every peer announces once, then the measured seconds begin. A tracker
- * that closes its connections gets a new one for every request. Spins instead of sleeping.
+ * Loads an HTTP tracker (BEP 3, 23, 48) like many clients: keep-alive connections with one request
+ * in flight each. Every peer announces once, then the measured seconds begin. A tracker that closes
+ * its connections gets a new one for every request. Spins instead of sleeping.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 #define ROOM 16384
-#define TURN_NS 40000                   /* a look at all connections takes at least so long */
-#define SILENCE_NS (10 * SECOND)        /* after so long without any answer the load gives up */
+#define TURN_NS 40000                   /* a turn takes at least this long */
+#define SILENCE_NS (10 * SECOND)        /* gives up after this long without any answer */
 #define SCAN_NS (20 * SECOND / 1000)    /* between two searches for lost requests */
 
 struct client {
   int fd;
   uint32_t number;
-  uint32_t peer, next_peer;             /* peers announce in turn; the former announced last */
+  uint32_t peer, next_peer;             /* peers announce in turn; `peer` announced last */
   uint64_t sent;
   enum kind kind;
   bool waiting;                         /* a request is in flight */
@@ -39,12 +39,10 @@ static uint64_t random_state, last_answer;
 static uint64_t filled;                 /* announces answered while filling */
 static uint64_t issued, paced_from;     /* for `--rate` */
 static bool filling = true, mixed;
-static bool closes_silently;            /* learnt: answers, keeps quiet about it and closes */
+static bool closes_silently;            /* seen: it closes after an answer unannounced */
 static int poller;
 
-/* ---- requests ---- */
-
-/* Escapes as real clients do: what may stand in a query stays, the rest becomes %xx. */
+/* Escapes like real clients: unreserved characters stay, others become %xx. */
 static char *escape(char *at, const uint8_t hash[20]) {
   static const char hex[] = "0123456789abcdef";
   for (int i = 0; i < 20; i++) {
@@ -57,7 +55,7 @@ static char *escape(char *at, const uint8_t hash[20]) {
   return at;
 }
 
-/* `/announce`, or `/announce/KEY`, up to the hash. */
+/* Everything before the info hash: `/announce` or `/announce/KEY`. */
 static char *write_target(char *at, const char *path, uint32_t peer) {
   at = stpcpy(stpcpy(at, "GET "), path);
   if (people.key_count) at += sprintf(at, "/%.*s", KEY_BYTES, people.keys[peer % people.key_count]);
@@ -85,7 +83,7 @@ static char *write_scrape(char *at) {
   return escape(write_target(at, "/scrape", peer), hash);
 }
 
-/* Asks for no compression: not every tracker offers it, and all are to do the same work. */
+/* Without Accept-Encoding: not every tracker can compress, and all must do the same work. */
 static void send_request(struct client *client, uint64_t now) {
   char request[1024], *end;
   bool scrape = mixed && !filling && next_random(&random_state) % 51 == 0;
@@ -101,14 +99,12 @@ static void send_request(struct client *client, uint64_t now) {
   issued++;
 }
 
-/* Whether `--rate` allows one more request by now; while filling, every peer has its turn once. */
+/* Whether `--rate` allows another request now. While filling, every peer has one turn. */
 static bool is_allowed(const struct client *client, uint64_t now) {
   if (filling) return client->next_peer < people.peers;
   if (!options.rate) return true;
   return (double)issued < (double)(now - paced_from) / SECOND * options.rate;
 }
-
-/* ---- connections ---- */
 
 static void open_connection(struct client *client) {
   struct sockaddr_in source = source_address((int)client->number);
@@ -131,21 +127,19 @@ static void reopen(struct client *client) {
   open_connection(client);
 }
 
-/* ---- answers ---- */
-
 /* The value of a header as a number, or -1. */
 static long header_number(const char *head, const char *name) {
   const char *at = strcasestr(head, name);
   return at ? atol(at + strlen(name)) : -1;
 }
 
-/* Reads `5:peers60:…`; false when the list is missing or cut inside a peer. */
+/* Reads `5:peers60:…`; false if the list is missing or ends inside a peer. */
 static bool count_peers(const char *body, size_t length) {
   const char *list = memmem(body, length, "5:peers", 7);
   if (!list) return false;
   char *after;
   unsigned long bytes = strtoul(list + 7, &after, 10);
-  tally.peers_told += bytes / 6;
+  tally.peers_received += bytes / 6;
   return *after == ':' && bytes % 6 == 0 && after + 1 + bytes < body + length;
 }
 
@@ -163,7 +157,7 @@ static void take_body(struct client *client, const char *body, size_t length, ui
   else
     tally.answers[client->kind]++;
   bool good = bad == tally.errors + tally.malformed;
-  if (good || !filling) last_answer = now; /* a tracker that refuses everything is never filled */
+  if (good || !filling) last_answer = now; /* a filling that is only refused must end */
   if (good) filled += filling;
   else if (filling) client->next_peer = client->peer;
 }
@@ -175,7 +169,7 @@ static bool stays_open(const char *head) {
   return strncmp(head, "HTTP/1.0", 8) || strcasestr(head, "\r\nconnection: keep-alive");
 }
 
-/* Takes the answer when it is complete; `closed` ends one that did not state its length. */
+/* Takes the answer if it is complete; `closed` ends one without a stated length. */
 static void take_answer(struct client *client, bool closed, uint64_t now) {
   client->answer[client->got] = 0;
   char *end = strstr(client->answer, "\r\n\r\n");
@@ -207,8 +201,6 @@ static void receive(struct client *client, uint64_t now) {
   if (!client->waiting && is_allowed(client, now)) send_request(client, now);
 }
 
-/* ---- the run ---- */
-
 static void drop_lost(uint64_t now) {
   uint64_t limit = (uint64_t)options.timeout_ms * (SECOND / 1000);
   for (int c = 0; c < options.sockets; c++) {
@@ -220,7 +212,7 @@ static void drop_lost(uint64_t now) {
   }
 }
 
-/* One look at every connection that has something to say. */
+/* Reads every connection that is ready, then sends what may be sent. */
 static void turn(uint64_t now) {
   struct epoll_event events[256];
   int count = epoll_wait(poller, events, 256, 0);
@@ -229,11 +221,11 @@ static void turn(uint64_t now) {
     if (!clients[c].waiting && is_allowed(&clients[c], now)) send_request(&clients[c], now);
 }
 
-/* Runs until `end`, or while filling until every peer has announced. */
+/* Runs until `end`; while filling, until every peer has announced. */
 static uint64_t run(uint64_t end) {
   static uint64_t scanned;
   uint64_t now = now_ns();
-  while (now < end && !(filling && filled >= people.peers) && !is_asked_to_end()) {
+  while (now < end && !(filling && filled >= people.peers) && !is_stopped()) {
     turn(now);
     if (now - scanned > SCAN_NS) drop_lost(scanned = now);
     if (now - last_answer > SILENCE_NS) errno = ETIMEDOUT, fail("waiting for an answer");

@@ -1,7 +1,4 @@
-/*
- * Shared part of the load generators: see load.h. The population follows a Zipf-like law: every
- * torrent has at least one peer, the rest gather in the popular ones.
- */
+/* The shared part of the load generators; see load.h. */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -14,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Popularity of the torrent of rank k is 1 / k^EXPONENT. */
+/* The popularity of the torrent of rank k is 1 / k^EXPONENT. */
 #define EXPONENT 1.0
 
 _Noreturn void fail(const char *message) {
@@ -28,18 +25,16 @@ uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
-static volatile sig_atomic_t asked_to_end;
+static volatile sig_atomic_t stopped;
 
-static void ask_to_end(int signal) {
+static void stop(int signal) {
   (void)signal;
-  asked_to_end = 1;
+  stopped = 1;
 }
 
-bool is_asked_to_end(void) {
-  return asked_to_end;
+bool is_stopped(void) {
+  return stopped;
 }
-
-/* ---- options ---- */
 
 static bool set_option(struct options *o, const char *name, const char *value) {
   struct { const char *name; int *at; } numbers[] = {
@@ -77,13 +72,11 @@ struct options read_options(int argc, char **argv, struct options options) {
     fprintf(stderr, "%s: a value is out of bounds\n", argv[0]);
     exit(2);
   }
-  signal(SIGTERM, ask_to_end);
+  signal(SIGTERM, stop);
   return options;
 }
 
-/* ---- population ---- */
-
-/* Cumulative popularity: the torrent of a draw in 0…1 is the first that reaches it. */
+/* Cumulative popularity: a draw from 0 to 1 chooses the first torrent whose sum reaches it. */
 static double *popularity(uint32_t torrents) {
   double *sum = malloc(torrents * sizeof *sum);
   if (!sum) fail("memory");
@@ -104,14 +97,14 @@ static uint32_t draw_torrent(const double *sum, uint32_t torrents, uint64_t *ran
   return low;
 }
 
-/* Letters and digits; numbers of one seed give different keys, as far as anybody will ever see. */
+/* Letters and digits. Two numbers of one seed give the same key only by a hash collision. */
 static void write_key(uint64_t seed, uint32_t number, char key[KEY_BYTES]) {
   static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   uint64_t state = mix64(mix64(~seed) ^ number);
   for (int i = 0; i < KEY_BYTES; i++) key[i] = alphabet[next_random(&state) % 62];
 }
 
-/* Written beforehand, so that a request with a key costs hardly more than one without. */
+/* Made in advance, so that a request with a key costs hardly more than one without. */
 static char (*make_keys(uint64_t seed, uint32_t count))[KEY_BYTES] {
   char (*keys)[KEY_BYTES] = malloc((count ? count : 1) * sizeof *keys);
   if (!keys) fail("memory");
@@ -179,8 +172,7 @@ struct sockaddr_in tracker_address(int port) {
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* ---- latencies: 32 buckets per power of two, so a percentile is exact to 3 % ---- */
-
+/* Latencies: 32 buckets for each power of two, so percentiles are exact to 3 %. */
 #define SHARE 32
 static uint64_t buckets[64 * SHARE];
 
@@ -194,7 +186,7 @@ void forget_latencies(void) {
   memset(buckets, 0, sizeof buckets);
 }
 
-/* The upper end of the bucket that holds the given share of all latencies, in microseconds. */
+/* Microseconds that `share` of all latencies do not exceed: the upper end of their last bucket. */
 static double percentile(double share) {
   uint64_t total = 0, seen = 0;
   for (int i = 0; i < 64 * SHARE; i++) total += buckets[i];
@@ -206,8 +198,6 @@ static double percentile(double share) {
   return 0;
 }
 
-/* ---- the watched process ---- */
-
 struct usage read_usage(int pid) {
   struct usage usage = {0, 0, 0};
   char path[64], text[4096];
@@ -217,7 +207,7 @@ struct usage read_usage(int pid) {
   if (!file) return usage;
   text[fread(text, 1, sizeof text - 1, file)] = 0;
   fclose(file);
-  /* After the name in parentheses: state is field 3, utime 14, stime 15, rss 24. */
+  /* The fields behind the name in parentheses: state is 3, utime 14, stime 15, rss 24. */
   char *rest = strrchr(text, ')');
   if (rest)
     sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d "
@@ -229,13 +219,11 @@ struct usage read_usage(int pid) {
   return usage;
 }
 
-/* ---- report ---- */
-
 static void number(const char *name, double value) {
   printf("\"%s\":%.6g,", name, value);
 }
 
-/* For what must be exact. */
+/* Prints all digits. */
 static void count(const char *name, uint64_t value) {
   printf("\"%s\":%llu,", name, (unsigned long long)value);
 }
@@ -260,7 +248,7 @@ void report(const struct options *options, const struct tally *tally, uint64_t e
   number("reconnects", (double)tally->reconnects);
   count("completions", tally->completions);
   count("completionsLate", tally->completions_late);
-  number("peersPerAnswer", announces ? (double)tally->peers_told / (double)announces : 0);
+  number("peersPerAnswer", announces ? (double)tally->peers_received / (double)announces : 0);
   number("generatorIdle", (double)tally->idle_ns / (double)elapsed_ns);
   number("userMs", (double)(after.user_ms - before.user_ms));
   number("systemMs", (double)(after.system_ms - before.system_ms));

@@ -1,6 +1,6 @@
 /*
- * The limit of what a UDP tracker can reach on this machine: answers every datagram with one of
- * the right shape and a plausible size, in batches, without thinking. Ends after `seconds`.
+ * The limit of a UDP tracker on this machine: answers every datagram with one of the right shape
+ * and a plausible size, in batches, without any other work. Ends after `seconds`.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ static struct sockaddr_in from[BATCH];
 static struct iovec pieces[BATCH];
 static struct mmsghdr messages[BATCH];
 
-/* Turns the request in `packet` into its answer in place; returns the bytes of the answer. */
+/* Turns the request in `packet` into its answer; returns the bytes of the answer. */
 static size_t answer(uint8_t *packet, size_t length, size_t peers) {
   uint32_t action;
   if (length < 16) return 0;
@@ -28,8 +28,8 @@ static size_t answer(uint8_t *packet, size_t length, size_t peers) {
   memcpy(packet, &action, 4);              /* action, then the transaction id */
   memcpy(packet + 4, packet + 12, 4);
   switch (ntohl(action)) {
-    case 0: return 16;                     /* connection id: whatever lies there */
-    case 1: return 20 + 6 * peers;         /* interval, counts and peers: likewise */
+    case 0: return 16;                     /* connection id: the bytes already there */
+    case 1: return 20 + 6 * peers;         /* interval, counts and peers: the same */
     case 2: return 8 + (length - 16) / 20 * 12;
     default: return 0;
   }
@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
       pieces[i].iov_len = answer(packets[i], messages[i].msg_len, peers);
     for (int sent = 0; sent < got;) {
       int taken = sendmmsg(fd, messages + sent, (unsigned)(got - sent), 0);
-      sent += taken > 0 ? taken : 1;       /* a client that is gone costs its own answer only */
+      sent += taken > 0 ? taken : 1;       /* an error concerns only the first datagram */
     }
   }
 }

@@ -1,8 +1,7 @@
 /*
- * Loads a UDP tracker (BEP 15, keys by BEP 41) as many clients at once: sockets with a window of
- * requests in flight each. Every peer announces once, then the measured seconds begin. Spins instead
- * of sleeping, so that the tracker never pays for waking it up. Over 300 lines because one program in
- * the order of its life reads best: requests, sending, answers, the run.
+ * Loads a UDP tracker (BEP 15, auth keys by BEP 41) like many clients: sockets with a window of
+ * requests in flight each. Every peer announces once, then the measured seconds begin. Spins
+ * instead of sleeping, so that the tracker never pays for waking it up.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -17,34 +16,34 @@
 
 #define WINDOW_MAX 64
 #define ROOM 2048
-#define TURN_NS 40000                   /* a look at all sockets takes at least so long */
+#define TURN_NS 40000                   /* a turn takes at least this long */
 #define REFRESH_NS (60 * SECOND)        /* a connection id lives for 120 s */
-#define SILENCE_NS (10 * SECOND)        /* after so long without any answer the load gives up */
+#define SILENCE_NS (10 * SECOND)        /* gives up after this long without any answer */
 #define SCAN_NS (20 * SECOND / 1000)    /* between two searches for lost requests */
 
-#define DRAIN_NS (5 * SECOND)           /* to confirm completions behind the measured seconds */
+#define DRAIN_NS (5 * SECOND)           /* to confirm completions after the measured seconds */
 
 #define ANNOUNCE_BYTES 98
-#define KEY_PATH "/announce/"           /* of the URL that a client with a key was given */
+#define KEY_PATH "/announce/"           /* of the announce URL of a client with a key */
 #define KEY_OPTION_BYTES (2 + sizeof KEY_PATH - 1 + KEY_BYTES)
 #define REQUEST_MAX (ANNOUNCE_BYTES + KEY_OPTION_BYTES)
 
 /*
- * What an announce is for. VISIT: a peer of the population says that it is there. A download that ends
- * has two: a peer of its own has bytes left (BEGIN), and when the tracker has answered that, none
- * (END). While filling, and for downloads always, each is repeated until it is answered, which changes
- * nothing if the tracker had heard it: so the tracker knows exactly as many as are counted here.
+ * The purpose of an announce. VISIT: a peer of the population. BEGIN and END: a completed download,
+ * by a peer of its own, which first has bytes left and, once that is answered, none. BEGIN and END,
+ * and VISIT while filling, are repeated until they are answered. A repeat changes nothing in the
+ * tracker, so that it knows exactly as many completions as are counted here.
  */
-struct deed { enum { VISIT, BEGIN, END } what; uint32_t number; };
+struct purpose { enum { VISIT, BEGIN, END } what; uint32_t number; };
 #define COMPLETION_PORT 65024           /* and up: the population's are below */
 
-/* A place for one request in flight. Its number and generation make the transaction id. */
+/* A request in flight. Number and generation of the slot make the transaction id. */
 struct slot {
   uint64_t sent;
   uint32_t generation;
   enum kind kind;
   bool busy;
-  struct deed deed;                     /* of an announce */
+  struct purpose purpose;               /* of an announce */
 };
 
 struct client {
@@ -55,11 +54,11 @@ struct client {
   bool has_connection, wants_connection;
   uint32_t next_peer;                   /* peers announce in turn */
   struct slot slots[WINDOW_MAX];
-  uint8_t free[WINDOW_MAX];             /* stack of slots that may send */
+  uint8_t free[WINDOW_MAX];             /* stack of free slots */
   int free_count;
-  uint32_t next_completion;             /* likewise */
-  struct deed open[WINDOW_MAX];         /* stack of those that began and go on */
-  int open_count;                       /* with those in flight never more than the window */
+  uint32_t next_completion;             /* the same for completions */
+  struct purpose open[WINDOW_MAX];      /* stack of announces to be made first */
+  int open_count;                       /* at most the window, less those in flight */
 };
 
 static struct options options;
@@ -70,10 +69,8 @@ static uint64_t random_state, last_answer;
 static uint64_t filled;                 /* announces answered while filling */
 static uint64_t issued, paced_from;     /* for `--rate` */
 static bool filling = true, mixed;
-static bool draining;                   /* nothing but completions is sent any more */
+static bool draining;                   /* only completions are sent */
 static size_t request_bytes[KINDS] = {16, ANNOUNCE_BYTES, 36};
-
-/* ---- requests ---- */
 
 static uint8_t outgoing[KINDS][WINDOW_MAX * REQUEST_MAX];
 static uint32_t outgoing_count[KINDS];
@@ -88,7 +85,7 @@ static void write_connect(uint8_t *at) {
   put32(at + 4, 0x27101980);
 }
 
-/* The path of the announce URL as an option behind the announce (BEP 41): all are of one size. */
+/* The path of the announce URL as an option (BEP 41). All have one length. */
 static void write_key_option(uint32_t peer, uint8_t *at) {
   at[0] = 2;                            /* URL data */
   at[1] = KEY_OPTION_BYTES - 2;
@@ -106,21 +103,21 @@ static void write_visit(uint32_t peer, uint8_t *at) {
   memcpy(at + 96, &port, 2);
 }
 
-static void write_completion(struct deed deed, uint8_t *at) {
-  uint16_t port = htons((uint16_t)(COMPLETION_PORT + deed.number / options.torrents));
-  info_hash(&people, deed.number % options.torrents, at + 16);
-  peer_id(&people, people.peers + deed.number, at + 36);
-  put32(at + 68, deed.what == END ? 0 : 1 << 20);
-  put32(at + 80, deed.what == END ? 1 : 2); /* event: completed, or started */
+static void write_completion(struct purpose purpose, uint8_t *at) {
+  uint16_t port = htons((uint16_t)(COMPLETION_PORT + purpose.number / options.torrents));
+  info_hash(&people, purpose.number % options.torrents, at + 16);
+  peer_id(&people, people.peers + purpose.number, at + 36);
+  put32(at + 68, purpose.what == END ? 0 : 1 << 20);
+  put32(at + 80, purpose.what == END ? 1 : 2); /* event: completed, or started */
   memcpy(at + 96, &port, 2);
 }
 
-static void write_announce(struct deed deed, uint8_t *at) {
+static void write_announce(struct purpose purpose, uint8_t *at) {
   memset(at + 56, 0, 40);
   put32(at + 92, (uint32_t)options.want);
-  if (deed.what == VISIT) write_visit(deed.number, at);
-  else write_completion(deed, at);
-  if (people.key_count) write_key_option(deed.number, at + ANNOUNCE_BYTES);
+  if (purpose.what == VISIT) write_visit(purpose.number, at);
+  else write_completion(purpose, at);
+  if (people.key_count) write_key_option(purpose.number, at + ANNOUNCE_BYTES);
 }
 
 static void write_scrape(uint8_t *at) {
@@ -140,19 +137,19 @@ static enum kind choose(struct client *client, uint64_t now) {
   return draw < 50 ? CONNECT : draw < 100 ? ANNOUNCE : SCRAPE;
 }
 
-/* How many of all completions may have begun by now. */
+/* The number of completions that may have begun by now. */
 static uint32_t completions_due(uint64_t now) {
   if (filling) return 0;
   double share = (double)(now - paced_from) / (options.seconds * (double)SECOND);
   return draining || share > 1 ? options.completions : (uint32_t)(share * options.completions);
 }
 
-/* Those that began go first, so that the stack of open ones never overflows. */
-static struct deed next_deed(struct client *client, uint64_t now) {
-  struct deed next = {VISIT, client->next_peer};
+/* The open ones go first, so that their stack never overflows. */
+static struct purpose next_purpose(struct client *client, uint64_t now) {
+  struct purpose next = {VISIT, client->next_peer};
   if (client->open_count) return client->open[--client->open_count];
   if (client->next_completion < completions_due(now)) {
-    next = (struct deed){BEGIN, client->next_completion};
+    next = (struct purpose){BEGIN, client->next_completion};
     client->next_completion += people.sockets;
     return next;
   }
@@ -161,10 +158,10 @@ static struct deed next_deed(struct client *client, uint64_t now) {
   return next;
 }
 
-/* An announce without a good answer. */
+/* Puts an announce without a good answer back, if it must be repeated. */
 static void reopen(struct client *client, const struct slot *slot) {
-  if (slot->kind == ANNOUNCE && (filling || slot->deed.what != VISIT))
-    client->open[client->open_count++] = slot->deed;
+  if (slot->kind == ANNOUNCE && (filling || slot->purpose.what != VISIT))
+    client->open[client->open_count++] = slot->purpose;
 }
 
 static void add_request(struct client *client, uint64_t now) {
@@ -177,17 +174,15 @@ static void add_request(struct client *client, uint64_t now) {
   uint8_t *at = outgoing[slot->kind] + outgoing_count[slot->kind]++ * request_bytes[slot->kind];
   if (slot->kind == CONNECT) write_connect(at);
   else memcpy(at, &client->connection, 8);
-  if (slot->kind == ANNOUNCE) write_announce(slot->deed = next_deed(client, now), at);
+  if (slot->kind == ANNOUNCE) write_announce(slot->purpose = next_purpose(client, now), at);
   if (slot->kind == SCRAPE) write_scrape(at);
   put32(at + 8, slot->kind);
   put32(at + 12, slot->generation << 8 | (uint32_t)number);
 }
 
-/* ---- sending ---- */
-
 /*
- * One message per kind, which the kernel cuts into datagrams of equal size (GSO): without it the
- * generator would do as much work per request as the echo does per answer.
+ * Sends one message for each kind, which the kernel cuts into datagrams of equal size (GSO).
+ * Without it the generator would do as much work per request as the echo per answer.
  */
 static void send_outgoing(struct client *client) {
   struct mmsghdr messages[KINDS];
@@ -212,13 +207,13 @@ static void send_outgoing(struct client *client) {
   if (sendmmsg(client->fd, messages, count, 0) < (int)count) tally.unsent++;
 }
 
-/* While filling, every peer has its turn once: how many still have it before them. */
+/* While filling, every peer has one turn: the number of turns left. */
 static int64_t visits_left(const struct client *client) {
   if (client->next_peer >= people.peers) return 0;
   return (people.peers - 1 - client->next_peer) / people.sockets + 1;
 }
 
-/* How many requests `--rate` allows by now; at the begin and at the end, how many are to be made. */
+/* The number of requests that `--rate` allows now; while filling and draining, the number left. */
 static int64_t allowance(const struct client *client, uint64_t now) {
   if (!client->has_connection) return INT64_MAX;
   if (filling) return client->open_count + visits_left(client);
@@ -236,8 +231,6 @@ static void send_requests(struct client *client, uint64_t now) {
   issued += (uint64_t)count;
   send_outgoing(client);
 }
-
-/* ---- answers ---- */
 
 static uint32_t get32(const uint8_t *at) {
   uint32_t value;
@@ -257,11 +250,11 @@ static void take_error(struct client *client, size_t length) {
   client->wants_connection = true;
 }
 
-static void take_deed(struct client *client, struct slot *slot) {
+static void take_purpose(struct client *client, struct slot *slot) {
   filled += filling;
-  if (slot->deed.what == BEGIN) {
-    client->open[client->open_count++] = (struct deed){END, slot->deed.number};
-  } else if (slot->deed.what == END) {
+  if (slot->purpose.what == BEGIN) {
+    client->open[client->open_count++] = (struct purpose){END, slot->purpose.number};
+  } else if (slot->purpose.what == END) {
     tally.completions++;
     tally.completions_late += draining;
   }
@@ -276,8 +269,8 @@ static void take_kind(struct client *client, struct slot *slot, const uint8_t *p
     client->connected_at = now;
   }
   if (slot->kind == ANNOUNCE) {
-    tally.peers_told += (length - 20) / 6;
-    take_deed(client, slot);
+    tally.peers_received += (length - 20) / 6;
+    take_purpose(client, slot);
   }
 }
 
@@ -289,13 +282,13 @@ static void take_answer(struct client *client, const uint8_t *packet, size_t len
     tally.malformed++;
     return;
   }
-  if (!slot->busy) return;              /* answered twice, or after it was counted as lost */
+  if (!slot->busy) return;              /* answered twice, or already counted as lost */
   slot->busy = false;
   client->free[client->free_count++] = (uint8_t)number;
   if (!draining) record_latency(now - slot->sent);
   bool refused = get32(packet) == 3;
   bool good = !refused && is_well_formed(slot->kind, packet, length);
-  if (good || !filling) last_answer = now; /* a tracker that refuses everything is never filled */
+  if (good || !filling) last_answer = now; /* a filling that is only refused must end */
   if (good) return take_kind(client, slot, packet, length, now);
   reopen(client, slot);
   if (refused) take_error(client, length);
@@ -317,8 +310,6 @@ static void receive(struct client *client, uint64_t now) {
   int got = recvmmsg(client->fd, arrivals, WINDOW_MAX, MSG_DONTWAIT, NULL);
   for (int i = 0; i < got; i++) take_answer(client, incoming[i], arrivals[i].msg_len, now);
 }
-
-/* ---- the run ---- */
 
 static void drop_lost(uint64_t now) {
   uint64_t limit = (uint64_t)options.timeout_ms * (SECOND / 1000);
@@ -344,7 +335,7 @@ static void open_client(int number) {
   for (int i = 0; i < options.window; i++) client->free[client->free_count++] = (uint8_t)i;
 }
 
-/* One look at every socket. */
+/* Reads every socket, then sends what may be sent. */
 static void turn(uint64_t now) {
   for (int c = 0; c < options.sockets; c++) {
     receive(&clients[c], now);
@@ -357,11 +348,11 @@ static bool is_done(void) {
   return draining && tally.completions >= options.completions;
 }
 
-/* Runs until `end`, or until what is to be done before has been done. */
+/* Runs until `end`, or until everything is done. */
 static uint64_t run(uint64_t end) {
   static uint64_t scanned;
   uint64_t now = now_ns();
-  while (now < end && !is_done() && !is_asked_to_end()) {
+  while (now < end && !is_done() && !is_stopped()) {
     turn(now);
     if (now - scanned > SCAN_NS) drop_lost(scanned = now);
     if (now - last_answer > SILENCE_NS) errno = ETIMEDOUT, fail("waiting for an answer");
