@@ -1,9 +1,9 @@
 /**
- * `bun run build`: one executable with the serving and the database thread inside, `dist/tracker`.
- * Another file may be named as the argument; after it a platform other than this one, by Bun's name.
+ * `bun run build [FILE [TARGET]]`: one executable with the serving and the database thread inside, by default
+ * `dist/tracker` for this platform. `TARGET`: another platform, by Bun's name.
  */
 
-/** Those that releases are made for. The x64 ones need no AVX. */
+/** The platforms of releases. The x64 ones do not need AVX. */
 export const TARGETS = [
   'bun-linux-x64-baseline',
   'bun-linux-arm64',
@@ -17,9 +17,9 @@ export const TARGETS = [
 export type Target = (typeof TARGETS)[number]
 
 /**
- * Makes the executable, and tells which files went into it, as paths from here: the working directory
- * must be the project's. The same source, name and target give the same bytes. With `maps`, source maps
- * are laid beside it; it then has them inside, too.
+ * Makes the executable. Returns the files that went into it, as paths from the working directory, which must be the
+ * project's. The same source, name and target give the same bytes. `maps`: source maps are written beside the
+ * executable, and are also inside it.
  */
 export async function compile(
   outfile: string,
@@ -27,11 +27,11 @@ export async function compile(
 ): Promise<readonly string[]> {
   const { metafile } = await Bun.build({
     entrypoints: ['src/main.ts', 'src/run/thread.ts', 'src/database/worker.ts'],
-    // The directory it runs in is the operator's: no file of ours is looked for there.
+    // The working directory belongs to the operator: the runtime must not read its own files there.
     compile: { outfile, autoloadDotenv: false, autoloadBunfig: false, ...(target && { target }) },
     minify: { whitespace: true, syntax: true, identifiers: false },
     bytecode: true,
-    // Each thread loads what it needs, the database's only the driver that is configured.
+    // Each thread loads only what it needs; the database thread only the configured driver.
     splitting: true,
     format: 'esm',
     sourcemap: maps ? 'external' : 'none',
@@ -44,7 +44,7 @@ if (import.meta.main) {
   const [outfile = 'dist/tracker', platform] = process.argv.slice(2)
   const target = TARGETS.find((known) => known === platform)
   if (platform !== undefined && !target) {
-    console.error(`build: there is no target ${platform}; there are ${TARGETS.join(', ')}`)
+    console.error(`build: unknown target ${platform}; known ones: ${TARGETS.join(', ')}`)
     process.exit(2)
   }
   const started = performance.now()

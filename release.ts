@@ -1,6 +1,6 @@
 /**
- * `bun run release [PLATFORM…]`: archives for other people's machines in dist/release, with checksums. All
- * platforms are made on whichever this one is, and the same commit gives the same bytes. docs/release.md
+ * `bun run release [PLATFORM…]`: archives with checksums in dist/release. One machine makes all platforms, and the
+ * same commit gives the same bytes. See docs/release.md.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -10,9 +10,9 @@ import { BUN_VERSION, PLATFORMS } from './release/platforms.ts'
 
 const NAMES = PLATFORMS.map(({ name }) => name)
 const USAGE = `usage: bun run release [--out DIRECTORY] [PLATFORM…]
-  platforms: ${NAMES.join(', ')}; all of them if none is named
-  --out      where the archives go, dist/release if it is not given`
-/** For sources without a history: the earliest time that a .zip can say. */
+  platforms: ${NAMES.join(', ')}; all of them by default
+  --out      directory for the archives, dist/release by default`
+/** The time of sources without a history: the earliest that a .zip can hold. */
 const NO_DATE = Date.UTC(1980, 0) / 1000
 const CHECKSUMS = 'SHA256SUMS'
 
@@ -35,20 +35,20 @@ function commandLine() {
   }
 }
 
-/** What git says, or nothing where it cannot. */
+/** The output of git; undefined: there is no git, or it failed. */
 function git(...words: readonly string[]): string | undefined {
   if (!Bun.which('git')) return undefined
   const { success, stdout } = Bun.spawnSync(['git', ...words], { stderr: 'ignore' })
   return success ? stdout.toString().trim() : undefined
 }
 
-/** SOURCE_DATE_EPOCH is what other people's builds say instead of a commit's time. */
+/** SOURCE_DATE_EPOCH, the convention of reproducible builds, replaces the time of the commit. */
 function source(): Source {
   const given = process.env.SOURCE_DATE_EPOCH
   if (given !== undefined && !/^\d{1,10}$/.test(given))
     throw new Error(`SOURCE_DATE_EPOCH must be seconds since 1970, not ${given}`)
   if (git('status', '--porcelain'))
-    console.error('release: there are changes that are not committed: this is not the commit')
+    console.error('release: uncommitted changes: the archives are not those of the commit')
   const seconds = Number(given ?? git('log', '-1', '--format=%ct') ?? NO_DATE)
   return { seconds, commit: git('rev-parse', 'HEAD') }
 }
@@ -60,7 +60,7 @@ async function release(names: readonly string[], directory: string): Promise<voi
     )
   const from = source()
   mkdirSync(directory, { recursive: true })
-  // They would tell of files that this run replaces.
+  // Old checksums would belong to files that this run replaces.
   rmSync(join(directory, CHECKSUMS), { force: true })
   const sums: string[] = []
   for (const platform of PLATFORMS.filter(({ name }) => names.length === 0 || names.includes(name)))
@@ -72,7 +72,7 @@ async function release(names: readonly string[], directory: string): Promise<voi
   put(directory, CHECKSUMS, `${sums.join('\n')}\n`)
 }
 
-/** Under its name it is there whole or not at all. */
+/** Under its final name a file is complete. */
 function put(directory: string, name: string, bytes: Uint8Array | string): void {
   const path = join(directory, name)
   writeFileSync(`${path}.part`, bytes)
@@ -85,9 +85,9 @@ if (values.help) {
   process.exit(0)
 }
 const unknown = positionals.find((name) => !NAMES.includes(name))
-if (unknown !== undefined) misused(`there is no platform ${unknown}`)
+if (unknown !== undefined) misused(`unknown platform ${unknown}`)
 const directory = resolve(values.out)
-// Executables know the paths of their sources from here.
+// Executables contain the paths of their sources, relative to the working directory.
 process.chdir(import.meta.dir)
 try {
   await release(positionals, directory)

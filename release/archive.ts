@@ -1,22 +1,22 @@
 /**
- * Files as one .tar.gz or .zip whose bytes depend on nothing but the files, their order included, and the
- * one time that all of them get: no owner, no mode and no time of the machine that packs.
+ * Files as one .tar.gz or .zip. Its bytes depend only on the files, their order and one time for all of them, not on
+ * owners, modes or times of the machine that packs.
  */
 
 export interface Entry {
-  /** From the archive's top, with slashes; at most 100 bytes of ASCII. */
+  /** Path in the archive, with slashes; at most 100 bytes of ASCII. */
   readonly name: string
   readonly bytes: Uint8Array
   readonly executable: boolean
 }
 
-/** libdeflate's ninth level: smaller than zlib's in half of the time, and hardly larger than the twelfth. */
+/** libdeflate's level 9: smaller than zlib's in half the time, and hardly larger than level 12. */
 const COMPRESSION = { level: 9, library: 'libdeflate' } as const
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
 const mode = (entry: Entry): number => (entry.executable ? 0o755 : 0o644)
 
-/** Directories get entries of their own, before what is in them, so that their modes are known, too. */
+/** Directories get their own entries, before their files, so that their modes are set, too. */
 function directoriesOf(entries: readonly Entry[]): readonly string[] {
   const names = new Set<string>()
   for (const { name } of entries)
@@ -34,7 +34,7 @@ export function tarGz(entries: readonly Entry[], seconds: number): Uint8Array<Ar
     parts.push(tarHeader(entry.name, '0', mode(entry), length, seconds), entry.bytes)
     parts.push(new Uint8Array(-length & 511))
   }
-  // Two empty blocks end it, and tapes want it filled up to 20.
+  // Two empty blocks end the archive, padded to a record of 20 blocks.
   const length = parts.reduce((sum, part) => sum + part.length, 1024)
   parts.push(new Uint8Array(1024 + (-length & 10239)))
   return Bun.gzipSync(Buffer.concat(parts), COMPRESSION)
@@ -52,7 +52,7 @@ function tarHeader(
   const put = (at: number, text: string) => block.set(ascii(text), at)
   const octal = (at: number, digits: number, value: number) =>
     put(at, value.toString(8).padStart(digits, '0'))
-  if (ascii(name).length > 100) throw new Error(`too long a name for an archive: ${name}`)
+  if (ascii(name).length > 100) throw new Error(`name too long for an archive: ${name}`)
   put(0, name)
   octal(100, 7, mode)
   octal(108, 7, 0)
@@ -73,7 +73,7 @@ function tarHeader(
   return block
 }
 
-/** @param seconds of every file, since 1970; zip knows even ones from 1980 on */
+/** @param seconds of every file, since 1970; zip holds even ones from 1980 on */
 export function zip(entries: readonly Entry[], seconds: number): Uint8Array<ArrayBuffer> {
   const files: Uint8Array[] = []
   const directory: Uint8Array[] = []
@@ -86,7 +86,7 @@ export function zip(entries: readonly Entry[], seconds: number): Uint8Array<Arra
     directory.push(
       Buffer.concat([
         word(0x02014b50),
-        // Made on Unix, so that the mode is looked at.
+        // Made on Unix, so that unpackers apply the mode.
         half(0x0314),
         half(20),
         common,
@@ -107,7 +107,7 @@ export function zip(entries: readonly Entry[], seconds: number): Uint8Array<Arra
   return Uint8Array.from(Buffer.concat([...files, ...directory, ...end]))
 }
 
-/** What a file's own header and the directory at the end both say. */
+/** The fields that a file's header and the directory at the end have in common. */
 function zipFields(
   name: string,
   bytes: Uint8Array<ArrayBuffer>,

@@ -1,4 +1,4 @@
-/** What Bun says that it is made of, in the LICENSE.md of its sources: for notices and bills of materials. */
+/** The parts of Bun, from the LICENSE.md of its sources, for notices and bills of materials. */
 
 export interface Part {
   readonly name: string
@@ -42,7 +42,7 @@ export const LIBRARIES: readonly Part[] = [
   part('zstd', 'BSD-3-Clause or GPL-2.0', 'https://github.com/facebook/zstd'),
 ]
 
-/** Packages of the npm registry that Bun brings along, all under the MIT licence. */
+/** Packages of the npm registry inside Bun, all under the MIT licence. */
 export const POLYFILLS: readonly string[] = [
   ...['acorn', 'acorn-walk', 'assert', 'browserify-zlib', 'buffer', 'constants-browserify'],
   ...['crypto-browserify', 'domain-browser', 'events', 'https-browserify', 'os-browserify'],

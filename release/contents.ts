@@ -1,12 +1,12 @@
-/** What lies in an archive beside the executable. */
+/** The files of an archive beside the executable. */
 import { readFileSync } from 'node:fs'
 import type { Entry } from './archive.ts'
 
-/** Of our own tree, as they stand there. Each must find something. */
+/** Copied from the project unchanged. Each pattern must match a file. */
 const COPIED = ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/**/*', 'share/**/*']
 const REQUIRED = ['share/default/config/*.toml', 'share/systemd/tracker.service']
 
-/** Made by `tracker completions`; where they are for shells and `man`, once `share` is copied to /usr/local. */
+/** Made by `tracker completions`: where shells and `man` find them, once `share` is copied to /usr/local. */
 const COMPLETIONS: Readonly<Record<string, string>> = {
   bash: 'share/bash-completion/completions/tracker',
   fish: 'share/fish/vendor_completions.d/tracker.fish',
@@ -19,7 +19,7 @@ const LICENCES = 'release/licences'
 /** @param seconds the date of the manual page, since 1970 */
 export async function contents(seconds: number): Promise<readonly Entry[]> {
   for (const pattern of [...COPIED, ...REQUIRED])
-    if (filesOf(pattern).length === 0) throw new Error(`there is no ${pattern} to put in`)
+    if (filesOf(pattern).length === 0) throw new Error(`no file matches ${pattern}`)
   return [
     ...COPIED.flatMap(filesOf).map((name) => file(name, readFileSync(name))),
     ...filesOf(`${LICENCES}/*`).map((name) =>
@@ -44,7 +44,7 @@ const filesOf = (pattern: string): readonly string[] =>
 
 async function completion(what: string, seconds: number): Promise<Uint8Array> {
   const child = Bun.spawn([process.execPath, 'src/main.ts', 'completions', what], {
-    // Nothing of the machine's settings may show.
+    // The settings of this machine must not show.
     env: { SOURCE_DATE_EPOCH: String(seconds) },
     stdout: 'pipe',
     stderr: 'pipe',

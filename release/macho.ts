@@ -1,4 +1,4 @@
-/** Executables of macOS: takes a signature off that is no longer true. */
+/** Executables of macOS: removes a signature that is no longer valid. */
 
 const LC_SEGMENT_64 = 0x19
 const LC_CODE_SIGNATURE = 0x1d
@@ -6,9 +6,9 @@ const HEADER_BYTES = 32
 const PAGE_BYTES = 4096
 
 /**
- * The executable without its signature. Bun signs anew what it makes for arm64, where macOS runs nothing
- * unsigned. For x64 it leaves the signature of the Bun that the executable was made of, which does not
- * fit any more: a Mac may refuse that, but runs what has none.
+ * The executable without its signature. For arm64, where macOS runs only signed executables, Bun makes a new one. For
+ * x64 it leaves the signature of the Bun that the executable was made of, which no longer matches: a Mac may refuse
+ * that, but runs unsigned ones.
  */
 export function withoutSignature(executable: Uint8Array): Uint8Array {
   const bytes = Uint8Array.from(executable)
@@ -25,7 +25,7 @@ export function withoutSignature(executable: Uint8Array): Uint8Array {
       case LC_CODE_SIGNATURE: {
         const start = view.getUint32(at + 8, true)
         const size = view.getUint32(at + 12, true)
-        // Only then is nothing else lost with it.
+        // Otherwise something else would be lost with it.
         if (!linkedit || at + length !== end || start + size !== bytes.length)
           throw new Error('the signature of the executable for macOS is not at its end')
         view.setUint32(16, commands - 1, true)
@@ -40,7 +40,7 @@ export function withoutSignature(executable: Uint8Array): Uint8Array {
     }
     at += length
   }
-  throw new Error('the executable for macOS has no signature to take off')
+  throw new Error('the executable for macOS has no signature to remove')
 }
 
 function textAt(bytes: Uint8Array, at: number): string {

@@ -1,4 +1,4 @@
-/** Makes everything a release has for one platform: the archive, its bill of materials, its source maps. */
+/** Makes the files of a release for one platform: the archive, its bill of materials, its source maps. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from '../build.ts'
@@ -11,16 +11,16 @@ import { packagesAmong } from './packages.ts'
 import { BUN_VERSION, executableOf, isWindows, type Platform } from './platforms.ts'
 import { billOfMaterials } from './sbom.ts'
 
-/** The source that a release is made of. */
+/** The source of a release. */
 export interface Source {
-  /** Its time, since 1970. */
+  /** Its time in seconds since 1970. */
   readonly seconds: number
   readonly commit: string | undefined
 }
 
 /**
- * Files by the names that they are published under.
- * @param directory where there is room for what is needed on the way
+ * Returns the files by their published names.
+ * @param directory for temporary files
  */
 export async function make(
   platform: Platform,
@@ -57,7 +57,7 @@ export async function make(
 }
 
 async function build(platform: Platform, room: string) {
-  // A run that was killed has left it.
+  // A run that was killed may have left it.
   rmSync(room, { recursive: true, force: true })
   try {
     const { target } = platform
@@ -65,7 +65,7 @@ async function build(platform: Platform, room: string) {
     const files = await compile(outfile('plain'), { target })
     checkRuntime(platform)
     const bytes = readFileSync(outfile('plain'))
-    // The executable made with maps has them inside, too: it is larger, and otherwise the same.
+    // An executable made with maps has them inside, too, so the published one is made without.
     await compile(outfile('maps'), { target, maps: true })
     const maps = readdirSync(join(room, 'maps'))
       .filter((name) => name.endsWith('.map'))
@@ -77,7 +77,7 @@ async function build(platform: Platform, room: string) {
   }
 }
 
-/** What Bun downloaded, it did not check. For the platform it runs on it may have used itself. */
+/** Bun does not verify the runtime that it downloads. For its own platform it may have used itself. */
 function checkRuntime({ runtime, sha256 }: Platform): void {
   const { stdout } = Bun.spawnSync([process.execPath, 'pm', 'cache'], { stderr: 'ignore' })
   const cached = join(stdout.toString().trim(), `${runtime}-v${BUN_VERSION}`)

@@ -1,4 +1,4 @@
-/** THIRD-PARTY.md of an archive: what is in the executable besides our own code, and on what terms. */
+/** THIRD-PARTY.md of an archive: the parts of the executable that are not ours, and their licences. */
 import { LIBRARIES, POLYFILLS } from './bun-parts.ts'
 import type { Package } from './packages.ts'
 import { BUN_VERSION } from './platforms.ts'
@@ -23,11 +23,10 @@ Bun says in the \`LICENSE.md\` of its sources that it links these libraries stat
 ${LIBRARIES.map(({ name, licence, url }) => `| ${name} | ${licence} | <${url}> |`).join('\n')}
 
 JavaScriptCore and tinycc are under the GNU Library and Lesser General Public Licence, whose texts are in
-\`licences/\`. You may change them and link them anew. How Bun is built with a changed WebKit
-says <https://github.com/oven-sh/bun/blob/bun-v${BUN_VERSION}/LICENSE.md>; the tracker's whole source is free,
-and \`bun build.ts\`, run by the Bun that you made, makes the tracker of that Bun.
+\`licences/\`. You may change and relink them: <https://github.com/oven-sh/bun/blob/bun-v${BUN_VERSION}/LICENSE.md>
+says how to build Bun with a changed WebKit, and \`bun build.ts\`, run by that Bun, builds the tracker with it.
 
-These packages of the npm registry are in it too, under the MIT licence:
+It also contains these packages of the npm registry, under the MIT licence:
 ${POLYFILLS.join(', ')}.
 
 Its module resolver, CSS lexer and transpiler follow those of esbuild, <https://github.com/evanw/esbuild> (MIT).

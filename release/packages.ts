@@ -1,4 +1,4 @@
-/** The packages of others that are inside an executable, as node_modules and the lock file know them. */
+/** The npm packages inside an executable, from node_modules and the lock file. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,16 +7,16 @@ export interface Package {
   readonly version: string
   /** By its SPDX name. */
   readonly licence: string
-  /** Whole, as its authors ship it. */
+  /** As shipped with the package. */
   readonly licenceText: string
   readonly homepage: string | undefined
-  /** SHA-512 of what the registry holds, in hex. */
+  /** SHA-512 of the registry's tarball, in hexadecimal. */
   readonly sha512: string
-  /** Names of those it uses, inside the executable or not. */
+  /** Names of its dependencies, inside the executable or not. */
   readonly uses: readonly string[]
 }
 
-/** @param files that went into the executable; paths from the working directory */
+/** @param files of the executable; paths from the working directory */
 export function packagesAmong(files: readonly string[]): readonly Package[] {
   const directories = new Set<string>()
   for (const file of files) {
@@ -29,7 +29,7 @@ export function packagesAmong(files: readonly string[]): readonly Package[] {
   )
 }
 
-/** SHA-512 in hex by `name@version`. */
+/** SHA-512 in hexadecimal by `name@version`. */
 function lockedPackages(): ReadonlyMap<string, string> {
   const lock = fields(Bun.JSONC.parse(readFileSync('bun.lock', 'utf8')))
   const found = new Map<string, string>()
@@ -62,7 +62,7 @@ function readPackage(directory: string, locked: ReadonlyMap<string, string>): Pa
   }
 }
 
-/** @throws for what is not an object */
+/** @throws if `value` is not an object */
 export function fields(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null) throw new Error(`not an object: ${value}`)
   return { ...value }

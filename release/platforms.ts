@@ -1,13 +1,13 @@
-/** What releases are made for, and which Bun each executable is made of. */
+/** The platforms of releases, and the Bun that each executable is made of. */
 import type { Target } from '../build.ts'
 
-/** Executables are alike to the byte only when this very Bun makes them. */
+/** Only this version gives the same executables, byte for byte. */
 export const BUN_VERSION = '1.4.4'
 
 export interface Platform {
   readonly name: string
   readonly target: Target
-  /** Package of the npm registry that holds Bun for it. */
+  /** The npm package with Bun for this platform. */
   readonly runtime: string
   /** SHA-256 of the program in that package, at `BUN_VERSION`. */
   readonly sha256: string

@@ -6,14 +6,14 @@ import { BUN_VERSION, type Platform } from './platforms.ts'
 export interface Subject {
   readonly platform: Platform
   readonly version: string
-  /** SHA-256 of the executable, in hex. */
+  /** SHA-256 of the executable, in hexadecimal. */
   readonly sha256: string
   readonly packages: readonly Package[]
-  /** What our own code asks for. */
+  /** Names of the packages that our own code imports. */
   readonly direct: readonly string[]
-  /** Of our own sources, if it is known. */
+  /** Commit of our sources, if known. */
   readonly commit: string | undefined
-  /** Since 1970. */
+  /** Time of the sources, since 1970. */
   readonly seconds: number
 }
 
@@ -53,7 +53,7 @@ export function billOfMaterials(subject: Subject): string {
         purl: bun,
         licenses: licences('MIT'),
         hashes: [{ alg: 'SHA-256', content: platform.sha256 }],
-        // Of which versions, Bun does not say.
+        // Bun does not say which versions.
         components: LIBRARIES.map(({ name, licence, url }) => ({
           type: 'library',
           'bom-ref': `${bun}#${encodeURIComponent(name)}`,
@@ -88,7 +88,7 @@ const licences = (spdx: string): readonly object[] => [
   spdx.includes(' ') ? { expression: spdx } : { license: { id: spdx } },
 ]
 
-/** The same executable always has the same. */
+/** The same executable always has the same UUID. */
 function uuidOf(sha256: string): string {
   const variant = ((Number.parseInt(sha256.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
   return `${sha256.slice(0, 8)}-${sha256.slice(8, 12)}-8${sha256.slice(13, 16)}-${variant}${sha256.slice(18, 20)}-${sha256.slice(20, 32)}`

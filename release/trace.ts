@@ -1,13 +1,13 @@
 /**
- * `bun release/trace.ts MAPS.tar.gz < TRACE`: says for a stack trace of a released executable where in the
- * source that is. The maps must be those of its release and platform; docs/release.md
+ * `bun release/trace.ts MAPS.tar.gz < TRACE`: replaces the places in a stack trace of a released executable by those in
+ * the source. The maps must be those of its release and platform. See docs/release.md.
  */
 import { SourceMap } from 'node:module'
 
-/** How executables name what is inside them, on Windows in the second way. */
+/** Paths of files inside an executable; the second form is that of Windows. */
 const PLACE = /(?:\/\$bunfs|[A-Z]:[\\/]~BUN)[\\/]root[\\/]([\w.-]+?):(\d+):(\d+)/g
 
-/** @param maps texts by name, `chunk-….js.map` */
+/** @param maps source maps by name, `chunk-….js.map` */
 export function readTrace(trace: string, maps: ReadonlyMap<string, string>): string {
   return trace.replace(PLACE, (place, name: string, line: string, column: string) => {
     const map = maps.get(`${name}.map`)
@@ -18,7 +18,7 @@ export function readTrace(trace: string, maps: ReadonlyMap<string, string>): str
   })
 }
 
-/** What a .maps.tar.gz of a release holds, as `readTrace` wants it. */
+/** The source maps in a .maps.tar.gz of a release, for `readTrace`. */
 export async function readMaps(archive: Uint8Array<ArrayBuffer>): Promise<Map<string, string>> {
   const files = await new Bun.Archive(archive).files()
   const read = Array.from(files, async ([path, file]): Promise<[string, string]> => {

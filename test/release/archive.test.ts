@@ -1,4 +1,4 @@
-/** Archives as the programs of other people unpack them. */
+/** Archives, unpacked by the usual programs. */
 
 import { expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
@@ -9,7 +9,7 @@ const SECONDS = Date.UTC(2025, 1, 3, 4, 5, 6) / 1000
 const LARGE = new Uint8Array(100_000).map((_, i) => (i * i) >> 3)
 const ENTRIES: readonly Entry[] = [
   { name: 'top/empty', bytes: new Uint8Array(), executable: false },
-  // A block of a tar exactly, and one byte more.
+  // Exactly one block of a tar, and one byte more.
   { name: 'top/in/deep/block', bytes: new Uint8Array(512).fill(7), executable: false },
   { name: 'top/in/deep/more', bytes: new Uint8Array(513).fill(8), executable: false },
   { name: 'top/run', bytes: LARGE, executable: true },
@@ -40,7 +40,7 @@ for (const { name, make, unpack } of FORMATS)
       expect(statSync(room.at(directory)).mode & 0o777).toBe(0o755)
   })
 
-test.skipIf(!Bun.which('tar'))('files of a .tar.gz are root’s', async () => {
+test.skipIf(!Bun.which('tar'))('files of a .tar.gz belong to root', async () => {
   const { stdout } = Bun.spawnSync(['tar', '-tvz', '--numeric-owner'], {
     stdin: tarGz(ENTRIES, SECONDS),
   })
@@ -49,17 +49,17 @@ test.skipIf(!Bun.which('tar'))('files of a .tar.gz are root’s', async () => {
   for (const line of lines) expect(line).toContain(' 0/0 ')
 })
 
-test.each(FORMATS)('the time of $name is the one that is given', ({ make }) => {
+test.each(FORMATS)('the bytes of $name depend on the given time only', ({ make }) => {
   expect(make(ENTRIES, SECONDS)).toEqual(make(ENTRIES, SECONDS))
   expect(make(ENTRIES, SECONDS)).not.toEqual(make(ENTRIES, SECONDS + 2))
 })
 
-test('zip, which knows no time before 1980, takes its first', () => {
+test('zip, which holds no time before 1980, uses the first it can hold', () => {
   expect(zip(ENTRIES, 0)).toEqual(zip(ENTRIES, Date.UTC(1980, 0) / 1000))
 })
 
-test('a name that does not fit is refused', () => {
+test('a name that is too long is refused', () => {
   const name = 'x'.repeat(101)
   const entry = { name, bytes: new Uint8Array(), executable: false }
-  expect(() => tarGz([entry], SECONDS)).toThrow(`too long a name for an archive: ${name}`)
+  expect(() => tarGz([entry], SECONDS)).toThrow(`name too long for an archive: ${name}`)
 })

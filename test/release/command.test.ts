@@ -1,4 +1,4 @@
-/** `bun run release` where it makes nothing. */
+/** `bun run release` with arguments with which it makes nothing. */
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,8 +16,8 @@ function release(words: readonly string[], env: Readonly<Record<string, string>>
 }
 
 test.each([
-  [['linux-x86'], 'there is no platform linux-x86'],
-  [['linux-x64', 'amiga'], 'there is no platform amiga'],
+  [['linux-x86'], 'unknown platform linux-x86'],
+  [['linux-x64', 'amiga'], 'unknown platform amiga'],
   [['--fast'], "Unknown option '--fast'"],
 ])('%j is wrong usage', (words, message) => {
   using room = workspace()
@@ -30,13 +30,13 @@ test.each([
   expect(existsSync(join(room.path, 'out'))).toBe(false)
 })
 
-test('--help says what can be asked for', () => {
+test('--help prints the usage', () => {
   const { code, out, err } = release(['--help'])
   expect([code, err]).toEqual([0, ''])
   expect(out).toStartWith('usage: bun run release')
 })
 
-test('a time that is none makes nothing', () => {
+test('a malformed SOURCE_DATE_EPOCH is refused', () => {
   using room = workspace()
   const { code, err } = release(['--out', room.path], { SOURCE_DATE_EPOCH: 'yesterday' })
   expect([code, err]).toEqual([

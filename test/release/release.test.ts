@@ -22,7 +22,7 @@ import { readElf, readMachO } from '../support/release/executables.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 const ROOT = join(import.meta.dir, '../..')
-/** Seven executables are made and packed, and what they are made of may have to be downloaded. */
+/** Seven executables are made and packed, and their runtimes may have to be downloaded. */
 const MAKE_MILLISECONDS = 400_000
 const NAMES = PLATFORMS.map(({ name }) => name)
 const room = mkdtempSync(join(tmpdir(), 'tracker-release-'))
@@ -30,7 +30,7 @@ const out = join(room, 'out')
 const titleOf = (platform: string) => `tracker-${version}-${platform}`
 const archiveOf = (platform: string) =>
   join(out, `${titleOf(platform)}${platform.startsWith('windows') ? '.zip' : '.tar.gz'}`)
-/** Where an archive is unpacked. */
+/** Path in an unpacked archive. */
 const at = (platform: string, name = '') => join(room, titleOf(platform), name)
 const executableOf = (platform: string) =>
   at(platform, platform.startsWith('windows') ? 'tracker.exe' : 'tracker')
@@ -38,7 +38,7 @@ const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher('sha256').update(byte
 const hasUnzip = Bun.which('unzip') !== null
 const UNPACKED = NAMES.filter((name) => hasUnzip || !name.startsWith('windows'))
 
-/** Sizes that somebody saw who looked on while the files came, by name. */
+/** Sizes of files seen while the archives were made, by name. */
 const seen = new Map<string, Set<number>>()
 
 async function release(
@@ -71,7 +71,7 @@ function look(directory: string): void {
 
 beforeAll(async () => {
   mkdirSync(out)
-  // Of an earlier run.
+  // Leftovers of an earlier run.
   writeFileSync(join(out, 'SHA256SUMS'), 'stale')
   mkdirSync(join(out, `${titleOf('linux-x64')}.part/plain`), { recursive: true })
   await release(ROOT, out, 'UTC')
@@ -83,7 +83,7 @@ beforeAll(async () => {
 }, MAKE_MILLISECONDS)
 afterAll(() => rmSync(room, { recursive: true, force: true }))
 
-test('lists what it made, all of it, and leaves nothing else', () => {
+test('the checksums list exactly the files that were made', () => {
   const sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8')
   const listed = sums.trimEnd().split('\n')
   const files = readdirSync(out).filter((name) => name !== 'SHA256SUMS')
@@ -93,7 +93,7 @@ test('lists what it made, all of it, and leaves nothing else', () => {
     expect(line).toBe(`${sha256(readFileSync(join(out, line.slice(66))))}  ${line.slice(66)}`)
 })
 
-test('nobody sees half a file', () => {
+test('no half-written file is ever visible', () => {
   seen.delete('SHA256SUMS')
   expect(seen.size).toBe(3 * NAMES.length)
   for (const [name, sizes] of seen)
@@ -101,7 +101,7 @@ test('nobody sees half a file', () => {
 })
 
 describe.each(UNPACKED)('%s', (platform) => {
-  test('has everything in it', () => {
+  test('contains all files', () => {
     const names = readdirSync(at(platform), { recursive: true, encoding: 'utf8' })
     const copied = [...new Bun.Glob('{docs,share}/**/*').scanSync(ROOT)]
     expect(names.filter((name) => statSync(at(platform, name)).isFile()).sort()).toEqual(
@@ -129,7 +129,7 @@ describe.each(UNPACKED)('%s', (platform) => {
       ])
   })
 
-  test('names every package in it, with licence and checksum', () => {
+  test('lists every package, with licence and checksum', () => {
     const bill = fields(
       JSON.parse(readFileSync(join(out, `${titleOf(platform)}.cdx.json`), 'utf8')),
     )
@@ -159,17 +159,17 @@ test.each([
   expect(readElf(readFileSync(executableOf(platform)))).toEqual({ machine, interpreter })
 })
 
-test('macos-arm64 is signed by nobody, and the signature is true', () => {
+test('macos-arm64 has an ad-hoc signature that is valid', () => {
   const bytes = readFileSync(executableOf('macos-arm64'))
   const { machine, signature } = readMachO(bytes)
   expect(machine).toBe(0x0100000c)
   expect(signature).toMatchObject({ flags: 0x20002, wrong: 0 })
-  // All that stands before it.
+  // Everything before the signature.
   expect(signature?.covers).toBe(signature?.start)
   expect(signature?.pages).toBeGreaterThan(10_000)
 })
 
-test('macos-x64 is not signed, and ends where it says', () => {
+test('macos-x64 is not signed, and its last segment ends with the file', () => {
   const bytes = readFileSync(executableOf('macos-x64'))
   const { machine, signature, end, commands } = readMachO(bytes)
   expect([machine, signature, end]).toEqual([0x01000007, undefined, bytes.length])
@@ -184,12 +184,12 @@ test.skipIf(!hasUnzip)('windows-x64 is a program for x64', () => {
   expect(bytes.readUInt16LE(header + 4)).toBe(0x8664)
 })
 
-// The executable of this machine, as whoever downloads it has it.
+// The executable for this machine, as a user has downloaded it.
 const HERE = `linux-${process.arch}`
 const program = () => [executableOf(HERE)]
 
 describe.skipIf(process.platform !== 'linux')('the executable of this machine', () => {
-  test('says its version with nothing around it', () => {
+  test('prints its version without any other file', () => {
     const { exitCode, stdout } = Bun.spawnSync([...program(), '--version'], { cwd: room, env: {} })
     expect([exitCode, stdout.toString()]).toEqual([0, `tracker ${version}\n`])
   })
@@ -211,7 +211,7 @@ describe.skipIf(process.platform !== 'linux')('the executable of this machine', 
     expect(await run.stop()).toMatchObject({ code: 0 })
   })
 
-  test('leaves traces that the maps of its release make readable', async () => {
+  test('has stack traces that the maps of its release make readable', async () => {
     const preload = join(room, 'preload.js')
     writeFileSync(preload, "process.stdout.write = () => { throw new Error('unwritable') }")
     const { exitCode, stderr } = Bun.spawnSync([...program(), 'config', 'print'], {
@@ -235,10 +235,10 @@ describe.skipIf(process.platform !== 'linux')('the executable of this machine', 
   })
 })
 
-test('a run that fails leaves neither half an archive nor checksums of another run', async () => {
+test('a failed run leaves no incomplete archive and no checksums of another run', async () => {
   const directory = join(room, 'fails')
   const archive = `${titleOf('linux-x64')}.tar.gz`
-  // Where the archive is to be written at first.
+  // The temporary path of the archive is taken.
   mkdirSync(join(directory, `${archive}.part`), { recursive: true })
   writeFileSync(join(directory, 'SHA256SUMS'), 'of another run')
   const run = release(ROOT, directory, 'UTC', ['linux-x64'])
@@ -249,12 +249,12 @@ test('a run that fails leaves neither half an archive nor checksums of another r
 const cloned = existsSync(join(ROOT, '.git')) && Bun.which('git') !== null
 
 test.skipIf(!cloned)(
-  'a clone elsewhere, at another time of day, gives the same bytes',
+  'a clone elsewhere, in another time zone, gives the same bytes',
   async () => {
     const elsewhere = join(room, 'some/where else')
     const clone = Bun.spawnSync(['git', 'clone', '--quiet', '--shared', ROOT, elsewhere])
     expect(clone.exitCode).toBe(0)
-    // What is not committed yet, too.
+    // With the changes that are not committed yet.
     const parts = ['src', 'share', 'docs', 'release', 'build.ts', 'release.ts', 'package.json']
     for (const name of [...parts, 'bun.lock', 'README.md', 'CHANGELOG.md']) {
       rmSync(join(elsewhere, name), { recursive: true, force: true })

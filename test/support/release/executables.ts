@@ -1,4 +1,4 @@
-/** Reads of executables what a loader reads of them: for which machine they are, and whether they are signed. */
+/** Reads the parts of executables that a loader needs: the machine, the interpreter, the signature. */
 
 export interface Elf {
   readonly machine: number
@@ -34,10 +34,10 @@ export interface MachO {
 
 export interface Signature {
   readonly flags: number
-  /** How much of the file it speaks of, from the start. */
+  /** Bytes of the file that it covers, from the start. */
   readonly covers: number
   readonly start: number
-  /** Pages whose content is another than it says. */
+  /** Pages whose hash does not match. */
   readonly wrong: number
   readonly pages: number
 }
@@ -61,7 +61,7 @@ export function readMachO(bytes: Uint8Array): MachO {
   return { machine: read.getUint32(4, true), end, commands, signature }
 }
 
-/** The code directory, the first part of a signature, holds a hash of each page. */
+/** The code directory, the first part of a signature, holds a hash for each page. */
 function readSignature(bytes: Uint8Array, start: number): Signature {
   const read = view(bytes)
   const directory = start + read.getUint32(start + 16)
