@@ -2,11 +2,12 @@
 #
 #   docker build -t tracker .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/tracker --push .
-#   buildah build --format docker -t tracker .      # the format that knows health checks
+#   buildah build --format docker -t tracker .      # the format that supports health checks
 #
-# BUILDER  has Bun, or Node with npm, which gets Bun. It compiles for both architectures on the one it runs on.
-# BASE     has the C library of the builder's kind (glibc or musl). `libraries` stands for an empty image with
-#          nothing but the C library, taken from the builder:
+# BUILDER  an image with Bun, or with Node and npm, which then installs Bun. It compiles for both architectures on
+#          the one it runs on.
+# BASE     an image with the same C library as the builder (glibc or musl). `libraries` is an image with nothing but
+#          the C library, taken from the builder:
 #
 #   docker build --build-arg BASE=libraries -t tracker .
 #   docker build --build-arg BUILDER=node:24-trixie-slim -t tracker .
@@ -23,7 +24,7 @@ COPY build.ts tsconfig.json ./
 COPY src/ src/
 COPY share/default/ share/default/
 ARG TARGETARCH
-# For the builder's own architecture its own Bun is what the executable is made of.
+# For the builder's own architecture the executable is made of the builder's Bun.
 RUN set -e; \
   own=$(bun -p process.arch); \
   case "$TARGETARCH" in \
@@ -40,7 +41,7 @@ RUN set -e; \
   mkdir -m 2770 /volume/tracker
 COPY LICENSE /out/usr/share/doc/tracker/LICENSE
 
-# Of the architecture it is built for: what the executable needs beside itself.
+# Runs on the target architecture: collects the libraries that the executable needs.
 FROM ${BUILDER} AS needed
 USER 0
 COPY --from=build /out/usr/bin/tracker /tracker
@@ -67,7 +68,7 @@ ARG HTTP_PORT=7070
 ARG API_PORT=1212
 ARG HEALTH_CHECK_API_PORT=1313
 ARG TZ=Etc/UTC
-# Ports are the configuration's: of these only HEALTH_CHECK_API_PORT is read, by the health check.
+# The configuration sets the ports. Of these variables only HEALTH_CHECK_API_PORT is read, by the health check.
 ENV TORRUST_TRACKER_CONFIG_TOML_PATH=${TORRUST_TRACKER_CONFIG_TOML_PATH} \
   USER_ID=${USER_ID} \
   UDP_PORT=${UDP_PORT} \
@@ -77,12 +78,12 @@ ENV TORRUST_TRACKER_CONFIG_TOML_PATH=${TORRUST_TRACKER_CONFIG_TOML_PATH} \
   TZ=${TZ}
 
 COPY --from=build /out/ /
-# A named volume begins as what it covers: writable for the user.
+# A named volume starts as a copy of the directory that it covers, so these must be writable for the user.
 COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /var/lib/torrust/
 COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /var/log/torrust/
 COPY --from=build --chown=${USER_ID}:${USER_ID} /volume/ /etc/torrust/
 
-# A relative path in an older configuration, such as the default one of the database, ends up on a volume.
+# So that relative paths of older configurations, such as the default one of the database, are on a volume.
 WORKDIR /var/lib/torrust/tracker
 USER ${USER_ID}:${USER_ID}
 EXPOSE ${UDP_PORT}/udp ${HTTP_PORT}/tcp ${API_PORT}/tcp ${HEALTH_CHECK_API_PORT}/tcp
