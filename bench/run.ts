@@ -1,6 +1,7 @@
 /** A measurement: a fresh server on one core, a load generator on another, one result. */
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { REQUEST, writeConnectRequest } from '../src/wire/udp-client.ts'
 import { OUT } from './build.ts'
 import type { Start, Transport } from './plan.ts'
 
@@ -188,9 +189,9 @@ async function isReady(transport: Transport, port: number, gone: () => boolean):
   return false
 }
 
-const CONNECT_REQUEST = Uint8Array.of(0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4)
-
 async function askUdp(port: number): Promise<boolean> {
+  const request = new Uint8Array(REQUEST.connect)
+  writeConnectRequest(request, 0, 1)
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const socket = await Bun.udpSocket({
     connect: { hostname: '127.0.0.1', port },
@@ -198,7 +199,7 @@ async function askUdp(port: number): Promise<boolean> {
   })
   const timer = setTimeout(() => resolve(false), ANSWER_MS)
   try {
-    socket.send(CONNECT_REQUEST)
+    socket.send(request)
     return await promise
   } catch {
     return false

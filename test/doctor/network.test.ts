@@ -116,6 +116,15 @@ describe('health', () => {
     ])
   })
 
+  test('takes any tracker for its own if the system chose all ports', async () => {
+    using server = await fakeHttpServer((_request, socket) => {
+      socket.write(respond(reportOf('udp://127.0.0.1:3')))
+    })
+    expect(await look(health, listen(0, 0, server.port))).toEqual([
+      ['ok', 'the tracker runs, and its 1 services answer'],
+    ])
+  })
+
   test('passes on what the report says is wrong', async () => {
     const details = [
       {
