@@ -14,7 +14,8 @@ const peerBytes = Number(process.argv[3]) * 6
 const LENGTHS = [16, 20 + peerBytes, 20] as const
 const ignored = () => {}
 const datagrams = new Datagrams()
-const outbox = new Outbox(2048, { unsent: ignored, socketError: ignored })
+const outbox = new Outbox({ unsent: ignored, socketError: ignored })
+outbox.resize(2048)
 
 const socket = await Bun.udpSocket({
   hostname: '127.0.0.1',

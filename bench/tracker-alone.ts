@@ -1,7 +1,10 @@
 /** A tracker with an empty swarm, no sockets, and a clock that the benchmark sets. */
 import { Access, type AccessMemory } from '../src/access/access.ts'
-import { Announce, Answer, EVENT, Key, PeerList } from '../src/bittorrent.ts'
+import { Bans } from '../src/access/bans.ts'
+import { Visitor } from '../src/access/visitor.ts'
+import { Announce, Answer, EVENT, PeerList } from '../src/bittorrent.ts'
 import { LIMITS } from '../src/limits.ts'
+import { Rules } from '../src/rules.ts'
 import { pageRelease } from '../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
 import { type ListenerRules, Tracker } from '../src/tracker.ts'
@@ -19,7 +22,7 @@ const RULES: ListenerRules = { externalIp: undefined }
 export class TrackerAlone {
   seconds = 1_000_000_000
   readonly #announce = new Announce()
-  readonly #key = new Key()
+  readonly #visitor = new Visitor('valid')
   readonly #expected = new Int32Array(AHEAD * 5)
   readonly #answer = new Answer(list(3), list(9), false)
   readonly swarm: Swarm
@@ -33,16 +36,20 @@ export class TrackerAlone {
     const memory = createSwarmMemory(MAX_BYTES, Int32Array.of(SEED))
     this.swarm = new Swarm(memory, 1, SEED, false, pageRelease())
     this.access = access && new Access(access, false)
-    const policy = {
+    const rules = Rules.of({
       interval: 120,
       intervalMin: 120,
       maxPeers: 74,
       peerTimeoutSeconds: TIMEOUT_SECONDS,
-      retention: { removePeerless: true },
-      schema: '3.0.0' as const,
-    }
+      removePeerless: true,
+      schema: '3.0.0',
+      idErrors: 'suppress',
+      banLimit: 10,
+    })
     const clock = { seconds: () => this.seconds, milliseconds: () => this.seconds * 1000 }
-    this.tracker = new Tracker(this.swarm, policy, clock, this.access)
+    const bans = new Bans(rules, Int32Array.of(SEED))
+    this.tracker = new Tracker({ swarm: this.swarm, rules, clock, bans, access: this.access })
+    if (this.tracker.isPrivate) this.#visitor.shows = 'key'
     this.#announce.want = WANT
   }
 
@@ -77,7 +84,7 @@ export class TrackerAlone {
 
   /** Announces `count` prepared peers. */
   #run(population: Population, count: number, ahead: boolean): void {
-    const key = this.tracker.isPrivate ? this.#key : undefined
+    const visitor = this.#visitor
     for (let i = 0; i < count; i++) {
       if (ahead && i % AHEAD === 0 && this.tracker.wantsNotice) {
         const few = Math.min(AHEAD, count - i)
@@ -85,11 +92,9 @@ export class TrackerAlone {
         this.tracker.expect(this.#expected, few)
       }
       population.read(i, this.#announce)
-      if (key) population.readKey(i, key)
-      const refusal =
-        this.tracker.admit(this.#announce.words, key) ??
-        this.tracker.announce(this.#announce, RULES, this.#answer)
-      if (refusal) throw new Error(`refused: ${refusal}`)
+      if (this.tracker.isPrivate) population.readKey(i, visitor.key)
+      const outcome = this.tracker.announce(visitor, this.#announce, RULES, this.#answer)
+      if (outcome !== 'served') throw new Error(`refused: ${outcome}`)
       this.returned += this.#answer.peers4.count
     }
   }

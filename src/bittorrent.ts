@@ -13,6 +13,14 @@ export type Family = 4 | 6
 /** Bytes of an endpoint: address, then port, both big endian (the compact forms of BEP 23 and 7). */
 export const endpointBytes = (family: Family): number => (family === 4 ? 6 : 18)
 
+/** An IP address, 4 or 16 bytes big endian. A reader owns one and fills it again and again. */
+export class Address {
+  family: Family = 4
+  /** The bytes as words in memory order: one (IPv4) or four count, the rest is stale. */
+  readonly words: Int32Array = new Int32Array(4)
+  readonly bytes: Uint8Array = new Uint8Array(this.words.buffer)
+}
+
 /** Whether `bytes` begin with 127.0.0.0/8 or ::1. */
 export function isLoopback(bytes: Uint8Array, family: Family): boolean {
   if (family === 4) return bytes[0] === 127
@@ -31,15 +39,15 @@ export const COUNT = { uploaded: 0, downloaded: 2, left: 4 } as const
 export const WANT_DEFAULT = -1
 
 /**
- * One announce as every transport's reader states it. A reader owns one and fills it again and
- * again: whoever receives it must be done with it before the next datagram or request is read.
+ * One announce as the reader of every transport states it. A reader owns one and fills it again and again:
+ * what receives it must be done with it before the next datagram or request is read.
  */
 export class Announce {
   /** Info hash (words 0–4), peer id (5–9), endpoint (10–14), in memory order. */
   readonly words: Int32Array = new Int32Array(15)
   readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
   readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
-  /** Both of them, as they stand side by side in a datagram. */
+  /** Info hash and peer id, as they stand side by side in a datagram. */
   readonly identity: Uint8Array = new Uint8Array(this.words.buffer, 0, 40)
   /** Address and port; the first `endpointBytes(family)` bytes count, the rest is stale. */
   readonly endpoint: Uint8Array = new Uint8Array(this.words.buffer, 40, 18)
@@ -61,6 +69,17 @@ export class Announce {
     const at = this.family === 4 ? 4 : 16
     this.endpoint[at] = port >> 8
     this.endpoint[at + 1] = port
+  }
+
+  /** Makes `address` that of the endpoint, whose port is to be set afterwards. */
+  place(address: Address): void {
+    const { words } = address
+    this.family = address.family
+    this.words[10] = words[0]!
+    if (address.family === 4) return
+    this.words[11] = words[1]!
+    this.words[12] = words[2]!
+    this.words[13] = words[3]!
   }
 }
 
@@ -96,6 +115,8 @@ export class Answer {
   family: Family = 4
   /** false: only peers of that family are listed (UDP). */
   readonly bothFamilies: boolean
+  /** Most peers that the lent memory holds: no rule makes the tracker write more. Set by the transport. */
+  room = 0x7fff_ffff
 
   constructor(peers4: PeerList, peers6: PeerList, bothFamilies: boolean) {
     this.peers4 = peers4
@@ -113,7 +134,7 @@ const INFO_HASH_HEX = /^[0-9a-f]{40}$/i
 export const parseInfoHash = (text: string): Uint8Array<ArrayBuffer> | undefined =>
   INFO_HASH_HEX.test(text) ? Uint8Array.fromHex(text) : undefined
 
-/** Characters of a key of a private tracker: letters and digits (spec/torrust-http-tracker §9). */
+/** Characters of an auth key: letters and digits (docs/behaviours.md K1). */
 export const KEY_CHARACTERS = 32
 
 /** By code. A table, because the processor guesses comparisons of random characters wrong. */
@@ -126,13 +147,16 @@ export const isKeyCharacter = (code: number): boolean => code < 128 && IS_KEY_CH
 export const isAuthKey = (text: string): boolean => AUTH_KEY.test(text)
 const AUTH_KEY = new RegExp(`^[0-9A-Za-z]{${KEY_CHARACTERS}}$`)
 
-/** A key of a private tracker, packed. Owned by one reader and filled again and again. */
+/** What a request shows where an auth key is expected. */
+export type ShownKey = 'none' | 'malformed' | 'key'
+
+/** An auth key of a private tracker, packed. Owned by one reader and filled again and again. */
 export class Key {
   /** The characters, four a word in memory order. */
   readonly words: Int32Array = new Int32Array(KEY_CHARACTERS / 4)
   readonly bytes: Uint8Array = new Uint8Array(this.words.buffer)
 
-  /** Takes the key that is `text`; false: it is none, and what stands here now is none either. */
+  /** Takes the auth key `text`; false: it is not one, and neither is what stands here now. */
   read(text: string): boolean {
     if (text.length !== KEY_CHARACTERS) return false
     for (let i = 0; i < KEY_CHARACTERS; i++) {

@@ -1,48 +1,78 @@
 /**
- * The closed list of reasons for which the tracker itself refuses a well-formed announce, and the
- * words a client is told (spec/torrust-http-tracker §9–§11). A closed list is also a bounded set of
- * metric labels. None repeats a key.
+ * The closed list of reasons for which a client is refused, whatever the transport, and the words it gets
+ * (docs/behaviours.md H15, K11, U11). The names are a bounded set of metric labels. No text repeats an auth
+ * key.
  */
 
-/** By schema: each generation of the reference has words of its own, and clients that look for them. */
-export const REFUSALS = {
-  '2.0.0': {
-    keyMissing: 'Authentication error: Missing authentication key param for private tracker',
-    keyMalformed: 'Authentication error: Invalid format for authentication key param',
-    keyUnknown: 'Authentication error: Failed to read key',
-    keyExpired: 'Authentication error: Key has expired',
-    unlisted: 'Tracker error: The torrent: HASH, is not whitelisted',
-    full: 'Tracker error: tracker is full, come back later',
-  },
-  '3.0.0': {
-    keyMissing: 'Tracker authentication error: Missing authentication key',
-    keyMalformed: 'Tracker authentication error: Invalid format for authentication key param',
-    keyUnknown: 'Tracker authentication error: Failed to read key',
-    keyExpired: 'Tracker authentication error: Key has expired',
-    unlisted: 'Tracker whitelist error: The torrent: HASH, is not whitelisted',
-    full: 'Tracker error: tracker is full, come back later',
-  },
-} as const
+/** Each generation of the reference has words of its own, and clients that look for them. */
+export type RefusalSchema = '2.0.0' | '3.0.0'
 
-export type RefusalSchema = keyof typeof REFUSALS
-export type Refusal = keyof (typeof REFUSALS)[RefusalSchema]
+/** DETAIL stands for the info hash or for what the reader of the request says. */
+const TEXTS = {
+  /** A datagram that is not a request; the reader names the problem. */
+  badDatagram: 'bad request: DETAIL',
+  /** A query that is not understood; the reader says all of it. */
+  badQuery: 'DETAIL',
+  /** The connection id does not prove the sender, in the words of each request that carries one. */
+  announceUnproven: 'tracker announce error: Connection cookie error',
+  scrapeUnproven: 'Connection cookie error',
+  keyMalformed: {
+    '2.0.0': 'Authentication error: Invalid format for authentication key param',
+    '3.0.0': 'Tracker authentication error: Invalid format for authentication key param',
+  },
+  keyMissing: {
+    '2.0.0': 'Authentication error: Missing authentication key param for private tracker',
+    '3.0.0': 'Tracker authentication error: Missing authentication key',
+  },
+  keyUnknown: {
+    '2.0.0': 'Authentication error: Failed to read key',
+    '3.0.0': 'Tracker authentication error: Failed to read key',
+  },
+  keyExpired: {
+    '2.0.0': 'Authentication error: Key has expired',
+    '3.0.0': 'Tracker authentication error: Key has expired',
+  },
+  unlisted: {
+    '2.0.0': 'Tracker error: The torrent: DETAIL, is not whitelisted',
+    '3.0.0': 'Tracker whitelist error: The torrent: DETAIL, is not whitelisted',
+  },
+  /** The address of the peer is not known: the proxy did not name it, or the connection is gone. */
+  addressNotForwarded:
+    'Error resolving peer IP: missing or invalid the right most X-Forwarded-For IP (mandatory on reverse proxy tracker configuration)',
+  addressUnknown: 'Error resolving peer IP: cannot get the client IP from the connection info',
+  /** The `ip` that the client names is a DNS name, or nothing that could be an address. */
+  addressIsName: 'DNS names are not supported for the announce ip parameter',
+  addressInvalid: 'The announce ip parameter must be an IPv4 or IPv6 literal',
+  /** Memory is spent. */
+  full: 'Tracker error: tracker is full, come back later',
+} as const satisfies Record<string, string | Record<RefusalSchema, string>>
 
-/** What HTTP clients are told. */
-export const refusalWords = (
+export type Refusal = keyof typeof TEXTS
+export const REFUSALS = Object.keys(TEXTS) as readonly Refusal[]
+
+/** How a request ended. `banned`: it gets no answer, because of the wrong connection ids of its sender. */
+export type Outcome = 'served' | 'banned' | Refusal
+
+/** Words for HTTP clients. `detail`: an info hash, or text of the reader. */
+export function refusalText(
   refusal: Refusal,
-  infoHash: Uint8Array,
   schema: RefusalSchema,
-): string => REFUSALS[schema][refusal].replace('HASH', () => infoHash.toHex())
+  detail: Uint8Array | string = '',
+): string {
+  const texts = TEXTS[refusal]
+  const text = typeof texts === 'string' ? texts : texts[schema]
+  return text.replace('DETAIL', () => (typeof detail === 'string' ? detail : detail.toHex()))
+}
 
 /** With the 8 bytes in front of them no longer than any announce. */
 const MOST_UDP_CHARACTERS = 90
 
-/** The same over UDP, where those of 2.0.0 stand for what does not fit. */
-export function udpRefusalWords(
+/** The same for UDP clients: where the words do not fit, those of 2.0.0 stand for them. */
+export function udpRefusalText(
   refusal: Refusal,
-  infoHash: Uint8Array,
   schema: RefusalSchema,
+  detail: Uint8Array | string = '',
 ): string {
-  const words = refusalWords(refusal, infoHash, schema)
-  return words.length <= MOST_UDP_CHARACTERS ? words : refusalWords(refusal, infoHash, '2.0.0')
+  const text = refusalText(refusal, schema, detail)
+  return text.length <= MOST_UDP_CHARACTERS ? text : refusalText(refusal, '2.0.0', detail)
 }

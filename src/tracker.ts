@@ -1,155 +1,181 @@
 /**
- * The whole of the tracker's behaviour: who is served, what an announce and a scrape do, and when
- * peers are forgotten. Every transport calls the same methods; no rule lives in a protocol.
+ * All behaviour of the tracker: who is served, what an announce and a scrape do, and when peers are
+ * forgotten. Every transport makes the same one call for a request; no rule lives in a protocol.
  */
 import type { Access } from './access/access.ts'
-import { UNKNOWN } from './access/keys.ts'
+import type { Bans } from './access/bans.ts'
+import { Gate } from './access/gate.ts'
+import type { Visitor } from './access/visitor.ts'
 import {
+  type Address,
   type Announce,
   type Answer,
   type Family,
   isLoopback,
-  type Key,
   type ScrapeEntry,
 } from './bittorrent.ts'
 import { LIMITS } from './limits.ts'
-import type { Refusal, RefusalSchema } from './refusal.ts'
+import type { Outcome } from './refusal.ts'
+import type { Rules } from './rules.ts'
 import { Prefetch } from './swarm/prefetch.ts'
-import { OUTCOME, type Retention, SweepCursor } from './swarm/shard.ts'
+import { OUTCOME as SWARM, SweepCursor } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
 import { Waiting } from './swarm/waiting.ts'
 import type { Clock } from './time/clock.ts'
 
-export type Policy = {
-  /** Seconds a client should wait, and must wait, between two announces. */
-  readonly interval: number
-  readonly intervalMin: number
-  /** Most peers one answer tells. */
-  readonly maxPeers: number
-  /** Seconds after its last announce at which a peer is gone. */
-  readonly peerTimeoutSeconds: number
-  readonly retention: Retention
-  /** In whose words clients are refused. */
-  readonly schema: RefusalSchema
-}
-
 /** What one listener changes about its announces. */
 export type ListenerRules = {
-  /** Address that stands for this machine: peers that announce from loopback are told under it. */
+  /** Address of this machine as others see it: replaces the loopback address of peers that announce from here. */
   readonly externalIp: { readonly family: Family; readonly bytes: Uint8Array } | undefined
 }
 
+/** One scrape as a transport states it, and where its entries go. */
+export interface Scrape {
+  /** Info hashes asked for. */
+  readonly count: number
+  /** Info hash number `i`: five words in memory order, which the next call may overwrite. */
+  hash(i: number): Int32Array
+  /** Takes the entry of info hash number `i`: called once for each, in order. `entry` is overwritten afterwards. */
+  entry(i: number, entry: ScrapeEntry): void
+}
+
 /**
- * A swarm up to about this size stays in the processor's near caches: reading ahead would only
- * cost.
+ * Hears of each announce that the swarm has taken, on the thread that serves it and before the answer is
+ * written; `now` is in seconds. All arguments are memory that the next request overwrites. Must not throw,
+ * wait or allocate: a client is waiting, and others behind it.
+ *
+ * What will listen here: accounting, which needs the auth key (later the account that the gate found for
+ * it), the info hash, peer id, counters and event; and a cluster, which needs the info hash, event and endpoint
+ * as it was registered (after `externalIp`), and the counts and peers of the answer, to add those of other
+ * nodes. Both put what they need into a ring of this thread and work on it later.
  */
+export type AfterAnnounce = (
+  visitor: Visitor,
+  announce: Announce,
+  answer: Answer,
+  now: number,
+) => void
+
+export type TrackerParts = {
+  readonly swarm: Swarm
+  readonly rules: Rules
+  readonly clock: Clock
+  readonly bans: Bans
+  /** Who is served what; undefined = everybody everything. */
+  readonly access?: Access | undefined
+  readonly afterAnnounce?: AfterAnnounce
+}
+
+/** A swarm up to about this size stays in the processor's near caches: reading ahead would only cost. */
 const CACHED_BYTES = 4 * 2 ** 20
-/** Peers or torrents a sweep looks at while it holds one lock: well under a millisecond. */
+/** Peers or torrents that a sweep looks at while it holds one lock: well under a millisecond. */
 const SWEEP_UNITS = 250
 /** The first slices are smaller: until the engine has compiled it, the code is many times slower. */
 const FIRST_SWEEP_UNITS = 4
 
 export class Tracker {
-  readonly policy: Policy
+  readonly rules: Rules
   readonly #swarm: Swarm
   readonly #clock: Clock
-  readonly #access: Access | undefined
+  readonly #gate: Gate
+  readonly #afterAnnounce: AfterAnnounce | undefined
   readonly #prefetch: Prefetch
   readonly #waiting: Waiting
+  readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   #sweepUnits = FIRST_SWEEP_UNITS
 
-  /** `access`: whom it serves what; undefined = everybody everything. */
-  constructor(swarm: Swarm, policy: Policy, clock: Clock, access?: Access) {
+  constructor({ swarm, rules, clock, bans, access, afterAnnounce }: TrackerParts) {
+    this.rules = rules
     this.#swarm = swarm
-    this.policy = policy
     this.#clock = clock
-    this.#access = access
+    this.#gate = new Gate(rules, clock, bans, access)
+    this.#afterAnnounce = afterAnnounce
     this.#prefetch = new Prefetch(swarm, LIMITS.udpBatch)
-    const entry = { seeders: 0, downloaded: 0, leechers: 0 }
-    this.#waiting = new Waiting((words) => this.scrape(words, entry, true))
+    this.#waiting = new Waiting((words) => this.#read(words, true))
   }
 
-  /** Only those who show a key are served: transports need not look for it otherwise. */
+  /** Only those who show an auth key are served: otherwise transports need not look for one. */
   get isPrivate(): boolean {
-    return this.#access?.keys !== undefined
+    return this.#gate.isPrivate
   }
 
   /**
-   * Whether whoever shows `key` may announce the info hash in `words` (five, in memory order):
-   * asked of every announce before it is made. The key comes first.
-   */
-  admit(words: Int32Array, key: Key | undefined): Refusal | undefined {
-    if (this.#access === undefined) return undefined
-    const fault = this.#keyFault(this.#access, key)
-    if (fault !== undefined) return fault
-    return this.#isListed(words) ? undefined : 'unlisted'
-  }
-
-  /** Whether whoever shows `key` may know what is known: asked once of every scrape. */
-  mayScrape(key: Key | undefined): boolean {
-    return this.#access === undefined || this.#keyFault(this.#access, key) === undefined
-  }
-
-  /**
-   * Registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address
-   * as the transport established it; `now` is in seconds. A refusal leaves the swarm as it was.
+   * Asks the gate, registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address
+   * as the transport established it, unless `visitor.fault` says why it could not; `now` is in seconds. Any
+   * outcome but `served` leaves the swarm as it was.
    */
   announce(
+    visitor: Visitor,
     announce: Announce,
-    rules: ListenerRules,
+    listener: ListenerRules,
     answer: Answer,
     now = this.#clock.seconds(),
-  ): Refusal | undefined {
-    if (rules.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
-      substitute(announce, rules.externalIp)
-    const cutoff = this.cutoff(now)
-    const outcome = this.#swarm.announce(announce, now, cutoff, this.policy.maxPeers, answer)
-    return outcome === OUTCOME.refused ? 'full' : undefined
+  ): Outcome {
+    const fault = this.#gate.announce(visitor, announce.words)
+    if (fault !== undefined) return fault
+    if (listener.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
+      substitute(announce, listener.externalIp)
+    const most = Math.min(this.rules.maxPeers, answer.room)
+    const outcome = this.#swarm.announce(announce, now, this.cutoff(now), most, answer)
+    if (outcome === SWARM.refused) return 'full'
+    this.#afterAnnounce?.(visitor, announce, answer, now)
+    return 'served'
   }
 
-  /** Whether it pays to tell of announces before they come: not while the swarm fits the caches. */
+  /**
+   * Asks the gate and gives `scrape` an entry for each info hash; zeroes for what is not known, not listed, or
+   * asked for without a good auth key. `awaited`: served, but stored counts may come in a moment; a transport
+   * that can wait for them calls `whenKnown`.
+   */
+  scrape(visitor: Visitor, scrape: Scrape, now = this.#clock.seconds()): Outcome | 'awaited' {
+    const fault = this.#gate.scrape(visitor)
+    if (fault !== undefined) return fault
+    return this.#fill(scrape, this.#gate.knows(visitor), now) ? 'awaited' : 'served'
+  }
+
+  /**
+   * Waits for the stored counts of a scrape that was `awaited`. Calls `answer`, which must not throw, once those
+   * of all info hashes in `words` (five each, kept until then) are known, and at the latest after
+   * `LIMITS.scrapeWaitMilliseconds`; never before it returns. `answer` gets a function that fills a scrape
+   * of the same info hashes, and that must not be kept. Returns a function that ends the waiting at once;
+   * undefined: too many scrapes wait already, and `answer` is never called.
+   */
+  whenKnown(
+    words: Int32Array,
+    answer: (fill: (scrape: Scrape) => void) => void,
+  ): (() => void) | undefined {
+    let isWaiting = true
+    const done = () => {
+      if (!isWaiting) return
+      isWaiting = false
+      answer((scrape) => this.#fill(scrape, true, this.#clock.seconds()))
+    }
+    return this.#waiting.add(words, done) ? done : undefined
+  }
+
+  /** Whether a datagram from `sender` is dropped without an answer; see `Gate.drops`. */
+  drops(sender: Address, what: 'unread' | 'junk'): boolean {
+    return this.#gate.drops(sender, what)
+  }
+
+  /** Whether it pays to announce what comes with `expect`: not while the swarm fits the caches. */
   get wantsNotice(): boolean {
     return this.#swarm.memory().used > CACHED_BYTES
   }
 
   /**
-   * Tells of `count` announces that follow at once, five words of info hash each: they will be
-   * faster. At most `LIMITS.udpBatch`.
+   * Makes the `count` announces that follow at once faster; `words` holds their info hashes, five words each.
+   * At most `LIMITS.udpBatch`.
    */
   expect(words: Int32Array, count: number): void {
-    this.#access?.whitelist?.expect(words, count)
+    this.#gate.expect(words, count)
     this.#prefetch.load(words, count)
   }
 
   /**
-   * What is known of the info hash in `words` (five, in memory order); zeroes when nothing is,
-   * when it is not listed, or when whoever asks may not know, as `mayScrape` said. true: what is stored
-   * of it may come in a moment; who can wait for that asks `whenKnown`, and then again.
-   */
-  scrape(
-    words: Int32Array,
-    entry: ScrapeEntry,
-    may: boolean,
-    now = this.#clock.seconds(),
-  ): boolean {
-    if (may && this.#isListed(words)) return this.#swarm.scrape(words, this.cutoff(now), entry)
-    entry.seeders = entry.downloaded = entry.leechers = 0
-    return false
-  }
-
-  /**
-   * Calls `done`, which must not throw, once what is stored of all info hashes in `words` (five each, kept
-   * until then) is known, and at the latest after `LIMITS.scrapeWaitMilliseconds`. false: too many
-   * scrapes wait already, and it is never called.
-   */
-  whenKnown(words: Int32Array, done: () => void): boolean {
-    return this.#waiting.add(words, done)
-  }
-
-  /**
    * Forgets expired peers and idle torrents, and gives back the memory they had, in slices: each step of
-   * the generator holds one lock for less than a millisecond, and yields false when a lock was held for too
-   * long by somebody else.
+   * the generator holds one lock for less than a millisecond, and yields false when another thread held the
+   * lock for too long.
    */
   *sweep(): Generator<boolean, void, void> {
     this.#swarm.audit()
@@ -157,30 +183,34 @@ export class Tracker {
       const cursor = new SweepCursor()
       for (let done: boolean | undefined = false; done !== true; ) {
         const now = this.#clock.seconds()
-        const { retention } = this.policy
-        done = shard.sweep(cursor, this.cutoff(now), retention, this.#sweepUnits, 0, now)
+        done = shard.sweep(cursor, this.cutoff(now), this.rules, this.#sweepUnits, 0, now)
         if (this.#sweepUnits < SWEEP_UNITS) this.#sweepUnits++
         yield done !== undefined
       }
     }
   }
 
-  #isListed(words: Int32Array): boolean {
-    return this.#access?.whitelist?.has(words) ?? true
-  }
-
-  #keyFault({ keys, checksExpiration }: Access, key: Key | undefined): Refusal | undefined {
-    if (keys === undefined) return undefined
-    if (key === undefined) return 'keyMissing'
-    const validUntil = keys.validUntil(key.words)
-    if (validUntil === UNKNOWN) return 'keyUnknown'
-    if (!checksExpiration || validUntil === Infinity) return undefined
-    return validUntil < this.#clock.milliseconds() ? 'keyExpired' : undefined
-  }
-
   /** A peer last seen at this second or before counts as gone. */
   cutoff(now = this.#clock.seconds()): number {
-    return Math.max(0, now - this.policy.peerTimeoutSeconds)
+    return Math.max(0, now - this.rules.peerTimeoutSeconds)
+  }
+
+  /** Gives `scrape` all its entries, zeroes unless `may`. Whether stored counts may still come. */
+  #fill(scrape: Scrape, may: boolean, now: number): boolean {
+    let isAwaited = false
+    for (let i = 0; i < scrape.count; i++) {
+      if (this.#read(scrape.hash(i), may, now)) isAwaited = true
+      scrape.entry(i, this.#entry)
+    }
+    return isAwaited
+  }
+
+  /** Reads the entry of one info hash. Whether its stored count may still come. */
+  #read(words: Int32Array, may: boolean, now = this.#clock.seconds()): boolean {
+    const entry = this.#entry
+    if (may && this.#gate.isListed(words)) return this.#swarm.scrape(words, this.cutoff(now), entry)
+    entry.seeders = entry.downloaded = entry.leechers = 0
+    return false
   }
 }
 

@@ -1,11 +1,19 @@
-/** Whom the tracker serves what. Numbers in names: spec/torrust-udp-and-core part F. */
+/** Whom the tracker serves what, and what it reports after an announce. */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../src/access/access.ts'
 import { packKeys } from '../src/access/keys.ts'
-import { Announce, Answer, type Key, PeerList } from '../src/bittorrent.ts'
-import type { Tracker } from '../src/tracker.ts'
+import { Visitor } from '../src/access/visitor.ts'
+import { Announce, Answer, EVENT, type Key, PeerList } from '../src/bittorrent.ts'
+import type { Outcome } from '../src/refusal.ts'
+import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
+import type { AfterAnnounce, Scrape, Tracker } from '../src/tracker.ts'
 import { hashWords, keyOf, keyText, run } from './support/access/entries.ts'
-import { makeTracker, NOW_MILLISECONDS } from './support/servers/served-http.ts'
+import {
+  anyone,
+  makeTracker,
+  NOW_MILLISECONDS,
+  trackerOver,
+} from './support/servers/served-http.ts'
 
 const LISTED = hashWords(1)
 const UNLISTED = hashWords(2)
@@ -38,96 +46,208 @@ function trackerWith(rules: { listed?: boolean; private?: boolean; checksExpirat
   return { access, tracker: makeTracker({}, access) }
 }
 
-/** Registers a seeder of that torrent, whoever may. */
-function seed(tracker: Tracker, words: Int32Array): void {
+function showing(key: Key | undefined): Visitor {
+  const visitor = new Visitor('connected')
+  if (key === undefined) return visitor
+  visitor.shows = 'key'
+  visitor.key.words.set(key.words)
+  return visitor
+}
+
+function announceOf(words: Int32Array): Announce {
   const announce = new Announce()
   announce.words.set(words)
   announce.port = 1
+  return announce
+}
+
+const NOWHERE = { externalIp: undefined }
+const emptyAnswer = () => {
   const list = () => new PeerList(new Uint16Array(1_000))
-  tracker.announce(announce, { externalIp: undefined }, new Answer(list(), list(), false))
+  return new Answer(list(), list(), false)
+}
+
+/** Registers a seeder of that torrent, listed or not. */
+function seed({ access, tracker }: ReturnType<typeof trackerWith>, words: Int32Array): void {
+  const isListed = access?.whitelist?.has(words) ?? true
+  if (!isListed) access!.whitelist!.add(words)
+  const visitor = showing(KEYS['a permanent key'])
+  expect(tracker.announce(visitor, announceOf(words), NOWHERE, emptyAnswer())).toBe('served')
+  if (!isListed) access!.whitelist!.remove(words)
+}
+
+/** How an announce ends, of one that changes nothing where it is served. */
+function announced(tracker: Tracker, words: Int32Array, shown: Key | undefined): Outcome {
+  const announce = announceOf(words)
+  announce.event = EVENT.stopped
+  announce.port = 2
+  return tracker.announce(showing(shown), announce, NOWHERE, emptyAnswer())
 }
 
 function scraped(tracker: Tracker, words: Int32Array, shown: Key | undefined): number {
-  const entry = { seeders: 9, downloaded: 9, leechers: 9 }
-  tracker.scrape(words, entry, tracker.mayScrape(shown))
-  expect([entry.downloaded, entry.leechers]).toEqual([0, 0])
-  return entry.seeders
+  const seeders: number[] = []
+  const scrape: Scrape = {
+    count: 1,
+    hash: () => words,
+    entry(i, entry) {
+      expect([i, entry.downloaded, entry.leechers]).toEqual([0, 0, 0])
+      seeders.push(entry.seeders)
+    },
+  }
+  expect(tracker.scrape(showing(shown), scrape)).toBe('served')
+  expect(seeders).toHaveLength(1)
+  return seeders[0]!
 }
 
 describe('a public tracker', () => {
-  const { access, tracker } = trackerWith({})
+  const it = trackerWith({})
+  const { access, tracker } = it
   test('has no tables', () => {
     expect([access, tracker.isPrivate]).toEqual([undefined, false])
   })
-  test.each(Object.keys(KEYS) as KeyName[])('serves whoever shows %s', (name) => {
-    seed(tracker, UNLISTED)
-    expect(tracker.admit(UNLISTED, KEYS[name])).toBeUndefined()
+  test.each(Object.keys(KEYS) as KeyName[])('serves those who show %s', (name) => {
+    seed(it, UNLISTED)
+    expect(announced(tracker, UNLISTED, KEYS[name])).toBe('served')
     expect(scraped(tracker, UNLISTED, KEYS[name])).toBe(1)
   })
 })
 
-describe('a listed tracker (40, 41)', () => {
-  const { access, tracker } = trackerWith({ listed: true })
-  seed(tracker, LISTED)
-  seed(tracker, UNLISTED)
+describe('K2, K3: a listed tracker', () => {
+  const it = trackerWith({ listed: true })
+  const { access, tracker } = it
+  seed(it, LISTED)
+  seed(it, UNLISTED)
   test('serves what is listed', () => {
     expect(tracker.isPrivate).toBe(false)
-    expect(tracker.admit(LISTED, undefined)).toBeUndefined()
-    expect(tracker.admit(LISTED, KEYS['an unknown key'])).toBeUndefined()
+    expect(announced(tracker, LISTED, undefined)).toBe('served')
+    expect(announced(tracker, LISTED, KEYS['an unknown key'])).toBe('served')
     expect(scraped(tracker, LISTED, undefined)).toBe(1)
   })
-  test('refuses what is not, and tells zeroes of it though it has peers', () => {
-    expect(tracker.admit(UNLISTED, undefined)).toBe('unlisted')
+  test('refuses what is not listed, and answers scrapes of it with zeroes though it has peers', () => {
+    expect(announced(tracker, UNLISTED, undefined)).toBe('unlisted')
     expect(scraped(tracker, UNLISTED, undefined)).toBe(0)
   })
   test('serves a torrent as soon as it is listed, with the peers that it has', () => {
     access!.whitelist!.add(UNLISTED)
-    expect(tracker.admit(UNLISTED, undefined)).toBeUndefined()
+    expect(announced(tracker, UNLISTED, undefined)).toBe('served')
     expect(scraped(tracker, UNLISTED, undefined)).toBe(1)
     access!.whitelist!.remove(UNLISTED)
-    expect(tracker.admit(UNLISTED, undefined)).toBe('unlisted')
+    expect(announced(tracker, UNLISTED, undefined)).toBe('unlisted')
   })
 })
 
-describe('a private tracker (42–45)', () => {
-  const { access, tracker } = trackerWith({ private: true })
-  seed(tracker, UNLISTED)
+describe('K4, K7: a private tracker', () => {
+  const it = trackerWith({ private: true })
+  const { access, tracker } = it
+  seed(it, UNLISTED)
   test.each([
-    ['a permanent key', undefined],
-    ['a key with a future', undefined],
-    ['a key in its last millisecond', undefined],
+    ['a permanent key', 'served'],
+    ['a key with a future', 'served'],
+    ['a key in its last millisecond', 'served'],
     ['an expired key', 'keyExpired'],
     ['an unknown key', 'keyUnknown'],
     ['no key', 'keyMissing'],
-  ] as const)('with %s: %p', (name, refusal) => {
+  ] as const)('with %s: %p', (name, outcome) => {
     expect(tracker.isPrivate).toBe(true)
-    expect(tracker.admit(UNLISTED, KEYS[name])).toBe(refusal)
-    expect(scraped(tracker, UNLISTED, KEYS[name])).toBe(refusal === undefined ? 1 : 0)
+    expect(announced(tracker, UNLISTED, KEYS[name])).toBe(outcome)
+    expect(scraped(tracker, UNLISTED, KEYS[name])).toBe(outcome === 'served' ? 1 : 0)
   })
   test('refuses a key that was removed', () => {
     access!.keys!.remove(KEYS['a permanent key'].words)
-    expect(tracker.admit(UNLISTED, KEYS['a permanent key'])).toBe('keyUnknown')
+    expect(announced(tracker, UNLISTED, KEYS['a permanent key'])).toBe('keyUnknown')
   })
 })
 
-test('expired keys are good where nobody checks (43)', () => {
+test('K7: expired keys are good where expiry is not checked', () => {
   const { tracker } = trackerWith({ private: true, checksExpiration: false })
-  expect(tracker.admit(UNLISTED, KEYS['an expired key'])).toBeUndefined()
-  expect(tracker.admit(UNLISTED, KEYS['an unknown key'])).toBe('keyUnknown')
+  expect(announced(tracker, UNLISTED, KEYS['an expired key'])).toBe('served')
+  expect(announced(tracker, UNLISTED, KEYS['an unknown key'])).toBe('keyUnknown')
 })
 
 describe('a private and listed tracker asks for the key first', () => {
-  const { tracker } = trackerWith({ private: true, listed: true })
-  seed(tracker, LISTED)
-  seed(tracker, UNLISTED)
+  const it = trackerWith({ private: true, listed: true })
+  const { tracker } = it
+  seed(it, LISTED)
+  seed(it, UNLISTED)
   test.each([
-    ['a permanent key', LISTED, undefined],
+    ['a permanent key', LISTED, 'served'],
     ['a permanent key', UNLISTED, 'unlisted'],
     ['an expired key', LISTED, 'keyExpired'],
     ['an unknown key', UNLISTED, 'keyUnknown'],
     ['no key', UNLISTED, 'keyMissing'],
-  ] as const)('%s', (name, words, refusal) => {
-    expect(tracker.admit(words, KEYS[name])).toBe(refusal)
-    expect(scraped(tracker, words, KEYS[name])).toBe(refusal === undefined ? 1 : 0)
+  ] as const)('%s', (name, words, outcome) => {
+    expect(announced(tracker, words, KEYS[name])).toBe(outcome)
+    expect(scraped(tracker, words, KEYS[name])).toBe(outcome === 'served' ? 1 : 0)
   })
+})
+
+describe('after an announce', () => {
+  const swarmOf = (bytes: number) => new Swarm(createSwarmMemory(bytes, Int32Array.of(1)), 1, 1)
+  const clock = { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS }
+
+  test('the listener hears of it with its answer, and of no announce that was refused', () => {
+    const heard: unknown[] = []
+    const afterAnnounce: AfterAnnounce = (visitor, announce, answer, now) => {
+      const { family, port, event } = announce
+      const infoHash = announce.infoHash.toHex()
+      const { seeders, leechers } = answer
+      heard.push([visitor, infoHash, family, [...announce.endpoint.subarray(0, 4)], port, event])
+      heard.push([seeders, leechers, answer.peers4.count, now])
+    }
+    const { access } = trackerWith({ listed: true })
+    const tracker = trackerOver(swarmOf(16 * 2 ** 20), clock, {}, { access, afterAnnounce })
+    const external = { externalIp: { family: 4 as const, bytes: Uint8Array.of(203, 0, 113, 9) } }
+    const announce = (words: Int32Array, port: number, left: number) => {
+      const announce = announceOf(words)
+      announce.endpoint.set([127, 0, 0, 1])
+      announce.port = port
+      announce.counts[5] = left
+      announce.event = EVENT.started
+      return tracker.announce(anyone, announce, external, emptyAnswer(), 77)
+    }
+    expect(announce(UNLISTED, 1, 0)).toBe('unlisted')
+    expect(heard).toEqual([])
+    expect(announce(LISTED, 1, 0)).toBe('served')
+    expect(announce(LISTED, 2, 5)).toBe('served')
+    const infoHash = new Uint8Array(LISTED.buffer).toHex()
+    // As it was registered: under the address that others see.
+    const endpoint = [203, 0, 113, 9]
+    expect(heard).toEqual([
+      [anyone, infoHash, 4, endpoint, 1, EVENT.started],
+      [1, 0, 0, 77],
+      [anyone, infoHash, 4, endpoint, 2, EVENT.started],
+      [1, 1, 1, 77],
+    ])
+  })
+
+  test('nothing is heard of an announce for which there is no memory', () => {
+    let heard = 0
+    const afterAnnounce = () => {
+      heard++
+    }
+    const tracker = trackerOver(swarmOf(2 ** 20), clock, {}, { afterAnnounce })
+    let served = 0
+    for (let n = 0; n < 100_000; n++) {
+      const words = hashWords(n)
+      const outcome = tracker.announce(anyone, announceOf(words), NOWHERE, emptyAnswer())
+      if (outcome === 'served') served++
+      else expect(outcome).toBe('full')
+    }
+    expect([served < 100_000, heard]).toEqual([true, served])
+  })
+})
+
+test('an answer holds no more peers than there is room for, whatever the rules say', () => {
+  const tracker = makeTracker({ maxPeers: 1_000 })
+  const answer = emptyAnswer()
+  const tell = (port: number) => {
+    const announce = announceOf(LISTED)
+    announce.port = port
+    announce.counts[5] = 1
+    tracker.announce(anyone, announce, NOWHERE, answer)
+    return answer.peers4.count
+  }
+  for (let port = 1; port <= 20; port++) expect(tell(port)).toBe(port - 1)
+  answer.room = 7
+  expect(tell(21)).toBe(7)
 })

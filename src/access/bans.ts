@@ -1,33 +1,36 @@
 /**
- * Addresses that showed wrong connection ids (spec/torrust-newest §3.2), in a fixed table of
- * shared memory: all UDP listeners of all threads see one count. Bounded: where eight addresses
- * compete for one bucket the least guilty makes room. IPv6 counts by /64, which one host can fill.
+ * Addresses that showed wrong connection ids (docs/behaviours.md U5), in a fixed table of shared memory: all
+ * listeners of all threads see one count. Bounded: where eight addresses compete for one bucket, the one with
+ * the fewest errors makes room. IPv6 counts by /64, which one host can fill.
  */
-import type { Announce } from '../bittorrent.ts'
+import type { Address, Family } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
+import type { Rules } from '../rules.ts'
 
 /** Words of the header: a lock for writers, addresses in the table. */
 const HEADER = { lock: 0, entries: 1, words: 16 } as const
 /** An entry: two words of address (IPv4: the second is 0), family, count. */
 const ENTRY = { first: 0, second: 1, family: 2, count: 3, words: 4 } as const
 const WAYS = 8
+/** Words of an address that count. */
+const SIGNIFICANT: Readonly<Record<Family, number>> = { 4: 1, 6: 2 }
 
 export class Bans {
   readonly memory: SharedArrayBuffer
+  readonly #rules: Pick<Rules, 'banLimit'>
   readonly #header: Int32Array
   readonly #entries: Int32Array
   readonly #secrets: Int32Array
-  readonly #limit: number
 
-  /** `has` ⇔ more than `limit` errors. `seed` must be the same on every thread. */
-  constructor(limit: number, seed: Seed, memory?: SharedArrayBuffer) {
+  /** `seed` and `memory` must be the same on every thread. */
+  constructor(rules: Pick<Rules, 'banLimit'>, seed: Seed, memory?: SharedArrayBuffer) {
     const bytes = HEADER.words * 4 + LIMITS.banTable * ENTRY.words * 4
     this.memory = memory ?? new SharedArrayBuffer(bytes)
+    this.#rules = rules
     this.#header = new Int32Array(this.memory, 0, HEADER.words)
     this.#entries = new Int32Array(this.memory, HEADER.words * 4)
     this.#secrets = secretsOf(seed, 2, 'address')
-    this.#limit = limit
   }
 
   /** Addresses with at least one error since the last reset. */
@@ -35,32 +38,32 @@ export class Bans {
     return Atomics.load(this.#header, HEADER.entries)
   }
 
-  /** Whether the sender in `announce` showed more wrong ids than the limit. */
-  has(announce: Announce): boolean {
+  /** Whether more errors of `address` were counted than the rules allow. */
+  has(address: Address): boolean {
     if (this.#header[HEADER.entries] === 0) return false
-    const at = this.#find(announce)
-    return at >= 0 && this.#entries[at + ENTRY.count]! > this.#limit
+    const at = this.#find(address)
+    return at >= 0 && this.#entries[at + ENTRY.count]! > this.#rules.banLimit
   }
 
-  /** Counts an error of the sender in `announce`. */
-  add(announce: Announce): void {
-    // Somebody else is writing: losing one count is better than making a datagram wait.
+  /** Counts an error of `address`. */
+  add(address: Address): void {
+    // Another thread is writing: losing one count is better than making a request wait.
     if (Atomics.compareExchange(this.#header, HEADER.lock, 0, 1) !== 0) return
     const entries = this.#entries
-    let at = this.#find(announce)
+    let at = this.#find(address)
     if (at < 0) {
-      at = this.#leastGuilty(announce)
+      at = this.#leastGuilty(address)
       if (entries[at + ENTRY.count] === 0) this.#header[HEADER.entries]!++
       entries[at + ENTRY.count] = 0
-      entries[at + ENTRY.first] = first(announce)
-      entries[at + ENTRY.second] = second(announce)
-      entries[at + ENTRY.family] = announce.family
+      entries[at + ENTRY.first] = address.words[0]!
+      entries[at + ENTRY.second] = second(address)
+      entries[at + ENTRY.family] = address.family
     }
     entries[at + ENTRY.count]!++
     Atomics.store(this.#header, HEADER.lock, 0)
   }
 
-  /** Forgets all. Also frees the table from a writer that died. Only the control thread calls it. */
+  /** Forgets all errors, and frees the table from a writer that died. Only the control thread calls it. */
   reset(): void {
     this.#entries.fill(0)
     this.#header.fill(0)
@@ -71,27 +74,27 @@ export class Bans {
     Atomics.store(this.#header, HEADER.lock, 0)
   }
 
-  #bucket(announce: Announce): number {
-    const hash = hashWords(this.#secrets, announce.words, 10, announce.family === 4 ? 1 : 2)
+  #bucket({ family, words }: Address): number {
+    const hash = hashWords(this.#secrets, words, 0, SIGNIFICANT[family])
     return ((hash >>> 0) % (LIMITS.banTable / WAYS)) * WAYS * ENTRY.words
   }
 
-  /** Index of the sender's entry, or -1. */
-  #find(announce: Announce): number {
+  /** Index of the entry of `address`, or -1. */
+  #find(address: Address): number {
     const entries = this.#entries
-    const bucket = this.#bucket(announce)
+    const bucket = this.#bucket(address)
     for (let at = bucket; at < bucket + WAYS * ENTRY.words; at += ENTRY.words)
       if (
-        entries[at + ENTRY.first] === first(announce) &&
-        entries[at + ENTRY.second] === second(announce) &&
-        entries[at + ENTRY.family] === announce.family
+        entries[at + ENTRY.first] === address.words[0] &&
+        entries[at + ENTRY.second] === second(address) &&
+        entries[at + ENTRY.family] === address.family
       )
         return at
     return -1
   }
 
-  #leastGuilty(announce: Announce): number {
-    const bucket = this.#bucket(announce)
+  #leastGuilty(address: Address): number {
+    const bucket = this.#bucket(address)
     let least = bucket
     for (let at = bucket; at < bucket + WAYS * ENTRY.words; at += ENTRY.words)
       if (this.#entries[at + ENTRY.count]! < this.#entries[least + ENTRY.count]!) least = at
@@ -99,6 +102,4 @@ export class Bans {
   }
 }
 
-/** The address begins at word 10 of an announce (bittorrent.ts). */
-const first = (announce: Announce): number => announce.words[10]!
-const second = (announce: Announce): number => (announce.family === 4 ? 0 : announce.words[11]!)
+const second = ({ family, words }: Address): number => (SIGNIFICANT[family] > 1 ? words[1]! : 0)

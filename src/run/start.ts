@@ -10,6 +10,7 @@ import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
+import { Rules, type RuleValues } from '../rules.ts'
 import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
@@ -20,7 +21,7 @@ import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
-import { type Policy, Tracker } from '../tracker.ts'
+import { Tracker } from '../tracker.ts'
 import { printAddress } from '../wire/address.ts'
 import { apiService, sayWhatStarts, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
@@ -58,12 +59,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const count = threadCount(config, log)
   const memory = reserve(config)
   const swarm = new Swarm(memory, count + 1, random32(), count === 1, pageRelease())
-  const accessMemory = createAccessMemory({ ...rulesOf(config), seed: drawSeed() })
+  const accessMemory = createAccessMemory({ ...accessOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
-  const tracker = new Tracker(swarm, policyOf(config), systemClock, access)
+  const rules = Rules.of(rulesOf(config))
   const banSeed = drawSeed()
-  const banLimit = config.udp_tracker_server.max_connection_id_errors_per_ip
-  const bans = new Bans(banLimit, banSeed)
+  const bans = new Bans(rules, banSeed)
+  const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   const metrics = new Metrics(count, udp.length + http.length)
 
   // Before the first announce: a private tracker must know its keys. Behind the last one when it stops.
@@ -79,16 +80,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
     count,
     setup: {
       swarm: memory,
+      rules: rules.memory,
       access: accessMemory,
       metrics: metrics.memory,
-      bans: { memory: bans.memory, seed: banSeed, limit: banLimit },
+      bans: { memory: bans.memory, seed: banSeed },
       descriptors,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
-      idErrors:
-        config.udp_tracker_server.connection_id_validation === 'strict'
-          ? config.abuse.id_errors
-          : 'serve',
-      policy: tracker.policy,
       logging: log.options,
       udp,
       http,
@@ -201,19 +198,21 @@ function memoryOfMachine(): number {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
-const rulesOf = ({ core }: Config) => ({
+const accessOf = ({ core }: Config) => ({
   listed: core.listed,
   private: core.private,
   checksExpiration: core.private_mode?.check_keys_expiration ?? true,
 })
 
-const policyOf = ({ core, metadata }: Config): Policy => ({
+const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): RuleValues => ({
   interval: core.announce_policy.interval,
   intervalMin: core.announce_policy.interval_min,
   maxPeers: core.announce_policy.max_peers_per_announce,
   peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
-  retention: { removePeerless: core.tracker_policy.remove_peerless_torrents },
+  removePeerless: core.tracker_policy.remove_peerless_torrents,
   schema: metadata.schema_version,
+  idErrors: udp_tracker_server.connection_id_validation === 'strict' ? abuse.id_errors : 'serve',
+  banLimit: udp_tracker_server.max_connection_id_errors_per_ip,
 })
 
 const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!

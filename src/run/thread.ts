@@ -5,19 +5,19 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Access, type AccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
-import type { HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
-import { Log, type LogOptions } from '../log.ts'
+import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
+import { Log, type LogOptions, type Report } from '../log.ts'
 import { Metrics } from '../memory/counters.ts'
 import type { Seed } from '../memory/hash.ts'
+import { Rules } from '../rules.ts'
 import { ConnectionIds } from '../servers/connection-id.ts'
 import type { Descriptors } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { serveHttp } from '../servers/http.ts'
 import { serveUdp } from '../servers/udp.ts'
-import type { IdErrors } from '../servers/udp-requests.ts'
 import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
-import { type Policy, Tracker } from '../tracker.ts'
+import { type ListenerRules, Tracker } from '../tracker.ts'
 import { parseIp } from '../wire/address.ts'
 
 /** This file, for `new Worker`: the compiled binary knows it under its name beside the entry. */
@@ -26,32 +26,28 @@ export const THREAD_URL: string = new URL(
   import.meta.url,
 ).href
 
-/** All a thread is told; survives `postMessage`. The buffers are the same for every thread. */
+/** All that a thread needs to start; survives `postMessage`. The buffers are the same for every thread. */
 export type ThreadSetup = {
   /** From 1; names the holder of a lock and the row of counters. */
   readonly thread: number
   readonly threads: number
   readonly swarm: SwarmMemory
-  /** Whom the tracker serves what; undefined = everybody everything. */
+  /** See rules.ts. */
+  readonly rules: SharedArrayBuffer
+  /** Who is served what; undefined = everybody everything. */
   readonly access: AccessMemory | undefined
   readonly metrics: SharedArrayBuffer
-  readonly bans: {
-    readonly memory: SharedArrayBuffer
-    readonly seed: Seed
-    readonly limit: number
-  }
+  readonly bans: { readonly memory: SharedArrayBuffer; readonly seed: Seed }
   /** By thread, then by UDP listener; see servers/direct-socket.ts. */
   readonly descriptors: readonly (readonly (Descriptors | undefined)[])[]
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
-  readonly idErrors: IdErrors
-  readonly policy: Policy
   readonly logging: LogOptions
   readonly udp: readonly UdpTrackerConfig[]
   readonly http: readonly HttpTrackerConfig[]
 }
 
-/** What came of it, in the order of the lists: the ports, and the bytes of the UDP sockets' receive buffers. */
+/** What was opened, in the order of the lists: the ports, and the bytes of the UDP sockets' receive buffers. */
 export type Opened = {
   readonly udpPorts: readonly number[]
   readonly httpPorts: readonly number[]
@@ -78,8 +74,9 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
   const swarm = new Swarm(setup.swarm, setup.thread, seed, setup.threads === 1)
   const access = setup.access && new Access(setup.access, setup.threads === 1)
-  const tracker = new Tracker(swarm, setup.policy, systemClock, access)
-  const bans = new Bans(setup.bans.limit, setup.bans.seed, setup.bans.memory)
+  const rules = new Rules(setup.rules)
+  const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)
+  const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   const log = new Log(setup.logging, systemClock.milliseconds)
   const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
   const reusePort = setup.threads > 1
@@ -96,15 +93,13 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         ipv6Only: listener.network.ipv6_v6only,
         reusePort,
         tracker,
-        rules: { externalIp: externalIp(listener.network.external_ip) },
+        listenerRules: listenerRules(listener.network),
         connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
-        idErrors: setup.idErrors,
-        bans,
         counters: metrics.row(setup.thread - 1, index),
         clock: systemClock,
         garbage,
         descriptors: setup.descriptors[setup.thread - 1]?.[index],
-        onError: onceEach((error) => log.error('UDP TRACKER', `internal error: ${error}`)),
+        report: reportTo(log, 'UDP TRACKER'),
       })
       stops.push(() => server.stop())
       udpPorts.push(server.port)
@@ -113,11 +108,12 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     for (const [index, listener] of setup.http.entries()) {
       const server = await serveHttp({
         listener,
+        listenerRules: listenerRules(listener.network),
         tracker,
         counters: metrics.row(setup.thread - 1, setup.udp.length + index),
         reusePort,
         garbage,
-        report: (what, error) => log.error('HTTP TRACKER', `internal error: ${what}: ${error}`),
+        report: reportTo(log, 'HTTP TRACKER'),
       })
       stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
       httpPorts.push(server.address.port)
@@ -136,23 +132,19 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   }
 }
 
-function externalIp(text: string | null) {
-  const bytes = text === null ? undefined : parseIp(text)
-  return bytes && { family: bytes.length === 4 ? (4 as const) : (6 as const), bytes }
+export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
+  const bytes = external_ip === null ? undefined : parseIp(external_ip)
+  return { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
 }
 
-/** Says each kind of trouble once: a stranger who finds a bug must not be able to fill the log. */
-function onceEach(say: (error: string) => void): (error: unknown) => void {
-  const said = new Set<string>()
-  return (error) => {
+const reportTo =
+  (log: Log, target: string): Report =>
+  (what, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    if (said.has(text) || said.size >= 100) return
-    said.add(text)
-    say(text)
+    log.error(target, `internal error: ${what}: ${text}`)
   }
-}
 
-/** The life of a worker: told to start, later to stop. */
+/** The life of a worker: it starts and stops when a message says so. */
 function obey(control: MessagePort): void {
   let serving: ServingThread | undefined
   const answer = (message: FromThread) => control.postMessage(message)

@@ -58,6 +58,10 @@ export class BunSocket implements Sender {
     this.#views = Array.from({ length: LIMITS.udpBatch }, () => [])
   }
 
+  resized(): void {
+    for (const views of this.#views) views.length = 0
+  }
+
   receive(packet: Uint8Array, port: number, address: string): void {
     if (this.#shedding) {
       this.#events.aborted()

@@ -2,9 +2,9 @@
  * Memory for the datagrams that one UDP socket reads together, laid out once: requests see the same
  * whether Bun read them or our own system calls (direct-socket.ts). The next batch overwrites it.
  */
-import { Announce } from '../bittorrent.ts'
+import { Address } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import { copyEndpoint, writeEndpoint } from '../wire/address.ts'
+import { copySource, writeSource } from '../wire/address.ts'
 
 /** Bytes from one datagram to the next: a power of two above `LIMITS.datagram`. */
 export const SLOT_BYTES = 2048
@@ -38,34 +38,30 @@ export class Datagrams {
   readonly senders = new Uint8Array(new ArrayBuffer((LATE + 1) * SENDER.bytes))
   /** Of each that Bun read, its address as Bun writes it, which is how Bun wants it back. */
   readonly #addresses: (string | undefined)[] = []
-  readonly #sender = new Announce()
+  readonly #sender = new Address()
 
   /** Takes a datagram that Bun read. false: its address cannot be read, and nothing was taken. */
   put(i: number, packet: Uint8Array, port: number, address: string): boolean {
     const sender = this.#sender
-    if (!writeEndpoint(address, port, sender)) return false
+    if (!writeSource(address, sender)) return false
     const at = i * SENDER.bytes
     const six = sender.family === 6
     this.senders[at + SENDER.family] = six ? AF_INET6 : AF_INET
     this.senders[at + SENDER.port] = port >>> 8
     this.senders[at + SENDER.port + 1] = port
-    this.senders.set(
-      sender.endpoint.subarray(0, six ? 16 : 4),
-      at + (six ? SENDER.ipv6 : SENDER.ipv4),
-    )
+    this.senders.set(sender.bytes.subarray(0, six ? 16 : 4), at + (six ? SENDER.ipv6 : SENDER.ipv4))
     this.#addresses[i] = address
     this.lengths[i] = Math.min(packet.length, LIMITS.datagram)
     this.bytes.set(packet.subarray(0, LIMITS.datagram), i * SLOT_BYTES)
     return true
   }
 
-  /** Makes the sender of datagram `i` the endpoint of `announce`. */
-  locate(i: number, announce: Announce): void {
+  /** Reads the address that datagram `i` came from. */
+  readSender(i: number, sender: Address): void {
     const { senders } = this
     const at = i * SENDER.bytes
     const six = senders[at + SENDER.family] === AF_INET6
-    copyEndpoint(senders, at + (six ? SENDER.ipv6 : SENDER.ipv4), six ? 6 : 4, announce)
-    announce.port = this.port(i)
+    copySource(senders, at + (six ? SENDER.ipv6 : SENDER.ipv4), six ? 6 : 4, sender)
   }
 
   port(i: number): number {

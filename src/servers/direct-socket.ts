@@ -73,7 +73,7 @@ export class DirectSocket implements Sender {
   /** Headers of what is received and sent, as 64-bit words to lay them out and as halves of those to use them. */
   readonly #in: Int32Array
   readonly #out: Int32Array
-  readonly #outVectors: Int32Array
+  readonly #outVectors: Int32Array<ArrayBuffer>
   readonly #inAt: number
   readonly #outAt: number
   /** Address of each sender in `#datagrams`, two halves each. */
@@ -87,8 +87,9 @@ export class DirectSocket implements Sender {
     this.#datagrams = datagrams
     this.#outbox = outbox
     const count = LIMITS.udpBatch
-    const inVectors = this.#vectors(addressOf(datagrams.bytes), SLOT_BYTES, LIMITS.datagram)
-    const outVectors = this.#vectors(addressOf(outbox.bytes), outbox.slotBytes, 0)
+    const inVectors = new BigUint64Array(new ArrayBuffer(count * VECTOR.words * 8))
+    const outVectors = new BigUint64Array(new ArrayBuffer(count * VECTOR.words * 8))
+    layVectors(inVectors, addressOf(datagrams.bytes), SLOT_BYTES, LIMITS.datagram)
     const senders = BigUint64Array.from({ length: LATE + 1 }, (_, i) =>
       BigInt(addressOf(datagrams.senders) + i * SENDER.bytes),
     )
@@ -111,15 +112,12 @@ export class DirectSocket implements Sender {
     this.#outAt = addressOf(sent)
     this.#outVectors = new Int32Array(outVectors.buffer)
     this.#senders = new Int32Array(senders.buffer)
+    this.resized()
   }
 
-  #vectors(base: number, stride: number, bytes: number): BigUint64Array {
-    const words = new BigUint64Array(new ArrayBuffer(LIMITS.udpBatch * VECTOR.words * 8))
-    for (let i = 0; i < LIMITS.udpBatch; i++) {
-      words[i * VECTOR.words + VECTOR.base] = BigInt(base + i * stride)
-      words[i * VECTOR.words + VECTOR.bytes] = BigInt(bytes)
-    }
-    return words
+  resized(): void {
+    const { bytes, slotBytes } = this.#outbox
+    layVectors(new BigUint64Array(this.#outVectors.buffer), addressOf(bytes), slotBytes, 0)
   }
 
   /**
@@ -179,5 +177,13 @@ export class DirectSocket implements Sender {
   /** Closes the real socket. Before Bun closes its own, or the kernel would report to what is gone. */
   close(): void {
     releaseSocket(this.#descriptors)
+  }
+}
+
+/** Vector number `i` is `bytes` bytes at `base + i * stride`. */
+function layVectors(words: BigUint64Array, base: number, stride: number, bytes: number): void {
+  for (let i = 0; i * VECTOR.words < words.length; i++) {
+    words[i * VECTOR.words + VECTOR.base] = BigInt(base + i * stride)
+    words[i * VECTOR.words + VECTOR.bytes] = BigInt(bytes)
   }
 }

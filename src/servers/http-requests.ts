@@ -1,31 +1,33 @@
 /**
- * What an HTTP tracker does with one request: who asks, what was asked, the tracker's word, the answer
- * (spec/torrust-http-tracker §3–§12). Synchronous from the first line to the last, so that no request
- * waits for another and the reused memory is never shared; a scrape that waits for a stored count does
- * so on memory of its own. Opens no socket.
+ * What an HTTP tracker does with one request: who asks, what is asked, the tracker's word, the answer
+ * (docs/behaviours.md H1–H16). Synchronous from the first line to the last, so that no request waits for
+ * another and the reused memory is never shared; a scrape that waits for a stored count does so on memory
+ * of its own. Opens no socket.
  */
-import { Key, type ScrapeEntry } from '../bittorrent.ts'
+import { Visitor } from '../access/visitor.ts'
+import type { ScrapeEntry } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
+import { onceEach, type Report } from '../log.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
-import { REFUSALS, type Refusal, refusalWords } from '../refusal.ts'
-import type { ListenerRules, Tracker } from '../tracker.ts'
-import { isUnspecified, parseIp, writeAddress, writeEndpoint } from '../wire/address.ts'
+import { type Refusal, refusalText } from '../refusal.ts'
+import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
+import { isUnspecified, parseIp, writeAddress, writeSource } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
 import { HttpAnswers } from '../wire/http-answer.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { rawPath } from './listen.ts'
 
-/** Told of an error that nobody foresaw; each kind is told once. */
-export type Report = (what: string, error: unknown) => void
+export type HttpRequestsOptions = {
+  readonly listener: HttpTrackerConfig
+  readonly listenerRules: ListenerRules
+  readonly tracker: Tracker
+  readonly counters: CounterRow
+  readonly garbage: Garbage
+  readonly report: Report
+}
 
 /** Where a request came from, as the socket knows it; null: the client is gone. */
 export type PeerAddress = (request: Request) => { readonly address: string } | null
-
-const NO_FORWARDED =
-  'Error resolving peer IP: missing or invalid the right most X-Forwarded-For IP (mandatory on reverse proxy tracker configuration)'
-const NO_CONNECTION = 'Error resolving peer IP: cannot get the client IP from the connection info'
-const DNS_NAME = 'DNS names are not supported for the announce ip parameter'
-const NO_LITERAL = 'The announce ip parameter must be an IPv4 or IPv6 literal'
 
 /**
  * For answers without a body only: Bun sends bytes of no stated type as application/octet-stream anyway,
@@ -35,43 +37,33 @@ const BINARY = { headers: { 'content-type': 'application/octet-stream' } }
 const TEXT = { headers: { 'content-type': 'text/plain; charset=utf-8' } }
 const JSON_TYPE = { headers: { 'content-type': 'application/json' } }
 const ROUTE = /^\/(?:announce|scrape)(?:\/[^/]+)?$|^\/health_check$/
-
-/** Kinds of unforeseen errors that are remembered as told. */
-const MOST_KINDS = 100
+const DNS_NAME = /^(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i
 
 export class HttpRequests {
-  readonly #listener: HttpTrackerConfig
+  readonly #options: HttpRequestsOptions
   readonly #tracker: Tracker
   readonly #counters: CounterRow
   readonly #peerAddress: PeerAddress
   readonly #report: Report
   readonly #garbage: Garbage
-  readonly #told = new Set<string>()
-  readonly #rules: ListenerRules
-  readonly #key = new Key()
+  readonly #visitor = new Visitor('connected')
   readonly #announce = new AnnounceQuery()
-  readonly #scrape = new ScrapeQuery()
-  readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
-  readonly #answers: HttpAnswers
+  readonly #query = new ScrapeQuery()
+  readonly #scrape: Scrape
+  #answers: HttpAnswers
+  /** Version of the rules that the answers follow. */
+  #version: number
 
-  constructor(
-    listener: HttpTrackerConfig,
-    tracker: Tracker,
-    counters: CounterRow,
-    peerAddress: PeerAddress,
-    report: Report,
-    garbage: Garbage,
-  ) {
-    this.#listener = listener
-    this.#tracker = tracker
-    this.#counters = counters
+  constructor(options: HttpRequestsOptions, peerAddress: PeerAddress) {
+    this.#options = options
+    this.#tracker = options.tracker
+    this.#counters = options.counters
     this.#peerAddress = peerAddress
-    this.#report = report
-    this.#garbage = garbage
-    this.#answers = new HttpAnswers(tracker.policy)
-    const external = listener.network.external_ip
-    const bytes = external === null ? undefined : parseIp(external)
-    this.#rules = { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
+    this.#report = onceEach(options.report)
+    this.#garbage = options.garbage
+    this.#version = options.tracker.rules.version
+    this.#answers = this.#makeAnswers()
+    this.#scrape = this.#scrapeOf(this.#query)
   }
 
   /** `key` is the path segment behind `/announce/`, percent-decoded; undefined: there is none. */
@@ -93,7 +85,7 @@ export class HttpRequests {
 
   /** HEAD of a route that exists: the head of a success, and nothing happens. */
   head(request: Request): Response {
-    this.#locate(request)
+    this.#meet(request, undefined)
     this.#count(AT.received)
     this.#count(AT.responses)
     return new Response(null, BINARY)
@@ -104,9 +96,9 @@ export class HttpRequests {
     return new Response('{"status":"Ok"}', JSON_TYPE)
   }
 
-  /** Whatever no route took: 405 where only the method is wrong, else 404. */
+  /** Requests that no route takes: 405 where only the method is wrong, else 404. */
   other(request: Request): Response {
-    this.#locate(request)
+    this.#meet(request, undefined)
     this.#count(AT.received)
     this.#count(AT.malformed)
     this.#count(AT.responses)
@@ -117,79 +109,83 @@ export class HttpRequests {
   }
 
   #answerAnnounce(request: Request, key: string | undefined): Response {
-    const located = this.#locate(request)
+    const visitor = this.#meet(request, key)
     const { url } = request
     const query = this.#announce
     const announce = query.request
     this.#count(AT.received)
 
-    const fault = query.read(url, url.indexOf('?')) ?? this.#keyFault(key)
-    if (fault !== undefined) return this.#failure(fault)
-    const six = this.#six()
-    const stranger = this.#tracker.admit(announce.words, this.#keyOf(key))
-    if (stranger !== undefined) return this.#refused(stranger, six)
-    const believed = query.ip !== '' && this.#listener.use_ip_from_query_string
-    const noAddress = believed ? this.#believe(query.ip, located) : this.#unlocated(located)
-    if (noAddress !== undefined) return this.#failure(noAddress)
+    const problem = query.read(url, url.indexOf('?'))
+    if (problem !== undefined) return this.#refused('badQuery', problem)
+    announce.place(visitor.address)
+    if (query.ip !== '' && this.#options.listener.use_ip_from_query_string) this.#believe(query.ip)
     announce.port = query.port
 
+    if (this.#tracker.rules.version !== this.#version) this.#followRules()
     const answer = this.#answers.prepare(query.compact)
     answer.family = announce.family
-    const refusal = this.#tracker.announce(announce, this.#rules, answer)
-    if (refusal !== undefined) return this.#refused(refusal, six)
-    this.#count(AT.announces, six)
-    this.#count(AT.responses, six)
+    const outcome = this.#tracker.announce(visitor, announce, this.#options.listenerRules, answer)
+    if (outcome !== 'served') return this.#refused(outcome, announce.infoHash)
+    this.#count(AT.announces)
+    this.#count(AT.responses)
     return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
   #answerScrape(request: Request, key: string | undefined): Response | Promise<Response> {
-    const located = this.#locate(request)
+    const visitor = this.#meet(request, key)
     const { url } = request
-    const query = this.#scrape
+    const query = this.#query
     this.#count(AT.received)
 
-    const fault =
-      query.read(url, url.indexOf('?')) ?? this.#keyFault(key) ?? this.#unlocated(located)
-    if (fault !== undefined) return this.#failure(fault)
-    const may = this.#tracker.mayScrape(this.#keyOf(key))
-    let isAwaited = false
+    const problem = query.read(url, url.indexOf('?'))
+    if (problem !== undefined) return this.#refused('badQuery', problem)
     this.#answers.beginScrape()
-    for (let i = 0; i < query.count; i++) {
-      if (this.#tracker.scrape(query.infoHash(i), this.#entry, may)) isAwaited = true
-      this.#answers.scraped(query.bytes, query.offset(i), this.#entry)
-    }
-    const six = this.#six()
-    return (
-      (isAwaited ? this.#scrapeAgain(query.infoHashes(), six) : undefined) ?? this.#scraped(six)
-    )
+    const outcome = this.#tracker.scrape(visitor, this.#scrape)
+    if (outcome === 'awaited') {
+      const later = this.#scrapeLater(query.infoHashes())
+      if (later !== undefined) return later
+    } else if (outcome !== 'served') return this.#refused(outcome)
+    return this.#scraped(this.#familyOffset)
   }
 
   /** Answers when stored counts have come. undefined: too many scrapes wait for that already. */
-  #scrapeAgain(words: Int32Array<ArrayBuffer>, six: number): Promise<Response> | undefined {
+  #scrapeLater(words: Int32Array<ArrayBuffer>): Promise<Response> | undefined {
     const { promise, resolve } = Promise.withResolvers<Response>()
-    const answer = (): Response => {
-      const bytes = new Uint8Array(words.buffer)
-      this.#answers.beginScrape()
-      for (let at = 0; at < words.length; at += 5) {
-        this.#tracker.scrape(words.subarray(at, at + 5), this.#entry, true)
-        this.#answers.scraped(bytes, at * 4, this.#entry)
-      }
-      return this.#scraped(six)
-    }
-    const done = () => {
+    const familyOffset = this.#familyOffset
+    const scrape = this.#scrapeOf({
+      bytes: new Uint8Array(words.buffer),
+      count: words.length / 5,
+      infoHash: (i) => words.subarray(i * 5, i * 5 + 5),
+      offset: (i) => i * 20,
+    })
+    const answer = (fill: (scrape: Scrape) => void) => {
       try {
-        resolve(answer())
+        this.#answers.beginScrape()
+        fill(scrape)
+        resolve(this.#scraped(familyOffset))
       } catch (error) {
         resolve(this.#unforeseen('scrape', error))
       }
     }
-    return this.#tracker.whenKnown(words, done) ? promise : undefined
+    return this.#tracker.whenKnown(words, answer) && promise
+  }
+
+  /** The info hashes of `query`; their entries go into the answer that was begun. */
+  #scrapeOf(query: Pick<ScrapeQuery, 'bytes' | 'count' | 'infoHash' | 'offset'>): Scrape {
+    return {
+      get count() {
+        return query.count
+      },
+      hash: (i) => query.infoHash(i),
+      entry: (i: number, entry: ScrapeEntry) =>
+        this.#answers.scraped(query.bytes, query.offset(i), entry),
+    }
   }
 
   /** What was written of a scrape. */
-  #scraped(six: number): Response {
-    this.#count(AT.scrapes, six)
-    this.#count(AT.responses, six)
+  #scraped(familyOffset: number): Response {
+    this.#count(AT.scrapes, familyOffset)
+    this.#count(AT.responses, familyOffset)
     return this.#answered(this.#answers.endScrape())
   }
 
@@ -199,82 +195,89 @@ export class HttpRequests {
     return new Response(body)
   }
 
-  /** Makes the client's address the endpoint of the announce (port 0 for now); false: unknown. */
-  #locate(request: Request): boolean {
+  #followRules(): void {
+    this.#version = this.#tracker.rules.version
+    this.#answers = this.#makeAnswers()
+  }
+
+  /** Memory of answers, and what they say in advance, as the rules want them now. */
+  #makeAnswers(): HttpAnswers {
+    const { interval, intervalMin, maxPeers } = this.#tracker.rules
+    return new HttpAnswers({ interval, intervalMin, maxPeers })
+  }
+
+  /** The client, with its address, or why that is not known, and the key that it shows. */
+  #meet(request: Request, key: string | undefined): Visitor {
     this.#garbage.made(HTTP_REQUEST + request.url.length)
-    const announce = this.#announce.request
-    announce.family = 4
-    if (!this.#listener.network.on_reverse_proxy) {
-      const peer = this.#peerAddress(request)
-      return peer !== null && writeEndpoint(peer.address, 0, announce)
-    }
-    // Several header lines arrive joined by commas, in order: what stands last, the proxy wrote.
+    const visitor = this.#visitor
+    // Clients without a known address count as IPv4.
+    visitor.address.family = 4
+    visitor.fault = this.#options.listener.network.on_reverse_proxy
+      ? this.#locateForwarded(request)
+      : this.#locateConnected(request)
+    if (key === undefined) visitor.shows = 'none'
+    else visitor.shows = visitor.key.read(key) ? 'key' : 'malformed'
+    return visitor
+  }
+
+  #locateConnected(request: Request): Refusal | undefined {
+    const peer = this.#peerAddress(request)
+    return peer !== null && writeSource(peer.address, this.#visitor.address)
+      ? undefined
+      : 'addressUnknown'
+  }
+
+  #locateForwarded(request: Request): Refusal | undefined {
+    // Several header lines arrive joined by commas, in order; the proxy wrote the last address.
     const chain = request.headers.get('x-forwarded-for')
-    if (chain === null) return false
+    if (chain === null) return 'addressNotForwarded'
     const last = chain.slice(chain.lastIndexOf(',') + 1).trim()
-    const family = writeAddress(last, 0, last.length, announce.endpoint)
-    if (family === 0) return false
-    announce.family = family
-    return true
-  }
-
-  #unlocated(located: boolean): string | undefined {
-    if (located) return undefined
-    return this.#listener.network.on_reverse_proxy ? NO_FORWARDED : NO_CONNECTION
-  }
-
-  /** Takes the address that the client itself names, as this listener's configuration allows. */
-  #believe(value: string, located: boolean): string | undefined {
-    const text = value.replaceAll(/%3a/gi, ':')
-    const bytes = parseIp(text)
-    if (bytes === undefined)
-      return /^(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i.test(text) ? DNS_NAME : NO_LITERAL
-    const family = bytes.length === 4 ? 4 : 6
-    // All zeros is how clients say "where I come from" (BEP 15).
-    if (isUnspecified(bytes, family)) return this.#unlocated(located)
-    this.#announce.request.endpoint.set(bytes)
-    this.#announce.request.family = family
+    const { address } = this.#visitor
+    const family = writeAddress(last, 0, last.length, address.bytes)
+    if (family === 0) return 'addressNotForwarded'
+    address.family = family
     return undefined
   }
 
-  /** 1 for a client that came over IPv6. */
-  #six(): number {
-    return this.#announce.request.family === 6 ? 1 : 0
+  /** Announces the address that the client itself names: the listener's configuration believes it. */
+  #believe(value: string): void {
+    const visitor = this.#visitor
+    const text = value.replaceAll(/%3a/gi, ':')
+    const bytes = parseIp(text)
+    if (bytes === undefined) {
+      visitor.fault = DNS_NAME.test(text) ? 'addressIsName' : 'addressInvalid'
+      return
+    }
+    const family = bytes.length === 4 ? 4 : 6
+    // All zeros is how clients say "where I come from" (BEP 15).
+    if (isUnspecified(bytes, family)) return
+    const announce = this.#announce.request
+    announce.endpoint.set(bytes)
+    announce.family = family
+    visitor.fault = undefined
   }
 
-  #count(counter: number, six = this.#six()): void {
-    this.#counters[counter + six]!++
+  /** What to add to the index of a counter for IPv4: 1 for a client that came over IPv6. */
+  get #familyOffset(): number {
+    return this.#visitor.address.family === 6 ? 1 : 0
   }
 
-  /** Reads `key`. Whatever is no key is a fault, even where nobody asks for one. */
-  #keyFault(key: string | undefined): string | undefined {
-    return key === undefined || this.#key.read(key)
-      ? undefined
-      : REFUSALS[this.#tracker.policy.schema].keyMalformed
+  #count(counter: number, familyOffset = this.#familyOffset): void {
+    this.#counters[counter + familyOffset]!++
   }
 
-  /** The key that `#keyFault` read. */
-  #keyOf(key: string | undefined): Key | undefined {
-    return key === undefined ? undefined : this.#key
-  }
-
-  #refused(refusal: Refusal, six: number): Response {
-    const { infoHash } = this.#announce.request
-    return this.#failure(refusalWords(refusal, infoHash, this.#tracker.policy.schema), six)
-  }
-
-  #failure(reason: string, six = this.#six()): Response {
-    this.#count(AT.errors, six)
-    this.#count(AT.responses, six)
-    return new Response(this.#answers.failure(reason), TEXT)
+  /** `detail`: see `refusalText`. */
+  #refused(refusal: Refusal | 'banned', detail?: Uint8Array | string): Response {
+    // Wrong connection ids are what bans punish, and HTTP has none.
+    if (refusal === 'banned') throw new Error('an HTTP client is banned')
+    this.#count(AT.errors)
+    this.#count(AT.responses)
+    const text = refusalText(refusal, this.#tracker.rules.schema, detail)
+    return new Response(this.#answers.failure(text), TEXT)
   }
 
   #unforeseen(what: string, error: unknown): Response {
-    const kind = `${what}: ${error instanceof Error ? error.name : typeof error}`
-    if (!this.#told.has(kind) && this.#told.size < MOST_KINDS) {
-      this.#told.add(kind)
-      this.#report(kind, error)
-    }
+    this.#report(what, error)
     this.#count(AT.errors)
     this.#count(AT.responses)
     return new Response(null, { status: 500 })

@@ -1,23 +1,14 @@
 /**
- * One HTTP(S) tracker listener: its routes and its limits (spec/torrust-http-tracker §2, §13). What a
- * request means is decided in `http-requests.ts`. Routing is Bun's own, on the raw path.
+ * One HTTP(S) tracker listener: its routes and its limits (docs/behaviours.md H1, H17). What a request means
+ * is decided in `http-requests.ts`. Bun routes, on the raw path.
  */
 import { Elysia } from 'elysia'
-import type { HttpTrackerConfig } from '../config/model.ts'
-import type { CounterRow } from '../memory/counters.ts'
-import type { Tracker } from '../tracker.ts'
-import type { Garbage } from './garbage.ts'
-import { HttpRequests, type Report } from './http-requests.ts'
+import { HttpRequests, type HttpRequestsOptions } from './http-requests.ts'
 import { type HttpServer, listen } from './listen.ts'
 
-export interface HttpServerOptions {
-  readonly listener: HttpTrackerConfig
-  readonly tracker: Tracker
-  readonly counters: CounterRow
-  readonly garbage: Garbage
+export type HttpServerOptions = HttpRequestsOptions & {
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean
-  readonly report: Report
 }
 
 /** Seconds without a request after which a connection is closed (Bun rounds up to 8). */
@@ -31,14 +22,7 @@ const key = (request: Keyed): string | undefined => request.params.key
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   const { listener } = options
-  const requests = new HttpRequests(
-    listener,
-    options.tracker,
-    options.counters,
-    (request) => app.server?.requestIP(request) ?? null,
-    options.report,
-    options.garbage,
-  )
+  const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
   // Bun's own routes, which Elysia hands through: its context would cost every announce 5 %, and its
   // second router, which the wildcard keeps out of the way, mistakes paths behind short host names.

@@ -8,6 +8,8 @@ import { LIMITS } from '../limits.ts'
 export interface Sender {
   /** Sends `count` answers from number `first` on. How many it took; 0: its buffer is full; -1: the first failed. */
   send(first: number, count: number): number
+  /** The memory of the outbox is another one from now on. */
+  resized(): void
 }
 
 /** What could not be sent: the kernel's buffer was full, or it reported an error (a client was gone). */
@@ -15,9 +17,9 @@ export type OutboxEvents = { unsent(count: number): void; socketError(): void }
 
 export class Outbox {
   /** All slots, as bytes and as halves of the same memory. */
-  readonly bytes: Uint8Array
-  readonly halves: Uint16Array
-  readonly slotBytes: number
+  bytes = new Uint8Array()
+  halves = new Uint16Array()
+  slotBytes = 0
   /** Of each answer: its bytes, and the number of the datagram whose sender it is for. */
   readonly lengths = new Int32Array(LIMITS.udpBatch)
   readonly to = new Int32Array(LIMITS.udpBatch)
@@ -25,12 +27,22 @@ export class Outbox {
   #queued = 0
   #sender: Sender | undefined
 
-  /** `slotBytes`: longest answer; even, so that endpoints can be written as halves. */
-  constructor(slotBytes: number, events: OutboxEvents) {
-    this.bytes = new Uint8Array(LIMITS.udpBatch * slotBytes)
+  /** Has no room before it is resized. */
+  constructor(events: OutboxEvents) {
+    this.#events = events
+  }
+
+  /**
+   * Makes room for answers of `slotBytes` bytes, which must be even, so that endpoints can be written as halves.
+   * Nothing may be queued.
+   */
+  resize(slotBytes: number): void {
+    if (slotBytes === this.slotBytes) return
+    // The kernel is told its address: a buffer of its own never moves.
+    this.bytes = new Uint8Array(new ArrayBuffer(LIMITS.udpBatch * slotBytes))
     this.halves = new Uint16Array(this.bytes.buffer)
     this.slotBytes = slotBytes
-    this.#events = events
+    this.#sender?.resized()
   }
 
   /** The socket exists only after the handlers that fill the outbox. */

@@ -1,15 +1,16 @@
 /**
- * What a UDP tracker does with one datagram: who asks, what was asked, the tracker's word, the answer
- * (BEP 15, spec/torrust-udp-and-core A3–A8). Decides what is answered at all: an error only when
- * it is no longer than the datagram that caused it. Opens no socket; nothing a stranger sends may throw,
- * block or grow anything here.
+ * What a UDP tracker does with one datagram: who asks, what is asked, the tracker's word, the answer (BEP 15;
+ * docs/behaviours.md U1–U16). Decides what is answered at all: an error only when it is no longer than the
+ * datagram that caused it. Opens no socket. Nothing that a datagram contains may throw, block or grow anything
+ * here.
  */
-
-import type { Bans } from '../access/bans.ts'
-import { Announce, Answer, Key, PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { Visitor } from '../access/visitor.ts'
+import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
+import type { Report } from '../log.ts'
 import { AT, type CounterRow, TIME_AT } from '../memory/counters.ts'
-import { type Refusal, udpRefusalWords } from '../refusal.ts'
-import type { ListenerRules, Tracker } from '../tracker.ts'
+import { type Refusal, udpRefusalText } from '../refusal.ts'
+import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
 import {
   ANSWER,
   readRequest,
@@ -23,31 +24,24 @@ import {
   writeScrapeEntry,
 } from '../wire/udp.ts'
 import { readUrlKey } from '../wire/url-data.ts'
-import type { ConnectionIds, Problem } from './connection-id.ts'
+import type { ConnectionIds } from './connection-id.ts'
 import { type Datagrams, LATE, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'
 
-/** Largest interval a signed 32-bit field can carry. */
+/** Largest interval that a signed 32-bit field can carry. */
 const MAX_INTERVAL = 0x7fff_ffff
 /** One datagram of so many is timed: a prime, so that it is not always the first of a batch. */
 const TIMED_EVERY = 61
-
-/**
- * What follows from wrong connection ids. `suppress`: from an address that showed too many, datagrams with a
- * wrong one are dropped in silence and all others served, so that wrong ids sent under its name do it no harm.
- * `ban`: everything from there is dropped. `serve`: nothing follows, wrong ids are counted and served.
- */
-export type IdErrors = 'suppress' | 'ban' | 'serve'
+/** Bytes of the longest endpoint, and of the longest answer to a scrape. */
+const LONGEST_ENDPOINT = 18
+const LONGEST_SCRAPE = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
 
 export type UdpRequestsOptions = {
   readonly tracker: Tracker
-  readonly rules: ListenerRules
+  readonly listenerRules: ListenerRules
   readonly connectionIds: ConnectionIds
-  readonly idErrors: IdErrors
-  readonly bans: Bans
   readonly counters: CounterRow
-  /** Called with what a handler threw; a bug of ours, never a client's doing. */
-  readonly onError: (error: unknown) => void
+  readonly report: Report
 }
 
 export class UdpRequests {
@@ -56,35 +50,55 @@ export class UdpRequests {
   readonly #datagrams: Datagrams
   readonly #outbox: Outbox
   readonly #request = new UdpRequest()
+  readonly #visitor = new Visitor('forged')
   readonly #announce = new Announce()
-  readonly #key = new Key()
   readonly #answer: Answer
-  readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
-  readonly #interval: number
+  readonly #scrape: DatagramScrape
   /** Answers of scrapes that wait for stored counts. */
   readonly #late = new Set<() => void>()
+  /** Version of the rules that interval and outbox follow. */
+  #version = 0
+  #interval = 0
   /** Second in which the batch is served. */
   #now = 0
-  /** Bytes of the datagram in hand, and what is wrong with its connection id. */
+  /** Bytes of the datagram in hand. */
   #length = 0
-  #problem: Problem | undefined
   #untimed = 0
   /** Whether the datagram in hand was answered with what it asked for. */
   #served = false
 
-  /** Answers go into `outbox`. */
+  /** Answers go into `outbox`, which gets the size they need. */
   constructor(options: UdpRequestsOptions, datagrams: Datagrams, outbox: Outbox) {
     this.#options = options
     this.#counters = options.counters
     this.#datagrams = datagrams
     this.#outbox = outbox
-    this.#interval = Math.min(options.tracker.policy.interval, MAX_INTERVAL)
+    this.#scrape = new DatagramScrape(datagrams, outbox)
     this.#answer = new Answer(new PeerList(outbox.halves), new PeerList(outbox.halves), false)
+    this.#followRules()
   }
 
-  /** Serves datagram number `i` of the batch at second `now`. */
-  serve(i: number, now: number): void {
+  /** Call it before the first datagram of each batch; the outbox must be empty. `now`: seconds. */
+  begin(now: number): void {
     this.#now = now
+    if (this.#options.tracker.rules.version !== this.#version) this.#followRules()
+  }
+
+  /** Makes the memory of answers, and what they say in advance, what the rules want now. */
+  #followRules(): void {
+    const { rules } = this.#options.tracker
+    this.#version = rules.version
+    this.#interval = Math.min(rules.interval, MAX_INTERVAL)
+    const { maxPeers } = rules
+    this.#outbox.resize(Math.max(ANSWER.peersAt + maxPeers * LONGEST_ENDPOINT, LONGEST_SCRAPE))
+    const { peers4, peers6 } = this.#answer
+    peers4.halves = peers6.halves = this.#outbox.halves
+    // The rules may change again before the next batch.
+    this.#answer.room = maxPeers
+  }
+
+  /** Serves datagram number `i` of the batch. */
+  serve(i: number): void {
     if (++this.#untimed < TIMED_EVERY) {
       this.#one(i)
       return
@@ -100,66 +114,68 @@ export class UdpRequests {
   }
 
   #one(i: number): void {
-    const announce = this.#announce
-    const { bytes, lengths } = this.#datagrams
-    this.#datagrams.locate(i, announce)
-    const six = announce.family === 6 ? 1 : 0
-    this.#counters[AT.received + six]!++
-    if (announce.port === 0) {
-      this.#counters[AT.discarded + six]!++
+    const { address } = this.#visitor
+    this.#datagrams.readSender(i, address)
+    const familyOffset = address.family === 6 ? 1 : 0
+    this.#counters[AT.received + familyOffset]!++
+    if (this.#datagrams.port(i) === 0) {
+      this.#counters[AT.discarded + familyOffset]!++
       return
     }
-    if (this.#options.idErrors === 'ban' && this.#isGuilty(six)) return
-    this.#length = lengths[i]!
-    readRequest(bytes, i * SLOT_BYTES, this.#length, this.#request, announce)
-    const length = this.#handle(i, six)
+    if (this.#options.tracker.drops(address, 'unread')) {
+      this.#counters[AT.banned + familyOffset]!++
+      return
+    }
+    this.#length = this.#datagrams.lengths[i]!
+    this.#announce.place(address)
+    const { bytes } = this.#datagrams
+    readRequest(bytes, i * SLOT_BYTES, this.#length, this.#request, this.#announce)
+    const length = this.#handle(i, familyOffset)
     if (length === 0) return
-    this.#counters[AT.responses + six]!++
+    this.#counters[AT.responses + familyOffset]!++
     this.#outbox.push(length, i)
   }
 
   /** Writes the answer to datagram `i` at the outbox's free slot. Its length; 0 = none is due now. */
-  #handle(i: number, six: number): number {
+  #handle(i: number, familyOffset: number): number {
     switch (this.#request.kind) {
       case 'announce':
-        return this.#isGenuine(six)
-          ? this.#announced(i, six)
-          : this.#notGenuine('tracker announce error: Connection cookie error', six)
+        return this.#announced(i, familyOffset)
       case 'connect':
-        return this.#connected(six)
+        return this.#connected(familyOffset)
       case 'scrape':
-        return this.#isGenuine(six)
-          ? this.#scraped(i, six)
-          : this.#notGenuine('Connection cookie error', six)
+        return this.#scraped(i, familyOffset)
       case 'refuse':
-        if (this.#options.idErrors === 'suppress' && this.#isGuilty(six)) return 0
-        return this.#error(`bad request: ${this.#request.problem}`, six)
+        return this.#options.tracker.drops(this.#visitor.address, 'junk')
+          ? this.#refused('banned', familyOffset)
+          : this.#refused('badDatagram', familyOffset)
       case 'drop':
-        this.#counters[AT.malformed + six]!++
+        this.#counters[AT.malformed + familyOffset]!++
         return 0
     }
   }
 
-  #connected(six: number): number {
-    const low = this.#options.connectionIds.issue(this.#announce, this.#now)
-    this.#count(AT.connects, six)
-    const { bytes } = this.#outbox
-    return writeConnect(bytes, this.#outbox.begin(), this.#request.transaction, this.#now, low)
+  #connected(familyOffset: number): number {
+    const { transaction } = this.#request
+    const low = this.#options.connectionIds.issue(this.#visitor.address, this.#now)
+    this.#count(AT.connects, familyOffset)
+    return writeConnect(this.#outbox.bytes, this.#outbox.begin(), transaction, this.#now, low)
   }
 
-  #announced(i: number, six: number): number {
+  #announced(i: number, familyOffset: number): number {
+    const { tracker, listenerRules } = this.#options
     const answer = this.#answer
     const at = this.#outbox.begin()
     answer.family = this.#announce.family
     answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
-    const { tracker, rules } = this.#options
-    const refusal = this.#admit(i) ?? tracker.announce(this.#announce, rules, answer, this.#now)
-    if (refusal !== undefined)
-      return this.#error(
-        udpRefusalWords(refusal, this.#announce.infoHash, tracker.policy.schema),
-        six,
-      )
-    this.#count(AT.announces, six)
+    const visitor = this.#prove(familyOffset)
+    if (tracker.isPrivate) {
+      const { bytes } = this.#datagrams
+      visitor.shows = readUrlKey(bytes, i * SLOT_BYTES, this.#length, visitor.key)
+    }
+    const outcome = tracker.announce(visitor, this.#announce, listenerRules, answer, this.#now)
+    if (outcome !== 'served') return this.#refused(outcome, familyOffset)
+    this.#count(AT.announces, familyOffset)
     return writeAnnounce(
       this.#outbox.bytes,
       at,
@@ -171,102 +187,115 @@ export class UdpRequests {
     )
   }
 
-  /** The tracker's word on who announces what. Only a private one asks for a key. */
-  #admit(i: number): Refusal | undefined {
-    const { tracker } = this.#options
-    if (!tracker.isPrivate) return tracker.admit(this.#announce.words, undefined)
-    const { bytes } = this.#datagrams
-    const read = readUrlKey(bytes, i * SLOT_BYTES, this.#length, this.#key)
-    if (read === 'malformed') return 'keyMalformed'
-    return tracker.admit(this.#announce.words, read === 'key' ? this.#key : undefined)
+  #scraped(i: number, familyOffset: number): number {
+    const { hashes } = this.#request
+    const scrape = this.#scrape
+    scrape.begin(i, hashes)
+    const visitor = this.#prove(familyOffset)
+    const outcome = this.#options.tracker.scrape(visitor, scrape, this.#now)
+    if (outcome === 'awaited') {
+      if (this.#scrapeLater(i, familyOffset)) return 0
+    } else if (outcome !== 'served') return this.#refused(outcome, familyOffset)
+    return this.#endScrape(familyOffset)
   }
 
-  #scraped(i: number, six: number): number {
-    const { bytes } = this.#outbox
-    const at = this.#outbox.begin()
-    const { tracker } = this.#options
-    const { hashes, transaction } = this.#request
-    const entry = this.#entry
-    // A scrape carries no key.
-    const may = tracker.mayScrape(undefined)
-    let isAwaited = false
-    for (let n = 0; n < hashes; n++) {
-      readScrapeHash(this.#datagrams.bytes, i * SLOT_BYTES, n, this.#announce.infoHash)
-      if (tracker.scrape(this.#announce.words, entry, may, this.#now)) isAwaited = true
-      writeScrapeEntry(bytes, at, n, entry.seeders, entry.downloaded, entry.leechers)
-    }
-    if (isAwaited && i !== LATE && this.#scrapeLater(i, six)) return 0
-    this.#count(AT.scrapes, six)
-    return writeScrape(bytes, at, transaction, hashes)
+  #endScrape(familyOffset: number): number {
+    const { transaction, hashes } = this.#request
+    this.#count(AT.scrapes, familyOffset)
+    return writeScrape(this.#outbox.bytes, this.#outbox.begin(), transaction, hashes)
   }
 
   /** Answers a scrape when stored counts have come. false: too many wait for that already. */
-  #scrapeLater(i: number, six: number): boolean {
+  #scrapeLater(i: number, familyOffset: number): boolean {
     const kept = this.#datagrams.keep(i)
-    const answer = () => {
-      if (!this.#late.delete(answer)) return
+    const answer = (fill: (scrape: Scrape) => void) => {
+      if (answerNow !== undefined) this.#late.delete(answerNow)
       try {
         this.#datagrams.bringBack(kept)
         const { bytes } = this.#datagrams
         readRequest(bytes, LATE * SLOT_BYTES, kept.packet.length, this.#request, this.#announce)
-        this.#counters[AT.responses + six]!++
-        this.#outbox.push(this.#scraped(LATE, six), LATE)
+        this.#scrape.begin(LATE, this.#request.hashes)
+        fill(this.#scrape)
+        this.#counters[AT.responses + familyOffset]!++
+        this.#outbox.push(this.#endScrape(familyOffset), LATE)
         this.#outbox.flush()
       } catch (error) {
-        this.#options.onError(error)
+        this.#options.report('scrape', error)
       }
     }
     const words = scrapeWords(kept.packet.buffer, this.#request.hashes)
-    if (!this.#options.tracker.whenKnown(words, answer)) return false
-    this.#late.add(answer)
+    const answerNow = this.#options.tracker.whenKnown(words, answer)
+    if (answerNow === undefined) return false
+    this.#late.add(answerNow)
     return true
   }
 
   /** Answers the scrapes that wait for stored counts with what is known. */
   flush(): void {
-    for (const answer of this.#late) answer()
+    for (const answerNow of this.#late) answerNow()
   }
 
-  /** Whether the sender may be served: its connection id is right, or that does not matter. */
-  #isGenuine(six: number): boolean {
-    const { connectionIds, idErrors } = this.#options
+  /** The sender with what its connection id proves. It shows no key yet. */
+  #prove(familyOffset: number): Visitor {
+    const visitor = this.#visitor
     const { idHigh, idLow } = this.#request
-    this.#problem = connectionIds.check(this.#announce, idHigh, idLow, this.#now)
-    if (this.#problem === undefined) return true
-    this.#counters[AT.connectionIdErrors + six]!++
-    return idErrors === 'serve'
+    visitor.shows = 'none'
+    visitor.proof = this.#options.connectionIds.check(visitor.address, idHigh, idLow, this.#now)
+    if (visitor.proof !== 'valid') this.#counters[AT.connectionIdErrors + familyOffset]!++
+    return visitor
   }
 
-  /** The answer to a request whose connection id is wrong; 0 = none is due. */
-  #notGenuine(message: string, six: number): number {
-    // An id that bears our tag proves its sender: it is late, or a clock was set.
-    if (this.#problem === 'forged') {
-      if (this.#isGuilty(six)) return 0
-      this.#options.bans.add(this.#announce)
-    }
-    return this.#error(message, six)
-  }
-
-  /** Whether the sender showed too many wrong connection ids, so that this datagram is dropped. */
-  #isGuilty(six: number): boolean {
-    if (!this.#options.bans.has(this.#announce)) return false
-    this.#counters[AT.banned + six]!++
-    return true
-  }
-
-  #error(message: string, six: number): number {
-    if (ANSWER.errorAt + message.length > this.#length) {
-      this.#counters[AT.malformed + six]!++
+  /** The answer to a request that is not served; 0 = none is due. */
+  #refused(refusal: Refusal | 'banned', familyOffset: number): number {
+    if (refusal === 'banned') {
+      this.#counters[AT.banned + familyOffset]!++
       return 0
     }
-    this.#counters[AT.errors + six]!++
-    const { bytes } = this.#outbox
-    return writeError(bytes, this.#outbox.begin(), this.#request.transaction, message)
+    const { problem, transaction } = this.#request
+    const detail = refusal === 'badDatagram' ? problem : this.#announce.infoHash
+    const text = udpRefusalText(refusal, this.#options.tracker.rules.schema, detail)
+    if (ANSWER.errorAt + text.length > this.#length) {
+      this.#counters[AT.malformed + familyOffset]!++
+      return 0
+    }
+    this.#counters[AT.errors + familyOffset]!++
+    return writeError(this.#outbox.bytes, this.#outbox.begin(), transaction, text)
   }
 
   /** Counts a request that is answered with what it asked for. */
-  #count(counter: number, six: number): void {
+  #count(counter: number, familyOffset: number): void {
     this.#served = true
-    this.#counters[counter + six]!++
+    this.#counters[counter + familyOffset]!++
+  }
+}
+
+/** The scrape in one datagram; its entries go where the next answer stands. */
+class DatagramScrape implements Scrape {
+  readonly #datagrams: Datagrams
+  readonly #outbox: Outbox
+  readonly #words = new Int32Array(5)
+  readonly #infoHash = new Uint8Array(this.#words.buffer)
+  #from = 0
+  #to = 0
+  count = 0
+
+  constructor(datagrams: Datagrams, outbox: Outbox) {
+    this.#datagrams = datagrams
+    this.#outbox = outbox
+  }
+
+  begin(datagram: number, hashes: number): void {
+    this.#from = datagram * SLOT_BYTES
+    this.#to = this.#outbox.begin()
+    this.count = hashes
+  }
+
+  hash(i: number): Int32Array {
+    readScrapeHash(this.#datagrams.bytes, this.#from, i, this.#infoHash)
+    return this.#words
+  }
+
+  entry(i: number, { seeders, downloaded, leechers }: ScrapeEntry): void {
+    writeScrapeEntry(this.#outbox.bytes, this.#to, i, seeders, downloaded, leechers)
   }
 }

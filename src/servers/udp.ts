@@ -1,14 +1,14 @@
 /**
  * The UDP tracker (BEP 15) on one socket: reads datagrams in batches, has them served, sends the answers
- * together. What a datagram means is decided in `udp-requests.ts`. Nothing a
- * stranger sends may throw, block or grow anything here.
+ * together. What a datagram means is decided in `udp-requests.ts`. Nothing that a datagram contains may
+ * throw, block or grow anything here.
  */
-
 import { LIMITS } from '../limits.ts'
+import { onceEach, type Report } from '../log.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
-import { ACTION, ANNOUNCE, ANSWER, readWord } from '../wire/udp.ts'
+import { peekInfoHash } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'
 import { Datagrams, SLOT_BYTES } from './datagrams.ts'
 import { type Descriptors, DirectSocket } from './direct-socket.ts'
@@ -29,7 +29,7 @@ export const udpFlags = ({ reusePort, ipv6Only }: { reusePort: boolean; ipv6Only
 
 /** Datagrams at once from which on reading ahead saves more than it costs. */
 const WORTH_EXPECTING = 4
-/** Bun says within one turn of the event loop that a new socket can be written to. */
+/** Bun reports within one turn of the event loop that a new socket can be written to. */
 const DRAIN_MILLISECONDS = 1_000
 
 export type UdpOptions = UdpRequestsOptions & {
@@ -40,7 +40,7 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly reusePort: boolean
   readonly clock: Clock
   readonly garbage: Garbage
-  /** For reading with system calls of our own; undefined: Bun reads. */
+  /** For reading with our own system calls; undefined: Bun reads. */
   readonly descriptors: Descriptors | undefined
 }
 
@@ -92,6 +92,7 @@ const open = async (options: UdpOptions, listener: UdpListener, drained: () => v
 
 class UdpListener {
   readonly #options: UdpOptions
+  readonly #report: Report
   readonly #tracker: Tracker
   readonly #counters: CounterRow
   readonly #datagrams = new Datagrams()
@@ -105,17 +106,17 @@ class UdpListener {
 
   constructor(options: UdpOptions) {
     this.#options = options
+    this.#report = onceEach(options.report)
     this.#tracker = options.tracker
     this.#counters = options.counters
-    const longestAnnounce = ANSWER.peersAt + options.tracker.policy.maxPeers * 18
-    const longestScrape = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
-    this.#outbox = new Outbox(Math.max(longestAnnounce, longestScrape), {
+    this.#outbox = new Outbox({
       unsent: (count) => {
         this.#counters[AT.unsent]! += count
       },
       socketError: () => this.socketError(),
     })
-    this.#requests = new UdpRequests(options, this.#datagrams, this.#outbox)
+    const requestOptions = { ...options, report: this.#report }
+    this.#requests = new UdpRequests(requestOptions, this.#datagrams, this.#outbox)
   }
 
   /**
@@ -175,7 +176,7 @@ class UdpListener {
     this.#requests.flush()
   }
 
-  /** Serves until nothing is left or the turn is over: timers, signals and HTTP wait for that. */
+  /** Serves until nothing is left or the turn is over: timers, signals and HTTP wait for it. */
   #read(direct: DirectSocket): void {
     const { clock } = this.#options
     const began = clock.milliseconds()
@@ -184,41 +185,38 @@ class UdpListener {
       if (count < 0) this.socketError()
       if (count <= 0) return
       this.#serve(count)
-      // Less than nothing: the clock was set back, and says nothing of this turn.
+      // Negative when the clock was set back, which says nothing about this turn.
       lasted = clock.milliseconds() - began
     }
   }
 
   #serve(count: number): void {
-    const now = this.#options.clock.seconds()
+    this.#requests.begin(this.#options.clock.seconds())
     this.#expect(count)
     for (let i = 0; i < count; i++) {
       try {
-        this.#requests.serve(i, now)
+        this.#requests.serve(i)
       } catch (error) {
-        this.#options.onError(error)
+        this.#report('datagram', error)
       }
     }
     this.#outbox.flush()
   }
 
-  /** Lets the tracker know of the announces before they are read one by one. */
+  /** Shows the tracker the announces of the batch before they are read one by one. */
   #expect(count: number): void {
     if (count < WORTH_EXPECTING || !this.#tracker.wantsNotice) return
     const { bytes, lengths } = this.#datagrams
     let announces = 0
     for (let i = 0; i < count; i++) {
-      const at = i * SLOT_BYTES
-      if (lengths[i]! < ANNOUNCE.end || bytes[at + 11] !== ACTION.announce) continue
-      const to = announces++ * 5
-      for (let word = 0; word < 5; word++)
-        this.#hashes[to + word] = readWord(bytes, at + ANNOUNCE.identity + word * 4)
+      const to = announces * 5
+      if (peekInfoHash(bytes, i * SLOT_BYTES, lengths[i]!, this.#hashes, to)) announces++
     }
     this.#tracker.expect(this.#hashes, announces)
   }
 }
 
-/** Whether Bun has switched its first wish to write off, and is through with what it was doing then. */
+/** Whether Bun no longer waits to write for the first time, and has finished what it was doing then. */
 async function isDrained(drained: Promise<void>): Promise<boolean> {
   let isDone = false
   const done = drained.then(() => {

@@ -3,7 +3,7 @@
  * brackets or leading zeros. An IPv4-mapped IPv6 address becomes IPv4 here and nowhere else (docs/behaviours.md
  * S2). Addresses are never compared as text.
  */
-import type { Announce, Family } from '../bittorrent.ts'
+import type { Address, Family } from '../bittorrent.ts'
 
 const DOT = 0x2e
 const COLON = 0x3a
@@ -124,41 +124,30 @@ export function writeAddress(
 }
 
 /**
- * Makes a socket's textual source address, which may carry a `%scope`, and a port the endpoint of
- * `request`. Called for every datagram: allocates nothing. false: no address, the endpoint is stale.
+ * Reads the source address of a socket, as text that may carry a `%scope`, into `to`. Called for every
+ * datagram and request: allocates nothing. false: not an address, `to` is stale.
  */
-export function writeEndpoint(text: string, port: number, request: Announce): boolean {
-  const { length } = text
-  let family = writeAddress(text, 0, length, request.endpoint)
+export function writeSource(text: string, to: Address): boolean {
+  let family = writeAddress(text, 0, text.length, to.bytes)
   if (family === 0) {
     const scope = text.indexOf('%')
-    if (scope >= 0) family = writeAddress(text, 0, scope, request.endpoint)
+    if (scope >= 0) family = writeAddress(text, 0, scope, to.bytes)
     if (family === 0) return false
   }
-  request.family = family
-  request.port = port
+  to.family = family
   return true
 }
 
-/**
- * Makes the address at `bytes[at…]`, which has 4 or 16 bytes as its family says, that of the endpoint of
- * `request`, whose port is to be set afterwards.
- */
-export function copyEndpoint(
-  bytes: Uint8Array,
-  at: number,
-  family: Family,
-  request: Announce,
-): void {
-  const { endpoint } = request
+/** Reads the source address at `bytes[at…]`, which has 4 or 16 bytes as its family says, into `to`. */
+export function copySource(bytes: Uint8Array, at: number, family: Family, to: Address): void {
   if (family === 6 && !isMapped(bytes, at)) {
-    request.family = 6
-    for (let i = 0; i < 16; i++) endpoint[i] = bytes[at + i]!
+    to.family = 6
+    for (let i = 0; i < 16; i++) to.bytes[i] = bytes[at + i]!
     return
   }
-  request.family = 4
+  to.family = 4
   const from = family === 6 ? at + 12 : at
-  for (let i = 0; i < 4; i++) endpoint[i] = bytes[from + i]!
+  for (let i = 0; i < 4; i++) to.bytes[i] = bytes[from + i]!
 }
 
 /** The 4 or 16 bytes of an address literal, 4 for a mapped one; undefined: not a literal. */

@@ -54,6 +54,7 @@ export class HttpAnswers {
     this.#peers4 = new Peers(4, policy.maxPeers)
     this.#peers6 = new Peers(6, policy.maxPeers)
     this.#answer = new Answer(this.#peers4.list, this.#peers6.list, true)
+    this.#answer.room = policy.maxPeers
     this.#policy = `8:intervali${policy.interval}e12:min intervali${policy.intervalMin}e5:peers`
   }
 

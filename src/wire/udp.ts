@@ -67,6 +67,23 @@ export function readRequest(
 }
 
 /**
+ * Copies the info hash of the datagram of `length` bytes at `bytes[at…]` to `words[to…]` (five), if it looks like
+ * an announce; nothing else of it is checked. false: it does not.
+ */
+export function peekInfoHash(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  words: Int32Array,
+  to: number,
+): boolean {
+  if (length < ANNOUNCE.end || bytes[at + 11] !== ACTION.announce) return false
+  for (let word = 0; word < 5; word++)
+    words[to + word] = readWord(bytes, at + ANNOUNCE.identity + word * 4)
+  return true
+}
+
+/**
  * Whether the datagram begins like an answer to an announce or a scrape or like an error. No request does: a
  * connection id begins with the second of its issue. If a tracker answered answers, one datagram with the
  * forged address of another tracker would make the two answer each other for ever. The answer to a connect
@@ -231,7 +248,7 @@ export function writeError(
 }
 
 /** Four bytes as a word in memory order, as `Announce.words` holds them. */
-export const readWord = (bytes: Uint8Array, at: number): number =>
+const readWord = (bytes: Uint8Array, at: number): number =>
   bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 
 /** Signed, so that the number stays an integer in the compiled code. */

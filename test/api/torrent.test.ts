@@ -3,13 +3,12 @@ import { describe, expect, test } from 'bun:test'
 import { byPeerId } from '../../src/api/torrent-routes.ts'
 import { Announce, type AnnounceEvent, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
-import { Tracker } from '../../src/tracker.ts'
 import type { InspectedPeer } from '../../src/view/inspect.ts'
 import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
 import { askWithToken, serve } from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
-import { policy } from '../support/servers/served-http.ts'
+import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
 /** What the tracker's clock says, in seconds. */
@@ -29,7 +28,7 @@ type Peer = {
 async function withPeers(peers: readonly Peer[]) {
   const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   const clock = { seconds: () => NOW, milliseconds: () => NOW * 1_000 }
-  const tracker = new Tracker(swarm, policy, clock)
+  const tracker = trackerOver(swarm, clock)
   for (const {
     hash = HASH,
     id,
@@ -53,12 +52,13 @@ async function withPeers(peers: readonly Peer[]) {
     })
     announce.event = event
     const room = () => new PeerList(new Uint16Array(9 * 74))
-    const refusal = tracker.announce(
+    const outcome = tracker.announce(
+      anyone,
       announce,
       { externalIp: undefined },
       new Answer(room(), room(), true),
     )
-    if (refusal !== undefined) throw new Error(refusal)
+    if (outcome !== 'served') throw new Error(outcome)
   }
   const torrents = torrentView(swarm, () => NOW - policy.peerTimeoutSeconds)
   return await serve({ torrents })

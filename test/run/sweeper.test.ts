@@ -6,9 +6,8 @@ import { Lock } from '../../src/memory/lock.ts'
 import { startSweeper } from '../../src/run/sweeper.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
-import { Tracker } from '../../src/tracker.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
-import { policy } from '../support/servers/served-http.ts'
+import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 import { startTracker } from '../support/started-tracker.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
@@ -21,8 +20,7 @@ function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
   const swarm = new Swarm(memory, 1, 1)
   let now = 1_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
-  const retention = { removePeerless: !keep }
-  const tracker = new Tracker(swarm, { ...policy, retention }, clock)
+  const tracker = trackerOver(swarm, clock, { removePeerless: !keep })
   const announce = new Announce()
   const answer = new Answer(
     new PeerList(new Uint16Array(3 * 74)),
@@ -34,7 +32,7 @@ function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
     announce.words[0] = peer >>> 4
     announce.endpoint.set([10, 0, peer >>> 8, peer])
     announce.port = 6881
-    tracker.announce(announce, { externalIp: undefined }, answer)
+    tracker.announce(anyone, announce, { externalIp: undefined }, answer)
   }
   const lines: string[] = []
   const log = new Log(

@@ -5,6 +5,7 @@ import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { Metrics } from '../../src/memory/counters.ts'
+import { Rules } from '../../src/rules.ts'
 import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
@@ -16,17 +17,17 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
   const seed = Int32Array.of(1)
+  const rules = Rules.of(policy)
   return {
     thread: 1,
     threads: 1,
     swarm: createSwarmMemory(64 * 2 ** 20, seed),
     access: undefined,
     metrics: new Metrics(1, udp.length + http.length).memory,
-    bans: { memory: new Bans(10, seed).memory, seed, limit: 10 },
+    rules: rules.memory,
+    bans: { memory: new Bans(rules, seed).memory, seed },
     descriptors: [],
     secret: new Uint8Array(16),
-    idErrors: 'suppress',
-    policy,
     logging: { filter: 'off', style: 'full', colour: false },
     udp,
     http,

@@ -1,7 +1,6 @@
 /** Private and listed trackers over both protocols. Names begin with ids of docs/behaviours.md. */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
-import { Bans } from '../../src/access/bans.ts'
 import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
@@ -187,15 +186,13 @@ describe('UDP', () => {
       ipv6Only: false,
       reusePort: false,
       tracker,
-      rules: { externalIp: undefined },
+      listenerRules: { externalIp: undefined },
       connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-      idErrors: 'suppress',
-      bans: new Bans(10, Int32Array.of(1)),
       counters,
       clock: { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS },
       garbage,
       descriptors: undefined,
-      onError: (error) => {
+      report: (_what, error) => {
         throw error
       },
     })

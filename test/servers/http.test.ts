@@ -416,9 +416,7 @@ test('an error nobody foresaw is answered 500, reported once, and the next reque
   const real = makeTracker()
   let broken = true
   const tracker = {
-    policy: real.policy,
-    admit: () => undefined,
-    mayScrape: () => true,
+    rules: real.rules,
     announce: (...all: Parameters<Tracker['announce']>) => {
       if (broken) throw new RangeError('a bug')
       return real.announce(...all)
@@ -438,8 +436,8 @@ test('an error nobody foresaw is answered 500, reported once, and the next reque
 })
 
 test('a refusal of the tracker is a failure reason', async () => {
-  const { policy } = makeTracker()
-  const tracker = { policy, admit() {}, announce: () => 'full' } as unknown as Tracker
+  const { rules } = makeTracker()
+  const tracker = { rules, announce: () => 'full' } as unknown as Tracker
   await using serving = await serve({ tracker })
   expect((await get(serving.url, announcePath())).failure).toBe(
     'Tracker error: tracker is full, come back later',

@@ -9,7 +9,7 @@ import { Outbox } from '../../src/servers/outbox.ts'
 function outboxOn(send: (datagrams: number[]) => number) {
   const counts = { unsent: 0, errors: 0 }
   const sent: number[] = []
-  const outbox = new Outbox(64, {
+  const outbox = new Outbox({
     unsent: (count) => {
       counts.unsent += count
     },
@@ -17,7 +17,9 @@ function outboxOn(send: (datagrams: number[]) => number) {
       counts.errors++
     },
   })
+  outbox.resize(64)
   outbox.attach({
+    resized() {},
     send(first, count) {
       const datagrams = [...outbox.to.subarray(first, first + count)]
       const taken = send(datagrams)

@@ -4,22 +4,16 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
-import { Bans } from '../../src/access/bans.ts'
 import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { COUNTERS } from '../../src/memory/counters.ts'
 import { run } from '../support/access/entries.ts'
-import { startTracker } from '../support/harness.ts'
+import { listeners } from '../support/configuration.ts'
+import { announceQuery, get, hashA, hashB, percent } from '../support/http-client.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
-import {
-  announceQuery,
-  get,
-  hashA,
-  hashB,
-  makeTracker,
-  percent,
-  serve,
-} from '../support/servers/http-fixture.ts'
+import { makeTracker, serve } from '../support/servers/served-http.ts'
+import { serveUdpAlone } from '../support/servers/served-udp.ts'
+import { startTracker } from '../support/started-tracker.ts'
 import {
   actionOf,
   announcePacket,
@@ -29,8 +23,7 @@ import {
   scrapePacket,
   transactionOf,
   urlData,
-} from '../support/servers/udp-client.ts'
-import { serveUdpAlone } from '../support/servers/udp-fixture.ts'
+} from '../support/udp-client.ts'
 
 const GOOD = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const UNKNOWN = 'C1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
@@ -73,9 +66,8 @@ describe('UDP', () => {
     idErrors: 'suppress' | 'ban' | 'serve' = 'suppress',
     mode?: 'listed' | 'private' | 'both',
   ) {
-    const tracker = makeTracker({}, mode && access(mode))
-    const bans = new Bans(LIMIT, Int32Array.of(1))
-    const server = await serveUdpAlone(true, { tracker, bans, idErrors, ip: '::' })
+    const tracker = makeTracker({ idErrors, banLimit: LIMIT }, mode && access(mode))
+    const server = await serveUdpAlone(true, { tracker, ip: '::' })
     const client = await connected(server.port)
     const counts = () => new Map(COUNTERS.map((name) => [name, server.count(name)]))
     let before = counts()
@@ -316,16 +308,7 @@ describe('HTTP', () => {
 
 test('an address that is banned for its connection ids is served over HTTP', async () => {
   await using tracker = await startTracker({
-    rest: `
-[[udp_trackers]]
-bind_address = "127.0.0.1:0"
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
-[health_check_api]
-bind_address = "127.0.0.1:0"
-[abuse]
-id_errors = "ban"
-`,
+    rest: `${listeners()}[abuse]\nid_errors = "ban"\n`,
   })
   using client = await connected(tracker.ports.udp[0]!)
   for (let i = 0; i <= 10; i++) await client.ask(announcePacket(client.id ^ 1n))

@@ -4,10 +4,9 @@ import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { fileStored, Hashes, takeQuestions } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
-import { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
 import { announceQuery, get, percent } from '../support/http-client.ts'
-import { policy, serve } from '../support/servers/served-http.ts'
+import { serve, trackerOver } from '../support/servers/served-http.ts'
 import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import {
   announcePacket,
@@ -40,7 +39,7 @@ async function told(url: string, ...hashes: Buffer[]): Promise<Record<string, nu
 async function scene(stored: (hash: string) => number) {
   const swarm = new Swarm(createSwarmMemory(16 * 2 ** 20, Int32Array.of(1), true), 1, 1)
   const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
-  const tracker = new Tracker(swarm, policy, clock)
+  const tracker = trackerOver(swarm, clock)
   const serving = await serve({ tracker })
   const answer = () => {
     const hashes = new Hashes(1_000)

@@ -2,8 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
-import { Tracker } from '../../src/tracker.ts'
-import { policy } from '../support/servers/served-http.ts'
+import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 import { hashWords, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 
@@ -162,14 +161,13 @@ test('the tracker tells of nobody whom its clock once saw in the future, once th
   const { swarm } = new World({})
   let now = 1_700_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
-  const retention = { removePeerless: true, keepCompleted: false }
-  const tracker = new Tracker(swarm, { ...policy, retention }, clock)
+  const tracker = trackerOver(swarm, clock)
   const announce = new Announce()
   const list = () => new PeerList(new Uint16Array(9 * 74))
   const answer = new Answer(list(), list(), false)
   const tell = (port: number) => {
     announce.port = port
-    tracker.announce(announce, { externalIp: undefined }, answer)
+    tracker.announce(anyone, announce, { externalIp: undefined }, answer)
     return answer.seeders
   }
   now += 86_400

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { EVENT, type Family } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
-import { Tracker } from '../../src/tracker.ts'
 import { dice, seed } from '../support/random.ts'
+import { trackerOver } from '../support/servers/served-http.ts'
 import { hashesOfShard, hashWords, listed, type Wish, World } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 
@@ -12,16 +12,9 @@ const KIB = 1024
 
 /** Sweeps as the program does. */
 function sweep(world: World): void {
-  const policy = {
-    interval: 120,
-    intervalMin: 120,
-    maxPeers: 74,
-    peerTimeoutSeconds: world.lifetime,
-    retention: { removePeerless: true },
-    schema: '3.0.0' as const,
-  }
   const clock = { seconds: () => world.now, milliseconds: () => world.now * 1000 }
-  for (const moved of new Tracker(world.swarm, policy, clock).sweep()) expect(moved).toBe(true)
+  const tracker = trackerOver(world.swarm, clock, { peerTimeoutSeconds: world.lifetime })
+  for (const moved of tracker.sweep()) expect(moved).toBe(true)
 }
 
 /** Announces `wishes` until one is not done. How many were. */

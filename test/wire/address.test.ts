@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
-import { Announce, isLoopback } from '../../src/bittorrent.ts'
+import { Address, Announce, isLoopback } from '../../src/bittorrent.ts'
 import {
   isUnspecified,
   parseIp,
   printIp,
-  writeEndpoint,
   writeIPv4,
   writeIPv6,
+  writeSource,
 } from '../../src/wire/address.ts'
 import { naiveAddress, naiveIPv4, naiveIPv6, naivePrint } from '../support/naive/address.ts'
 import { dice, seed } from '../support/random.ts'
@@ -83,10 +83,10 @@ test.each([
 })
 
 test('an address with a scope is a source address but not a literal', () => {
-  const request = new Announce()
-  expect(writeEndpoint('fe80::1%eth0', 6881, request)).toBe(true)
-  expect([request.family, request.port]).toEqual([6, 6881])
-  expect(printIp(request.endpoint, 6)).toBe('fe80::1')
+  const source = new Address()
+  expect(writeSource('fe80::1%eth0', source)).toBe(true)
+  expect(source.family).toBe(6)
+  expect(printIp(source.bytes, 6)).toBe('fe80::1')
 })
 
 test.each([
@@ -94,9 +94,12 @@ test.each([
   ['::ffff:10.1.2.3', 4, [10, 1, 2, 3, 0x1a, 0xe1]],
   ['2001:db8::7', 6, [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0x1a, 0xe1]],
 ] as const)('the endpoint of %s port 6881 is its compact form', (text, family, bytes) => {
+  const source = new Address()
   const request = new Announce()
   request.endpoint.fill(0xee)
-  expect(writeEndpoint(text, 6881, request)).toBe(true)
+  expect(writeSource(text, source)).toBe(true)
+  request.place(source)
+  request.port = 6881
   expect(request.family).toBe(family)
   expect([...request.endpoint.subarray(0, bytes.length)]).toEqual([...bytes])
   expect(request.port).toBe(6881)
@@ -104,7 +107,7 @@ test.each([
 
 test.each(['', 'unknown', '%', '1.2.3.4%', '%eth0'])('%p is no source address', (text) => {
   const scoped = text === '1.2.3.4%'
-  expect(writeEndpoint(text, 1, new Announce())).toBe(scoped)
+  expect(writeSource(text, new Address())).toBe(scoped)
 })
 
 test('loopback is 127/8 and ::1, unspecified is all zeros', () => {

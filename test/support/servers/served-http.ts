@@ -1,19 +1,26 @@
 /** A real tracker behind one HTTP listener on port 0. */
 import type { Access } from '../../../src/access/access.ts'
+import { Bans } from '../../../src/access/bans.ts'
+import { Visitor } from '../../../src/access/visitor.ts'
 import type { HttpTrackerConfig } from '../../../src/config/model.ts'
 import { AT, type Counter, type CounterRow, Metrics } from '../../../src/memory/counters.ts'
+import { Rules, type RuleValues } from '../../../src/rules.ts'
+import { listenerRules } from '../../../src/run/thread.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import { serveHttp } from '../../../src/servers/http.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
-import { type Policy, Tracker } from '../../../src/tracker.ts'
+import type { Clock } from '../../../src/time/clock.ts'
+import { type AfterAnnounce, Tracker } from '../../../src/tracker.ts'
 
-export const policy: Policy = {
+export const policy: RuleValues = {
   interval: 120,
   intervalMin: 120,
   maxPeers: 74,
   peerTimeoutSeconds: 900,
-  retention: { removePeerless: true },
+  removePeerless: true,
   schema: '2.0.0',
+  idErrors: 'suppress',
+  banLimit: 10,
 }
 
 export const listener: HttpTrackerConfig = {
@@ -28,10 +35,24 @@ export const listener: HttpTrackerConfig = {
 /** The time in the trackers of `makeTracker`. */
 export const NOW_MILLISECONDS = 1_000_000_000
 
-export function makeTracker(changes: Partial<Policy> = {}, access?: Access): Tracker {
+/** A client that asks over TCP and shows no key. */
+export const anyone = new Visitor('connected')
+
+/** A tracker whose rules are `policy` with `changes`. */
+export function trackerOver(
+  swarm: Swarm,
+  clock: Clock,
+  changes: Partial<RuleValues> = {},
+  more: { access?: Access | undefined; afterAnnounce?: AfterAnnounce } = {},
+): Tracker {
+  const rules = Rules.of({ ...policy, ...changes })
+  return new Tracker({ swarm, rules, clock, bans: new Bans(rules, Int32Array.of(1)), ...more })
+}
+
+export function makeTracker(changes: Partial<RuleValues> = {}, access?: Access): Tracker {
   const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   const clock = { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS }
-  return new Tracker(swarm, { ...policy, ...changes }, clock, access)
+  return trackerOver(swarm, clock, changes, { access })
 }
 
 export type Serving = Awaited<ReturnType<typeof serve>>
@@ -46,8 +67,10 @@ export async function serve(
   const counters: CounterRow = new Metrics(1, 1).row(0, 0)
   const garbage = new Garbage()
   const reports: string[] = []
+  const all = { ...listener, ...rest, network: { ...listener.network, ...network } }
   const server = await serveHttp({
-    listener: { ...listener, ...rest, network: { ...listener.network, ...network } },
+    listener: all,
+    listenerRules: listenerRules(all.network),
     tracker,
     counters,
     reusePort: false,

@@ -1,6 +1,5 @@
 /** One UDP listener without the rest of the tracker, on any port of the loopback. */
 
-import { Bans } from '../../../src/access/bans.ts'
 import { AT, type Counter, type Kind, Metrics } from '../../../src/memory/counters.ts'
 import { ConnectionIds } from '../../../src/servers/connection-id.ts'
 import { closeDescriptors, openDescriptors } from '../../../src/servers/direct-socket.ts'
@@ -28,15 +27,13 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     ipv6Only: false,
     reusePort: false,
     tracker: makeTracker(),
-    rules: { externalIp: undefined },
+    listenerRules: { externalIp: undefined },
     connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-    idErrors: 'suppress',
-    bans: new Bans(10, Int32Array.of(1)),
     counters,
     clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
     garbage,
     descriptors,
-    onError: (error) => {
+    report: (_what, error) => {
       throw error
     },
     ...changes,

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Announce, Answer, PeerList } from '../../../src/bittorrent.ts'
 import { pageRelease } from '../../../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
-import { Tracker } from '../../../src/tracker.ts'
-import { policy } from '../servers/served-http.ts'
+import { anyone, policy, trackerOver } from '../servers/served-http.ts'
 import { faults } from './whole.ts'
 
 export type Residents = {
@@ -29,8 +28,7 @@ const memory = createSwarmMemory(Number(process.argv[2]), Int32Array.of(1))
 const swarm = new Swarm(memory, 1, 1, true, pageRelease())
 let now = 1_700_000_000
 const clock = { seconds: () => now, milliseconds: () => now * 1000 }
-const retention = { removePeerless: true, keepCompleted: false }
-const tracker = new Tracker(swarm, { ...policy, retention }, clock)
+const tracker = trackerOver(swarm, clock)
 const announce = new Announce()
 const list = (width: number) => new PeerList(new Uint16Array(width * 74))
 const answer = new Answer(list(3), list(9), false)
@@ -44,7 +42,8 @@ function tell(peer: number): number {
   new DataView(announce.endpoint.buffer, announce.endpoint.byteOffset).setUint32(0, peer)
   announce.port = 6881
   announce.want = 0
-  if (tracker.announce(announce, { externalIp: undefined }, answer)) throw new Error('refused')
+  const outcome = tracker.announce(anyone, announce, { externalIp: undefined }, answer)
+  if (outcome !== 'served') throw new Error(outcome)
   return answer.seeders
 }
 const sweep = () => {

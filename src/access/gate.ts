@@ -1,0 +1,103 @@
+/**
+ * The one gate that every request passes inside `Tracker`, whatever its transport. Of several faults the
+ * first is reported: bans and proof of the address, syntax of the auth key (in every mode, if one is
+ * shown), auth key, whitelist, fault of the peer's address (docs/behaviours.md H3, K6, K9, U3, U5).
+ */
+import type { Address } from '../bittorrent.ts'
+import type { Outcome, Refusal } from '../refusal.ts'
+import type { Rules } from '../rules.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Access } from './access.ts'
+import type { Bans } from './bans.ts'
+import { UNKNOWN } from './keys.ts'
+import type { Visitor } from './visitor.ts'
+
+type Fault = Exclude<Outcome, 'served'>
+
+export class Gate {
+  readonly #rules: Rules
+  readonly #clock: Clock
+  readonly #bans: Bans
+  readonly #access: Access | undefined
+
+  constructor(rules: Rules, clock: Clock, bans: Bans, access: Access | undefined) {
+    this.#rules = rules
+    this.#clock = clock
+    this.#bans = bans
+    this.#access = access
+  }
+
+  get isPrivate(): boolean {
+    return this.#access?.keys !== undefined
+  }
+
+  /** Why the visitor may not announce the info hash in `words` (five); undefined: it may. */
+  announce(visitor: Visitor, words: Int32Array): Fault | undefined {
+    if (visitor.proof !== 'connected') {
+      const fault = this.#proofFault(visitor, 'announceUnproven')
+      if (fault !== undefined) return fault
+    }
+    if (visitor.shows === 'malformed') return 'keyMalformed'
+    if (this.#access !== undefined) {
+      const fault = this.#keyFault(this.#access, visitor)
+      if (fault !== undefined) return fault
+      if (!this.isListed(words)) return 'unlisted'
+    }
+    return visitor.fault
+  }
+
+  /** Why the visitor may not scrape; undefined: it may, though it may learn nothing (`knows`). */
+  scrape(visitor: Visitor): Fault | undefined {
+    if (visitor.proof !== 'connected') {
+      const fault = this.#proofFault(visitor, 'scrapeUnproven')
+      if (fault !== undefined) return fault
+    }
+    return visitor.shows === 'malformed' ? 'keyMalformed' : visitor.fault
+  }
+
+  /** Whether a scrape of the visitor is told counts, not zeroes. */
+  knows(visitor: Visitor): boolean {
+    return this.#access === undefined || this.#keyFault(this.#access, visitor) === undefined
+  }
+
+  isListed(words: Int32Array): boolean {
+    return this.#access?.whitelist?.has(words) ?? true
+  }
+
+  /**
+   * Whether a datagram that is neither an announce nor a scrape is dropped without an answer, because its
+   * sender showed too many wrong connection ids. `unread`: asked of every datagram before it is read; `junk`:
+   * of one that is not a request.
+   */
+  drops(sender: Address, what: 'unread' | 'junk'): boolean {
+    const { idErrors } = this.#rules
+    const isAsked = idErrors === 'ban' || (idErrors === 'suppress' && what === 'junk')
+    return isAsked && this.#bans.has(sender)
+  }
+
+  expect(words: Int32Array, count: number): void {
+    this.#access?.whitelist?.expect(words, count)
+  }
+
+  #proofFault({ address, proof }: Visitor, unproven: Refusal): Fault | undefined {
+    const { idErrors } = this.#rules
+    if (idErrors === 'serve') return undefined
+    if (idErrors === 'ban' && this.#bans.has(address)) return 'banned'
+    if (proof === 'valid') return undefined
+    // A proof that is only late was good once: the client is slow, or a clock was set.
+    if (proof === 'forged') {
+      if (this.#bans.has(address)) return 'banned'
+      this.#bans.add(address)
+    }
+    return unproven
+  }
+
+  #keyFault({ keys, checksExpiration }: Access, visitor: Visitor): Refusal | undefined {
+    if (keys === undefined) return undefined
+    if (visitor.shows === 'none') return 'keyMissing'
+    const validUntil = keys.validUntil(visitor.key.words)
+    if (validUntil === UNKNOWN) return 'keyUnknown'
+    if (!checksExpiration || validUntil === Infinity) return undefined
+    return validUntil < this.#clock.milliseconds() ? 'keyExpired' : undefined
+  }
+}
