@@ -1,7 +1,7 @@
 /** A tracker with an empty swarm, no sockets, and a clock that the benchmark sets. */
 import { Access, type AccessMemory } from '../src/access/access.ts'
 import { Bans } from '../src/access/bans.ts'
-import { Visitor } from '../src/access/visitor.ts'
+import { Visitor } from '../src/access/gate.ts'
 import { Announce, Answer, EVENT, PeerList } from '../src/bittorrent.ts'
 import { LIMITS } from '../src/limits.ts'
 import { Rules } from '../src/rules.ts'

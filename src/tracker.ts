@@ -4,8 +4,8 @@
  */
 import type { Access } from './access/access.ts'
 import type { Bans } from './access/bans.ts'
+import type { Visitor } from './access/gate.ts'
 import { Gate } from './access/gate.ts'
-import type { Visitor } from './access/visitor.ts'
 import {
   type Address,
   type Announce,

@@ -1,8 +1,8 @@
 /** Whom the tracker serves what, and what it reports after an announce. */
 import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../src/access/access.ts'
+import { Visitor } from '../src/access/gate.ts'
 import { packKeys } from '../src/access/keys.ts'
-import { Visitor } from '../src/access/visitor.ts'
 import { Announce, Answer, EVENT, type Key, PeerList } from '../src/bittorrent.ts'
 import type { Outcome } from '../src/refusal.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'

@@ -1,19 +1,18 @@
 /**
- * Who may be served: the tables of a private and of a listed tracker. A tracker that is neither
- * has no `Access` at all, and pays nothing for it.
+ * The tables of a private and of a listed tracker. A tracker that is neither has no `Access` at all, and pays
+ * nothing for it.
  */
 import type { Seed } from '../memory/hash.ts'
 import { createKeys, KEY_CAPACITY, Keys } from './keys.ts'
 import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
 
-/**
- * What every thread is given; survives `postMessage`. A buffer that is not there: nobody is
- * asked.
- */
+/** What every thread is given; survives `postMessage`. */
 export type AccessMemory = {
+  /** undefined: every torrent is served. */
   readonly whitelist: SharedArrayBuffer | undefined
+  /** undefined: everybody is served. */
   readonly keys: SharedArrayBuffer | undefined
-  /** Keys beyond their time are refused. */
+  /** Expired keys are refused. */
   readonly checksExpiration: boolean
 }
 
@@ -22,12 +21,12 @@ export type AccessRules = {
   readonly private: boolean
   readonly checksExpiration: boolean
   readonly seed: Seed
-  /** Most entries, where the usual ones are too many. */
+  /** Most entries, where the usual capacity is too large. */
   readonly whitelistCapacity?: number
   readonly keyCapacity?: number
 }
 
-/** undefined: the tracker serves everybody everything. Throws one line when memory cannot be had. */
+/** undefined: the tracker is public. Throws one line when there is no memory. */
 export function createAccessMemory(rules: AccessRules): AccessMemory | undefined {
   const { listed, private: isPrivate, checksExpiration, seed } = rules
   if (!listed && !isPrivate) return undefined

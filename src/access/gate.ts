@@ -3,14 +3,36 @@
  * first is reported: bans and proof of the address, syntax of the auth key (in every mode, if one is
  * shown), auth key, whitelist, fault of the peer's address (docs/behaviours.md H3, K6, K9, U3, U5).
  */
-import type { Address } from '../bittorrent.ts'
+import { Address, Key, type ShownKey } from '../bittorrent.ts'
 import type { Outcome, Refusal } from '../refusal.ts'
 import type { Rules } from '../rules.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Access } from './access.ts'
 import type { Bans } from './bans.ts'
 import { UNKNOWN } from './keys.ts'
-import type { Visitor } from './visitor.ts'
+
+/**
+ * How the sender proved that it can receive at its address: `connected` by the transport itself (TCP);
+ * `valid` by something that only the holder of the address can know. `expired` and `early` did prove it at
+ * another time, `forged` did not, and may be sent under the name of somebody else.
+ */
+export type Proof = 'connected' | 'valid' | 'expired' | 'early' | 'forged'
+
+/** Who asks. A transport owns one and fills it again for every request. */
+export class Visitor {
+  /** Where the request came from. Its peer may announce another address. */
+  readonly address = new Address()
+  proof: Proof
+  /** What the request shows as an auth key; the key itself, for `key`. */
+  shows: ShownKey = 'none'
+  readonly key = new Key()
+  /** Why the address of the peer is not known; reported to those who may be served. */
+  fault: Refusal | undefined
+
+  constructor(proof: Proof) {
+    this.proof = proof
+  }
+}
 
 type Fault = Exclude<Outcome, 'served'>
 

@@ -1,17 +1,16 @@
 /**
- * The keys of a private tracker, in shared memory, and until when each is good. Says what it
- * knows of a key; what follows from that is not decided here.
+ * The auth keys of a private tracker, in shared memory, and until when each is good. What follows from that is
+ * not decided here.
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
 import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
-import { createTable, type Entries } from './layout.ts'
-import { type Slices, Table } from './table.ts'
+import { createTable, type Entries, type Slices, Table } from './table.ts'
 
 const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
-/** More than any community has. Reserved is what shared-memory.ts makes of it: untouched, it costs nothing. */
+/** More than any community has. Only address space is reserved: untouched pages cost nothing. */
 export const KEY_CAPACITY = 2 ** 22
 
-/** Less than every millisecond until which a key can be good. */
+/** Less than any millisecond until which a key can be good. */
 export const UNKNOWN = -1
 
 export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuffer =>
@@ -20,7 +19,7 @@ export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuff
 /** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
 export type PlainKey = { readonly key: string; readonly validUntil: number }
 
-/** Keys as the table takes them. What is no key is left out. */
+/** Keys as the table takes them. Invalid keys are skipped. */
 export function packKeys(keys: readonly PlainKey[]): Entries {
   const words = new Int32Array(keys.length * SHAPE.key)
   const milliseconds = new Float64Array(keys.length)
@@ -41,7 +40,6 @@ export class Keys extends Table {
   /** A millisecond as the two cells of an entry. */
   readonly #milliseconds = new Float64Array(1)
   readonly #value = new Int32Array(this.#milliseconds.buffer)
-
   readonly #secrets: Int32Array
 
   constructor(memory: SharedArrayBuffer, alone: boolean) {
@@ -56,13 +54,13 @@ export class Keys extends Table {
     return this.read(words, at, this.#value) ? this.#milliseconds[0]! : UNKNOWN
   }
 
-  /** Puts a key in, or makes it good until `validUntil`. false: it is new, and the table is full. */
+  /** Adds a key, or makes it good until `validUntil`. false: it is new, and the table is full. */
   add(words: Int32Array, at: number, validUntil: number): boolean {
     this.#milliseconds[0] = validUntil
     return this.put({ words: words.subarray(at, at + SHAPE.key), values: this.#value })
   }
 
-  /** Takes out the keys that were no longer good at `milliseconds`, a little with each step. */
+  /** Removes the keys that were no longer good at `milliseconds`, a few in each step. */
   removeExpired(milliseconds: number): Slices<void> {
     return this.removeWhere(() => this.#milliseconds[0]! < milliseconds, this.#value)
   }

@@ -1,43 +1,73 @@
 /**
- * A set in shared memory that one thread changes while all others ask it, without locks: linear
- * hashing with chains, one bucket more per insertion. Must never keep a reader waiting, never
- * show it half an entry, never hide one that stays.
+ * A set in shared memory that one thread changes while all others ask it, without locks: linear hashing with
+ * chains, one bucket more for each insertion. It must never keep a reader waiting, never show it half an entry,
+ * and never hide an entry that stays.
  *
- * Each stripe of the table has a version. The writer changes things in steps that each leave the
- * chains whole (an entry is filled before it is linked, and linked in its new place before it
- * leaves the old one; a record is used again only after it left its chain), and counts the
- * version up between any two steps of which nobody may see the second without the first. A reader
- * looks at the version before and after; if it changed, it looks again. So a reader repeats only
- * when the writer got on in the same stripe meanwhile, and a writer that is interrupted anywhere
- * holds up nobody.
+ * Each stripe of the table has a version. The writer works in steps that each leave the chains whole: it fills
+ * an entry before it links it, links it in its new place before it takes it out of the old one, and uses a
+ * record again only after it left its chain. Between two steps of which a reader must not see the second
+ * without the first, it increments the version. A reader looks at the version before and after; if it
+ * changed, the reader looks again. So a reader repeats its work only when the writer made progress in the
+ * same stripe meanwhile, and a writer that is interrupted anywhere blocks nobody.
  *
- * Why the loads between the two looks may be plain ones, on ARM as well: the second look is
- * `Atomics.add` of 0. If the writer's next count comes after it, that count reads what the look
- * wrote, so the reader's loads happen before (ECMA-262, memory model) whatever the writer stores
- * after the count, and cannot have seen it; if it came before, the version is another. And the
- * first look makes visible all that was stored before the count it sees. Aligned words are never
- * torn.
+ * The loads between the two looks may be plain ones, on ARM as well, because the second look is `Atomics.add`
+ * of 0. If the writer's next increment comes after it, that increment reads what the look wrote, so the
+ * reader's loads happen before (ECMA-262, memory model) whatever the writer stores after the increment, and
+ * cannot have seen it. If the increment came before, the version is another. The first look makes visible all
+ * that was stored before the version it sees. Aligned words are never torn.
  */
-import { bucketOf, parentOf, type Seed } from '../memory/hash.ts'
-import {
-  BUCKETS_AT,
-  END,
-  type Entries,
-  HEADER,
-  type Shape,
-  SPARE,
-  STRIPES,
-  seedIn,
-  VERSIONS_AT,
-} from './layout.ts'
-import { Records } from './records.ts'
+import { bucketOf, parentOf, SEED_WORDS, type Seed } from '../memory/hash.ts'
+import { reserve } from '../memory/reserve.ts'
 
-/** Long work, to be stepped through so that others have their turn between two steps. */
+/** Words of the header (cells, like all words of a table). What follows `buckets` is the writer's own. */
+export const HEADER = {
+  /** As many cells as a seed has words. */
+  seed: 0,
+  capacity: 4,
+  size: 5,
+  buckets: 6,
+  /** Number of the last record that was handed out for the first time. */
+  high: 7,
+  /** First record that was given back, `END` = none; its stamp holds the number of the next one. */
+  free: 8,
+  generation: 9,
+  cells: 16,
+} as const
+
+/** A table begins with one bucket for each version, so that dividing a bucket concerns one stripe. */
+const STRIPES = 1024
+const VERSIONS_AT = HEADER.cells
+export const BUCKETS_AT: number = VERSIONS_AT + STRIPES
+/** Records beyond the capacity, for entries that stand in two places while they move. */
+const SPARE = 64
+/** End of a chain; record 0 does not exist, so that untouched memory is an empty table. */
+export const END = 0
+
+/** Cells of an entry's key and of its value. Behind them: next record, stamp, hash. */
+export type Shape = { readonly key: number; readonly value: number }
+
+/** Entries side by side: their keys, and their values in the same order. */
+export type Entries = { readonly words: Int32Array; readonly values: Int32Array }
+
+/** Cells of a record: a power of two, so that no record lies in more cache lines than it must. */
+const strideOf = ({ key, value }: Shape): number => 1 << (32 - Math.clz32(key + value + 2))
+/** Where the records begin. */
+const recordsAt = (capacity: number): number => BUCKETS_AT + Math.max(capacity, STRIPES)
+
+/** Memory of an empty table for `capacity` entries. Untouched pages cost nothing. */
+export function createTable(shape: Shape, capacity: number, seed: Seed): SharedArrayBuffer {
+  const cells = recordsAt(capacity) + (capacity + SPARE + 1) * strideOf(shape)
+  const memory = reserve(cells * 4)
+  const header = new Int32Array(memory, 0, HEADER.cells)
+  header.set(seed, HEADER.seed)
+  header[HEADER.capacity] = capacity
+  header[HEADER.buckets] = STRIPES
+  return memory
+}
+
+/** Long work in slices: step through it so that others have their turn between two steps. */
 export type Slices<T> = Generator<void, T, void>
-/**
- * Entries or buckets of one step: well under a millisecond, even before the engine has compiled
- * it.
- */
+/** Entries or buckets of one step: well under a millisecond, even before the engine has compiled it. */
 const SLICE = 250
 
 export abstract class Table {
@@ -47,16 +77,16 @@ export abstract class Table {
   protected readonly seed: Seed
   readonly #shape: Shape
   readonly #alone: boolean
-  /** A link is the index of a cell that holds the number of the next record. */
+  /** The whole memory. A link is the index of a cell that holds the number of the next record. */
   readonly #cells: Int32Array
   readonly #records: Records
   readonly #moving = new Int32Array(SPARE)
 
-  /** `alone`: reader and writer are one thread. Only one thread of all may call what changes it. */
+  /** `alone`: reader and writer are one thread. Only one thread of all may call the methods that change it. */
   constructor(shape: Shape, memory: SharedArrayBuffer, alone: boolean) {
     this.#cells = new Int32Array(memory)
     this.#records = new Records(shape, this.#cells)
-    this.seed = seedIn(this.#cells)
+    this.seed = this.#cells.slice(HEADER.seed, HEADER.seed + SEED_WORDS)
     this.capacity = this.#cells[HEADER.capacity]!
     this.#shape = shape
     this.#alone = alone
@@ -69,7 +99,7 @@ export abstract class Table {
     return this.#cells[HEADER.size]!
   }
 
-  /** Whether the key at `words[at…]` is in it. */
+  /** Whether the table has the key at `words[at…]`. */
   has(words: Int32Array, at = 0): boolean {
     const hash = this.hashOf(words, at)
     for (;;) {
@@ -79,7 +109,7 @@ export abstract class Table {
     }
   }
 
-  /** Copies what belongs to the key at `words[at…]` into `value`; false: the key is not in it. */
+  /** Copies the value of the key at `words[at…]` into `value`; false: the table does not have the key. */
   protected read(words: Int32Array, at: number, value: Int32Array): boolean {
     const hash = this.hashOf(words, at)
     for (;;) {
@@ -91,9 +121,8 @@ export abstract class Table {
   }
 
   /**
-   * Brings what asking for `count` keys at `words` will read into the processor's cache: their
-   * waits for memory overlap. What it reads may be anything, so it is used for nothing.
-   * `scratch`: room for `count`.
+   * Brings what look-ups of the `count` keys at `words` will read into the processor's cache: their waits for
+   * memory overlap. It may read anything, so nothing it reads is used. `scratch`: room for `count`.
    */
   protected preload(words: Int32Array, count: number, scratch: Int32Array): void {
     for (let i = 0; i < count; i++)
@@ -101,14 +130,14 @@ export abstract class Table {
     for (let i = 0; i < count; i++) this.sink ^= this.#records.peek(scratch[i]!)
   }
 
-  /** Whether `count` more entries fit, were they all new. */
+  /** Whether `count` more entries fit if all of them are new. */
   hasRoom(count: number): boolean {
     return this.size + count <= this.capacity
   }
 
   /**
-   * Puts entry number `i` of `entries` in, or makes its value what belongs to its key. false: it
-   * is new, and the table is full.
+   * Adds entry number `i` of `entries`, or gives its key that value. false: the key is new, and the table is
+   * full.
    */
   put(entries: Entries, i = 0): boolean {
     const { words, values } = entries
@@ -125,7 +154,7 @@ export abstract class Table {
     const record = this.#cells[link]!
     this.#records.stamp(record)
     if (this.#records.hasValue(record, values, i * this.#shape.value)) return true
-    // In front of the old one, which goes then: nobody sees half of either.
+    // In front of the old entry, which is removed afterwards: no reader sees half of either.
     this.#insert(entries, i, hash)
     this.#step(hash)
     this.#unlink(this.#bucket(hash), record)
@@ -134,7 +163,7 @@ export abstract class Table {
     return true
   }
 
-  /** false: it was not in it. */
+  /** false: the table did not have the key. */
   remove(words: Int32Array, at = 0): boolean {
     const link = this.#find(words, at, this.hashOf(words, at))
     if (link === END) return false
@@ -142,7 +171,7 @@ export abstract class Table {
     return true
   }
 
-  /** Puts all entries in that fit, a little with each step; returns whether all did. */
+  /** Adds all entries that fit, a few in each step; returns whether all did. */
   *putAll(entries: Entries): Slices<boolean> {
     let all = true
     for (let i = 0; i < this.#count(entries); i++) {
@@ -152,7 +181,7 @@ export abstract class Table {
     return all
   }
 
-  /** Removes all the keys in `words`, a little with each step. */
+  /** Removes all keys in `words`, a few in each step. */
   *removeAll(words: Int32Array): Slices<void> {
     for (let i = 0; i * this.#shape.key < words.length; i++) {
       this.remove(words, i * this.#shape.key)
@@ -161,8 +190,8 @@ export abstract class Table {
   }
 
   /**
-   * Makes `parts` all that is in it, a little with each step; returns false, and changes nothing,
-   * when they do not fit. Whatever is in it before and after is in it all the while.
+   * Makes `parts` the whole content, a few entries in each step; returns false, and changes nothing, when they
+   * do not fit. An entry that is there before and after is there all the while.
    */
   *replace(parts: readonly Entries[]): Slices<boolean> {
     const count = parts.reduce((sum, part) => sum + this.#count(part), 0)
@@ -175,7 +204,7 @@ export abstract class Table {
     return true
   }
 
-  /** What is in it already will not be stale. */
+  /** Keeps the entries of this part that are there already from being stale. */
   *#mark({ words }: Entries): Slices<void> {
     for (let at = 0; at < words.length; at += this.#shape.key) {
       const link = this.#find(words, at, this.hashOf(words, at))
@@ -184,7 +213,7 @@ export abstract class Table {
     }
   }
 
-  /** Takes out the entries whose value `isGone` says so of; it is given the same array each time. */
+  /** Removes the entries for which `isGone` is true; it finds each value in `value`, the same array each time. */
   protected removeWhere(isGone: () => boolean, value: Int32Array): Slices<void> {
     return this.#sweep((record) => {
       this.#records.readValue(record, value)
@@ -193,7 +222,7 @@ export abstract class Table {
   }
 
   *#sweep(isGone: (record: number) => boolean): Slices<void> {
-    // By bucket, not by record: buckets that are added meanwhile come last, and are looked at as well.
+    // By bucket, not by record: buckets that are added meanwhile come last, so they are swept as well.
     for (let bucket = 0; bucket < this.#cells[HEADER.buckets]!; bucket++) {
       for (let link = BUCKETS_AT + bucket; this.#cells[link] !== END; )
         if (isGone(this.#cells[link]!)) this.#removeAt(link)
@@ -202,7 +231,7 @@ export abstract class Table {
     }
   }
 
-  /** Link to the record with the key at `words[at…]`; `END`: there is none. */
+  /** Link to the record with the key at `words[at…]`, or `END`. */
   #find(words: Int32Array, at: number, hash: number): number {
     for (let link = this.#bucket(hash); ; ) {
       const record = this.#cells[link]!
@@ -232,7 +261,7 @@ export abstract class Table {
     this.#cells[HEADER.size]!--
   }
 
-  /** Takes `record` out of its chain; `link` stands in front of it there. */
+  /** Takes `record` out of its chain, in which it comes behind `link`. */
   #unlink(link: number, record: number): void {
     while (this.#cells[link] !== record) link = this.#records.linkOf(this.#cells[link]!)
     this.#cells[link] = this.#cells[this.#records.linkOf(record)]!
@@ -244,7 +273,7 @@ export abstract class Table {
     if (fresh >= Math.max(this.capacity, STRIPES)) return
     const parent = BUCKETS_AT + parentOf(fresh)
     const count = this.#listMoving(parent, fresh)
-    // Longer than any chain of a seeded hash: then it stays one.
+    // Longer than any chain of a seeded hash: it stays as it is.
     if (count > SPARE) return
     const moving = this.#moving
     let head: number = END
@@ -258,7 +287,7 @@ export abstract class Table {
     for (let i = 0; i < count; i++) this.#records.giveBack(moving[i]!)
   }
 
-  /** Lists the records in the chain of `parent` that belong into bucket `fresh`, and counts them. */
+  /** Lists the records in the chain of `parent` that belong in bucket `fresh`, and counts them. */
   #listMoving(parent: number, fresh: number): number {
     let count = 0
     for (let link = parent; this.#cells[link] !== END; ) {
@@ -278,14 +307,119 @@ export abstract class Table {
   #version(hash: number): number {
     return this.#alone ? 0 : Atomics.load(this.#cells, versionAt(hash))
   }
-  /** Second look. An addition, because a load could be done before those in front of it. */
+  /** Second look: an addition, because the processor could do a load before the loads in front of it. */
   #isVersion(hash: number, version: number): boolean {
     return this.#alone || Atomics.add(this.#cells, versionAt(hash), 0) === version
   }
-  /** Counts up the version of the stripe of `hash`: what follows is the next step. */
+  /** Increments the version of the stripe of `hash`: what follows is the next step. */
   #step(hash: number): void {
     Atomics.add(this.#cells, versionAt(hash), 1)
   }
 }
 
 const versionAt = (hash: number): number => VERSIONS_AT + (hash & (STRIPES - 1))
+
+/**
+ * The records of a table: one entry each, handed out and given back. A record that was given back stays as it
+ * is until it is handed out again, so that a reader that stands on it finds its way.
+ */
+class Records {
+  /** The whole memory, header and buckets included. */
+  readonly cells: Int32Array
+  readonly #shape: Shape
+  readonly #first: number
+  readonly #stride: number
+  readonly #next: number
+  readonly #stamp: number
+  readonly #hash: number
+
+  constructor(shape: Shape, cells: Int32Array) {
+    this.cells = cells
+    this.#shape = shape
+    this.#first = recordsAt(cells[HEADER.capacity]!)
+    this.#stride = strideOf(shape)
+    this.#next = this.#stride - 3
+    this.#stamp = this.#stride - 2
+    this.#hash = this.#stride - 1
+  }
+
+  /** The cell that holds the number of the record behind `record`. */
+  linkOf(record: number): number {
+    return this.#base(record) + this.#next
+  }
+  hashOf(record: number): number {
+    return this.cells[this.#base(record) + this.#hash]!
+  }
+  isStale(record: number): boolean {
+    return this.cells[this.#base(record) + this.#stamp] !== this.cells[HEADER.generation]
+  }
+  /** Makes it an entry of this generation. */
+  stamp(record: number): void {
+    this.cells[this.#base(record) + this.#stamp] = this.cells[HEADER.generation]!
+  }
+  /** The first word of its key, only to bring it into the cache. */
+  peek(record: number): number {
+    return this.cells[this.#base(record)]!
+  }
+
+  hasKey(record: number, words: Int32Array, at: number): boolean {
+    const base = this.#base(record)
+    const { key } = this.#shape
+    for (let i = 0; i < key; i++) if (this.cells[base + i] !== words[at + i]) return false
+    return true
+  }
+
+  /** Whether its value is the one at `values[from…]`. */
+  hasValue(record: number, values: Int32Array, from: number): boolean {
+    const at = this.#base(record) + this.#shape.key
+    for (let i = 0; i < this.#shape.value; i++)
+      if (this.cells[at + i] !== values[from + i]) return false
+    return true
+  }
+
+  readValue(record: number, value: Int32Array): void {
+    const at = this.#base(record) + this.#shape.key
+    for (let i = 0; i < this.#shape.value; i++) value[i] = this.cells[at + i]!
+  }
+
+  /**
+   * A record with entry number `i` of `entries`, in front of record `next`. There must be a free record.
+   */
+  create({ words, values }: Entries, i: number, hash: number, next: number): number {
+    const { key, value } = this.#shape
+    const record = this.#allot()
+    const base = this.#base(record)
+    for (let word = 0; word < key; word++) this.cells[base + word] = words[i * key + word]!
+    for (let word = 0; word < value; word++)
+      this.cells[base + key + word] = values[i * value + word]!
+    this.cells[base + this.#next] = next
+    this.cells[base + this.#hash] = hash
+    this.stamp(record)
+    return record
+  }
+
+  /** A record with the same entry and stamp, in front of record `next`. */
+  copy(record: number, next: number): number {
+    const copy = this.#allot()
+    const [from, to] = [this.#base(record), this.#base(copy)]
+    for (let i = 0; i < this.#stride; i++) this.cells[to + i] = this.cells[from + i]!
+    this.cells[to + this.#next] = next
+    return copy
+  }
+
+  giveBack(record: number): void {
+    this.cells[this.#base(record) + this.#stamp] = this.cells[HEADER.free]!
+    this.cells[HEADER.free] = record
+  }
+
+  #allot(): number {
+    const free = this.cells[HEADER.free]!
+    if (free === END) return ++this.cells[HEADER.high]!
+    this.cells[HEADER.free] = this.cells[this.#base(free) + this.#stamp]!
+    return free
+  }
+
+  #base(record: number): number {
+    return this.#first + record * this.#stride
+  }
+}

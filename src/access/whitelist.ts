@@ -1,15 +1,14 @@
 /**
- * The info hashes that a listed tracker serves, in shared memory: five words each, 36 bytes with
- * their share of the buckets. Whoever has no such table serves them all.
+ * The info hashes that a listed tracker serves, in shared memory: five words each, 36 bytes with their share of
+ * the buckets.
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { infoHashKey, infoHashSecrets, type Seed } from '../memory/hash.ts'
-import { createTable, type Entries } from './layout.ts'
-import { Table } from './table.ts'
+import { createTable, type Entries, Table } from './table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
-/** More than any tracker lists. Reserved is what shared-memory.ts makes of it: untouched, it costs nothing. */
+/** More than any tracker lists. Only address space is reserved: untouched pages cost nothing. */
 export const WHITELIST_CAPACITY = 2 ** 24
 
 export const createWhitelist = (seed: Seed, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
@@ -32,7 +31,7 @@ export class Whitelist extends Table {
     this.#secrets = infoHashSecrets(this.seed)
   }
 
-  /** Tells of `count` hashes that will be asked for at once, at most `LIMITS.udpBatch`. */
+  /** Makes look-ups of the `count` hashes that follow at once faster; at most `LIMITS.udpBatch`. */
   expect(words: Int32Array, count: number): void {
     this.preload(words, count, this.#scratch)
   }

@@ -3,7 +3,7 @@
  * Nothing is remembered: an id is the second it was issued and half of a SipHash of that second and the IP
  * address, so one hash checks it. Not bound to the port: a NAT may change it between two datagrams.
  */
-import type { Proof } from '../access/visitor.ts'
+import type { Proof } from '../access/gate.ts'
 import type { Address } from '../bittorrent.ts'
 import { SipHash } from './siphash.ts'
 

@@ -4,7 +4,7 @@
  * another and the reused memory is never shared; a scrape that waits for a stored count does so on memory
  * of its own. Opens no socket.
  */
-import { Visitor } from '../access/visitor.ts'
+import { Visitor } from '../access/gate.ts'
 import type { ScrapeEntry } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log.ts'

@@ -4,7 +4,7 @@
  * datagram that caused it. Opens no socket. Nothing that a datagram contains may throw, block or grow anything
  * here.
  */
-import { Visitor } from '../access/visitor.ts'
+import { Visitor } from '../access/gate.ts'
 import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import type { Report } from '../log.ts'

@@ -1,8 +1,7 @@
 /** What follows from proofs and bans, for requests that come through any transport. */
 import { describe, expect, test } from 'bun:test'
 import { Bans } from '../../src/access/bans.ts'
-import { Gate } from '../../src/access/gate.ts'
-import { type Proof, Visitor } from '../../src/access/visitor.ts'
+import { Gate, type Proof, Visitor } from '../../src/access/gate.ts'
 import type { IdErrors } from '../../src/rules.ts'
 import { Rules } from '../../src/rules.ts'
 import { writeSource } from '../../src/wire/address.ts'

@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
-import { BUCKETS_AT, END, HEADER } from '../../src/access/layout.ts'
+import { BUCKETS_AT, END, HEADER } from '../../src/access/table.ts'
 import { createWhitelist, Whitelist } from '../../src/access/whitelist.ts'
 import { hashWords, keyWords } from '../support/access/entries.ts'
 import {

@@ -1,7 +1,7 @@
 /** A real tracker behind one HTTP listener on port 0. */
 import type { Access } from '../../../src/access/access.ts'
 import { Bans } from '../../../src/access/bans.ts'
-import { Visitor } from '../../../src/access/visitor.ts'
+import { Visitor } from '../../../src/access/gate.ts'
 import type { HttpTrackerConfig } from '../../../src/config/model.ts'
 import { AT, type Counter, type CounterRow, Metrics } from '../../../src/memory/counters.ts'
 import { Rules, type RuleValues } from '../../../src/rules.ts'
