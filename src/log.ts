@@ -1,7 +1,7 @@
 /**
- * What the process says while it runs: one line an event on standard output, in the layouts the
- * reference's users parse (spec/torrust-config §6, torrust-newest §7.4). Never throws, never prints a
- * stranger's control characters, and says nothing per request at `info`.
+ * The log: one line for each event on standard output, in the layouts that the reference's users parse
+ * (docs/behaviours.md O4, O5). Never throws, never prints control characters that a client sent, and has no
+ * line for a single request at `info`.
  */
 import { writeSync } from 'node:fs'
 import { escaped } from './text/printable.ts'
@@ -84,15 +84,15 @@ function layout({ style, colour }: LogOptions, event: Event): string {
   return [`  ${head}`, ...pairs.map((pair) => `    ${dim('with', colour)} ${pair}`)].join('\n')
 }
 
-/** Fields may carry what a stranger sent: a line break of his would begin a line of ours. */
+/** Fields may carry text of a client, whose line break would begin a new line of the log. */
 const oneLine = (text: string): string => escaped(text).replaceAll('\n', '\\x0a')
 
-/** A full pipe loses the line and a closed one all lines: neither may stop the tracker. */
+/** A full pipe loses the line and a closed one loses all lines; neither may stop the tracker. */
 function toStandardOutput(line: string): void {
   try {
     writeSync(1, line)
   } catch {
-    // Nobody is left to be told.
+    // There is nowhere to report it.
   }
 }
 

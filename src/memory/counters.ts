@@ -1,9 +1,9 @@
 /**
- * Counters in shared memory. Every serving thread writes only its own row, so no counter needs a
- * lock; whoever reads sums the rows. A count is exact up to 2^53.
+ * Counters in shared memory. Every serving thread writes only its own rows, so no counter needs a lock; a
+ * reader sums the rows. A count is exact up to 2^53.
  */
 
-/** What one listener counts, each per client family. */
+/** The counters of one listener, each by family of the client. */
 export const COUNTERS = [
   /** Datagrams or requests that arrived. */
   'received',
@@ -14,9 +14,9 @@ export const COUNTERS = [
   'responses',
   /** Requests answered with an error or a failure reason. */
   'errors',
-  /** Dropped without an answer: not a request, or the answer would be longer than the question. */
+  /** Dropped without an answer: not a request, or the answer would be longer than the datagram. */
   'malformed',
-  /** Connection ids that were wrong, expired or from the future. */
+  /** Connection ids that were forged, expired or from the future. */
   'connectionIdErrors',
   /** Dropped because the address showed too many wrong connection ids. */
   'banned',
@@ -32,7 +32,7 @@ export const COUNTERS = [
 
 export type Counter = (typeof COUNTERS)[number]
 
-/** Index of a counter for IPv4; IPv6 is the next one. */
+/** Index of a counter for IPv4; that for IPv6 is the next one (`familyOffset` 1). */
 export const AT: Readonly<Record<Counter, number>> = Object.fromEntries(
   COUNTERS.map((name, i) => [name, i * 2]),
 ) as Record<Counter, number>
@@ -41,14 +41,14 @@ export const AT: Readonly<Record<Counter, number>> = Object.fromEntries(
 export const KINDS = ['connect', 'announce', 'scrape'] as const
 export type Kind = (typeof KINDS)[number]
 
-/** Index of a kind's nanoseconds, of both families; the number of samples is the next one. */
+/** Index of the nanoseconds of a kind, for both families; the number of samples is the next one. */
 export const TIME_AT: Readonly<Record<Kind, number>> = Object.fromEntries(
   KINDS.map((kind, i) => [kind, COUNTERS.length * 2 + i * 2]),
 ) as Record<Kind, number>
 
 const PER_LISTENER = (COUNTERS.length + KINDS.length) * 2
 
-/** One thread's counters of one listener; `row[AT.announces + six]++` counts. */
+/** The counters of one thread for one listener; `row[AT.announces + familyOffset]++` counts. */
 export type CounterRow = Float64Array
 
 export class Metrics {
@@ -63,7 +63,7 @@ export class Metrics {
     this.memory = memory ?? new SharedArrayBuffer(bytes)
   }
 
-  /** The row that thread `thread` (0-based) and nobody else may write for listener `listener`. */
+  /** The row that only thread `thread` (0-based) may write, for listener `listener`. */
   row(thread: number, listener: number): CounterRow {
     const at = (thread * this.#listeners + listener) * PER_LISTENER * 8
     return new Float64Array(this.memory, at, PER_LISTENER)
@@ -80,7 +80,7 @@ export class Metrics {
     return sum
   }
 
-  /** What all threads measured of one listener's requests of `kind`: their mean is the quotient. */
+  /** Sum over all threads of what was measured of one listener's requests of `kind`; the quotient is the mean. */
   processing(listener: number, kind: Kind): { nanoseconds: number; samples: number } {
     const sum = { nanoseconds: 0, samples: 0 }
     for (let thread = 0; thread < this.#threads; thread++) {

@@ -1,4 +1,4 @@
-/** `tracker` without a command: serves until a signal comes, and says what happens meanwhile. */
+/** `tracker` without a command: serves until a signal comes, and logs what happens. */
 import { randomBytes } from 'node:crypto'
 import type { Host } from '../cli/host.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
@@ -9,10 +9,10 @@ import { Log } from '../log.ts'
 import { systemClock } from '../time/clock.ts'
 import { start } from './start.ts'
 
-/** Before an orchestrator loses patience; open connections get half of it (start.ts). */
+/** Less than orchestrators wait before they kill; open connections get half of it (start.ts). */
 const STOP_WITHIN_MILLISECONDS = 10_000
 
-/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start, stop, or write what it owed. */
+/** Resolves with the exit code: 0 after a clean stop, 1 when it could not start, stop, or write what it owes. */
 export async function serve(loaded: Loaded, host: Host): Promise<number> {
   const token = loaded.apiNeedsToken ? randomBytes(16).toString('hex') : undefined
   const config = token === undefined ? loaded.config : withToken(loaded.config, token)
@@ -26,7 +26,7 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
     log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
     const running = await start(config, log, host.version)
-    // Not to the log, which is kept and read by others: whoever started us sees it, once.
+    // Not in the log, which is kept and read by others: only the one who started the tracker sees it, once.
     if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
     // The last line of a start, which scripts of the reference's users wait for.
     log.info('TRACKER', 'Tracker shutdown signal handlers installed.')
@@ -47,19 +47,19 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
 }
 
 /**
- * SIGHUP asks a daemon to read its configuration again, and comes when its terminal is closed: left alone
+ * SIGHUP asks a daemon to read its configuration again, and is sent when its terminal closes. Without a handler
  * it would end the process with everything unwritten.
  */
 function onHangUp(log: Log): () => void {
-  let told = false
+  let isWarned = false
   return () => {
-    if (!told)
+    if (!isWarned)
       log.warn('TRACKER', 'SIGHUP does not reload the configuration yet: restart the tracker')
-    told = true
+    isWarned = true
   }
 }
 
-/** An API that nobody may use is of no use: who starts the tracker is told a token. */
+/** An API without a token is of no use: the one who starts the tracker gets one for this run. */
 const withToken = (config: Config, token: string): Config => ({
   ...config,
   http_api: config.http_api && { ...config.http_api, access_tokens: { run: token } },

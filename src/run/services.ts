@@ -1,4 +1,4 @@
-/** The services that a configuration asks for, in the words of the log and the health report. */
+/** The services of a configuration, as the log and the health report name them. */
 import type { Config } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { HealthService } from '../servers/health-api.ts'
@@ -6,7 +6,7 @@ import type { HttpServer } from '../servers/listen.ts'
 import { printAddress } from '../wire/address.ts'
 import type { Threads } from './threads.ts'
 
-/** Said before anything is opened, so that a failure stands behind what caused it. */
+/** Logs what is about to start, before anything is opened: a failure comes behind what caused it. */
 export function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
   if (!udp_trackers?.length && !http_trackers?.length && !http_api)
     log.warn('TRACKER', 'No services enabled in configuration')
@@ -25,7 +25,7 @@ export function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config,
   }
 }
 
-/** Every listener of the trackers under the ports it got, as health asks them. */
+/** Every tracker listener with the port it got, as the health report asks them. */
 export function trackerServices(config: Config, ports: Threads['ports']): HealthService[] {
   const udp = (config.udp_trackers ?? []).map(({ bind_address: { ip }, public_url }, i) => {
     const address = { ip, port: ports.udp[i]! }
@@ -47,7 +47,7 @@ export function trackerServices(config: Config, ports: Threads['ports']): Health
   return [...udp, ...http]
 }
 
-/** The management API, as health asks it. */
+/** The management API, as the health report asks it. */
 export const apiService = ({ http_api }: Config, { address, url }: HttpServer): HealthService => ({
   type: 'tracker_rest_api',
   scheme: http_api?.tls_config ? 'https' : 'http',

@@ -1,5 +1,4 @@
-/** The management API and what it is given: the one place that knows what answers which route. */
-
+/** Starts the management API with the parts that answer its routes. */
 import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
 import type { Config } from '../config/model.ts'
@@ -61,7 +60,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   return api
 }
 
-/** Listeners stand in the rows of the metrics as in the configuration, UDP before HTTP. */
+/** Listeners have their rows of counters in the order of the configuration, UDP before HTTP. */
 function statisticsSources({
   config,
   metrics,

@@ -1,6 +1,6 @@
 /**
- * The composition root: with `thread.ts` the one place that knows every part. Parts stand on one stack, and
- * stopping is starting reversed.
+ * The composition root: with `thread.ts` the one place that knows every part. All parts are on one stack, so
+ * that stopping is starting in reverse.
  */
 import { availableParallelism, totalmem } from 'node:os'
 import { Access, createAccessMemory } from '../access/access.ts'
@@ -28,7 +28,7 @@ import { startApi } from './start-api.ts'
 import { startSweeper } from './sweeper.ts'
 import { Threads } from './threads.ts'
 
-/** What open HTTP connections get when the tracker stops, and what those of the API get before. */
+/** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
 /** Longer timers fire at once. */
@@ -39,7 +39,7 @@ export type Running = AsyncDisposable & {
   /** undefined: there is no management API. */
   readonly apiPort: number | undefined
   readonly healthPort: number
-  /** From now on the health API says that we are leaving. */
+  /** From now on the health API reports that the tracker is stopping. */
   drain(): void
 }
 
@@ -50,9 +50,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const http = config.http_trackers ?? []
   sayWhatStarts(config, log)
 
-  // Of the API and health; where this thread serves trackers, too, those have one of their own.
+  // For the API and health; if this thread serves trackers as well, those have their own.
   const garbage = starting.use(new Garbage())
-  // Starts last and stops last: it is there to say that we are leaving for as long as we are.
+  // Starts last and stops last: it reports that the tracker is stopping for as long as it does.
   let health: HealthServer | undefined
   starting.defer(() => health?.stop())
 
@@ -67,7 +67,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   const metrics = new Metrics(count, udp.length + http.length)
 
-  // Before the first announce: a private tracker must know its keys. Behind the last one when it stops.
+  // Opened before the first announce, because a private tracker must know its keys; closed after the last one.
   const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
   if (storage !== undefined) starting.use(storage)
 
@@ -118,7 +118,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     services.push(apiService(config, api))
   }
 
-  // Last: whoever gets an answer from it knows that everything else is up.
+  // Last: its first answer means that everything else is up.
   let draining = false
   const { bind_address: bind } = config.health_check_api
   log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
@@ -147,7 +147,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   }
 }
 
-/** undefined: the system cannot be asked for connections. */
+/** undefined: the system does not list connections. */
 function startGuard(
   { http_trackers, abuse }: Config,
   http: readonly number[],
@@ -192,7 +192,7 @@ function reserve(config: Config): SwarmMemory {
   }
 }
 
-/** Of the container, where it is less than the machine's. */
+/** Bytes of the machine, or of the container if that has less. */
 function memoryOfMachine(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
@@ -217,7 +217,7 @@ const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): RuleVal
 
 const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
 
-/** Says once when the kernel gives smaller receive buffers than were asked for. */
+/** Warns once when the kernel grants smaller receive buffers than were asked for. */
 function warnOnce(log: Log): (buffers: readonly (number | undefined)[]) => void {
   let warned = false
   return (buffers) => {

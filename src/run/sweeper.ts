@@ -1,15 +1,15 @@
 /**
- * Runs the tracker's sweep from time to time, a slice at a turn of the event loop, so that nobody waits
- * for it: neither the announces on this thread nor those that want the lock of the slice.
+ * Runs the tracker's sweep from time to time, one slice in each turn of the event loop, so that neither
+ * announces on this thread nor announces that want the lock of the slice wait for long.
  */
 import type { Log } from '../log.ts'
 import type { Tracker } from '../tracker.ts'
 
 const TARGET = 'TORRENT CLEANUP'
-/** Turns of the event loop after which a shard that stays locked is tried again. */
+/** Wait before a shard that another thread has locked is tried again. */
 const BUSY_WAIT_MILLISECONDS = 5
 
-/** Disposing it stops the sweep that runs, after its slice. */
+/** Disposing it stops a running sweep after its slice. `intervalSeconds` 0: no sweeps. */
 export function startSweeper(
   tracker: Tracker,
   intervalSeconds: number,
@@ -32,7 +32,7 @@ export function startSweeper(
     }
     plan()
   }
-  // Planned after a sweep, not at a beat: a slow sweep never meets the next one.
+  // Planned after a sweep, not at a fixed rate: a slow sweep never overlaps the next one.
   const plan = () => {
     timer = setTimeout(sweep, Math.min(intervalSeconds * 1000, LONGEST_TIMER))
   }

@@ -1,5 +1,5 @@
 /**
- * A serving thread: attaches to the shared memory and opens every UDP and HTTP listener. It is the entry
+ * A serving thread: attaches to the shared memory and opens every UDP and HTTP listener. The file is the entry
  * of a worker; with one thread the main thread calls `startThread` itself and there is no worker.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
@@ -20,7 +20,7 @@ import { systemClock } from '../time/clock.ts'
 import { type ListenerRules, Tracker } from '../tracker.ts'
 import { parseIp } from '../wire/address.ts'
 
-/** This file, for `new Worker`: the compiled binary knows it under its name beside the entry. */
+/** This file, for `new Worker`: in the compiled binary its name is relative to the entry. */
 export const THREAD_URL: string = new URL(
   import.meta.url.endsWith('/run/thread.ts') ? './thread.ts' : './run/thread.ts',
   import.meta.url,
@@ -28,7 +28,7 @@ export const THREAD_URL: string = new URL(
 
 /** All that a thread needs to start; survives `postMessage`. The buffers are the same for every thread. */
 export type ThreadSetup = {
-  /** From 1; names the holder of a lock and the row of counters. */
+  /** From 1; identifies the holder of a lock and the rows of counters. */
   readonly thread: number
   readonly threads: number
   readonly swarm: SwarmMemory

@@ -1,6 +1,6 @@
 /**
- * The serving threads of a process: starts them one after the other, notices one that dies, mends what
- * it left locked, and starts another in its place. With one thread there is no worker at all.
+ * The serving threads of a process: starts them, notices when one dies, has what it left locked salvaged, and
+ * starts another in its place. With one thread there is no worker at all.
  */
 import type { Log } from '../log.ts'
 import { assertFree } from '../servers/free-port.ts'
@@ -14,28 +14,28 @@ import {
   type ToThread,
 } from './thread.ts'
 
-/** Waits before a thread that died young is replaced; twice as long after each start that fails. */
+/** Wait before a thread that died early is replaced; twice as long after each start that fails. */
 const FIRST_WAIT_MILLISECONDS = 100
 const LONGEST_WAIT_MILLISECONDS = 10_000
-/** A thread that lived this long is replaced at once. */
+/** A thread that lived for this long is replaced at once. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
 export type ThreadsOptions = {
   readonly count: number
-  /** The setup of every thread but for its number. */
+  /** The setup of every thread, without its number. */
   readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>
   readonly log: Log
   readonly milliseconds: () => number
   /** Called when thread number `thread` no longer runs, before it is replaced. */
   readonly onDeath: (thread: number) => void
-  /** Called with the sockets of every thread that came up. */
+  /** Called for every thread that started, with what it opened. */
   readonly onStart: (opened: Opened) => void
 }
 
 export class Threads {
   readonly #options: ThreadsOptions
   readonly #serving: ServingThread[] = []
-  /** Starts under way; a stop waits for them, too. */
+  /** Starts under way; `stop` waits for them as well. */
   readonly #starting = new Set<Promise<void>>()
   #setup: Omit<ThreadSetup, 'thread' | 'threads'>
   #stopping = false
@@ -49,7 +49,7 @@ export class Threads {
   static async start(options: ThreadsOptions): Promise<Threads> {
     const threads = new Threads(options)
     const { udp, http } = options.setup
-    // Threads share ports with whoever asks to share, a tracker that runs already included.
+    // Threads share ports with any process that asks to share, also with a tracker that runs already.
     if (options.count > 1) await assertFree(udp, http)
     try {
       await threads.#start(1)
@@ -90,7 +90,7 @@ export class Threads {
       this.#options.count === 1
         ? await startThread(setup)
         : await startWorker(setup, (reason) => this.#died(thread, born, reason))
-    // Too late: the stop that came meanwhile has not seen it.
+    // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
     this.#rememberPorts(serving.opened)
@@ -119,17 +119,17 @@ export class Threads {
     if (this.#stopping) return
     const { log, milliseconds } = this.#options
     log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
-    this.#mend(thread)
+    this.#salvage(thread)
     const lived = milliseconds() - born
     this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
   }
 
-  /** Whatever comes of it, the thread must be replaced. */
-  #mend(thread: number): void {
+  /** Never throws: whatever happens, the thread must be replaced. */
+  #salvage(thread: number): void {
     try {
       this.#options.onDeath(thread)
     } catch (error) {
-      this.#options.log.error('TRACKER', `what thread ${thread} left was not mended: ${error}`)
+      this.#options.log.error('TRACKER', `what thread ${thread} left was not salvaged: ${error}`)
     }
   }
 
@@ -141,8 +141,8 @@ export class Threads {
         if (!this.#stopping)
           this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
       } catch (error) {
-        // It may have served already, and died with something in its hands.
-        this.#mend(thread)
+        // It may have served already, and died while it held a lock.
+        this.#salvage(thread)
         const reason = error instanceof Error ? error.message : error
         this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)
         this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))
@@ -151,7 +151,7 @@ export class Threads {
   }
 }
 
-/** A thread of its own. `died` is called once if it ends before it was stopped. */
+/** Starts a worker. `died` is called once if it ends before it was stopped. */
 async function startWorker(
   setup: ThreadSetup,
   died: (reason: string) => void,

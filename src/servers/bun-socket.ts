@@ -1,24 +1,23 @@
 /**
- * Reads and sends the datagrams of a UDP socket through Bun, where the system calls of direct-socket.ts are
- * not there. Bun hands datagrams out one by one: they are collected until there is a batch or the turn of the
+ * Reads and sends the datagrams of a UDP socket through Bun, where the system calls of direct-socket.ts do not
+ * exist. Bun hands out datagrams one by one: they are collected until there is a batch or the turn of the
  * event loop ends. Bun reads until the socket is empty, which in a flood is never, so the rest of a turn that
- * takes too long is dropped unread, which is faster than it can arrive.
+ * takes too long is dropped unread, faster than it can arrive.
  */
-
 import { LIMITS } from '../limits.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Datagrams } from './datagrams.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
-/** What is needed of Bun's socket. */
+/** The part of Bun's socket that is used. */
 export type BunSender = {
   sendMany(packets: readonly (Uint8Array | number | string)[]): number
 }
 
 export type BunSocketEvents = {
-  /** So many datagrams are waiting. */
+  /** `count` datagrams are waiting. */
   serve(count: number): void
-  /** One was dropped unread. */
+  /** A datagram was dropped unread. */
   aborted(): void
 }
 
@@ -30,7 +29,7 @@ export class BunSocket implements Sender {
   readonly #events: BunSocketEvents
   /** Data, port and address of each answer, as `sendMany` wants them. */
   readonly #packets: (Uint8Array | number | string)[] = []
-  /** By slot, then length: the views handed out before. Lengths repeat, and a view costs more than a send. */
+  /** Views by slot, then length. Lengths repeat, and making a view costs more than a send. */
   readonly #views: (Uint8Array | undefined)[][]
   readonly #endTurn = () => {
     this.flush()

@@ -1,26 +1,26 @@
 /**
- * Keeps descriptors free for all: ends connections of an address that has too many of them and, while
- * the process comes near its limit of open files, those of the addresses that have most. Without it
- * a client that opens connections and says little takes the last descriptor, Bun asks the kernel for one more for
- * ever, and no other client is served; nor are the API and the health check.
+ * Keeps descriptors free: closes connections of an address that has too many of them and, while the process is
+ * near its limit of open files, those of the addresses that have most. Without it a client that opens
+ * connections and sends little takes the last descriptor, Bun asks the kernel for another one for ever, and no
+ * other client is served, nor are the API and the health check.
  *
  * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
- * stop accepting for a while. Finding, ending and keeping away is the kernel's part (tcp-sockets.ts).
+ * stop accepting for a while. The kernel finds, ends and blocks connections (tcp-sockets.ts).
  */
 import type { Log } from '../log.ts'
 import { type Connection, type Look, printClient } from './tcp-sockets.ts'
 
-/** What is known of the listeners on one port. */
+/** What the guard must know about the listeners on one port. */
 export type GuardedPort = {
-  /** Not the tracker's clients speak there but its operator: the reserve is for him. */
+  /** It serves the operator, not clients of the tracker: the reserve is for the operator. */
   readonly isOperators: boolean
-  /** Many clients come from one address, a proxy's: it does not tell who has too many. */
+  /** Many clients come from one address, a proxy's: the address does not show who has too many. */
   readonly isShared: boolean
 }
 
 /**
- * What is known by port. Listeners on different addresses may have the same port, and connections do not tell
- * them apart: what protects a listener of the operator must not protect who floods the other.
+ * The same by port. Listeners on different addresses may have the same port, and connections do not show which
+ * they came to: what protects a listener of the operator must not protect a client that floods the other.
  */
 export function guardedPorts(
   listeners: readonly (readonly [port: number, GuardedPort])[],
@@ -36,7 +36,7 @@ export function guardedPorts(
   return ports
 }
 
-/** `TcpSockets`, or what a test puts in its place. */
+/** `TcpSockets`, or a substitute of a test. */
 export type Sockets = Disposable & {
   /** Descriptors that the process may have. */
   readonly limit: number
@@ -49,23 +49,23 @@ export type Sockets = Disposable & {
 export type GuardOptions = {
   readonly sockets: Sockets
   readonly ports: ReadonlyMap<number, GuardedPort>
-  /** Most connections of one address, the operator's listeners aside; 0: any number. */
+  /** Most connections of one address, not counting those to the operator's listeners; 0: any number. */
   readonly mostPerAddress: number
   readonly log: Log
 }
 
-/** How often it is looked at how near the limit is, which costs two system calls; and while it is near. */
+/** Time between two looks at how near the limit is, which cost two system calls; and while it is near. */
 const PROBE_MILLISECONDS = 100
 const PROBE_NEAR_MILLISECONDS = 20
-/** How often the connections are counted while the limit is far. */
+/** Time between two counts of the connections while the limit is far. */
 const COUNT_MILLISECONDS = 1_000
-/** Share of the time that counting may take, far from the limit and near it: many are counted less often. */
+/** Share of the time that counting may take, far from the limit and near it: many connections are counted less often. */
 const SHARE = 0.01
 const SHARE_NEAR = 0.1
-/** Trouble is over when nothing had to be ended for so long. */
+/** Trouble is over when no connection had to be closed for this long. */
 const QUIET_MILLISECONDS = 60_000
 
-/** Descriptors that are kept free: an eighth of all, and no more than any burst needs. */
+/** Descriptors that are kept free: an eighth of all, but no more than any burst needs. */
 export const reserveOf = (limit: number): number => Math.min(1_024, Math.max(8, limit >> 3))
 
 export class ConnectionGuard {
@@ -74,13 +74,13 @@ export class ConnectionGuard {
   readonly #reserve: number
   #timer: Timer
   #isOver = false
-  /** When each connection was first seen, by descriptor: the smaller, the older. */
+  /** In which order connections were first seen, by descriptor: the smaller, the older. */
   #seen = new Map<number, { readonly peer: string; readonly order: number }>()
   #order = 0
   /** Earliest times of the next count. */
   #nextFar = 0
   #nextNear = 0
-  /** By port the clients whose new connections are not taken for the moment. */
+  /** By port the clients whose new connections are not accepted for the moment. */
   #blocked: ReadonlyMap<number, readonly string[]> = new Map()
   readonly #crowd: Trouble
   readonly #shortage: Trouble
@@ -101,7 +101,7 @@ export class ConnectionGuard {
     this.#timer = setTimeout(() => this.#run(), wait)
   }
 
-  /** Looks, and does what is needed. Whether the limit is near. `now`: milliseconds of any origin. */
+  /** Looks, and acts if needed. Whether the limit is near. `now`: milliseconds of any origin. */
   async tick(now: number): Promise<boolean> {
     const { sockets } = this.#options
     const free = sockets.lowestFree()
@@ -146,11 +146,11 @@ export class ConnectionGuard {
       const [client, count] = mostOf(spare)
       return `${look.used} of the ${sockets.limit} files that this process may open are open: connections are closed, first those of the address that has most (${client} has ${count})`
     })
-    // Ending alone does not keep up with clients that connect again at once.
+    // Closing alone does not keep up with clients that connect again at once.
     this.#block(look, isExhausted ? [...crowd, ...spare] : [])
   }
 
-  /** Each with its place among those of its client, the newest having 0. */
+  /** Each connection with its place among those of its client; the newest has 0. */
   #rank(connections: readonly Connection[]): readonly Ranked[] {
     const seen = new Map<number, { readonly peer: string; readonly order: number }>()
     const ofClient = new Map<string, (Ranked & { rank: number })[]>()
@@ -161,7 +161,7 @@ export class ConnectionGuard {
       seen.set(fd, mark)
       const { isShared, isOperators } = this.#options.ports.get(port)!
       const one = { ...connection, order: mark.order, isOperators, rank: 0 }
-      // Behind a proxy each connection is a client of its own.
+      // Behind a proxy each connection counts as a client of its own.
       if (!isShared) listOf(ofClient, `${isOperators} ${client}`).push(one)
       return one
     })
@@ -172,9 +172,9 @@ export class ConnectionGuard {
   }
 
   /**
-   * In the order in which they are to go: those of the address that has most first, the oldest before the
-   * newer. An announce takes a moment; what has been there for long is idle or says little. The operator's
-   * go last, as long as they are not many themselves.
+   * In the order in which to close them: first those of the address that has most, the oldest before the newer.
+   * An announce takes a moment; a connection that has been there for long is idle or slow. Those of the operator
+   * come last, as long as they are not many.
    */
   #worst(connections: readonly Ranked[]): readonly Ranked[] {
     const few = this.#reserve >> 1
@@ -189,7 +189,7 @@ export class ConnectionGuard {
     return connections.filter((one) => this.#options.sockets.end(one)).length
   }
 
-  /** Until the next count nothing new is taken of the clients whose connections these were. */
+  /** Until the next count accepts no new connection of the clients whose connections were ended. */
   #block({ listeners }: Look, ended: readonly Connection[]): void {
     if (ended.length === 0 && this.#blocked.size === 0) return
     const blocked = new Map<number, string[]>()
@@ -208,7 +208,7 @@ type Ranked = Connection & {
   readonly isOperators: boolean
 }
 
-/** Who has most, and how many. */
+/** The client that has most of them, and how many. */
 function mostOf(connections: readonly Ranked[]): readonly [client: string, count: number] {
   const most = connections.reduce((a, b) => (b.rank > a.rank ? b : a))
   return [printClient(most.client), most.rank + 1]
@@ -222,7 +222,7 @@ function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
   return made
 }
 
-/** Trouble that is said when it begins and when it is over, however long it lasts. */
+/** Trouble that is logged when it begins and when it is over, however long it lasts. */
 class Trouble {
   readonly #log: Log
   readonly #target: string
@@ -235,7 +235,7 @@ class Trouble {
     this.#target = target
   }
 
-  /** So many connections were ended just now. */
+  /** `ended` connections were closed just now. */
   add(now: number, ended: number, what: () => string): void {
     if (ended === 0) return
     if (this.#ended === 0) {
@@ -246,7 +246,7 @@ class Trouble {
     this.#last = now
   }
 
-  /** It is over when it was quiet for long. */
+  /** Logs the end of the trouble when it was quiet for long enough. */
   endAt(now: number): void {
     if (this.#ended === 0 || now - this.#last < QUIET_MILLISECONDS) return
     const seconds = Math.round((this.#last - this.#began) / 1000)

@@ -1,6 +1,6 @@
 /**
- * Memory for the datagrams that one UDP socket reads together, laid out once: requests see the same
- * whether Bun read them or our own system calls (direct-socket.ts). The next batch overwrites it.
+ * Memory for the datagrams that one UDP socket reads together, in one layout, whether Bun reads them or our own
+ * system calls (direct-socket.ts). The next batch overwrites it.
  */
 import { Address } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
@@ -10,16 +10,16 @@ import { copySource, writeSource } from '../wire/address.ts'
 export const SLOT_BYTES = 2048
 
 /**
- * A source address as Linux states it (`sockaddr_in`, `sockaddr_in6`): family in the order of the machine, port
- * in that of the network, address. `bytes` from one to the next.
+ * A source address as Linux lays it out (`sockaddr_in`, `sockaddr_in6`): family in the byte order of the
+ * machine, port in that of the network, address. `bytes` from one to the next.
  */
 export const SENDER = { family: 0, port: 2, ipv4: 4, ipv6: 8, bytes: 32 } as const
 const AF_INET = 2
 const AF_INET6 = 10
-/** `sockaddr_in` and `sockaddr_in6` have so many bytes. */
+/** Sizes of `sockaddr_in` and `sockaddr_in6`. */
 const ADDRESS_BYTES = { [AF_INET]: 16, [AF_INET6]: 28 } as const
 
-/** The place of a datagram that is answered later than its batch. */
+/** The number of a datagram that is answered later than its batch. */
 export const LATE = LIMITS.udpBatch
 
 /** A datagram that is kept beyond its batch. `packet` begins its buffer. */
@@ -33,14 +33,14 @@ export type Kept = {
 export class Datagrams {
   /** Datagram `i` stands at `i * SLOT_BYTES`; what follows it is left over from others. */
   readonly bytes = new Uint8Array(new ArrayBuffer((LATE + 1) * SLOT_BYTES))
-  /** Bytes of each; what was longer than `LIMITS.datagram` is cut. */
+  /** Bytes of each; longer datagrams are cut to `LIMITS.datagram`. */
   readonly lengths = new Int32Array(LATE + 1)
   readonly senders = new Uint8Array(new ArrayBuffer((LATE + 1) * SENDER.bytes))
-  /** Of each that Bun read, its address as Bun writes it, which is how Bun wants it back. */
+  /** The addresses of those that Bun read, as Bun writes them and wants them back. */
   readonly #addresses: (string | undefined)[] = []
   readonly #sender = new Address()
 
-  /** Takes a datagram that Bun read. false: its address cannot be read, and nothing was taken. */
+  /** Stores a datagram that Bun read. false: its address cannot be read, and nothing was stored. */
   put(i: number, packet: Uint8Array, port: number, address: string): boolean {
     const sender = this.#sender
     if (!writeSource(address, sender)) return false
@@ -84,7 +84,7 @@ export class Datagrams {
       address: this.#addresses[i],
     }
   }
-  /** Puts it at `LATE`. */
+  /** Stores it again, under the number `LATE`. */
   bringBack({ packet, sender, address }: Kept): void {
     this.bytes.set(packet, LATE * SLOT_BYTES)
     this.lengths[LATE] = packet.length

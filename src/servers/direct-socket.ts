@@ -1,13 +1,13 @@
 /**
- * Reads and sends the datagrams of a UDP socket with system calls of our own, on Linux: 32 with one call, and
- * for as long as we choose. Bun reads until a socket is empty, eight datagrams at a time, and runs
- * nothing else meanwhile: no timer, no signal, no HTTP; in a flood that is for ever.
+ * Reads and sends the datagrams of a UDP socket with our own system calls, on Linux: 32 with one call, and for
+ * as long as we choose. Bun reads until a socket is empty, eight datagrams at a time, and runs nothing else
+ * meanwhile: no timer, no signal, no HTTP; in a flood that is for ever.
  *
- * Bun opens the socket and goes on waiting for it, but no longer reads it. Once it has switched off its first
- * wish to write, a socket that can never be read, the stand-in, is put under its descriptor for good, and
- * the real one under a descriptor of ours. The kernel goes on reporting the real one. Bun's
- * reading then fails at once, which it tells us, and goes on with everything else. As Bun never sends
- * and is left with nothing to switch on or off, its waiting never meets the wrong socket.
+ * Bun opens the socket and goes on polling it, but no longer reads it. Once Bun has stopped polling for its
+ * first write, a socket that can never be read, the stand-in, is put under Bun's descriptor for good, and the
+ * real socket under a descriptor of ours. The kernel goes on reporting events of the real one. Bun's read then
+ * fails at once, Bun reports that to us, and goes on with everything else. As Bun never sends, it has nothing
+ * to switch on or off, so its polling never meets the wrong socket.
  */
 import { LIMITS } from '../limits.ts'
 import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
@@ -34,8 +34,8 @@ const VECTOR = { base: 0, bytes: 1, words: 2 } as const
 const SOCKADDR_IN6_BYTES = 28
 
 /**
- * Two numbers that the control thread keeps for one socket of one thread: so a thread that dies at
- * any point leaves nothing open that is not known.
+ * Two descriptors that the control thread keeps for one socket of one thread, so that a thread that dies at any
+ * point leaves nothing open that is not known.
  */
 export type Descriptors = {
   /** A socket without another end: to read it is an error. */
@@ -44,7 +44,7 @@ export type Descriptors = {
   readonly socket: number
 }
 
-/** undefined: the system has no such thing, or refuses. Bun then reads the socket itself. */
+/** undefined: the system has no such calls, or refuses. Bun then reads the socket itself. */
 export function openDescriptors(): Descriptors | undefined {
   const system = libc()
   const standIn = system?.socket(AF_UNIX, STREAM_SOCKET, 0) ?? -1
@@ -55,7 +55,7 @@ export function openDescriptors(): Descriptors | undefined {
   return undefined
 }
 
-/** Closes the real socket that a thread left. Its thread must have ended. */
+/** Closes the real socket that a thread left behind. The thread must have ended. */
 export function releaseSocket({ standIn, socket }: Descriptors): void {
   libc()?.dup3(standIn, socket, O_CLOEXEC)
 }
@@ -70,7 +70,7 @@ export class DirectSocket implements Sender {
   readonly #descriptors: Descriptors
   readonly #datagrams: Datagrams
   readonly #outbox: Outbox
-  /** Headers of what is received and sent, as 64-bit words to lay them out and as halves of those to use them. */
+  /** Headers of received and sent datagrams: laid out as 64-bit words, used as halves of those. */
   readonly #in: Int32Array
   readonly #out: Int32Array
   readonly #outVectors: Int32Array<ArrayBuffer>
@@ -78,7 +78,7 @@ export class DirectSocket implements Sender {
   readonly #outAt: number
   /** Address of each sender in `#datagrams`, two halves each. */
   readonly #senders: Int32Array
-  /** All that only the kernel's pointers keep alive. */
+  /** Memory that only the kernel's pointers refer to. */
   readonly #kept: ArrayBufferLike[] = []
 
   constructor(system: Libc, descriptors: Descriptors, datagrams: Datagrams, outbox: Outbox) {
@@ -121,8 +121,8 @@ export class DirectSocket implements Sender {
   }
 
   /**
-   * Lets nothing more arrive at `fd`, which Bun has just opened: it must come to an end of reading before it
-   * switches its wish to write off. false: the system refused.
+   * Lets nothing more arrive at `fd`, which Bun has just opened: Bun must finish reading before it stops polling
+   * for writing. false: the system refused.
    */
   hold(fd: number): boolean {
     // One instruction: accept no byte.
@@ -133,7 +133,7 @@ export class DirectSocket implements Sender {
     return this.#system.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0
   }
 
-  /** From here on what arrives is ours. Bun must not be reading, and wait for nothing but datagrams. */
+  /** From here on we read what arrives. Bun must not be reading, and must poll for nothing but datagrams. */
   takeOver(fd: number): boolean {
     const { standIn, socket } = this.#descriptors
     if (this.#system.dup3(fd, socket, O_CLOEXEC) < 0) return false
@@ -147,7 +147,7 @@ export class DirectSocket implements Sender {
     this.#system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Int32Array(1), 4)
   }
 
-  /** Reads what is there, a batch at most. How many datagrams; 0: nothing; -1: the kernel reported an error. */
+  /** Reads a batch at most. How many datagrams; 0: nothing is there; -1: the kernel reported an error. */
   receive(): number {
     const { socket } = this.#descriptors
     const count = this.#system.recvmmsg(socket, this.#inAt, LIMITS.udpBatch, MSG_DONTWAIT, null)
@@ -174,7 +174,7 @@ export class DirectSocket implements Sender {
     return this.#system.errno() === EAGAIN ? 0 : -1
   }
 
-  /** Closes the real socket. Before Bun closes its own, or the kernel would report to what is gone. */
+  /** Closes the real socket. Call it before Bun closes its own, or the kernel reports to a socket that is gone. */
   close(): void {
     releaseSocket(this.#descriptors)
   }

@@ -24,8 +24,8 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const { listener } = options
   const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
-  // Bun's own routes, which Elysia hands through: its context would cost every announce 5 %, and its
-  // second router, which the wildcard keeps out of the way, mistakes paths behind short host names.
+  // Bun's own routes, which Elysia passes on: its context would cost every announce 5 %, and its own router,
+  // which the wildcard keeps out of the way, misreads paths behind short host names.
   const routes = {
     '/announce': { GET: (request: Request) => requests.announce(request), HEAD },
     '/announce/:key': { GET: (request: Keyed) => requests.announce(request, key(request)), HEAD },

@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that Bun has no words for, on Linux; elsewhere there are none. Only this
- * file knows how they are reached. Descriptors belong to the process, whichever thread opened them.
+ * The few calls of the C library that Bun does not offer, on Linux only. Only this file knows how they are
+ * reached. Descriptors belong to the process, whichever thread opened them.
  */
 import { dlopen, FFIType, ptr as pointer, read } from 'bun:ffi'
 
@@ -28,18 +28,18 @@ const open = (library: string) => {
   })
   return {
     ...symbols,
-    /** Why the call before failed. To be asked at once. */
+    /** Why the previous call failed. Ask at once. */
     errno: (): number => read.i32(symbols.__errno_location()!, 0),
   }
 }
 
-/** Address of `memory`, `offset` bytes on; good while the caller keeps it. */
+/** Address of `memory` plus `offset` bytes; valid while the caller keeps the memory. */
 export const addressOf = (memory: NodeJS.TypedArray | ArrayBuffer, offset = 0): number =>
   pointer(memory, offset)
 
 export type Libc = ReturnType<typeof open>
 
-/** Opened when it is first asked for, once a thread; null: there is none. */
+/** Opened at the first use, once in each thread; null: the system has no such library. */
 let opened: Libc | null | undefined
 
 export function libc(): Libc | undefined {

@@ -1,18 +1,18 @@
 /**
- * Answers of one UDP socket, collected and handed to the kernel with one system call. The bytes of a slot
- * are the outbox's own: fill what `begin` lends, then `push`; the last step is `flush`.
+ * Answers of one UDP socket, collected and handed to the kernel with one system call. For each answer: fill
+ * the memory at `begin()`, then `push`. After the last one: `flush`.
  */
 import { LIMITS } from '../limits.ts'
 
 /** How answers reach the kernel. */
 export interface Sender {
-  /** Sends `count` answers from number `first` on. How many it took; 0: its buffer is full; -1: the first failed. */
+  /** Sends `count` answers from number `first` on. How many were taken; 0: the buffer is full; -1: the first failed. */
   send(first: number, count: number): number
   /** The memory of the outbox is another one from now on. */
   resized(): void
 }
 
-/** What could not be sent: the kernel's buffer was full, or it reported an error (a client was gone). */
+/** Answers that were not sent because the kernel's buffer was full, and errors that it reported (a client was gone). */
 export type OutboxEvents = { unsent(count: number): void; socketError(): void }
 
 export class Outbox {
@@ -20,7 +20,7 @@ export class Outbox {
   bytes = new Uint8Array()
   halves = new Uint16Array()
   slotBytes = 0
-  /** Of each answer: its bytes, and the number of the datagram whose sender it is for. */
+  /** For each answer its bytes, and the number of the datagram whose sender gets it. */
   readonly lengths = new Int32Array(LIMITS.udpBatch)
   readonly to = new Int32Array(LIMITS.udpBatch)
   readonly #events: OutboxEvents
@@ -64,9 +64,9 @@ export class Outbox {
   }
 
   /**
-   * An error of the kernel may be an old one (some earlier client was gone), which consumes itself, or
-   * that of the first answer, whose address cannot be reached: so it is tried twice, then left out, and
-   * the others go on. A full buffer is final.
+   * Sends all. An error of the kernel may be an old one (an earlier client was gone), which is over once it was
+   * reported, or that of the first answer, whose address cannot be reached. So the answer is tried twice, then
+   * left out, and the others go on. A full buffer is final.
    */
   flush(): void {
     const count = this.#queued

@@ -1,9 +1,9 @@
 /**
  * Programs for the kernel's packet filter (classic BPF, as SO_ATTACH_FILTER takes it): a listening socket
- * with one of them takes no connection from the clients it names. Pure: bytes only.
+ * with such a program takes no connection from the clients it names. Pure: bytes only.
  */
 
-/** Beyond so many clients no one is let in: an attacker with that many has more. */
+/** With more clients than this, nobody is let in: an attacker with that many has more. */
 export const MOST_BLOCKED = 32
 
 /** A field of the packet's own IP header. */

@@ -1,13 +1,13 @@
 /**
- * Gives pages of shared memory back to the system, on Linux: what was in them is gone, and they take no
- * memory until they are written again.
+ * Gives pages of shared memory back to the system, on Linux: their content is gone, and they take no memory
+ * until they are written again.
  */
 import type { Release } from '../memory/reserve.ts'
 import { addressOf, libc } from './libc.ts'
 
 const MADV_DONTNEED = 4
 
-/** undefined: there is no way to. */
+/** undefined: the system has no such call. */
 export function pageRelease(): Release | undefined {
   const system = libc()
   if (system === undefined) return undefined
@@ -15,10 +15,10 @@ export function pageRelease(): Release | undefined {
   return (array, from, to) => {
     const { BYTES_PER_ELEMENT: width } = array
     const start = addressOf(array)
-    // Whole pages alone, and inside the array: beside it lies what is in use.
+    // Only whole pages inside the array: the memory beside it is in use.
     const first = Math.ceil((start + from * width) / page) * page
     const end = Math.floor((start + Math.min(to, array.length) * width) / page) * page
-    // A refusal costs memory, nothing else.
+    // A refusal costs only memory.
     if (first < end) system.madvise(first, end - first, MADV_DONTNEED)
   }
 }

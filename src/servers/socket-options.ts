@@ -1,15 +1,15 @@
 /**
  * Options of UDP sockets that Bun does not set: a large receive buffer, because a burst that does not fit is
- * lost without a trace; and off with the extras that Bun switches on and a tracker pays for with every
- * datagram (destination address, type of service, errors of earlier answers). Where the system
- * cannot be called nothing changes.
+ * lost without a trace; and without the extras that Bun switches on and that cost something for every datagram
+ * (destination address, type of service, errors of earlier answers). Where the C library cannot be called,
+ * nothing changes.
  */
 import { libc } from './libc.ts'
 
 const SOL_SOCKET = 1
 const SO_RCVBUF = 8
 
-/** Level and name of what is switched off; a socket of the other family refuses its half. */
+/** Options that are switched off; a socket of one family refuses those of the other. */
 const UNWANTED = [
   { level: 0, option: 8, name: 'IP_PKTINFO' },
   { level: 0, option: 13, name: 'IP_RECVTOS' },
@@ -19,7 +19,7 @@ const UNWANTED = [
   { level: 41, option: 25, name: 'IPV6_RECVERR' },
 ] as const
 
-/** Bytes of receive buffer that the socket `fd` has now; undefined = the system does not tell. */
+/** Sets the options of socket `fd`. Bytes of its receive buffer now; undefined: not known. */
 export function tuneUdpSocket(fd: number, bufferBytes: number): number | undefined {
   const system = libc()
   if (system === undefined) return undefined

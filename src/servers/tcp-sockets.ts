@@ -1,7 +1,7 @@
 /**
- * The TCP connections of this process, as the kernel knows them: Bun tells nothing of a connection before it
- * has a whole request. Finds them, ends them and keeps new ones away; Linux only. Never closes a descriptor
- * that it did not open: those belong to Bun, which closes a connection itself once it has been shut down.
+ * The TCP connections of this process, as the kernel knows them: Bun reports a connection only when it has a
+ * whole request. Finds them, ends them and keeps new ones away; Linux only. Never closes a descriptor that it
+ * did not open: those belong to Bun, which closes a connection itself once it has been shut down.
  */
 import { readdir } from 'node:fs/promises'
 import { printIp } from '../wire/address.ts'
@@ -21,19 +21,19 @@ const SO_ATTACH_FILTER = 26
 const SO_DETACH_FILTER = 27
 const SO_TYPE = 3
 const SO_ACCEPTCONN = 30
-/** Descriptors that are looked at in one go. */
+/** Descriptors that are looked at in one turn. */
 const TURN = 256
-/** No system gives a process more. */
+/** No system allows a process more. */
 const MOST_DESCRIPTORS = 2 ** 30
 const V4_MAPPED = '00000000000000000000ffff'
 
 export type Connection = {
   readonly fd: number
-  /** Port of ours that it came to. */
+  /** Our port that it came to. */
   readonly port: number
-  /** Who has it, in hex digits: an IPv4 address, or the /64 that one IPv6 client has all of. */
+  /** The client, in hex digits: an IPv4 address, or a /64, all of which one IPv6 client has. */
   readonly client: string
-  /** Address and port of the other end: with `fd` it tells this connection from the next. */
+  /** Address and port of the other end: with `fd` it identifies the connection. */
   readonly peer: string
 }
 
@@ -49,8 +49,9 @@ export class TcpSockets {
   readonly #libc: Libc
   /** Descriptors that the process may have. */
   readonly limit: number
-  /** A descriptor of ours: it shows which number is free, and holds a connection while it is looked at. */
+  /** Holds a connection while it is looked at, and `#nothing` otherwise. */
   readonly #spare: number
+  /** A socket without connection. Its duplicate shows which number is free. */
   readonly #nothing: number
   readonly #peer = new Uint8Array(128)
   readonly #here = new Uint8Array(128)
@@ -75,14 +76,14 @@ export class TcpSockets {
     return nothing < 0 || spare < 0 ? undefined : new TcpSockets(system, limit, spare, nothing)
   }
 
-  /** The next number the kernel would give; all below are taken. -1: none is left. */
+  /** The descriptor that the kernel would give next; all below are taken. -1: none is left. */
   lowestFree(): number {
     const fd = this.#libc.dup(this.#nothing)
     if (fd >= 0) this.#libc.close(fd)
     return fd
   }
 
-  /** Takes a few microseconds for each descriptor, and gives others their turn in between. */
+  /** Takes a few microseconds for each descriptor, in several turns of the event loop. */
   async look(ports: ReadonlySet<number>): Promise<Look> {
     const open = await this.#open()
     const connections: Connection[] = []
@@ -100,9 +101,9 @@ export class TcpSockets {
     return { used: open.length, connections, listeners }
   }
 
-  /** Ends it, unless the descriptor means something else by now. */
+  /** Ends the connection, unless its descriptor means something else by now. */
   end({ fd, peer }: Connection): boolean {
-    // Held by a descriptor of ours, it cannot become another between the look and the deed.
+    // Held by our own descriptor, it cannot become another between the look and the shutdown.
     if (this.#libc.dup3(fd, this.#spare, O_CLOEXEC) < 0) return false
     const same = this.#connection(this.#spare)?.peer === peer
     if (same) this.#libc.shutdown(this.#spare, SHUT_RDWR)
@@ -111,8 +112,8 @@ export class TcpSockets {
   }
 
   /**
-   * From now on the listening socket takes new connections of all but these clients. The kernel drops what
-   * asks for one, and the other side asks again after a second; connections that are there go on.
+   * Keeps these clients, and no others, from opening new connections to the listening socket. The kernel drops
+   * the packet that asks for one, and the client asks again after a second; existing connections go on.
    */
   block(fd: number, clients: readonly string[]): void {
     const program = clients.length === 0 ? undefined : blockingProgram(clients)
@@ -135,23 +136,23 @@ export class TcpSockets {
     try {
       return (await readdir('/proc/self/fd')).map(Number)
     } catch (error) {
-      // The limit may be a thousand millions: it is no measure of what is open.
+      // The limit may be a thousand million: it does not say how many are open.
       if ((error as NodeJS.ErrnoException).code !== 'EMFILE') return []
-      // Nothing is left to open the directory with, so every number is taken.
+      // There is no descriptor left to open the directory with, so every number is taken.
       return Array.from({ length: this.limit }, (_, fd) => fd)
     }
   }
 
-  /** undefined: it is none. */
+  /** undefined: it is not a connection. */
   #connection(fd: number): Omit<Connection, 'fd'> | undefined {
     this.#length[0] = this.#peer.length
     if (this.#libc.getpeername(fd, this.#peer, this.#length) !== 0) return undefined
     const port = this.#portOf(fd)
-    // The UDP side has connected sockets as well, and ports of the same numbers.
+    // There may be connected UDP sockets as well, on ports of the same numbers.
     if (port === undefined || this.#option(fd, SO_TYPE) !== SOCK_STREAM) return undefined
     const six = this.#peer[0] === AF_INET6
     const peer = this.#peer.subarray(2, six ? 24 : 8).toHex()
-    // Behind the port stands the address; that of IPv6 has four bytes of flow in between.
+    // The address follows the port, in IPv6 after four bytes of flow information.
     const address = six ? peer.slice(12) : peer.slice(4)
     const mapped = address.startsWith(V4_MAPPED)
     return { port, peer, client: mapped ? address.slice(24) : address.slice(0, 16) }
@@ -169,7 +170,7 @@ export class TcpSockets {
     return this.#option(fd, SO_ACCEPTCONN) === 1
   }
 
-  /** 0 as well where there is no such option. */
+  /** The value of an option; 0 where there is no such option. */
   #option(fd: number, option: number): number {
     this.#flag[0] = 0
     this.#length[0] = 4
@@ -178,7 +179,7 @@ export class TcpSockets {
   }
 }
 
-/** As people write it. */
+/** The client as text. */
 export function printClient(client: string): string {
   const bytes = Uint8Array.fromHex(client.padEnd(client.length === 8 ? 8 : 32, '0'))
   return client.length === 8 ? printIp(bytes, 4) : `${printIp(bytes, 6)}/64`

@@ -85,7 +85,7 @@ const open = async (options: UdpOptions, listener: UdpListener, drained: () => v
         listener.receive(packet, port, address)
       },
       drain: () => drained(),
-      // Without this a client that closed its socket before the answer would end the process.
+      // Without this, a client that closed its socket before the answer would end the process.
       error: () => listener.cannotRead(),
     },
   })
@@ -99,7 +99,7 @@ class UdpListener {
   readonly #outbox: Outbox
   readonly #requests: UdpRequests
   readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
-  /** One of them, or neither while the socket is being opened. */
+  /** How the socket is read: one of them; neither while it is being opened. */
   #bun: BunSocket | undefined
   #direct: DirectSocket | undefined
   #isStopped = false
@@ -120,8 +120,8 @@ class UdpListener {
   }
 
   /**
-   * Chooses how the socket is read, before it can have been. What arrives in the instant between is lost, as
-   * if it had come before the socket was opened.
+   * Chooses how the socket is read, before anything is read. Datagrams that arrive in between are lost, as if
+   * they had come before the socket was opened.
    */
   async attach(
     socket: Bun.udp.Socket<'buffer'>,
@@ -161,14 +161,14 @@ class UdpListener {
     this.#bun?.receive(packet, port, address)
   }
 
-  /** Bun wanted to read and could not: the real socket has something, or the kernel reported an error. */
+  /** Bun tried to read and could not: the real socket has a datagram, or the kernel reported an error. */
   cannotRead(): void {
     this.#options.garbage.made(DATAGRAM)
     if (this.#direct === undefined) this.socketError()
     else if (!this.#isStopped) this.#read(this.#direct)
   }
 
-  /** Answers everything that was received. */
+  /** Answers all that was received. */
   stop(): void {
     this.#isStopped = true
     this.#bun?.flush()

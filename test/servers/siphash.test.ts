@@ -1,6 +1,6 @@
 /** The test vectors of the reference implementation (SipHash-2-4, 64 bits): key and input count up from 0. */
 import { expect, test } from 'bun:test'
-import { SipHash } from '../../src/servers/siphash.ts'
+import { SipHash } from '../../src/servers/connection-id.ts'
 import { dice, seed } from '../support/random.ts'
 
 const VECTORS = [
