@@ -1,6 +1,6 @@
 /**
- * The words every room shares: what a client asks and what it is told, as values, not as bytes of a
- * protocol. This file imports nothing and decides nothing.
+ * The values that every room shares: what a client asks and how it is answered, whatever the protocol. This file
+ * imports nothing and decides nothing.
  */
 
 /** Bytes of an info hash and of a peer id (BEP 3). */
@@ -125,7 +125,7 @@ export class Answer {
   }
 }
 
-/** What a scrape is told of one info hash. */
+/** The answer of a scrape for one info hash. */
 export type ScrapeEntry = { seeders: number; downloaded: number; leechers: number }
 
 const INFO_HASH_HEX = /^[0-9a-f]{40}$/i

@@ -1,4 +1,4 @@
-/** The log: layouts, levels, colours, and what a stranger's text may not do to it. */
+/** The log: layouts, levels, colours, and what text of a client must not do to it. */
 import { describe, expect, test } from 'bun:test'
 import { type Fields, LEVELS, Log, type LogOptions, type LogStyle, onceEach } from '../src/log.ts'
 
@@ -91,12 +91,12 @@ describe('colours', () => {
   })
 
   test.each<[LogStyle]>([['full'], ['pretty'], ['compact'], ['json']])(
-    'the %s style has none unless it is told to',
+    'the %s style has none unless asked for',
     (style) => expect(say({ style }, 'x', { n: 1 })).not.toMatch(CONTROL),
   )
 })
 
-describe("a stranger's text", () => {
+describe('text of a client', () => {
   test('prints as it is, directives and all', () => {
     expect(say({}, '%s %f2 %d %% %o %c', { what: '%s' })).toEndWith(
       ': %s %f2 %d %% %o %c what=%s\n',

@@ -77,7 +77,7 @@ export class Gate {
     return visitor.shows === 'malformed' ? 'keyMalformed' : visitor.fault
   }
 
-  /** Whether a scrape of the visitor is told counts, not zeroes. */
+  /** Whether scrapes of the visitor get counts; otherwise they get zeroes. */
   knows(visitor: Visitor): boolean {
     return this.#access === undefined || this.#keyFault(this.#access, visitor) === undefined
   }

@@ -38,7 +38,7 @@ export class Outbox {
    */
   resize(slotBytes: number): void {
     if (slotBytes === this.slotBytes) return
-    // The kernel is told its address: a buffer of its own never moves.
+    // The kernel knows it by its address: an `ArrayBuffer` made as such never moves.
     this.bytes = new Uint8Array(new ArrayBuffer(LIMITS.udpBatch * slotBytes))
     this.halves = new Uint16Array(this.bytes.buffer)
     this.slotBytes = slotBytes

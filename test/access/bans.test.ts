@@ -53,7 +53,7 @@ test('a whole IPv6 /64 is one sender, an IPv4 address with the same bits is anot
   expect(bans.has(from('0.0.0.0'))).toBe(false)
 })
 
-test('a reset forgives everybody', () => {
+test('a reset forgives every address', () => {
   const bans = new Bans(above(0), Int32Array.of(1))
   bans.add(from('192.0.2.1'))
   bans.reset()
@@ -71,7 +71,7 @@ test('a flood of addresses grows nothing and does not free the guilty', () => {
   expect(bans.has(from('192.0.2.1'))).toBe(true)
 })
 
-describe('addresses that strangers choose lie apart', () => {
+describe('addresses that an attacker chooses lie apart', () => {
   /** How many addresses a table remembers of `count`: eight of one bucket, of the others only some. */
   function remembered(count: number, choose: (address: Address, n: number) => void): number {
     const bans = new Bans(above(10), drawSeed())
@@ -104,7 +104,7 @@ describe('addresses that strangers choose lie apart', () => {
   })
 })
 
-test('a writer that died with the table in its hands stops nobody for longer than the next unlock', () => {
+test('a writer that died while it held the table blocks others only until the next unlock', () => {
   const bans = new Bans(above(0), Int32Array.of(1))
   new Int32Array(bans.memory)[0] = 1
   bans.add(from('192.0.2.1'))

@@ -1,7 +1,6 @@
 /**
- * Every way in which one question can meet one change: the reader begins at each step of the
- * writer, stands still on each record of its chain, and goes on at each later step. Whoever stays
- * is found.
+ * Every way in which one look-up can meet one change: the reader begins at each step of the writer, stops on
+ * each record of its chain, and goes on at each later step. An entry that stays is always found.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
@@ -126,7 +125,7 @@ function meet(scene: Scene): { met: number; paused: number } {
   return { met, paused }
 }
 
-describe('nobody who stays is missed', () => {
+describe('no entry that stays is missed', () => {
   test('when a record is taken out and used again in another chain', () => {
     const memory = createWhitelist(SEED, CAPACITY)
     const table = new OpenWhitelist(memory, false)

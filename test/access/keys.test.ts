@@ -58,7 +58,7 @@ test('keys that differ in case, or in their last character, are different', () =
     expect([other, keys.validUntil(words(other))]).toEqual([other, UNKNOWN])
 })
 
-describe('what a key is (spec/torrust-udp-and-core F 47)', () => {
+describe('K1: what a key is', () => {
   const good = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
   test.each([good, '0'.repeat(32), 'Z'.repeat(32), 'z'.repeat(32)])('%s is one', (text) => {
     const key = new Key()
@@ -78,7 +78,7 @@ describe('what a key is (spec/torrust-udp-and-core F 47)', () => {
   })
 })
 
-test('what is no key is left out, and the others keep their times', () => {
+test('invalid keys are skipped, and the others keep their times', () => {
   const entries = packKeys([plain(1, 10), { key: 'short', validUntil: 20 }, plain(2, 30)])
   const keys = make()
   run(keys.putAll(entries))
@@ -87,7 +87,7 @@ test('what is no key is left out, and the others keep their times', () => {
   ])
 })
 
-test('made-up keys are keys, none twice, every character as likely as any other', () => {
+test('random keys are keys, all different, every character equally likely', () => {
   const count = 4_000
   const made = Array.from({ length: count }, randomKey)
   expect(new Set(made).size).toBe(count)

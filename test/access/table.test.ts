@@ -84,7 +84,7 @@ describe('a full table', () => {
     expect(table.size).toBe(capacity)
   })
 
-  test('says when not all of many fit, and has those that do', () => {
+  test('reports when not all of many fit, and has those that do', () => {
     const table = make(100)
     expect(run(table.putAll(entries(0, 101))).value).toBe(false)
     expect(table.size).toBe(100)
@@ -114,7 +114,7 @@ describe('a replacement', () => {
     expect(inside(table, 12_500)).toEqual(Array.from({ length: 7_000 }, (_, i) => 5_000 + i))
   })
 
-  test('may be larger than what room is left beside the old', () => {
+  test('may be larger than the room that is left beside the old content', () => {
     const table = make(3_000)
     run(table.putAll(entries(0, 2_500)))
     expect(run(table.replace([entries(2_000, 3_000)])).value).toBe(true)

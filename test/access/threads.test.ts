@@ -57,7 +57,7 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
   const asked = () => Math.min(...readers.map((_, reader) => Atomics.load(control, 1 + reader)))
   while (asked() === 0) await turn()
 
-  /** Puts number `n` in or takes it out; readers are told before and after. */
+  /** Adds or removes number `n`; readers learn of it before and after. */
   const change = (n: number, add: boolean) => {
     const state = Atomics.load(states, n)
     if ((state % 2 === 0) === add) return
@@ -68,7 +68,7 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
   }
   const replacement = async () => {
     const from = STAYS + roll(END - STAYS - 2_000)
-    // Nobody can say of the others when they go.
+    // When the others go is not known.
     for (let n = STAYS; n < END; n++) Atomics.or(states, n, BUSY)
     const next = [packHashes(packed(0, STAYS)), packHashes(packed(from, 2_000))]
     for (const _ of whitelist.replace(next)) if (roll(20) === 0) await turn()

@@ -1,4 +1,4 @@
-/** Counters in shared memory: each thread its row, sums for whoever reads. */
+/** Counters in shared memory: each thread has its rows, and a reader gets sums. */
 import { expect, test } from 'bun:test'
 import { AT, COUNTERS, KINDS, Metrics, TIME_AT } from '../../src/memory/counters.ts'
 

@@ -71,7 +71,7 @@ describe('the sweeper', () => {
     expect(swarm.totals().peers).toBe(0)
   })
 
-  test('keeps torrents without peers when it is told to', async () => {
+  test('keeps torrents without peers when the rules say so', async () => {
     const swarm = make({ peers: 32, keep: true })
     using _sweeper = swarm.sweep()
     swarm.pass(policy.peerTimeoutSeconds)
@@ -89,7 +89,7 @@ describe('the sweeper', () => {
     ])
   })
 
-  test('waits for a shard that somebody holds, and sweeps it then', async () => {
+  test('waits for a shard that another thread holds, and sweeps it then', async () => {
     const swarm = make({ peers: 1_000 })
     const locks = swarm.memory.shards.map(({ torrents }) => new Lock(torrents, HEADER.lock, 2))
     const held = locks.at(-1)!
@@ -106,7 +106,7 @@ describe('the sweeper', () => {
     await until('the last shard to be swept', () => rest().length === 0)
   })
 
-  test('does nothing any more once it is disposed of, in the middle of a sweep too', async () => {
+  test('stops when it is disposed, in the middle of a sweep too', async () => {
     const swarm = make({ peers: 1_000, onLine: () => sweeper[Symbol.dispose]() })
     swarm.pass(policy.peerTimeoutSeconds)
     const sweeper = swarm.sweep()
@@ -135,10 +135,7 @@ test.each([1, 2])('a tracker with %d threads forgets its peers', async (threads)
   })
   using peer = await udpPeer(tracker.ports.udp[0]!)
   expect((await peer.announce(hashOf(1))).seeders).toBe(1)
-  await until(
-    'the peer not to be told any more',
-    async () => (await peer.scrape(hashOf(1))).seeders === 0,
-  )
+  await until('the peer to be gone', async () => (await peer.scrape(hashOf(1))).seeders === 0)
   await until('a sweep', () => tracker.lines.some((line) => line.includes('Cleaned up')))
   if (threads > 1) {
     const swarm = new Swarm(workers.of(1).setup.swarm, 99, 1)

@@ -39,7 +39,7 @@ const udp = (port: number, more = '') =>
   `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`
 const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
 
-test('tells the ports it got, in the order of the lists', async () => {
+test('reports its ports in the order of the lists', async () => {
   const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
   const { udpPorts, httpPorts, receiveBuffers } = thread.opened
   expect([udpPorts.length, httpPorts.length, receiveBuffers.length]).toEqual([2, 1, 2])
@@ -72,7 +72,7 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
   await first.stop(0)
 })
 
-test('threads that share a port tell each other nothing but the swarm', async () => {
+test('threads that share a port share nothing but the swarm', async () => {
   const shared = {
     swarm: createSwarmMemory(64 * 2 ** 20, Int32Array.of(1)),
     threads: 2,
@@ -89,7 +89,7 @@ test('threads that share a port tell each other nothing but the swarm', async ()
   await two.stop(0)
 })
 
-test('an external address stands for peers of this machine', async () => {
+test('S9: an external address stands for peers of this machine', async () => {
   const network = 'network.external_ip = "203.0.113.7"\n'
   const thread = await startThread(setupOf(udp(0, network)))
   const [port] = thread.opened.udpPorts as [number]

@@ -44,7 +44,7 @@ function announces(workers: ReturnType<typeof captureWorkers>, threads: number):
   )
 }
 
-test('one thread is no worker', async () => {
+test('with one thread there is no worker', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 1 })
   using peer = await udpPeer(tracker.ports.udp[0]!)

@@ -1,6 +1,6 @@
 /**
- * Hands a test the serving threads of a tracker that runs in this process, so that it can end one from
- * outside, and what they were told. The program itself knows no way to harm its threads.
+ * Hands a test the serving threads of a tracker that runs in this process, and what each was started with, so
+ * that it can end one from outside. The program itself has no way to harm its threads.
  */
 import type { ThreadSetup, ToThread } from '../../../src/run/thread.ts'
 
@@ -20,8 +20,8 @@ export function captureWorkers() {
       all.push(this.#captured)
     }
     override postMessage(message: unknown): void {
-      const told = message as ToThread | null
-      if (told?.kind === 'start') this.#captured.setup = told.setup
+      const sent = message as ToThread | null
+      if (sent?.kind === 'start') this.#captured.setup = sent.setup
       super.postMessage(message)
     }
   }
