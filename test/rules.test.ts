@@ -1,28 +1,22 @@
 /** Rules that change while listeners serve: in this thread, and in others. */
 import { describe, expect, test } from 'bun:test'
 import { Rules, type RuleValues } from '../src/rules.ts'
-import { startTracker } from './support/harness.ts'
+import { announceQuery, get, percent } from './support/http-client.ts'
 import { captureWorkers } from './support/run/captured-workers.ts'
-import {
-  announceQuery,
-  get,
-  makeTracker,
-  percent,
-  policy,
-  serve,
-} from './support/servers/http-fixture.ts'
+import { makeTracker, policy, serve } from './support/servers/served-http.ts'
+import { serveUdpAlone } from './support/servers/served-udp.ts'
+import { startTracker } from './support/started-tracker.ts'
 import {
   actionOf,
   announcePacket,
   connected,
   connectPacket,
-  hash,
+  hashOf,
   messageOf,
   readAnnounce,
   scrapePacket,
   transactionOf,
-} from './support/servers/udp-client.ts'
-import { serveUdpAlone } from './support/servers/udp-fixture.ts'
+} from './support/udp-client.ts'
 
 const COOKIE_ERROR = 'tracker announce error: Connection cookie error'
 const PEERS = 150
@@ -60,7 +54,7 @@ async function overUdp(client: Awaited<ReturnType<typeof connected>>, port: numb
   return { interval, peers: peers.length }
 }
 async function overHttp(url: string, port: number) {
-  const query = { info_hash: percent(hash(1)), port, left: 1, compact: 1, numwant: 1_000 }
+  const query = { info_hash: percent(hashOf(1)), port, left: 1, compact: 1, numwant: 1_000 }
   const { value } = await get(url, `/announce?${announceQuery({ ...query, event: '' })}`)
   return {
     interval: value.get('interval'),
@@ -100,7 +94,7 @@ describe.each([
       expect((await overUdp(client, 1)).peers).toBe(3)
       expect((await overHttp(http.url, 1)).peers).toBe(3)
       // Smaller than a scrape's answer, whose room stays.
-      expect(await client.scrape(...Array.from({ length: 74 }, () => hash(1)))).toHaveLength(74)
+      expect(await client.scrape(...Array.from({ length: 74 }, () => hashOf(1)))).toHaveLength(74)
     })
 
     test('a batch that meets the change half-way stays within its memory', async () => {
@@ -155,14 +149,12 @@ test('the policy for wrong ids, its limit, the time-out and the words of refusal
     `Tracker ${failure!.toLowerCase().slice(0, 1)}${failure!.slice(1)}`,
   )
   // Each peer is gone as soon as it is there.
-  expect((await client.scrape(hash(1)))[0]).toEqual([0, 0, 0])
+  expect((await client.scrape(hashOf(1)))[0]).toEqual([0, 0, 0])
 })
 
 test('every thread follows what the control thread writes', async () => {
   using workers = captureWorkers()
-  await using tracker = await startTracker({
-    runtime: '[runtime]\nworkers = 2\nmax_memory = "64MiB"\n',
-  })
+  await using tracker = await startTracker({ workers: 2 })
   const rules = new Rules(workers.of(1).setup.rules)
   const url = `http://127.0.0.1:${tracker.ports.http[0]}`
   const [port] = tracker.ports.udp as [number]
@@ -181,12 +173,12 @@ test('every thread follows what the control thread writes', async () => {
   rules.write({ ...values, interval: 602, maxPeers: 5 })
   await expectAll(602, 5)
   for (const client of clients) {
-    const bad = scrapePacket(client.id ^ 1n, [hash(1)])
+    const bad = scrapePacket(client.id ^ 1n, [hashOf(1)])
     expect(messageOf(await client.ask(bad))).toBe('Connection cookie error')
   }
   rules.write({ ...values, idErrors: 'serve' })
   for (const client of clients) {
-    const bad = scrapePacket(client.id ^ 1n, [hash(1)])
+    const bad = scrapePacket(client.id ^ 1n, [hashOf(1)])
     expect(actionOf(await client.ask(bad))).toBe(2)
     client[Symbol.dispose]()
   }

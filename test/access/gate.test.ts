@@ -5,7 +5,7 @@ import { Gate, type Proof, Visitor } from '../../src/access/gate.ts'
 import type { IdErrors } from '../../src/rules.ts'
 import { Rules } from '../../src/rules.ts'
 import { writeSource } from '../../src/wire/address.ts'
-import { policy } from '../support/servers/http-fixture.ts'
+import { policy } from '../support/servers/served-http.ts'
 
 const WORDS = new Int32Array(5)
 const LIMIT = 2

@@ -3,15 +3,12 @@ import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
-import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
 import type { RefusalSchema } from '../../src/refusal.ts'
-import { ConnectionIds } from '../../src/servers/connection-id.ts'
-import { Garbage } from '../../src/servers/garbage.ts'
-import { serveUdp } from '../../src/servers/udp.ts'
 import type { Tracker } from '../../src/tracker.ts'
 import { run } from '../support/access/entries.ts'
 import { announceQuery, get, hashA, hashB, percent, type Reply } from '../support/http-client.ts'
 import { makeTracker, NOW_MILLISECONDS, serve } from '../support/servers/served-http.ts'
+import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import {
   actionOf,
   announcePacket,
@@ -178,28 +175,11 @@ describe('HTTP', () => {
 
 describe('UDP', () => {
   async function serveTracker(tracker: Tracker) {
-    const garbage = new Garbage()
-    const counters = new Metrics(1, 1).row(0, 0)
-    const server = await serveUdp({
-      ip: '127.0.0.1',
-      port: 0,
-      ipv6Only: false,
-      reusePort: false,
-      tracker,
-      listenerRules: { externalIp: undefined },
-      connectionIds: new ConnectionIds(new Uint8Array(16), 120),
-      counters,
-      clock: { seconds: () => NOW_MILLISECONDS / 1000, milliseconds: () => NOW_MILLISECONDS },
-      garbage,
-      descriptors: undefined,
-      report: (_what, error) => {
-        throw error
-      },
-    })
+    const server = await serveUdpAlone(false, { tracker })
     const client = await connected(server.port)
     return {
       ...client,
-      count: (counter: Counter) => counters[AT[counter]],
+      count: server.count,
       /** The failure, or how many seeders there are. */
       async told(hash: Uint8Array, options: readonly number[] = []): Promise<string | number> {
         const answer = await client.ask(announcePacket(client.id, { infoHash: hash, options }))
@@ -207,8 +187,7 @@ describe('UDP', () => {
       },
       [Symbol.dispose]() {
         client[Symbol.dispose]()
-        server.stop()
-        garbage[Symbol.dispose]()
+        server[Symbol.dispose]()
       },
     }
   }
