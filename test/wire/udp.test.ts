@@ -6,6 +6,7 @@ import {
   ANNOUNCE,
   ANSWER,
   PROTOCOL,
+  peekInfoHash,
   readI32,
   readRequest,
   readScrapeHash,
@@ -65,6 +66,21 @@ test('an announce is read in full', () => {
   expect([...announce.counts.subarray(COUNT.left, COUNT.left + 2)]).toEqual([-1, -1])
   expect([...announce.counts.subarray(COUNT.uploaded, COUNT.uploaded + 2)]).toEqual([0, 1])
   expect(announce).toMatchObject({ event: EVENT.started, want: WANT_DEFAULT, port: 6881 })
+})
+
+test('a peek finds the info hash of an announce, and of no shorter or other datagram', () => {
+  const words = new Int32Array(15).fill(-1)
+  const packet = announcePacket()
+  const bytes = new Uint8Array(200)
+  bytes.set(packet, 50)
+  expect(peekInfoHash(bytes, 50, packet.length, words, 5)).toBe(true)
+  expect([...words.subarray(5, 10)]).toEqual([...read(packet).announce.words.subarray(0, 5)])
+  expect([...words.subarray(0, 5), ...words.subarray(10)]).toEqual(Array(10).fill(-1))
+  expect(peekInfoHash(bytes, 50, packet.length - 1, words, 0)).toBe(false)
+  for (const action of [ACTION.connect, ACTION.scrape, ACTION.error]) {
+    bytes[50 + 11] = action
+    expect(peekInfoHash(bytes, 50, packet.length, words, 0)).toBe(false)
+  }
 })
 
 test('the port follows the address in either family', () => {
