@@ -172,5 +172,9 @@ describe.each([
     await until('the last to wait', () => server.count('received') === many + 3)
     server[Symbol.dispose]()
     expect(transactionOf(await client.receive())).toBe(5_000)
+    // Answered once: not again when it has waited for as long as it might.
+    const responses = server.count('responses')
+    await Bun.sleep(LIMITS.scrapeWaitMilliseconds * 2)
+    expect(server.count('responses')).toBe(responses)
   })
 })
