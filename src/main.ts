@@ -7,7 +7,7 @@ import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
 import { EXIT, type Host } from './cli/host.ts'
 import { Misuse } from './cli/invocation.ts'
 import { SIGNALS } from './cli/stop-signal.ts'
-import { TRACKER } from './commands/tracker.ts'
+import { TRACKER } from './commands/command-table.ts'
 
 const readerGone = new AbortController()
 

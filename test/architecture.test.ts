@@ -1,105 +1,114 @@
-/** The map of the program (design.md), kept by reading the sources: who may import whom at run time. */
-import { expect, test } from 'bun:test'
-import { dirname, join, relative } from 'node:path'
+/** The rules of the house (`docs/architecture.md`) against the sources, and against planted violations. */
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readRooms, roomOf, violations } from './support/architecture.ts'
 
-const BOTTOM = [
-  'bittorrent',
-  'limits',
-  'refusal',
-  'clock',
-  'log',
-  'metrics',
-  'nearest',
-  'file-reason',
-  'hash',
-  'shared-memory',
-]
-
-const MAY_OPEN: Record<string, readonly string[]> = {
-  ...Object.fromEntries(BOTTOM.map((room) => [room, []])),
-  wire: ['bittorrent', 'limits'],
-  swarm: ['bittorrent', 'limits', 'hash', 'shared-memory'],
-  access: ['bittorrent', 'limits', 'hash', 'shared-memory'],
-  config: ['bittorrent', 'limits', 'nearest', 'file-reason', 'wire'],
-  database: ['bittorrent', 'limits'],
-  persist: ['bittorrent', 'limits', 'clock', 'log', 'metrics', 'swarm', 'database'],
-  permissions: ['bittorrent', 'limits', 'clock', 'log', 'access', 'database'],
-  tracker: ['bittorrent', 'limits', 'refusal', 'clock', 'metrics', 'swarm', 'access'],
-  client: ['bittorrent', 'limits', 'file-reason', 'wire'],
-  load: ['bittorrent', 'limits', 'wire', 'client'],
-  check: ['bittorrent', 'limits', 'nearest', 'file-reason', 'wire', 'client', 'load'],
-  statistics: ['metrics'],
-  servers: [...BOTTOM, 'wire', 'tracker', 'client'],
-  thread: [...BOTTOM, 'servers', 'tracker', 'swarm', 'access', 'wire'],
-  cli: [
-    ...BOTTOM,
-    'config',
-    'servers',
-    'tracker',
-    'swarm',
-    'access',
-    'database',
-    'persist',
-    'permissions',
-    'statistics',
-    'client',
-    'load',
-    'check',
-    'wire',
-    'thread',
-    // The container's templates, as text.
-    '..',
-  ],
-  // `..` is package.json, for the version.
-  main: ['cli', '..'],
-}
-
-/** Packages and built-ins with exactly one owner (a room or a file). */
-const OWNER: Record<string, string> = {
-  'smol-toml': 'config/',
-  'bun:sqlite': 'database/sqlite.ts',
-  'mysql2/promise': 'database/mysql.ts',
-  'bun:ffi': 'servers/libc.ts',
-  elysia: 'servers/',
-}
-
-/** Words with exactly one owner: asking for them elsewhere hides time, output or the end of the process. */
-const WORDS: readonly [RegExp, readonly string[]][] = [
-  [/\bDate\.now\b|\bnew Date\(\)/, ['clock.ts']],
-  [/\bprocess\.exit\b/, ['main.ts']],
-  [/\bprocess\.argv\b|\bBun\.argv\b/, ['main.ts']],
-  [/\bconsole\.|\bprocess\.std(out|err)\b/, ['log.ts', 'main.ts', 'cli/']],
-]
-
-const src = join(import.meta.dir, '../src')
-const transpiler = new Bun.Transpiler({ loader: 'ts' })
-const roomOf = (path: string) => relative(src, path).split('/')[0]!.replace(/\.ts$/, '')
-const owns = (owner: string, file: string) =>
-  owner.endsWith('/') ? file.startsWith(owner) : file === owner
-
+const root = join(import.meta.dir, '..')
+const src = join(root, 'src')
 const files = [...new Bun.Glob('**/*.ts').scanSync(src)].sort()
+const sources = new Map(files.map((file) => [file, readFileSync(join(src, file), 'utf8')]))
+const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+const rooms = readRooms(page)
 
-test.each(files)('%s opens only its own doors', async (file) => {
-  const here = join(src, file)
-  const text = await Bun.file(here).text()
-  for (const { path } of transpiler.scanImports(text)) {
-    if (path.startsWith('.')) {
-      const room = roomOf(join(dirname(here), path))
-      if (room !== roomOf(here))
-        expect([room, MAY_OPEN[roomOf(here)]]).toEqual([room, expect.arrayContaining([room])])
-    } else {
-      const owner = OWNER[path] ?? OWNER[path.split('/')[0]!] ?? file
-      expect([path, owns(owner, file)]).toEqual([path, true])
-    }
+test('the sources keep the rules', () => {
+  expect(violations(sources, rooms)).toEqual([])
+})
+
+test('the README names every room', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const map = readme.slice(readme.indexOf('## How it works'), readme.indexOf('## Develop it'))
+  for (const name of new Set(files.map(roomOf))) expect([name, map]).toEqual([name, expect.stringMatching(`\`${name}(/|\\.ts)\``)])
+})
+
+test('every path that the page names is there', () => {
+  for (const [, path] of page.matchAll(/`((?:[a-z-]+\/)+[a-z-]+\.ts)`/g)) {
+    const isThere = sources.has(path!) || readRoot(path!)
+    expect([path, isThere]).toEqual([path, true])
   }
-  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
-  for (const [word, owners] of WORDS)
-    if (!owners.some((owner) => owns(owner, file)))
-      expect([file, code.match(word)?.[0]]).toEqual([file, undefined])
 })
 
-test.each(files)('%s is short, or says why not', async (file) => {
-  const text = await Bun.file(join(src, file)).text()
-  const lines = text.split('\n').length
-  if (lines > 300) expect(text.slice(0, text.indexOf('*/'))).toMatch(/over 300 lines because/i)
+test('the glossary has no more than twenty words', () => {
+  const [, words = ''] = /\| word \| meaning \|\n\| --- \| --- \|\n((?:\|.*\n)+)/.exec(page) ?? []
+  const count = words.trim().split('\n').length
+  expect(count).toBeGreaterThan(9)
+  expect(count).toBeLessThanOrEqual(20)
 })
+
+describe('a planted violation is found', () => {
+  /** What is wrong once `text` stands behind that of `file`. */
+  const planted = (changes: Record<string, string>) => {
+    const changed = new Map(sources)
+    for (const [file, text] of Object.entries(changes))
+      changed.set(file, `${sources.get(file) ?? ''}\n${text}`)
+    return violations(changed, rooms)
+  }
+
+  test('a type of a room without a door', () => {
+    expect(planted({ 'servers/udp.ts': `import type { Swarm } from '../swarm/swarm.ts'` })).toEqual([
+      'servers/udp.ts: imports types of swarm/swarm.ts; servers has no such door',
+    ])
+  })
+
+  test('a run-time import of a room without a door', () => {
+    expect(
+      planted({ 'servers/udp.ts': `import { askUdp } from '../client/udp.ts'\naskUdp()` }),
+    ).toEqual(['servers/udp.ts: imports client/udp.ts; servers has no such door'])
+  })
+
+  test('a run-time import where only types may pass', () => {
+    expect(
+      planted({ 'servers/udp.ts': `import { printAddress } from '../config/model.ts'\nprintAddress()` }),
+    ).toEqual(['servers/udp.ts: imports config/model.ts; servers has no such door'])
+  })
+
+  test('an import that points up', () => {
+    expect(planted({ 'swarm/lock.ts': `import type { Tracker } from '../tracker.ts'` })).toEqual([
+      'swarm/lock.ts: imports tracker.ts, which is above',
+      'swarm/lock.ts: imports types of tracker.ts; swarm has no such door',
+    ])
+  })
+
+  test('two files that import each other', () => {
+    const [wrong, ...more] = planted({
+      'swarm/one.ts': `import { two } from './two.ts'\nexport const one = two`,
+      'swarm/two.ts': `import type { one } from './one.ts'\nexport const two: typeof one = 1`,
+    })
+    expect(more).toEqual([])
+    expect(wrong).toBe('cycle: swarm/one.ts → swarm/two.ts → swarm/one.ts')
+  })
+
+  test('a door that is not used, a room that is not there, a room that is not in the table', () => {
+    const gone = rooms.map((room) =>
+      room.name === 'swarm' ? { ...room, opens: [...room.opens, 'text'] } : room,
+    )
+    expect(violations(sources, gone)).toEqual(['swarm: never opens its door to text'])
+    expect(violations(sources, [...rooms, { name: 'attic', opens: [], types: [] }])).toEqual([
+      'attic: there is no such room',
+    ])
+    expect(planted({ 'attic/one.ts': 'export const one = 1' })).toEqual([
+      'attic/one.ts: the table has no room attic',
+    ])
+  })
+
+  test('a package and a word outside their owner', () => {
+    expect(planted({ 'swarm/one.ts': `import { t } from 'elysia'\nt(Date.now())` })).toEqual([
+      'swarm/one.ts: imports elysia',
+      'swarm/one.ts: says Date.now',
+    ])
+  })
+
+  test('a room that holds too much', () => {
+    expect(planted({ 'swarm/one.ts': '\n'.repeat(10_000) })).toEqual([
+      expect.stringMatching(/^swarm: holds \d+ % of all lines$/),
+    ])
+  })
+})
+
+function readRoot(path: string): boolean {
+  try {
+    return readFileSync(join(root, path)).length > 0
+  } catch {
+    return false
+  }
+}

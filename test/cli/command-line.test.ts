@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/cli/command.ts'
 import { misuseMessage, parseCommandLine } from '../../src/cli/command-line.ts'
-import { TRACKER } from '../../src/commands/tracker.ts'
+import { TRACKER } from '../../src/commands/command-table.ts'
 
 const parse = (line: string) => parseCommandLine(TRACKER, line === '' ? [] : line.split(' '))
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/cli/command.ts'
 import { help } from '../../src/cli/help.ts'
-import { TRACKER } from '../../src/commands/tracker.ts'
+import { TRACKER } from '../../src/commands/command-table.ts'
 
 const run = async () => 0
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { version } from '../../package.json' with { type: 'json' }
 import { type Command, HELP, VERSION } from '../../src/cli/command.ts'
-import { TRACKER } from '../../src/commands/tracker.ts'
+import { TRACKER } from '../../src/commands/command-table.ts'
 import { manualPage } from '../../src/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
 import { workspace } from '../support/cli/workspace.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Command, Option } from '../../src/cli/command.ts'
-import { TRACKER } from '../../src/commands/tracker.ts'
+import { TRACKER } from '../../src/commands/command-table.ts'
 import { bashScript, fishScript, zshScript } from '../../src/completions/scripts.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import {
