@@ -1,22 +1,38 @@
 /**
- * How the control thread works on the swarm beside everything else it does: it never waits inside a lock's
- * queue, because the holder may be dead and it is the one to notice; and it gives the event loop its
- * turns, because with one thread it serves announces, too.
+ * Long work on the control thread beside everything else it does. It never queues for a lock of the swarm,
+ * because the holder may be dead and the control thread is the one to notice. It gives the event loop its
+ * turns, because a tracker with one thread serves announces on the same loop.
  */
 import type { Shard } from '../swarm/shard.ts'
 
-/** After this long a lock is not busy but broken: its holder was not found dead, and does not go on. */
+/** A lock that is busy for longer is broken: its holder is alive, but does not go on. */
 const LONGEST_WAIT_MILLISECONDS = 2_000
-const LOOK_AGAIN_MILLISECONDS = 1
+const RETRY_MILLISECONDS = 1
 /**
- * Work between two turns of the event loop. In a flood of datagrams everybody else's turn takes 10 ms
- * (limits.ts): shorter ones would make a page take for ever.
+ * Work between two turns of the event loop. In a flood of datagrams the turn of everything else takes
+ * 10 ms (limits.ts): with shorter ones a page of torrents would never be finished.
  */
 const TURN_MILLISECONDS = 3
 
+/** Lets everything that waits run first: I/O, timers, other work. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Ends the turn of long work in time: ask `isOver` often, and await `next` when it is true. */
+export class Turns {
+  #began = performance.now()
+
+  get isOver(): boolean {
+    return performance.now() - this.#began > TURN_MILLISECONDS
+  }
+  async next(): Promise<void> {
+    await nextTurn()
+    this.#began = performance.now()
+  }
+}
+
 /**
- * What `attempt` returns; undefined means that a lock was busy, and it is made again a little later. Rejects
- * when it is busy for `longest` milliseconds.
+ * The result of `attempt`. undefined means that a lock was busy: it is tried again a little later. Rejects
+ * when the lock stays busy for `longest` milliseconds.
  */
 export async function patiently<T>(
   attempt: () => T | undefined,
@@ -24,15 +40,34 @@ export async function patiently<T>(
 ): Promise<T> {
   const began = performance.now()
   for (;;) {
-    const done = attempt()
-    if (done !== undefined) return done
+    const result = attempt()
+    if (result !== undefined) return result
     if (performance.now() - began > longest)
       throw new Error(`a part of the swarm stayed locked for ${longest} ms`)
-    await Bun.sleep(LOOK_AGAIN_MILLISECONDS)
+    await Bun.sleep(RETRY_MILLISECONDS)
   }
 }
 
-/** Runs `work` with the lock of `shard`, once it is to be had. It must not be longer than a millisecond. */
+/**
+ * Steps through work that is cut into slices, with turns of the event loop between them. A slice that
+ * yields false found a lock busy: it is tried again as by `patiently`. Resolves with the result of the work.
+ */
+export async function finish<T>(
+  slices: Generator<unknown, T, void>,
+  longest = LONGEST_WAIT_MILLISECONDS,
+): Promise<T> {
+  const turns = new Turns()
+  for (;;) {
+    const step = await patiently(() => {
+      const made = slices.next()
+      return made.done || made.value !== false ? made : undefined
+    }, longest)
+    if (step.done) return step.value
+    if (turns.isOver) await turns.next()
+  }
+}
+
+/** Runs `work` with the lock of `shard` as soon as it is free. It must not take longer than a millisecond. */
 export function holding(shard: Shard, work: () => void, longest?: number): Promise<true> {
   return patiently(() => {
     if (!shard.lock.tryAcquire(0)) return undefined
@@ -43,18 +78,4 @@ export function holding(shard: Shard, work: () => void, longest?: number): Promi
       shard.lock.release()
     }
   }, longest)
-}
-
-/** Says when it is somebody else's turn. */
-export class Turns {
-  #began = performance.now()
-
-  /** Ask often; await `next` when it is so. */
-  get isOver(): boolean {
-    return performance.now() - this.#began > TURN_MILLISECONDS
-  }
-  async next(): Promise<void> {
-    await new Promise(setImmediate)
-    this.#began = performance.now()
-  }
 }
