@@ -5,7 +5,7 @@
 import { failureOf } from './mysql-failure.ts'
 import { statementLimit } from './mysql-settings.ts'
 import { SUMMING_MILLISECONDS, TOTAL } from './schema.ts'
-import { changedByAnother, refuseForeign, type Table } from './server-tables.ts'
+import { changedByAnother, refuseForeign, type Table } from './server-schema.ts'
 import type { Session } from './session.ts'
 
 /**

@@ -6,7 +6,7 @@
 import { SQL } from 'bun'
 import { failureOf } from './postgres-failure.ts'
 import { SUMMING_MILLISECONDS, TOTAL } from './schema.ts'
-import { changedByAnother, refuseForeign, type Table } from './server-tables.ts'
+import { changedByAnother, refuseForeign, type Table } from './server-schema.ts'
 import type { Session } from './session.ts'
 
 /** Bytes count, in order as well, whatever language the database is set to. */

@@ -12,8 +12,8 @@ import {
   type Part,
 } from './contract.ts'
 import { cannotOpen, closed, placeOf } from './faults.ts'
-import { Link } from './link.ts'
 import type { Method } from './message.ts'
+import { Link } from './thread-client.ts'
 
 /** The thread's entry: its file in the source, its name beside the entry of the compiled binary. */
 const WORKER_URL: string = new URL(

@@ -6,7 +6,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { DatabaseConfig } from '../config/model.ts'
 import type { Database } from './contract.ts'
-import { serveDatabase } from './service.ts'
+import { serveDatabase } from './thread-service.ts'
 
 async function openDriver(config: DatabaseConfig): Promise<Database> {
   switch (config.driver) {

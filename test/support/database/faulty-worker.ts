@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import { type OpenDriver, serveDatabase } from '../../../src/database/service.ts'
 import { openSqlite } from '../../../src/database/sqlite.ts'
+import { type OpenDriver, serveDatabase } from '../../../src/database/thread-service.ts'
 
 export const FAULTY_URL: string = import.meta.url
 
