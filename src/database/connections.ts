@@ -1,36 +1,40 @@
 /**
- * A few connections to one database server, shared by all calls: a call gets one to itself, for its
- * whole transaction. A call never takes longer than its patience, whatever the server does; a connection
- * that answered too late is thrown away, because nobody knows what it will answer next.
+ * A few connections to one database server, shared by all calls: a call has one to itself for its whole
+ * transaction. It ends by its deadline, whatever the server does. A connection that did not answer in time
+ * is dropped: a late answer would be taken for that of the next question.
  */
-
-import { type Patience, TooLate, withinPatience } from '../time/deadline.ts'
-import { DatabaseError, DRIVER_NAMES, PATIENCE_MILLISECONDS } from './contract.ts'
-import { closed, queryFailed } from './faults.ts'
-import { connectWithin, type Server, type Session } from './session.ts'
+import { Deadline, TooLate } from '../time/deadline.ts'
+import {
+  CALL_MILLISECONDS,
+  closed,
+  DatabaseError,
+  DRIVER_NAMES,
+  driverDeadline,
+  queryFailed,
+  RETURN_MILLISECONDS,
+} from './contract.ts'
+import { connectBy, type Server, type Session } from './session.ts'
 
 const MOST_CONNECTIONS = 4
-/** Longer than this a connection is not trusted: routers forget quiet ones without telling anybody. */
+/** A connection that was idle for longer is not used: routers forget it without telling either end. */
 const IDLE_MILLISECONDS = 60_000
-/** A little less than is promised, so that the promise is kept. */
-const CALL_MILLISECONDS = PATIENCE_MILLISECONDS - 250
-/** What the server is told, so that it gives up first and says at what. */
+/** Limits that the server is told once for each connection, so that it stops first and names the cause. */
 const LOCK_MILLISECONDS = 2_500
 const STATEMENT_MILLISECONDS = 3_250
-/** Farewells are not worth more. */
+/** Time for disconnecting politely. */
 const LEAVE_MILLISECONDS = 500
 
 type Idle = { readonly session: Session; readonly since: number }
-/** Gets a session, or undefined: there is room for another connection. */
+/** Gets a session; undefined: there is room for another connection. */
 type Waiting = (session: Session | undefined) => void
 
 export class Connections {
   readonly #server: Server
-  /** The one that was used last is at the end, and used next. */
+  /** The one that was used last is at the end, and is used next. */
   #idle: Idle[] = []
   readonly #waiting = new Set<Waiting>()
   readonly #running = new Set<Promise<unknown>>()
-  /** Connections that are there or on their way. */
+  /** Connections that exist or are being made. */
   #open = 0
   #closing: Promise<void> | undefined
 
@@ -38,21 +42,21 @@ export class Connections {
     this.#server = server
   }
 
-  /** Rejects with a `DatabaseError` only. Work that another transaction got in the way of is begun again. */
-  async run<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  /** Rejects with a `DatabaseError` only. Work that collided with another transaction is done again. */
+  async run<T>(work: (session: Session) => Promise<T>, deadline = driverDeadline()): Promise<T> {
     if (this.#closing) throw closed(this.#server.about)
-    const call = withinPatience(CALL_MILLISECONDS, (patience) => this.#try(work, patience))
+    const call = this.#try(work, deadline)
     this.#running.add(call)
     try {
       return await call
     } catch (error) {
-      throw this.#told(error)
+      throw this.#errorOf(error)
     } finally {
       this.#running.delete(call)
     }
   }
 
-  /** Calls that are under way come to their end, which is near. */
+  /** Waits for the calls in hand, which end by their deadlines. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled(this.#running)
@@ -61,64 +65,60 @@ export class Connections {
     return this.#closing
   }
 
-  async #try<T>(work: (session: Session) => Promise<T>, patience: Patience): Promise<T> {
+  async #try<T>(work: (session: Session) => Promise<T>, deadline: Deadline): Promise<T> {
     for (let times = 1; ; times++) {
-      const session = await this.#take(patience)
+      const session = await this.#take(deadline)
+      let isLate = false
       try {
-        return await patience.bear(() => work(session))
+        return await deadline.run(() => work(session))
       } catch (error) {
-        if (!session.alive || patience.over || !this.#server.failureOf(error).again) throw error
+        isLate = deadline.isOver
+        if (!session.alive || isLate || !this.#server.failureOf(error).again) throw error
       } finally {
-        this.#giveBack(session, patience.over)
+        this.#giveBack(session, isLate)
       }
-      // Two that got in each other's way must not meet again at the same moment.
-      await patience.bear(() => Bun.sleep(Math.random() * 10 * times))
+      // Jitter, so that two conflicting transactions do not collide again.
+      await deadline.run(() => Bun.sleep(Math.random() * 10 * times))
     }
   }
 
-  async #take(patience: Patience): Promise<Session> {
+  async #take(deadline: Deadline): Promise<Session> {
     for (;;) {
       const idle = this.#idle.pop()
       if (idle?.session.alive && idle.since > performance.now() - IDLE_MILLISECONDS)
         return idle.session
       if (idle) this.#drop(idle.session)
-      else if (this.#open < MOST_CONNECTIONS) return await this.#connect(patience)
+      else if (this.#open < MOST_CONNECTIONS) return await this.#connect(deadline)
       else {
-        const session = await this.#wait(patience.signal)
+        const session = await this.#wait(deadline)
         if (session) return session
       }
     }
   }
 
-  async #connect(patience: Patience): Promise<Session> {
+  async #connect(deadline: Deadline): Promise<Session> {
     this.#open++
     try {
-      return await connectWithin(patience, this.#server, LOCK_MILLISECONDS, STATEMENT_MILLISECONDS)
+      return await connectBy(deadline, this.#server, LOCK_MILLISECONDS, STATEMENT_MILLISECONDS)
     } catch (error) {
       this.#makeRoom()
       throw error
     }
   }
 
-  #wait(signal: AbortSignal): Promise<Session | undefined> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        this.#waiting.delete(turn)
-        reject(signal.reason)
-      }
-      const turn: Waiting = (session) => {
-        signal.removeEventListener('abort', giveUp)
-        resolve(session)
-      }
-      signal.addEventListener('abort', giveUp)
-      this.#waiting.add(turn)
+  #wait(deadline: Deadline): Promise<Session | undefined> {
+    return deadline.run((signal) => {
+      const { promise, resolve } = Promise.withResolvers<Session | undefined>()
+      signal.addEventListener('abort', () => this.#waiting.delete(resolve))
+      this.#waiting.add(resolve)
+      return promise
     })
   }
 
-  #giveBack(session: Session, late: boolean): void {
-    if (late || !session.alive) {
+  #giveBack(session: Session, isLate: boolean): void {
+    if (isLate || !session.alive) {
       this.#drop(session)
-      // What befell this one has most likely befallen those that were not in use.
+      // The idle ones most likely met the same fate.
       for (const { session } of this.#idle.splice(0)) this.#drop(session)
       return
     }
@@ -143,13 +143,14 @@ export class Connections {
     }
   }
 
-  #told(error: unknown): DatabaseError {
+  #errorOf(error: unknown): DatabaseError {
     if (error instanceof DatabaseError) return error
     const { about, driver } = this.#server
     if (error instanceof TooLate)
       return new DatabaseError(
         'late',
-        `the ${DRIVER_NAMES[driver]} database ${about} gave no answer within ${CALL_MILLISECONDS} ms`,
+        // A caller with an earlier deadline has a message of its own.
+        `the ${DRIVER_NAMES[driver]} database ${about} gave no answer within ${CALL_MILLISECONDS - RETURN_MILLISECONDS} ms`,
       )
     const { fault, reason } = this.#server.failureOf(error)
     return fault === 'unreachable'
@@ -162,6 +163,6 @@ export class Connections {
 }
 
 async function leave(session: Session): Promise<void> {
-  await Promise.race([session.end().catch(() => undefined), Bun.sleep(LEAVE_MILLISECONDS)])
+  await Deadline.in(LEAVE_MILLISECONDS).waitFor(session.end().catch(() => undefined))
   session.destroy()
 }

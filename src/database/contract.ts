@@ -1,23 +1,34 @@
 /**
- * What the tracker asks of a database, whichever it is (spec/torrust-rest-api §9, spec/torrust-newest §5).
- * Every driver signs the same suite (test/database/suite.ts). Info hashes are packed, 20 bytes each; in
- * the tables they stand as 40 lower-case hex digits. A row that others wrote in upper case is of the same
- * torrent; where there are both, their counts are added up, and more is added to the lower-case one.
+ * What the tracker asks of a database, whichever it is (docs/behaviours.md D1). Every driver passes the same
+ * suite (test/support/database/suite.ts). Info hashes are packed, 20 bytes each; in the tables they are
+ * 40 lower-case hex digits. A row that another program wrote in upper case belongs to the same torrent: where
+ * both rows exist their counts are added up, and further counts are added to the lower-case one.
  *
- * Every method rejects with a `DatabaseError` and with nothing else, within `PATIENCE_MILLISECONDS`
- * whatever the server does; what it was asked to write is then either written whole or not at all. Many
- * may be called at once. Rows that others wrote and that mean nothing are skipped wherever they are read (rows.ts).
+ * Calls may overlap. A call rejects with a `DatabaseError` and with nothing else, before its deadline and
+ * within `CALL_MILLISECONDS` whatever the server does. A write is done completely or not at all. A call that
+ * has not begun by its deadline is never done. Rows of other programs that mean nothing are skipped by
+ * every read (schema.ts).
  */
+import type { DatabaseConfig } from '../config/model.ts'
+import { Deadline } from '../time/deadline.ts'
 
-/** Longest time a call may take: less than the management API gives a request (5 s). */
-export const PATIENCE_MILLISECONDS = 4_000
-/** Longest time opening may take: connecting, creating and migrating what is there. */
+/** The longest that a call takes: less than the management API gives a request (5 s). */
+export const CALL_MILLISECONDS = 4_000
+/**
+ * A driver ends this long before the deadline of the call, so that the caller still hears its reason, which
+ * is better than hearing nothing.
+ */
+export const RETURN_MILLISECONDS = 250
+/** The longest that opening takes: connecting, creating and migrating the tables. */
 export const OPENING_MILLISECONDS = 9_000
 
-/** Keys that one `removeKeysExpiredBefore` removes at most: any server is done with them in time. */
+/** The deadline of a driver for a call that was given none. */
+export const driverDeadline = (): Deadline => Deadline.in(CALL_MILLISECONDS - RETURN_MILLISECONDS)
+
+/** The most keys that one `removeKeysExpiredBefore` removes: every server does that in time. */
 export const MOST_EXPIRED_KEYS = 10_000
 
-/** How people call the drivers, in messages. */
+/** Display names of the drivers. */
 export const DRIVER_NAMES = {
   sqlite3: 'Sqlite3',
   mysql: 'MySQL',
@@ -28,64 +39,72 @@ export type Driver = keyof typeof DRIVER_NAMES
 export type KeyRow = {
   /** 32 letters and digits. */
   readonly key: string
-  /** Unix second until which it is good; null = for ever. */
+  /** Last Unix second at which the key is valid; null = permanent. */
   readonly validUntil: bigint | null
 }
 
-/** Instead of a count: the torrent was never stored. */
+/** In place of a count: the torrent was never stored. */
 export const NO_ROW = -1
 
-/** A part of a long table, and where the next part begins; undefined = this was the last. */
+/** A part of a long table, and where the next part begins; undefined = this is the last. */
 export type Part<T> = { readonly rows: T; readonly next: bigint | undefined }
 
 export interface Database {
-  /** Driver and place, for people: `sqlite3:./tracker.db`, `mysql://127.0.0.1:3306/tracker`. No secrets. */
+  /** Driver and place for messages: `sqlite3:./tracker.db`, `mysql://127.0.0.1:3306/tracker`. No secrets. */
   readonly about: string
 
-  /** Resolves when it answers; a file only when it could be written to and is still the one that was opened. */
-  ping(): Promise<void>
+  /**
+   * Resolves when the database answers. A file answers only if it can be written and is still the one that was
+   * opened.
+   */
+  ping(deadline?: Deadline): Promise<void>
 
   /** Some thousands of whitelisted info hashes in an order of the driver's own; begin with 0. */
-  readWhitelist(from: bigint): Promise<Part<Uint8Array>>
-  /** `limit` of them behind the first `offset`, ascending. */
-  listWhitelist(offset: number, limit: number): Promise<Uint8Array>
-  /** Those that are there already stay. In one transaction. */
-  addToWhitelist(hashes: Uint8Array): Promise<void>
-  removeFromWhitelist(hashes: Uint8Array): Promise<void>
+  readWhitelist(from: bigint, deadline?: Deadline): Promise<Part<Uint8Array>>
+  /** At most `limit` hashes after the first `offset`, ascending. */
+  listWhitelist(offset: number, limit: number, deadline?: Deadline): Promise<Uint8Array>
+  /** Hashes that are listed already stay. In one transaction. */
+  addToWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void>
+  removeFromWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void>
 
-  readKeys(from: bigint): Promise<Part<readonly KeyRow[]>>
+  readKeys(from: bigint, deadline?: Deadline): Promise<Part<readonly KeyRow[]>>
   /** Ascending by key. */
-  listKeys(offset: number, limit: number): Promise<readonly KeyRow[]>
-  /** All or none: rejects with fault `duplicate` when one is there already or stands there twice. */
-  addKeys(rows: readonly KeyRow[]): Promise<void>
-  /** In one transaction. How many there were. */
-  removeKeys(keys: readonly string[]): Promise<number>
+  listKeys(offset: number, limit: number, deadline?: Deadline): Promise<readonly KeyRow[]>
+  /** All or none: rejects with fault `duplicate` when a key exists already or is given twice. */
+  addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void>
+  /** In one transaction. The number of keys that existed. */
+  removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number>
   /**
-   * Removes keys whose `validUntil` is smaller, `MOST_EXPIRED_KEYS` at most. How many it removed: if that
-   * many, there may be more.
+   * Removes keys with a smaller `validUntil`, at most `MOST_EXPIRED_KEYS`. The number of keys removed: if it is
+   * the most, there may be more.
    */
-  removeKeysExpiredBefore(second: bigint): Promise<number>
+  removeKeysExpiredBefore(second: bigint, deadline?: Deadline): Promise<number>
 
-  /** Stored completions of the torrents, in their order; `NO_ROW` = it has none. At most some hundreds. */
-  downloadsOf(hashes: Uint8Array): Promise<Float64Array>
-  /** Completions of all torrents since the database exists (`torrents_downloads_total`). */
-  downloadsTotal(): Promise<number>
+  /** Stored completions of the torrents, in their order; `NO_ROW` = never stored. At most some hundreds. */
+  downloadsOf(hashes: Uint8Array, deadline?: Deadline): Promise<Float64Array>
+  /** Completions of all torrents over the life of the database (`torrents_downloads_total`). */
+  downloadsTotal(deadline?: Deadline): Promise<number>
   /**
    * Adds `counts[i]` completions (whole, not negative) to torrent i and their sum to the total, in one
-   * transaction. Resolves with the total after it. When the outcome of an earlier try is unknown, `provenBy` is the total
-   * that it would have left: if the total is that already, nothing is added again.
+   * transaction. Resolves with the new total. When the outcome of an earlier attempt is unknown, `provenBy` is
+   * the total that it would have left: if the total is that already, nothing is added again.
    */
-  addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number>
+  addDownloads(
+    hashes: Uint8Array,
+    counts: Float64Array,
+    provenBy?: number,
+    deadline?: Deadline,
+  ): Promise<number>
 
-  /** Does what was asked before, then ends connections. Later calls reject with `unreachable`. */
+  /** Finishes the calls that were made, then disconnects. Later calls reject with `unreachable`. */
   close(): Promise<void>
 }
 
 /**
- * `unreachable`: no connection, or it was lost; `late`: no answer in time. In both cases a write may have
- * been done or still be done; but a call that waited in vain for its turn is never begun (errand.ts).
- * `duplicate`: an `addKeys` found one of its keys. `refused`: the database said no (locked, full, no
- * such table, no permission). `invalid`: it is not what it should be.
+ * `unreachable`: no connection, or it was lost. `late`: no answer by the deadline. A write may have been done
+ * or may still be done in both cases, unless it had not begun.
+ * `duplicate`: an `addKeys` found one of its keys. `refused`: the database refused (locked, full, no such
+ * table, no permission). `invalid`: the data or the request is not what it should be.
  */
 export type Fault = 'unreachable' | 'late' | 'duplicate' | 'refused' | 'invalid'
 
@@ -99,3 +118,29 @@ export class DatabaseError extends Error {
     this.fault = fault
   }
 }
+
+// The messages that all drivers share (D6). They quote what a server or a library said: the caller
+// must know that it holds no secret.
+
+/** Driver and place, as in `Database.about`. */
+export function placeOf(config: DatabaseConfig): string {
+  if (config.driver === 'sqlite3') return `sqlite3:${config.path}`
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  return `${config.driver}://${host}:${config.port}/${config.database}`
+}
+
+/** The database does not open. `reason` is one line: the cause and, if there is one, the remedy. */
+export const cannotOpen = (config: DatabaseConfig, fault: Fault, reason: string): DatabaseError =>
+  new DatabaseError(fault, `cannot open the database ${placeOf(config)}: ${reason}`)
+
+/** A statement failed, in the words that clients of the management API know. */
+export const queryFailed = (driver: Driver, fault: Fault, reason: string): DatabaseError =>
+  new DatabaseError(fault, `The ${DRIVER_NAMES[driver]} query was malformed: ${reason}`)
+
+/** A call after `close`. */
+export const closed = (place: string): DatabaseError =>
+  new DatabaseError('unreachable', `the database ${place} is closed`)
+
+/** A call that waited until its deadline for its turn. */
+export const notBegun = (): DatabaseError =>
+  new DatabaseError('late', 'the call waited too long and was not begun')

@@ -1,18 +1,18 @@
 /**
- * What mysql2 and the servers behind it say, as faults of the contract. Servers repeat values in their
- * messages (`Duplicate entry '…'`), and a value may be a key: none of them gets out.
+ * The errors of mysql2 and of the servers, as faults of the contract. Servers quote values in their messages
+ * (`Duplicate entry '…'`), and a value may be a key: none gets out.
  */
 import type { Fault } from './contract.ts'
 import type { Failure } from './session.ts'
 
-// Numbers are the same in MySQL and MariaDB as far as both have them.
+// The numbers that both MySQL and MariaDB have are the same.
 const UNKNOWN_DATABASE = 1049
 const DUPLICATE = 1062
-/** Another transaction was first, or changed what this one had read: it is undone, and may be repeated. */
+/** Another transaction was first, or changed what this one had read: this one is undone and may be repeated. */
 const AGAIN = new Set([1213, 1020])
-/** The limit on the time of a statement (MariaDB, MySQL). */
+/** The statement reached its time limit (MariaDB, MySQL). */
 const LATE = new Set([1969, 3024])
-/** The server goes, has no connection to spare, or ended this one: shutdown, KILL, too long idle. */
+/** The server shuts down, has no connection to spare, or ended this one (KILL, too long idle). */
 const GONE = new Set([1040, 1053, 1077, 1079, 1317, 1927, 3169, 4031])
 
 export function failureOf(error: unknown): Failure {
@@ -23,7 +23,7 @@ export function failureOf(error: unknown): Failure {
   })
   if (!(error instanceof Error)) return failure('refused', String(error))
   const { message } = error
-  // An SQL state means that the server itself said it.
+  // An SQL state means that the error comes from the server.
   if (!('sqlState' in error && 'errno' in error)) return failure(...withoutServer(error))
   const number = Number(error.errno)
   if (GONE.has(number)) return failure('unreachable', message)
@@ -40,7 +40,7 @@ export function failureOf(error: unknown): Failure {
   return failure('refused', message)
 }
 
-/** The network said it, or the library, or we made a mistake. */
+/** An error of the network, of the library, or of ours. */
 function withoutServer(error: Error): [Fault, string] {
   const code = 'code' in error ? error.code : undefined
   if (code === 'ECONNREFUSED') return ['unreachable', 'connection refused']

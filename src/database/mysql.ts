@@ -1,6 +1,6 @@
 /**
- * MySQL and MariaDB, with mysql2. Every session says how it wants to be served: nothing may depend on
- * the defaults of a server. Values travel beside prepared statements, never within them.
+ * MySQL and MariaDB, with mysql2. Every session sets what it depends on: nothing may depend on the defaults of a
+ * server. Values are sent beside prepared statements, never inside them.
  */
 import { connect as connectSocket, type Socket } from 'node:net'
 import {
@@ -11,11 +11,9 @@ import {
   type RowDataPacket,
 } from 'mysql2/promise'
 import type { DatabaseConfig } from '../config/model.ts'
-import type { Database } from './contract.ts'
-import { placeOf } from './faults.ts'
+import { type Database, placeOf } from './contract.ts'
 import { failureOf } from './mysql-failure.ts'
-import { migrate } from './mysql-schema.ts'
-import { settings } from './mysql-settings.ts'
+import { mysqlSchema } from './mysql-schema.ts'
 import { openServer } from './server-opening.ts'
 import { MYSQL } from './server-sql.ts'
 import type { Row, Server, Session, Value } from './session.ts'
@@ -23,12 +21,12 @@ import type { Row, Server, Session, Value } from './session.ts'
 type MysqlConfig = DatabaseConfig & { driver: 'mysql' }
 
 const KEEP_ALIVE_MILLISECONDS = 30_000
-/** More than the texts there are (batch.ts): none is prepared twice on one connection. */
+/** More than there are texts (server-sql.ts): none is prepared twice on one connection. */
 const MOST_STATEMENTS = 300
 
-/** Connects, and brings the tables of that database to the form of schema.ts. */
+/** Connects, and brings the tables up to date (schema.ts). */
 export const openMysql = (config: MysqlConfig): Promise<Database> =>
-  openServer(config, new MysqlServer(config), MYSQL, migrate)
+  openServer(config, new MysqlServer(config), MYSQL, mysqlSchema)
 
 export class MysqlServer implements Server {
   readonly driver = 'mysql'
@@ -53,7 +51,7 @@ export class MysqlServer implements Server {
     const giveUp = () => session.destroy()
     signal.addEventListener('abort', giveUp)
     try {
-      for (const statement of settings(lockMilliseconds, statementMilliseconds))
+      for (const statement of MYSQL.settings(lockMilliseconds, statementMilliseconds))
         await session.write(statement)
       return session
     } catch (error) {
@@ -77,8 +75,8 @@ export class MysqlServer implements Server {
 }
 
 /**
- * Like the reference: encrypted where the server can, and no certificate is asked for, because servers
- * make their own. It keeps out listeners, not impostors.
+ * Like the reference: encrypted where the server can, whatever its certificate says, because servers make their
+ * own. That keeps out eavesdroppers, not impostors.
  */
 const TLS: ConnectionOptions = { ssl: { rejectUnauthorized: false } }
 const NO_TLS = 'HANDSHAKE_NO_SSL_SUPPORT'
@@ -104,13 +102,13 @@ async function logIn(
       user,
       password,
       database,
-      // Whoever asks has a limit of its own.
+      // The caller has a deadline.
       connectTimeout: 0,
       charset: 'utf8mb4',
       supportBigNumbers: true,
       bigNumberStrings: true,
       maxPreparedStatements: MOST_STATEMENTS,
-      // Its parsers are otherwise built as source text, with names from the server in it.
+      // Otherwise it builds its parsers as source text that contains names from the server.
       disableEval: true,
     })
     return new MysqlSession(connection, socket)
@@ -133,14 +131,14 @@ class MysqlSession implements Session {
     const gone = () => {
       this.alive = false
     }
-    // Without anybody who listens, an error between two calls would end the thread.
+    // Without a listener an error between two calls would end the thread.
     connection.on('error', gone)
     connection.on('end', gone)
     socket.on('close', gone)
   }
 
   async rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]> {
-    // As arrays: two columns may have one name.
+    // As arrays: two columns may have the same name.
     return (await this.#do<RowDataPacket[][]>(sql, values)) as unknown[][]
   }
 
@@ -153,7 +151,7 @@ class MysqlSession implements Session {
     values: readonly Value[] = [],
   ): Promise<T> {
     const options = { sql, rowsAsArray: true }
-    // What begins and ends a transaction cannot be prepared everywhere.
+    // Not every server can prepare the statements that begin and end a transaction.
     const [result] =
       values.length === 0
         ? await this.#connection.query<T>(options)

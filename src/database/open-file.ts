@@ -1,15 +1,15 @@
 /**
- * The file that SQLite has open, as its path shows it. SQLite goes on with a file that was deleted or
- * replaced and never says so: all that is written then is gone at the next start. A file that is there is
- * never opened here: closing it again would drop the locks that SQLite holds.
+ * The file that SQLite has open, as its path shows it. SQLite goes on with a deleted or replaced file and
+ * reports nothing: what is written then is gone at the next start. An existing file is never opened here:
+ * closing it would drop the locks that SQLite holds.
  */
 import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseError } from './contract.ts'
 
 /**
- * Makes the file where there is none, and its directories. SQLite would let everybody read it, but the keys in
- * it are for its owner alone; `-wal` and `-shm` get the rights of the file.
+ * Creates the file if it is missing, and its directories. SQLite would make it readable by everyone, but the keys
+ * in it are for its owner alone; `-wal` and `-shm` get the rights of the file.
  */
 export function makeFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -17,24 +17,24 @@ export function makeFile(path: string): void {
   try {
     closeSync(openSync(path, 'a', 0o600))
   } catch {
-    // SQLite cannot make it either, and has the words for it.
+    // SQLite cannot create it either, and reports why.
   }
 }
 
 export class OpenFile {
-  /** Its place, for people. */
+  /** Its place, for messages. */
   readonly about: string
   readonly #path: string
   readonly #opened: BigIntStats | undefined
 
-  /** To be made as soon as it is open. */
+  /** Construct it as soon as the file is open. */
   constructor(path: string, about: string) {
     this.about = about
     this.#path = path
     this.#opened = this.#now()
   }
 
-  /** While it is open, no other file can have its number. */
+  /** While the file is open, no other file can have its inode number. */
   assertStillThere(): void {
     const opened = this.#opened
     const now = this.#now()

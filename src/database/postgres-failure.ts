@@ -1,6 +1,6 @@
 /**
- * What Bun's client and PostgreSQL say, as faults of the contract. The values of a row stand in the
- * details of an error, which are never shown, and seldom in its message.
+ * The errors of Bun's client and of PostgreSQL, as faults of the contract. The values of a row are in the details
+ * of an error, which are never shown, and seldom in its message.
  */
 import { SQL } from 'bun'
 import type { Fault } from './contract.ts'
@@ -8,11 +8,11 @@ import type { Failure } from './session.ts'
 
 const UNKNOWN_DATABASE = '3D000'
 const UNIQUE_VIOLATION = '23505'
-/** Time for a statement is up. */
+/** The statement reached its time limit. */
 const STATEMENT_TIMEOUT = '57014'
-/** Another transaction was in the way (serialization, deadlock): this one is undone, and may be repeated. */
+/** Serialization failure, deadlock: this transaction is undone and may be repeated. */
 const AGAIN = new Set(['40001', '40P01'])
-/** The server goes, starts, has no connection to spare, or ended this one. */
+/** The server shuts down, starts, has no connection to spare, or ended this one. */
 const GONE = /^(08...|57P0[1-5]|25P03|53300)$/
 
 export function failureOf(error: unknown): Failure {
@@ -23,7 +23,7 @@ export function failureOf(error: unknown): Failure {
   })
   if (!(error instanceof SQL.PostgresError)) return failure('refused', String(error))
   const { message, errno: state } = error
-  // Without a state the server said nothing: the network did, or the client.
+  // Without a state the error comes from the network or the client.
   if (state === undefined)
     return failure(/CONNECTION|TIMEOUT|TLS/.test(error.code) ? 'unreachable' : 'refused', message)
   if (GONE.test(state)) return failure('unreachable', message)

@@ -1,27 +1,26 @@
 /**
- * PostgreSQL, with Bun's own client. Where it connects to, and as whom, is the configuration's business
- * alone: every setting for which the client would ask the environment is given.
+ * PostgreSQL, with Bun's own client. The configuration alone decides where it connects and as whom: every
+ * setting that the client would otherwise take from the environment is given.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { type ReservedSQL, SQL } from 'bun'
 import type { DatabaseConfig } from '../config/model.ts'
-import type { Database } from './contract.ts'
-import { placeOf } from './faults.ts'
+import { type Database, placeOf } from './contract.ts'
 import { failureOf } from './postgres-failure.ts'
-import { migrate } from './postgres-schema.ts'
+import { postgresSchema } from './postgres-schema.ts'
 import { openServer } from './server-opening.ts'
 import { POSTGRES } from './server-sql.ts'
 import type { Row, Server, Session, Value } from './session.ts'
 
 type PostgresConfig = DatabaseConfig & { driver: 'postgresql' }
 
-/** Never reached: whoever connects has a shorter limit. The client's own 0 would mean half a minute. */
+/** Never reached: the deadlines of callers are shorter. 0 would mean half a minute to the client. */
 const CONNECT_SECONDS = 20
 
-/** Connects, and brings the tables of that database to the form of schema.ts. */
+/** Connects, and brings the tables up to date (schema.ts). */
 export const openPostgres = (config: PostgresConfig): Promise<Database> =>
-  openServer(config, new PostgresServer(config), POSTGRES, migrate)
+  openServer(config, new PostgresServer(config), POSTGRES, postgresSchema)
 
 export class PostgresServer implements Server {
   readonly driver = 'postgresql'
@@ -45,9 +44,9 @@ export class PostgresServer implements Server {
     const giveUp = () => void client.close({ timeout: 0 })
     signal.addEventListener('abort', giveUp)
     try {
-      // The client would put another connection in the place of a lost one, in the middle of a transaction.
+      // Reserved, because the client would replace a lost connection in the middle of a transaction.
       const session = new PostgresSession(client, await client.reserve(), life)
-      for (const statement of settings(lockMilliseconds, statementMilliseconds))
+      for (const statement of POSTGRES.settings(lockMilliseconds, statementMilliseconds))
         await session.write(statement)
       return session
     } catch (error) {
@@ -63,17 +62,17 @@ function clientOf(config: PostgresConfig, life: { alive: boolean }): SQL {
   const { host, port, user, password, database } = config
   return new SQL({
     adapter: 'postgres',
-    // A directory of sockets, too.
+    // May be a directory of sockets.
     hostname: host,
     port,
     username: user,
-    // A function, because an empty text would be filled in from PGPASSWORD.
+    // A function, because the client replaces an empty text with PGPASSWORD.
     password: () => password,
     database,
     // Like the reference: encrypted where the server can, whatever its certificate says.
     tls: 'prefer',
     channelBinding: 'disable',
-    // Said here because PGOPTIONS and PGAPPNAME would be heeded otherwise.
+    // Given, because the client would otherwise take PGOPTIONS and PGAPPNAME.
     connection: { options: '', application_name: 'tracker' },
     max: 1,
     idleTimeout: 0,
@@ -87,15 +86,7 @@ function clientOf(config: PostgresConfig, life: { alive: boolean }): SQL {
   })
 }
 
-const settings = (lockMilliseconds: number, statementMilliseconds: number): string[] => [
-  `SET client_encoding = 'UTF8'`,
-  'SET standard_conforming_strings = on',
-  `SET default_transaction_isolation = 'read committed'`,
-  `SET lock_timeout = ${lockMilliseconds}`,
-  `SET statement_timeout = ${statementMilliseconds}`,
-]
-
-/** The client says the same of a name that nobody knows and of a port that nobody listens at. */
+/** The client has one error for an unknown host name and for a closed port. */
 async function explained(error: unknown, host: string): Promise<unknown> {
   if (!(error instanceof SQL.PostgresError) || error.code !== 'ERR_POSTGRES_CONNECTION_REFUSED')
     return error
@@ -147,7 +138,7 @@ class PostgresSession implements Session {
 
   async end(): Promise<void> {
     this.#life.alive = false
-    // Closing waits for what is reserved.
+    // Closing waits for reserved connections.
     await this.#connection.release()
     await this.#client.close()
   }

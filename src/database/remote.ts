@@ -1,40 +1,43 @@
 /**
- * The database as the rest of the program has it: a thread of its own (worker.ts) behind messages. It
- * never holds the thread that asks, and a thread that died is replaced by the next call.
+ * The database as the rest of the program uses it: in a thread of its own (worker.ts) that is called by
+ * message. It never holds up the thread that calls, and the next call replaces a thread that died.
  */
 import type { DatabaseConfig } from '../config/model.ts'
+import { Deadline } from '../time/deadline.ts'
 import {
+  CALL_MILLISECONDS,
+  cannotOpen,
+  closed,
   type Database,
   DatabaseError,
   type KeyRow,
   OPENING_MILLISECONDS,
-  PATIENCE_MILLISECONDS,
   type Part,
+  placeOf,
 } from './contract.ts'
-import { cannotOpen, closed, placeOf } from './faults.ts'
-import type { Method } from './message.ts'
-import { Link } from './thread-client.ts'
+import { ThreadClient } from './thread-client.ts'
+import type { Method } from './thread-service.ts'
 
-/** The thread's entry: its file in the source, its name beside the entry of the compiled binary. */
+/** Entry of the thread: its file in the source; in the compiled binary its name beside the main entry. */
 const WORKER_URL: string = new URL(
   import.meta.url.endsWith('/database/remote.ts') ? './worker.ts' : './database/worker.ts',
   import.meta.url,
 ).href
 
-/** Waits before a thread that died young is replaced; twice as long after each that dies young again. */
+/** Wait before a thread that died young is replaced; doubled each time the next one dies young, too. */
 const FIRST_WAIT_MILLISECONDS = 100
 const LONGEST_WAIT_MILLISECONDS = 30_000
-/** A thread that lived this long died of something new. */
+/** A thread that lived this long died of something else. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
 export type RemoteOptions = {
-  /** Told of whatever the log should say, one line each, without secrets. */
+  /** Called with lines for the log, without secrets. */
   readonly report?: (trouble: string) => void
-  /** Entry of the thread, in tests. */
+  /** Entry of the thread, for tests. */
   readonly url?: string
 }
 
-/** Resolves when it is open, or rejects with one line: what failed, where, and the remedy if there is one. */
+/** Resolves when it is open. Rejects with one line: the failure, the place, and the remedy if there is one. */
 export async function openDatabase(
   config: DatabaseConfig,
   options: RemoteOptions = {},
@@ -53,7 +56,7 @@ class RemoteDatabase implements Database {
   readonly about: string
   readonly #config: DatabaseConfig
   readonly #options: RemoteOptions
-  #link: Link | undefined
+  #thread: ThreadClient | undefined
   #born = 0
   /** No thread is started before this moment. */
   #notBefore = 0
@@ -67,111 +70,111 @@ class RemoteDatabase implements Database {
     this.#start()
   }
 
-  /** The first thread's database is open. Only the start of the program has no time to wait longer. */
-  async opened(): Promise<void> {
-    const late = Promise.withResolvers<never>()
+  /** The database of the first thread is open. Only this has a limit: a start of the program must end. */
+  opened(): Promise<void> {
     const seconds = OPENING_MILLISECONDS / 1_000
-    const patience = setTimeout(
-      () => late.reject(cannotOpen(this.#config, 'late', `no answer within ${seconds} s`)),
-      OPENING_MILLISECONDS,
+    return Deadline.in(OPENING_MILLISECONDS).run(
+      () => this.#thread!.opened,
+      () => cannotOpen(this.#config, 'late', `no answer within ${seconds} s`),
     )
-    try {
-      await Promise.race([this.#link!.opened, late.promise])
-    } finally {
-      clearTimeout(patience)
-    }
   }
 
-  ping(): Promise<void> {
-    return this.#ask('ping')
+  ping(deadline?: Deadline): Promise<void> {
+    return this.#call('ping', deadline)
   }
-  readWhitelist(from: bigint): Promise<Part<Uint8Array>> {
-    return this.#ask('readWhitelist', from)
+  readWhitelist(from: bigint, deadline?: Deadline): Promise<Part<Uint8Array>> {
+    return this.#call('readWhitelist', deadline, from)
   }
-  listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
-    return this.#ask('listWhitelist', offset, limit)
+  listWhitelist(offset: number, limit: number, deadline?: Deadline): Promise<Uint8Array> {
+    return this.#call('listWhitelist', deadline, offset, limit)
   }
-  addToWhitelist(hashes: Uint8Array): Promise<void> {
-    return this.#ask('addToWhitelist', own(hashes))
+  addToWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
+    return this.#call('addToWhitelist', deadline, copyOf(hashes))
   }
-  removeFromWhitelist(hashes: Uint8Array): Promise<void> {
-    return this.#ask('removeFromWhitelist', own(hashes))
+  removeFromWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
+    return this.#call('removeFromWhitelist', deadline, copyOf(hashes))
   }
-  readKeys(from: bigint): Promise<Part<readonly KeyRow[]>> {
-    return this.#ask('readKeys', from)
+  readKeys(from: bigint, deadline?: Deadline): Promise<Part<readonly KeyRow[]>> {
+    return this.#call('readKeys', deadline, from)
   }
-  listKeys(offset: number, limit: number): Promise<readonly KeyRow[]> {
-    return this.#ask('listKeys', offset, limit)
+  listKeys(offset: number, limit: number, deadline?: Deadline): Promise<readonly KeyRow[]> {
+    return this.#call('listKeys', deadline, offset, limit)
   }
-  addKeys(rows: readonly KeyRow[]): Promise<void> {
-    return this.#ask('addKeys', rows)
+  addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
+    return this.#call('addKeys', deadline, rows)
   }
-  removeKeys(keys: readonly string[]): Promise<number> {
-    return this.#ask('removeKeys', keys)
+  removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number> {
+    return this.#call('removeKeys', deadline, keys)
   }
-  removeKeysExpiredBefore(second: bigint): Promise<number> {
-    return this.#ask('removeKeysExpiredBefore', second)
+  removeKeysExpiredBefore(second: bigint, deadline?: Deadline): Promise<number> {
+    return this.#call('removeKeysExpiredBefore', deadline, second)
   }
-  downloadsOf(hashes: Uint8Array): Promise<Float64Array> {
-    return this.#ask('downloadsOf', own(hashes))
+  downloadsOf(hashes: Uint8Array, deadline?: Deadline): Promise<Float64Array> {
+    return this.#call('downloadsOf', deadline, copyOf(hashes))
   }
-  downloadsTotal(): Promise<number> {
-    return this.#ask('downloadsTotal')
+  downloadsTotal(deadline?: Deadline): Promise<number> {
+    return this.#call('downloadsTotal', deadline)
   }
-  addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number> {
-    return this.#ask('addDownloads', own(hashes), own(counts), provenBy)
+  addDownloads(
+    hashes: Uint8Array,
+    counts: Float64Array,
+    provenBy?: number,
+    deadline?: Deadline,
+  ): Promise<number> {
+    return this.#call('addDownloads', deadline, copyOf(hashes), copyOf(counts), provenBy)
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#link?.close()
+    await this.#thread?.close()
   }
 
-  /** Without a goodbye: nothing was asked yet. */
+  /** Without waiting for anything: no call was made yet. */
   abandon(): void {
     this.#isClosed = true
-    this.#link?.abandon()
+    this.#thread?.abandon()
   }
 
-  async #ask<M extends Method>(
+  async #call<M extends Method>(
     method: M,
+    given: Deadline | undefined,
     ...args: Parameters<Database[M]>
   ): Promise<Awaited<ReturnType<Database[M]>>> {
-    const made = performance.now()
     if (this.#isClosed) throw closed(this.about)
-    // Asked at once where it can be: a close that comes next waits for it.
-    const link = this.#link ?? (await this.#another(made + PATIENCE_MILLISECONDS))
-    // The other side passes on what `method` resolved with (service.ts).
-    return (await link.call(method, args, made)) as Awaited<ReturnType<Database[M]>>
+    const deadline = given?.within(CALL_MILLISECONDS) ?? Deadline.in(CALL_MILLISECONDS)
+    // At once if there is a thread: a close that follows then waits for this call.
+    const thread = this.#thread ?? (await this.#nextThread(deadline))
+    // The thread answers with what `method` resolved with (thread-service.ts).
+    return (await thread.call(method, args, deadline)) as Awaited<ReturnType<Database[M]>>
   }
 
   /** A thread in place of the one that died, after the wait that is due. */
-  async #another(until: number): Promise<Link> {
+  async #nextThread(deadline: Deadline): Promise<ThreadClient> {
     for (;;) {
       if (this.#isClosed) throw closed(this.about)
-      if (this.#link) return this.#link
+      if (this.#thread) return this.#thread
       const wait = this.#notBefore - performance.now()
       if (wait <= 0) return this.#start()
-      if (this.#notBefore > until)
+      if (this.#notBefore > deadline.at)
         throw new DatabaseError('unreachable', `the database ${this.about} was lost a moment ago`)
       await Bun.sleep(wait)
     }
   }
 
-  #start(): Link {
+  #start(): ThreadClient {
     this.#born = performance.now()
-    this.#link = new Link({
+    this.#thread = new ThreadClient({
       config: this.#config,
       url: this.#options.url ?? WORKER_URL,
       onTrouble: (what, words) =>
         this.#options.report?.(`${what}: ${withoutSecrets(this.#config, words)}`),
       onEnd: () => this.#ended(),
     })
-    return this.#link
+    return this.#thread
   }
 
   #ended(): void {
-    this.#link = undefined
+    this.#thread = undefined
     const now = performance.now()
     const diedYoung = now - this.#born < LONG_LIFE_MILLISECONDS
     this.#wait = diedYoung
@@ -181,7 +184,7 @@ class RemoteDatabase implements Database {
   }
 }
 
-/** The line that says what happened; what libraries say may quote what they were given. */
+/** The line that names the error, without secrets: libraries quote the values that they were given. */
 function withoutSecrets(config: DatabaseConfig, words: string): string {
   const line = /^.*error: .*$/im.exec(words)?.[0] ?? words.split('\n')[0]!
   const password = 'password' in config ? config.password : ''
@@ -190,7 +193,7 @@ function withoutSecrets(config: DatabaseConfig, words: string): string {
 }
 
 /**
- * A copy of the bytes alone: a view would be sent with all the memory it looks at, shared memory would be
- * shared, and the caller may use his again while the call still waits for a thread.
+ * A message sends all the memory behind a view and shares what is shared memory; and the caller may change
+ * its bytes while the call still waits for a thread.
  */
-const own = <T extends Uint8Array | Float64Array>(view: T): T => view.slice() as T
+const copyOf = <T extends Uint8Array | Float64Array>(view: T): T => view.slice() as T

@@ -1,35 +1,126 @@
 /**
- * The tables, and how those of either reference generation become ours in place (spec/torrust-rest-api
- * §9.1–9.2, spec/torrust-newest §5). Each driver follows this in its own dialect. Nothing here may lose
- * a row, change an id, or leave a database that the reference no longer opens.
- *
- *   whitelist                   id, info_hash (40 hex digits, unique; others may have written them in upper case)
- *   torrents                    id, info_hash (likewise), completed (64-bit, not null, default 0)
- *   keys                        id, key (32 characters, unique, case counts), valid_until (64-bit, null = for ever)
- *   torrent_aggregate_metrics   id, metric_name (unique, 50 characters), value (64-bit, not null, default 0)
+ * The tables, how those of either reference generation become ours in place (docs/behaviours.md D2, D3), and
+ * what their rows mean (D4). Nothing here may lose a row, change an id, or leave a database that the
+ * reference no longer opens. Each driver follows it in its own dialect.
  *
  *   step  when                                       what
  *   1     a table is absent                          create it
- *   2     `valid_until` is NOT NULL or too narrow     nullable, 64-bit; every row and id kept
- *   3     a counter is too narrow                     64-bit
- *   4     keys that differ by case collide            a collation that tells them apart
- *   5     the row `TOTAL` is absent                   create it with the sum of `torrents.completed`
+ *   2     `valid_until` is NOT NULL or too narrow    nullable, 64-bit; every row and id kept
+ *   3     a counter is too narrow                    64-bit
+ *   4     keys that differ by case collide           a collation that tells them apart
+ *   5     the row `TOTAL` is absent                  create it with the sum of `torrents.completed`
  *
- * All of it happens in one transaction where the database can, else each step leaves a state that the
- * next start goes on from; two trackers that start at once must both succeed.
+ * All of it happens in one transaction where the database can; elsewhere each step leaves a state from which the
+ * next start continues. Two trackers that start at once must both succeed.
  *
- * Step 5: neither generation writes that row before it needs it, and the newest counts from nothing when
- * it is absent. The sum of what is stored is the better first value. Trackers have been seen with 1.9
- * billion torrents stored: a table that is not summed within `SUMMING_MILLISECONDS` counts from 0,
- * because no start may hang on it. A row that is there is never touched, whatever the sum is.
+ * Step 5: neither generation writes that row before it needs it, and the newest counts from nothing when it
+ * is absent. The sum of the stored counts is the better first value. Trackers with 1.9 billion stored
+ * torrents exist: a table that cannot be summed within `SUMMING_MILLISECONDS` counts from 0, because no
+ * start may hang on it. An existing row is never touched, whatever the sum is.
  *
- * `_sqlx_migrations`, the newest generation's history, is neither created nor written. Where it is absent
- * that generation adopts a database whose `valid_until` is nullable and that has the aggregate table,
- * which is what these steps leave; where it is present, each migration that is still to come finds its
- * work done (`IF NOT EXISTS`) or does it again.
+ * `_sqlx_migrations`, the history of the newest generation, is neither created nor written. Where it is
+ * absent, that generation adopts a database with a nullable `valid_until` and the aggregate table, which
+ * these steps leave. Where it is present, each migration that is still to come finds its work done
+ * (`IF NOT EXISTS`) or does it again.
  */
+import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
+import type { KeyRow } from './contract.ts'
+
+/** The columns of each table in their order, under the reference's names, and what they hold. */
+export const TABLES = {
+  whitelist: { id: 'id', info_hash: 'hash' },
+  torrents: { id: 'id', info_hash: 'hash', completed: 'count' },
+  keys: { id: 'id', key: 'key', valid_until: 'second' },
+  torrent_aggregate_metrics: { id: 'id', metric_name: 'name', value: 'count' },
+} as const
+export type Table = keyof typeof TABLES
+export const TABLE_NAMES = Object.keys(TABLES) as Table[]
+
+/**
+ * The type of each kind of column in a dialect. Unique: `hash` (40 hex digits; other programs may have written
+ * upper case), `key` (32 characters, case counts) and `name` (50 characters). `count` has 64 bits, is not null
+ * and 0 by default; `second` has 64 bits, null = for ever.
+ */
+export type ColumnTypes = Readonly<
+  Record<'id' | 'hash' | 'count' | 'key' | 'second' | 'name', string>
+>
+
+export const HASH_DIGITS = INFO_HASH_BYTES * 2
+export const NAME_CHARACTERS = 50
+
+/** What stands between the parentheses of a CREATE TABLE. */
+export const definitionOf = (table: Table, types: ColumnTypes): string =>
+  Object.entries(TABLES[table])
+    .map(([column, kind]) => `"${column}" ${types[kind]}`)
+    .join(', ')
+
+/**
+ * Why an existing table is another program's: others call their tables `torrents` and `keys`, too. undefined:
+ * it is ours. `unique`: the columns with a unique index of their own.
+ */
+export function foreignBecause(
+  table: Table,
+  columns: { has(column: string): boolean },
+  unique: { has(column: string): boolean },
+): string | undefined {
+  const wanted = Object.keys(TABLES[table])
+  const missing = wanted.find((column) => !columns.has(column))
+  const what =
+    missing === undefined
+      ? unique.has(wanted[1]!)
+        ? undefined
+        : `allows the same "${wanted[1]}" twice`
+      : `has no column "${missing}"`
+  return what && `its table "${table}" ${what}, so another program made it`
+}
 
 /** Metric name of the row that counts the completions of all torrents. */
 export const TOTAL = 'torrents_downloads_total'
 
 export const SUMMING_MILLISECONDS = 4_000
+
+/** Ids begin here, whoever gave them; `Part.next` counts from it, so that 0 is the beginning. */
+export const LEAST_ID = -(2n ** 63n)
+/** The largest count, second and id that 64 bits hold. */
+export const LARGEST = 2n ** 63n - 1n
+export const limited = (count: bigint): bigint => (count < LARGEST ? count : LARGEST)
+
+/** A row with digits of both cases means nothing: it is neither of the forms that are looked for. */
+const HASH = new RegExp(`^(?:[0-9a-f]{${HASH_DIGITS}}|[0-9A-F]{${HASH_DIGITS}})$`)
+
+/** Packed info hashes as the tables hold them. */
+export function hashTexts(hashes: Uint8Array): string[] {
+  const texts: string[] = new Array(hashes.byteLength / INFO_HASH_BYTES)
+  const digits = hashes.toHex()
+  for (let i = 0; i < texts.length; i++)
+    texts[i] = digits.slice(i * HASH_DIGITS, (i + 1) * HASH_DIGITS)
+  return texts
+}
+
+/** Both forms in which a table may hold an info hash. */
+export const formsOf = (text: string): [string, string] => [text, text.toUpperCase()]
+
+/**
+ * Info hashes from a column, packed. Operators add rows by hand with upper-case digits and the reference
+ * reads them, so both forms count, and removing a hash removes both.
+ */
+export function packHashes(column: readonly unknown[]): Uint8Array {
+  const known = column.filter((text): text is string => typeof text === 'string' && HASH.test(text))
+  return Uint8Array.fromHex(known.join(''))
+}
+
+/** Keys from rows of key and `valid_until`. */
+export function readKeyRows(rows: readonly (readonly unknown[])[]): KeyRow[] {
+  const keys: KeyRow[] = []
+  for (const [key, validUntil] of rows) {
+    if (typeof key !== 'string' || !isAuthKey(key)) continue
+    if (validUntil === null) keys.push({ key, validUntil })
+    // The reference ignores the sign.
+    else if (typeof validUntil === 'bigint')
+      keys.push({ key, validUntil: validUntil < 0n ? -validUntil : validUntil })
+  }
+  return keys
+}
+
+/** `KEY_CHARACTERS` letters and digits, as a regular expression of every dialect. */
+export const KEY_PATTERN = `^[0-9A-Za-z]{${KEY_CHARACTERS}}$`

@@ -1,34 +1,67 @@
-/** Why the tables in the database of a server cannot be brought up to date (schema.ts). */
+/** The steps of schema.ts on a database server; what its dialect must word itself is a `ServerSchema`. */
 import { DatabaseError } from './contract.ts'
+import {
+  type ColumnTypes,
+  foreignBecause,
+  SUMMING_MILLISECONDS,
+  TABLE_NAMES,
+  type Table,
+  TOTAL,
+} from './schema.ts'
+import type { Dialect } from './server-sql.ts'
+import type { Server, Session } from './session.ts'
 
-/** Columns that must be there, and the one that must not hold the same twice. */
-const TABLES = {
-  whitelist: { columns: ['id', 'info_hash'], unique: 'info_hash' },
-  torrents: { columns: ['id', 'info_hash', 'completed'], unique: 'info_hash' },
-  keys: { columns: ['id', 'key', 'valid_until'], unique: 'key' },
-  torrent_aggregate_metrics: { columns: ['id', 'metric_name', 'value'], unique: 'metric_name' },
-} as const
-
-export type Table = keyof typeof TABLES
-
-/** Other programs call their tables `torrents` and `keys` as well. */
-export function refuseForeign(
-  table: Table,
-  there: { has(column: string): boolean },
-  unique: { has(column: string): boolean },
-): void {
-  const foreign = (what: string) =>
-    new DatabaseError(
-      'invalid',
-      `its table "${table}" ${what}, so another program made it: name another database`,
-    )
-  const wanted = TABLES[table]
-  for (const column of wanted.columns)
-    if (!there.has(column)) throw foreign(`has no column "${column}"`)
-  if (!unique.has(wanted.unique)) throw foreign(`allows the same "${wanted.unique}" twice`)
+export interface ServerSchema<Column> {
+  readonly types: ColumnTypes
+  /** Keeps two starts apart. Ends with the session. Rejects with `changedByAnother` when it takes too long. */
+  lock(session: Session): Promise<void>
+  /** By name; empty: the table does not exist. */
+  columnsOf(session: Session, table: Table): Promise<Map<string, Column>>
+  /** Columns with a unique index of their own. */
+  uniqueColumns(session: Session, table: Table): Promise<Set<string>>
+  /** Creates the table unless it exists. */
+  createTable(session: Session, table: Table): Promise<void>
+  /** Steps 2 to 4. */
+  update(session: Session, table: Table, columns: Map<string, Column>): Promise<void>
 }
 
-/** A start that waits for the lock of another. */
+export async function migrate<Column>(
+  session: Session,
+  server: Server,
+  sql: Dialect,
+  schema: ServerSchema<Column>,
+): Promise<void> {
+  await schema.lock(session)
+  // Nothing is made in a database that turns out to be another program's.
+  for (const table of TABLE_NAMES) {
+    const columns = await schema.columnsOf(session, table)
+    if (columns.size === 0) continue
+    const why = foreignBecause(table, columns, await schema.uniqueColumns(session, table))
+    if (why !== undefined) throw new DatabaseError('invalid', `${why}: name another database`)
+  }
+  for (const table of TABLE_NAMES) {
+    await schema.createTable(session, table)
+    await schema.update(session, table, await schema.columnsOf(session, table))
+  }
+  const [total] = await session.rows(sql.hasTotal, [TOTAL])
+  if (!total) await session.write(sql.addTotal, [TOTAL, await sumOfCompleted(session, server, sql)])
+}
+
+/** 0 when summing takes too long, see schema.ts. */
+async function sumOfCompleted(session: Session, server: Server, sql: Dialect): Promise<bigint> {
+  await session.write(sql.limitStatements(SUMMING_MILLISECONDS))
+  try {
+    const [row] = await session.rows(sql.sumOfCompleted)
+    return BigInt(String(row?.[0]))
+  } catch (error) {
+    if (server.failureOf(error).fault === 'late') return 0n
+    throw error
+  } finally {
+    await session.write(sql.limitStatements(0))
+  }
+}
+
+/** Another start holds the lock. */
 export const changedByAnother = (): DatabaseError =>
   new DatabaseError(
     'late',

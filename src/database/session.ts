@@ -1,26 +1,25 @@
 /**
- * What the drivers of database servers have in common beneath the contract: a connection, and what a
- * server is to whoever keeps connections to it. Nothing here knows what is stored.
+ * What the drivers of database servers share below the contract: a connection, and a server that gives
+ * connections. Nothing here knows what is stored.
  */
-
-import type { Patience } from '../time/deadline.ts'
+import type { Deadline } from '../time/deadline.ts'
 import type { Fault } from './contract.ts'
 
 export type Value = string | bigint | number | null
-/** Columns in the order of the statement. Whole numbers come as bigint, number or text: see `wholeNumber`. */
+/** Columns in the order of the statement. Whole numbers are bigint, number or text: see `wholeNumber`. */
 export type Row = readonly unknown[]
 
-/** One connection. It does one thing at a time, and everything may reject with the library's own errors. */
+/** One connection. It does one thing at a time; everything may reject with the errors of the library. */
 export interface Session {
-  /** Once false it stays so. */
+  /** Once false it stays false. */
   readonly alive: boolean
-  /** `?` stands for a value; values travel beside the statement, never within it. */
+  /** `?` stands for a value; values are sent beside the statement, never inside it. */
   rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]>
-  /** How many rows it changed. */
+  /** The number of rows that it changed. */
   write(sql: string, values?: readonly Value[]): Promise<number>
-  /** At once, whatever it is doing, which then rejects or never settles. */
+  /** At once. What it is doing rejects or never settles. */
   destroy(): void
-  /** Takes leave of the server. */
+  /** Disconnects politely. */
   end(): Promise<void>
 }
 
@@ -29,7 +28,7 @@ export interface Failure {
   readonly fault: Fault
   /** In words, without secrets. */
   readonly reason: string
-  /** The same again may well succeed: nothing of it was done. */
+  /** Nothing was done, and the same work may well succeed if it is repeated. */
   readonly again: boolean
 }
 
@@ -38,9 +37,9 @@ export interface Server {
   readonly about: string
   readonly driver: 'mysql' | 'postgresql'
   /**
-   * A session whose server gives up waiting for a lock and doing a statement after these times, 0 = never
-   * (as far as it can: both are only there to relieve it). When `signal` aborts, this rejects with its
-   * reason and nothing of the connection stays.
+   * A session whose server stops waiting for a lock and stops a statement after these times, 0 = never. They
+   * relieve the server, as far as it can; deadlines do not depend on them. When `signal` aborts, this rejects
+   * with its reason and nothing of the connection is left.
    */
   connect(
     signal: AbortSignal,
@@ -50,26 +49,20 @@ export interface Server {
   failureOf(error: unknown): Failure
 }
 
-/** `server.connect` that ends with the patience, even if a server falls silent between two words. */
-export async function connectWithin(
-  patience: Patience,
+/** `server.connect` by the deadline, even if the server falls silent in the middle of a greeting. */
+export const connectBy = (
+  deadline: Deadline,
   server: Server,
   lockMilliseconds: number,
   statementMilliseconds: number,
-): Promise<Session> {
-  const connecting = server.connect(patience.signal, lockMilliseconds, statementMilliseconds)
-  try {
-    return await patience.bear(() => connecting)
-  } catch (error) {
-    connecting.then(
-      (session) => session.destroy(),
-      () => undefined,
-    )
-    throw error
-  }
-}
+): Promise<Session> =>
+  deadline.run(async (signal) => {
+    const session = await server.connect(signal, lockMilliseconds, statementMilliseconds)
+    if (signal.aborted) session.destroy()
+    return session
+  })
 
-/** A whole number in any of the forms in which the libraries give it; null for NULL and anything else. */
+/** A whole number in any form in which the libraries return it; null for NULL and everything else. */
 export function wholeNumber(value: unknown): bigint | null {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value)

@@ -1,22 +1,21 @@
 /**
- * What SQLite says, as a `DatabaseError`. Its messages name tables and columns, never a value that was
- * bound; everything of ours is bound.
+ * The errors of SQLite, as `DatabaseError`s. Its messages name tables and columns, never a bound value; all our
+ * values are bound.
  */
 import type { DatabaseConfig } from '../config/model.ts'
-import { DatabaseError, type Fault } from './contract.ts'
-import { cannotOpen, queryFailed } from './faults.ts'
+import { cannotOpen, DatabaseError, type Fault, queryFailed } from './contract.ts'
 import { ForeignFile } from './sqlite-schema.ts'
 
-/** SQLite's own name of an error (`SQLITE_BUSY_RECOVERY`), '' for others. */
+/** SQLite's name of an error (`SQLITE_BUSY_RECOVERY`); '' for other errors. */
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
-/** SQLite's names, and those of the system when the directory is to be made. */
+/** SQLite's names, and the system's when a directory cannot be made. */
 const CANNOT_WRITE = /^(SQLITE_(CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|EROFS|ENOENT)/
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
 
-/** Somebody else holds a lock: the same may well succeed a moment later. */
+/** Another connection holds a lock: the same may succeed a moment later. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
 export function queryFailure(error: unknown): DatabaseError {
@@ -60,7 +59,7 @@ export function openingFailure(
 function faultOf(error: unknown): Fault {
   const code = codeOf(error)
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return 'invalid'
-  // A disk that fails leaves open what of a transaction is on it.
+  // After a disk error it is unknown how much of the transaction is on the disk.
   if (/^SQLITE_(IOERR|CANTOPEN)/.test(code)) return 'unreachable'
   if (/^SQLITE_CONSTRAINT/.test(code) && messageOf(error).endsWith(' keys.key')) return 'duplicate'
   return 'refused'

@@ -1,60 +1,51 @@
 /**
- * The steps of schema.ts for SQLite, and what a file must look like before they are taken. The caller
- * holds the transaction: when this throws, nothing of it may stay.
+ * The steps of schema.ts for SQLite, and the check that a file is ours before they are taken. The caller holds
+ * the transaction: when this throws, nothing of it may stay.
  */
 import type { Database as Connection } from 'bun:sqlite'
-import { SUMMING_MILLISECONDS, TOTAL } from './schema.ts'
+import {
+  type ColumnTypes,
+  definitionOf,
+  foreignBecause,
+  LEAST_ID,
+  SUMMING_MILLISECONDS,
+  TABLE_NAMES,
+  TABLES,
+  type Table,
+  TOTAL,
+} from './schema.ts'
 
-/** Columns of each table in their order, as the reference creates them. */
-const TABLES = {
-  whitelist: {
-    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
-    info_hash: 'TEXT NOT NULL UNIQUE',
-  },
-  keys: {
-    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
-    key: 'TEXT NOT NULL UNIQUE',
-    valid_until: 'INTEGER',
-  },
-  torrents: {
-    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
-    info_hash: 'TEXT NOT NULL UNIQUE',
-    completed: 'INTEGER DEFAULT 0 NOT NULL',
-  },
-  torrent_aggregate_metrics: {
-    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
-    metric_name: 'TEXT NOT NULL UNIQUE',
-    value: 'INTEGER DEFAULT 0 NOT NULL',
-  },
-} as const
-type Table = keyof typeof TABLES
+const TYPES: ColumnTypes = {
+  id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+  hash: 'TEXT NOT NULL UNIQUE',
+  count: 'INTEGER DEFAULT 0 NOT NULL',
+  key: 'TEXT NOT NULL UNIQUE',
+  second: 'INTEGER',
+  name: 'TEXT NOT NULL UNIQUE',
+}
 
 /** Torrents that are summed between two looks at the time. */
 const SUMMED_AT_ONCE = 100_000
 
-/** Columns that tell the rows of each table apart. */
-const UNIQUE = {
-  whitelist: 'info_hash',
-  keys: 'key',
-  torrents: 'info_hash',
-  torrent_aggregate_metrics: 'metric_name',
-} as const satisfies Record<Table, string>
-
-/** What is there is not ours to use; the message says why and what to do. */
+/** The file is not ours to use; the message says why and what to do. */
 export class ForeignFile extends Error {}
 
 export function migrate(connection: Connection): void {
-  for (const table of Object.keys(TABLES) as Table[]) {
+  for (const table of TABLE_NAMES) {
     createTable(connection, table, table)
-    refuseForeign(connection, table)
+    const why = foreignBecause(
+      table,
+      new Set(columnsOf(connection, table).map(({ name }) => name)),
+      uniqueColumns(connection, table),
+    )
+    if (why !== undefined) throw new ForeignFile(`${why}: name another file`)
   }
   allowPermanentKeys(connection)
   seedTotal(connection)
 }
 
 function createTable(connection: Connection, table: Table, name: string): void {
-  const columns = Object.entries(TABLES[table]).map(([column, type]) => `"${column}" ${type}`)
-  connection.run(`CREATE TABLE IF NOT EXISTS "${name}" (${columns.join(', ')})`)
+  connection.run(`CREATE TABLE IF NOT EXISTS "${name}" (${definitionOf(table, TYPES)})`)
 }
 
 type Column = { readonly name: string; readonly notNull: boolean }
@@ -65,28 +56,18 @@ const columnsOf = (connection: Connection, table: Table): Column[] =>
     .all()
     .map(({ name, notnull }) => ({ name, notNull: notnull !== 0n }))
 
-/** Other programs call their tables `torrents` and `keys` as well. */
-function refuseForeign(connection: Connection, table: Table): void {
-  const foreign = (what: string) =>
-    new ForeignFile(`its table "${table}" ${what}, so another program made it: name another file`)
-  const there = new Set(columnsOf(connection, table).map(({ name }) => name))
-  for (const column of Object.keys(TABLES[table]))
-    if (!there.has(column)) throw foreign(`has no column "${column}"`)
-  if (!isUnique(connection, table, UNIQUE[table]))
-    throw foreign(`allows the same "${UNIQUE[table]}" twice`)
-}
-
-function isUnique(connection: Connection, table: Table, column: string): boolean {
-  const alone = connection
+/** Columns with a unique index of their own. */
+function uniqueColumns(connection: Connection, table: Table): Set<string | null> {
+  const indexes = connection
     .query<{ columns: string | null }, [string]>(
       `SELECT (SELECT group_concat(name) FROM pragma_index_info(list.name)) AS columns
          FROM pragma_index_list(?1) AS list WHERE list."unique" AND NOT list.partial`,
     )
     .all(table)
-  return alone.some(({ columns }) => columns === column)
+  return new Set(indexes.map(({ columns }) => columns))
 }
 
-/** SQLite cannot take a NOT NULL away: the rows move to a new table, ids included. */
+/** SQLite cannot drop a NOT NULL: the rows move to a new table, ids included. */
 function allowPermanentKeys(connection: Connection): void {
   const columns = columnsOf(connection, 'keys')
   if (!columns.some(({ name, notNull }) => name === 'valid_until' && notNull)) return
@@ -116,13 +97,13 @@ function seedTotal(connection: Connection): void {
 /** 0 when summing takes too long, see schema.ts. */
 function sumOfCompleted(connection: Connection): number {
   const end = performance.now() + SUMMING_MILLISECONDS
-  // `total` adds floating point: exact as far as the tracker counts, and no overflow ends it.
+  // `total` adds floating-point numbers: exact as far as the tracker counts, and it cannot overflow.
   const next = connection.query<{ last: bigint | null; sum: number }, [bigint]>(
     `SELECT max(id) AS last, total(max(completed, 0)) AS sum FROM
        (SELECT id, completed FROM torrents WHERE id > ?1 ORDER BY id LIMIT ${SUMMED_AT_ONCE})`,
   )
   let sum = 0
-  for (let from: bigint | null = -(2n ** 63n); ; ) {
+  for (let from: bigint | null = LEAST_ID; ; ) {
     const { last, sum: part }: { last: bigint | null; sum: number } = next.get(from)!
     if (last === null) return Math.min(sum, Number.MAX_SAFE_INTEGER)
     if (performance.now() > end) return 0

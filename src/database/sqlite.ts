@@ -1,38 +1,44 @@
 /**
- * The SQLite driver (bun:sqlite). Whatever it does, it does at once on its thread, so it must never be
- * opened on a thread that serves (remote.ts). What was answered is on the disk: WAL and a sync at every
- * commit. Locks of other processes are waited for without holding up the calls behind.
+ * The SQLite driver (bun:sqlite). Everything it does holds up its thread, so it must never be opened on a
+ * serving thread (remote.ts). What it has answered is on the disk: WAL, and a sync at every commit. It waits
+ * for locks of other processes without holding up the calls behind.
  */
 import { Database as Connection, type SQLQueryBindings, type Statement } from 'bun:sqlite'
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { INFO_HASH_BYTES, KEY_CHARACTERS } from '../bittorrent.ts'
 import type { DatabaseConfig } from '../config/model.ts'
-import { type Database, type KeyRow, MOST_EXPIRED_KEYS, NO_ROW, type Part } from './contract.ts'
-import { closed, placeOf } from './faults.ts'
+import { Deadline } from '../time/deadline.ts'
+import {
+  closed,
+  type Database,
+  driverDeadline,
+  type KeyRow,
+  MOST_EXPIRED_KEYS,
+  NO_ROW,
+  notBegun,
+  type Part,
+  placeOf,
+} from './contract.ts'
 import { makeFile, OpenFile } from './open-file.ts'
-import { formsOf, hashTexts, packHashes, readKeyRows } from './rows.ts'
-import { TOTAL } from './schema.ts'
+import { formsOf, hashTexts, LARGEST, LEAST_ID, packHashes, readKeyRows, TOTAL } from './schema.ts'
 import { isBusy, openingFailure, queryFailure } from './sqlite-failure.ts'
 import { ForeignFile, migrate } from './sqlite-schema.ts'
 
-/** How long another process may hold a lock that is needed: less than the patience of any call. */
+/** How long another process may hold a lock that is needed, if the deadline is not earlier. */
 const LOCK_MILLISECONDS = 3_000
-const LOOK_AGAIN_MILLISECONDS = 10
+const RETRY_MILLISECONDS = 10
 
 /** Rows of a part: ten milliseconds at most in which no other call is answered. */
 const PART_ROWS = 10_000
 
-/** Ids begin here, whoever gave them; `Part.next` counts from it, so that 0 is the beginning. */
-const LEAST_ID = -(2n ** 63n)
-const LARGEST = 2n ** 63n - 1n
-
-// As rows.ts, and quick: a listing passes over every row that it leaves out.
-const IS_HASH = `typeof(info_hash) = 'text' AND length(unhex(info_hash)) = 20
+// The rules of schema.ts, and fast: a listing passes over every row that it skips.
+const IS_HASH = `typeof(info_hash) = 'text' AND length(unhex(info_hash)) = ${INFO_HASH_BYTES}
   AND info_hash IN (lower(info_hash), upper(info_hash))`
-/** Where there are both forms of a hash, the one in capitals is not listed. */
+/** Where both forms of a hash exist, the upper-case one is not listed. */
 const IS_ONLY_FORM = `(info_hash = lower(info_hash) OR NOT EXISTS
   (SELECT 1 FROM whitelist AS twin WHERE twin.info_hash = lower(whitelist.info_hash)))`
-const IS_KEY = `typeof(key) = 'text' AND length(key) = 32 AND key NOT GLOB '*[^0-9A-Za-z]*'
+const IS_KEY = `typeof(key) = 'text' AND length(key) = ${KEY_CHARACTERS} AND key NOT GLOB '*[^0-9A-Za-z]*'
   AND typeof(valid_until) IN ('integer', 'null')`
 
 const SQL = {
@@ -45,12 +51,12 @@ const SQL = {
   listKeys: `SELECT key, valid_until FROM keys WHERE ${IS_KEY} ORDER BY key LIMIT ?2 OFFSET ?1`,
   addKey: 'INSERT INTO keys (key, valid_until) VALUES (?1, ?2)',
   removeKey: 'DELETE FROM keys WHERE key = ?1',
-  // The sign means nothing, and the absolute value of the least number does not exist.
+  // The sign is ignored, and the least number has no absolute value.
   removeExpired: `DELETE FROM keys WHERE id IN
     (SELECT id FROM keys WHERE typeof(valid_until) = 'integer'
       AND valid_until < ?1 AND valid_until > -?1 LIMIT ${MOST_EXPIRED_KEYS})`,
   completed: 'SELECT completed FROM torrents WHERE info_hash IN (?1, ?2)',
-  // Beyond 64 bits the sum becomes a floating point number: larger than the largest, and cut to it.
+  // Beyond 64 bits the sum is a floating-point number, larger than the largest integer, and cut to that.
   addCompleted: `INSERT INTO torrents (info_hash, completed) VALUES (
       iif(EXISTS (SELECT 1 FROM torrents WHERE info_hash = ?2)
         AND NOT EXISTS (SELECT 1 FROM torrents WHERE info_hash = ?1), ?2, ?1), ?3)
@@ -62,7 +68,7 @@ const SQL = {
 type Statements = { readonly [S in keyof typeof SQL]: Statement<unknown, SQLQueryBindings[]> }
 type Row = readonly unknown[]
 
-/** Opens the file, or creates it and its directory, and brings its tables to the form of schema.ts. */
+/** Opens the file, or creates it and its directory, and brings its tables up to date (schema.ts). */
 export async function openSqlite(
   config: DatabaseConfig & { driver: 'sqlite3' },
 ): Promise<Database> {
@@ -74,7 +80,7 @@ export async function openSqlite(
     connection = new Connection(path, { create: true, safeIntegers: true, strict: true })
     const file = new OpenFile(path, placeOf(config))
     const opened = connection
-    await patiently(() => prepareFile(opened))
+    await untilFree(() => prepareFile(opened), Deadline.in(LOCK_MILLISECONDS))
     const statements = Object.fromEntries(
       Object.entries(SQL).map(([name, sql]) => [name, opened.prepare(sql)]),
     ) as Statements
@@ -96,13 +102,13 @@ function isDirectory(path: string): boolean {
 }
 
 function prepareFile(connection: Connection): void {
-  // Locks are waited for in `patiently`: SQLite's own way would hold the thread.
+  // `untilFree` waits for locks: SQLite's own wait would hold up the thread.
   connection.run('PRAGMA busy_timeout = 0')
   connection.run('PRAGMA synchronous = FULL')
-  // First of all: a file that turns out to be another program's must stay as it is.
+  // First: a file that turns out to be another program's must stay as it is.
   transact(connection, () => migrate(connection))
   connection.run('PRAGMA journal_mode = WAL')
-  // A burst must not leave its log on the disk for ever.
+  // The log of a burst must not stay on the disk for ever.
   connection.run('PRAGMA journal_size_limit = 67108864')
 }
 
@@ -114,21 +120,22 @@ function transact<T>(connection: Connection, work: () => T): T {
     connection.run('COMMIT')
     return result
   } catch (error) {
-    // A full disk and the like have ended the transaction already.
+    // Some errors, such as a full disk, have ended the transaction already.
     if (connection.inTransaction) connection.run('ROLLBACK')
     throw error
   }
 }
 
-/** Does the work again and again until nobody else holds what it needs, or `since` is too long ago. */
-async function patiently<T>(work: () => T, since = performance.now()): Promise<T> {
+/** Repeats the work until no other process holds a lock that it needs. Rejects with its error at the deadline. */
+async function untilFree<T>(work: () => T, deadline: Deadline): Promise<T> {
   for (;;) {
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error) || performance.now() > since + LOCK_MILLISECONDS) throw error
+      if (!isBusy(error)) throw error
+      await Bun.sleep(Math.min(RETRY_MILLISECONDS, deadline.left))
+      if (deadline.isOver) throw error
     }
-    await Bun.sleep(LOOK_AGAIN_MILLISECONDS)
   }
 }
 
@@ -138,7 +145,7 @@ class SqliteDatabase implements Database {
   readonly #connection: Connection
   readonly #statements: Statements
   #closed = false
-  /** The write that was asked for last: they are done in the order in which they were asked for. */
+  /** Writes are done in the order of their calls. */
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(file: OpenFile, connection: Connection, statements: Statements) {
@@ -148,62 +155,64 @@ class SqliteDatabase implements Database {
     this.#statements = statements
   }
 
-  /** A write of nothing: a read is answered while others lock the file, and after it is gone. */
-  ping(): Promise<void> {
-    return this.#write(() => undefined)
+  /** An empty write: reads succeed while another process locks the file, and after the file is gone. */
+  ping(deadline?: Deadline): Promise<void> {
+    return this.#write(deadline, () => undefined)
   }
 
-  readWhitelist(from: bigint): Promise<Part<Uint8Array>> {
-    return this.#readPart(this.#statements.readWhitelist, from, (rows) =>
+  readWhitelist(from: bigint, deadline?: Deadline): Promise<Part<Uint8Array>> {
+    return this.#readPart(deadline, this.#statements.readWhitelist, from, (rows) =>
       packHashes(rows.map((row) => row[1])),
     )
   }
 
-  async listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
-    const rows = await this.#read(() => this.#statements.listWhitelist.values(offset, limit))
+  async listWhitelist(offset: number, limit: number, deadline?: Deadline): Promise<Uint8Array> {
+    const { listWhitelist } = this.#statements
+    const rows = await this.#read(deadline, () => listWhitelist.values(offset, limit))
     return packHashes(rows.map(([text]) => text))
   }
 
-  async addToWhitelist(hashes: Uint8Array): Promise<void> {
-    await this.#write(() => {
+  addToWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
+    return this.#write(deadline, () => {
       for (const text of hashTexts(hashes)) this.#statements.addHash.run(...formsOf(text))
     })
   }
 
-  async removeFromWhitelist(hashes: Uint8Array): Promise<void> {
-    await this.#write(() => {
+  removeFromWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
+    return this.#write(deadline, () => {
       for (const text of hashTexts(hashes)) this.#statements.removeHash.run(...formsOf(text))
     })
   }
 
-  readKeys(from: bigint): Promise<Part<readonly KeyRow[]>> {
-    return this.#readPart(this.#statements.readKeys, from, (rows) =>
+  readKeys(from: bigint, deadline?: Deadline): Promise<Part<readonly KeyRow[]>> {
+    return this.#readPart(deadline, this.#statements.readKeys, from, (rows) =>
       readKeyRows(rows.map(([, key, validUntil]) => [key, validUntil])),
     )
   }
 
-  async listKeys(offset: number, limit: number): Promise<readonly KeyRow[]> {
-    return readKeyRows(await this.#read(() => this.#statements.listKeys.values(offset, limit)))
+  async listKeys(offset: number, limit: number, deadline?: Deadline): Promise<readonly KeyRow[]> {
+    const { listKeys } = this.#statements
+    return readKeyRows(await this.#read(deadline, () => listKeys.values(offset, limit)))
   }
 
-  async addKeys(rows: readonly KeyRow[]): Promise<void> {
-    await this.#write(() => {
+  addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
+    return this.#write(deadline, () => {
       for (const row of rows) this.#statements.addKey.run(row.key, row.validUntil)
     })
   }
 
-  removeKeys(keys: readonly string[]): Promise<number> {
-    return this.#write(() =>
+  removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number> {
+    return this.#write(deadline, () =>
       keys.reduce((sum, key) => sum + this.#statements.removeKey.run(key).changes, 0),
     )
   }
 
-  removeKeysExpiredBefore(second: bigint): Promise<number> {
-    return this.#write(() => this.#statements.removeExpired.run(second).changes)
+  removeKeysExpiredBefore(second: bigint, deadline?: Deadline): Promise<number> {
+    return this.#write(deadline, () => this.#statements.removeExpired.run(second).changes)
   }
 
-  downloadsOf(hashes: Uint8Array): Promise<Float64Array> {
-    return this.#read(() =>
+  downloadsOf(hashes: Uint8Array, deadline?: Deadline): Promise<Float64Array> {
+    return this.#read(deadline, () =>
       Float64Array.from(hashTexts(hashes), (text) => {
         const rows = this.#statements.completed.values(...formsOf(text))
         return rows.length === 0 ? NO_ROW : rows.reduce((sum, row) => sum + countIn(row), 0)
@@ -211,13 +220,18 @@ class SqliteDatabase implements Database {
     )
   }
 
-  downloadsTotal(): Promise<number> {
-    return this.#read(() => countIn(this.#statements.total.values(TOTAL)[0]))
+  downloadsTotal(deadline?: Deadline): Promise<number> {
+    return this.#read(deadline, () => countIn(this.#statements.total.values(TOTAL)[0]))
   }
 
-  addDownloads(hashes: Uint8Array, counts: Float64Array, provenBy?: number): Promise<number> {
+  addDownloads(
+    hashes: Uint8Array,
+    counts: Float64Array,
+    provenBy?: number,
+    deadline?: Deadline,
+  ): Promise<number> {
     const { addCompleted, addTotal, total } = this.#statements
-    return this.#write(() => {
+    return this.#write(deadline, () => {
       const before = countIn(total.values(TOTAL)[0])
       if (before === provenBy) return before
       let sum = 0n
@@ -231,7 +245,7 @@ class SqliteDatabase implements Database {
     })
   }
 
-  /** What was asked for before is done before. */
+  /** Finishes the writes that were called before. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -241,40 +255,36 @@ class SqliteDatabase implements Database {
   }
 
   async #readPart<T>(
+    deadline: Deadline | undefined,
     statement: Statements[keyof Statements],
     from: bigint,
     read: (rows: Row[]) => T,
   ): Promise<Part<T>> {
-    const rows = await this.#read(() => statement.values(LEAST_ID + from) as Row[])
+    const rows = await this.#read(deadline, () => statement.values(LEAST_ID + from) as Row[])
     const last = rows.length < PART_ROWS ? LARGEST : (rows.at(-1)![0] as bigint)
     return { rows: read(rows), next: last === LARGEST ? undefined : last - LEAST_ID + 1n }
   }
 
-  async #read<T>(work: () => T): Promise<T> {
+  async #read<T>(deadline = driverDeadline(), work: () => T): Promise<T> {
     if (this.#closed) throw closed(this.about)
     try {
-      return await patiently(() => {
+      return await untilFree(() => {
         // It may have been closed while this waited for a lock.
         if (this.#closed) throw closed(this.about)
         return work()
-      })
+      }, deadline.within(LOCK_MILLISECONDS))
     } catch (error) {
       throw queryFailure(error)
     }
   }
 
-  /** Nothing is written to a file that nobody will find again. */
-  #inPlace<T>(work: () => T): T {
-    this.#file.assertStillThere()
-    return work()
-  }
-
-  async #write<T>(work: () => T): Promise<T> {
+  async #write<T>(deadline = driverDeadline(), work: () => T): Promise<T> {
     if (this.#closed) throw closed(this.about)
-    const asked = performance.now()
-    const write = this.#lastWrite.then(() =>
-      patiently(() => transact(this.#connection, () => this.#inPlace(work)), asked),
-    )
+    const free = deadline.within(LOCK_MILLISECONDS)
+    const write = this.#lastWrite.then(() => {
+      if (deadline.isOver) throw notBegun()
+      return untilFree(() => transact(this.#connection, () => this.#inPlace(work)), free)
+    })
     this.#lastWrite = write.catch(() => undefined)
     try {
       return await write
@@ -282,9 +292,15 @@ class SqliteDatabase implements Database {
       throw queryFailure(error)
     }
   }
+
+  /** Never writes to a file that the next start would not find. */
+  #inPlace<T>(work: () => T): T {
+    this.#file.assertStillThere()
+    return work()
+  }
 }
 
-/** The count in the first column of a row; 0 without one, or when it is not a count. */
+/** The count in the first column of a row; 0 if there is no row or no count in it. */
 function countIn(row: Row | undefined): number {
   const value = row?.[0]
   return typeof value === 'bigint' && value > 0n ? Number(value) : 0

@@ -1,104 +1,108 @@
 /**
- * One database thread, seen from the thread that asks it. Calls may be made at once: the other side does
- * them when the database is open. Each ends within its patience, whatever the thread does; when the
- * thread ends, all that are in hand do.
+ * The caller's side of one database thread. Calls may be made at once: the thread does them when its database
+ * is open. Each ends by its deadline, whatever the thread does, and all end when the thread does.
  */
 import type { DatabaseConfig } from '../config/model.ts'
-import { DatabaseError, PATIENCE_MILLISECONDS } from './contract.ts'
-import { Errand } from './errand.ts'
-import { cannotOpen, closed, placeOf } from './faults.ts'
-import type { Failure, FromDatabase, Method, ToDatabase } from './message.ts'
+import { Deadline } from '../time/deadline.ts'
+import { CALL_MILLISECONDS, cannotOpen, closed, DatabaseError, placeOf } from './contract.ts'
+import {
+  CallState,
+  type Failure,
+  type FromDatabase,
+  type Method,
+  type ToDatabase,
+} from './thread-service.ts'
 
-/** Calls the thread may owe an answer. Those that hang must not pile up. */
-const MOST_OWED = 1_000
+/** The most calls that the thread has not answered: calls that hang must not pile up. */
+const MOST_UNANSWERED = 1_000
 
 /**
- * Time for what was asked before the close, and for the goodbye to a server. With what a stop gives to
- * connections and to writing before (cli/start.ts, cli/storage.ts) it stays within ten seconds.
+ * Time for the calls that were made before the close, and for disconnecting. A stop takes less than ten
+ * seconds with this, the grace of connections (run/start.ts) and the last write (storage/open.ts).
  */
 const CLOSING_MILLISECONDS = 1_500
 
-export type LinkOptions = {
+export type ThreadClientOptions = {
   readonly config: DatabaseConfig
-  /** The thread's entry. */
+  /** Entry of the thread. */
   readonly url: string
-  /** Told what nobody foresaw, and in whose words: those may hold secrets. */
+  /** Called with an unforeseen error and its original words, which may hold secrets. */
   readonly onTrouble: (what: string, words: string) => void
-  /** Called once, when the thread is no more. */
+  /** Called once, when the thread has ended. */
   readonly onEnd: () => void
 }
 
 type Call = {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: DatabaseError) => void
-  readonly patience: ReturnType<typeof setTimeout>
 }
 
-export class Link {
+export class ThreadClient {
   /** Rejects when the database does not open, or the thread ends before it does. */
   readonly opened: Promise<void>
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
-  readonly #options: LinkOptions
+  readonly #options: ThreadClientOptions
   readonly #worker: Worker
+  /** Calls whose callers still wait. */
   readonly #calls = new Map<number, Call>()
-  /** Calls without an answer, those included whose caller no longer waits. */
-  #owed = 0
+  #unanswered = 0
   #lastId = 0
   #isOpen = false
   #isEnded = false
 
-  constructor(options: LinkOptions) {
+  constructor(options: ThreadClientOptions) {
     this.#options = options
     this.opened = this.#opened.promise
-    // Who does not wait for it is told by the calls.
+    // Later calls report the failure to callers that do not await this.
     this.opened.catch(() => undefined)
     this.#worker = new Worker(options.url)
     let words = 'it ended'
     this.#worker.addEventListener('message', ({ data }: MessageEvent<FromDatabase>) =>
-      this.#hear(data),
+      this.#received(data),
     )
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault()
       words = event.message
     })
     this.#worker.addEventListener('close', () => this.#died(words))
-    this.#send({ kind: 'open', config: options.config })
+    this.#send({ kind: 'open', config: options.config, sentAt: performance.now() })
   }
 
-  /** `made`: when the caller began to wait. */
-  call(method: Method, args: readonly unknown[], made: number): Promise<unknown> {
-    if (this.#isEnded) return Promise.reject(this.#lost('its thread has ended'))
-    if (this.#owed >= MOST_OWED)
-      return Promise.reject(this.#late(`does not answer, and ${MOST_OWED} calls wait already`))
+  async call(method: Method, args: readonly unknown[], deadline: Deadline): Promise<unknown> {
+    if (this.#isEnded) throw this.#lost('its thread has ended')
+    if (this.#unanswered >= MOST_UNANSWERED)
+      throw this.#late(`does not answer, and ${MOST_UNANSWERED} calls wait already`)
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const errand = new Errand()
-    const patience = setTimeout(
+    const state = new CallState()
+    return await deadline.run(
       () => {
-        errand.giveUp()
-        this.#calls.delete(id)
-        reject(this.#late(`has not answered within ${PATIENCE_MILLISECONDS / 1_000} s`))
+        this.#calls.set(id, { resolve, reject })
+        this.#unanswered++
+        const sentAt = performance.now()
+        const { memory } = state
+        this.#send({ kind: 'call', id, method, args, state: memory, sentAt, deadline: deadline.at })
+        return promise
       },
-      made + PATIENCE_MILLISECONDS - performance.now(),
+      () => {
+        state.giveUp()
+        this.#calls.delete(id)
+        // With an earlier deadline the caller has a message of its own.
+        return this.#late(`has not answered within ${CALL_MILLISECONDS / 1_000} s`)
+      },
     )
-    this.#calls.set(id, { resolve, reject, patience })
-    this.#owed++
-    this.#send({ kind: 'call', id, method, args, errand: errand.memory })
-    return promise
   }
 
-  /** Resolves once the thread has closed the database, or does not get to it. Never rejects. */
+  /** Resolves when the thread has closed the database, or takes too long. Never rejects. */
   async close(): Promise<void> {
     if (this.#isEnded) return
     this.#send({ kind: 'close' })
-    const patience = setTimeout(this.#closed.resolve, CLOSING_MILLISECONDS)
-    await this.#closed.promise
-    clearTimeout(patience)
+    await Deadline.in(CLOSING_MILLISECONDS).waitFor(this.#closed.promise)
     this.abandon()
   }
 
-  /** Ends the thread as it is. */
+  /** Ends the thread at once. */
   abandon(): void {
     this.#end(closed(placeOf(this.#options.config)))
   }
@@ -107,11 +111,11 @@ export class Link {
     this.#worker.postMessage(message)
   }
 
-  #hear(message: FromDatabase): void {
+  #received(message: FromDatabase): void {
     if (message.kind === 'opened') this.#open()
     else if (message.kind === 'failed') this.#end(this.#failure(message))
     else if (message.kind === 'closed') this.#closed.resolve()
-    else this.#settle(message)
+    else this.#answered(message)
   }
 
   #open(): void {
@@ -119,12 +123,13 @@ export class Link {
     this.#opened.resolve()
   }
 
-  #settle(message: FromDatabase & { kind: 'done' | 'rejected' }): void {
-    this.#owed--
-    const call = this.#take(message.id)
+  #answered(message: FromDatabase & { kind: 'done' | 'rejected' }): void {
+    this.#unanswered--
+    const call = this.#calls.get(message.id)
+    this.#calls.delete(message.id)
     if (message.kind === 'done') call?.resolve(message.value)
     else {
-      // Whoever still waits for it or not, a bug is told.
+      // A bug is reported even if the caller has given up.
       const failure = this.#failure(message)
       call?.reject(failure)
     }
@@ -133,15 +138,6 @@ export class Link {
   #failure({ fault, message, bug }: Failure): DatabaseError {
     if (bug !== undefined) this.#options.onTrouble('the database driver failed', bug)
     return new DatabaseError(fault, message)
-  }
-
-  /** The call, if its caller still waits. */
-  #take(id: number): Call | undefined {
-    const call = this.#calls.get(id)
-    if (call === undefined) return undefined
-    this.#calls.delete(id)
-    clearTimeout(call.patience)
-    return call
   }
 
   #died(words: string): void {
@@ -159,7 +155,8 @@ export class Link {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#worker.terminate()
-    for (const id of [...this.#calls.keys()]) this.#take(id)!.reject(why)
+    for (const { reject } of this.#calls.values()) reject(why)
+    this.#calls.clear()
     this.#opened.reject(why)
     this.#closed.resolve()
     this.#options.onEnd()

@@ -1,14 +1,93 @@
 /**
- * The database's side of its thread: opens one database and does what messages ask of it. Every call is
- * answered, those that waited too long with `late` and without having been begun: their caller has
- * gone, and would not know that they were done after all.
+ * The database thread's side of the calls: opens one database and does what messages ask. Every call is
+ * answered. A call whose caller has given up is answered `late` and not begun: the caller was told so.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { DatabaseConfig } from '../config/model.ts'
-import { type Database, DatabaseError } from './contract.ts'
-import { Errand } from './errand.ts'
-import { cannotOpen } from './faults.ts'
-import type { Failure, FromDatabase, Method, ToDatabase } from './message.ts'
+import { Deadline } from '../time/deadline.ts'
+import {
+  cannotOpen,
+  type Database,
+  DatabaseError,
+  type Fault,
+  notBegun,
+  RETURN_MILLISECONDS,
+} from './contract.ts'
+
+/** Methods that are called by message. */
+export type Method = Exclude<keyof Database, 'about' | 'close'>
+
+export type ToDatabase =
+  | { readonly kind: 'open'; readonly config: DatabaseConfig; readonly sentAt: number }
+  | {
+      readonly kind: 'call'
+      readonly id: number
+      readonly method: Method
+      /** Without the deadline. */
+      readonly args: readonly unknown[]
+      /** Memory of its `CallState`. */
+      readonly state: SharedArrayBuffer
+      /** When it was sent and its deadline, by the clock of the caller's thread. */
+      readonly sentAt: number
+      readonly deadline: number
+    }
+  | { readonly kind: 'close' }
+
+export type Failure = {
+  readonly fault: Fault
+  readonly message: string
+  /** Something other than a `DatabaseError` was thrown: a bug. Its words may hold secrets. */
+  readonly bug?: string
+}
+
+export type FromDatabase =
+  | { readonly kind: 'opened' }
+  | ({ readonly kind: 'failed' } & Failure)
+  | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
+  | ({ readonly kind: 'rejected'; readonly id: number } & Failure)
+  | { readonly kind: 'closed' }
+
+const WAITING = 0
+const BEGUN = 1
+const GIVEN_UP = 2
+
+/**
+ * Whether a call may still begin, in a word that both threads share: the first to change it decides. Their
+ * clocks could not decide that, because they have different origins.
+ */
+export class CallState {
+  readonly memory: SharedArrayBuffer
+  readonly #word: Int32Array
+
+  constructor(memory = new SharedArrayBuffer(4)) {
+    this.memory = memory
+    this.#word = new Int32Array(memory)
+  }
+
+  /** By the database thread. false: the caller has given up. */
+  begin(): boolean {
+    return Atomics.compareExchange(this.#word, 0, WAITING, BEGUN) === WAITING
+  }
+  /** By the caller. A call that has begun goes on. */
+  giveUp(): void {
+    Atomics.compareExchange(this.#word, 0, WAITING, GIVEN_UP)
+  }
+}
+
+/**
+ * Deadlines of the caller's thread by the clock of this one. The fastest message shows best how far apart the
+ * clocks are: a deadline may seem later by its time on the way, never earlier.
+ */
+class CallerClock {
+  #ahead = Number.POSITIVE_INFINITY
+
+  received(sentAt: number): void {
+    this.#ahead = Math.min(this.#ahead, performance.now() - sentAt)
+  }
+  deadline(at: number): Deadline {
+    return new Deadline(at + this.#ahead)
+  }
+}
 
 /** Smaller results are copied: that is cheaper than moving them. */
 const MOVED_BYTES = 4_096
@@ -17,6 +96,7 @@ export type OpenDriver = (config: DatabaseConfig) => Promise<Database>
 
 export function serveDatabase(port: MessagePort, openDriver: OpenDriver): void {
   let database: Promise<Database> | undefined
+  const clock = new CallerClock()
   const inHand = new Set<Promise<void>>()
   const answer = (message: FromDatabase, moved: ArrayBuffer[] = []) =>
     port.postMessage(message, moved)
@@ -32,12 +112,13 @@ export function serveDatabase(port: MessagePort, openDriver: OpenDriver): void {
     }
   }
 
-  const call = async ({ id, method, args, errand }: ToDatabase & { kind: 'call' }) => {
+  const call = async (message: ToDatabase & { kind: 'call' }) => {
+    const { id, method, args, state } = message
     try {
       const opened = await database!
-      if (!new Errand(errand).begin())
-        throw new DatabaseError('late', 'the call waited too long and was not begun')
-      const value = await perform(opened, method, args)
+      const deadline = clock.deadline(message.deadline).earlier(RETURN_MILLISECONDS)
+      if (deadline.isOver || !new CallState(state).begin()) throw notBegun()
+      const value = await perform(opened, method, [...args, deadline])
       answer({ kind: 'done', id, value }, movable(value))
     } catch (error) {
       const failure = failureIn(
@@ -56,19 +137,20 @@ export function serveDatabase(port: MessagePort, openDriver: OpenDriver): void {
 
   port.on('message', (message: ToDatabase) => {
     if (message.kind === 'close') return void close()
+    clock.received(message.sentAt)
     if (message.kind === 'open') return void open(message.config)
     const done: Promise<void> = call(message).finally(() => inHand.delete(done))
     inHand.add(done)
   })
 }
 
-/** The asking side's types pair `method` and `args` (remote.ts). */
+/** `method` and `args` match: the caller's types see to that (remote.ts). */
 function perform(database: Database, method: Method, args: readonly unknown[]): Promise<unknown> {
-  const deed = database[method] as (...args: unknown[]) => Promise<unknown>
-  return deed.apply(database, [...args])
+  const called = database[method] as (...args: unknown[]) => Promise<unknown>
+  return called.apply(database, [...args])
 }
 
-/** Memory of a result that the other thread may have without a copy. */
+/** Memory of a result that can be moved to the other thread instead of being copied. */
 function movable(value: unknown): ArrayBuffer[] {
   if (typeof value !== 'object' || value === null) return []
   const bytes = 'rows' in value ? value.rows : value
@@ -78,7 +160,7 @@ function movable(value: unknown): ArrayBuffer[] {
   return isWhole && buffer instanceof ArrayBuffer ? [buffer] : []
 }
 
-/** `unforeseen` is what people are told of a bug. */
+/** `unforeseen` is what the caller hears of a bug. */
 function failureIn(error: unknown, unforeseen: () => DatabaseError): Failure {
   if (error instanceof DatabaseError) return { fault: error.fault, message: error.message }
   const { fault, message } = unforeseen()

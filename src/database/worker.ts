@@ -1,7 +1,7 @@
 /**
- * The database's thread, the entry of a worker: no driver runs anywhere else, because SQLite holds its
- * thread while it waits for a disk, and because nothing a client library throws may reach the threads
- * that serve. Drivers are loaded when they are needed: nobody pays for those of others.
+ * Entry of the database thread. The tracker runs its driver here, because SQLite holds up its thread
+ * while it waits for the disk, and because an exception in a client library must not reach the serving threads.
+ * Only the configured driver is loaded.
  */
 import { parentPort } from 'node:worker_threads'
 import type { DatabaseConfig } from '../config/model.ts'

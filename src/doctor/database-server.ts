@@ -5,9 +5,9 @@
 
 import type { DatabaseConfig } from '../config/model.ts'
 import { DRIVER_NAMES } from '../database/contract.ts'
-import { connectWithin, type Server } from '../database/session.ts'
+import { connectBy, type Server } from '../database/session.ts'
 import { oneLine } from '../text/printable.ts'
-import { TooLate, withinPatience } from '../time/deadline.ts'
+import { Deadline, TooLate } from '../time/deadline.ts'
 
 type ServerConfig = DatabaseConfig & { readonly driver: 'mysql' | 'postgresql' }
 
@@ -19,19 +19,18 @@ export type Answer =
 
 export async function knock(config: ServerConfig, milliseconds: number): Promise<Answer> {
   const server = await serverOf(config)
+  const deadline = Deadline.in(milliseconds)
   try {
-    return await withinPatience(milliseconds, async (patience) => {
-      const session = await connectWithin(patience, server, milliseconds, milliseconds)
-      try {
-        const [row] = await patience.bear(() => session.rows('SELECT version()'))
-        await patience.bear(() => session.end())
-        return {
-          server: `${DRIVER_NAMES[config.driver]} answers, and lets ${config.user} in (${oneLine(String(row?.[0]))})`,
-        }
-      } finally {
-        session.destroy()
+    const session = await connectBy(deadline, server, milliseconds, milliseconds)
+    try {
+      const [row] = await deadline.run(() => session.rows('SELECT version()'))
+      await deadline.run(() => session.end())
+      return {
+        server: `${DRIVER_NAMES[config.driver]} answers, and lets ${config.user} in (${oneLine(String(row?.[0]))})`,
       }
-    })
+    } finally {
+      session.destroy()
+    }
   } catch (error) {
     if (error instanceof TooLate) return { trouble: `no answer within ${milliseconds / 1000} s` }
     return { trouble: oneLine(server.failureOf(error).reason) }
