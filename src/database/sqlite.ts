@@ -280,12 +280,13 @@ class SqliteDatabase implements Database {
 
   async #write<T>(deadline = driverDeadline(), work: () => T): Promise<T> {
     if (this.#closed) throw closed(this.about)
+    const before = this.#lastWrite
     const free = deadline.within(LOCK_MILLISECONDS)
-    const write = this.#lastWrite.then(() => {
-      if (deadline.isOver) throw notBegun()
-      return untilFree(() => transact(this.#connection, () => this.#inPlace(work)), free)
-    })
-    this.#lastWrite = write.catch(() => undefined)
+    const write = (async () => {
+      if (!(await deadline.waitFor(before)) || deadline.isOver) throw notBegun()
+      return await untilFree(() => transact(this.#connection, () => this.#inPlace(work)), free)
+    })()
+    this.#lastWrite = Promise.allSettled([before, write])
     try {
       return await write
     } catch (error) {

@@ -1,23 +1,20 @@
 /**
- * Joins swarm and database: looks up what is stored of a torrent when it appears or is scraped, and writes
- * completions in batches. No announce waits for it, and a scrape for a moment only. While the database is away all that is owed waits in
- * the swarm, merged per torrent, but for one batch in hand. Where completions are not kept it only
- * sees to it that the database is there. Must be used by one thread alone.
+ * Download counts between swarm and database: looks up the stored count of a torrent when it appears or is
+ * scraped, and writes completions in batches. No announce waits for it, and a scrape only for a moment. While
+ * the database is away everything that is owed waits in the swarm, merged per torrent, except one batch in hand.
+ * Where completions are not kept it only watches the database. One thread alone must use it.
  */
-
-import type { Database } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import type { Clock } from '../time/clock.ts'
-import { Batch } from './download-batch.ts'
+import { Deadline } from '../time/deadline.ts'
+import { DownloadBatch } from './download-batch.ts'
 import { NewRows } from './new-rows.ts'
-import { Questions } from './stored-counts.ts'
-import { DatabaseHealth, type DatabaseState } from './watched-database.ts'
+import { answerLookup, applyEach, Hashes, takeLookups } from './owed.ts'
+import type { WatchedDatabase } from './watched-database.ts'
 
-export type PersistenceOptions = {
+export type DownloadCountsOptions = {
   readonly swarm: Swarm
-  readonly database: Database
-  readonly clock: Clock
+  readonly database: WatchedDatabase
   readonly log: Log
   readonly pace?: Pace
   /** Torrents a second that get their first row; 0 = no limit. */
@@ -25,59 +22,44 @@ export type PersistenceOptions = {
 }
 
 export type Pace = {
-  /** Between two looks at what is due, and before the first retry; each further wait is twice as long. */
+  /** Between two looks at what is owed. */
   readonly cycleMilliseconds: number
-  readonly longestRetryMilliseconds: number
-  /** After so long without a question, one is asked for its own sake. */
-  readonly quietMilliseconds: number
-  /** Between two looks at what scrapes ask for: strangers decide how often they do. */
+  /** Between two looks at what scrapes ask for, which strangers can do as often as they like. */
   readonly breathMilliseconds: number
 }
-const PACE: Pace = {
-  cycleMilliseconds: 500,
-  longestRetryMilliseconds: 10_000,
-  quietMilliseconds: 5_000,
-  breathMilliseconds: 20,
-}
+const PACE: Pace = { cycleMilliseconds: 500, breathMilliseconds: 20 }
 
-export class Persistence implements Disposable {
+/** Between two attempts when the program is about to end. */
+const RUSH_MILLISECONDS = 20
+
+export class DownloadCounts implements Disposable {
   readonly #swarm: Swarm
-  readonly #database: Database
+  readonly #database: WatchedDatabase
   readonly #pace: Pace
-  readonly #health: DatabaseHealth
-  readonly #batch: Batch
-  readonly #questions: Questions
+  readonly #batch: DownloadBatch
+  readonly #lookups: ScrapeLookups
   readonly #newRows: NewRows
-  /** `Batch.written` when the database began to fail. */
+  /** `DownloadBatch.written` when the database last worked. */
   #writtenBefore = 0
   #timer: Timer | undefined
   #running: Promise<void> = Promise.resolve()
   #isStopping = false
 
-  constructor(options: PersistenceOptions) {
-    const { swarm, database, clock, log, pace = PACE, newRowsPerSecond } = options
+  constructor({ swarm, database, log, pace = PACE, newRowsPerSecond }: DownloadCountsOptions) {
     this.#swarm = swarm
     this.#database = database
     this.#pace = pace
-    this.#health = new DatabaseHealth(database, clock, log, {
-      firstMilliseconds: pace.cycleMilliseconds,
-      longestMilliseconds: pace.longestRetryMilliseconds,
-    })
     this.#newRows = new NewRows({ perSecond: newRowsPerSecond, log })
-    this.#batch = new Batch(swarm, this.#health, this.#newRows)
-    this.#questions = new Questions(swarm, this.#health)
+    this.#batch = new DownloadBatch(swarm, database, this.#newRows)
+    this.#lookups = new ScrapeLookups(swarm, database)
   }
 
   /** Rejects with a DatabaseError. */
   async start(): Promise<void> {
-    if (this.#swarm.persistent) this.#batch.total = await this.#database.downloadsTotal()
+    if (this.#swarm.persistent)
+      this.#batch.total = await this.#database.read((database) => database.downloadsTotal())
     this.#plan()
     if (this.#swarm.persistent) void this.#listen()
-  }
-
-  /** Whether the database answered when it was last asked anything, a few seconds ago at most. */
-  state(): DatabaseState {
-    return this.#health.state()
   }
 
   /** Completions of all times that are in the database. */
@@ -94,26 +76,20 @@ export class Persistence implements Disposable {
   }
 
   /**
-   * Stops, and writes all that is owed. Call it when nobody announces any more. Resolves with the number
-   * of completions that it could not write: they are lost, which is said in the log.
+   * Stops, and writes everything that is owed. Call it after the last announce. Resolves with the number of
+   * completions that it could not write: they are lost, and the log says so.
    */
   async flush(graceMilliseconds: number): Promise<number> {
     this[Symbol.dispose]()
-    let isOver = false
-    const over = Promise.withResolvers<void>()
-    const timer = setTimeout(() => {
-      isOver = true
-      over.resolve()
-    }, graceMilliseconds)
-    await Promise.race([this.#writeAll(() => isOver), over.promise])
-    clearTimeout(timer)
+    const deadline = Deadline.in(graceMilliseconds)
+    await deadline.waitFor(this.#writeAll(deadline))
     const lost = this.waiting()
-    this.#newRows.look(true)
-    if (lost > 0) this.#health.gaveUp(`${lost} completed download(s) could not be written`)
+    this.#newRows.report(true)
+    if (lost > 0) this.#database.gaveUp(`${lost} completed download(s) could not be written`)
     return lost
   }
 
-  /** Nothing is begun any more. */
+  /** Nothing more is begun. */
   [Symbol.dispose](): void {
     this.#isStopping = true
     clearTimeout(this.#timer)
@@ -122,10 +98,9 @@ export class Persistence implements Disposable {
 
   #plan(): void {
     if (this.#isStopping) return
-    const wait = this.#health.retry ?? this.#pace.cycleMilliseconds
     this.#timer = setTimeout(() => {
       this.#begin(() => this.#cycle()).then(() => this.#plan())
-    }, wait)
+    }, this.#database.retry ?? this.#pace.cycleMilliseconds)
   }
 
   /** One thing at a time. `work` never rejects. */
@@ -134,7 +109,7 @@ export class Persistence implements Disposable {
     return this.#running
   }
 
-  /** Scrapes wait for their answers: those are not left to the next cycle. */
+  /** Scrapes wait for their answers: they cannot wait for the next cycle. */
   async #listen(): Promise<void> {
     while (!this.#isStopping) {
       await this.#swarm.asked.rung()
@@ -145,10 +120,10 @@ export class Persistence implements Disposable {
 
   /** Never rejects. */
   async #answer(): Promise<void> {
-    // A batch that is still in hand failed, and changes the answers.
-    if (this.#isStopping || this.#health.retry !== undefined) return
+    // A batch that is still in hand has failed, and changes the answers.
+    if (this.#isStopping || this.#database.retry !== undefined) return
     try {
-      await this.#questions.answer(() => this.#isStopping)
+      await this.#lookups.answer(() => this.#isStopping)
     } catch (error) {
       this.#failed(error)
     }
@@ -158,17 +133,17 @@ export class Persistence implements Disposable {
   async #cycle(): Promise<void> {
     const isStopping = () => this.#isStopping
     try {
-      // A batch that was not full was the last: what came meanwhile can wait for the next cycle.
+      // A batch that is not full is the last: what comes in the meantime can wait for the next cycle.
       for (let isFull = true; isFull && !isStopping(); ) {
         isFull = !this.#batch.isEmpty || this.#batch.gather()
-        if (!this.#batch.isEmpty) await this.#batch.settle(isStopping)
+        if (!this.#batch.isEmpty) await this.#batch.store(isStopping)
       }
       if (isStopping()) return
-      await this.#questions.answer(isStopping)
-      await this.#health.look(this.#pace.quietMilliseconds)
-      this.#newRows.look()
+      await this.#lookups.answer(isStopping)
+      await this.#database.check()
+      this.#newRows.report()
       const written = this.#batch.written - this.#writtenBefore
-      this.#health.recovered(
+      this.#database.recovered(
         this.#swarm.persistent ? `${written} completed download(s) caught up` : 'nothing was lost',
       )
       this.#writtenBefore = this.#batch.written
@@ -177,14 +152,14 @@ export class Persistence implements Disposable {
     }
   }
 
-  async #writeAll(isOver: () => boolean): Promise<void> {
+  async #writeAll(deadline: Deadline): Promise<void> {
     await this.#running
-    while (this.waiting() > 0 && !isOver()) {
+    while (this.waiting() > 0 && !deadline.isOver) {
       if (this.#batch.isEmpty) this.#batch.gather()
-      // What is left may be in a shard that is locked.
+      // The rest may be in a shard that is locked.
       let isStuck = this.#batch.isEmpty
       try {
-        await this.#batch.settle(() => true)
+        await this.#batch.store(() => true)
       } catch (error) {
         this.#failed(error)
         isStuck = true
@@ -194,7 +169,7 @@ export class Persistence implements Disposable {
   }
 
   #failed(error: unknown): void {
-    this.#health.failed(
+    this.#database.failed(
       error,
       this.#swarm.persistent
         ? 'completed downloads wait in memory until it works again'
@@ -203,5 +178,34 @@ export class Persistence implements Disposable {
   }
 }
 
-/** Between two tries when the program is about to end. */
-const RUSH_MILLISECONDS = 20
+/** Lookups of one shard in one query; there are 32 shards. */
+const MOST_EACH = 15
+
+/**
+ * Looks up torrents that scrapes asked for and that are not in the swarm. Strangers choose how many there
+ * are: only so many are looked up in one cycle.
+ */
+class ScrapeLookups {
+  readonly #swarm: Swarm
+  readonly #database: WatchedDatabase
+  readonly #hashes: Hashes
+
+  constructor(swarm: Swarm, database: WatchedDatabase) {
+    this.#swarm = swarm
+    this.#database = database
+    this.#hashes = new Hashes(MOST_EACH * swarm.shards.length)
+  }
+
+  /** Lookups that failed are repeated first. Never while a batch is in hand that changes the answers. */
+  async answer(isOver: () => boolean): Promise<void> {
+    const hashes = this.#hashes
+    if (hashes.count === 0)
+      for (const shard of this.#swarm.shards) takeLookups(shard, hashes, MOST_EACH, 0)
+    if (hashes.count === 0 || isOver()) return
+    const asked = hashes.pick(Array(hashes.count).keys())
+    const stored = await this.#database.read((database) => database.downloadsOf(asked))
+    const answer = (i: number) => answerLookup(this.#swarm, hashes.words, i * 5, stored[i]!, 0)
+    await applyEach(stored.length, answer, isOver)
+    hashes.count = 0
+  }
+}

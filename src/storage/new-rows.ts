@@ -1,16 +1,16 @@
 /**
- * How many torrents get their first row in the database: strangers make up info hashes without end and
- * complete each, so only so many a second do. Completions of those beyond are dropped, counted, and
- * said in the log once when it begins and once when it is over.
+ * Limits how many torrents a second get their first row in the database, because strangers can make up
+ * info hashes without end and complete each. Completions beyond the limit are dropped and counted, and the log
+ * is told once when that begins and once when it is over.
  */
 import type { Log } from '../log.ts'
 
 /**
- * What was not used is saved for so long: a tracker that is new to its torrents, or was away from its
- * database, has many first completions at once.
+ * Unused rows are saved for so long: a tracker that is new to its torrents, or whose database was away, has many
+ * first completions at once.
  */
 export const BURST_SECONDS = 1_000
-/** Without a drop for so long, it is over. */
+/** It is over after so long without a drop. */
 const QUIET_MILLISECONDS = 60_000
 
 const TARGET = 'DATABASE'
@@ -19,7 +19,7 @@ export type NewRowsOptions = {
   /** 0 = no limit. */
   readonly perSecond: number
   readonly log: Log
-  /** Of any origin, never going back. */
+  /** A clock with any origin that never goes back. */
   readonly milliseconds?: () => number
 }
 
@@ -27,7 +27,7 @@ export class NewRows {
   readonly #perSecond: number
   readonly #log: Log
   readonly #milliseconds: () => number
-  /** Rows that may be written now, and when that was so. */
+  /** Rows that may be written, as of `#since`. */
   #room: number
   #since: number
   /** Completions dropped before this episode; undefined = nothing is dropped. */
@@ -47,7 +47,7 @@ export class NewRows {
     return this.#perSecond > 0
   }
 
-  /** Takes the row of one more torrent. false = its `completions` are dropped. */
+  /** Claims the row of one more torrent. false = its `completions` are dropped. */
   take(completions: number): boolean {
     if (!this.isLimited) return true
     const now = this.#milliseconds()
@@ -75,8 +75,8 @@ export class NewRows {
     this.dropped += completions
   }
 
-  /** Says that it is over, if it is, or when the tracker stops. Ask now and then. */
-  look(isStopping = false): void {
+  /** Tells the log if it is over, or if the tracker stops. Call it from time to time. */
+  report(isStopping = false): void {
     if (this.#episode === undefined) return
     if (!isStopping && this.#milliseconds() - this.#episode.last < QUIET_MILLISECONDS) return
     const dropped = this.dropped - this.#episode.before

@@ -1,16 +1,17 @@
 /**
- * The control thread's side of the ledgers and of the stored counts: takes out what the database is to be
- * asked and told, and puts in what it answered. Holds one lock at a time, for some hundreds of
- * torrents at most, and never waits for one longer than it is told to: its holder may be dead, and
- * who has to notice that is the control thread.
+ * The control thread's side of the ledgers and of the stored counts in the swarm: takes out what is owed to
+ * the database and what is to be looked up there, and puts in the answers. Holds one lock at a time, for some
+ * hundreds of torrents at most, and waits for it no longer than it is told: its holder may be dead, and the
+ * control thread is the one to notice.
  */
 import { HEADER, NIL, TORRENT } from '../swarm/layout.ts'
 import { salvage } from '../swarm/salvage.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { Torrents } from '../swarm/torrents.ts'
+import { patiently, Turns } from '../time/turns.ts'
 
-/** Info hashes side by side, as a database is given them, and as words. */
+/** Info hashes side by side, as words and as the bytes that a database takes. */
 export class Hashes {
   readonly words: Int32Array
   readonly bytes: Uint8Array
@@ -23,7 +24,7 @@ export class Hashes {
   get most(): number {
     return this.words.length / 5
   }
-  /** Those at `places`, in their order, in memory of their own. */
+  /** The hashes at `places`, in their order, in memory of their own. */
   pick(places: Iterable<number>): Uint8Array {
     const picked = Array.from(places, (place) => this.bytes.subarray(place * 20, place * 20 + 20))
     const packed = new Uint8Array(picked.length * 20)
@@ -32,11 +33,11 @@ export class Hashes {
   }
 }
 
-/** Torrents that were taken out of the ledgers. One is filled again and again. */
-export class Dues extends Hashes {
-  /** Completions to tell the database of. */
+/** Torrents that were taken out of the ledgers. The memory is used again and again. */
+export class OwedTorrents extends Hashes {
+  /** Completions that the database does not have. */
   readonly owed: Float64Array
-  /** 1 = its stored count is wanted; the torrent waits for it, though no longer in the ledger. */
+  /** 1 = its stored count is wanted: the torrent waits for it, although it left the ledger. */
   readonly wanted: Uint8Array
 
   constructor(most: number) {
@@ -47,106 +48,128 @@ export class Dues extends Hashes {
 }
 
 /** Whether the ledger of `shard` holds anything. Read without its lock. */
-export const hasDues = (shard: Shard): boolean =>
+export const hasOwed = (shard: Shard): boolean =>
   shard.torrents.ledger.on && shard.torrents.header[HEADER.listed]! > 0
 
 /**
- * Takes the `most` torrents that waited for longest, while there is room in `dues`. false = the lock was
- * not to be had for `patience` milliseconds.
+ * Takes the `most` torrents that waited longest, while there is room in `into`. false = the lock stayed busy
+ * for `milliseconds`.
  */
-export function takeDues(shard: Shard, dues: Dues, most: number, patience: number): boolean {
-  return locked(shard, patience, () => {
+export function takeOwed(
+  shard: Shard,
+  into: OwedTorrents,
+  most: number,
+  milliseconds: number,
+): boolean {
+  return locked(shard, milliseconds, () => {
     const { ledger, records } = shard.torrents
-    const end = Math.min(dues.most, dues.count + most)
-    for (let torrent = ledger.first(); torrent !== NIL && dues.count < end; ) {
-      const { count } = dues
+    const end = Math.min(into.most, into.count + most)
+    for (let torrent = ledger.first(); torrent !== NIL && into.count < end; ) {
+      const { count } = into
       const at = torrent * TORRENT.words
-      for (let i = 0; i < 5; i++) dues.words[count * 5 + i] = records[at + i]!
-      dues.wanted[count] = ledger.isWanted(torrent) ? 1 : 0
-      dues.owed[count] = ledger.owed(torrent)
+      for (let i = 0; i < 5; i++) into.words[count * 5 + i] = records[at + i]!
+      into.wanted[count] = ledger.isWanted(torrent) ? 1 : 0
+      into.owed[count] = ledger.owed(torrent)
       ledger.settle(torrent)
-      dues.count++
+      into.count++
       torrent = ledger.first()
     }
   })
 }
 
 /**
- * Adds the stored count of the torrent `words[at…]` to what it is shown with, unless the torrent is gone
- * or had it already. false = the lock was not to be had for `patience` milliseconds.
+ * Adds the stored count of the torrent `words[at…]` to the count that clients see, unless the torrent is gone
+ * or had it already. false = the lock stayed busy for `milliseconds`.
  */
 export function addStored(
   swarm: Swarm,
   words: Int32Array,
   at: number,
   stored: number,
-  patience: number,
+  milliseconds: number,
 ): boolean {
-  const { hash, key, shard } = placeOf(swarm, words, at)
+  const { words: infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
-  return locked(shard, patience, () => {
-    const torrent = torrents.find(hash, key)
+  return locked(shard, milliseconds, () => {
+    const torrent = torrents.find(infoHash, hash)
     if (torrent !== NIL) give(torrents, torrent, stored)
   })
 }
 
-/** Takes questions of scrapes, `most` at most. false = as above. */
-export function takeQuestions(
+/** Takes the info hashes that scrapes want looked up, at most `most`. false = as above. */
+export function takeLookups(
   shard: Shard,
-  hashes: Hashes,
+  into: Hashes,
   most: number,
-  patience: number,
+  milliseconds: number,
 ): boolean {
   const { header, stored } = shard.torrents
   if (header[HEADER.askedFrom] === header[HEADER.askedTo]) return true
-  return locked(shard, patience, () => {
-    const end = Math.min(hashes.most, hashes.count + most)
-    while (hashes.count < end && stored.take(hashes.words, hashes.count * 5)) hashes.count++
+  return locked(shard, milliseconds, () => {
+    const end = Math.min(into.most, into.count + most)
+    while (into.count < end && stored.take(into.words, into.count * 5)) into.count++
   })
 }
 
 /**
- * Answers a question of scrapes: for the next one that asks, or to the torrent if it came meanwhile and
- * has no count. Never while a batch is in hand that changes the answer. false = as above.
+ * Answers a lookup: for the next scrape, or to the torrent if it came in the meantime and has no count. Never
+ * while a batch is in hand that changes the answer. false = as above.
  */
-export function fileStored(
+export function answerLookup(
   swarm: Swarm,
   words: Int32Array,
   at: number,
   count: number,
-  patience: number,
+  milliseconds: number,
 ): boolean {
-  const { hash, key, shard } = placeOf(swarm, words, at)
+  const { words: infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
-  return locked(shard, patience, () => {
-    const torrent = torrents.find(hash, key)
-    if (torrent === NIL) return torrents.stored.file(hash, key, countOf(count))
-    torrents.stored.withdraw(hash, key)
+  return locked(shard, milliseconds, () => {
+    const torrent = torrents.find(infoHash, hash)
+    if (torrent === NIL) return torrents.stored.file(infoHash, hash, countOf(count))
+    torrents.stored.withdraw(infoHash, hash)
     give(torrents, torrent, count)
   })
 }
 
-/** Adds a stored count to what a torrent is shown with, unless it had it already. */
+/**
+ * Calls `change` for 0 to `count` − 1 with turns of the event loop between them. While it returns false, a lock
+ * is busy: it is called again a little later, for as long as it takes. Ends early once `isOver`.
+ */
+export async function applyEach(
+  count: number,
+  change: (i: number) => boolean,
+  isOver: () => boolean,
+): Promise<void> {
+  const turns = new Turns()
+  for (let i = 0; i < count && !isOver(); i++) {
+    if (!change(i))
+      await patiently(() => isOver() || change(i) || undefined, Number.POSITIVE_INFINITY)
+    if (turns.isOver) await turns.next()
+  }
+}
+
+/** Adds a stored count to the count that clients see, unless the torrent had it already. */
 function give(torrents: Torrents, torrent: number, stored: number): void {
   if (!torrents.ledger.isWanted(torrent)) return
-  // First, because a count that is missed is better than one that is added twice.
+  // First, because a missing count is better than one that is added twice.
   torrents.ledger.unwant(torrent)
   torrents.addDownloads(torrent, countOf(stored))
 }
 
-/** Where the torrent `words[at…]` stands, if it does. */
+/** Where the torrent `words[at…]` is, if it exists. */
 function placeOf(swarm: Swarm, words: Int32Array, at: number) {
-  const hash = words.subarray(at, at + 5)
-  const key = swarm.key(hash)
-  return { hash, key, shard: swarm.shardOf(key) }
+  const infoHash = words.subarray(at, at + 5)
+  const hash = swarm.key(infoHash)
+  return { words: infoHash, hash, shard: swarm.shardOf(hash) }
 }
 
-/** What a database says, as far as it can be counted. */
+/** The answer of a database, as far as the swarm can count. */
 const countOf = (stored: number): number =>
   stored > 0 ? Math.min(stored, Number.MAX_SAFE_INTEGER) : 0
 
-function locked(shard: Shard, patience: number, change: () => void): boolean {
-  if (!shard.lock.tryAcquire(patience)) return false
+function locked(shard: Shard, milliseconds: number, change: () => void): boolean {
+  if (!shard.lock.tryAcquire(milliseconds)) return false
   try {
     change()
     return true

@@ -1,13 +1,13 @@
 /**
- * Keys and whitelist as they are administered: the database first, then what every thread reads, one
- * operation after the other (spec/torrust-rest-api §6, §7). What fails changes nothing. Never says a
- * key in a message, never keeps the thread for longer than a slice of its work.
+ * Administration of keys and whitelist: the database first, then the tables that the serving threads read, one
+ * operation after the other (docs/behaviours.md K12–K15). What fails changes nothing. No message contains a
+ * key, and the thread is never held up for longer than a turn.
  */
 import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
-import type { Slices, Table } from '../access/table.ts'
+import type { Table } from '../access/table.ts'
 import { packHashes, type Whitelist } from '../access/whitelist.ts'
-import { INFO_HASH_BYTES, KEY_CHARACTERS, Key } from '../bittorrent.ts'
+import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {
   type Database,
   DatabaseError,
@@ -18,15 +18,17 @@ import {
 } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../time/clock.ts'
-import { Queue } from './queue.ts'
+import { Deadline } from '../time/deadline.ts'
+import { finish } from '../time/turns.ts'
+import type { WatchedDatabase } from './watched-database.ts'
 
-/** How often `purge` should be called, and after which time expired keys leave memory and database. */
+/** How often `purge` should be called, and the age at which expired keys leave memory and database. */
 export const PURGE_EVERY_MILLISECONDS = 10 * 60_000
 export const EXPIRED_IN_MEMORY_MILLISECONDS = 3_600_000
 export const EXPIRED_IN_DATABASE_SECONDS = 7 * 86_400
 
-/** Tries to find names for keys that are not taken; only very bad luck needs the second. */
-const TRIES = 3
+/** Attempts to generate keys that do not exist; only very bad luck needs the second. */
+const ATTEMPTS = 3
 const TARGET = 'PERMISSIONS'
 const HASHES = 'whitelisted torrents'
 const KEYS = 'keys'
@@ -66,23 +68,21 @@ export interface PermissionStore {
 export type PermissionFault = Error & { readonly fault: Fault }
 
 export type PermissionsOptions = {
-  readonly database: Database
-  /** Tables that are not there are not kept: nobody asks them, the database has it all. */
+  readonly database: WatchedDatabase
+  /** A table that is absent is not kept in memory: nothing reads it, and the database has everything. */
   readonly access: Access | undefined
   readonly clock: Clock
   readonly log: Log
 }
 
 export class Permissions implements PermissionStore {
-  readonly #database: Database
+  readonly #database: WatchedDatabase
   readonly #whitelist: Whitelist | undefined
   readonly #keys: Keys | undefined
   readonly #purges: boolean
   readonly #clock: Clock
   readonly #log: Log
-  readonly #queue: Queue
-  /** Nobody knows whether a write was done: memory and database may differ. */
-  #inDoubt = false
+  readonly #queue: OperationQueue
   #isEnding = false
 
   constructor({ database, access, clock, log }: PermissionsOptions) {
@@ -92,64 +92,67 @@ export class Permissions implements PermissionStore {
     this.#purges = access?.checksExpiration ?? false
     this.#clock = clock
     this.#log = log
-    this.#queue = new Queue(database.about)
+    this.#queue = new OperationQueue(database.about)
   }
 
-  /** Fills the tables, which are empty, before anybody asks them. */
+  /** Fills the tables, which are empty, before the first request. */
   load(): Promise<void> {
     return this.#queue.inTurn(async () => {
       if (this.#whitelist !== undefined) {
         for await (const hashes of this.#hashes())
-          if (!(await done(this.#whitelist.putAll(packHashes(hashes)))))
+          if (!(await finish(this.#whitelist.putAll(packHashes(hashes)))))
             throw full(this.#whitelist, HASHES)
         this.#log.info(TARGET, `${this.#whitelist.size} torrents are whitelisted`)
       }
       if (this.#keys !== undefined) {
         for await (const rows of this.#keyRows())
-          if (!(await done(this.#keys.putAll(packRows(rows))))) throw full(this.#keys, KEYS)
+          if (!(await finish(this.#keys.putAll(packRows(rows))))) throw full(this.#keys, KEYS)
         this.#log.info(TARGET, `${this.#keys.size} keys are known`)
       }
     })
   }
 
   addToWhitelist(hashes: Uint8Array): Promise<void> {
-    return this.#queue.inTime(async () => {
+    return this.#queue.inTime(async (deadline) => {
       assertRoom(this.#whitelist, HASHES, hashes.length / INFO_HASH_BYTES)
-      await this.#write(() => this.#database.addToWhitelist(hashes))
-      if (this.#whitelist !== undefined) await done(this.#whitelist.putAll(packHashes(hashes)))
+      await this.#write((database) => database.addToWhitelist(hashes, deadline))
+      if (this.#whitelist !== undefined) await finish(this.#whitelist.putAll(packHashes(hashes)))
     })
   }
 
   removeFromWhitelist(hashes: Uint8Array): Promise<void> {
-    return this.#queue.inTime(async () => {
-      await this.#write(() => this.#database.removeFromWhitelist(hashes))
+    return this.#queue.inTime(async (deadline) => {
+      await this.#write((database) => database.removeFromWhitelist(hashes, deadline))
       const { words } = packHashes(hashes)
-      if (this.#whitelist !== undefined) await done(this.#whitelist.removeAll(words))
+      if (this.#whitelist !== undefined) await finish(this.#whitelist.removeAll(words))
     })
   }
 
   reloadWhitelist(): Promise<void> {
+    // Without the deadline: a long list is read to its end, although the caller hears no more of it.
     return this.#queue.inTime(() => this.#readWhitelist())
   }
 
   listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
-    return this.#queue.inTime(() => this.#database.listWhitelist(offset, limit))
+    return this.#queue.inTime((deadline) =>
+      this.#database.read((database) => database.listWhitelist(offset, limit, deadline)),
+    )
   }
 
   addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]> {
-    return this.#queue.inTime(async () => {
+    return this.#queue.inTime(async (deadline) => {
       assertRoom(this.#keys, KEYS, keys.length)
-      const added = await this.#store(keys)
-      if (this.#keys !== undefined) await done(this.#keys.putAll(packAuthKeys(added)))
+      const added = await this.#store(keys, deadline)
+      if (this.#keys !== undefined) await finish(this.#keys.putAll(packAuthKeys(added)))
       return added
     })
   }
 
   removeKeys(keys: readonly string[]): Promise<number> {
-    return this.#queue.inTime(async () => {
-      const count = await this.#write(() => this.#database.removeKeys(keys))
+    return this.#queue.inTime(async (deadline) => {
+      const count = await this.#write((database) => database.removeKeys(keys, deadline))
       const { words } = packKeys(keys.map((key) => ({ key, validUntil: 0 })))
-      if (this.#keys !== undefined) await done(this.#keys.removeAll(words))
+      if (this.#keys !== undefined) await finish(this.#keys.removeAll(words))
       return count
     })
   }
@@ -159,43 +162,26 @@ export class Permissions implements PermissionStore {
   }
 
   listKeys(offset: number, limit: number): Promise<readonly AuthKey[]> {
-    return this.#queue.inTime(async () =>
-      (await this.#database.listKeys(offset, limit)).map(({ key, validUntil }) => ({
+    return this.#queue.inTime(async (deadline) => {
+      const rows = await this.#database.read((database) =>
+        database.listKeys(offset, limit, deadline),
+      )
+      return rows.map(({ key, validUntil }) => ({
         key,
         expires: validUntil === null ? null : validUntil * 1000n,
-      })),
-    )
+      }))
+    })
   }
 
-  /**
-   * To be called from time to time: forgets keys that expired long ago, where expired keys are of no use.
-   * Never rejects.
-   */
+  /** To be called from time to time: forgets keys that expired long ago, if expiry is checked. Never rejects. */
   async purge(): Promise<void> {
     const keys = this.#keys
     if (!this.#purges || keys === undefined) return
-    // The log was told; the next call tries again.
+    // The log has the reason; the next call tries again.
     await this.#purge(keys).catch(() => undefined)
   }
 
-  /**
-   * To be called often while the database works: reads again what may differ from it, after a write of
-   * which nobody knows whether it was done. Never rejects.
-   */
-  async mend(): Promise<void> {
-    if (!this.#inDoubt) return
-    this.#inDoubt = false
-    try {
-      await Promise.all([
-        this.#queue.inTurn(() => this.#readWhitelist()),
-        this.#queue.inTurn(() => this.#readKeys()),
-      ])
-    } catch {
-      this.#inDoubt = true
-    }
-  }
-
-  /** Resolves when everything that was asked is done, or the database does not get on with it. */
+  /** Resolves when all operations are done, or after a moment if the database does not answer. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true
     return this.#queue.end()
@@ -203,57 +189,73 @@ export class Permissions implements PermissionStore {
 
   #readWhitelist(): Promise<void> {
     return this.#reported('reloading the whitelist', async () => {
-      // Nobody asks it here; that it cannot be read is told all the same.
-      if (this.#whitelist === undefined) return void (await this.#database.listWhitelist(0, 1))
+      // Nothing to fill, but a database that cannot be read is an error all the same.
+      if (this.#whitelist === undefined)
+        return void (await this.#database.read((database) => database.listWhitelist(0, 1)))
       // All of it is read before anything changes.
       const parts = await Array.fromAsync(this.#hashes(), packHashes)
-      if (!(await done(this.#whitelist.replace(parts)))) throw full(this.#whitelist, HASHES)
+      if (!(await finish(this.#whitelist.replace(parts)))) throw full(this.#whitelist, HASHES)
     })
   }
 
   #readKeys(): Promise<void> {
     return this.#reported('reloading the keys', async () => {
-      if (this.#keys === undefined) return void (await this.#database.listKeys(0, 1))
+      if (this.#keys === undefined)
+        return void (await this.#database.read((database) => database.listKeys(0, 1)))
       const parts = await Array.fromAsync(this.#keyRows(), packRows)
-      if (!(await done(this.#keys.replace(parts)))) throw full(this.#keys, KEYS)
+      if (!(await finish(this.#keys.replace(parts)))) throw full(this.#keys, KEYS)
     })
   }
 
   /** Memory first, which must not grow while the database fails. */
   async #purge(table: Keys): Promise<void> {
     const now = this.#clock.milliseconds()
-    await this.#queue.inTurn(() => done(table.removeExpired(now - EXPIRED_IN_MEMORY_MILLISECONDS)))
+    const gone = now - EXPIRED_IN_MEMORY_MILLISECONDS
+    await this.#queue.inTurn(() => finish(table.removeExpired(gone)))
     const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
     const remove = () =>
-      this.#reported('removing expired keys', () => this.#database.removeKeysExpiredBefore(second))
-    // Each time a turn of its own: others wait for one of them, not for all.
+      this.#reported('removing expired keys', () =>
+        this.#database.write((database) => database.removeKeysExpiredBefore(second)),
+      )
+    // Each in a turn of its own: other operations wait for one of them, not for all.
     while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
   }
 
-  async #write<T>(work: () => Promise<T>): Promise<T> {
+  /** After a write whose outcome is unknown, memory and database may differ. */
+  async #write<T>(change: (database: Database) => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await this.#database.write(change)
     } catch (error) {
       const fault = error instanceof DatabaseError ? error.fault : 'late'
-      if (fault === 'late' || fault === 'unreachable') this.#inDoubt = true
+      if (fault === 'late' || fault === 'unreachable') this.#database.whenItWorks(this.#readAgain)
       throw error
     }
   }
 
-  /** Puts the keys into the database, with names for those that have none. */
-  async #store(keys: readonly NewKey[]): Promise<AuthKey[]> {
+  readonly #readAgain = async (): Promise<void> => {
+    try {
+      await Promise.all([
+        this.#queue.inTurn(() => this.#readWhitelist()),
+        this.#queue.inTurn(() => this.#readKeys()),
+      ])
+    } catch {
+      this.#database.whenItWorks(this.#readAgain)
+    }
+  }
+
+  /** Writes the keys to the database, and generates those that are not given. */
+  async #store(keys: readonly NewKey[], deadline: Deadline): Promise<AuthKey[]> {
     const now = BigInt(this.#clock.milliseconds())
-    const scratch = new Key()
-    const invents = keys.some(({ key }) => key === null)
-    for (let left = invents ? TRIES : 1; ; left--) {
+    const generates = keys.some(({ key }) => key === null)
+    for (let left = generates ? ATTEMPTS : 1; ; left--) {
       const named = keys.map(({ key, secondsValid }) => ({
         key: key ?? randomKey(),
         expires: secondsValid === null ? null : now + secondsValid * 1000n,
       }))
-      if (!named.every(({ key }) => scratch.read(key)))
+      if (!named.every(({ key }) => isAuthKey(key)))
         throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
       try {
-        await this.#write(() => this.#database.addKeys(named.map(rowOf)))
+        await this.#write((database) => database.addKeys(named.map(rowOf), deadline))
         return named
       } catch (error) {
         const isTaken = error instanceof DatabaseError && error.fault === 'duplicate'
@@ -263,14 +265,14 @@ export class Permissions implements PermissionStore {
   }
 
   #hashes(): AsyncGenerator<Uint8Array, void, void> {
-    return parts((from) => this.#database.readWhitelist(from))
+    return parts((from) => this.#database.read((database) => database.readWhitelist(from)))
   }
 
   #keyRows(): AsyncGenerator<readonly KeyRow[], void, void> {
-    return parts((from) => this.#database.readKeys(from))
+    return parts((from) => this.#database.read((database) => database.readKeys(from)))
   }
 
-  /** Tells the log of a failure. */
+  /** Logs a failure. */
   async #reported<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -283,6 +285,73 @@ export class Permissions implements PermissionStore {
   }
 }
 
+export type OperationLimits = {
+  /** Less than the API gives a request (A6), more than one call of the database may take. */
+  readonly operationMilliseconds: number
+  /** Time for the operations at the end: a database that hangs must not keep the program. */
+  readonly endMilliseconds: number
+}
+const LIMITS: OperationLimits = { operationMilliseconds: 4_500, endMilliseconds: 1_000 }
+
+/** Operations, one after the other. */
+export class OperationQueue {
+  readonly #about: string
+  readonly #limits: OperationLimits
+  #last: Promise<unknown> = Promise.resolve()
+  /** Nothing is begun any more. */
+  #isOver = false
+
+  /** `about`: the database, for messages. */
+  constructor(about: string, limits = LIMITS) {
+    this.#about = about
+    this.#limits = limits
+  }
+
+  /** Does `work` when all earlier operations have ended, well or badly. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
+      if (this.#isOver) throw this.#error('unreachable', 'is being closed')
+      return work()
+    })
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  /**
+   * The same for a caller who must be answered in time: its wait for the earlier ones counts. Work that has not
+   * begun by the deadline is never done. Work that has begun may use the deadline, and goes on after it.
+   */
+  inTime<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const { operationMilliseconds } = this.#limits
+    const deadline = Deadline.in(operationMilliseconds)
+    let isBegun = false
+    const late = () => {
+      const rest = isBegun ? 'whether it will be done is not known' : 'nothing was changed'
+      const seconds = operationMilliseconds / 1_000
+      return this.#error('late', `has not answered within ${seconds} s; ${rest}`)
+    }
+    const turn = this.inTurn(() => {
+      if (deadline.isOver) throw late()
+      isBegun = true
+      return work(deadline)
+    })
+    return deadline.run(() => turn, late)
+  }
+
+  /**
+   * Resolves when everything is done, or after a moment: from then on nothing is begun. The database is closed
+   * next, which ends what still hangs.
+   */
+  async end(): Promise<void> {
+    const isDone = await Deadline.in(this.#limits.endMilliseconds).waitFor(this.#last)
+    if (!isDone) this.#isOver = true
+  }
+
+  #error(fault: Fault, what: string): DatabaseError {
+    return new DatabaseError(fault, `the database ${this.#about} ${what}`)
+  }
+}
+
 /** A long table of the database, part by part. */
 async function* parts<T>(read: (from: bigint) => Promise<Part<T>>): AsyncGenerator<T, void, void> {
   for (let from: bigint | undefined = 0n; from !== undefined; ) {
@@ -292,16 +361,7 @@ async function* parts<T>(read: (from: bigint) => Promise<Part<T>>): AsyncGenerat
   }
 }
 
-/** Steps through `slices`; between two steps everybody else has a turn. */
-async function done<T>(slices: Slices<T>): Promise<T> {
-  for (;;) {
-    const step = slices.next()
-    if (step.done === true) return step.value
-    await new Promise(setImmediate)
-  }
-}
-
-/** Before the database is asked: what it holds must fit the memory. */
+/** Before the database is changed: what it holds must fit in memory. */
 function assertRoom(table: Table | undefined, what: string, count: number): void {
   if (table !== undefined && !table.hasRoom(count)) throw full(table, what)
 }

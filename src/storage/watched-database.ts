@@ -1,8 +1,9 @@
 /**
- * How the database is, as it was when it was last asked: for the health report, and said in the log once
- * when it begins to fail and once when it works again. Decides how long to wait until the next try.
+ * The one way from the tracker's memory to the database: keys, whitelist and download counts call it through
+ * this. It knows whether the database works, for the health report; it tells the log once when the database
+ * begins to fail and once when it works again; it decides how long to wait before the next attempt; and it
+ * calls those that wait until it works again.
  */
-
 import type { Database } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../time/clock.ts'
@@ -12,90 +13,132 @@ export type DatabaseState =
   /** `since`: millisecond since the epoch. The message holds no secrets. */
   | { readonly ok: false; readonly since: number; readonly message: string }
 
+export type WatchPace = {
+  /** Before the first retry; each further wait is twice as long. */
+  readonly firstRetryMilliseconds: number
+  readonly longestRetryMilliseconds: number
+  /** After so long without a successful write the database is asked whether it works. */
+  readonly quietMilliseconds: number
+}
+const PACE: WatchPace = {
+  firstRetryMilliseconds: 500,
+  longestRetryMilliseconds: 10_000,
+  quietMilliseconds: 5_000,
+}
+
+export type WatchedOptions = {
+  readonly database: Database
+  readonly clock: Clock
+  readonly log: Log
+  readonly pace?: WatchPace
+}
+
+type Question<T> = (database: Database) => Promise<T>
+
 const TARGET = 'DATABASE'
 
-export class DatabaseHealth {
+export class WatchedDatabase {
+  readonly about: string
   readonly #database: Database
   readonly #clock: Clock
   readonly #log: Log
-  readonly #firstRetry: number
-  readonly #longestRetry: number
-  /** From the first failure until all that waited for the database is done. */
+  readonly #pace: WatchPace
+  /** From the first failure until everything that waited for the database is done. */
   #trouble: { readonly since: number; message: string; retry: number } | undefined
-  /** Whether the last question was answered. */
-  #answers = true
-  #lastAnswer: number = performance.now()
+  /** Whether the last write or ping succeeded, and when one did. */
+  #works = true
+  #lastSuccess: number = performance.now()
+  readonly #waiting = new Set<() => void>()
+  #lastCalled = Number.NEGATIVE_INFINITY
 
-  constructor(
-    database: Database,
-    clock: Clock,
-    log: Log,
-    retry: { readonly firstMilliseconds: number; readonly longestMilliseconds: number },
-  ) {
+  constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
+    this.about = database.about
     this.#database = database
     this.#clock = clock
     this.#log = log
-    this.#firstRetry = retry.firstMilliseconds
-    this.#longestRetry = retry.longestMilliseconds
+    this.#pace = pace
   }
 
+  /** Whether the database worked when it was last asked, a few seconds ago at most. */
   state(): DatabaseState {
-    if (this.#answers || this.#trouble === undefined) return { ok: true }
+    if (this.#works || this.#trouble === undefined) return { ok: true }
     return { ok: false, since: this.#trouble.since, message: this.#trouble.message }
   }
 
-  /** Milliseconds until the next try; undefined = nothing has failed. */
+  /** Milliseconds until the next attempt; undefined: nothing has failed. */
   get retry(): number | undefined {
     return this.#trouble?.retry
   }
-  /** What the database said when it last failed, while that is not mended. */
-  get complaint(): string | undefined {
-    return this.#trouble?.message
+
+  /** A successful read proves nothing: a locked or deleted file still answers it. */
+  read<T>(question: Question<T>): Promise<T> {
+    return question(this.#database)
   }
 
-  async ask<T>(question: (database: Database) => Promise<T>): Promise<T> {
+  async write<T>(question: Question<T>): Promise<T> {
     const answer = await question(this.#database)
-    this.#lastAnswer = performance.now()
-    this.#answers = true
+    this.#lastSuccess = performance.now()
+    this.#works = true
     return answer
   }
 
-  /** Asks something for its own sake when nothing was asked for so long, or when it failed before. */
-  async look(quietMilliseconds: number): Promise<void> {
-    const isQuiet = performance.now() - this.#lastAnswer >= quietMilliseconds
-    if (isQuiet || this.#trouble !== undefined) await this.ask((database) => database.ping())
+  /**
+   * Calls `work`, which must not throw, once when the database is seen to work: for what must wait for that
+   * after a failure. The same function waits only once.
+   */
+  whenItWorks(work: () => void): void {
+    this.#waiting.add(work)
   }
 
-  /** `consequence` is for the log. */
+  /**
+   * To be called often. Pings the database if nothing was written for a while, if it failed before, or if
+   * something waits for it; then calls what waits, at most once in every quiet time: what fails
+   * again and again must not do so faster. Rejects if the ping does.
+   */
+  async check(): Promise<void> {
+    const { quietMilliseconds } = this.#pace
+    const now = performance.now()
+    const isQuiet = now - this.#lastSuccess >= quietMilliseconds
+    const isAwaited = this.#waiting.size > 0 && now - this.#lastCalled >= quietMilliseconds
+    if (isQuiet || isAwaited || this.#trouble !== undefined)
+      await this.write((database) => database.ping())
+    if (!isAwaited) return
+    this.#lastCalled = now
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const work of waiting) work()
+  }
+
+  /** A call of a cycle failed: the whole cycle will be tried again. `consequence` is for the log. */
   failed(error: unknown, consequence: string): void {
     const message = error instanceof Error ? error.message : String(error)
-    this.#answers = false
+    this.#works = false
     if (this.#trouble !== undefined) {
       this.#trouble.message = message
-      this.#trouble.retry = Math.min(this.#trouble.retry * 2, this.#longestRetry)
+      this.#trouble.retry = Math.min(this.#trouble.retry * 2, this.#pace.longestRetryMilliseconds)
       return
     }
-    this.#trouble = { since: this.#clock.milliseconds(), message, retry: this.#firstRetry }
+    const { firstRetryMilliseconds: retry } = this.#pace
+    this.#trouble = { since: this.#clock.milliseconds(), message, retry }
     this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
   }
 
-  /** Some messages name the database already. */
-  #placed(message: string): string {
-    const { about } = this.#database
-    return message.includes(about) ? message : `${about}: ${message}`
-  }
-
-  /** All that waited is done. */
+  /** Everything that waited is done. `done` is for the log. */
   recovered(done: string): void {
     if (this.#trouble === undefined) return
     const seconds = Math.round((this.#clock.milliseconds() - this.#trouble.since) / 1000)
     this.#trouble = undefined
-    this.#log.info(TARGET, `${this.#database.about}: works again after ${seconds} s; ${done}`)
+    this.#log.info(TARGET, `${this.about}: works again after ${seconds} s; ${done}`)
   }
 
   /** Something is lost for good. */
   gaveUp(what: string): void {
-    const why = this.complaint ?? 'no time was left'
-    this.#log.error(TARGET, `${this.#database.about}: ${what}: ${why}`)
+    const why = this.#trouble?.message ?? 'no time was left'
+    this.#log.error(TARGET, `${this.about}: ${what}: ${why}`)
+  }
+
+  /** Some messages name the database themselves. */
+  #placed(message: string): string {
+    return message.includes(this.about) ? message : `${this.about}: ${message}`
   }
 }

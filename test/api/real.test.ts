@@ -4,6 +4,7 @@ import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { Log } from '../../src/log.ts'
 import { Permissions } from '../../src/storage/permissions.ts'
+import { WatchedDatabase } from '../../src/storage/watched-database.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { torrentView } from '../../src/view/torrents.ts'
@@ -37,7 +38,9 @@ beforeAll(async () => {
     () => 0,
     (line) => lines.push(line),
   )
-  const permissions = stack.use(new Permissions({ database, access, clock: systemClock, log }))
+  const clock = systemClock
+  const watched = new WatchedDatabase({ database, clock, log })
+  const permissions = stack.use(new Permissions({ database: watched, access, clock, log }))
   const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1)), 1, 1)
   api = stack.use(await serve({ permissions, torrents: torrentView(swarm, () => 0) }))
 })

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { fileStored, Hashes, takeQuestions } from '../../src/storage/owed.ts'
+import { answerLookup, Hashes, takeLookups } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
 import { announceQuery, get, percent } from '../support/http-client.ts'
@@ -43,10 +43,10 @@ async function scene(stored: (hash: string) => number) {
   const serving = await serve({ tracker })
   const answer = () => {
     const hashes = new Hashes(1_000)
-    for (const shard of swarm.shards) takeQuestions(shard, hashes, 100, 0)
+    for (const shard of swarm.shards) takeLookups(shard, hashes, 100, 0)
     for (let i = 0; i < hashes.count; i++) {
       const hash = Buffer.from(hashes.bytes.subarray(i * 20, i * 20 + 20)).toString()
-      fileStored(swarm, hashes.words, i * 5, stored(hash), 0)
+      answerLookup(swarm, hashes.words, i * 5, stored(hash), 0)
     }
     return hashes.count
   }

@@ -20,7 +20,7 @@ beforeEach(() => {
   running = []
 })
 afterEach(async () => {
-  for (const run of running) run.persistence[Symbol.dispose]()
+  for (const run of running) run.downloads[Symbol.dispose]()
   await file[Symbol.asyncDispose]()
 })
 
@@ -30,7 +30,7 @@ async function start(options: Parameters<typeof Run.start>[1] = {}): Promise<Run
   return run
 }
 
-const written = (run: Run) => until('all to be written', () => run.persistence.waiting() === 0)
+const written = (run: Run) => until('all to be written', () => run.downloads.waiting() === 0)
 const a = hashWords(1)
 const b = hashWords(2)
 const [A, B] = [hashHex(a), hashHex(b)]
@@ -50,11 +50,11 @@ describe('completions', () => {
     await written(first)
     // A torrent that nobody completed has no row.
     expect(stored(file)).toEqual({ counts: { [A]: 3, [B]: 1 }, total: 4 })
-    expect([first.persistence.persistedTotal(), first.persistence.waiting()]).toEqual([4, 0])
+    expect([first.downloads.persistedTotal(), first.downloads.waiting()]).toEqual([4, 0])
     await first.stop()
 
     const second = await start()
-    expect(second.persistence.persistedTotal()).toBe(4)
+    expect(second.downloads.persistedTotal()).toBe(4)
     second.complete(a)
     await until('the stored count', () => second.downloaded(a) === 4)
     await written(second)
@@ -143,7 +143,7 @@ describe('torrents without a row', () => {
     const first = stored(file)
     const known = Object.keys(first.counts).filter((hash) => hash !== A && hash !== B)
     expect([known.length, first.counts[A], first.counts[B], first.total]).toEqual([3, 11, 1, 15])
-    expect([run.persistence.dropped(), run.persistence.persistedTotal()]).toEqual([47, 15])
+    expect([run.downloads.dropped(), run.downloads.persistedTotal()]).toEqual([47, 15])
     // A stranger who comes twice has no row the second time either.
     for (const peer of [2, 3]) {
       for (const hash of [...strangers, a, b]) run.complete(hash, peer)
@@ -155,7 +155,7 @@ describe('torrents without a row', () => {
       [B]: 3,
       ...Object.fromEntries(known.map((hash) => [hash, 3])),
     })
-    expect([total, run.persistence.dropped()]).toEqual([25, 3 * 47])
+    expect([total, run.downloads.dropped()]).toEqual([25, 3 * 47])
     await run.stop()
     expect(run.said()).toEqual([
       expect.stringMatching(/^ WARN DATABASE: more than 0.003 torrents a second /),
@@ -188,7 +188,7 @@ describe('torrents without a row', () => {
     const { counts, total } = stored(file)
     expect(left).toEqual([])
     expect([Object.keys(counts).length, counts[A], total]).toEqual([4, 11, 14])
-    expect([run.persistence.dropped(), run.persistence.persistedTotal()]).toEqual([47, 14])
+    expect([run.downloads.dropped(), run.downloads.persistedTotal()]).toEqual([47, 14])
     await run.stop()
   })
 })
@@ -201,7 +201,7 @@ describe('a quiet swarm', () => {
     const before = run.fated.calls.length
     await until('some pings', () => run.fated.count('ping') > 3)
     expect(new Set(run.fated.calls.slice(before))).toEqual(new Set(['ping']))
-    expect(run.persistence.state()).toEqual({ ok: true })
+    expect(run.watched.state()).toEqual({ ok: true })
     await run.stop()
   })
 
@@ -212,7 +212,7 @@ describe('a quiet swarm', () => {
     await until('some pings', () => run.fated.count('ping') > 3)
     expect(new Set(run.fated.calls)).toEqual(new Set(['ping']))
     run.fated.fate = () => 'refused'
-    await until('the failure to be seen', () => !run.persistence.state().ok)
+    await until('the failure to be seen', () => !run.watched.state().ok)
     await run.stop()
     expect(stored(file)).toEqual({ counts: {}, total: 0 })
     expect(run.said()).toEqual(['ERROR DATABASE: PLACE: the disk is full; it will be asked again'])
@@ -245,7 +245,7 @@ describe('a database that fails', () => {
       expect(counts).toEqual({ [A]: (before.counts[A] ?? 0) + 3, [B]: (before.counts[B] ?? 0) + 1 })
       expect(total).toBe(before.total + 4)
       expect([run.downloaded(a), run.downloaded(b)]).toEqual([counts[A]!, counts[B]!])
-      expect(run.persistence.persistedTotal()).toBe(total)
+      expect(run.downloads.persistedTotal()).toBe(total)
       await run.stop()
     }
   })
@@ -255,15 +255,15 @@ describe('a database that fails', () => {
     run.fated.fate = () => 'refused'
     for (const peer of [1, 2]) run.complete(a, peer)
     await until('some tries', () => run.fated.calls.length > 4)
-    expect(run.persistence.state()).toEqual({
+    expect(run.watched.state()).toEqual({
       ok: false,
       since: 1_000_000_000,
       message: 'the disk is full',
     })
-    expect([run.persistence.waiting(), run.persistence.persistedTotal()]).toEqual([2, 0])
+    expect([run.downloads.waiting(), run.downloads.persistedTotal()]).toEqual([2, 0])
     run.fated.fate = () => 'fine'
     await until('the recovery to be said', () => run.lines.length === 2)
-    expect(run.persistence.state()).toEqual({ ok: true })
+    expect(run.watched.state()).toEqual({ ok: true })
     expect(run.said()).toEqual([
       'ERROR DATABASE: PLACE: the disk is full; completed downloads wait in memory until it works again',
       ' INFO DATABASE: PLACE: works again after 0 s; 2 completed download(s) caught up',
@@ -274,9 +274,9 @@ describe('a database that fails', () => {
   test('while nothing is to be written is noticed all the same', async () => {
     const run = await start()
     run.fated.fate = () => 'lost'
-    await until('the failure to be seen', () => !run.persistence.state().ok)
+    await until('the failure to be seen', () => !run.watched.state().ok)
     run.fated.fate = () => 'fine'
-    await until('the recovery to be seen', () => run.persistence.state().ok)
+    await until('the recovery to be seen', () => run.watched.state().ok)
     await run.stop()
   })
 
@@ -360,7 +360,7 @@ describe('at the end', () => {
     run.fated.before = never.promise
     run.complete(a)
     await until('the question', () => run.fated.busy === 1)
-    expect(await run.persistence.flush(20)).toBe(1)
+    expect(await run.downloads.flush(20)).toBe(1)
     expect(run.said()).toEqual([
       'ERROR DATABASE: PLACE: 1 completed download(s) could not be written: no time was left',
     ])
@@ -371,7 +371,7 @@ describe('at the end', () => {
   test('nothing is asked any more after it is disposed of', async () => {
     const run = await start()
     await until('a ping', () => run.fated.count('ping') > 0)
-    run.persistence[Symbol.dispose]()
+    run.downloads[Symbol.dispose]()
     await until('the last call to end', () => run.fated.busy === 0)
     const { length } = run.fated.calls
     run.complete(a)
@@ -495,7 +495,7 @@ describe('a scrape of a torrent that is not here', () => {
     const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
     run.fated.fate = () => 'lost'
     run.downloaded(a)
-    await until('the failure to be seen', () => !run.persistence.state().ok)
+    await until('the failure to be seen', () => !run.watched.state().ok)
     const other = await start()
     await until('pings of another', () => {
       run.downloaded(b)

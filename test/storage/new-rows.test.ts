@@ -39,7 +39,7 @@ test('without a limit all pass', () => {
 test('what is dropped is counted, and said when it begins and when it is over', () => {
   const { rows, lines, time, take } = scene(1)
   take(BURST_SECONDS)
-  rows.look()
+  rows.report()
   expect(lines).toEqual([])
   expect([rows.take(3), rows.take(4)]).toEqual([false, false])
   const began =
@@ -47,17 +47,17 @@ test('what is dropped is counted, and said when it begins and when it is over', 
     'are not stored until it is fewer again (abuse.max_new_rows_per_second)'
   for (let minute = 0; minute < 3; minute++) {
     time.now += 59_000
-    rows.look()
+    rows.report()
     expect([take(60), lines]).toEqual([59, [began]])
   }
   time.now += 60_000
-  rows.look()
-  rows.look()
+  rows.report()
+  rows.report()
   const ended = ' WARN DATABASE: 10 completed download(s) of new torrents were not stored'
   expect([lines, rows.dropped]).toEqual([[began, ended], 10])
   // Another time, ended by the end of the tracker.
   take(60)
   expect(rows.take(5)).toBe(false)
-  rows.look(true)
+  rows.report(true)
   expect(lines.slice(2)).toEqual([began, ended.replace('10', '5')])
 })

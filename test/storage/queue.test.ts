@@ -1,10 +1,10 @@
-/** Whoever waits for an operation on keys or whitelist is not kept by a database that hangs. */
+/** A caller that waits for an operation on keys or whitelist is not kept by a database that hangs. */
 import { expect, test } from 'bun:test'
-import { Queue } from '../../src/storage/queue.ts'
+import { OperationQueue } from '../../src/storage/permissions.ts'
 import { failureOf } from '../support/database/failure.ts'
 
 const NEVER_MILLISECONDS = 600_000
-const hurried = { answerMilliseconds: 20, endMilliseconds: NEVER_MILLISECONDS }
+const hurried = { operationMilliseconds: 20, endMilliseconds: NEVER_MILLISECONDS }
 const nowhere = 'the database sqlite3:nowhere'
 
 /** Work that hangs until it is let go. */
@@ -13,8 +13,8 @@ function hanging() {
   return { work: () => gate.promise, letGo: () => gate.resolve() }
 }
 
-test('who waits is told in time, and what was not begun by then is never done', async () => {
-  const queue = new Queue('sqlite3:nowhere', hurried)
+test('a caller is told in time that it is late, and what has not begun by then is never done', async () => {
+  const queue = new OperationQueue('sqlite3:nowhere', hurried)
   const happened: string[] = []
   const { work, letGo } = hanging()
   const first = queue.inTime(async () => {
@@ -35,8 +35,36 @@ test('who waits is told in time, and what was not begun by then is never done', 
   expect(happened).toEqual(['the first goes on', 'the third is done'])
 })
 
-test('who does not wait has time', async () => {
-  const queue = new Queue('sqlite3:nowhere', hurried)
+test('work whose turn comes at the deadline is not begun, and its caller is told that it is late', async () => {
+  const queue = new OperationQueue('sqlite3:nowhere', hurried)
+  let isBegun = false
+  const first = queue.inTurn(async () => {
+    // Nothing else runs: the turn of the second comes before any timer.
+    for (const end = performance.now() + 30; performance.now() < end; );
+  })
+  const second = queue.inTime(async () => {
+    isBegun = true
+  })
+  const { fault, message } = await failureOf(() => second)
+  expect([fault, message]).toEqual([
+    'late',
+    `${nowhere} has not answered within 0.02 s; nothing was changed`,
+  ])
+  await first
+  expect(isBegun).toBe(false)
+})
+
+test('the time in the queue counts: work gets the deadline of its caller', async () => {
+  const limits = { operationMilliseconds: 10_000, endMilliseconds: NEVER_MILLISECONDS }
+  const queue = new OperationQueue('sqlite3:nowhere', limits)
+  const called = performance.now()
+  void queue.inTurn(() => Bun.sleep(50))
+  const at = await queue.inTime(async (deadline) => deadline.at)
+  expect(at - called).toBeWithin(10_000, 10_050)
+})
+
+test('work without a caller that waits has time', async () => {
+  const queue = new OperationQueue('sqlite3:nowhere', hurried)
   const { work, letGo } = hanging()
   const first = queue.inTurn(work)
   const second = queue.inTurn(async () => 'done')
@@ -47,16 +75,16 @@ test('who does not wait has time', async () => {
 })
 
 test('the end waits for what can be done in a moment', async () => {
-  const queue = new Queue('sqlite3:nowhere', hurried)
+  const queue = new OperationQueue('sqlite3:nowhere', hurried)
   const happened: string[] = []
-  queue.inTurn(async () => happened.push('first'))
-  queue.inTurn(async () => happened.push('second'))
+  void queue.inTurn(async () => happened.push('first'))
+  void queue.inTurn(async () => happened.push('second'))
   await queue.end()
   expect(happened).toEqual(['first', 'second'])
 })
 
-test('the end does not wait for what hangs, and nothing is begun behind it', async () => {
-  const queue = new Queue('sqlite3:nowhere', { ...hurried, endMilliseconds: 1 })
+test('the end does not wait for what hangs, and nothing is begun after it', async () => {
+  const queue = new OperationQueue('sqlite3:nowhere', { ...hurried, endMilliseconds: 1 })
   const { work, letGo } = hanging()
   const first = queue.inTurn(work)
   const second = failureOf(() => queue.inTurn(async () => undefined))

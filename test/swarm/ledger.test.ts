@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
-import { addStored, Dues, hasDues, takeDues } from '../../src/storage/owed.ts'
+import { addStored, hasOwed, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
 import { HEADER, MOST } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { Listing } from '../../src/view/listing.ts'
@@ -18,7 +18,7 @@ const LARGEST = Number.MAX_SAFE_INTEGER
 class Lender {
   readonly world: World
   readonly hashes: Int32Array[]
-  readonly dues = new Dues(1_000)
+  readonly dues = new OwedTorrents(1_000)
 
   constructor(persistent = true) {
     this.world = new World({ persistent })
@@ -41,7 +41,7 @@ class Lender {
   /** `[number of the hash, owed, wanted]` of each that was taken. */
   take(most = 100): [number, number, boolean][] {
     this.dues.count = 0
-    expect(takeDues(this.shard, this.dues, most, 0)).toBe(true)
+    expect(takeOwed(this.shard, this.dues, most, 0)).toBe(true)
     expect(faults(this.world.memory, SHARD)).toEqual([])
     const names = this.hashes.map(hashHex)
     return Array.from({ length: this.dues.count }, (_, i) => [
@@ -69,7 +69,7 @@ test('where completions are not kept there is no ledger, and no memory for one',
   const lender = new Lender(false)
   for (const n of [0, 1, 2]) lender.complete(n)
   const { torrents } = arraysOf(lender.world.memory, lender.world.memory.shards[SHARD]!)
-  expect([torrents.owed.length, torrents.stored.length, hasDues(lender.shard)]).toEqual([
+  expect([torrents.owed.length, torrents.stored.length, hasOwed(lender.shard)]).toEqual([
     0,
     0,
     false,
@@ -86,10 +86,10 @@ describe('the ledger', () => {
     const lender = new Lender()
     lender.world.scrape(lender.hashes[0]!)
     lender.stop(0)
-    expect([hasDues(lender.shard), lender.take()]).toEqual([false, []])
+    expect([hasOwed(lender.shard), lender.take()]).toEqual([false, []])
     for (const peer of [1, 2]) lender.world.tell(lender.hashes[0]!, { peer })
-    expect([hasDues(lender.shard), lender.take()]).toEqual([true, [[0, 0, true]]])
-    expect([hasDues(lender.shard), lender.take()]).toEqual([false, []])
+    expect([hasOwed(lender.shard), lender.take()]).toEqual([true, [[0, 0, true]]])
+    expect([hasOwed(lender.shard), lender.take()]).toEqual([false, []])
   })
 
   test('adds up the completions of a torrent', () => {
@@ -125,10 +125,10 @@ describe('the ledger', () => {
   test('gives no more than there is room for', () => {
     const lender = new Lender()
     for (const n of [0, 1, 2]) lender.complete(n)
-    const small = new Dues(2)
-    expect(takeDues(lender.shard, small, 100, 0)).toBe(true)
+    const small = new OwedTorrents(2)
+    expect(takeOwed(lender.shard, small, 100, 0)).toBe(true)
     expect(small.count).toBe(2)
-    expect(takeDues(lender.shard, small, 100, 0)).toBe(true)
+    expect(takeOwed(lender.shard, small, 100, 0)).toBe(true)
     expect(small.count).toBe(2)
     expect(lender.take()).toEqual([[0, 1, true]])
   })
@@ -218,7 +218,7 @@ describe('the ledger', () => {
     lender.complete(0)
     const other = new Lock(lender.world.memory.shards[SHARD]!.torrents, HEADER.lock, DEAD)
     other.acquire()
-    expect(takeDues(lender.shard, lender.dues, 10, 0)).toBe(false)
+    expect(takeOwed(lender.shard, lender.dues, 10, 0)).toBe(false)
     expect(addStored(lender.world.swarm, lender.hashes[0]!, 0, 5, 0)).toBe(false)
     expect([other.holder(), lender.dues.count]).toEqual([DEAD, 0])
     other.release()
@@ -376,11 +376,11 @@ test(`two threads complete torrents while a third takes what they owe (SEED=${se
   const finished = Promise.all(workers.map(({ done }) => done)).finally(() => {
     working = false
   })
-  const dues = new Dues(3)
+  const dues = new OwedTorrents(3)
   const told = new Map<string, number>()
   const take = () => {
     dues.count = 0
-    if (!takeDues(shard, dues, 3, 1)) return true
+    if (!takeOwed(shard, dues, 3, 1)) return true
     for (let i = 0; i < dues.count; i++) {
       const name = hashHex(dues.words.subarray(i * 5, i * 5 + 5))
       told.set(name, (told.get(name) ?? 0) + dues.owed[i]!)

@@ -1,7 +1,7 @@
 /** Stored counts for scrapes: each torrent has its own, once, and strangers cannot make them grow. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { addStored, fileStored, Hashes, hasDues, takeQuestions } from '../../src/storage/owed.ts'
+import { addStored, answerLookup, Hashes, hasOwed, takeLookups } from '../../src/storage/owed.ts'
 import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../support/random.ts'
@@ -31,13 +31,13 @@ class Asker {
   questions(most = 1_000): string[] {
     const taken = new Hashes(1_000)
     const shard = this.world.swarm.shards[SHARD]!
-    expect(takeQuestions(shard, taken, most, 0)).toBe(true)
+    expect(takeLookups(shard, taken, most, 0)).toBe(true)
     return Array.from({ length: taken.count }, (_, i) =>
       hashHex(taken.words.subarray(i * 5, i * 5 + 5)),
     )
   }
   file(hash: Int32Array, count: number): void {
-    expect(fileStored(this.world.swarm, hash, 0, count, 0)).toBe(true)
+    expect(answerLookup(this.world.swarm, hash, 0, count, 0)).toBe(true)
   }
   faults(): string[] {
     return faults(this.world.memory, SHARD)
@@ -148,7 +148,7 @@ describe('a torrent that comes here', () => {
 
   test('with a count that is known is not looked up again', () => {
     const { asker } = come('known')
-    expect(hasDues(asker.world.swarm.shards[SHARD]!)).toBe(false)
+    expect(hasOwed(asker.world.swarm.shards[SHARD]!)).toBe(false)
   })
 
   test('without a count is asked for by scrapes, and given it beside what was completed here', () => {
@@ -239,7 +239,7 @@ test('where completions are not kept nobody is asked, and nothing is touched', (
   world.tell(hash, {})
   expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
   const taken = new Hashes(10)
-  expect(takeQuestions(world.swarm.shards[SHARD]!, taken, 10, 0)).toBe(true)
+  expect(takeLookups(world.swarm.shards[SHARD]!, taken, 10, 0)).toBe(true)
   expect([taken.count, faults(world.memory, SHARD)]).toEqual([0, []])
 })
 

@@ -1,7 +1,7 @@
 /** A thread that throws or dies anywhere in any change leaves a shard that can be made whole. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { EVENT, type Family } from '../../src/bittorrent.ts'
-import { addStored, Dues, takeDues } from '../../src/storage/owed.ts'
+import { addStored, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
 import { HEADER, NIL } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/shard.ts'
 import type { Swarm, SwarmMemory } from '../../src/swarm/swarm.ts'
@@ -76,9 +76,9 @@ function compare(before: State, after: State, done: State): { lost: string[]; in
 }
 
 /** What the database was told of so far, to a test that takes it. */
-const taken = new Dues(100)
+const taken = new OwedTorrents(100)
 function take(swarm: Swarm): void {
-  takeDues(swarm.shards[SHARD]!, taken, 100, 0)
+  takeOwed(swarm.shards[SHARD]!, taken, 100, 0)
 }
 
 /** By torrent: completions that are owed or were taken, and whether its stored count is wanted. */

@@ -1,17 +1,18 @@
-/** A swarm, a database that can be made to fail in every way the contract knows, and what joins them. */
+/** A swarm, a database that can be made to fail in every way of the contract, and what joins them. */
 import { EVENT } from '../../../src/bittorrent.ts'
 import { type Database, DatabaseError } from '../../../src/database/contract.ts'
 import { openSqlite } from '../../../src/database/sqlite.ts'
 import { Log } from '../../../src/log.ts'
-import { Persistence } from '../../../src/storage/downloads.ts'
+import { DownloadCounts } from '../../../src/storage/downloads.ts'
+import { WatchedDatabase } from '../../../src/storage/watched-database.ts'
 import type { SwarmMemory } from '../../../src/swarm/swarm.ts'
 import type { SqliteFile } from '../database/sqlite-file.ts'
 import { hashHex, World } from '../swarm/harness.ts'
 
-/** What happens to a call: nothing special; no answer, and nothing done; done, and no answer; refused. */
+/** What becomes of a call: nothing special; not done and no answer; done and no answer; refused. */
 export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused'
 
-/** Passes every call on to a real database, unless `fate` has other plans with it. */
+/** Passes every call on to a real database, unless `fate` says otherwise. */
 export class Fated {
   readonly calls: string[] = []
   fate: (call: string) => Fate = () => 'fine'
@@ -54,16 +55,19 @@ export class Fated {
 
 export const PACE = {
   cycleMilliseconds: 4,
+  breathMilliseconds: 1,
+  firstRetryMilliseconds: 4,
   longestRetryMilliseconds: 16,
   quietMilliseconds: 20,
-  breathMilliseconds: 1,
 }
 
 /** One run of a tracker on `file`. */
 export class Run {
   readonly world: World
   readonly fated: Fated
-  readonly persistence: Persistence
+  readonly watched: WatchedDatabase
+  readonly downloads: DownloadCounts
+  readonly log: Log
   readonly lines: string[] = []
   readonly #real: Database
 
@@ -77,7 +81,7 @@ export class Run {
     } = {},
   ): Promise<Run> {
     const run = new Run(await openSqlite(file.config), options)
-    await run.persistence.start()
+    await run.downloads.start()
     return run
   }
 
@@ -98,7 +102,10 @@ export class Run {
     const log = new Log(options, clock.milliseconds, (line) => this.lines.push(line.trimEnd()))
     const { database } = this.fated
     const { swarm } = this.world
-    this.persistence = new Persistence({ swarm, database, clock, log, pace, newRowsPerSecond })
+    this.log = log
+    this.watched = new WatchedDatabase({ database, clock, log, pace })
+    const { watched } = this
+    this.downloads = new DownloadCounts({ swarm, database: watched, log, pace, newRowsPerSecond })
   }
 
   /** A peer that had bytes left completes. */
@@ -109,13 +116,13 @@ export class Run {
   downloaded(hash: Int32Array): number {
     return this.world.scrape(hash).downloaded
   }
-  /** What the log said, without time and place. */
+  /** The lines of the log without time and place. */
   said(): string[] {
     return this.lines.map((line) => line.slice(28).replace(/sqlite3:\S*(?=:)/, 'PLACE'))
   }
-  /** How many completions are lost. */
+  /** The number of completions that are lost. */
   async stop(graceMilliseconds = 5_000): Promise<number> {
-    const lost = await this.persistence.flush(graceMilliseconds)
+    const lost = await this.downloads.flush(graceMilliseconds)
     await this.#real.close()
     return lost
   }

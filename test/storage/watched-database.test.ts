@@ -1,0 +1,150 @@
+/** Whether the database works: who finds out, who is told, and who waits for it. */
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { Access, createAccessMemory } from '../../src/access/access.ts'
+import { UNKNOWN } from '../../src/access/keys.ts'
+import { DatabaseError } from '../../src/database/contract.ts'
+import { openSqlite } from '../../src/database/sqlite.ts'
+import { Log } from '../../src/log.ts'
+import { Permissions } from '../../src/storage/permissions.ts'
+import { WatchedDatabase, type WatchPace } from '../../src/storage/watched-database.ts'
+import { keyOf } from '../support/access/entries.ts'
+import { faultOf } from '../support/database/failure.ts'
+import { key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { Fated, PACE, Run } from '../support/storage/fixture.ts'
+import { until } from '../support/until.ts'
+
+const HOUR = 3_600_000
+const SELDOM = { firstRetryMilliseconds: 4, longestRetryMilliseconds: 16, quietMilliseconds: HOUR }
+
+let file: SqliteFile
+beforeEach(() => {
+  file = new SqliteFile()
+})
+afterEach(() => file[Symbol.asyncDispose]())
+
+async function watch(pace: WatchPace) {
+  const real = await openSqlite(file.config)
+  const fated = new Fated(real)
+  const lines: string[] = []
+  const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
+  const style = { filter: 'info', style: 'full', colour: false } as const
+  const log = new Log(style, clock.milliseconds, (line) => lines.push(line))
+  const watched = new WatchedDatabase({ database: fated.database, clock, log, pace })
+  return { watched, fated, lines, [Symbol.asyncDispose]: () => real.close() }
+}
+
+describe('a check', () => {
+  test('pings after a quiet time, and not while writes succeed', async () => {
+    await using its = await watch({ ...SELDOM, quietMilliseconds: 30 })
+    const end = performance.now() + 100
+    while (performance.now() < end) {
+      await its.watched.write((database) => database.addKeys([]))
+      await its.watched.check()
+    }
+    // Once or twice where the machine stops for as long as that.
+    const before = its.fated.count('ping')
+    expect(before).toBeLessThan(its.fated.count('addKeys'))
+    await Bun.sleep(31)
+    await its.watched.check()
+    expect(its.fated.count('ping')).toBe(before + 1)
+  })
+
+  test('pings although reads succeed: they do while the file is locked or gone', async () => {
+    await using its = await watch({ ...SELDOM, quietMilliseconds: 30 })
+    await Bun.sleep(31)
+    await its.watched.read((database) => database.listKeys(0, 1))
+    await its.watched.check()
+    expect(its.fated.count('ping')).toBe(1)
+  })
+
+  test('pings again and again after a failure, until everything is done', async () => {
+    await using its = await watch(SELDOM)
+    await its.watched.check()
+    expect(its.fated.calls).toEqual([])
+    its.watched.failed(new DatabaseError('late', 'no answer'), 'it is tried again')
+    await its.watched.check()
+    await its.watched.check()
+    expect(its.fated.count('ping')).toBe(2)
+    its.watched.recovered('nothing was lost')
+    await its.watched.check()
+    expect(its.fated.count('ping')).toBe(2)
+  })
+})
+
+describe('the state', () => {
+  test('is failing from the failure to the next write or ping that succeeds', async () => {
+    await using its = await watch(SELDOM)
+    expect(its.watched.state()).toEqual({ ok: true })
+    its.watched.failed(new DatabaseError('late', 'no answer'), 'it is tried again')
+    const failing = { ok: false, since: 1_000_000_000, message: 'no answer' } as const
+    expect(its.watched.state()).toEqual(failing)
+    await its.watched.read((database) => database.listKeys(0, 1))
+    expect(its.watched.state()).toEqual(failing)
+    its.fated.fate = () => 'refused'
+    await expect(its.watched.check()).rejects.toThrow('the disk is full')
+    expect(its.watched.state()).toEqual(failing)
+    its.fated.fate = () => 'fine'
+    await its.watched.check()
+    expect(its.watched.state()).toEqual({ ok: true })
+  })
+})
+
+describe('what waits until the database works', () => {
+  test('is called by the next check whose ping succeeds, once', async () => {
+    await using its = await watch(SELDOM)
+    let calls = 0
+    const work = () => {
+      calls++
+    }
+    its.watched.whenItWorks(work)
+    its.watched.whenItWorks(work)
+    its.fated.fate = () => 'lost'
+    await expect(its.watched.check()).rejects.toThrow('no answer')
+    expect(calls).toBe(0)
+    its.fated.fate = () => 'fine'
+    await its.watched.check()
+    await its.watched.check()
+    expect([calls, its.fated.count('ping')]).toEqual([1, 2])
+  })
+
+  test('is not called again and again when it waits again', async () => {
+    await using its = await watch({ ...SELDOM, quietMilliseconds: 100 })
+    const calls: number[] = []
+    const work = () => {
+      calls.push(performance.now())
+      its.watched.whenItWorks(work)
+    }
+    its.watched.whenItWorks(work)
+    while (calls.length < 3) {
+      await its.watched.check()
+      await Bun.sleep(1)
+    }
+    expect(calls[1]! - calls[0]!).toBeGreaterThanOrEqual(99)
+    expect(calls[2]! - calls[1]!).toBeGreaterThanOrEqual(99)
+  })
+})
+
+test('a key whose write was not answered is in memory once the database works, without a reload', async () => {
+  const run = await Run.start(file, { pace: { ...PACE, quietMilliseconds: HOUR } })
+  const rules = { listed: true, private: true, checksExpiration: true, seed: Int32Array.of(1) }
+  const memory = createAccessMemory({ ...rules, whitelistCapacity: 100, keyCapacity: 100 })!
+  const access = new Access(memory, true)
+  const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
+  const { watched, log } = run
+  const permissions = new Permissions({ database: watched, access, clock, log })
+  const validUntil = () => access.keys!.validUntil(keyOf(key(1)).words)
+
+  run.fated.fate = (call) => (call === 'addKeys' ? 'done unseen' : 'lost')
+  const add = () => permissions.addKeys([{ key: key(1), secondsValid: null }])
+  expect(await faultOf(add)).toBe('unreachable')
+  // The doubt alone makes the watch ask, and so find out.
+  await until('the failure to be seen', () => !watched.state().ok)
+  await until('some retries', () => run.fated.count('ping') > 3)
+  expect([validUntil(), run.fated.count('readKeys')]).toEqual([UNKNOWN, 0])
+  run.fated.fate = () => 'fine'
+  await until('the key to be known', () => validUntil() === Infinity)
+  expect(run.fated.count('readKeys')).toBe(1)
+  await permissions[Symbol.asyncDispose]()
+  await run.stop()
+})
