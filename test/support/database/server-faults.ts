@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Database, DRIVER_NAMES, NO_ROW } from '../../../src/database/contract.ts'
 import { openDatabase } from '../../../src/database/remote.ts'
+import { Deadline } from '../../../src/time/deadline.ts'
 import { dice, seed } from '../random.ts'
 import { until } from '../until.ts'
 import { failureOf, faultOf } from './failure.ts'
@@ -85,6 +86,23 @@ export function survivesFaults(server: ServerConfig): void {
       await database.ping()
       await database.close()
     })
+  })
+
+  test('a call ends by its deadline, whether it waits for an answer, a greeting or its turn', async () => {
+    await using place = await ServerPlace.on(server)
+    await using way = await BreakingWay.to(place.config)
+    const database = await openDriver(way.config)
+    await Promise.all(Array.from({ length: 20 }, () => database.ping()))
+    way.fallSilent()
+    way.pieces = 0
+    const began = performance.now()
+    // Four have a connection, which is silent or new; two wait for one.
+    const calls = Array.from({ length: 6 }, () => faultOf(() => database.ping(Deadline.in(300))))
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['late']))
+    expect(performance.now() - began).toBeWithin(290, 3_000)
+    way.pieces = Number.POSITIVE_INFINITY
+    await database.ping()
+    await database.close()
   })
 
   describe('a server that falls silent', () => {

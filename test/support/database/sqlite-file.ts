@@ -24,6 +24,13 @@ export class SqliteFile implements AsyncDisposable {
     }
   }
 
+  /** Locks the file against writes until it is disposed of. */
+  locked(): Disposable {
+    const connection = new Connection(this.path)
+    connection.run('BEGIN IMMEDIATE')
+    return { [Symbol.dispose]: () => connection.close() }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#room[Symbol.dispose]()
   }

@@ -1,0 +1,130 @@
+/** The deadline of a call goes to the database thread and to the driver: what is late ends, and what has not begun is not done. */
+import { describe, expect, test } from 'bun:test'
+import { EventEmitter } from 'node:events'
+import type { MessagePort } from 'node:worker_threads'
+import { type Database, driverDeadline, RETURN_MILLISECONDS } from '../../src/database/contract.ts'
+import { openDatabase } from '../../src/database/remote.ts'
+import { openSqlite } from '../../src/database/sqlite.ts'
+import {
+  CallState,
+  type FromDatabase,
+  serveDatabase,
+  type ToDatabase,
+} from '../../src/database/thread-service.ts'
+import { Deadline } from '../../src/time/deadline.ts'
+import { failureOf, faultOf } from '../support/database/failure.ts'
+import { hashes, key } from '../support/database/hashes.ts'
+import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { until } from '../support/until.ts'
+
+/** The thread's side without a thread: a database that notes how long its calls have, and answers. */
+async function service() {
+  const port = Object.assign(new EventEmitter(), {
+    postMessage: (message: FromDatabase) => answers.push(message),
+  })
+  const answers: FromDatabase[] = []
+  const left: number[] = []
+  const ping = async (deadline: Deadline) => {
+    left.push(deadline.left)
+  }
+  serveDatabase(port as unknown as MessagePort, async () => ({ ping }) as unknown as Database)
+  const send = async (message: ToDatabase) => {
+    port.emit('message', message)
+    await Bun.sleep(0)
+  }
+  const call = { kind: 'call', id: 1, method: 'ping', args: [] } as const
+  return { send, call, answers, left }
+}
+
+describe("the thread's side", () => {
+  const config = { driver: 'sqlite3', path: 'nowhere' } as const
+  /** The clock of the caller is so far ahead of the one of the thread. */
+  const AHEAD = 500_000
+  const caller = () => performance.now() + AHEAD
+
+  test('measures a deadline by its own clock, however late the message is, and returns earlier', async () => {
+    const { send, call, left } = await service()
+    await send({ kind: 'open', config, sentAt: caller() })
+    const state = () => new CallState().memory
+    await send({ ...call, state: state(), sentAt: caller(), deadline: caller() + 4_000 })
+    expect(left[0]).toBeWithin(3_500, 4_001 - RETURN_MILLISECONDS)
+    // On its way for two seconds, as when the thread was busy.
+    const sentAt = caller() - 2_000
+    await send({ ...call, state: state(), sentAt, deadline: sentAt + 4_000 })
+    expect(left[1]).toBeWithin(1_500, 2_001 - RETURN_MILLISECONDS)
+  })
+
+  test('does not begin what is late, nor what was given up', async () => {
+    const { send, call, answers, left } = await service()
+    await send({ kind: 'open', config, sentAt: caller() })
+    const sentAt = caller()
+    await send({ ...call, state: new CallState().memory, sentAt, deadline: sentAt - 1 })
+    const given = new CallState()
+    given.giveUp()
+    await send({ ...call, state: given.memory, sentAt, deadline: sentAt + 4_000 })
+    expect(left).toEqual([])
+    const late = { fault: 'late', message: 'the call waited too long and was not begun' } as const
+    expect(answers.slice(1)).toEqual([1, 1].map((id) => ({ kind: 'rejected', id, ...late })))
+  })
+})
+
+describe.concurrent('a locked file', () => {
+  test('is waited for until the deadline and no longer', async () => {
+    await using file = new SqliteFile()
+    const database = await openSqlite(file.config)
+    using _ = file.locked()
+    const began = performance.now()
+    const calls = [300, 600].map((milliseconds) =>
+      failureOf(() => database.addToWhitelist(hashes(1), Deadline.in(milliseconds))),
+    )
+    expect((await calls[0]!).message).toBe('The Sqlite3 query was malformed: database is locked')
+    expect(performance.now() - began).toBeWithin(290, 2_000)
+    expect((await calls[1]!).fault).toBe('refused')
+    expect(performance.now() - began).toBeWithin(590, 2_500)
+    await database.close()
+  })
+
+  test('has a limit of its own', async () => {
+    await using file = new SqliteFile()
+    const database = await openSqlite(file.config)
+    using _ = file.locked()
+    const began = performance.now()
+    expect(await faultOf(() => database.ping(Deadline.in(60_000)))).toBe('refused')
+    expect(performance.now() - began).toBeWithin(2_990, 30_000)
+    await database.close()
+  })
+
+  test('makes a write late whose turn does not come, and it is never done', async () => {
+    await using file = new SqliteFile()
+    const database = await openSqlite(file.config)
+    const locked = file.locked()
+    const first = database.addKeys([{ key: key(1), validUntil: null }])
+    const second = failureOf(() =>
+      database.addKeys([{ key: key(2), validUntil: null }], Deadline.in(100)),
+    )
+    const third = database.addKeys([{ key: key(3), validUntil: null }])
+    const { fault, message } = await second
+    expect([fault, message]).toEqual(['late', 'the call waited too long and was not begun'])
+    locked[Symbol.dispose]()
+    await Promise.all([first, third])
+    expect(file.sql('SELECT key FROM keys ORDER BY id').flat()).toEqual([key(1), key(3)])
+    await database.close()
+  })
+
+  test('refuses in time, with its reason, what is called through the thread', async () => {
+    await using file = new SqliteFile()
+    const database = await openDatabase(file.config)
+    using _ = file.locked()
+    const call = () => database.addKeys([{ key: key(1), validUntil: null }], Deadline.in(1_000))
+    // Where the machine stops for a moment, the answer may come too late.
+    await until('a refusal with its reason', async () => {
+      const { message } = await failureOf(call)
+      return message === 'The Sqlite3 query was malformed: database is locked'
+    })
+    await database.close()
+  })
+})
+
+test('a driver that is called without a deadline has one', () => {
+  expect(driverDeadline().left).toBeWithin(3_600, 3_751)
+})
