@@ -7,6 +7,7 @@ import type { Config } from '../config/model.ts'
 import { dump } from '../config/print.ts'
 import { Log } from '../log.ts'
 import { systemClock } from '../time/clock.ts'
+import { Deadline } from '../time/deadline.ts'
 import { start } from './start.ts'
 
 /** Less than orchestrators wait before they kill; open connections get half of it (start.ts). */
@@ -33,8 +34,8 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     const signal = await stop.promise
     log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
     running.drain()
-    const late = Bun.sleep(STOP_WITHIN_MILLISECONDS).then(() => 'late')
-    if ((await Promise.race([running[Symbol.asyncDispose](), late])) === 'late')
+    const stopping = running[Symbol.asyncDispose]()
+    if (!(await Deadline.in(STOP_WITHIN_MILLISECONDS).waitFor(stopping)))
       return fail(host, `not everything stopped within ${STOP_WITHIN_MILLISECONDS / 1000} s`)
     log.info('TRACKER', 'Tracker successfully shutdown.')
     return 0

@@ -21,6 +21,7 @@ import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
+import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { printAddress } from '../wire/address.ts'
 import { apiService, sayWhatStarts, trackerServices } from './services.ts'
@@ -31,8 +32,6 @@ import { Threads } from './threads.ts'
 /** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
-/** Longer timers fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
 
 export type Running = AsyncDisposable & {
   readonly ports: Threads['ports']
@@ -108,7 +107,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const interval = config.core.inactive_peer_cleanup_interval
   starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
   const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
-  const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER))
+  const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER_MILLISECONDS))
   starting.defer(() => clearInterval(forgiving))
 
   const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }

@@ -3,6 +3,8 @@
  * announces on this thread nor announces that want the lock of the slice wait for long.
  */
 import type { Log } from '../log.ts'
+import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
+import { nextTurn } from '../time/turns.ts'
 import type { Tracker } from '../tracker.ts'
 
 const TARGET = 'TORRENT CLEANUP'
@@ -24,7 +26,7 @@ export function startSweeper(
     try {
       for (const moved of tracker.sweep()) {
         if (disposed) return
-        await (moved ? new Promise(setImmediate) : Bun.sleep(BUSY_WAIT_MILLISECONDS))
+        await (moved ? nextTurn() : Bun.sleep(BUSY_WAIT_MILLISECONDS))
       }
       log.info(TARGET, `Cleaned up torrents in: ${milliseconds() - started}ms`)
     } catch (error) {
@@ -34,7 +36,7 @@ export function startSweeper(
   }
   // Planned after a sweep, not at a fixed rate: a slow sweep never overlaps the next one.
   const plan = () => {
-    timer = setTimeout(sweep, Math.min(intervalSeconds * 1000, LONGEST_TIMER))
+    timer = setTimeout(sweep, Math.min(intervalSeconds * 1000, LONGEST_TIMER_MILLISECONDS))
   }
   if (intervalSeconds > 0) plan()
   return {
@@ -44,6 +46,3 @@ export function startSweeper(
     },
   }
 }
-
-/** Longer timers fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
