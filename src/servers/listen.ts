@@ -8,6 +8,8 @@
  */
 import type { AnyElysia } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
+import { Deadline } from '../time/deadline.ts'
+import { nextTurn } from '../time/turns.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 
 export interface HttpServer {
@@ -66,12 +68,9 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
     url: `${scheme}://${printAddress(address)}`,
     stop: async (graceMilliseconds) => {
       // Bun closes idle connections at once, even with unread requests in their buffers: read those first.
-      for (let turn = 0; turn < 2; turn++) await new Promise((next) => setImmediate(next))
+      for (let turn = 0; turn < 2; turn++) await nextTurn()
       const closed = server.stop(false)
-      const grace = Promise.withResolvers<void>()
-      const timer = setTimeout(grace.resolve, graceMilliseconds)
-      await Promise.race([closed, grace.promise])
-      clearTimeout(timer)
+      await Deadline.in(graceMilliseconds).waitFor(closed)
       await server.stop(true)
     },
   }

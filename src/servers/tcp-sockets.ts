@@ -4,6 +4,7 @@
  * did not open: those belong to Bun, which closes a connection itself once it has been shut down.
  */
 import { readdir } from 'node:fs/promises'
+import { nextTurn } from '../time/turns.ts'
 import { printIp } from '../wire/address.ts'
 import { addressOf, type Libc, libc } from './libc.ts'
 import { blockingProgram, INSTRUCTION_BYTES } from './packet-filter.ts'
@@ -89,7 +90,7 @@ export class TcpSockets {
     const connections: Connection[] = []
     const listeners: { fd: number; port: number }[] = []
     for (const [i, fd] of open.entries()) {
-      if (i % TURN === TURN - 1) await new Promise((next) => setImmediate(next))
+      if (i % TURN === TURN - 1) await nextTurn()
       const connection = this.#connection(fd)
       if (connection !== undefined) {
         if (ports.has(connection.port)) connections.push({ fd, ...connection })

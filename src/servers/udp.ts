@@ -7,6 +7,8 @@ import { LIMITS } from '../limits.ts'
 import { onceEach, type Report } from '../log.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
 import type { Clock } from '../time/clock.ts'
+import { Deadline } from '../time/deadline.ts'
+import { nextTurn } from '../time/turns.ts'
 import type { Tracker } from '../tracker.ts'
 import { peekInfoHash } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'
@@ -218,14 +220,7 @@ class UdpListener {
 
 /** Whether Bun no longer waits to write for the first time, and has finished what it was doing then. */
 async function isDrained(drained: Promise<void>): Promise<boolean> {
-  let isDone = false
-  const done = drained.then(() => {
-    isDone = true
-  })
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(late.resolve, DRAIN_MILLISECONDS)
-  await Promise.race([done, late.promise])
-  clearTimeout(timer)
-  await new Promise((next) => setImmediate(next))
+  const isDone = await Deadline.in(DRAIN_MILLISECONDS).waitFor(drained)
+  await nextTurn()
   return isDone
 }
