@@ -1,7 +1,7 @@
 /** The swarm as the management API is shown it. It only reads, and waits for no lock for long. */
 import type { TorrentView } from '../api/operation.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import { patiently, Turns } from '../time/turns.ts'
+import { finish } from '../time/turns.ts'
 import { peersOf } from './inspect.ts'
 import { Listing } from './listing.ts'
 
@@ -16,18 +16,7 @@ export function torrentView(
 ): TorrentView {
   const listing = new Listing(swarm, longestWaitMilliseconds)
   return {
-    one: async (words) => {
-      const steps = peersOf(swarm, words, cutoff())
-      const turns = new Turns()
-      for (;;) {
-        const step = await patiently(() => {
-          const made = steps.next()
-          return made.done || made.value ? made : undefined
-        }, longestWaitMilliseconds)
-        if (step.done) return step.value
-        if (turns.isOver) await turns.next()
-      }
-    },
+    one: (words) => finish(peersOf(swarm, words, cutoff()), longestWaitMilliseconds),
     some: (hashes) => listing.summaries(cutoff(), hashes),
     page: (offset, limit) => listing.list(cutoff(), offset, limit),
   }
