@@ -60,7 +60,7 @@ export class Deadline {
   }
 
   /** Waits for `work`, and rejects if it does. false = it is late, and goes on alone. */
-  async waitFor(work: Promise<unknown>): Promise<boolean> {
+  async waitFor(work: PromiseLike<unknown>): Promise<boolean> {
     const waiting = Promise.withResolvers<boolean>()
     using _ = this.#alarm(() => waiting.resolve(false))
     return await Promise.race([work.then(() => true), waiting.promise])
