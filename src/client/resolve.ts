@@ -1,7 +1,7 @@
 /** The addresses of a host. */
 import { lookup } from 'node:dns/promises'
 import type { Family } from '../bittorrent.ts'
-import { within } from '../time/within.ts'
+import { Deadline } from '../time/deadline.ts'
 import { parseIp, printIp } from '../wire/address.ts'
 import { ClientFailure } from './failure.ts'
 
@@ -27,7 +27,10 @@ export async function resolve(
 async function lookUp(host: string, milliseconds: number): Promise<readonly Address[]> {
   const late = new ClientFailure('timeout', `no answer from the resolver about ${host}`)
   try {
-    const answers = await within(lookup(host, { all: true }), milliseconds, late)
+    const answers = await Deadline.in(milliseconds).run(
+      () => lookup(host, { all: true }),
+      () => late,
+    )
     const addresses = new Map<string, Address>()
     for (const { address } of answers) {
       const bytes = parseIp(address)
