@@ -9,7 +9,7 @@ import { askHealth } from '../client/health-report.ts'
 import { announceHttp, scrapeHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
-import { within } from '../time/within.ts'
+import { Deadline } from '../time/deadline.ts'
 import { joinPort } from '../wire/address.ts'
 import type { AnnounceQuestion } from '../wire/udp-client.ts'
 import type { Kind, Target } from './target.ts'
@@ -159,7 +159,13 @@ class CheckedAddress {
     const late = new ClientFailure('timeout', 'no answer')
     const leaving = announce({ ...question, event: EVENT.stopped, want: 0 })
     try {
-      await (failure === undefined ? leaving : within(leaving, LEAVING_MILLISECONDS, late))
+      const soon = Deadline.in(LEAVING_MILLISECONDS)
+      await (failure === undefined
+        ? leaving
+        : soon.run(
+            () => leaving,
+            () => late,
+          ))
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
       if (failure === undefined || failure.kind === 'timeout') this.#left = error.reason
