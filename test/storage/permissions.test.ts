@@ -12,6 +12,7 @@ import {
   Permissions,
 } from '../../src/storage/permissions.ts'
 import { WatchedDatabase } from '../../src/storage/watched-database.ts'
+import type { Deadline } from '../../src/time/deadline.ts'
 import { nextTurn } from '../../src/time/turns.ts'
 import { keyOf } from '../support/access/entries.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
@@ -379,6 +380,43 @@ describe('one after the other', () => {
     gate.resolve()
     expect((await Promise.all(work))[2]).toEqual([{ key: key(1), expires: null }])
     expect(happened).toEqual(['add begins', 'add fails', 'key', 'list'])
+  })
+
+  test('the time of those before counts: the database gets what is left of it', async () => {
+    const left: Record<string, number> = {}
+    const gate = Promise.withResolvers<void>()
+    const taking =
+      <T>(name: string, result: T) =>
+      async (...args: unknown[]) => {
+        left[name] = (args.at(-1) as Deadline).left
+        await gate.promise
+        return result
+      }
+    await using its = await open({
+      around: () => ({
+        addToWhitelist: taking('addToWhitelist', undefined),
+        removeFromWhitelist: taking('removeFromWhitelist', undefined),
+        listWhitelist: taking('listWhitelist', new Uint8Array()),
+        addKeys: taking('addKeys', undefined),
+        removeKeys: taking('removeKeys', 0),
+        listKeys: taking('listKeys', []),
+      }),
+    })
+    const work = [
+      its.book.addToWhitelist(hashes(1)),
+      its.book.removeFromWhitelist(hashes(1)),
+      its.book.listWhitelist(0, 1),
+      its.book.addKeys([plain(1)]),
+      its.book.removeKeys([key(1)]),
+      its.book.listKeys(0, 1),
+    ]
+    await Bun.sleep(50)
+    gate.resolve()
+    await Promise.all(work)
+    const { addToWhitelist, ...others } = left
+    expect(addToWhitelist).toBeWithin(4_000, 4_500)
+    expect(Object.keys(others).length).toBe(5)
+    for (const milliseconds of Object.values(others)) expect(milliseconds).toBeWithin(3_000, 4_451)
   })
 
   test('disposing waits for all of it', async () => {
