@@ -108,6 +108,27 @@ describe('the clock of the machine', () => {
   })
 })
 
+test('a timer that fires early is set again', async () => {
+  const real = globalThis.setTimeout
+  let isFirst = true
+  globalThis.setTimeout = Object.assign(
+    (work: () => void, milliseconds: number) => {
+      const wait = isFirst ? 0 : milliseconds
+      isFirst = false
+      return real(work, wait)
+    },
+    { __promisify__: real.__promisify__ },
+  ) as typeof setTimeout
+  const began = performance.now()
+  const work = Deadline.in(40).run(never)
+  try {
+    await expect(work).rejects.toBeInstanceOf(TooLate)
+  } finally {
+    globalThis.setTimeout = real
+  }
+  expect(performance.now() - began).toBeGreaterThanOrEqual(40)
+})
+
 test('a time beyond the longest timer is no time at once', async () => {
   const deadline = Deadline.in(LONGEST_TIMER_MILLISECONDS + HOUR)
   const soon = Bun.sleep(20).then(() => 'in time')
