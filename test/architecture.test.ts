@@ -18,7 +18,8 @@ test('the sources keep the rules', () => {
 test('the README names every room', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const map = readme.slice(readme.indexOf('## How it works'), readme.indexOf('## Develop it'))
-  for (const name of new Set(files.map(roomOf))) expect([name, map]).toEqual([name, expect.stringMatching(`\`${name}(/|\\.ts)\``)])
+  for (const name of new Set(files.map(roomOf)))
+    expect([name, map]).toEqual([name, expect.stringMatching(`\`${name}(/|\\.ts)\``)])
 })
 
 test('every path that the page names is there', () => {
@@ -45,9 +46,9 @@ describe('a planted violation is found', () => {
   }
 
   test('a type of a room without a door', () => {
-    expect(planted({ 'servers/udp.ts': `import type { Swarm } from '../swarm/swarm.ts'` })).toEqual([
-      'servers/udp.ts: imports types of swarm/swarm.ts; servers has no such door',
-    ])
+    expect(planted({ 'servers/udp.ts': `import type { Swarm } from '../swarm/swarm.ts'` })).toEqual(
+      ['servers/udp.ts: imports types of swarm/swarm.ts; servers has no such door'],
+    )
   })
 
   test('a run-time import of a room without a door', () => {
@@ -58,7 +59,9 @@ describe('a planted violation is found', () => {
 
   test('a run-time import where only types may pass', () => {
     expect(
-      planted({ 'servers/udp.ts': `import { printAddress } from '../config/model.ts'\nprintAddress()` }),
+      planted({
+        'servers/udp.ts': `import { printAddress } from '../config/model.ts'\nprintAddress()`,
+      }),
     ).toEqual(['servers/udp.ts: imports config/model.ts; servers has no such door'])
   })
 

@@ -11,7 +11,7 @@ import { keyOf } from '../support/access/entries.ts'
 import { faultOf } from '../support/database/failure.ts'
 import { key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
-import { Fated, PACE, Run } from '../support/storage/fixture.ts'
+import { Fated, PACE, Run } from '../support/storage/fated-run.ts'
 import { until } from '../support/until.ts'
 
 const HOUR = 3_600_000

@@ -44,14 +44,19 @@ export function readRooms(markdown: string): Room[] {
   const lines = markdown.split('\n')
   const from = lines.findIndex((line) => /^\|\s*room\s*\|/.test(line)) + 2
   const rows = lines.slice(from)
-  return rows.slice(0, rows.findIndex((line) => !line.startsWith('|'))).map((line) => {
-    const [name, , opens, types] = line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim())
-    const names = (cell = '') => [...cell.matchAll(/`([a-z]+)`/g)].map(([, room]) => room!)
-    return { name: names(name)[0]!, opens: names(opens), types: names(types) }
-  })
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith('|')),
+    )
+    .map((line) => {
+      const [name, , opens, types] = line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim())
+      const names = (cell = '') => [...cell.matchAll(/`([a-z]+)`/g)].map(([, room]) => room!)
+      return { name: names(name)[0]!, opens: names(opens), types: names(types) }
+    })
 }
 
 type Import = { readonly path: string; readonly isType: boolean }
@@ -83,7 +88,10 @@ export function violations(
     const doors = used.get(room) ?? { run: new Set(), types: new Set() }
     used.set(room, doors)
     const imports = importsOf(file, text)
-    graph.set(file, imports.flatMap(({ path }) => (sources.has(path) ? [path] : [])))
+    graph.set(
+      file,
+      imports.flatMap(({ path }) => (sources.has(path) ? [path] : [])),
+    )
     for (const { path, isType } of imports) {
       const isOurs = sources.has(path)
       if (!isOurs) {
@@ -93,7 +101,8 @@ export function violations(
       }
       const other = roomOf(path)
       if (other === room) continue
-      if (place.get(other)! <= place.get(room)!) wrong.push(`${file}: imports ${path}, which is above`)
+      if (place.get(other)! <= place.get(room)!)
+        wrong.push(`${file}: imports ${path}, which is above`)
       ;(isType ? doors.types : doors.run).add(other)
       const row = rooms[place.get(room)!]
       if (row === undefined) continue
