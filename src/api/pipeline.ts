@@ -5,6 +5,7 @@
 import { onceEach, type Report } from '../log.ts'
 import { type Garbage, HTTP_REQUEST } from '../servers/garbage.ts'
 import { rawPath } from '../servers/listen.ts'
+import { Deadline } from '../time/deadline.ts'
 import { type Answer, badUrl, NOT_FOUND, type Part, rejection, TIMED_OUT } from './answers.ts'
 import { Tokens } from './authentication.ts'
 import type { FailedCalls } from './failed-calls.ts'
@@ -82,22 +83,21 @@ export class Pipeline {
       const call = operation === undefined ? request.method : what
       this.#failed.log({ call, answer, id, milliseconds: performance.now() - began })
     }
-    const late = Promise.withResolvers<undefined>()
-    const timer = setTimeout(late.resolve, this.#milliseconds)
+    const deadline = Deadline.in(this.#milliseconds)
     const ready = this.#ready(request, operation, what)
-    const inTime = await Promise.race([ready, late.promise])
-    clearTimeout(timer)
+    const isInTime = await deadline.waitFor(ready)
     if (request.bodyUsed) this.#garbage.kept(mostBytesRead(request) * READ)
-    if (inTime === undefined) {
+    if (!isInTime) {
       void ready.then(({ body }) => body && abandon(body))
       log(TIMED_OUT)
       return respond(request, TIMED_OUT, undefined, undefined, () => {})
     }
+    const { answer: decided, body } = await ready
     const unread = isLong(request) && !request.bodyUsed
-    const answer = unread ? { ...inTime.answer, close: true } : inTime.answer
+    const answer = unread ? { ...decided, close: true } : decided
     log(answer)
-    if (inTime.body?.gone) this.#keepOpen(request)
-    return respond(request, answer, inTime.body, id, (error) => this.#report(what, error))
+    if (body?.gone) this.#keepOpen(request)
+    return respond(request, answer, body, id, (error) => this.#report(what, error))
   }
 
   /** The answer, and the beginning of its body. Never rejects. */

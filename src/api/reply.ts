@@ -2,6 +2,7 @@
  * Makes an answer of the management API into a response: request id, caching, compression, streams
  * (docs/behaviours.md A1, A8). Holds no more than one part of a long body in memory.
  */
+import { nextTurn } from '../time/turns.ts'
 import type { Answer, Part } from './answers.ts'
 import { compressed, preferredCoding } from './compression.ts'
 
@@ -147,7 +148,7 @@ function stream(
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     try {
       // Parts may be made and taken without ever waiting; everything else would never get a turn then.
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
       if (isOver) return
       const { done, value } = await parts.next()
       // The client may have left while the part was made.

@@ -1,6 +1,7 @@
 /** Torrents in the management API (docs/behaviours.md A10–A16): one with its peers, and lists. */
 import { t } from 'elysia'
 import { EVENT, INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
+import { nextTurn } from '../time/turns.ts'
 import type { InspectedPeer, InspectedTorrent } from '../view/inspect.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import { joinPort, printIp } from '../wire/address.ts'
@@ -144,9 +145,6 @@ async function mergeRuns(peers: readonly InspectedPeer[], run: number): Promise<
 }
 
 const compare = (a: InspectedPeer, b: InspectedPeer): number => Buffer.compare(a.peerId, b.peerId)
-
-/** Lets everything that waits run first. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export const torrentOperations = ({ torrents }: ApiParts): readonly Operation[] => [
   {
