@@ -45,7 +45,7 @@ const ROW = { seeders: 5, leechers: 6, downloaded: 7, downloadedHigh: 8, words: 
 
 export class Listing {
   readonly #swarm: Swarm
-  /** How long a lock may stay busy until the list is given up; undefined = as patience.ts says. */
+  /** How long a lock may stay busy until the list is given up; undefined = as time/turns.ts says. */
   readonly #longestWait: number | undefined
   #units = FIRST_UNITS
 

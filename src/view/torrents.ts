@@ -7,7 +7,7 @@ import { Listing } from './listing.ts'
 
 /**
  * `cutoff`: second at or before which a peer was last seen that counts as gone. Every method rejects when a
- * part of the swarm stays locked for `longestWaitMilliseconds`; without it, as long as patience.ts says.
+ * part of the swarm stays locked for `longestWaitMilliseconds`; without it, as long as time/turns.ts says.
  */
 export function torrentView(
   swarm: Swarm,
