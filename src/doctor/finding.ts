@@ -3,7 +3,7 @@
 import type { HealthAnswer } from '../client/health-report.ts'
 import type { Config } from '../config/model.ts'
 import type { Clock } from '../time/clock.ts'
-import { within } from '../time/within.ts'
+import { Deadline } from '../time/deadline.ts'
 import { type Machine, Unreadable } from './machine.ts'
 
 /** `problem`: it fails, or is about to. `warning`: it works, but could work better, or will not work for long. */
@@ -108,11 +108,9 @@ async function run(check: Check, context: Context): Promise<readonly Result[]> {
   const limit = context.milliseconds + REST_MILLISECONDS
   const late = new Unreadable(`gave no result within ${limit / 1000} s`)
   try {
-    // `then` turns what the check throws synchronously into a rejection.
-    const result = await within(
-      Promise.resolve().then(() => check.run(context)),
-      limit,
-      late,
+    const result = await Deadline.in(limit).run(
+      async () => check.run(context),
+      () => late,
     )
     return 'status' in result ? [result] : result
   } catch (error) {
