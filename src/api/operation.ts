@@ -2,8 +2,7 @@
 import type { SchemaVersion } from '../config/model.ts'
 import type { Report } from '../log.ts'
 import type { PermissionFault, PermissionStore } from '../storage/permissions.ts'
-import type { InspectedTorrent } from '../view/inspect.ts'
-import type { TorrentSummary } from '../view/listing.ts'
+import type { TorrentView } from '../view/inspect.ts'
 import type { Stats } from '../view/statistics.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
 import type { Documentation } from './openapi.ts'
@@ -21,16 +20,6 @@ export interface ApiParts {
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
   readonly report: Report
-}
-
-/** The swarm as the API shows it. All may be asked while it is busy. */
-export interface TorrentView {
-  /** `words`: the info hash, five words in memory order. undefined = unknown. */
-  one(words: Int32Array): Promise<InspectedTorrent | undefined>
-  /** Of each that is known, in the order asked, repetitions repeated. */
-  some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]>
-  /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
-  page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>
 }
 
 /** An authorized request. */

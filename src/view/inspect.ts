@@ -1,6 +1,6 @@
 /**
- * Reads one torrent for people: the management API shows what this returns. It allocates, so no
- * announce may come through here; what it holds the lock for is copying alone.
+ * The swarm as the management API shows it: one torrent with its peers, which are copied here, and lists of
+ * torrents (listing.ts). It only reads, allocates freely, and holds a lock for copying alone.
  */
 import { type AnnounceEvent, COUNT, type Family, PEER_ID_BYTES } from '../bittorrent.ts'
 import {
@@ -16,6 +16,8 @@ import {
 import type { Peers } from '../swarm/peers.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import { finish } from '../time/turns.ts'
+import { Listing, type TorrentSummary } from './listing.ts'
 
 /** Peers copied under one hold of the lock: well below a millisecond. */
 const SLICE = 512
@@ -41,6 +43,33 @@ export type InspectedTorrent = {
   /** Times the torrent was completed. */
   readonly downloaded: number
   readonly peers: readonly InspectedPeer[]
+}
+
+/** All of it may be asked while the swarm is busy. */
+export interface TorrentView {
+  /** `words`: the info hash, five words in memory order. undefined = unknown. */
+  one(words: Int32Array): Promise<InspectedTorrent | undefined>
+  /** Of each that is known, in the order asked, repetitions repeated. */
+  some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]>
+  /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
+  page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>
+}
+
+/**
+ * `cutoff`: second at or before which a peer was last seen that counts as gone. Every method rejects when a
+ * part of the swarm stays locked for `longestWaitMilliseconds`; without it, as long as time/turns.ts says.
+ */
+export function torrentView(
+  swarm: Swarm,
+  cutoff: () => number,
+  longestWaitMilliseconds?: number,
+): TorrentView {
+  const listing = new Listing(swarm, longestWaitMilliseconds)
+  return {
+    one: (words) => finish(peersOf(swarm, words, cutoff()), longestWaitMilliseconds),
+    some: (hashes) => listing.summaries(cutoff(), hashes),
+    page: (offset, limit) => listing.list(cutoff(), offset, limit),
+  }
 }
 
 /**

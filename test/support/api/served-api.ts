@@ -4,14 +4,14 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
-import type { ApiParts, Operation, TorrentView } from '../../../src/api/operation.ts'
+import type { ApiParts, Operation } from '../../../src/api/operation.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
-import type { InspectedTorrent } from '../../../src/view/inspect.ts'
+import type { InspectedTorrent, TorrentView } from '../../../src/view/inspect.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
 import type { Stats } from '../../../src/view/statistics.ts'
 import { ask, type Reply, type Request } from '../http-client.ts'
