@@ -2,7 +2,7 @@
 import { t } from 'elysia'
 import { EVENT, INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
 import { nextTurn } from '../time/turns.ts'
-import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/inspect.ts'
+import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import { joinPort, printIp } from '../wire/address.ts'
 import { type Answer, badInfoHash, json } from './answers.ts'

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
-import { torrentView } from '../../src/view/inspect.ts'
+import { torrentView } from '../../src/view/torrents.ts'
 import { hashHex, hashWords, World } from '../support/swarm/harness.ts'
 import { until } from '../support/until.ts'
 

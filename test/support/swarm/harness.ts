@@ -12,7 +12,7 @@ import {
 import { Carver, carvePeers, carveTorrents, type ShardMemory } from '../../../src/swarm/layout.ts'
 import type { Outcome } from '../../../src/swarm/shard.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../../../src/swarm/swarm.ts'
-import { type InspectedTorrent, peersOf } from '../../../src/view/inspect.ts'
+import { type InspectedTorrent, peersOf } from '../../../src/view/torrents.ts'
 import type { NaiveAnnounce } from '../naive/swarm.ts'
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
