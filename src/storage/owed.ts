@@ -5,7 +5,7 @@
  * control thread is the one to notice.
  */
 import { HEADER, NIL, TORRENT } from '../swarm/layout.ts'
-import { salvage } from '../swarm/salvage.ts'
+import { salvage } from '../swarm/records.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { Torrents } from '../swarm/torrents.ts'

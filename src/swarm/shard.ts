@@ -23,7 +23,7 @@ import {
   TORRENT,
 } from './layout.ts'
 import { Peers } from './peers.ts'
-import { salvage } from './salvage.ts'
+import { salvage } from './records.ts'
 import { select } from './selection.ts'
 import { AWAITED } from './stored.ts'
 import { sweep } from './sweep.ts'

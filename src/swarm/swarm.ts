@@ -24,7 +24,7 @@ import {
   slotBytes,
   TORRENT,
 } from './layout.ts'
-import { salvage } from './salvage.ts'
+import { salvage } from './records.ts'
 import { type Outcome, Shard } from './shard.ts'
 
 /** A power of two: the high bits of an info hash's key name its shard. */
