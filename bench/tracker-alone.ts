@@ -24,7 +24,8 @@ export class TrackerAlone {
   readonly #announce = new Announce()
   readonly #visitor = new Visitor('valid')
   readonly #expected = new Int32Array(AHEAD * 5)
-  readonly #answer = new Answer(list(3), list(9), false)
+  readonly #peers = new PeerList(4, new Uint16Array(74 * 3))
+  readonly #answer = new Answer([this.#peers])
   readonly swarm: Swarm
   readonly tracker: Tracker
   /** undefined: a public tracker without a whitelist. */
@@ -95,9 +96,7 @@ export class TrackerAlone {
       if (this.tracker.isPrivate) population.readKey(i, visitor.key)
       const outcome = this.tracker.announce(visitor, this.#announce, RULES, this.#answer)
       if (outcome !== 'served') throw new Error(`refused: ${outcome}`)
-      this.returned += this.#answer.peers4.count
+      this.returned += this.#peers.count
     }
   }
 }
-
-const list = (halves: number) => new PeerList(new Uint16Array(74 * halves))

@@ -10,6 +10,12 @@ export const PEER_ID_BYTES = 20
 /** IP version of an address. An IPv4-mapped IPv6 address is IPv4 everywhere in this program. */
 export type Family = 4 | 6
 
+/**
+ * What kind of endpoint a peer has: an address of this IP version; any other number is a family of the swarm
+ * whose endpoints are not addresses.
+ */
+export type PeerFamily = number
+
 /** Bytes of an endpoint: address, then port, both big endian (the compact forms of BEP 23 and 7). */
 export const endpointBytes = (family: Family): number => (family === 4 ? 6 : 18)
 
@@ -84,10 +90,11 @@ export class Announce {
 }
 
 /**
- * Peers of one family as compact endpoints, written into memory that the transport lends:
- * `count` endpoints stand at `halves[at…]`, three halves (IPv4) or nine (IPv6) each.
+ * Peers of one family as compact endpoints, written into memory that the transport lends: `count` endpoints
+ * stand at `halves[at…]`, three halves (IPv4) or nine (IPv6) each.
  */
 export class PeerList {
+  readonly family: PeerFamily
   halves: Uint16Array
   /** Index in `halves` of the first endpoint. */
   at = 0
@@ -95,33 +102,27 @@ export class PeerList {
   /** Room for the peer ids in the same order, five words each; absent = not wanted. */
   ids: Int32Array | undefined
 
-  constructor(halves: Uint16Array, ids?: Int32Array) {
+  constructor(family: PeerFamily, halves: Uint16Array, ids?: Int32Array) {
+    this.family = family
     this.halves = halves
     this.ids = ids
   }
 }
 
-/** What an announce is told. Owned by one transport and filled again for every announce. */
+/** The answer to an announce. Owned by one transport and filled again for every announce. */
 export class Answer {
-  /** Peers of the swarm after this announce, both families. */
+  /** Peers of the swarm after this announce, of all families. */
   seeders = 0
   leechers = 0
   /** Times the torrent was completed. */
   downloaded = 0
-  readonly peers4: PeerList
-  readonly peers6: PeerList
-  /** Family of the connection that asks: its peers come first. Set by the transport every time; the
-   *  announced address may be of the other one (`external_ip`). */
-  family: Family = 4
-  /** false: only peers of that family are listed (UDP). */
-  readonly bothFamilies: boolean
+  /** Filled in this order while more peers are wanted. Families without a list are only counted. */
+  readonly lists: readonly PeerList[]
   /** Most peers that the lent memory holds: no rule makes the tracker write more. Set by the transport. */
   room = 0x7fff_ffff
 
-  constructor(peers4: PeerList, peers6: PeerList, bothFamilies: boolean) {
-    this.peers4 = peers4
-    this.peers6 = peers6
-    this.bothFamilies = bothFamilies
+  constructor(lists: readonly PeerList[]) {
+    this.lists = lists
   }
 }
 

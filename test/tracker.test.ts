@@ -63,10 +63,7 @@ function announceOf(words: Int32Array): Announce {
 }
 
 const NOWHERE = { externalIp: undefined }
-const emptyAnswer = () => {
-  const list = () => new PeerList(new Uint16Array(1_000))
-  return new Answer(list(), list(), false)
-}
+const emptyAnswer = () => new Answer([new PeerList(4, new Uint16Array(1_000))])
 
 /** Registers a seeder of that torrent, listed or not. */
 function seed({ access, tracker }: ReturnType<typeof trackerWith>, words: Int32Array): void {
@@ -193,7 +190,7 @@ describe('after an announce', () => {
       const infoHash = announce.infoHash.toHex()
       const { seeders, leechers } = answer
       heard.push([visitor, infoHash, family, [...announce.endpoint.subarray(0, 4)], port, event])
-      heard.push([seeders, leechers, answer.peers4.count, now])
+      heard.push([seeders, leechers, answer.lists[0]!.count, now])
     }
     const { access } = trackerWith({ listed: true })
     const tracker = trackerOver(swarmOf(16 * 2 ** 20), clock, {}, { access, afterAnnounce })
@@ -253,7 +250,7 @@ test('an answer holds no more peers than there is room for, whatever the rules s
     announce.port = port
     announce.counts[5] = 1
     tracker.announce(anyone, announce, NOWHERE, answer)
-    return answer.peers4.count
+    return answer.lists[0]!.count
   }
   for (let port = 1; port <= 20; port++) expect(tell(port)).toBe(port - 1)
   answer.room = 7

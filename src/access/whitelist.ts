@@ -4,7 +4,7 @@
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import { infoHashKey, infoHashSecrets, type Seed } from '../memory/hash.ts'
+import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { createTable, type Entries, Table } from './table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
@@ -42,6 +42,6 @@ export class Whitelist extends Table {
   }
 
   protected hashOf(words: Int32Array, at: number): number {
-    return infoHashKey(this.#secrets, words, at)
+    return hashInfoHash(this.#secrets, words, at)
   }
 }

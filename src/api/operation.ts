@@ -2,8 +2,8 @@
 import type { SchemaVersion } from '../config/model.ts'
 import type { Report } from '../log.ts'
 import type { PermissionFault, PermissionStore } from '../storage/permissions.ts'
-import type { TorrentView } from '../view/torrents.ts'
 import type { Stats } from '../view/statistics.ts'
+import type { TorrentView } from '../view/torrents.ts'
 import { type Answer, disabled, rejection } from './answers.ts'
 import type { Documentation } from './openapi.ts'
 

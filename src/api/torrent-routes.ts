@@ -2,8 +2,8 @@
 import { t } from 'elysia'
 import { EVENT, INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
 import { nextTurn } from '../time/turns.ts'
-import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
 import type { TorrentSummary } from '../view/listing.ts'
+import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
 import { joinPort, printIp } from '../wire/address.ts'
 import { type Answer, badInfoHash, json } from './answers.ts'
 import { describe, infoHash, integer, nullable, page } from './openapi.ts'
@@ -101,7 +101,7 @@ const signed = (count: bigint): bigint => BigInt.asIntN(64, count)
 
 function printPeer(peer: InspectedPeer): string {
   const id = `0x${Buffer.from(peer.peerId).toString('hex')}`
-  const address = joinPort(printIp(peer.address, peer.family), peer.port)
+  const address = printEndpoint(peer)
   // Despite its name the second field is a point in time as well; clients read it so.
   const moment = peer.seen * 1_000
   return [
@@ -111,6 +111,13 @@ function printPeer(peer: InspectedPeer): string {
     `"uploaded":${signed(peer.uploaded)},"downloaded":${signed(peer.downloaded)}`,
     `"left":${signed(peer.left)},"event":"${EVENT_NAMES[peer.event]}"}`,
   ].join(',')
+}
+
+/** An address and a port; hex digits where the endpoint is not an address. */
+function printEndpoint({ family, endpoint }: InspectedPeer): string {
+  if (family !== 4 && family !== 6) return endpoint.toHex()
+  const [high, low] = endpoint.subarray(-2)
+  return joinPort(printIp(endpoint, family), (high! << 8) | low!)
 }
 
 /** Peers that are sorted or merged in one turn of the event loop: about a millisecond of work. */

@@ -39,11 +39,11 @@ export function secretsOf(seed: Seed, words: number, purpose: string): Int32Arra
 const areAlike = (one: number, other: number): boolean =>
   ((one ^ other) & 0xffff) === 0 || (((one >>> 16) - (other >>> 16) + 1) & 0xffff) <= 2
 
-/** Secrets for `infoHashKey`. */
+/** Secrets for `hashInfoHash`. */
 export const infoHashSecrets = (seed: Seed): Int32Array => secretsOf(seed, 5, 'info hash')
 
-/** Key of the info hash at `words[at…]`. */
-export const infoHashKey = (secrets: Int32Array, words: Int32Array, at: number): number =>
+/** Hash of the info hash at `words[at…]`. */
+export const hashInfoHash = (secrets: Int32Array, words: Int32Array, at: number): number =>
   hashWords(secrets, words, at, 5)
 
 /** Hash of `count` words at `words[at…]`. The products do not wait for each other. */

@@ -10,8 +10,8 @@ import { databaseNameOf, type Storage } from '../storage/open.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
-import { torrentView } from '../view/torrents.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
+import { torrentView } from '../view/torrents.ts'
 import { printAddress } from '../wire/address.ts'
 
 export type ApiSetting = {

@@ -92,10 +92,10 @@ export async function start(config: Config, log: Log, version: string): Promise<
     log,
     milliseconds: systemClock.milliseconds,
     onDeath: (thread) => {
-      const mended = swarm.recover(thread)
+      const salvaged = swarm.salvage(thread)
       bans.unlock()
       for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
-      if (mended > 0) log.error('TRACKER', `mended ${mended} shard(s) it had left locked`)
+      if (salvaged > 0) log.error('TRACKER', `salvaged ${salvaged} shard(s) it had left locked`)
     },
     onStart: ({ receiveBuffers }) => warnOfBuffers(receiveBuffers),
   })

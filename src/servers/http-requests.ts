@@ -122,8 +122,7 @@ export class HttpRequests {
     announce.port = query.port
 
     if (this.#tracker.rules.version !== this.#version) this.#followRules()
-    const answer = this.#answers.prepare(query.compact)
-    answer.family = announce.family
+    const answer = this.#answers.prepare(announce.family, query.compact)
     const outcome = this.#tracker.announce(visitor, announce, this.#options.listenerRules, answer)
     if (outcome !== 'served') return this.#refused(outcome, announce.infoHash)
     this.#count(AT.announces)

@@ -52,7 +52,8 @@ export class UdpRequests {
   readonly #request = new UdpRequest()
   readonly #visitor = new Visitor('forged')
   readonly #announce = new Announce()
-  readonly #answer: Answer
+  /** By family of the connection: only its own peers are listed. */
+  readonly #answers: readonly [Answer, Answer]
   readonly #scrape: DatagramScrape
   /** Answers of scrapes that wait for stored counts. */
   readonly #late = new Set<() => void>()
@@ -74,7 +75,10 @@ export class UdpRequests {
     this.#datagrams = datagrams
     this.#outbox = outbox
     this.#scrape = new DatagramScrape(datagrams, outbox)
-    this.#answer = new Answer(new PeerList(outbox.halves), new PeerList(outbox.halves), false)
+    this.#answers = [
+      new Answer([new PeerList(4, outbox.halves)]),
+      new Answer([new PeerList(6, outbox.halves)]),
+    ]
     this.#followRules()
   }
 
@@ -91,10 +95,11 @@ export class UdpRequests {
     this.#interval = Math.min(rules.interval, MAX_INTERVAL)
     const { maxPeers } = rules
     this.#outbox.resize(Math.max(ANSWER.peersAt + maxPeers * LONGEST_ENDPOINT, LONGEST_SCRAPE))
-    const { peers4, peers6 } = this.#answer
-    peers4.halves = peers6.halves = this.#outbox.halves
-    // The rules may change again before the next batch.
-    this.#answer.room = maxPeers
+    for (const answer of this.#answers) {
+      for (const list of answer.lists) list.halves = this.#outbox.halves
+      // The rules may change again before the next batch.
+      answer.room = maxPeers
+    }
   }
 
   /** Serves datagram number `i` of the batch. */
@@ -164,10 +169,10 @@ export class UdpRequests {
 
   #announced(i: number, familyOffset: number): number {
     const { tracker, listenerRules } = this.#options
-    const answer = this.#answer
+    const answer = this.#answers[familyOffset]!
+    const list = answer.lists[0]!
     const at = this.#outbox.begin()
-    answer.family = this.#announce.family
-    answer.peers4.at = answer.peers6.at = (at + ANSWER.peersAt) / 2
+    list.at = (at + ANSWER.peersAt) / 2
     const visitor = this.#prove(familyOffset)
     if (tracker.isPrivate) {
       const { bytes } = this.#datagrams
@@ -183,7 +188,7 @@ export class UdpRequests {
       this.#interval,
       answer.leechers,
       answer.seeders,
-      answer.peers4.count * 6 + answer.peers6.count * 18,
+      list.count * (familyOffset === 0 ? 6 : 18),
     )
   }
 

@@ -5,7 +5,6 @@
  * control thread is the one to notice.
  */
 import { HEADER, NIL, TORRENT } from '../swarm/layout.ts'
-import { salvage } from '../swarm/records.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { Torrents } from '../swarm/torrents.ts'
@@ -88,7 +87,7 @@ export function addStored(
   stored: number,
   milliseconds: number,
 ): boolean {
-  const { words: infoHash, hash, shard } = placeOf(swarm, words, at)
+  const { infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
   return locked(shard, milliseconds, () => {
     const torrent = torrents.find(infoHash, hash)
@@ -122,7 +121,7 @@ export function answerLookup(
   count: number,
   milliseconds: number,
 ): boolean {
-  const { words: infoHash, hash, shard } = placeOf(swarm, words, at)
+  const { infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
   return locked(shard, milliseconds, () => {
     const torrent = torrents.find(infoHash, hash)
@@ -160,23 +159,16 @@ function give(torrents: Torrents, torrent: number, stored: number): void {
 /** Where the torrent `words[at…]` is, if it exists. */
 function placeOf(swarm: Swarm, words: Int32Array, at: number) {
   const infoHash = words.subarray(at, at + 5)
-  const hash = swarm.key(infoHash)
-  return { words: infoHash, hash, shard: swarm.shardOf(hash) }
+  const hash = swarm.hash(infoHash)
+  return { infoHash, hash, shard: swarm.shardOf(hash) }
 }
 
 /** The answer of a database, as far as the swarm can count. */
 const countOf = (stored: number): number =>
   stored > 0 ? Math.min(stored, Number.MAX_SAFE_INTEGER) : 0
 
-function locked(shard: Shard, milliseconds: number, change: () => void): boolean {
-  if (!shard.lock.tryAcquire(milliseconds)) return false
-  try {
+const locked = (shard: Shard, milliseconds: number, change: () => void): boolean =>
+  shard.tryHold(milliseconds, () => {
     change()
     return true
-  } catch (error) {
-    salvage(shard)
-    throw error
-  } finally {
-    shard.lock.release()
-  }
-}
+  }) ?? false

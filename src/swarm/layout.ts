@@ -1,11 +1,10 @@
 /**
- * How a shard lies in shared memory. Every offset, stride and flag of the swarm is named here and
- * nowhere else; all of it is plain arithmetic. A shard is three buffers of fixed size: torrents, IPv4
- * peers, IPv6 peers. Pages nobody touched cost nothing, so each is reserved large and filled from
- * the front; what is really used is counted against one budget for the whole swarm.
- * Over 300 lines because an offset that is named in two places is wrong in one of them.
+ * How a shard lies in shared memory. Every offset, stride and flag of the swarm is named here and nowhere
+ * else; all of it is plain arithmetic. A shard is a few buffers of fixed size: one for torrents, one for the
+ * peers of each family. Untouched pages cost nothing, so each buffer is reserved large and filled from the
+ * front; what is really used is counted against one budget for the whole swarm.
  */
-import type { Family } from '../bittorrent.ts'
+import type { PeerFamily } from '../bittorrent.ts'
 import { SEED_WORDS, type Seed } from '../memory/hash.ts'
 
 /**
@@ -13,33 +12,59 @@ import { SEED_WORDS, type Seed } from '../memory/hash.ts'
  * integers in the compiled code, unsigned ones with the high bit set would make it compute in floating point.
  */
 export const NIL = -1
-/** Beyond every position and every second. */
+/** Greater than every position and every second. */
 export const MOST = 0x7fff_ffff
 
 /**
- * A count that may outgrow a word has two: 31 bits of it in one, how often it holds this in the other.
- * Exact to 2^53, like every number.
+ * A count that may outgrow a word has two: its low 31 bits, and how many LIMBs it holds above them. Exact to
+ * 2^53, like every number.
  */
 export const LIMB = 2 ** 31
 
-/** Unix seconds less this fit 31 bits until 2088; the shards know no other time. */
+/** Shards count seconds from here (2020): they fit 31 bits until 2088. */
 export const EPOCH = 1_577_836_800
 
-/** Seconds that a peer may have been seen in the future without a clock having been wrong. */
+/** A peer seen further in the future than this many seconds was seen by a wrong clock. */
 export const SKEW = 60
 
-/** Peers of a swarm that stand in one unbroken run; a larger swarm is a directory of such chunks. */
+/** Most peers in one unbroken run; a larger swarm is a directory of such chunks. */
 export const CHUNK = 64
 export const CHUNK_ORDER = 6
 
 /**
+ * A family of peers: what their endpoints look like, and where everything about them stands. All that tells
+ * one family from another is in its row.
+ */
+export type FamilyRow = {
+  /** IP version, or another number: 1–255. */
+  readonly family: PeerFamily
+  /** Halves (two bytes) of an endpoint; at least two. */
+  readonly halves: number
+  /** First of its words in the header, see `FAMILY_HEADER`. */
+  readonly header: number
+  /**
+   * First of its words in the torrent record, see `PART`. undefined: they stand in an array beside the
+   * records, which takes memory only for torrents that have such peers.
+   */
+  readonly part: number | undefined
+  /** Lowest of its six bits in `TORRENT.flags`: the size of its run (`SIZE_MASK`), then `largeBit`. */
+  readonly bits: number
+}
+
+/** The families of every swarm. Rows with a `part` come first. Header words from 64 on are free for more. */
+export const FAMILIES: readonly FamilyRow[] = [
+  { family: 4, halves: 3, header: 16, part: 8, bits: 8 },
+  { family: 6, halves: 9, header: 32, part: 11, bits: 16 },
+]
+
+/**
  * Words of the header at the front of a shard's torrent buffer. The first 16, a cache line, are what most
- * announces touch; each family has one of its own.
+ * announces touch; each family has a line of its own.
  */
 export const HEADER = {
-  /** 0 = free, otherwise the holder's thread number, with `CONTENDED` when somebody sleeps on it. */
+  /** 0 = free, otherwise the holder's thread number, with `CONTENDED` when another thread sleeps on it. */
   lock: 0,
-  /** Torrent whose records are being changed; NIL between two changes. See salvage.ts. */
+  /** Torrent whose records are being changed; NIL between two changes. A salvage gives up its peers. */
   busy: 1,
   torrents: 3,
   torrentBuckets: 4,
@@ -59,28 +84,55 @@ export const HEADER = {
   listed: 13,
   /** Sum of what the torrents owe the database. */
   owed: 14,
-  /** Per family: see FAMILY_HEADER. */
-  v4: 16,
-  v6: 32,
-  /** Grows with every rescue, which gives the torrents other numbers; odd while one is under way. */
-  rescues: 48,
-  /** Times that the sweep gave a torrent another number. */
+  /** Grows with every salvage, which renumbers the torrents; odd while one is under way. */
+  salvages: 48,
+  /** Times that the sweep renumbered a torrent. */
   moves: 49,
-  /** KiB of the budget that this shard holds; and those among them that nothing is kept in. See budget.ts. */
+  /** KiB of the budget that this shard holds, and how many of them hold nothing. See budget.ts. */
   paid: 50,
   spare: 51,
   /** Where the ring of questions begins and ends, counted without end; see stored.ts. */
   askedFrom: 52,
   askedTo: 53,
-  /** Four words that keep strangers from choosing info hashes or endpoints that share a chain. */
-  seed: 124,
+  /** What the buffer says it is: see HEAD. */
+  head: 112,
   words: 128,
 } as const
 
-export const seedIn = (header: Int32Array): Seed =>
-  header.slice(HEADER.seed, HEADER.seed + SEED_WORDS)
+/**
+ * What a buffer says it is, so that a later program can reopen, refuse or convert it: 16 words, in a torrent
+ * buffer at `HEADER.head`, in a buffer of peers at the front. See head.ts.
+ */
+export const HEAD = {
+  magic: 0,
+  version: 1,
+  /** Family of the peers; 0 = a torrent buffer. */
+  family: 2,
+  /** Most torrents, or slots of peers. */
+  capacity: 3,
+  /** Torrents: as many where completions are kept for a database, else 0. */
+  ledger: 4,
+  /** Peers: halves of an endpoint. */
+  halves: 5,
+  /** Number of the shard. */
+  shard: 6,
+  /** Torrents: the families of the swarm in the order of their rows, 0 behind the last. */
+  families: 7,
+  mostFamilies: 5,
+  /** Four words that keep strangers from choosing info hashes or endpoints that share a chain. */
+  seed: 12,
+  words: 16,
+} as const
+/** "SWRM" in the byte order of the machine that wrote it. */
+export const MAGIC = 0x4d52_5753
+/** Grows with every change to what stands where. */
+export const VERSION = 1
 
-/** Words of the header that each family has, from `HEADER.v4` or `HEADER.v6` on. */
+/** Of the swarm that a torrent buffer with this header belongs to. */
+export const seedIn = (header: Int32Array): Seed =>
+  header.slice(HEADER.head + HEAD.seed, HEADER.head + HEAD.seed + SEED_WORDS)
+
+/** Words of the header that each family has, from `FamilyRow.header` on. */
 export const FAMILY_HEADER = {
   seeders: 0,
   leechers: 1,
@@ -92,6 +144,7 @@ export const FAMILY_HEADER = {
   slotHigh: 4,
   directoryRuns: 7,
   directoryHigh: 7,
+  words: 16,
 } as const
 
 /** Words of the header for everything that is handed out in runs; see runs.ts. */
@@ -121,94 +174,93 @@ export const runTopWords = (batches: number): number => ((batches + 1023) >>> 10
 /** A directory unit is two words: two chunk numbers. */
 export const DIRECTORY_UNIT = 2
 
-/** One torrent: 16 words, one cache line. */
+/** One torrent: 16 words, one cache line. All zero = free. */
 export const TORRENT = {
-  hash: 0,
+  infoHash: 0,
   /** Next torrent of the same bucket. */
   next: 5,
-  /** Times it was completed; `MANY` says that there are LIMBs beside it, in `downloadedHigh`. */
+  /** Times it was completed; with `MANY` in the flags there are LIMBs of it in `downloadedHigh`. */
   downloaded: 6,
   flags: 7,
-  /** Per family: see SWARM. */
-  v4: 8,
-  v6: 11,
+  // Words 8 to 13 are parts of families: see `FamilyRow.part`.
   /** No peer here was last seen before this second; MOST = there is none. */
   oldest: 14,
-  /** Seeded hash of the info hash, kept so that a bucket can be split without reading the hash. */
-  key: 15,
+  /** Seeded hash of the info hash, kept so that a bucket can be split without reading the info hash. */
+  hash: 15,
   words: 16,
+  order: 4,
 } as const
 
-/** Words of one family of a torrent, from `TORRENT.v4` or `TORRENT.v6` on. */
-export const SWARM = {
-  /** First slot of the run, or first directory unit of a large swarm; NIL = no peers. */
+/** Words of one family of a torrent. All zero = no peers. */
+export const PART = {
+  /** First slot of the run, or first directory unit of a large swarm; means nothing without peers. */
   base: 0,
   count: 1,
   /** The first `leechers` positions are leechers, the rest seeders: either can be copied as a run. */
   leechers: 2,
+  /** In an array beside the records; like `TORRENT.words` 2 to the power of `order`. */
+  words: 4,
+  order: 2,
 } as const
 
-/**
- * Bits of `TORRENT.flags`: in use; stands in the ledger's list; its stored count has not arrived; its count
- * is more than a word holds; then order (5 bits) and size of each family's run.
- */
+/** Bits of `TORRENT.flags`; above them the six bits of each family. */
 export const USED = 1
+/** Stands in the ledger's list. */
 export const LISTED = 2
+/** Its stored count has not arrived. */
 export const WANTED = 4
+/** Its count is more than a word holds. */
 export const MANY = 8
-export const ORDER_SHIFT = { 4: 8, 6: 16 } as const
-export const ORDER_MASK = 31
-export const LARGE = { 4: 1 << 13, 6: 1 << 21 } as const
+/** Six bits of each family: 0 = no peers, else 1 + the order of its run (of slots; large: of directory units). */
+export const SIZE_MASK = 31
+export const largeBit = ({ bits }: FamilyRow): number => 1 << (bits + 5)
 
 /** Bits of a peer's flags; below them the last event (0–3). */
 export const EVENT_MASK = 3
-/** Was seen with bytes left: only such a peer can complete. */
+/** Has been seen with bytes left: only such a peer can complete. */
 export const LEECHED = 4
 /** Its completion was counted already. */
 export const COUNTED = 8
 
-/** What an announce only writes and the API reads: the peer id, then its three 64-bit counters. */
+/** What an announce only writes and the API only reads: the peer id, then its three 64-bit counters. */
 export const DETAIL = { id: 0, idWords: 5, counts: 5, countWords: 6, words: 11 } as const
-
-/** Halves (two bytes) of an endpoint. */
-export const endpointHalves = (family: Family): 3 | 9 => (family === 4 ? 3 : 9)
 
 /**
  * Halves of what an announce reads of each peer, side by side in one cache line: the endpoint in
  * compact form, the second it was last seen (low half first), its flags.
  */
-export const hotHalves = (family: Family): number => endpointHalves(family) + 3
+export const hotHalves = ({ halves }: FamilyRow): number => halves + 3
 
-/** Bytes a slot costs in all arrays together, but for the shares that only large swarms need. */
-export const slotBytes = (family: Family): number => hotHalves(family) * 2 + DETAIL.words * 4 + 4
+/** Bytes a slot costs in all arrays together, except for those that only large swarms need. */
+export const slotBytes = (row: FamilyRow): number => hotHalves(row) * 2 + DETAIL.words * 4 + 4
 
-/** KiB charged to the budget for 64 more torrents (records, buckets, ledger) or 64 more slots. */
+/** KiB charged to the budget for 64 more torrents (records, buckets, ledger, parts beside) or 64 more slots. */
 export const TORRENT_BATCH = BATCH
-export const TORRENT_BATCH_KIB = 5
-export const chunkKib = (family: Family): number => (family === 4 ? 4 : 5)
+export const torrentBatchKib = (families: readonly FamilyRow[]): number =>
+  5 + families.filter(({ part }) => part === undefined).length
+export const chunkKib = (row: FamilyRow): number => Math.ceil((slotBytes(row) * CHUNK) / 1024)
 /** KiB charged for 64 more directory units. */
 export const DIRECTORY_BATCH_KIB = 1
 
 /** A stored count of a torrent that is not here: its info hash, its state, the count and its LIMBs. */
-export const STORED = { hash: 0, state: 5, count: 6, countHigh: 7, words: 8 } as const
+export const STORED = { infoHash: 0, state: 5, count: 6, countHigh: 7, words: 8 } as const
 /** Stored counts that a shard remembers, and questions that may wait; powers of two. */
 export const STORED_COUNTS = 2048
 export const QUESTIONS = 64
 
-/** How many records each array of a shard can hold; the same on every thread. */
+/** How many records each array of a shard can hold. */
 export type Capacity = {
   readonly torrents: number
   /** As many when completions are kept in a database, else none. */
   readonly ledger: number
-  readonly slots4: number
-  readonly slots6: number
+  /** By family, in the order of the rows. */
+  readonly slots: readonly number[]
 }
 
-/** The buffers of one shard. */
+/** The buffers of one shard; those of peers in the order of the rows. */
 export type ShardMemory = {
   readonly torrents: SharedArrayBuffer
-  readonly peers4: SharedArrayBuffer
-  readonly peers6: SharedArrayBuffer
+  readonly peers: readonly SharedArrayBuffer[]
 }
 
 /** Hands out consecutive typed arrays of one buffer, or only adds up their bytes. */
@@ -238,16 +290,26 @@ export class Carver {
 }
 const EMPTY = new SharedArrayBuffer(0)
 
+/** Bytes of what `carve` takes. */
+export function sizeOf(carve: (carver: Carver) => void): number {
+  const carver = new Carver()
+  carve(carver)
+  return carver.bytes
+}
+
 /** Words for runs in `batches` batches, see runs.ts. */
 const carveRuns = (carver: Carver, batches: number): Int32Array =>
   carver.words(runTopWords(batches) + Math.ceil(batches / 32) * RUN_GROUP_WORDS)
+
+/** An array that has `stride` words for each torrent, beside its record. */
+export type Beside = { readonly words: Int32Array; readonly stride: number }
 
 export type TorrentArrays = {
   readonly header: Int32Array
   readonly records: Int32Array
   readonly buckets: Int32Array
   readonly runs: Int32Array
-  /** By torrent: its neighbours in the ledger's list, and completions the database was not told of. */
+  /** By torrent: its neighbours in the ledger's list, and completions that are owed to the database. */
   readonly ledgerNext: Int32Array
   readonly ledgerPrevious: Int32Array
   readonly owed: Int32Array
@@ -256,32 +318,55 @@ export type TorrentArrays = {
   /** `STORED.words` a count; and numbers of those that are asked for. */
   readonly stored: Int32Array
   readonly questions: Int32Array
+  /** By family: its parts, in the records or beside them. That of a torrent begins at `torrent << partOrder`. */
+  readonly parts: readonly Int32Array[]
+  /** Every array by torrent but the records: moved, cleared and released with them. All zero = free. */
+  readonly beside: readonly Beside[]
 }
 
-export const carveTorrents = (
+export function carveTorrents(
   carver: Carver,
   { torrents, ledger }: Pick<Capacity, 'torrents' | 'ledger'>,
-): TorrentArrays => ({
-  header: carver.words(HEADER.words),
-  records: carver.words(torrents * TORRENT.words),
-  buckets: carver.words(torrents),
-  runs: carveRuns(carver, torrents / BATCH),
-  ledgerNext: carver.words(ledger),
-  ledgerPrevious: carver.words(ledger),
-  owed: carver.words(ledger),
-  downloadedHigh: carver.words(ledger),
-  stored: carver.words(ledger > 0 ? STORED_COUNTS * STORED.words : 0),
-  questions: carver.words(ledger > 0 ? QUESTIONS : 0),
-})
+  families: readonly FamilyRow[],
+): TorrentArrays {
+  const beside: Beside[] = []
+  // Every array by torrent is carved here, so that `beside` cannot miss one.
+  const byTorrent = (count: number, stride: number): Int32Array => {
+    const words = carver.words(count * stride)
+    if (words.length > 0) beside.push({ words, stride })
+    return words
+  }
+  const arrays = {
+    header: carver.words(HEADER.words),
+    records: carver.words(torrents * TORRENT.words),
+    buckets: carver.words(torrents),
+    runs: carveRuns(carver, torrents / BATCH),
+    ledgerNext: byTorrent(ledger, 1),
+    ledgerPrevious: byTorrent(ledger, 1),
+    owed: byTorrent(ledger, 1),
+    downloadedHigh: byTorrent(ledger, 1),
+    stored: carver.words(ledger > 0 ? STORED_COUNTS * STORED.words : 0),
+    questions: carver.words(ledger > 0 ? QUESTIONS : 0),
+  }
+  const parts = families.map(({ part }) =>
+    part === undefined ? byTorrent(torrents, PART.words) : arrays.records.subarray(part),
+  )
+  return { ...arrays, parts, beside }
+}
+
+export const partOrder = ({ part }: FamilyRow): number =>
+  part === undefined ? PART.order : TORRENT.order
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
 export type PeerArrays = {
+  /** See HEAD. */
+  readonly head: Int32Array
   /** `stride` halves a slot, see `hotHalves`. */
   readonly hot: Uint16Array
   readonly stride: number
   /** `DETAIL.words` a slot. */
   readonly details: Int32Array
-  /** Next slot of the same index bucket (large swarms only). */
+  /** Next slot of the same index bucket, and the buckets (large swarms only). */
   readonly next: Int32Array
   readonly buckets: Int32Array
   /** By chunk of a large swarm: its torrent, and its place in that torrent's directory. */
@@ -301,12 +386,14 @@ export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
 export const flagsAt = ({ hot, stride }: PeerArrays, slot: number): number =>
   hot[(slot + 1) * stride - 1]!
 
-export const carvePeers = (carver: Carver, family: Family, slots: number): PeerArrays => ({
-  hot: carver.halves(slots * hotHalves(family)),
-  stride: hotHalves(family),
+export const carvePeers = (carver: Carver, row: FamilyRow, slots: number): PeerArrays => ({
+  head: carver.words(HEAD.words),
+  // First, because its first word is always in use: one page then holds it and the head.
+  buckets: carver.words(slots),
+  hot: carver.halves(slots * hotHalves(row)),
+  stride: hotHalves(row),
   details: carver.words(slots * DETAIL.words),
   next: carver.words(slots),
-  buckets: carver.words(slots),
   chunkTorrent: carver.words(slots / CHUNK),
   chunkOrdinal: carver.words(slots / CHUNK),
   // Twice what full chunks need, because a directory's run doubles.

@@ -1,16 +1,15 @@
 /**
- * What the torrents of one shard want of the database: those that were just created want the count
- * that is stored of them, those that were completed owe it their completions. They stand in one list,
- * oldest first, and wait there for as long as it takes, merged per torrent: a database that is away makes
- * nothing grow and loses nothing. Costs nothing, and touches no memory, where none is kept. The caller
- * holds the shard's lock.
+ * What the torrents of one shard want of the database: a torrent that was just created wants its stored count,
+ * one that was completed owes its completions. They stand in one list, oldest first, merged per torrent, for
+ * as long as it takes: while the database is away nothing grows and nothing is lost. Without a database it
+ * costs nothing and touches no memory. The caller holds the shard's lock.
  */
 import { HEADER, LISTED, MOST, NIL, TORRENT, type TorrentArrays, WANTED } from './layout.ts'
 
 export class Ledger {
-  /** Whether completions are for a database at all. */
+  /** Whether completions are kept in a database. */
   readonly on: boolean
-  /** Bits of `TORRENT.flags` that a torrent begins with, so that it never is without them. */
+  /** Bits of `TORRENT.flags` that a torrent is created with, so that it is never without them. */
   readonly firstFlags: number
   readonly #header: Int32Array
   readonly #records: Int32Array
@@ -28,17 +27,16 @@ export class Ledger {
     this.firstFlags = this.on ? WANTED : 0
   }
 
-  /** Nobody wants or owes anything. The caller forgets the torrents, whose flags say otherwise. */
+  /** An empty list. The caller clears the torrents, whose words say otherwise. */
   reset(): void {
     const header = this.#header
     header[HEADER.ledgerFirst] = NIL
     header[HEADER.ledgerLast] = NIL
     header[HEADER.listed] = 0
     header[HEADER.owed] = 0
-    this.#owed.fill(0, 0, header[HEADER.torrentHigh]!)
   }
 
-  /** The torrent whose turn it is; NIL = there is none. */
+  /** The torrent that is next; NIL = the list is empty. */
   first(): number {
     return this.#header[HEADER.ledgerFirst]!
   }
@@ -51,8 +49,8 @@ export class Ledger {
   }
 
   /**
-   * Whether the torrent may not be forgotten: it owes something, or it did and the count stored before
-   * that is on its way. One that only waits for a count has nothing to lose.
+   * Whether the torrent must stay: it owes completions, or it did and the count stored before them has not
+   * arrived. A torrent that only waits for its count has nothing to lose.
    */
   holds(torrent: number): boolean {
     if (!this.on) return false
@@ -63,20 +61,20 @@ export class Ledger {
     )
   }
 
-  /** Counts completions that the database has to be told of. */
+  /** Counts completions that the database does not have yet. */
   owe(torrent: number, completions = 1): void {
     if (!this.on) return
     const header = this.#header
-    // In front of the torrents that strangers may make up: those can wait, this can be lost.
+    // Ahead of torrents that strangers can make up: those can wait, completions can be lost.
     if (this.#owed[torrent] === 0) this.unlist(torrent)
-    // Words are signed: rather stand still than turn negative.
+    // Words are signed: stop counting rather than turn negative.
     const more = Math.min(completions, MOST - header[HEADER.owed]!)
     this.#owed[torrent]! += more
     header[HEADER.owed]! += more
     this.#listAs('first', torrent)
   }
 
-  /** For a torrent that a rescue made anew: what it owed and wanted before, believed as far as possible. */
+  /** Gives a torrent that was created anew what it owed and wanted before. */
   restore(torrent: number, owed: number, isWanted: boolean): void {
     if (!this.on) return
     if (owed > 0) this.owe(torrent, owed)
@@ -85,14 +83,14 @@ export class Ledger {
     if (owed <= 0) this.unlist(torrent)
   }
 
-  /** The database will be told. Whoever fails on the way leaves the torrent owing what it did. */
+  /** The database will be told. If this fails half-way, the torrent still owes what it did. */
   settle(torrent: number): void {
     this.unlist(torrent)
     this.#header[HEADER.owed]! -= this.#owed[torrent]!
     this.#owed[torrent] = 0
   }
 
-  /** Its stored count is there. */
+  /** Its stored count has arrived. */
   unwant(torrent: number): void {
     this.#records[torrent * TORRENT.words + TORRENT.flags]! &= ~WANTED
   }
@@ -101,29 +99,16 @@ export class Ledger {
     this.#listAs('last', torrent)
   }
 
-  /**
-   * Record `to` will be a copy of that of `torrent`: its place in the list and its debt. Both owe it until the
-   * first is cleared, so that it is never lost.
-   */
+  /** Record `to` takes the place in the list that its words, a copy of those of `torrent`, say it has. */
   renumber(torrent: number, to: number): void {
-    if (!this.on) return
-    this.#owed[to] = this.#owed[torrent]!
-    if ((this.#records[torrent * TORRENT.words + TORRENT.flags]! & LISTED) !== 0) {
-      const header = this.#header
-      const next = this.#next[torrent]!
-      const previous = this.#previous[torrent]!
-      this.#next[to] = next
-      this.#previous[to] = previous
-      if (previous === NIL) header[HEADER.ledgerFirst] = to
-      else this.#next[previous] = to
-      if (next === NIL) header[HEADER.ledgerLast] = to
-      else this.#previous[next] = to
-    }
-  }
-
-  /** The record stands for no torrent. */
-  clear(torrent: number): void {
-    if (this.on) this.#owed[torrent] = 0
+    if ((this.#records[torrent * TORRENT.words + TORRENT.flags]! & LISTED) === 0) return
+    const header = this.#header
+    const next = this.#next[to]!
+    const previous = this.#previous[to]!
+    if (previous === NIL) header[HEADER.ledgerFirst] = to
+    else this.#next[previous] = to
+    if (next === NIL) header[HEADER.ledgerLast] = to
+    else this.#previous[next] = to
   }
 
   #listAs(place: 'first' | 'last', torrent: number): void {

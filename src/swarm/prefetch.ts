@@ -1,28 +1,40 @@
 /**
- * Brings what a batch of announces is about to read into the processor's cache. In a large swarm an
- * announce waits for memory most of its time, one cache line after the other; for many announces at once
- * the same waits overlap. Reads without locks: what it sees may be stale or torn, so it is used for
- * nothing, and it changes nothing.
+ * Brings what a batch of announces is about to read into the processor's cache. In a large swarm an announce
+ * spends most of its time waiting for memory, one cache line after the other; for many announces at once the
+ * same waits overlap, the more of them the fewer instructions stand between two. It reads without locks: what
+ * it sees may be stale or torn, so it is used for nothing, and nothing is changed.
  */
 import { bucketOf } from '../memory/hash.ts'
-import { DETAIL, HEADER, LARGE, NIL, SWARM, TORRENT } from './layout.ts'
+import {
+  DETAIL,
+  type FamilyRow,
+  HEADER,
+  largeBit,
+  NIL,
+  PART,
+  SIZE_MASK,
+  TORRENT,
+} from './layout.ts'
 import type { Shard } from './shard.ts'
 import type { Swarm } from './swarm.ts'
 
 export class Prefetch {
   readonly #swarm: Swarm
-  readonly #shards: Shard[] = []
+  /** By announce. */
+  readonly #shards: Shard[]
   readonly #torrents: Int32Array
-  readonly #bases: Int32Array
+  /** Those with a part in the torrent record; peers of the others are not read ahead. */
+  readonly #families: readonly FamilyRow[]
   /** Keeps the loads from being dropped as useless. */
   sink = 0
 
   /** For batches of at most `most` announces. */
   constructor(swarm: Swarm, most: number) {
+    const shard = swarm.shards[0]!
     this.#swarm = swarm
+    this.#shards = new Array<Shard>(most).fill(shard)
     this.#torrents = new Int32Array(most)
-    this.#bases = new Int32Array(most * 2)
-    for (let i = 0; i < most; i++) this.#shards.push(swarm.shards[0]!)
+    this.#families = shard.families.map(({ row }) => row).filter(({ part }) => part !== undefined)
   }
 
   /** `words`: the info hashes, five words each in memory order. */
@@ -30,38 +42,49 @@ export class Prefetch {
     // Each pass reads, for all of them, what the next pass needs to know where to read.
     for (let i = 0; i < count; i++) this.#bucket(words, i)
     for (let i = 0; i < count; i++) this.#record(words, i)
-    for (let i = 0; i < count; i++) this.#peers(i)
+    for (let family = 0; family < this.#families.length; family++)
+      this.#peers(family, this.#families[family]!, count)
   }
 
   #bucket(words: Int32Array, i: number): void {
-    const key = this.#swarm.key(words, i * 5)
-    const shard = this.#swarm.shardOf(key)
+    const hash = this.#swarm.hash(words, i * 5)
+    const shard = this.#swarm.shardOf(hash)
     const { header, buckets } = shard.torrents
     this.#shards[i] = shard
-    this.#torrents[i] = buckets[bucketOf(key, header[HEADER.torrentBuckets]!)]!
+    this.#torrents[i] = buckets[bucketOf(hash, header[HEADER.torrentBuckets]!)]!
   }
 
   #record(words: Int32Array, i: number): void {
     const { records } = this.#shards[i]!.torrents
     let torrent = this.#torrents[i]!
-    if (torrent !== NIL && records[torrent * TORRENT.words] !== words[i * 5])
+    if (torrent === NIL) return
+    if (records[torrent * TORRENT.words] !== words[i * 5]) {
       torrent = records[torrent * TORRENT.words + TORRENT.next]!
-    const at = torrent * TORRENT.words
-    const known = torrent !== NIL && (records[at + TORRENT.flags]! & (LARGE[4] | LARGE[6])) === 0
-    this.#bases[i * 2] = known ? records[at + TORRENT.v4 + SWARM.base]! : NIL
-    this.#bases[i * 2 + 1] = known ? records[at + TORRENT.v6 + SWARM.base]! : NIL
+      this.#torrents[i] = torrent
+    }
+    if (torrent !== NIL) this.sink ^= records[torrent * TORRENT.words + TORRENT.flags]!
   }
 
-  #peers(i: number): void {
-    const shard = this.#shards[i]!
-    this.#touch(shard, this.#bases[i * 2]!)
-    const base6 = this.#bases[i * 2 + 1]!
-    if (base6 !== NIL) this.sink ^= shard.peers6.arrays.hot[base6 * shard.peers6.arrays.stride]!
-  }
-
-  #touch(shard: Shard, base: number): void {
-    if (base === NIL) return
-    const { hot, stride, details } = shard.peers4.arrays
-    this.sink ^= hot[base * stride]! ^ details[base * DETAIL.words]!
+  /** The first peer of each small swarm of one family. */
+  #peers(family: number, row: FamilyRow, count: number): void {
+    const shards = this.#shards
+    const torrents = this.#torrents
+    const large = largeBit(row)
+    const size = (SIZE_MASK << row.bits) | large
+    const part = (row.part ?? 0) + PART.base
+    let sink = 0
+    for (let i = 0; i < count; i++) {
+      const torrent = torrents[i]!
+      if (torrent === NIL) continue
+      const shard = shards[i]!
+      const { records } = shard.torrents
+      const at = torrent * TORRENT.words
+      const bits = records[at + TORRENT.flags]! & size
+      if (bits === 0 || bits >= large) continue
+      const { hot, stride, details } = shard.families[family]!.arrays
+      const base = records[at + part]!
+      sink ^= hot[base * stride]! ^ details[base * DETAIL.words]!
+    }
+    this.sink ^= sink
   }
 }

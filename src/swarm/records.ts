@@ -1,11 +1,9 @@
 /**
- * Makes a shard whole again after a thread threw or died in the middle of changing it. Chains, free
- * lists, runs and totals may be half written, so none of them is believed: every torrent and peer that
- * can be read is copied out, the shard is emptied, and they are put back. The peers of the one
- * torrent that was being changed are given up; they announce again within minutes. The caller holds
- * the lock.
+ * Torrents and peers as records, apart from where they stand: what a salvage keeps of a shard whose structures
+ * may be half written. The reader believes no chain, free list, run or total; the writer uses the functions
+ * that announces use, so what it leaves is whole. The caller holds the shard's lock.
  */
-import { Announce, type AnnounceEvent, type Family } from '../bittorrent.ts'
+import { Announce, type AnnounceEvent, type PeerFamily } from '../bittorrent.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
@@ -16,85 +14,85 @@ import {
   FAMILY_HEADER,
   flagsAt,
   HEADER,
-  LARGE,
   LEECHED,
+  largeBit,
   NIL,
-  ORDER_MASK,
-  ORDER_SHIFT,
-  SWARM,
+  PART,
+  SIZE_MASK,
   seenAt,
   TORRENT,
 } from './layout.ts'
 import type { Peers } from './peers.ts'
-import type { Shard } from './shard.ts'
+import type { Torrents } from './torrents.ts'
 
-type SavedPeer = {
-  family: Family
-  endpoint: Uint16Array
-  details: Int32Array
-  seen: number
-  flags: number
-}
-type SavedTorrent = {
-  hash: Int32Array
-  key: number
-  downloaded: number
-  owed: number
-  isWanted: boolean
-  peers: SavedPeer[]
+export type PeerRecord = {
+  readonly family: PeerFamily
+  /** Compact, in halves. */
+  readonly endpoint: Uint16Array
+  /** Peer id and counters: see DETAIL. */
+  readonly details: Int32Array
+  /** Second of the last announce, counted from `EPOCH`. */
+  readonly seen: number
+  /** See EVENT_MASK, LEECHED and COUNTED. */
+  readonly flags: number
 }
 
-export function salvage(shard: Shard): void {
-  const { header, records, ledger } = shard.torrents
+export type TorrentRecord = {
+  /** Five words. */
+  readonly infoHash: Int32Array
+  readonly downloaded: number
+  /** Completions that the database does not have yet. */
+  readonly owed: number
+  /** Whether its stored count has not arrived. */
+  readonly isWanted: boolean
+  readonly peers: readonly PeerRecord[]
+}
+
+type Parts = { readonly torrents: Torrents; readonly families: readonly Peers[] }
+
+/**
+ * Every torrent of the shard with its peers, as far as they can be made out. A slot that two torrents claim is
+ * the first one's. The peers of a torrent that was being changed are left out: they announce again within
+ * minutes.
+ */
+export function* readRecords({ torrents, families }: Parts): Generator<TorrentRecord, void, void> {
+  const { header, records, ledger } = torrents
   const busy = header[HEADER.busy]!
-  const saved: SavedTorrent[] = []
-  const claimed4 = claims(header, HEADER.v4)
-  const claimed6 = claims(header, HEADER.v6)
+  /** By family one byte for each slot that was ever handed out: 1 = claimed. */
+  const claimed = families.map(
+    ({ row }) => new Uint8Array(header[row.header + FAMILY_HEADER.slotHigh]!),
+  )
   for (let torrent = 0; torrent < header[HEADER.torrentHigh]!; torrent++) {
-    if (!shard.torrents.isUsed(torrent)) continue
+    if (!torrents.isUsed(torrent)) continue
     const at = torrent * TORRENT.words
-    const peers: SavedPeer[] = []
-    if (torrent !== busy) {
-      collect(shard.peers4, 4, records, torrent, claimed4, peers)
-      collect(shard.peers6, 6, records, torrent, claimed6, peers)
-    }
-    const hash = records.slice(at, at + 5)
-    saved.push({
-      hash,
-      key: records[at + TORRENT.key]!,
-      downloaded: Math.max(0, shard.torrents.downloaded(torrent)),
+    const peers: PeerRecord[] = []
+    if (torrent !== busy)
+      for (const [i, family] of families.entries())
+        readPeers(family, records, torrent, claimed[i]!, peers)
+    yield {
+      infoHash: records.slice(at, at + 5),
+      downloaded: Math.max(0, torrents.downloaded(torrent)),
       owed: ledger.owed(torrent),
       isWanted: ledger.isWanted(torrent),
       peers,
-    })
+    }
   }
-  shard.reset()
-  // Whoever looks without the lock must not take the torrents that are missing now for gone.
-  header[HEADER.rescues]! |= 1
-  for (const torrent of saved) restore(shard, torrent)
-  header[HEADER.rescues]!++
-  shard.account.settle()
 }
 
-/** One byte for each slot ever handed out: 1 = a torrent has it, so no other can. */
-const claims = (header: Int32Array, family: number): Uint8Array =>
-  new Uint8Array(header[family + FAMILY_HEADER.slotHigh]!)
-
-function collect(
+function readPeers(
   peers: Peers,
-  family: Family,
   records: Int32Array,
   torrent: number,
   claimed: Uint8Array,
-  into: SavedPeer[],
+  into: PeerRecord[],
 ): void {
   const { hot, stride, details } = peers.arrays
-  for (const slot of slotsOf(peers, family, records, torrent, claimed.length)) {
+  for (const slot of slotsOf(peers, records, torrent, claimed.length)) {
     if (claimed[slot] === 1) continue
     claimed[slot] = 1
     into.push({
-      family,
-      endpoint: hot.slice(slot * stride, slot * stride + peers.width),
+      family: peers.row.family,
+      endpoint: hot.slice(slot * stride, slot * stride + peers.row.halves),
       details: details.slice(slot * DETAIL.words, (slot + 1) * DETAIL.words),
       seen: seenAt(peers.arrays, slot),
       flags: flagsAt(peers.arrays, slot),
@@ -102,23 +100,23 @@ function collect(
   }
 }
 
-/** The slots of a torrent as its record says, as far as that is possible at all. */
+/** The slots of a torrent as its words say, as far as that is possible at all: all below `slots`. */
 function* slotsOf(
   peers: Peers,
-  family: Family,
   records: Int32Array,
   torrent: number,
   slots: number,
 ): Generator<number> {
-  const at = torrent * TORRENT.words
-  const part = at + (family === 4 ? TORRENT.v4 : TORRENT.v6)
-  const flags = records[at + TORRENT.flags]!
-  const order = (flags >>> ORDER_SHIFT[family]) & ORDER_MASK
-  const base = records[part + SWARM.base]!
-  // Garbage may look negative: as much as it can be, then.
-  const count = records[part + SWARM.count]! >>> 0
-  if (base === NIL) return
-  if ((flags & LARGE[family]) === 0) {
+  const { row, parts } = peers
+  const flags = records[torrent * TORRENT.words + TORRENT.flags]!
+  const size = (flags >>> row.bits) & SIZE_MASK
+  const part = peers.partAt(torrent)
+  const base = parts[part + PART.base]!
+  // A count that makes no sense may be negative: it is as much as the run can hold, then.
+  const count = parts[part + PART.count]! >>> 0
+  if (size === 0 || base < 0) return
+  const order = size - 1
+  if ((flags & largeBit(row)) === 0) {
     const end = Math.min(base + Math.min(count, 1 << Math.min(order, CHUNK_ORDER)), slots)
     for (let slot = base; slot < end; slot++) yield slot
     return
@@ -134,29 +132,31 @@ function* slotsOf(
   }
 }
 
-function restore(shard: Shard, saved: SavedTorrent): void {
-  const { records, ledger } = shard.torrents
-  if (shard.torrents.find(saved.hash, saved.key) !== NIL) return
-  const torrent = shard.torrents.create(saved.hash, saved.key)
+/** Puts a torrent into the shard, unless it is there or memory is spent. `hash`: seeded, of its info hash. */
+export function writeRecord(
+  { torrents, families }: Parts,
+  hash: number,
+  record: TorrentRecord,
+): void {
+  const { records, ledger } = torrents
+  if (torrents.find(record.infoHash, hash) !== NIL) return
+  const torrent = torrents.create(record.infoHash, hash)
   if (torrent === NIL) return
-  shard.peers4.begin(torrent)
-  shard.peers6.begin(torrent)
-  const at = torrent * TORRENT.words
-  shard.torrents.addDownloads(torrent, saved.downloaded)
-  ledger.restore(torrent, saved.owed, saved.isWanted)
+  torrents.addDownloads(torrent, record.downloaded)
+  ledger.restore(torrent, record.owed, record.isWanted)
+  const oldest = torrent * TORRENT.words + TORRENT.oldest
   const announce = new Announce()
-  for (const peer of saved.peers) {
-    const peers = peer.family === 4 ? shard.peers4 : shard.peers6
-    announce.family = peer.family
-    announce.endpointHalves.set(peer.endpoint)
-    announce.words.set(peer.details.subarray(0, DETAIL.idWords), 5)
-    announce.counts.set(peer.details.subarray(DETAIL.counts))
-    announce.event = (peer.flags & EVENT_MASK) as AnnounceEvent
+  for (const { family, endpoint, details, seen, flags } of record.peers) {
+    const peers = families.find(({ row }) => row.family === family)
+    if (peers === undefined) continue
+    announce.endpointHalves.set(endpoint)
+    announce.words.set(details.subarray(0, DETAIL.idWords), 5)
+    announce.counts.set(details.subarray(DETAIL.counts))
+    announce.event = (flags & EVENT_MASK) as AnnounceEvent
     if (peers.find(torrent, announce.endpointHalves) !== NIL) continue
-    const slot = peers.insert(torrent, announce, peer.seen)
+    const slot = peers.insert(torrent, announce, seen)
     if (slot === NIL) return
-    const past = peer.flags & (LEECHED | COUNTED)
-    peers.setFlags(slot, flagsAt(peers.arrays, slot) | past)
-    records[at + TORRENT.oldest] = Math.min(records[at + TORRENT.oldest]!, peer.seen)
+    peers.setFlags(slot, flagsAt(peers.arrays, slot) | (flags & (LEECHED | COUNTED)))
+    records[oldest] = Math.min(records[oldest]!, seen)
   }
 }

@@ -1,11 +1,9 @@
 /**
- * Hands out runs of 2^order numbered units, aligned to their length up to a batch of 64; it knows neither
- * what a unit is nor how it looks. Units are paid for by the batch, and a batch that is free can be given
- * back. What is free is a bit a unit, in words of its own, so nothing has to be kept in memory that is
- * free. A take gets the lowest of the smallest free runs that will do, so what is free
- * gathers at the end.
+ * Hands out runs of 2^order numbered units, aligned to their length up to a batch of 64; what a unit is it
+ * does not know. Units are paid for by the batch, and a batch that is free can be given back. A unit that is
+ * free is a bit in words of its own, so free units need no memory. A take gets the lowest of the smallest
+ * free runs that will do, so free units gather at the end.
  */
-import { bitsOf, exactly, lowestBit } from './free-units.ts'
 import {
   BATCH,
   BATCH_ORDER,
@@ -29,11 +27,11 @@ export type RunsOptions = {
   /** Asks for what a batch costs. */
   readonly pay: () => boolean
   readonly repay: () => void
-  /** Told of batches `from` to `to`−1 once nothing is kept there; it may be told twice. */
+  /** Called for batches `from` to `to`−1 once nothing is kept there; perhaps more than once. */
   readonly unused: (from: number, to: number) => void
 }
 
-/** Batches that are told of together when they become unused in the middle: whole pages of most arrays. */
+/** Batches that are released together when all of them are unused: whole pages of most arrays. */
 const REGION = 16
 
 export class Runs {
@@ -61,7 +59,7 @@ export class Runs {
     this.#unused = options.unused
   }
 
-  /** Forgets every run. The caller says that no batch is paid for any more. */
+  /** All units are free. The caller takes back what was paid for them. */
   reset(): void {
     const batches = this.#header[this.#high]! >>> BATCH_ORDER
     this.#words.fill(0, 0, runTopWords(batches))
@@ -90,15 +88,15 @@ export class Runs {
         this.#setWhole(at >>> BATCH_ORDER, true)
   }
 
-  /** Whether the run at `base` would stand lower if there were no gaps. */
+  /** Whether the run at `base` lies beyond the end that all runs would have without gaps. */
   isBeyond(base: number): boolean {
     return base - (base % BATCH) >= this.#header[this.#taken]!
   }
 
   /**
-   * Takes a run that is to replace the one at `base`; NIL = that one stands well. It always lies in a lower
-   * batch. Before the end that all runs would have without gaps it joins free runs and cuts none, and is
-   * only taken where a neighbour is free, so that two gaps become a larger one.
+   * Takes a run to replace the one at `base`, always in a lower batch; NIL = that one stands well. A run that
+   * is not beyond (`isBeyond`) is only moved if a neighbour of it is free, so that two gaps become a larger
+   * one, and only to where no larger gap is cut.
    */
   takeBetter(base: number, order: number): number {
     const batch = base >>> BATCH_ORDER
@@ -115,7 +113,7 @@ export class Runs {
     return unpaid < batch && this.#open(unpaid) ? this.#cut(unpaid, WHOLE, order) : NIL
   }
 
-  /** Gives back batches that are free, `most` at once. How many it had to do with: fewer = that is all. */
+  /** Gives back free batches; `most` steps. How many it took: fewer = it is done. */
   trim(most: number): number {
     const header = this.#header
     let left = most
@@ -125,7 +123,7 @@ export class Runs {
     for (; left > 0 && end > 0 && this.#isUnpaid(end - 1); left--) this.#drop(UNPAID, --end)
     if (end < high) {
       header[this.#high] = end * BATCH
-      // A little more, because of the page in which the last time ended.
+      // A little more, because of the page in which the last release ended.
       this.#unused(end, Math.min(high + REGION, this.#batches))
     }
     return most - left
@@ -166,13 +164,13 @@ export class Runs {
     else if (unit < 32) words[at] = low & ~bitsOf(unit, order)
     else words[at + 1] = high & ~bitsOf(unit, order)
     if (isLast) this.#drop(found, batch)
-    // The rest of it is a run of each order in between.
+    // What is left of it is one run of each order in between.
     for (let rest = order; rest < found; rest++) this.#add(rest, batch)
     this.#header[this.#taken]! += 1 << order
     return batch * BATCH + unit
   }
 
-  /** Frees a run of 2^order < 64 units, which becomes one with its neighbours that are free. */
+  /** Frees a run of 2^order < 64 units and joins it with its free neighbours. */
   #join(base: number, order: number): void {
     const words = this.#words
     const batch = base >>> BATCH_ORDER
@@ -192,7 +190,7 @@ export class Runs {
     this.#add(order, batch)
   }
 
-  /** First batch of as many free ones side by side as 2^order units need, all before `end`; NIL = none. */
+  /** First of as many free batches side by side, all before `end`, as 2^order units need; NIL = none. */
   #fit(order: number, end: number): number {
     const need = 1 << (order - BATCH_ORDER)
     const high = this.#header[this.#high]! >>> BATCH_ORDER
@@ -206,7 +204,7 @@ export class Runs {
   #takeBatches(order: number, first: number): number {
     if (first === NIL) return NIL
     const end = first + (1 << (order - BATCH_ORDER))
-    // One that cannot be paid for leaves those before it free.
+    // If one cannot be paid for, those before it stay, free.
     for (let batch = first; batch < end; batch++)
       if (!this.#isWhole(batch) && !this.#open(batch)) return NIL
     for (let batch = first; batch < end; batch++) this.#setWhole(batch, false)
@@ -214,7 +212,7 @@ export class Runs {
     return first * BATCH
   }
 
-  /** The least order, from `order` on, at which the neighbour of what `base` lies in is free; or −1. */
+  /** The least order, from `order` on, at which the run around `base` has a free neighbour; or −1. */
   #freeNeighbour(base: number, order: number): number {
     const at = this.#unitsAt(base >>> BATCH_ORDER)
     const low = this.#words[at]!
@@ -229,7 +227,7 @@ export class Runs {
     return -1
   }
 
-  /** All of a batch is free from now on; or was, and is free no more. */
+  /** All of a batch is free from now on; false: it was, and none of it is from now on. */
   #setWhole(batch: number, isFree: boolean): void {
     const at = this.#unitsAt(batch)
     this.#words[at] = this.#words[at + 1] = isFree ? -1 : 0
@@ -259,7 +257,7 @@ export class Runs {
     this.#header[this.#maps]! &= ~(1 << map)
   }
 
-  /** The first of the maps from this one on that is not empty; none: more than there are. */
+  /** The first map, from this one on, that is not empty; `MAPS` or more = none. */
   #leastFrom(map: number): number {
     const maps = this.#header[this.#maps]! >>> map
     return maps === 0 ? MAPS : map + lowestBit(maps)
@@ -274,7 +272,7 @@ export class Runs {
     return group * 32 + lowestBit(words[this.#groups + group * RUN_GROUP_WORDS + map]!)
   }
 
-  /** Lowest batch that is not paid for; it may be one more than there can be. */
+  /** Lowest batch that is not paid for; one more than there can be when all are. */
   #lowestUnpaid(): number {
     if (this.#leastFrom(UNPAID) === UNPAID) return this.#lowest(UNPAID)
     return this.#header[this.#high]! >>> BATCH_ORDER
@@ -294,4 +292,29 @@ export class Runs {
   #unitsAt(batch: number): number {
     return this.#group(batch) + MAPS + (batch & 31) * 2
   }
+}
+
+// Free units of half a batch are a word of bits. A free unit belongs to the longest aligned run of 2^order
+// units that are all free.
+
+/** Position of the lowest bit of a word that is not zero. */
+const lowestBit = (word: number): number => 31 - Math.clz32(word & -word)
+
+/** Bits of a run of 2^order ≤ 32 units within its half of the batch. */
+const bitsOf = (unit: number, order: number): number =>
+  order === 5 ? -1 : ((1 << (1 << order)) - 1) << (unit & 31)
+
+/** First bits of the free runs of just 2^order ≤ 32 units; the other half is not all free. */
+function exactly(ones: number, order: number): number {
+  if (ones === 0) return 0
+  const twos = ones & (ones >>> 1) & 0x5555_5555
+  if (order === 0) return ones & ~(twos | (twos << 1))
+  const fours = twos & (twos >>> 2) & 0x1111_1111
+  if (order === 1) return twos & ~(fours | (fours << 2))
+  const eights = fours & (fours >>> 4) & 0x0101_0101
+  if (order === 2) return fours & ~(eights | (eights << 4))
+  const sixteens = eights & (eights >>> 8) & 0x0001_0001
+  if (order === 3) return eights & ~(sixteens | (sixteens << 8))
+  const all = sixteens & (sixteens >>> 16)
+  return order === 4 ? sixteens & ~(all | (all << 16)) : all
 }

@@ -1,76 +1,110 @@
 /**
- * Which peers an announce is told: random runs, so that every member of a large swarm is reachable
- * while answering stays copying. A seeder gets leechers and seeders only to fill up; a leecher gets
- * both, half and half where there are enough. The caller holds the shard's lock.
+ * Which peers an announce is answered with: random runs, so that every member of a large swarm is reachable
+ * while answering stays copying. A seeder gets leechers, and seeders only to fill up; a leecher gets both,
+ * half and half where there are enough. The caller holds the shard's lock.
  */
 import type { PeerList } from '../bittorrent.ts'
-import type { Dice } from './dice.ts'
 import { CHUNK, DETAIL, MOST, NIL } from './layout.ts'
 import type { Peers } from './peers.ts'
 
-/** How many expired peers of a large swarm one run may step over before it gives up. */
-const PATIENCE = 64
+/** Expired peers of a large swarm that one run steps over before it gives up. */
+const MOST_STEPS = 64
+
+/** Random numbers for choosing peers: xorshift32, one per thread, seeded by its owner. Not a secret. */
+class Dice {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed | 1
+  }
+
+  /** 0 … below−1. */
+  roll(below: number): number {
+    let state = this.#state
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    this.#state = state
+    return (state & 0x7fff_ffff) % below
+  }
+}
+
+/** The terms on which one announce is answered. Each thread has one and fills it again for every announce. */
+export class Terms {
+  readonly dice: Dice
+  /** Second of the announce, counted from `EPOCH` like every second of a shard. */
+  now = 0
+  /** A peer last seen at this second or before counts as gone. */
+  cutoff = 0
+  /** Most peers that are listed; and how many are still wanted. */
+  most = 0
+  want = 0
+  /** Whether the asker is a seeder, and its position in the swarm that is looked at. */
+  isSeeder = false
+  position = 0
+
+  constructor(seed: number) {
+    this.dice = new Dice(seed)
+  }
+}
 
 /**
- * Fills `list` with up to `want` peers of one family of `torrent`, never the one at slot `self` (NIL:
- * the asker is not here), never one last seen at `cutoff` or before.
+ * Fills `list` with up to `terms.want` peers of one family of `torrent`, never the one at slot `self` (NIL: the
+ * asker is not here), never one that is gone.
  */
 export function select(
+  terms: Terms,
+  list: PeerList,
   peers: Peers,
   torrent: number,
-  want: number,
-  seeder: boolean,
   self: number,
-  cutoff: number,
-  dice: Dice,
-  list: PeerList,
 ): void {
+  const { want } = terms
   const leechers = peers.leechers(torrent)
   const seeders = peers.count(torrent) - leechers
-  const position = self === NIL ? MOST : peers.storage.positionOf(torrent, self)
+  const position = self === NIL ? MOST : peers.slots.positionOf(torrent, self)
+  terms.position = position
   const others = leechers - (position < leechers ? 1 : 0)
-  const fromSeeders = seeder
+  const fromSeeders = terms.isSeeder
     ? Math.min(seeders, Math.max(0, want - others))
     : Math.min(seeders, Math.max((want + 1) >>> 1, want - others))
-  run(peers, torrent, 0, leechers, want - fromSeeders, position, cutoff, dice, list)
-  run(peers, torrent, leechers, seeders, fromSeeders, position, cutoff, dice, list)
+  run(terms, list, peers, torrent, 0, leechers, want - fromSeeders)
+  run(terms, list, peers, torrent, leechers, seeders, fromSeeders)
 }
 
 /** Up to `take` of the `length` peers from position `start` on, as a circle entered anywhere. */
 function run(
+  terms: Terms,
+  list: PeerList,
   peers: Peers,
   torrent: number,
   start: number,
   length: number,
   take: number,
-  skip: number,
-  cutoff: number,
-  dice: Dice,
-  list: PeerList,
 ): void {
   if (take <= 0 || length === 0) return
   const { hot, stride, details } = peers.arrays
-  const { storage, width } = peers
+  const { slots, width } = peers
+  const { cutoff, position: self } = terms
   const { halves, ids } = list
   const stop = start + length
   let count = list.count
   let to = list.at + count * width
   const end = count + Math.min(take, length)
-  let position = take < length ? start + dice.roll(length) : start
-  for (let looks = Math.min(length, take + PATIENCE); looks > 0 && count < end; ) {
+  let position = take < length ? start + terms.dice.roll(length) : start
+  for (let looks = Math.min(length, take + MOST_STEPS); looks > 0 && count < end; ) {
     // Positions up to the end of a chunk have slots that follow one another.
-    let slot = storage.slotAt(torrent, position)
-    const stretch = storage.isLarge(torrent) ? CHUNK - (position & (CHUNK - 1)) : length
+    let slot = slots.slotAt(torrent, position)
+    const stretch = slots.isLarge(torrent) ? CHUNK - (position & (CHUNK - 1)) : length
     const last = Math.min(position + Math.min(stretch, looks), stop)
     looks -= last - position
     for (; position < last && count < end; position++, slot++) {
       const from = slot * stride
       const seen = hot[from + width]! | (hot[from + width + 1]! << 16)
-      if (position === skip || seen <= cutoff) continue
+      if (position === self || seen <= cutoff) continue
       halves[to] = hot[from]!
       halves[to + 1] = hot[from + 1]!
-      halves[to + 2] = hot[from + 2]!
-      for (let half = 3; half < width; half++) halves[to + half] = hot[from + half]!
+      for (let half = 2; half < width; half++) halves[to + half] = hot[from + half]!
       to += width
       if (ids !== undefined)
         for (let word = 0; word < DETAIL.idWords; word++)

@@ -1,132 +1,133 @@
 /**
- * One shard: a lock, torrents, and their peers of both families. Everything public takes the lock for
- * one announce, one scrape entry or one slice of a sweep, and leaves the shard whole even when it
- * throws. Times are Unix seconds; a peer last seen at `cutoff` or before counts as gone.
+ * One shard: a lock, torrents, and their peers by family. Everything public takes the lock for one announce,
+ * one scrape entry or one slice of a sweep, and leaves the shard whole even when it throws. Times are Unix
+ * seconds; a peer last seen at `cutoff` or before counts as gone.
  */
-import { type Announce, type Answer, COUNT, EVENT, type ScrapeEntry } from '../bittorrent.ts'
+import { type Answer, EVENT, type PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { hashInfoHash, infoHashSecrets } from '../memory/hash.ts'
 import { Lock } from '../memory/lock.ts'
 import type { Release } from '../memory/reserve.ts'
 import { Account, type Budget } from './budget.ts'
-import type { Dice } from './dice.ts'
+import { openShard } from './head.ts'
 import {
-  type Capacity,
   Carver,
   carvePeers,
   carveTorrents,
   EPOCH,
+  type FamilyRow,
   HEADER,
-  LARGE,
   MOST,
   NIL,
+  PART,
   type ShardMemory,
+  SIZE_MASK,
   SKEW,
+  seedIn,
   TORRENT,
 } from './layout.ts'
-import { Peers } from './peers.ts'
-import { salvage } from './records.ts'
-import { select } from './selection.ts'
+import { isSeeder, type PeerAnnounce, Peers } from './peers.ts'
+import { readRecords, writeRecord } from './records.ts'
+import { select, type Terms } from './selection.ts'
 import { AWAITED } from './stored.ts'
-import { sweep } from './sweep.ts'
+import { type Retention, type SweepCursor, sweep } from './sweep.ts'
 import { Torrents } from './torrents.ts'
 
 /** How an announce ended: done; answered but not remembered; refused. The latter two: memory is spent. */
 export const OUTCOME = { done: 0, unremembered: 1, refused: 2 } as const
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME]
 
-/** Where a sweep of a shard stands. A new one starts at the first torrent. */
-export class SweepCursor {
-  torrent = 0
-  family: 4 | 6 = 4
-  /** End of the positions still to look at; MOST = the family was not begun. */
-  position: number = MOST
-}
-
-/** Whether a sweep removes torrents that have no peers and owe the database nothing. */
-export type Retention = { readonly removePeerless: boolean }
-
 export class Shard {
   readonly lock: Lock
   readonly account: Account
   readonly torrents: Torrents
-  readonly peers4: Peers
-  readonly peers6: Peers
+  /** In the order of the rows. */
+  readonly families: readonly Peers[]
+  /** The same by number of the family. */
+  readonly #byNumber: (Peers | undefined)[]
+  /** Where the parts in the torrent record begin, and the flags of torrents that have others. */
+  readonly #parts: Int32Array
+  readonly #others: number
   readonly #header: Int32Array
   readonly #records: Int32Array
 
+  /** Attaches to the memory of shard `number`. Throws an Error that says why when its heads are not these. */
   constructor(
     memory: ShardMemory,
-    capacity: Capacity,
+    families: readonly FamilyRow[],
+    number: number,
     thread: number,
     budget: Budget,
     alone = false,
     release: Release = () => {},
   ) {
-    const arrays = carveTorrents(new Carver(memory.torrents), capacity)
-    const { header, records } = arrays
+    const capacity = openShard(memory, families, number)
+    if (typeof capacity === 'string') throw new Error(capacity)
+    const arrays = carveTorrents(new Carver(memory.torrents), capacity, families)
+    const { header, records, parts } = arrays
     this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
     const account = new Account(header, budget)
     this.account = account
-    this.torrents = new Torrents(arrays, account, release)
-    const peers = (family: 4 | 6, buffer: SharedArrayBuffer, slots: number) =>
-      new Peers({
-        family,
-        header,
-        records,
-        arrays: carvePeers(new Carver(buffer), family, slots),
-        account,
-        release,
-      })
-    this.peers4 = peers(4, memory.peers4, capacity.slots4)
-    this.peers6 = peers(6, memory.peers6, capacity.slots6)
+    this.torrents = new Torrents(arrays, families, account, release)
+    this.families = families.map(
+      (row, i) =>
+        new Peers({
+          row,
+          header,
+          records,
+          parts: parts[i]!,
+          arrays: carvePeers(new Carver(memory.peers[i]), row, capacity.slots[i]!),
+          account,
+          release,
+        }),
+    )
+    const most = Math.max(...families.map(({ family }) => family))
+    this.#byNumber = Array.from({ length: most + 1 }, (_, number) =>
+      this.families.find(({ row }) => row.family === number),
+    )
+    this.#parts = Int32Array.from(families.flatMap(({ part }) => part ?? []))
+    this.#others = families
+      .filter(({ part }) => part === undefined)
+      .reduce((flags, row) => flags | (SIZE_MASK << row.bits), 0)
     this.#header = header
     this.#records = records
   }
 
-  /** An empty shard. Nobody else may use it yet, or the caller holds the lock. */
+  /** An empty shard. No other thread may use it yet, or the caller holds the lock. */
   reset(): void {
     this.torrents.reset()
-    this.peers4.reset()
-    this.peers6.reset()
+    for (const peers of this.families) peers.reset()
     this.account.reset()
   }
 
-  /** `key` is the seeded hash of the info hash; at most `max` peers are told. */
-  announce(
-    announce: Announce,
-    key: number,
-    now: number,
-    cutoff: number,
-    max: number,
-    dice: Dice,
-    answer: Answer,
-  ): Outcome {
+  /** `hash` is the seeded hash of the info hash. */
+  announce(announce: PeerAnnounce, hash: number, terms: Terms, answer: Answer): Outcome {
     this.lock.acquire()
     try {
-      return this.#announce(announce, key, now - EPOCH, cutoff - EPOCH, max, dice, answer)
+      return this.#announce(announce, hash, terms, answer)
     } catch (error) {
-      salvage(this)
+      this.salvage()
       throw error
     } finally {
       this.lock.release()
     }
   }
 
-  /** Whether a count that is stored of the torrent was asked for, and may come: ask again then. */
-  scrape(words: Int32Array, key: number, cutoff: number, entry: ScrapeEntry): boolean {
+  /** Whether a count that is stored of the torrent was asked for and may come: ask again then. */
+  scrape(words: Int32Array, hash: number, cutoff: number, entry: ScrapeEntry): boolean {
     this.lock.acquire()
     try {
-      const torrent = this.torrents.find(words, key)
+      const torrent = this.torrents.find(words, hash)
       if (torrent !== NIL) {
         this.#header[HEADER.busy] = torrent
         this.#expire(torrent, cutoff - EPOCH, MOST - SKEW)
         this.#header[HEADER.busy] = NIL
       }
       this.#count(torrent, entry)
-      const stored = this.torrents.storedCount(torrent, words, key)
+      const stored = this.torrents.storedCount(torrent, words, hash)
       if (stored > 0) entry.downloaded = stored
       return stored === AWAITED
     } catch (error) {
-      salvage(this)
+      this.salvage()
       throw error
     } finally {
       this.lock.release()
@@ -134,53 +135,78 @@ export class Shard {
   }
 
   /**
-   * Looks at about `units` peers or torrents from where `cursor` stands, forgets the expired, moves the rest
-   * together, and the cursor on; at last gives back the memory that nothing is kept in. A peer seen
-   * well after `now` counts as seen now. true = the shard is through; undefined = its lock was not to
-   * be had for `patience` milliseconds and nothing was done.
+   * Looks at about `units` peers or torrents from where `cursor` stands: removes those that expired, moves the
+   * rest together, and moves the cursor on; at last gives back the memory that nothing is kept in. A peer seen
+   * well after `now` counts as seen now. true = the shard is through; undefined = its lock stayed busy for
+   * `milliseconds`, and nothing was done.
    */
   sweep(
     cursor: SweepCursor,
     cutoff: number,
     retention: Retention,
     units: number,
-    patience: number,
+    milliseconds: number,
     now: number = MOST,
   ): boolean | undefined {
-    if (!this.lock.tryAcquire(patience)) return undefined
+    return this.tryHold(milliseconds, () =>
+      sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units),
+    )
+  }
+
+  /**
+   * What `work` returns, run with the lock; undefined = the lock stayed busy for `milliseconds`, and it was not
+   * run. Announces and scrapes do the same without a closure.
+   */
+  tryHold<T>(milliseconds: number, work: () => T): T | undefined {
+    if (!this.lock.tryAcquire(milliseconds)) return undefined
     try {
-      return sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units)
+      return work()
     } catch (error) {
-      salvage(this)
+      this.salvage()
       throw error
     } finally {
       this.lock.release()
     }
   }
 
-  #announce(
-    announce: Announce,
-    key: number,
-    now: number,
-    cutoff: number,
-    max: number,
-    dice: Dice,
-    answer: Answer,
-  ): Outcome {
-    answer.peers4.count = 0
-    answer.peers6.count = 0
-    const own = announce.family === 4 ? this.peers4 : this.peers6
-    let torrent = this.torrents.find(announce.words, key)
+  /**
+   * Makes the shard whole after a thread threw or died in the middle of changing it: copies out what can be read,
+   * empties the shard and puts it back. The caller holds the lock.
+   */
+  salvage(): void {
+    const { header } = this.torrents
+    try {
+      const records = [...readRecords(this)]
+      const secrets = infoHashSecrets(seedIn(header))
+      this.reset()
+      // Threads that look without the lock must not take the torrents that are missing now for gone.
+      header[HEADER.salvages]! |= 1
+      for (const record of records)
+        writeRecord(this, hashInfoHash(secrets, record.infoHash, 0), record)
+      header[HEADER.salvages]!++
+    } catch (error) {
+      // Empty is whole, too: its peers announce again within minutes.
+      this.reset()
+      throw error
+    } finally {
+      this.account.settle()
+    }
+  }
+
+  #announce(announce: PeerAnnounce, hash: number, terms: Terms, answer: Answer): Outcome {
+    const { lists } = answer
+    for (let i = 0; i < lists.length; i++) lists[i]!.count = 0
+    const own = this.#byNumber[announce.family]!
+    const { now, cutoff } = terms
+    let torrent = this.torrents.find(announce.words, hash)
     if (torrent === NIL) {
       if (announce.event === EVENT.stopped) return this.#count(NIL, answer)
-      torrent = this.torrents.create(announce.words, key)
+      torrent = this.torrents.create(announce.words, hash)
       if (torrent === NIL) {
         this.#tally(HEADER.refusals)
         this.#count(NIL, answer)
         return OUTCOME.refused
       }
-      this.peers4.begin(torrent)
-      this.peers6.begin(torrent)
     }
     this.#header[HEADER.busy] = torrent
     this.#expire(torrent, cutoff, now)
@@ -201,47 +227,63 @@ export class Shard {
         const oldest = torrent * TORRENT.words + TORRENT.oldest
         if (now < this.#records[oldest]!) this.#records[oldest] = now
       }
-      const want = announce.want < 0 ? max : Math.min(announce.want, max)
-      this.#select(announce, torrent, slot, want, cutoff, dice, answer)
+      this.#select(announce, terms, lists, torrent, own, slot)
     }
     this.#count(torrent, answer)
     this.#header[HEADER.busy] = NIL
     return outcome
   }
 
+  /** Fills the lists in their order while more peers are wanted. `slot`: the asker's in `own`; NIL = none. */
   #select(
-    announce: Announce,
+    announce: PeerAnnounce,
+    terms: Terms,
+    lists: readonly PeerList[],
     torrent: number,
+    own: Peers,
     slot: number,
-    want: number,
-    cutoff: number,
-    dice: Dice,
-    answer: Answer,
   ): void {
-    if (want === 0) return
-    const seeder = announce.counts[COUNT.left] === 0 && announce.counts[COUNT.left + 1] === 0
-    const self4 = announce.family === 4 ? slot : NIL
-    const self6 = announce.family === 6 ? slot : NIL
-    const { peers4, peers6, family, bothFamilies } = answer
-    if (family === 4) select(this.peers4, torrent, want, seeder, self4, cutoff, dice, peers4)
-    if (family === 6 || bothFamilies) {
-      const rest = want - peers4.count
-      if (rest > 0) select(this.peers6, torrent, rest, seeder, self6, cutoff, dice, peers6)
-    }
-    if (family === 6 && bothFamilies) {
-      const rest = want - peers6.count
-      if (rest > 0) select(this.peers4, torrent, rest, seeder, self4, cutoff, dice, peers4)
+    const { want } = announce
+    terms.want = want < 0 ? terms.most : Math.min(want, terms.most)
+    terms.isSeeder = isSeeder(announce)
+    for (let i = 0; i < lists.length && terms.want > 0; i++) {
+      const list = lists[i]!
+      const peers = this.#byNumber[list.family]
+      if (peers === undefined) continue
+      select(terms, list, peers, torrent, peers === own ? slot : NIL)
+      terms.want -= list.count
     }
   }
 
   #count(torrent: number, answer: ScrapeEntry): Outcome {
     answer.seeders = answer.leechers = answer.downloaded = 0
     if (torrent === NIL) return OUTCOME.done
-    const all = this.peers4.count(torrent) + this.peers6.count(torrent)
-    answer.leechers = this.peers4.leechers(torrent) + this.peers6.leechers(torrent)
-    answer.seeders = all - answer.leechers
+    // Read from the record itself: asking each of the families costs 2 % of an announce.
+    const records = this.#records
+    const parts = this.#parts
+    const at = torrent * TORRENT.words
+    let all = 0
+    let leechers = 0
+    for (let i = 0; i < parts.length; i++) {
+      all += records[at + parts[i]! + PART.count]!
+      leechers += records[at + parts[i]! + PART.leechers]!
+    }
+    const end = this.#familiesOf(torrent)
+    for (let i = parts.length; i < end; i++) {
+      const peers = this.families[i]!
+      all += peers.count(torrent)
+      leechers += peers.leechers(torrent)
+    }
+    answer.leechers = leechers
+    answer.seeders = all - leechers
     answer.downloaded = this.torrents.downloaded(torrent)
     return OUTCOME.done
+  }
+
+  /** How many of the families may have peers here: those beside the record only if its flags say so. */
+  #familiesOf(torrent: number): number {
+    const flags = this.#records[torrent * TORRENT.words + TORRENT.flags]!
+    return (flags & this.#others) === 0 ? this.#parts.length : this.families.length
   }
 
   #completed(torrent: number): void {
@@ -250,25 +292,25 @@ export class Shard {
     this.#tally(HEADER.completions)
   }
 
-  /** Words are signed: rather stand still than turn negative. */
+  /** Words are signed: stops counting rather than turn negative. */
   #tally(word: number): void {
     if (this.#header[word] !== MOST) this.#header[word]!++
   }
 
   /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */
   #expire(torrent: number, cutoff: number, now: number): void {
-    const at = torrent * TORRENT.words
-    const before = this.#records[at + TORRENT.oldest]!
+    const at = torrent * TORRENT.words + TORRENT.oldest
+    const before = this.#records[at]!
     if (before > cutoff && (before <= now + SKEW || before === MOST)) return
-    const flags = this.#records[at + TORRENT.flags]!
-    const large4 = (flags & LARGE[4]) !== 0
-    const large6 = (flags & LARGE[6]) !== 0
-    const oldest4 = large4
-      ? Math.min(before, now)
-      : this.peers4.expire(torrent, 0, this.peers4.count(torrent), cutoff, now)
-    const oldest6 = large6
-      ? Math.min(before, now)
-      : this.peers6.expire(torrent, 0, this.peers6.count(torrent), cutoff, now)
-    this.#records[at + TORRENT.oldest] = Math.min(oldest4, oldest6)
+    const end = this.#familiesOf(torrent)
+    let oldest: number = MOST
+    for (let i = 0; i < end; i++) {
+      const peers = this.families[i]!
+      const seen = peers.slots.isLarge(torrent)
+        ? Math.min(before, now)
+        : peers.expire(torrent, 0, peers.count(torrent), cutoff, now)
+      if (seen < oldest) oldest = seen
+    }
+    this.#records[at] = oldest
   }
 }

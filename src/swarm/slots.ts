@@ -1,10 +1,9 @@
 /**
- * Where the peers of each torrent stand, for one family of one shard. Up to 64 stand in one run of
- * slots; more stand in chunks of 64 listed in a directory, so that growing never copies more than
- * a chunk. Positions 0…count−1 are always filled; what they mean is for peers.ts to say.
- * Over 300 lines because growing, shrinking and moving a swarm change the same few words.
+ * Where the peers of each torrent stand, for one family of one shard. Up to 64 stand in one run of slots;
+ * more stand in chunks of 64 listed in a directory, so that growing never copies more than a chunk.
+ * Positions 0…count−1 are always filled; what they mean is for peers.ts to say. The caller holds the shard's
+ * lock.
  */
-import type { Family } from '../bittorrent.ts'
 import type { Release } from '../memory/reserve.ts'
 import type { Account } from './budget.ts'
 import {
@@ -17,13 +16,13 @@ import {
   DIRECTORY_UNIT,
   directoryBatches,
   FAMILY_HEADER,
-  HEADER,
-  LARGE,
+  type FamilyRow,
+  largeBit,
   NIL,
-  ORDER_MASK,
-  ORDER_SHIFT,
+  PART,
   type PeerArrays,
-  SWARM,
+  partOrder,
+  SIZE_MASK,
   TORRENT,
 } from './layout.ts'
 import { PeerIndex } from './peer-index.ts'
@@ -31,39 +30,44 @@ import { Runs } from './runs.ts'
 
 /** A large swarm that fell to this many peers becomes a small one; the gap to 64 damps see-saws. */
 const SMALL_AGAIN = CHUNK / 2
+/** Order of no run. */
+const NONE = -1
 
-export type StorageOptions = {
-  readonly family: Family
+export type SlotsOptions = {
+  readonly row: FamilyRow
   readonly header: Int32Array
   readonly records: Int32Array
+  /** Of this family: see TorrentArrays. */
+  readonly parts: Int32Array
   readonly arrays: PeerArrays
   readonly account: Account
   readonly release: Release
 }
 
-export class Storage {
+export class Slots {
   readonly index: PeerIndex
   readonly #arrays: PeerArrays
   readonly #records: Int32Array
-  readonly #part: number
-  readonly #shift: number
+  readonly #parts: Int32Array
+  readonly #partOrder: number
+  readonly #bits: number
   readonly #large: number
   readonly #slots: Runs
   readonly #directories: Runs
 
-  constructor({ family, header, records, arrays, account, release }: StorageOptions) {
-    const totals = family === 4 ? HEADER.v4 : HEADER.v6
-    this.index = new PeerIndex(header, family, arrays, release)
+  constructor({ row, header, records, parts, arrays, account, release }: SlotsOptions) {
+    this.index = new PeerIndex(header, row, arrays, release)
     this.#arrays = arrays
     this.#records = records
-    this.#part = family === 4 ? TORRENT.v4 : TORRENT.v6
-    this.#shift = ORDER_SHIFT[family]
-    this.#large = LARGE[family]
+    this.#parts = parts
+    this.#partOrder = partOrder(row)
+    this.#bits = row.bits
+    this.#large = largeBit(row)
     const slots = arrays.next.length
-    const kib = chunkKib(family)
+    const kib = chunkKib(row)
     this.#slots = new Runs({
       header,
-      at: totals + FAMILY_HEADER.slotRuns,
+      at: row.header + FAMILY_HEADER.slotRuns,
       words: arrays.slotRuns,
       batches: slots / BATCH,
       pay: () => account.pay(kib),
@@ -77,7 +81,7 @@ export class Storage {
     })
     this.#directories = new Runs({
       header,
-      at: totals + FAMILY_HEADER.directoryRuns,
+      at: row.header + FAMILY_HEADER.directoryRuns,
       words: arrays.directoryRuns,
       batches: directoryBatches(slots),
       pay: () => account.pay(DIRECTORY_BATCH_KIB),
@@ -87,7 +91,7 @@ export class Storage {
     })
   }
 
-  /** Nothing is stored, and nothing paid for. */
+  /** All slots are free. The caller takes back what was paid for them. */
   reset(): void {
     this.#slots.reset()
     this.#directories.reset()
@@ -100,7 +104,7 @@ export class Storage {
 
   /** Slot of the peer at `position` (0…count−1). */
   slotAt(torrent: number, position: number): number {
-    const base = this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
+    const base = this.#parts[this.#partAt(torrent) + PART.base]!
     if (!this.isLarge(torrent)) return base + position
     const chunk = this.#arrays.directory[base * DIRECTORY_UNIT + (position >>> CHUNK_ORDER)]!
     return chunk * CHUNK + (position & (CHUNK - 1))
@@ -109,10 +113,10 @@ export class Storage {
   positionOf(torrent: number, slot: number): number {
     if (this.isLarge(torrent))
       return this.#arrays.chunkOrdinal[slot >>> CHUNK_ORDER]! * CHUNK + (slot & (CHUNK - 1))
-    return slot - this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
+    return slot - this.#parts[this.#partAt(torrent) + PART.base]!
   }
 
-  /** The peer at `from` now lives at `to`, whose own content is gone. */
+  /** The peer at `from` now stands at `to`, and what stood there is gone. */
   move(torrent: number, from: number, to: number): void {
     const large = this.isLarge(torrent)
     if (large) this.index.remove(from)
@@ -120,13 +124,13 @@ export class Storage {
     if (large) this.index.add(to)
   }
 
-  /** Makes sure that position `count` has a slot. Changes nothing when it answers false. */
+  /** Makes sure that position `count` has a slot. false = memory is spent, and nothing was changed. */
   room(torrent: number): boolean {
-    const at = torrent * TORRENT.words + this.#part
-    const base = this.#records[at + SWARM.base]!
-    const count = this.#records[at + SWARM.count]!
+    const at = this.#partAt(torrent)
+    const base = this.#parts[at + PART.base]!
+    const count = this.#parts[at + PART.count]!
     if (this.isLarge(torrent)) return (count & (CHUNK - 1)) !== 0 || this.#addChunk(torrent, count)
-    const order = base === NIL ? -1 : this.#order(torrent)
+    const order = this.#order(torrent)
     if (order >= 0 && count < 1 << order) return true
     if (order === CHUNK_ORDER) return this.#toLarge(torrent, base) && this.#addChunk(torrent, count)
     const grown = this.#slots.take(order + 1)
@@ -135,15 +139,15 @@ export class Storage {
       for (let i = 0; i < count; i++) this.#copy(base + i, grown + i)
       this.#slots.give(base, order)
     }
-    this.#records[at + SWARM.base] = grown
+    this.#parts[at + PART.base] = grown
     this.#setOrder(torrent, order + 1, false)
     return true
   }
 
   /** Gives memory back after the swarm fell to `count` peers. */
   shrink(torrent: number, count: number): void {
-    const at = torrent * TORRENT.words + this.#part
-    const base = this.#records[at + SWARM.base]!
+    const at = this.#partAt(torrent)
+    const base = this.#parts[at + PART.base]!
     const order = this.#order(torrent)
     if (this.isLarge(torrent)) {
       if (count === SMALL_AGAIN) this.#toSmall(torrent, base, order)
@@ -152,7 +156,7 @@ export class Storage {
         this.#slots.give(last * CHUNK, CHUNK_ORDER)
       }
     } else if (count === 0) {
-      this.#records[at + SWARM.base] = NIL
+      this.#setOrder(torrent, NONE, false)
       this.#slots.give(base, order)
     } else if (count * 4 <= 1 << order) {
       // The peers stay where they are; the second half of the run becomes free.
@@ -162,12 +166,12 @@ export class Storage {
   }
 
   /**
-   * Lets the peers at positions `from` to `to`−1 take no more room than they need, and stand as low as they
-   * may, so that what is free makes whole batches.
+   * Lets the peers at positions `from` to `to`−1 take no more room than they need and stand as low as
+   * possible, so that free slots make whole batches.
    */
   compact(torrent: number, from: number, to: number): void {
-    const base = this.#records[torrent * TORRENT.words + this.#part + SWARM.base]!
-    if (base === NIL) return
+    if (this.#order(torrent) === NONE) return
+    const base = this.#parts[this.#partAt(torrent) + PART.base]!
     if (this.isLarge(torrent)) {
       for (let ordinal = from >>> CHUNK_ORDER; ordinal * CHUNK < to; ordinal++)
         this.#lowerChunk(torrent, base * DIRECTORY_UNIT, ordinal)
@@ -179,9 +183,9 @@ export class Storage {
   renumber(torrent: number, to: number): void {
     if (!this.isLarge(torrent)) return
     const { directory, chunkTorrent } = this.#arrays
-    const at = torrent * TORRENT.words + this.#part
-    const base = this.#records[at + SWARM.base]! * DIRECTORY_UNIT
-    const count = this.#records[at + SWARM.count]!
+    const at = this.#partAt(torrent)
+    const base = this.#parts[at + PART.base]! * DIRECTORY_UNIT
+    const count = this.#parts[at + PART.count]!
     for (let position = 0; position < count; position += CHUNK) {
       const chunk = directory[base + (position >>> CHUNK_ORDER)]!
       const first = chunk * CHUNK
@@ -200,8 +204,8 @@ export class Storage {
   }
 
   #compactRun(torrent: number, base: number): void {
-    const at = torrent * TORRENT.words + this.#part
-    const count = this.#records[at + SWARM.count]!
+    const at = this.#partAt(torrent)
+    const count = this.#parts[at + PART.count]!
     let order = this.#order(torrent)
     while (count * 2 <= 1 << order) {
       this.#setOrder(torrent, --order, false)
@@ -210,7 +214,7 @@ export class Storage {
     const better = this.#slots.takeBetter(base, order)
     if (better === NIL) return
     for (let i = 0; i < count; i++) this.#copy(base + i, better + i)
-    this.#records[at + SWARM.base] = better
+    this.#parts[at + PART.base] = better
     this.#slots.give(base, order)
   }
 
@@ -218,7 +222,7 @@ export class Storage {
     const from = this.#arrays.directory[directory + ordinal]! * CHUNK
     const to = this.#slots.takeBetter(from, CHUNK_ORDER)
     if (to === NIL) return
-    const count = this.#records[torrent * TORRENT.words + this.#part + SWARM.count]!
+    const count = this.#parts[this.#partAt(torrent) + PART.count]!
     const filled = Math.min(CHUNK, count - ordinal * CHUNK)
     for (let i = 0; i < filled; i++) this.index.remove(from + i)
     for (let i = 0; i < filled; i++) this.#copy(from + i, to + i)
@@ -228,8 +232,8 @@ export class Storage {
   }
 
   #compactDirectory(torrent: number, base: number): void {
-    const at = torrent * TORRENT.words + this.#part
-    const chunks = (this.#records[at + SWARM.count]! + CHUNK - 1) >>> CHUNK_ORDER
+    const at = this.#partAt(torrent)
+    const chunks = (this.#parts[at + PART.count]! + CHUNK - 1) >>> CHUNK_ORDER
     let order = this.#order(torrent)
     while (order > 0 && chunks * 2 <= DIRECTORY_UNIT << order) {
       this.#setOrder(torrent, --order, true)
@@ -238,17 +242,24 @@ export class Storage {
     const better = this.#directories.takeBetter(base, order)
     if (better === NIL) return
     this.#copyDirectory(base, better, chunks)
-    this.#records[at + SWARM.base] = better
+    this.#parts[at + PART.base] = better
     this.#directories.give(base, order)
   }
 
+  /** First word of this family's part of the torrent. */
+  #partAt(torrent: number): number {
+    return torrent << this.#partOrder
+  }
+
+  /** Order of the torrent's run, of slots or of directory units; `NONE` = it has no peers. */
   #order(torrent: number): number {
-    return (this.#records[torrent * TORRENT.words + TORRENT.flags]! >>> this.#shift) & ORDER_MASK
+    const flags = this.#records[torrent * TORRENT.words + TORRENT.flags]!
+    return ((flags >>> this.#bits) & SIZE_MASK) - 1
   }
   #setOrder(torrent: number, order: number, large: boolean): void {
     const at = torrent * TORRENT.words + TORRENT.flags
-    const rest = this.#records[at]! & ~((ORDER_MASK << this.#shift) | this.#large)
-    this.#records[at] = rest | (order << this.#shift) | (large ? this.#large : 0)
+    const rest = this.#records[at]! & ~((SIZE_MASK << this.#bits) | this.#large)
+    this.#records[at] = rest | ((order + 1) << this.#bits) | (large ? this.#large : 0)
   }
 
   /** A full run of 64 becomes the first chunk of a large swarm. */
@@ -256,7 +267,7 @@ export class Storage {
     const directory = this.#directories.take(0)
     if (directory === NIL) return false
     this.#enlist(torrent, directory * DIRECTORY_UNIT, 0, first >>> CHUNK_ORDER)
-    this.#records[torrent * TORRENT.words + this.#part + SWARM.base] = directory
+    this.#parts[this.#partAt(torrent) + PART.base] = directory
     this.#setOrder(torrent, 0, true)
     for (let i = 0; i < CHUNK; i++) this.index.add(first + i)
     return true
@@ -266,17 +277,17 @@ export class Storage {
     const first = this.#arrays.directory[directory * DIRECTORY_UNIT]! * CHUNK
     for (let i = 0; i < SMALL_AGAIN; i++) this.index.remove(first + i)
     this.#directories.give(directory, order)
-    this.#records[torrent * TORRENT.words + this.#part + SWARM.base] = first
+    this.#parts[this.#partAt(torrent) + PART.base] = first
     this.#setOrder(torrent, CHUNK_ORDER, false)
   }
 
   #addChunk(torrent: number, count: number): boolean {
-    const at = torrent * TORRENT.words + this.#part
+    const at = this.#partAt(torrent)
     const order = this.#order(torrent)
     const chunks = count >>> CHUNK_ORDER
     const chunk = this.#slots.take(CHUNK_ORDER)
     if (chunk === NIL) return false
-    let base = this.#records[at + SWARM.base]!
+    let base = this.#parts[at + PART.base]!
     if (chunks === DIRECTORY_UNIT << order) {
       const grown = this.#directories.take(order + 1)
       if (grown === NIL) {
@@ -285,7 +296,7 @@ export class Storage {
       }
       this.#copyDirectory(base, grown, chunks)
       this.#directories.give(base, order)
-      this.#records[at + SWARM.base] = grown
+      this.#parts[at + PART.base] = grown
       this.#setOrder(torrent, order + 1, true)
       base = grown
     }
@@ -293,7 +304,7 @@ export class Storage {
     return true
   }
 
-  /** `directory` is its first word. */
+  /** `directory`: its first word. */
   #enlist(torrent: number, directory: number, ordinal: number, chunk: number): void {
     this.#arrays.directory[directory + ordinal] = chunk
     this.#arrays.chunkTorrent[chunk] = torrent

@@ -1,9 +1,9 @@
 /**
- * What the database knows of torrents that are not here, for scrapes: a small table of counts that never
- * grows, however many info hashes strangers make up. The question for one that is not in it waits for
- * the control thread in a short ring; when that is full, it is not asked. A torrent that comes here takes
- * its count with it, so none is ever out of date; until it has one, scrapes ask for it here as
- * well. The caller holds the shard's lock.
+ * Stored counts of torrents that are not here, for scrapes: a small table that never grows, however many info
+ * hashes strangers make up. A count that is missing is a question for the control thread, which waits in a
+ * short ring; when the ring is full, it is not asked. A torrent that is created takes its count out of the
+ * table, so none is ever out of date; until it has its count, scrapes of it ask here as well. The caller
+ * holds the shard's lock.
  */
 import {
   HEADER,
@@ -15,10 +15,10 @@ import {
   type TorrentArrays,
 } from './layout.ts'
 
-/** Instead of a count: it was asked for, and may come. */
+/** In place of a count: it was asked for and may come. */
 export const AWAITED = -1
 
-/** Of an entry: nothing; waits in the ring; the control thread has the question; its count is there. */
+/** States of an entry: free; waits in the ring; the control thread has the question; its count is known. */
 const STATE = { empty: 0, asked: 1, taken: 2, known: 3 } as const
 
 export class StoredCounts {
@@ -34,22 +34,22 @@ export class StoredCounts {
 
   reset(): void {
     const header = this.#header
-    // Nothing was ever asked: the table was not touched, and stays so.
+    // Nothing was ever asked: the table has no memory yet.
     if (header[HEADER.askedTo] === 0) return
     this.#entries.fill(0)
     header[HEADER.askedFrom] = 0
-    // Last, because it says that there is something to forget, should a rescue be cut short here.
+    // Last: if a salvage dies before this, the next one still knows that there is something to clear.
     header[HEADER.askedTo] = 0
   }
 
   /**
-   * Stored completions of the info hash in `words[0…4]`, whose seeded hash is `key`; `AWAITED` = not
-   * known yet; 0 as well when the question is not asked.
+   * Stored completions of the info hash in `words[0…4]`, whose seeded hash is `hash`; `AWAITED` = not
+   * known yet; 0 also when the ring is full.
    */
-  count(words: Int32Array, key: number): number {
+  count(words: Int32Array, hash: number): number {
     const entries = this.#entries
     if (entries.length === 0) return 0
-    const at = entryOf(key)
+    const at = entryOf(hash)
     const state = entries[at + STORED.state]!
     if (state !== STATE.empty && this.#isAt(at, words))
       return state === STATE.known ? this.#countAt(at) : AWAITED
@@ -58,22 +58,22 @@ export class StoredCounts {
     return AWAITED
   }
 
-  /** The torrent is here now: takes out what the table knows of it. NIL = nothing. */
-  withdraw(words: Int32Array, key: number): number {
+  /** Takes out the count of a torrent that is here now. NIL = it is not known. */
+  withdraw(words: Int32Array, hash: number): number {
     if (this.#entries.length === 0 || this.#header[HEADER.askedTo] === 0) return NIL
-    const at = entryOf(key)
+    const at = entryOf(hash)
     if (!this.#isAt(at, words)) return NIL
     const count = this.#entries[at + STORED.state] === STATE.known ? this.#countAt(at) : NIL
     this.#entries[at + STORED.state] = STATE.empty
     return count
   }
 
-  /** The question asked first, into `words[at…]`; false = there is none. */
+  /** Takes the oldest question into `words[at…]`; false = there is none. */
   take(words: Int32Array, at: number): boolean {
     const header = this.#header
     while (header[HEADER.askedFrom] !== header[HEADER.askedTo]) {
       const entry = this.#questions[header[HEADER.askedFrom]!++ & (QUESTIONS - 1)]! * STORED.words
-      // It was forgotten meanwhile.
+      // Its entry was taken out or replaced meanwhile.
       if (this.#entries[entry + STORED.state] !== STATE.asked) continue
       this.#entries[entry + STORED.state] = STATE.taken
       for (let i = 0; i < 5; i++) words[at + i] = this.#entries[entry + i]!
@@ -83,8 +83,8 @@ export class StoredCounts {
   }
 
   /** The answer to a question that was taken. */
-  file(words: Int32Array, key: number, count: number): void {
-    const at = entryOf(key)
+  file(words: Int32Array, hash: number, count: number): void {
+    const at = entryOf(hash)
     if (this.#entries[at + STORED.state] !== STATE.taken || !this.#isAt(at, words)) return
     this.#entries[at + STORED.count] = count % LIMB
     this.#entries[at + STORED.countHigh] = Math.floor(count / LIMB)
@@ -117,4 +117,4 @@ export class StoredCounts {
   }
 }
 
-const entryOf = (key: number): number => (key & (STORED_COUNTS - 1)) * STORED.words
+const entryOf = (hash: number): number => (hash & (STORED_COUNTS - 1)) * STORED.words

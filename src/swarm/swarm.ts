@@ -1,33 +1,36 @@
 /**
- * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of
- * an info hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
+ * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of an info
+ * hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
-import type { Announce, Answer, ScrapeEntry } from '../bittorrent.ts'
+import type { Answer, ScrapeEntry } from '../bittorrent.ts'
 import { Bell, createBell } from '../memory/bell.ts'
-import { infoHashKey, infoHashSecrets, type Seed } from '../memory/hash.ts'
+import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
-import { Dice } from './dice.ts'
+import { writeHeads } from './head.ts'
 import {
   BATCH,
-  type Capacity,
-  Carver,
   CHUNK,
   carvePeers,
   carveTorrents,
+  EPOCH,
+  FAMILIES,
   FAMILY_HEADER,
+  type FamilyRow,
   HEADER,
   LIMB,
   MOST,
   type ShardMemory,
   seedIn,
+  sizeOf,
   slotBytes,
   TORRENT,
 } from './layout.ts'
-import { salvage } from './records.ts'
+import type { PeerAnnounce } from './peers.ts'
+import { Terms } from './selection.ts'
 import { type Outcome, Shard } from './shard.ts'
 
-/** A power of two: the high bits of an info hash's key name its shard. */
+/** The high bits of an info hash's seeded hash name its shard. */
 const SHARD_BITS = 5
 export const SHARDS = 1 << SHARD_BITS
 
@@ -36,7 +39,7 @@ const LARGEST_BUFFER = 2 ** 31
 
 /** What the threads share; sent to a worker as it is. */
 export type SwarmMemory = {
-  readonly capacity: Capacity
+  readonly families: readonly FamilyRow[]
   readonly shards: readonly ShardMemory[]
   /** Two words: KiB that may be used, KiB in use. */
   readonly budget: SharedArrayBuffer
@@ -56,40 +59,33 @@ export type Totals = {
 }
 
 /**
- * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are for a database. Throws
+ * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are kept in a database. Throws
  * RangeError when the system gives no address space.
  */
-export function createSwarmMemory(maxBytes: number, seed: Seed, persistent = false): SwarmMemory {
-  // One shard may fill up alone (a huge swarm lives in one), so each could hold the whole budget.
+export function createSwarmMemory(
+  maxBytes: number,
+  seed: Seed,
+  persistent = false,
+  families: readonly FamilyRow[] = FAMILIES,
+): SwarmMemory {
+  // Each shard could hold the whole budget, because a huge swarm fills one shard alone.
   const bytes = Math.min(maxBytes, LARGEST_BUFFER)
-  const chunks = (family: 4 | 6) => Math.ceil(bytes / slotBytes(family) / CHUNK) * CHUNK
-  const most = Math.ceil(bytes / (TORRENT.words * 4 + 4) / BATCH) * BATCH
-  const capacity = {
-    torrents: most,
-    ledger: persistent ? most : 0,
-    slots4: chunks(4),
-    slots6: chunks(6),
-  }
-  const size = (carve: (carver: Carver) => void) => {
-    const carver = new Carver()
-    carve(carver)
-    return carver.bytes
-  }
-  const torrents = size((carver) => carveTorrents(carver, capacity))
-  const peers4 = size((carver) => carvePeers(carver, 4, capacity.slots4))
-  const peers6 = size((carver) => carvePeers(carver, 6, capacity.slots6))
+  const torrents = Math.ceil(bytes / (TORRENT.words * 4 + 4) / BATCH) * BATCH
+  const slots = families.map((row) => Math.ceil(bytes / slotBytes(row) / CHUNK) * CHUNK)
+  const capacity = { torrents, ledger: persistent ? torrents : 0, slots }
+  const torrentBytes = sizeOf((carver) => carveTorrents(carver, capacity, families))
+  const peerBytes = families.map((row, i) => sizeOf((carver) => carvePeers(carver, row, slots[i]!)))
   const shards = Array.from({ length: SHARDS }, () => ({
-    torrents: reserve(torrents),
-    peers4: reserve(peers4),
-    peers6: reserve(peers6),
+    torrents: reserve(torrentBytes),
+    peers: peerBytes.map(reserve),
   }))
   const budget = new SharedArrayBuffer(8)
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
-  for (const memory of shards) {
-    new Int32Array(memory.torrents).set(seed, HEADER.seed)
-    new Shard(memory, capacity, 1, new Budget(budget)).reset()
+  for (const [number, memory] of shards.entries()) {
+    writeHeads(memory, families, capacity, number, seed)
+    new Shard(memory, families, number, 1, new Budget(budget)).reset()
   }
-  return { capacity, shards, budget, asked: createBell() }
+  return { families, shards, budget, asked: createBell() }
 }
 
 export class Swarm {
@@ -98,72 +94,83 @@ export class Swarm {
   readonly asked: Bell
   readonly #budget: Budget
   readonly #secrets: Int32Array
-  readonly #dice: Dice
+  readonly #terms: Terms
+  readonly #families: readonly FamilyRow[]
 
   /**
    * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. `alone`: no other thread
    * uses the memory. `release` gives pages back to the system; without it only the budget has them back.
+   * Throws an Error that says why when the memory is not of this layout.
    */
   constructor(memory: SwarmMemory, thread: number, seed: number, alone = false, release?: Release) {
+    const { families } = memory
     const budget = new Budget(memory.budget)
     this.#budget = budget
+    this.#families = families
     this.asked = new Bell(memory.asked)
     this.shards = memory.shards.map(
-      (shard) => new Shard(shard, memory.capacity, thread, budget, alone, release),
+      (shard, number) => new Shard(shard, families, number, thread, budget, alone, release),
     )
     this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
-    this.#dice = new Dice(seed)
+    this.#terms = new Terms(seed)
   }
 
-  announce(announce: Announce, now: number, cutoff: number, max: number, answer: Answer): Outcome {
-    const key = this.key(announce.words)
-    return this.shardOf(key).announce(announce, key, now, cutoff, max, this.#dice, answer)
+  /** At most `most` peers are listed. */
+  announce(
+    announce: PeerAnnounce,
+    now: number,
+    cutoff: number,
+    most: number,
+    answer: Answer,
+  ): Outcome {
+    const terms = this.#terms
+    terms.now = now - EPOCH
+    terms.cutoff = cutoff - EPOCH
+    terms.most = most
+    const hash = this.hash(announce.words)
+    return this.shardOf(hash).announce(announce, hash, terms, answer)
   }
 
   /**
-   * `words` is the info hash, five words in memory order. true: a count that is stored of it was asked
-   * for and may come in a moment; who can wait asks again.
+   * `words` is the info hash, five words in memory order. true: a count that is stored of it was asked for and
+   * may come in a moment; a caller that can wait asks again.
    */
   scrape(words: Int32Array, cutoff: number, entry: ScrapeEntry): boolean {
-    const key = this.key(words)
-    const isAwaited = this.shardOf(key).scrape(words, key, cutoff, entry)
+    const hash = this.hash(words)
+    const isAwaited = this.shardOf(hash).scrape(words, hash, cutoff, entry)
     if (isAwaited) this.asked.ring()
     return isAwaited
   }
 
   /** Seeded hash of the info hash at `words[at…]`. */
-  key(words: Int32Array, at = 0): number {
-    return infoHashKey(this.#secrets, words, at)
+  hash(words: Int32Array, at = 0): number {
+    return hashInfoHash(this.#secrets, words, at)
   }
 
-  shardOf(key: number): Shard {
-    return this.shards[key >>> (32 - SHARD_BITS)]!
+  /** `hash`: seeded, of the info hash. */
+  shardOf(hash: number): Shard {
+    return this.shards[hash >>> (32 - SHARD_BITS)]!
   }
 
-  /** Frees and mends the shards a dead thread held. How many there were. */
-  recover(dead: number): number {
-    let mended = 0
+  /** Salvages and frees the shards that a dead thread held. How many there were. */
+  salvage(dead: number): number {
+    let salvaged = 0
     for (const shard of this.shards) {
       if (!shard.lock.seize(dead)) continue
       try {
-        salvage(shard)
-      } catch (error) {
-        // Empty is whole, too: its peers announce again within minutes.
-        shard.reset()
-        shard.account.settle()
-        throw error
+        shard.salvage()
       } finally {
         shard.lock.release()
       }
-      mended++
+      salvaged++
     }
     this.audit()
-    return mended
+    return salvaged
   }
 
   /**
    * Makes the budget's sum what the shards hold: a thread that died while it paid may have left it too high.
-   * false = a lock was not to be had, and nothing was done.
+   * false = a lock was busy, and nothing was done.
    */
   audit(): boolean {
     const locked: Shard[] = []
@@ -188,20 +195,20 @@ export class Swarm {
       sum.downloads += header[HEADER.downloads]! + header[HEADER.downloadsHigh]! * LIMB
       sum.completions += header[HEADER.completions]!
       sum.refusals += header[HEADER.refusals]!
-      for (const family of [HEADER.v4, HEADER.v6]) {
-        sum.seeders += header[family + FAMILY_HEADER.seeders]!
-        sum.leechers += header[family + FAMILY_HEADER.leechers]!
+      for (const row of this.#families) {
+        sum.seeders += header[row.header + FAMILY_HEADER.seeders]!
+        sum.leechers += header[row.header + FAMILY_HEADER.leechers]!
       }
     }
     return sum
   }
 
-  /** Whether completions are for a database. */
+  /** Whether completions are kept in a database. */
   get persistent(): boolean {
     return this.shards[0]!.torrents.ledger.on
   }
 
-  /** Completions that wait for the database. Read without locks, like the totals. */
+  /** Completions that the database does not have yet. Read without locks, like the totals. */
   owed(): number {
     return this.shards.reduce((sum, { torrents }) => sum + torrents.header[HEADER.owed]!, 0)
   }

@@ -1,21 +1,40 @@
 /**
- * A slice of a sweep through one shard: forgets peers that fell silent and torrents without peers, moves the rest
- * down into what became free, and at last gives back to the budget, and to the system, what nothing is
- * kept in. The caller holds the shard's lock.
+ * A slice of a sweep through one shard: removes peers that fell silent and torrents without peers, moves the
+ * rest down into what became free, and at last gives back, to the budget and to the system, the memory that
+ * nothing is kept in. The caller holds the shard's lock.
  */
+import type { Account } from './budget.ts'
 import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
 import type { Peers } from './peers.ts'
-import type { Retention, Shard, SweepCursor } from './shard.ts'
+import type { Torrents } from './torrents.ts'
+
+/** Where a sweep of a shard stands. A new one starts at the first torrent. */
+export class SweepCursor {
+  torrent = 0
+  /** Index of the family, in the order of the rows. */
+  family = 0
+  /** End of the positions still to look at; MOST = the family was not begun. */
+  position: number = MOST
+}
+
+/** Whether a sweep removes torrents that have no peers and owe the database nothing. */
+export type Retention = { readonly removePeerless: boolean }
+
+type Swept = {
+  readonly account: Account
+  readonly torrents: Torrents
+  readonly families: readonly Peers[]
+}
 
 /**
- * Peers of large swarms whose torrent is moved still: all of them stand in the index under its number. A
+ * The largest swarms whose torrent is still moved: all of their peers stand in the index under its number. A
  * larger one keeps its place, and with it 5 KiB that are little beside its peers.
  */
 const MOST_RENUMBERED = 1024
 
 /** Looks at about `units` peers, torrents or pieces of memory. Seconds since `EPOCH`. true = it is through. */
 export function sweep(
-  shard: Shard,
+  shard: Swept,
   cursor: SweepCursor,
   cutoff: number,
   now: number,
@@ -29,7 +48,7 @@ export function sweep(
     if (torrents.isUsed(cursor.torrent)) {
       header[HEADER.busy] = cursor.torrent
       left -= sweepFamily(shard, cursor, cutoff, now, left)
-      if (cursor.position === MOST && cursor.family === 4) left -= leave(shard, cursor, retention)
+      if (cursor.family === shard.families.length) left -= leave(shard, cursor, retention)
       header[HEADER.busy] = NIL
     } else cursor.torrent++
   }
@@ -38,61 +57,59 @@ export function sweep(
 
 /** One stretch of one family of the torrent at the cursor, from the end down. Peers looked at. */
 function sweepFamily(
-  { peers4, peers6, torrents: { records } }: Shard,
+  { families, torrents: { records } }: Swept,
   cursor: SweepCursor,
   cutoff: number,
   now: number,
   units: number,
 ): number {
   const { torrent } = cursor
-  const peers = cursor.family === 4 ? peers4 : peers6
+  const peers = families[cursor.family]!
   const to = Math.min(cursor.position, peers.count(torrent))
   const from = Math.max(0, to - units)
   const oldest = torrent * TORRENT.words + TORRENT.oldest
   const seen = peers.expire(torrent, from, to, cutoff, now)
-  // It grows with announces alone, which look at all the peers of a swarm; here it is a part of them.
+  // Only announces raise it, which look at all peers of a swarm; these are a part of them.
   if (seen < records[oldest]!) records[oldest] = seen
-  peers.storage.compact(torrent, from, Math.min(to, peers.count(torrent)))
+  peers.slots.compact(torrent, from, Math.min(to, peers.count(torrent)))
   if (from > 0) cursor.position = from
   else {
     cursor.position = MOST
-    cursor.family = cursor.family === 4 ? 6 : 4
+    cursor.family++
   }
   return to - from
 }
 
 /**
- * Both families of the torrent at the cursor are through: on to the next, without this one if it is idle,
- * else with this one moved down. Peers looked at once more.
+ * All families of the torrent at the cursor are through: goes on to the next, after removing this one if it is
+ * idle, else after moving it down. Peers looked at once more.
  */
-function leave(shard: Shard, cursor: SweepCursor, { removePeerless }: Retention): number {
-  const { torrents, peers4, peers6 } = shard
+function leave(shard: Swept, cursor: SweepCursor, { removePeerless }: Retention): number {
+  const { torrents, families } = shard
   const torrent = cursor.torrent++
-  const peers = peers4.count(torrent) + peers6.count(torrent)
-  if (!removePeerless || peers > 0 || torrents.ledger.holds(torrent)) return lower(shard, torrent)
+  cursor.family = 0
+  let count = 0
+  for (const peers of families) count += peers.count(torrent)
+  if (!removePeerless || count > 0 || torrents.ledger.holds(torrent)) return lower(shard, torrent)
   torrents.remove(torrent)
   return 0
 }
 
 /** Moves a torrent to a lower record, if there is one it should have. Peers that this took. */
-function lower({ torrents, peers4, peers6 }: Shard, torrent: number): number {
-  const renumbered = inIndex(peers4, torrent) + inIndex(peers6, torrent)
+function lower({ torrents, families }: Swept, torrent: number): number {
+  let renumbered = 0
+  for (const peers of families) if (peers.slots.isLarge(torrent)) renumbered += peers.count(torrent)
   if (renumbered > MOST_RENUMBERED) return 0
   const to = torrents.lower(torrent)
   if (to === NIL) return 0
-  peers4.storage.renumber(torrent, to)
-  peers6.storage.renumber(torrent, to)
+  for (const peers of families) peers.slots.renumber(torrent, to)
   torrents.clear(torrent)
   return renumbered
 }
 
-const inIndex = (peers: Peers, torrent: number): number =>
-  peers.storage.isLarge(torrent) ? peers.count(torrent) : 0
-
-function trim({ torrents, peers4, peers6, account }: Shard, most: number): boolean {
+function trim({ torrents, families, account }: Swept, most: number): boolean {
   let steps = torrents.trim(most)
-  steps += peers4.storage.trim(most - steps)
-  steps += peers6.storage.trim(most - steps)
+  for (const peers of families) steps += peers.slots.trim(most - steps)
   account.settle()
   return steps < most
 }

@@ -1,11 +1,14 @@
 /**
- * The torrents of one shard: fixed records found by info hash through a linear hash table. Knows
- * nothing of peers but that a torrent has two families of them. The caller holds the shard's lock.
+ * The torrents of one shard: fixed records found by info hash through a linear hash table. Knows nothing of
+ * peers except that a free torrent has none. The caller holds the shard's lock.
  */
-import { bucketOf, parentOf } from '../memory/hash.ts'
+import { bucketOf } from '../memory/hash.ts'
 import type { Release } from '../memory/reserve.ts'
 import type { Account } from './budget.ts'
+import { Chains } from './chains.ts'
 import {
+  type Beside,
+  type FamilyRow,
   HEADER,
   LIMB,
   MANY,
@@ -13,16 +16,13 @@ import {
   NIL,
   TORRENT,
   TORRENT_BATCH,
-  TORRENT_BATCH_KIB,
   type TorrentArrays,
+  torrentBatchKib,
   USED,
 } from './layout.ts'
 import { Ledger } from './ledger.ts'
 import { Runs } from './runs.ts'
 import { StoredCounts } from './stored.ts'
-
-/** Buckets behind the end that may lie in one page with those given back before. */
-const TAIL = 1024
 
 export class Torrents {
   readonly header: Int32Array
@@ -32,29 +32,46 @@ export class Torrents {
   /** Of torrents that are not here. */
   readonly stored: StoredCounts
   readonly #downloadedHigh: Int32Array
+  readonly #beside: readonly Beside[]
+  readonly #chains: Chains
   readonly #runs: Runs
-  readonly #release: Release
 
-  constructor(arrays: TorrentArrays, account: Account, release: Release) {
-    this.header = arrays.header
-    this.records = arrays.records
-    this.buckets = arrays.buckets
+  constructor(
+    arrays: TorrentArrays,
+    families: readonly FamilyRow[],
+    account: Account,
+    release: Release,
+  ) {
+    const { header, records, buckets, beside } = arrays
+    this.header = header
+    this.records = records
+    this.buckets = buckets
     this.ledger = new Ledger(arrays)
     this.stored = new StoredCounts(arrays)
     this.#downloadedHigh = arrays.downloadedHigh
-    this.#release = release
-    const { header, records, buckets } = arrays
-    const beside = [arrays.ledgerNext, arrays.ledgerPrevious, arrays.owed, arrays.downloadedHigh]
+    this.#beside = beside
+    this.#chains = new Chains({
+      header,
+      entries: HEADER.torrents,
+      width: HEADER.torrentBuckets,
+      buckets,
+      links: records,
+      stride: TORRENT.words,
+      link: TORRENT.next,
+      hashOf: (torrent) => this.#hashOf(torrent),
+      release,
+    })
+    const kib = torrentBatchKib(families)
     this.#runs = new Runs({
       header,
       at: HEADER.torrentRuns,
       words: arrays.runs,
       batches: buckets.length / TORRENT_BATCH,
-      pay: () => account.pay(TORRENT_BATCH_KIB),
-      repay: () => account.repay(TORRENT_BATCH_KIB),
+      pay: () => account.pay(kib),
+      repay: () => account.repay(kib),
       unused: (from, to) => {
-        release(records, from * TORRENT_BATCH * TORRENT.words, to * TORRENT_BATCH * TORRENT.words)
-        for (const array of beside) release(array, from * TORRENT_BATCH, to * TORRENT_BATCH)
+        for (const { words, stride } of [{ words: records, stride: TORRENT.words }, ...beside])
+          release(words, from * TORRENT_BATCH * stride, to * TORRENT_BATCH * stride)
       },
     })
   }
@@ -62,21 +79,20 @@ export class Torrents {
   /** No torrents, and nothing paid for. */
   reset(): void {
     const { header } = this
-    header[HEADER.rescues]! |= 1
+    header[HEADER.salvages]! |= 1
     header[HEADER.busy] = NIL
-    header[HEADER.torrents] = 0
     header[HEADER.downloads] = 0
     header[HEADER.downloadsHigh] = 0
-    header[HEADER.torrentBuckets] = 1
-    this.buckets[0] = NIL
+    this.#chains.reset()
     this.ledger.reset()
     this.stored.reset()
-    // Nothing may be left to believe: whoever dies between `create` and the first peer is salvaged too. What
-    // is zero is not written: it may have no memory.
-    const end = header[HEADER.torrentHigh]! * TORRENT.words
-    for (let at = 0; at < end; at++) if (this.records[at] !== 0) this.records[at] = 0
+    // Free records must be zero: a thread may die between `create` and the first peer, and the next salvage
+    // believes what it finds.
+    const high = header[HEADER.torrentHigh]!
+    zero(this.records, 0, high * TORRENT.words)
+    for (const { words, stride } of this.#beside) zero(words, 0, high * stride)
     this.#runs.reset()
-    header[HEADER.rescues]!++
+    header[HEADER.salvages]!++
   }
 
   isUsed(torrent: number): boolean {
@@ -92,12 +108,12 @@ export class Torrents {
   }
 
   /**
-   * What is stored of `torrent`, NIL if it is not here, and not yet part of its count: asked for when it is
-   * not known, see `StoredCounts.count`.
+   * Stored completions that are not yet part of the count of `torrent` (NIL = it is not here); asked for when
+   * they are not known, see `StoredCounts.count`.
    */
-  storedCount(torrent: number, words: Int32Array, key: number): number {
+  storedCount(torrent: number, words: Int32Array, hash: number): number {
     if (torrent !== NIL && !this.ledger.isWanted(torrent)) return 0
-    return this.stored.count(words, key)
+    return this.stored.count(words, hash)
   }
 
   /** Counts `more` completions (whole, not negative), as far as they can be counted. */
@@ -123,10 +139,10 @@ export class Torrents {
     header[HEADER.downloadsHigh]! += Math.trunc(more / LIMB) + carry
   }
 
-  /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `key`; NIL = unknown. */
-  find(words: Int32Array, key: number): number {
+  /** Torrent with the info hash in `words[0…4]`, whose seeded hash is `hash`; NIL = unknown. */
+  find(words: Int32Array, hash: number): number {
     const { records } = this
-    let torrent = this.buckets[bucketOf(key, this.header[HEADER.torrentBuckets]!)]!
+    let torrent = this.buckets[bucketOf(hash, this.header[HEADER.torrentBuckets]!)]!
     for (; torrent !== NIL; torrent = records[torrent * TORRENT.words + TORRENT.next]!) {
       const at = torrent * TORRENT.words
       if (
@@ -141,28 +157,24 @@ export class Torrents {
     return NIL
   }
 
-  /** A new torrent whose families are still to be begun; NIL when memory is spent. */
-  create(words: Int32Array, key: number): number {
+  /** A new torrent without peers; NIL when memory is spent. */
+  create(words: Int32Array, hash: number): number {
     const torrent = this.#runs.take(0)
     if (torrent === NIL) return NIL
     const at = torrent * TORRENT.words
-    const { records, header } = this
+    const { records } = this
     for (let i = 0; i < 5; i++) records[at + i] = words[i]!
-    records[at + TORRENT.downloaded] = 0
     records[at + TORRENT.oldest] = MOST
-    records[at + TORRENT.key] = key
+    records[at + TORRENT.hash] = hash
     records[at + TORRENT.flags] = USED | this.ledger.firstFlags
-    const bucket = bucketOf(key, header[HEADER.torrentBuckets]!)
-    records[at + TORRENT.next] = this.buckets[bucket]!
-    this.buckets[bucket] = torrent
-    if (++header[HEADER.torrents]! > header[HEADER.torrentBuckets]!) this.#split()
-    if (this.ledger.on) this.#beginCount(torrent, words, key)
+    this.#chains.add(torrent, hash)
+    if (this.ledger.on) this.#beginCount(torrent, words, hash)
     return torrent
   }
 
-  /** With what is stored, where a scrape has asked for it; else the database will be. */
-  #beginCount(torrent: number, words: Int32Array, key: number): void {
-    const stored = this.stored.withdraw(words, key)
+  /** With what is stored, where a scrape has asked for it; otherwise the database will be asked. */
+  #beginCount(torrent: number, words: Int32Array, hash: number): void {
+    const stored = this.stored.withdraw(words, hash)
     if (stored === NIL) this.ledger.list(torrent)
     else {
       // First, because a count that is missed is better than one that is added twice.
@@ -173,96 +185,61 @@ export class Torrents {
 
   /** Removes a torrent that has no peers and that the ledger does not hold. */
   remove(torrent: number): void {
-    const { records, header } = this
-    const at = torrent * TORRENT.words
     this.ledger.unlist(torrent)
-    this.#relink(torrent, records[at + TORRENT.next]!)
-    header[HEADER.torrents]!--
+    this.#chains.remove(torrent, this.#hashOf(torrent))
     this.#addToSum(-this.downloaded(torrent))
     this.clear(torrent)
   }
 
   /**
    * A lower record that now stands for `torrent` as well, in every list; NIL = it stands well. The caller
-   * sees to the peers and then clears the first.
+   * moves the peers and then clears the first. Until then both are in use, so that no debt is ever lost.
    */
   lower(torrent: number): number {
     if (!this.#runs.isBeyond(torrent)) return NIL
     const to = this.#runs.takeBetter(torrent, 0)
     if (to === NIL) return NIL
     const { records, header } = this
-    const at = torrent * TORRENT.words
+    for (const { words, stride } of this.#beside) copy(words, torrent, to, stride)
     this.ledger.renumber(torrent, to)
-    if ((records[at + TORRENT.flags]! & MANY) !== 0)
-      this.#downloadedHigh[to] = this.#downloadedHigh[torrent]!
+    const at = torrent * TORRENT.words
     records.copyWithin(to * TORRENT.words, at, at + TORRENT.words)
-    this.#relink(torrent, to)
+    this.#chains.replace(torrent, this.#hashOf(torrent), to)
     header[HEADER.moves] = (header[HEADER.moves]! + 1) & MOST
     return to
   }
 
-  /** The record stands for no torrent. */
+  /** The record stands for no torrent from now on. */
   clear(torrent: number): void {
-    const at = torrent * TORRENT.words
-    this.records.fill(0, at, at + TORRENT.words)
-    this.ledger.clear(torrent)
+    zero(this.records, torrent * TORRENT.words, (torrent + 1) * TORRENT.words)
+    for (const { words, stride } of this.#beside)
+      zero(words, torrent * stride, (torrent + 1) * stride)
     this.#runs.give(torrent, 0)
   }
 
   /** Gives back what is free, and shortens the table; `most` steps. Fewer than that = it is done. */
   trim(most: number): number {
-    const { header, records, buckets } = this
     const steps = this.#runs.trim(most)
-    const wide = header[HEADER.torrentBuckets]!
-    const enough = Math.max(1, header[HEADER.torrents]! * 2)
-    let count = wide
-    for (; count > enough && wide - count < most - steps; count--) {
-      const parent = parentOf(count - 1)
-      let last = buckets[count - 1]!
-      if (last !== NIL) {
-        const first = last
-        while (records[last * TORRENT.words + TORRENT.next] !== NIL)
-          last = records[last * TORRENT.words + TORRENT.next]!
-        records[last * TORRENT.words + TORRENT.next] = buckets[parent]!
-        buckets[parent] = first
-      }
-      header[HEADER.torrentBuckets] = count - 1
-    }
-    if (count < wide) this.#release(buckets, count, wide + TAIL)
-    return steps + wide - count
+    return steps + this.#chains.trim(most - steps)
   }
 
-  /** What leads to `torrent` in its chain leads to `next` from now on. */
-  #relink(torrent: number, next: number): void {
-    const { records } = this
-    const key = records[torrent * TORRENT.words + TORRENT.key]!
-    const bucket = bucketOf(key, this.header[HEADER.torrentBuckets]!)
-    let before = this.buckets[bucket]!
-    if (before === torrent) {
-      this.buckets[bucket] = next
-      return
-    }
-    while (records[before * TORRENT.words + TORRENT.next] !== torrent)
-      before = records[before * TORRENT.words + TORRENT.next]!
-    records[before * TORRENT.words + TORRENT.next] = next
+  #hashOf(torrent: number): number {
+    return this.records[torrent * TORRENT.words + TORRENT.hash]!
   }
+}
 
-  #split(): void {
-    const { header, records } = this
-    const fresh = header[HEADER.torrentBuckets]!
-    if (fresh === this.buckets.length) return
-    const parent = parentOf(fresh)
-    let torrent = this.buckets[parent]!
-    this.buckets[parent] = NIL
-    this.buckets[fresh] = NIL
-    header[HEADER.torrentBuckets] = fresh + 1
-    while (torrent !== NIL) {
-      const at = torrent * TORRENT.words
-      const following = records[at + TORRENT.next]!
-      const bucket = bucketOf(records[at + TORRENT.key]!, fresh + 1)
-      records[at + TORRENT.next] = this.buckets[bucket]!
-      this.buckets[bucket] = torrent
-      torrent = following
-    }
+/**
+ * Downwards, so that a record is free before its info hash is gone. Leaves alone what is zero already: it may
+ * have no memory yet.
+ */
+function zero(words: Int32Array, from: number, to: number): void {
+  for (let at = to - 1; at >= from; at--) if (words[at] !== 0) words[at] = 0
+}
+
+/** Likewise leaves alone what is equal. */
+function copy(words: Int32Array, from: number, to: number, stride: number): void {
+  for (let i = 0; i < stride; i++) {
+    const word = words[from * stride + i]!
+    if (words[to * stride + i] !== word) words[to * stride + i] = word
   }
 }

@@ -3,7 +3,6 @@
  * because the holder may be dead and the control thread is the one to notice. It gives the event loop its
  * turns, because a tracker with one thread serves announces on the same loop.
  */
-import type { Shard } from '../swarm/shard.ts'
 
 /** A lock that is busy for longer is broken: its holder is alive, but does not go on. */
 const LONGEST_WAIT_MILLISECONDS = 2_000
@@ -65,17 +64,4 @@ export async function finish<T>(
     if (step.done) return step.value
     if (turns.isOver) await turns.next()
   }
-}
-
-/** Runs `work` with the lock of `shard` as soon as it is free. It must not take longer than a millisecond. */
-export function holding(shard: Shard, work: () => void, longest?: number): Promise<true> {
-  return patiently(() => {
-    if (!shard.lock.tryAcquire(0)) return undefined
-    try {
-      work()
-      return true as const
-    } finally {
-      shard.lock.release()
-    }
-  }, longest)
 }

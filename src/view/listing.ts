@@ -1,26 +1,25 @@
 /**
- * Lists torrents for people, ascending by info hash: some of millions, without sorting them all. A census
- * finds the stretch of info hashes that begins where the list is to begin; only its torrents are
- * copied, with their shard's lock, and sorted. Where many crowd into one stretch, as strangers may make them,
- * the next digits are counted, so that no more than some thousands are ever in hand.
+ * Lists torrents for people, ascending by info hash: a page of millions, without sorting them all. Counting
+ * finds the stretch of info hashes in which the page begins; only its torrents are copied, under their shard's
+ * lock, and sorted. Where many crowd into one stretch, as strangers can make them, the next digits are counted,
+ * so that no more than some thousands are ever in hand.
  */
-
 import { EPOCH, LIMB, NIL, seenAt, TORRENT } from '../swarm/layout.ts'
 import type { Peers } from '../swarm/peers.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
-import { holding, patiently, Turns } from '../time/turns.ts'
+import { patiently, Turns } from '../time/turns.ts'
 import {
   countByDigit,
   DIGIT_VALUES,
   DIGITS,
+  inOrder,
   isWithin,
   movesOf,
-  rescuesOf,
   type Stretch,
+  salvagesOf,
   torrentsWithin,
 } from './census.ts'
-import { inOrder } from './order.ts'
 
 export type TorrentSummary = {
   /** 40 lower-case hex digits. */
@@ -38,7 +37,7 @@ const MOST_AT_ONCE = 2_000
 const UNITS = 250
 /** The first times fewer: until the engine has compiled it, the code is many times slower. */
 const FIRST_UNITS = 4
-/** Earlier than every second. */
+/** Before every second. */
 const NEVER = -0x8000_0000
 /** Words of a row: the info hash, three counts, the LIMBs of the last. */
 const ROW = { seeders: 5, leechers: 6, downloaded: 7, downloadedHigh: 8, words: 9 } as const
@@ -49,6 +48,7 @@ export class Listing {
   readonly #longestWait: number | undefined
   #units = FIRST_UNITS
 
+  /** A list is given up when a lock stays busy for `longestWaitMilliseconds`; undefined = as turns.ts says. */
   constructor(swarm: Swarm, longestWaitMilliseconds?: number) {
     this.#swarm = swarm
     this.#longestWait = longestWaitMilliseconds
@@ -56,9 +56,9 @@ export class Listing {
 
   /**
    * `limit` torrents behind the first `offset`. Peers last seen at second `cutoff` or before do not count,
-   * except in a swarm of more than 64, until the next sweep: as a scrape counts. Torrents that come or go
-   * meanwhile may be listed or not; none is twice, and none that never was. Rejects when a shard stays
-   * locked.
+   * except in a swarm of more than 64 until the next sweep: as a scrape counts. Torrents that come or go
+   * meanwhile may be listed or not; none is listed twice, and none that never was there. Rejects when a shard
+   * stays locked.
    */
   async *list(
     cutoff: number,
@@ -82,30 +82,26 @@ export class Listing {
     }
   }
 
-  /** Of each that is known, in the order asked, repetitions repeated. */
+  /** Summaries of those that are known, in the order asked, repetitions repeated. */
   async summaries(cutoff: number, hashes: readonly Int32Array[]): Promise<TorrentSummary[]> {
     const turns = new Turns()
     const found = new Int32Array(hashes.length * ROW.words)
     let count = 0
     for (const words of hashes) {
-      const key = this.#swarm.key(words)
-      const shard = this.#swarm.shardOf(key)
-      await holding(
-        shard,
-        () => {
-          const torrent = shard.torrents.find(words, key)
-          if (torrent !== NIL) copy(shard, torrent, cutoff - EPOCH, found, count++)
-        },
-        this.#longestWait,
-      )
+      const hash = this.#swarm.hash(words)
+      const shard = this.#swarm.shardOf(hash)
+      await this.#hold(shard, () => {
+        const torrent = shard.torrents.find(words, hash)
+        if (torrent !== NIL) copy(shard, torrent, cutoff - EPOCH, found, count++)
+      })
       if (turns.isOver) await turns.next()
     }
     return summaries(found, Array(count).keys())
   }
 
   /**
-   * The stretch behind `after` that begins at or before number `skip` and holds `want` more, or as many as
-   * may be in hand; and how many of it are to be skipped still. undefined = there are no more than `skip`.
+   * The stretch behind `after` that begins at or before torrent number `skip` and holds `want` more, or as many
+   * as may be in hand; and how many of them are still to be skipped. undefined = there are no more than `skip`.
    */
   async #stretch(
     after: readonly number[],
@@ -115,7 +111,7 @@ export class Listing {
   ): Promise<{ stretch: Stretch; skip: number; isLast: boolean } | undefined> {
     const prefix: number[] = []
     for (;;) {
-      const counts = await this.#undisturbed(this.#swarm.shards, rescuesOf, () =>
+      const counts = await this.#undisturbed(this.#swarm.shards, salvagesOf, () =>
         countByDigit(this.#swarm, prefix, after, turns),
       )
       const first = prefix.length === 0 ? (after[0] ?? 0) : 0
@@ -126,7 +122,7 @@ export class Listing {
         if (prefix.length === 0 && skipsNone)
           return { stretch: { prefix, low: first, high: low - 1, after }, skip, isLast: true }
         if (prefix.length === 0) return undefined
-        // Some of those that begin like this went meanwhile: on behind them.
+        // Some that begin like this are gone meanwhile: go on behind them.
         after = [...prefix]
         prefix.length = 0
         continue
@@ -141,7 +137,7 @@ export class Listing {
       while (high < DIGIT_VALUES - 1 && held < enough && held + counts[high + 1]! <= MOST_IN_HAND)
         held += counts[++high]!
       const isLast = prefix.length === 0 && high === DIGIT_VALUES - 1
-      // A sweep may have moved some past the count, unseen: they are left out only where some are skipped.
+      // A sweep may have moved some past the count, unseen. They may be left out only where some are skipped.
       if (skipsNone) low = first
       return { stretch: { prefix, low, high, after }, skip, isLast }
     }
@@ -157,6 +153,16 @@ export class Listing {
         ),
       )
     return parts
+  }
+
+  /** Runs `work`, which takes less than a millisecond, with the lock of `shard`. */
+  #hold(shard: Shard, work: () => void): Promise<true> {
+    const attempt = () =>
+      shard.tryHold(0, () => {
+        work()
+        return true as const
+      })
+    return patiently(attempt, this.#longestWait)
   }
 
   /** What `look` sees of the shards when `changes` says the same of each of them before and after. */
@@ -194,7 +200,7 @@ export class Listing {
           units -= copy(shard, torrent, cutoff, rows, count++)
         }
       }
-      await holding(shard, slice, this.#longestWait)
+      await this.#hold(shard, slice)
       if (this.#units < UNITS) this.#units++
       if (turns.isOver) await turns.next()
     }
@@ -237,7 +243,7 @@ function summaries(rows: Int32Array, order: Iterable<number>): TorrentSummary[] 
   })
 }
 
-/** Writes row number `row`, with the shard's lock. Peers looked at. */
+/** Writes row number `row`; the caller holds the shard's lock. Peers looked at. */
 function copy(
   shard: Shard,
   torrent: number,
@@ -254,12 +260,11 @@ function copy(
   const downloaded = shard.torrents.downloaded(torrent)
   rows[to + ROW.downloaded] = downloaded % LIMB
   rows[to + ROW.downloadedHigh] = Math.floor(downloaded / LIMB)
-  // No peer is older than the oldest: mostly nobody has to be looked at.
+  // Mostly not even the oldest peer is gone, and none has to be looked at.
   const since = records[at + TORRENT.oldest]! > cutoff ? NEVER : cutoff
-  return (
-    countPeers(shard.peers4, torrent, since, rows, to) +
-    countPeers(shard.peers6, torrent, since, rows, to)
-  )
+  let looked = 0
+  for (const peers of shard.families) looked += countPeers(peers, torrent, since, rows, to)
+  return looked
 }
 
 /** Adds the peers of one family to the row at `to`. Peers looked at. */
@@ -272,13 +277,13 @@ function countPeers(
 ): number {
   const count = peers.count(torrent)
   const leechers = peers.leechers(torrent)
-  if (cutoff === NEVER || peers.storage.isLarge(torrent)) {
+  if (cutoff === NEVER || peers.slots.isLarge(torrent)) {
     rows[to + ROW.seeders]! += count - leechers
     rows[to + ROW.leechers]! += leechers
     return 0
   }
   for (let position = 0; position < count; position++)
-    if (seenAt(peers.arrays, peers.storage.slotAt(torrent, position)) > cutoff)
+    if (seenAt(peers.arrays, peers.slots.slotAt(torrent, position)) > cutoff)
       rows[to + (position < leechers ? ROW.leechers : ROW.seeders)]!++
   return count
 }

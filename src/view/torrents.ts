@@ -2,19 +2,9 @@
  * The swarm as the management API shows it: one torrent with its peers, which are copied here, and lists of
  * torrents (listing.ts). It only reads, allocates freely, and holds a lock for copying alone.
  */
-import { type AnnounceEvent, COUNT, type Family, PEER_ID_BYTES } from '../bittorrent.ts'
-import {
-  DETAIL,
-  EPOCH,
-  EVENT_MASK,
-  endpointHalves,
-  flagsAt,
-  MOST,
-  NIL,
-  seenAt,
-} from '../swarm/layout.ts'
+import { type AnnounceEvent, COUNT, PEER_ID_BYTES, type PeerFamily } from '../bittorrent.ts'
+import { DETAIL, EPOCH, EVENT_MASK, flagsAt, MOST, NIL, seenAt } from '../swarm/layout.ts'
 import type { Peers } from '../swarm/peers.ts'
-import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { finish } from '../time/turns.ts'
 import { Listing, type TorrentSummary } from './listing.ts'
@@ -23,10 +13,9 @@ import { Listing, type TorrentSummary } from './listing.ts'
 const SLICE = 512
 
 export type InspectedPeer = {
-  readonly family: Family
-  /** 4 or 16 bytes. */
-  readonly address: Uint8Array
-  readonly port: number
+  readonly family: PeerFamily
+  /** Compact: of an IP version address and port, big endian. */
+  readonly endpoint: Uint8Array
   readonly peerId: Uint8Array
   /** Second of the last announce. */
   readonly seen: number
@@ -73,58 +62,60 @@ export function torrentView(
 }
 
 /**
- * The torrent with the info hash `words` (five, in memory order) and its peers last seen after
- * `cutoff`, IPv4 first; undefined = unknown. In steps, between which everybody else may have a turn: each yields
- * false when the lock was not to be had, and is then made again.
+ * The torrent with the info hash `words` (five, in memory order) and its peers last seen after `cutoff`, family
+ * by family, IPv4 first; undefined = unknown. In steps, so that others have their turns between them: a step
+ * that yields false found the lock busy and is made again.
  *
- * A family of at most 512 peers is one moment. A larger one is read in slices with the lock free
- * between them: a peer that arrives, leaves or changes sides meanwhile may be there or not, and so
- * may a seeder that made room for it. No peer is listed twice, and none that never was.
+ * A family of at most 512 peers is one moment. A larger one is read in slices with the lock free between them:
+ * a peer that arrives, leaves or changes sides meanwhile may be listed or not, and so may a seeder that made
+ * room for it. No peer is listed twice, and none that never was there.
  */
 export function* peersOf(
   swarm: Swarm,
   words: Int32Array,
   cutoff: number,
 ): Generator<boolean, InspectedTorrent | undefined, void> {
-  const key = swarm.key(words)
-  const shard = swarm.shardOf(key)
-  const peers: InspectedPeer[] = []
+  const hash = swarm.hash(words)
+  const shard = swarm.shardOf(hash)
+  const found: InspectedPeer[] = []
+  let isKnown = false
   let downloaded = 0
-  for (const family of [4, 6] as const) {
-    const slice = new Slice(family)
+  for (const peers of shard.families) {
+    const slice = new Slice(peers)
     const listed = new Set<string>()
-    // Downwards, because a peer that moves into the hole of another moves down, and a repetition can
-    // be struck out where an omission could not.
+    // Downwards: a peer that fills a hole comes from above, and a repetition can be struck out where an
+    // omission could not.
     for (let to: number = MOST; to > 0; ) {
-      // Its holder may be dead, and the control thread must not wait for itself to notice.
-      if (!shard.lock.tryAcquire(0)) {
+      const rest = shard.tryHold(0, () => {
+        const torrent = shard.torrents.find(words, hash)
+        // It may be removed between two slices: what was read is still an answer.
+        if (torrent === NIL) return 0
+        isKnown = true
+        downloaded = shard.torrents.downloaded(torrent)
+        return slice.copy(torrent, to)
+      })
+      // Its holder may be dead, and the control thread, which notices that, must not wait for it.
+      if (rest === undefined) {
         yield false
         continue
       }
-      try {
-        const torrent = shard.torrents.find(words, key)
-        // Between two slices the torrent may be removed: what was read is still an answer.
-        if (torrent === NIL && to === MOST && family === 4) return undefined
-        to = torrent === NIL ? 0 : slice.copy(shard, torrent, to)
-        if (torrent !== NIL) downloaded = shard.torrents.downloaded(torrent)
-      } finally {
-        shard.lock.release()
-      }
+      if (!isKnown) return undefined
+      to = rest
       for (const peer of slice.peers(cutoff - EPOCH)) {
-        const endpoint = `${peer.address} ${peer.port}`
-        if (!listed.has(endpoint)) peers.push(peer)
+        const endpoint = `${peer.endpoint}`
+        if (!listed.has(endpoint)) found.push(peer)
         listed.add(endpoint)
       }
       yield true
     }
   }
-  const seeders = peers.filter((peer) => peer.left === 0n).length
-  return { seeders, leechers: peers.length - seeders, downloaded, peers }
+  const seeders = found.filter((peer) => peer.left === 0n).length
+  return { seeders, leechers: found.length - seeders, downloaded, peers: found }
 }
 
 /** A copy of some peers of one family as they lie in the shard, made before the lock is taken. */
 class Slice {
-  readonly #family: Family
+  readonly #peers: Peers
   readonly #width: number
   readonly #endpoints: Uint16Array
   readonly #details = new Int32Array(SLICE * DETAIL.words)
@@ -132,24 +123,24 @@ class Slice {
   readonly #flags = new Uint8Array(SLICE)
   #length = 0
 
-  constructor(family: Family) {
-    this.#family = family
-    this.#width = endpointHalves(family)
+  constructor(peers: Peers) {
+    this.#peers = peers
+    this.#width = peers.width
     this.#endpoints = new Uint16Array(SLICE * this.#width)
   }
 
   /** Copies the peers at positions below `to`, the highest first. Where to go on; 0 = all done. */
-  copy(shard: Shard, torrent: number, to: number): number {
-    const peers = this.#family === 4 ? shard.peers4 : shard.peers6
-    const end = Math.min(to, peers.count(torrent))
+  copy(torrent: number, to: number): number {
+    const { slots } = this.#peers
+    const end = Math.min(to, this.#peers.count(torrent))
     const from = Math.max(0, end - SLICE)
     this.#length = end - from
-    for (let i = 0; i < this.#length; i++)
-      this.#copyPeer(peers, peers.storage.slotAt(torrent, end - 1 - i), i)
+    for (let i = 0; i < this.#length; i++) this.#copyPeer(slots.slotAt(torrent, end - 1 - i), i)
     return from
   }
 
-  #copyPeer({ arrays }: Peers, slot: number, i: number): void {
+  #copyPeer(slot: number, i: number): void {
+    const { arrays } = this.#peers
     const width = this.#width
     for (let half = 0; half < width; half++)
       this.#endpoints[i * width + half] = arrays.hot[slot * arrays.stride + half]!
@@ -163,11 +154,9 @@ class Slice {
     const bytes = this.#width * 2
     for (let i = 0; i < this.#length; i++) {
       if (this.#seen[i]! <= cutoff) continue
-      const endpoint = new Uint8Array(this.#endpoints.buffer, i * bytes, bytes)
       yield {
-        family: this.#family,
-        address: endpoint.slice(0, -2),
-        port: (endpoint[bytes - 2]! << 8) | endpoint[bytes - 1]!,
+        family: this.#peers.row.family,
+        endpoint: new Uint8Array(this.#endpoints.buffer, i * bytes, bytes).slice(),
         peerId: new Uint8Array(this.#details.buffer, i * DETAIL.words * 4, PEER_ID_BYTES).slice(),
         seen: this.#seen[i]! + EPOCH,
         uploaded: this.#count(i, COUNT.uploaded),

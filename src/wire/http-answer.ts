@@ -2,7 +2,7 @@
  * Writes the answers of an HTTP tracker (BEP 3, 7, 23, 48; docs/behaviours.md H7, H8, H15, H16) into memory
  * that it keeps. Every method returns a view that the next call overwrites.
  */
-import { Answer, type Family, PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { Answer, endpointBytes, type Family, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { printIp } from './address.ts'
 import { BencodeWriter } from './bencode.ts'
 
@@ -22,10 +22,10 @@ class Peers {
 
   constructor(family: Family, most: number) {
     this.family = family
-    this.stride = family === 4 ? 6 : 18
+    this.stride = endpointBytes(family)
     const halves = new Uint16Array((most * this.stride) / 2)
     this.ids = new Int32Array(most * 5)
-    this.list = new PeerList(halves)
+    this.list = new PeerList(family, halves)
     this.endpoints = new Uint8Array(halves.buffer)
     this.idBytes = new Uint8Array(this.ids.buffer)
   }
@@ -45,23 +45,30 @@ class Peers {
 /** Writes the answers of one server, with at most `maxPeers` peers each. */
 export class HttpAnswers {
   readonly #out = new BencodeWriter()
-  readonly #peers4: Peers
-  readonly #peers6: Peers
-  readonly #answer: Answer
+  /** IPv4 first, as they stand in a compact answer. */
+  readonly #peers: readonly [Peers, Peers]
+  /** By family of the asker, whose peers come first. */
+  readonly #answers: Readonly<Record<Family, Answer>>
+  #answer: Answer
   readonly #policy: string
 
   constructor(policy: { interval: number; intervalMin: number; maxPeers: number }) {
-    this.#peers4 = new Peers(4, policy.maxPeers)
-    this.#peers6 = new Peers(6, policy.maxPeers)
-    this.#answer = new Answer(this.#peers4.list, this.#peers6.list, true)
-    this.#answer.room = policy.maxPeers
+    const peers4 = new Peers(4, policy.maxPeers)
+    const peers6 = new Peers(6, policy.maxPeers)
+    this.#peers = [peers4, peers6]
+    this.#answers = {
+      4: new Answer([peers4.list, peers6.list]),
+      6: new Answer([peers6.list, peers4.list]),
+    }
+    for (const family of [4, 6] as const) this.#answers[family].room = policy.maxPeers
+    this.#answer = this.#answers[4]
     this.#policy = `8:intervali${policy.interval}e12:min intervali${policy.intervalMin}e5:peers`
   }
 
-  /** The answer for the tracker to fill, with room for peer ids only if they will be written. */
-  prepare(compact: boolean): Answer {
-    this.#peers4.list.ids = compact ? undefined : this.#peers4.ids
-    this.#peers6.list.ids = compact ? undefined : this.#peers6.ids
+  /** The answer to fill for a client of `family`, with room for peer ids only if they will be written. */
+  prepare(family: Family, compact: boolean): Answer {
+    for (const { list, ids } of this.#peers) list.ids = compact ? undefined : ids
+    this.#answer = this.#answers[family]
     return this.#answer
   }
 
@@ -78,20 +85,22 @@ export class HttpAnswers {
 
   /** The filled answer in compact form; both lists are always present. */
   compact(): Bytes {
+    const [peers4, peers6] = this.#peers
     return this.#begin()
-      .string(this.#peers4.compact())
+      .string(peers4.compact())
       .raw('6:peers6')
-      .string(this.#peers6.compact())
+      .string(peers6.compact())
       .raw('e')
       .bytes()
   }
 
   /** The filled answer as dictionaries, peers of the client's own family first. */
   dictionaries(): Bytes {
-    const own = this.#answer.family
+    const [peers4, peers6] = this.#peers
+    const isOver6 = this.#answer === this.#answers[6]
     const out = this.#begin().raw('l')
-    this.#list(out, own === 4 ? this.#peers4 : this.#peers6)
-    this.#list(out, own === 4 ? this.#peers6 : this.#peers4)
+    this.#list(out, isOver6 ? peers6 : peers4)
+    this.#list(out, isOver6 ? peers4 : peers6)
     return out.raw('ee').bytes()
   }
 

@@ -1,7 +1,7 @@
 /** One torrent with its peers, out of a real swarm (docs/behaviours.md A11). */
 import { describe, expect, test } from 'bun:test'
 import { byPeerId } from '../../src/api/torrent-routes.ts'
-import { Announce, type AnnounceEvent, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
+import { Announce, type AnnounceEvent, Answer, EVENT } from '../../src/bittorrent.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import type { InspectedPeer } from '../../src/view/torrents.ts'
 import { torrentView } from '../../src/view/torrents.ts'
@@ -51,13 +51,7 @@ async function withPeers(peers: readonly Peer[]) {
       announce.counts[i * 2 + 1] = Number(BigInt.asIntN(32, count))
     })
     announce.event = event
-    const room = () => new PeerList(new Uint16Array(9 * 74))
-    const outcome = tracker.announce(
-      anyone,
-      announce,
-      { externalIp: undefined },
-      new Answer(room(), room(), true),
-    )
+    const outcome = tracker.announce(anyone, announce, { externalIp: undefined }, new Answer([]))
     if (outcome !== 'served') throw new Error(outcome)
   }
   const torrents = torrentView(swarm, () => NOW - policy.peerTimeoutSeconds)
@@ -156,7 +150,7 @@ test('peers are sorted as by a simple sort, with turns of the event loop between
   const roll = dice()
   for (const length of [0, 1, 2_047, 2_048, 2_049, 10_000]) {
     const peers = Array.from({ length }, (_, n) => ({
-      port: n,
+      seen: n,
       peerId: Uint8Array.of(roll(256), roll(4)),
     })) as unknown as readonly InspectedPeer[]
     let turns = 0
@@ -169,7 +163,7 @@ test('peers are sorted as by a simple sort, with turns of the event loop between
     const sorted = await byPeerId(peers)
     done = true
     const expected = [...peers].sort((a, b) => Buffer.compare(a.peerId, b.peerId))
-    expect([seed, sorted.map(({ port }) => port)]).toEqual([seed, expected.map(({ port }) => port)])
+    expect([seed, sorted.map(({ seen }) => seen)]).toEqual([seed, expected.map(({ seen }) => seen)])
     // Five runs are sorted, then merged in three rounds of four pieces and more.
     if (length === 10_000) expect(turns).toBeGreaterThan(5 + 3 * 4)
   }

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import {
   bucketOf,
   drawSeed,
+  hashInfoHash,
   hashWords,
-  infoHashKey,
   infoHashSecrets,
   parentOf,
   SEED_WORDS,
@@ -62,7 +62,7 @@ test(`info hashes made to cancel out share a key no more often than others (SEED
   for (let round = 0; round < 4; round++) {
     const { swarm } = new World({ seed: roll(2 ** 31) })
     const words = Int32Array.from({ length: 5 }, () => roll(2 ** 32))
-    const key = swarm.key(words)
+    const key = swarm.hash(words)
     // A change of the highest bits of one word passes a multiplication; the next word takes it back.
     for (let at = 0; at < 4; at++)
       for (let change = 1; change < 64; change++)
@@ -71,7 +71,7 @@ test(`info hashes made to cancel out share a key no more often than others (SEED
           const high = undo << 26
           twin[at]! ^= change << 26
           twin[at + 1]! ^= high ^ (high >>> 15)
-          if (swarm.key(twin) === key) same++
+          if (swarm.hash(twin) === key) same++
         }
   }
   expect(same).toBeLessThan(3)
@@ -118,7 +118,7 @@ describe(`of all that strangers can choose, hardly two share a hash (SEED=${seed
       const doubly = shared(HALVES, () => {
         for (let i = 0; i < 5; i++)
           words[i] = (-secrets[lane + 2 * i]! & 0xffff) | (roll(HALVES) << 16)
-        return infoHashKey(secrets, words, 0)
+        return hashInfoHash(secrets, words, 0)
       })
       expect(doubly).toBeLessThan(chance(HALVES))
     }

@@ -22,11 +22,7 @@ function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
   const tracker = trackerOver(swarm, clock, { removePeerless: !keep })
   const announce = new Announce()
-  const answer = new Answer(
-    new PeerList(new Uint16Array(3 * 74)),
-    new PeerList(new Uint16Array(9 * 74)),
-    true,
-  )
+  const answer = new Answer([new PeerList(4, new Uint16Array(3 * 74))])
   for (let peer = 0; peer < peers; peer++) {
     announce.words.fill(0)
     announce.words[0] = peer >>> 4

@@ -184,7 +184,7 @@ test('a thread that dies is reported and replaced, and the swarm stays', async (
   expect(workers.all).toHaveLength(4)
 })
 
-test('what a dead thread held locked is mended and given back', async () => {
+test('what a dead thread held locked is salvaged and given back', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2 })
   const [port] = tracker.ports.udp as [number]
@@ -193,12 +193,12 @@ test('what a dead thread held locked is mended and given back', async () => {
   using peer = await udpPeer(port)
   await peer.announce(hashOf(7))
   // As if thread 2 had died inside: its number stands in the lock of that torrent's shard.
-  const key = swarm.key(new Int32Array(hashOf(7).buffer))
+  const key = swarm.hash(new Int32Array(hashOf(7).buffer))
   const shard = swarm.shards.indexOf(swarm.shardOf(key))
   new Lock(setup.swarm.shards[shard]!.torrents, HEADER.lock, 2).acquire()
   worker.terminate()
   await until('the report', () =>
-    tracker.lines.some((line) => line.includes('mended 1 shard(s) it had left locked')),
+    tracker.lines.some((line) => line.includes('salvaged 1 shard(s) it had left locked')),
   )
   await until('the thread to be replaced', () => replaced(tracker, 2) > 0)
   expect(faults(setup.swarm)).toEqual([])

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { BURST_SECONDS } from '../../src/storage/new-rows.ts'
-import { HEADER, TORRENT_BATCH_KIB } from '../../src/swarm/layout.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { FAMILIES, HEADER, torrentBatchKib } from '../../src/swarm/layout.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { dice, seed } from '../support/random.ts'
 import { type Fate, PACE, Run, store, stored } from '../support/storage/fated-run.ts'
@@ -314,7 +314,7 @@ describe('a database that fails', () => {
     sweep(run.world)
     expect(run.world.swarm.totals().torrents).toBe(1)
     // What is left is the one that owes.
-    expect(run.world.swarm.memory().used).toBe(TORRENT_BATCH_KIB * 1024)
+    expect(run.world.swarm.memory().used).toBe(torrentBatchKib(FAMILIES) * 1024)
     for (let n = 100; n < 1_100; n++) run.world.tell(hashWords(n), { peer: 1 })
     expect(run.world.swarm.memory().used).toBeLessThanOrEqual(used)
     run.fated.fate = () => 'fine'
@@ -384,7 +384,7 @@ describe('at the end', () => {
   test('a torrent in a shard that is locked is waited for', async () => {
     const run = await start()
     const { swarm } = run.world
-    const shard = swarm.shards.indexOf(swarm.shardOf(swarm.key(a)))
+    const shard = swarm.shards.indexOf(swarm.shardOf(swarm.hash(a)))
     run.complete(b)
     run.complete(a)
     const lock = new Lock(run.world.memory.shards[shard]!.torrents, HEADER.lock, 2)
@@ -404,7 +404,7 @@ describe('at the end', () => {
 test('a lock that stays busy holds up its own torrent alone, and nobody waits for it', async () => {
   const run = await start()
   const { swarm } = run.world
-  const shard = swarm.shards.indexOf(swarm.shardOf(swarm.key(a)))
+  const shard = swarm.shards.indexOf(swarm.shardOf(swarm.hash(a)))
   const lock = new Lock(run.world.memory.shards[shard]!.torrents, HEADER.lock, 2)
   run.complete(a)
   lock.acquire()

@@ -1,6 +1,6 @@
 /** Whom an announce is told of, and how many: the swarm's share of decisions.md. */
 import { describe, expect, test } from 'bun:test'
-import type { Family } from '../../src/bittorrent.ts'
+import type { PeerFamily } from '../../src/bittorrent.ts'
 import { hashWords, listed, MAX, type Reply, type Wish, World } from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
@@ -10,7 +10,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
   leechers,
   downloaded,
 ]
-const familiesOf = (reply: Reply): Family[] => reply.told().map((peer) => peer.family)
+const familiesOf = (reply: Reply): PeerFamily[] => reply.told().map((peer) => peer.family)
 
 describe('the size of an answer', () => {
   test.each([

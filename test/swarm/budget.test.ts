@@ -1,7 +1,13 @@
 /** What happens when the memory that may be used is used: defined answers, nothing lost, nothing over. */
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import { type AnnounceEvent, EVENT, type Family } from '../../src/bittorrent.ts'
-import { chunkKib, HEADER, TORRENT_BATCH, TORRENT_BATCH_KIB } from '../../src/swarm/layout.ts'
+import {
+  chunkKib,
+  FAMILIES,
+  HEADER,
+  TORRENT_BATCH,
+  torrentBatchKib,
+} from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { NaiveSwarm } from '../support/naive/swarm.ts'
 import { dice, seed } from '../support/random.ts'
@@ -19,6 +25,7 @@ import { unfairness } from '../support/swarm/judge.ts'
 import { faults } from '../support/swarm/whole.ts'
 
 const KIB = 1024
+const TORRENT_BATCH_KIB = torrentBatchKib(FAMILIES)
 const { stopped } = EVENT
 
 test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => {
@@ -28,7 +35,7 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
   const hashes = [...hashesOfShard(world.swarm, 3, 250), ...hashesOfShard(world.swarm, 17, 250)]
   const { limit } = world.swarm.memory()
   expect(limit).toBe(96 * KIB)
-  const largestNeed = Math.max(chunkKib(4), chunkKib(6), TORRENT_BATCH_KIB) * KIB
+  const largestNeed = Math.max(...FAMILIES.map(chunkKib), TORRENT_BATCH_KIB) * KIB
   const reached = { refused: 0, unremembered: 0, knownWhenSpent: 0, large: 0, cameBack: 0 }
   let spent = false
   let refusals = 0
@@ -67,9 +74,10 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
     expect({ step, seeders, leechers, downloaded }).toEqual({ step, ...counts })
     const torrent = twin.torrents.get(name)
     const want = stopping ? 0 : MAX
-    const question = { asker, asked: wish.family, want, cutoff: 0, bothFamilies: both }
+    const order = both ? [wish.family, wish.family === 4 ? 6 : 4] : [wish.family]
+    const question = { asker, order, want, cutoff: 0 }
     if (torrent) expect([step, unfairness(reply.told(), torrent, question)]).toEqual([step, []])
-    if (torrent?.large[wish.family]) reached.large++
+    if (torrent?.large.has(wish.family)) reached.large++
     if (step % 50 === 0) expect(faults(world.memory)).toEqual([])
   }
   expect(world.swarm.totals()).toMatchObject({ torrents: twin.torrents.size, refusals })
@@ -146,7 +154,7 @@ describe('once the memory is spent', () => {
     expect(faults(world.memory)).toEqual([])
   })
 
-  test('a rescue of the shard finds room for those who were there', () => {
+  test('a salvage of the shard finds room for those who were there', () => {
     const world = new World({ bytes: 64 * KIB, seed })
     const roll = dice()
     const hashes = hashesOfShard(world.swarm, 3, 60)
@@ -159,7 +167,7 @@ describe('once the memory is spent', () => {
     expect(world.swarm.totals().refusals).toBeGreaterThan(100)
     const { torrents, seeders } = world.swarm.totals()
     new Int32Array(world.memory.shards[3]!.torrents)[HEADER.lock] = 2
-    expect(world.swarm.recover(2)).toBe(1)
+    expect(world.swarm.salvage(2)).toBe(1)
     expect(faults(world.memory)).toEqual([])
     expect(world.swarm.totals().torrents).toBe(torrents)
     // Full runs grow anew from small ones, for which the last of them may lack a few slots.

@@ -1,7 +1,7 @@
 /** Who is a peer, a seeder and a download: the swarm's share of decisions.md, line by line. */
 import { describe, expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT } from '../../src/bittorrent.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { hashWords, inspect, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
@@ -247,12 +247,12 @@ describe('a seeder is who has nothing left', () => {
 
 test('info hashes that differ in one word only are different torrents, also in one chain', () => {
   const world = new World({})
-  const shard = world.swarm.shardOf(world.swarm.key(hash))
+  const shard = world.swarm.shardOf(world.swarm.hash(hash))
   const hashes: Int32Array[] = []
   for (let at = 0; at < 5; at++)
     for (let word = 1, found = 0; found < 40; word++) {
       const other = hash.with(at, hash[at]! ^ word)
-      if (world.swarm.shardOf(world.swarm.key(other)) !== shard) continue
+      if (world.swarm.shardOf(world.swarm.hash(other)) !== shard) continue
       hashes.push(other)
       found++
     }

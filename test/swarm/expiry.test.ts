@@ -1,7 +1,7 @@
 /** Peers that fell silent and torrents nobody has: the swarm's share of decisions.md. */
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 import { hashWords, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
@@ -163,8 +163,7 @@ test('the tracker tells of nobody whom its clock once saw in the future, once th
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
   const tracker = trackerOver(swarm, clock)
   const announce = new Announce()
-  const list = () => new PeerList(new Uint16Array(9 * 74))
-  const answer = new Answer(list(), list(), false)
+  const answer = new Answer([new PeerList(4, new Uint16Array(3 * 74))])
   const tell = (port: number) => {
     announce.port = port
     tracker.announce(anyone, announce, { externalIp: undefined }, answer)

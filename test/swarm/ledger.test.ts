@@ -4,7 +4,7 @@ import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { addStored, hasOwed, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
 import { HEADER, MOST } from '../../src/swarm/layout.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing } from '../../src/view/listing.ts'
 import { dice, seed } from '../support/random.ts'
 import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
@@ -55,9 +55,9 @@ class Lender {
     expect(faults(this.world.memory, SHARD)).toEqual([])
   }
   /** As the control thread does when thread `DEAD` died with the lock. */
-  rescue(): void {
+  salvage(): void {
     new Int32Array(this.world.memory.shards[SHARD]!.torrents)[HEADER.lock] = DEAD
-    expect(this.world.swarm.recover(DEAD)).toBe(1)
+    expect(this.world.swarm.salvage(DEAD)).toBe(1)
     expect(faults(this.world.memory, SHARD)).toEqual([])
   }
   downloaded(n: number): number {
@@ -77,7 +77,7 @@ test('where completions are not kept there is no ledger, and no memory for one',
   expect(lender.take()).toEqual([])
   lender.answer(0, 7)
   expect(lender.downloaded(0)).toBe(1)
-  lender.rescue()
+  lender.salvage()
   expect(lender.take()).toEqual([])
 })
 
@@ -168,7 +168,7 @@ describe('the ledger', () => {
     expect(lender.downloaded(0)).toBe(shown)
     expect(faults(lender.world.memory, SHARD)).toEqual([])
     expect(lender.world.swarm.totals()).toMatchObject({ downloads: shown, completions: 2 })
-    lender.rescue()
+    lender.salvage()
     expect(lender.downloaded(0)).toBe(shown)
     expect(lender.world.swarm.totals().downloads).toBe(shown)
   })
@@ -267,14 +267,14 @@ describe('a sweep', () => {
   })
 })
 
-test('a rescue forgets no debt and no wish', () => {
+test('a salvage forgets no debt and no wish', () => {
   const lender = new Lender()
   for (const n of [0, 1, 2, 3]) lender.complete(n)
   lender.take(3)
   lender.answer(0, 5)
   lender.answer(1, 6)
   for (const peer of [2, 3]) lender.complete(1, peer)
-  lender.rescue()
+  lender.salvage()
   const taken = lender.take().sort()
   expect(taken).toEqual([
     [0, 1, false],
@@ -292,7 +292,7 @@ test(`in a long random life the database gets every completion once (SEED=${seed
   const completions = new Map<number, number>()
   const add = (map: Map<number, number>, n: number, more: number) =>
     map.set(n, (map.get(n) ?? 0) + more)
-  const reached = { forgotten: 0, cameBack: 0, rescued: 0, late: 0 }
+  const reached = { forgotten: 0, cameBack: 0, salvaged: 0, late: 0 }
   /** Taken, and looked up at some moment between two batches. */
   let hand: [number, number, boolean][] = []
   let looked = new Map<number, number>()
@@ -313,8 +313,8 @@ test(`in a long random life the database gets every completion once (SEED=${seed
       lender.stop(n, 0)
     } else if (kind < 9) lender.sweep()
     else if (kind === 9 && roll(4) === 0) {
-      lender.rescue()
-      reached.rescued++
+      lender.salvage()
+      reached.salvaged++
     } else if (hand.length === 0 && looked.size === 0) {
       hand = lender.take(1 + roll(6))
       looked = new Map(
@@ -342,7 +342,7 @@ test(`in a long random life the database gets every completion once (SEED=${seed
   }
   for (const [n, times] of completions) expect([n, database.get(n)]).toEqual([n, times])
   for (const n of lender.hashes.keys()) {
-    const key = lender.world.swarm.key(lender.hashes[n]!)
+    const key = lender.world.swarm.hash(lender.hashes[n]!)
     // Those that are here are shown with all of them.
     if (lender.shard.torrents.find(lender.hashes[n]!, key) >= 0)
       expect([n, lender.downloaded(n)]).toEqual([n, database.get(n) ?? 0])

@@ -1,19 +1,27 @@
-/** What a rescue keeps, and what it does with memory that makes no sense at all. */
+/** What a salvage keeps, and what it does with memory that makes no sense at all. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import {
   BATCH,
+  FAMILIES,
   FAMILY_HEADER,
   HEADER,
   NIL,
+  PART,
   RUN_GROUP_WORDS,
   RUN_MAPS,
-  SWARM,
   TORRENT,
   USED,
 } from '../../src/swarm/layout.ts'
 import { dice, seed } from '../support/random.ts'
-import { arraysOf, hashesOfShard, hashWords, listed, World } from '../support/swarm/harness.ts'
+import {
+  arraysOf,
+  hashesOfShard,
+  hashWords,
+  listed,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 import { topWordsOf } from '../support/swarm/whole-runs.ts'
 
@@ -21,13 +29,13 @@ const SHARD = 4
 const DEAD = 2
 
 /** As the control thread does when thread `DEAD` died with the lock. */
-function rescue(world: World, shard = SHARD): void {
+function salvage(world: World, shard = SHARD): void {
   new Int32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = DEAD
-  expect(world.swarm.recover(DEAD)).toBe(1)
+  expect(world.swarm.salvage(DEAD)).toBe(1)
   expect(faults(world.memory)).toEqual([])
 }
 
-test('a rescue between two changes keeps everything', () => {
+test('a salvage between two changes keeps everything', () => {
   const world = new World({ persistent: true })
   const hashes = hashesOfShard(world.swarm, SHARD, 20)
   for (const [n, hash] of hashes.entries())
@@ -47,19 +55,19 @@ test('a rescue between two changes keeps everything', () => {
   expect(totals.completions).toBeGreaterThan(40)
   const owed = world.swarm.owed()
   expect(owed).toBe(totals.completions)
-  rescue(world)
+  salvage(world)
   expect(world.swarm.owed()).toBe(owed)
   expect(hashes.map((hash) => listed(world, hash))).toEqual(before)
   expect(world.swarm.totals()).toEqual(totals)
 })
 
-test('a completion that was counted before a rescue is not counted again after it', () => {
+test('a completion that was counted before a salvage is not counted again after it', () => {
   const world = new World({})
   const hash = hashWords(1)
-  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
   for (const peer of [1, 2]) world.tell(hash, { peer, left: 1n })
   world.tell(hash, { peer: 1, event: EVENT.completed })
-  rescue(world, shard)
+  salvage(world, shard)
   world.tell(hash, { peer: 1, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(1)
   // And one that was not is.
@@ -67,8 +75,8 @@ test('a completion that was counted before a rescue is not counted again after i
   expect(world.udp.answer.downloaded).toBe(2)
 })
 
-describe('a rescue does not believe', () => {
-  /** Two torrents, records 0 and 1; how many peers each has after `scribble` and the rescue. */
+describe('a salvage does not believe', () => {
+  /** Two torrents, records 0 and 1; how many peers each has after `scribble` and the salvage. */
   function salvaged(
     peers: readonly [number, number],
     scribble: (arrays: ReturnType<typeof arraysOf>) => void,
@@ -78,15 +86,15 @@ describe('a rescue does not believe', () => {
     for (const [n, hash] of hashes.entries())
       for (let peer = 0; peer < peers[n]!; peer++) world.tell(hash, { peer, id: n, want: 0 })
     scribble(arraysOf(world.memory, world.memory.shards[SHARD]!))
-    rescue(world)
+    salvage(world)
     const told = hashes.map((hash) => listed(world, hash)?.peers ?? [])
     for (const [n, list] of told.entries())
       for (const { id } of list) expect(Buffer.from(id, 'hex').toString()).toEndWith(String(n))
     return told.map((list) => list.length)
   }
   const SECOND = TORRENT.words
-  const BASE = TORRENT.v4 + SWARM.base
-  const COUNT = TORRENT.v4 + SWARM.count
+  const BASE = FAMILIES[0]!.part! + PART.base
+  const COUNT = FAMILIES[0]!.part! + PART.count
 
   test('that two torrents have the same slots', () => {
     const shared = salvaged([3, 3], ({ torrents: { records } }) => {
@@ -96,7 +104,8 @@ describe('a rescue does not believe', () => {
   })
 
   test('that two torrents have the same chunk', () => {
-    const shared = salvaged([130, 130], ({ torrents: { records }, peers4: { directory } }) => {
+    const shared = salvaged([130, 130], ({ torrents: { records }, peers: [first] }) => {
+      const { directory } = first!
       directory[records[BASE]! * 2 + 1] = directory[records[SECOND + BASE]! * 2 + 1]!
     })
     expect(shared).toEqual([66, 130])
@@ -117,18 +126,19 @@ describe('a rescue does not believe', () => {
   })
 
   test('that there are chunks beyond the last', () => {
-    const beyond = salvaged([130, 1], ({ torrents: { records }, peers4: { directory } }) => {
+    const beyond = salvaged([130, 1], ({ torrents: { records }, peers: [first] }) => {
+      const { directory } = first!
       directory[records[BASE]! * 2 + 1] = 100
     })
     expect(beyond).toEqual([66, 1])
   })
 })
 
-test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${seed})`, () => {
+test(`a salvage makes a whole shard of memory somebody scribbled over (SEED=${seed})`, () => {
   const roll = dice()
-  const world = new World({ bytes: 512 * 1024, persistent: true })
+  const world = new World({ bytes: 512 * 1024, persistent: true, families: THREE_FAMILIES })
   const hashes = hashesOfShard(world.swarm, SHARD, 24)
-  const { torrents, peers4, peers6 } = arraysOf(world.memory, world.memory.shards[SHARD]!)
+  const { torrents, peers: all } = arraysOf(world.memory, world.memory.shards[SHARD]!)
   const { header, records, buckets } = torrents
   const value = () => [0, 1, roll(70), roll(2000), roll(2 ** 32), 0xffff_ffff][roll(6)]!
   /** Somewhere in the words of `batches` batches. */
@@ -141,7 +151,7 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
     for (let i = 0; i < 400; i++) {
       const hash = hashes[Math.min(roll(24), roll(24), roll(24))]!
       const event = roll(4) === 0 ? EVENT.stopped : EVENT.none
-      const family = roll(2) === 0 ? 4 : 6
+      const family = world.families[roll(3)]!
       world.tell(hash, { family, peer: roll(150), left: BigInt(roll(2)), event, want: 0 })
     }
     const high = header[HEADER.torrentHigh]!
@@ -149,14 +159,21 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
       const at = roll(high) * TORRENT.words
       const other = roll(high) * TORRENT.words
       const isUsed = (records[at + TORRENT.flags]! & USED) !== 0
-      const peers = roll(2) === 0 ? peers4 : peers6
-      const totals = peers === peers4 ? HEADER.v4 : HEADER.v6
+      const kind = roll(3)
+      const peers = all[kind]!
+      const { header: totals } = THREE_FAMILIES[kind]!
       const chunks = header[totals + FAMILY_HEADER.slotHigh]! / 64
       const kinds = [
-        // All of a record but its info hash, its downloads and the key made of the hash.
+        // All of a record but its info hash and its downloads.
         () => (records[at + TORRENT.next] = value()),
         () => {
           if (isUsed) records[at + TORRENT.flags + roll(8)] = value()
+        },
+        () => {
+          if (isUsed) records[at + 8 + roll(8)] = value()
+        },
+        () => {
+          if (isUsed) torrents.parts[2]![roll(high) * PART.words + roll(PART.words)] = value()
         },
         () => records.copyWithin(at, other, other + TORRENT.words),
         () => (peers.directory[roll(256)] = value()),
@@ -184,6 +201,6 @@ test(`a rescue makes a whole shard of memory somebody scribbled over (SEED=${see
       ]
       kinds[roll(kinds.length)]!()
     }
-    rescue(world)
+    salvage(world)
   }
 })

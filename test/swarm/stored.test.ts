@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { addStored, answerLookup, Hashes, hasOwed, takeLookups } from '../../src/storage/owed.ts'
 import { HEADER, MOST, QUESTIONS, STORED_COUNTS } from '../../src/swarm/layout.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { dice, seed } from '../support/random.ts'
 import { arraysOf, hashesOfShard, hashHex, World } from '../support/swarm/harness.ts'
 import { Trap, tornSwarm } from '../support/swarm/torn.ts'
@@ -43,7 +43,7 @@ class Asker {
     return faults(this.world.memory, SHARD)
   }
   placeOf(hash: Int32Array): number {
-    return this.world.swarm.key(hash) & (STORED_COUNTS - 1)
+    return this.world.swarm.hash(hash) & (STORED_COUNTS - 1)
   }
 }
 
@@ -196,7 +196,7 @@ test('whoever scrapes is told whether a count may still come', () => {
   expect(asker.questions()).toHaveLength(QUESTIONS)
 })
 
-test('a rescue forgets the counts and the questions', () => {
+test('a salvage forgets the counts and the questions', () => {
   const asker = new Asker(3)
   const [known, taken, asked] = asker.hashes as [Int32Array, Int32Array, Int32Array]
   asker.ask(known)
@@ -205,14 +205,14 @@ test('a rescue forgets the counts and the questions', () => {
   asker.file(known, 5)
   asker.ask(asked)
   new Int32Array(asker.world.memory.shards[SHARD]!.torrents)[HEADER.lock] = 2
-  expect(asker.world.swarm.recover(2)).toBe(1)
+  expect(asker.world.swarm.salvage(2)).toBe(1)
   expect(asker.questions()).toEqual([])
   asker.file(taken, 5)
   expect([known, taken, asked].map((hash) => asker.ask(hash))).toEqual([0, 0, 0])
   expect(asker.questions()).toHaveLength(3)
 })
 
-test('a rescue forgets them all, whatever a rescue that died had forgotten', () => {
+test('a salvage forgets them all, whatever a salvage that died had forgotten', () => {
   const asker = new Asker(3)
   const { world, hashes } = asker
   const trap = new Trap()
@@ -224,7 +224,7 @@ test('a rescue forgets them all, whatever a rescue that died had forgotten', () 
     try {
       torn.shards[SHARD]!.torrents.stored.reset()
     } catch {}
-    expect(world.swarm.recover(2)).toBe(1)
+    expect(world.swarm.salvage(2)).toBe(1)
     for (const hash of hashes) asker.ask(hash)
     expect(asker.questions()).toEqual(hashes.map(hashHex))
     expect(asker.faults()).toEqual([])

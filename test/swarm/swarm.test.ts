@@ -1,7 +1,9 @@
 /** The swarm against its slow twin: long random lives, every structure checked on the way. */
 import { expect, test } from 'bun:test'
-import { type AnnounceEvent, EVENT, type Family } from '../../src/bittorrent.ts'
-import { OUTCOME, SweepCursor } from '../../src/swarm/shard.ts'
+import { type AnnounceEvent, EVENT, type PeerFamily } from '../../src/bittorrent.ts'
+import { FAMILIES } from '../../src/swarm/layout.ts'
+import { OUTCOME } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { type NaivePeer, NaiveSwarm, type NaiveTorrent } from '../support/naive/swarm.ts'
 import { dice, seed } from '../support/random.ts'
 import {
@@ -11,6 +13,8 @@ import {
   hashWords,
   listed,
   MAX,
+  numberOf,
+  THREE_FAMILIES,
   type Wish,
   World,
   write,
@@ -45,143 +49,158 @@ const counter = (roll: (sides: number) => number): bigint => {
   return (word() << 32n) | word()
 }
 
-test(`a long random life agrees with the slow truth (SEED=${seed})`, () => {
-  const roll = dice()
-  const world = new World({ seed })
-  const twin = new NaiveSwarm()
-  const hashes = [
-    ...hashesOfShard(world.swarm, 17, 2),
-    hashWords(1_000_000),
-    ...hashesOfShard(world.swarm, 3, 12),
-  ]
-  // By torrent and family: about how many peers there should be; it wanders over 0, 32, 64 and 128.
-  // The torrents after the first five are the many that have hardly a peer.
-  const targets = hashes.map((_, at) => ({ 4: at < 5 ? 140 : 1, 6: at < 5 ? 70 : 0 }))
-  const sweeps = new Map<number, SweepCursor>()
-  const reached = {
-    grewLarge: 0,
-    becameSmall: 0,
-    toSeeder: 0,
-    toLeecher: 0,
-    completed: 0,
-    stoppedKnown: 0,
-    stoppedUnknown: 0,
-    expiredAtOnce: 0,
-    expiredInLarge: 0,
-    sweptAmongAnnounces: 0,
-    forgotTorrent: 0,
-    cut: 0,
-    otherFamilyFilled: 0,
-    clockWentBack: 0,
-  }
-  for (let step = 0; step < 12_000; step++) {
-    const leap = roll(1200)
-    if (leap === 0) world.now += roll(130)
-    else if (leap < 10) world.now -= roll(3)
-    else if (leap < 30) world.now++
-    if (leap > 0 && leap < 10) reached.clockWentBack++
-    const at = roll(roll(6) === 0 ? hashes.length : 5)
-    const hash = hashes[at]!
-    const name = hashHex(hash)
-    const family: Family = roll(2) === 0 ? 4 : 6
-    if (at < 5 && roll(60) === 0) targets[at]![family] = [0, 0, 20, 70, 90, 140][roll(6)]!
-    const before = twin.torrents.get(name)
-    const size = before?.of(family).length ?? 0
-    const peer = roll(220)
-    const stopping = size > targets[at]![family] ? roll(5) > 0 : roll(20) === 0
-    const wish: Wish = {
-      family,
-      // Stopping mostly means somebody who is here.
-      peer: stopping && size > 0 && roll(8) > 0 ? numberOf(before!, family, roll) : peer,
-      id: roll(5),
-      event: stopping ? EVENT.stopped : (roll(3) as AnnounceEvent),
-      left: roll(3) === 0 ? counter(roll) : 0n,
-      uploaded: counter(roll),
-      downloaded: counter(roll),
-      want: [-1, 0, 1, 7, 30, 50, 74, 75, 1000][roll(9)]!,
-      // With an external address, a client may be known by the other family.
-      asked: roll(8) === 0 ? 4 : family,
+const KINDS = [
+  ['two families', FAMILIES],
+  ['a third family beside them', THREE_FAMILIES],
+] as const
+
+test.each(KINDS)(
+  `a long random life with %s agrees with the slow truth (SEED=${seed})`,
+  (_, rows) => {
+    const roll = dice()
+    const world = new World({ seed, families: rows })
+    const { families } = world
+    const twin = new NaiveSwarm()
+    const hashes = [
+      ...hashesOfShard(world.swarm, 17, 2),
+      hashWords(1_000_000),
+      ...hashesOfShard(world.swarm, 3, 12),
+    ]
+    // By torrent and family: about how many peers there should be; it wanders over 0, 32, 64 and 128.
+    // The torrents after the first five are the many that have hardly a peer.
+    const targets = hashes.map((_, at) =>
+      families.map((_, i) => (at < 5 ? [140, 70, 100][i]! : i === 0 ? 1 : 0)),
+    )
+    const sweeps = new Map<number, SweepCursor>()
+    const reached = {
+      grewLarge: 0,
+      becameSmall: 0,
+      toSeeder: 0,
+      toLeecher: 0,
+      completed: 0,
+      stoppedKnown: 0,
+      stoppedUnknown: 0,
+      expiredAtOnce: 0,
+      expiredInLarge: 0,
+      sweptAmongAnnounces: 0,
+      forgotTorrent: 0,
+      cut: 0,
+      otherFamilyFilled: 0,
+      clockWentBack: 0,
     }
-    const both = roll(2) === 0
-    const asked = wish.asked!
-    const asker = write(world.announce, hash, wish)
-    const { cutoff } = world
-    const old = before?.peers.get(asker.endpoint)
-    const wasLarge = before?.large[family] ?? false
-    const stale = [...(before?.peers.values() ?? [])].filter((p) => p.seen <= cutoff).length
-    const completions = twin.completions
+    for (let step = 0; step < 6_000 * families.length; step++) {
+      const leap = roll(1200)
+      if (leap === 0) world.now += roll(130)
+      else if (leap < 10) world.now -= roll(3)
+      else if (leap < 30) world.now++
+      if (leap > 0 && leap < 10) reached.clockWentBack++
+      const at = roll(roll(6) === 0 ? hashes.length : 5)
+      const hash = hashes[at]!
+      const name = hashHex(hash)
+      const kind = roll(families.length)
+      const family = families[kind]!
+      if (at < 5 && roll(60) === 0) targets[at]![kind] = [0, 0, 20, 70, 90, 140][roll(6)]!
+      const before = twin.torrents.get(name)
+      const size = before?.of(family).length ?? 0
+      const peer = roll(220)
+      const stopping = size > targets[at]![kind]! ? roll(5) > 0 : roll(20) === 0
+      const wish: Wish = {
+        family,
+        // Stopping mostly means somebody who is here.
+        peer: stopping && size > 0 && roll(8) > 0 ? numberOfAny(before!, family, roll) : peer,
+        id: roll(5),
+        event: stopping ? EVENT.stopped : (roll(3) as AnnounceEvent),
+        left: roll(3) === 0 ? counter(roll) : 0n,
+        uploaded: counter(roll),
+        downloaded: counter(roll),
+        want: [-1, 0, 1, 7, 30, 50, 74, 75, 1000][roll(9)]!,
+        // With an external address, a client may be known by the other family.
+        asked: roll(8) === 0 ? 4 : family,
+      }
+      const both = roll(2) === 0
+      const asked = wish.asked!
+      const asker = write(world.announce, hash, wish)
+      const { cutoff } = world
+      const old = before?.peers.get(asker.endpoint)
+      const wasLarge = before?.large.has(family) ?? false
+      const stale = [...(before?.peers.values() ?? [])].filter((p) => p.seen <= cutoff).length
+      const completions = twin.completions
 
-    expect(world.tell(hash, wish, both)).toBe(OUTCOME.done)
-    const counts = twin.announce(name, asker, world.now, cutoff)
-    const reply = both ? world.http : world.udp
-    const { seeders, leechers, downloaded } = reply.answer
-    expect({ step, seeders, leechers, downloaded }).toEqual({ step, ...counts })
+      expect(world.tell(hash, wish, both)).toBe(OUTCOME.done)
+      const counts = twin.announce(name, asker, world.now, cutoff)
+      const reply = both ? world.http : world.udp
+      const { seeders, leechers, downloaded } = reply.answer
+      expect({ step, seeders, leechers, downloaded }).toEqual({ step, ...counts })
 
-    const torrent = twin.torrents.get(name)
-    const told = reply.told()
-    const want = stopping ? 0 : wish.want! < 0 ? MAX : Math.min(MAX, wish.want!)
-    const question = { asker, asked, want, cutoff, bothFamilies: both }
-    if (torrent) expect([step, unfairness(told, torrent, question)]).toEqual([step, []])
-    else expect(told).toEqual([])
+      const torrent = twin.torrents.get(name)
+      const told = reply.told()
+      const want = stopping ? 0 : wish.want! < 0 ? MAX : Math.min(MAX, wish.want!)
+      const order = both ? [asked, ...families.filter((other) => other !== asked)] : [asked]
+      const question = { asker, order, want, cutoff }
+      if (torrent) expect([step, unfairness(told, torrent, question)]).toEqual([step, []])
+      else expect(told).toEqual([])
 
-    const isLarge = torrent?.large[family] ?? false
-    if (!wasLarge && isLarge) reached.grewLarge++
-    if (wasLarge && !isLarge) reached.becameSmall++
-    if (stopping) reached[old ? 'stoppedKnown' : 'stoppedUnknown']++
-    else if (old && isLeecher(old) !== asker.left > 0n)
-      reached[isLeecher(old) ? 'toSeeder' : 'toLeecher']++
-    reached.completed += twin.completions - completions
-    const left = [...(torrent?.peers.values() ?? [])].filter((p) => p.seen <= cutoff).length
-    if (stale > left) reached.expiredAtOnce++
-    if (left > 0) reached.expiredInLarge++
-    if (told.length === want && (torrent?.peers.size ?? 0) > want + 1) reached.cut++
-    if (told.some((p) => p.family !== asked)) reached.otherFamilyFilled++
+      const isLarge = torrent?.large.has(family) ?? false
+      if (!wasLarge && isLarge) reached.grewLarge++
+      if (wasLarge && !isLarge) reached.becameSmall++
+      if (stopping) reached[old ? 'stoppedKnown' : 'stoppedUnknown']++
+      else if (old && isLeecher(old) !== asker.left > 0n)
+        reached[isLeecher(old) ? 'toSeeder' : 'toLeecher']++
+      reached.completed += twin.completions - completions
+      const left = [...(torrent?.peers.values() ?? [])].filter((p) => p.seen <= cutoff).length
+      if (stale > left) reached.expiredAtOnce++
+      if (left > 0) reached.expiredInLarge++
+      if (told.length === want && (torrent?.peers.size ?? 0) > want + 1) reached.cut++
+      if (told.some((p) => p.family !== asked)) reached.otherFamilyFilled++
 
-    if (roll(10) === 0) expect(world.scrape(hash)).toEqual(twin.scrape(name, cutoff))
-    if (roll(40) === 0) {
-      const shard = [3, 17][roll(2)]!
-      const cursor = sweeps.get(shard) ?? new SweepCursor()
-      const retention = { removePeerless: false }
-      const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40), 0)!
-      if (done) sweeps.delete(shard)
-      else sweeps.set(shard, cursor)
-      const isHere = (words: Int32Array) =>
-        world.swarm.shardOf(world.swarm.key(words)) === world.swarm.shards[shard]
-      for (const swept of hashes.filter(isHere)) {
-        const known = twin.torrents.get(hashHex(swept))
-        if (known) reached.sweptAmongAnnounces += reconcile(world, swept, known, cutoff)
+      if (roll(10) === 0) expect(world.scrape(hash)).toEqual(twin.scrape(name, cutoff))
+      if (roll(40) === 0) {
+        const shard = [3, 17][roll(2)]!
+        const cursor = sweeps.get(shard) ?? new SweepCursor()
+        const retention = { removePeerless: false }
+        const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40), 0)!
+        if (done) sweeps.delete(shard)
+        else sweeps.set(shard, cursor)
+        const isHere = (words: Int32Array) =>
+          world.swarm.shardOf(world.swarm.hash(words)) === world.swarm.shards[shard]
+        for (const swept of hashes.filter(isHere)) {
+          const known = twin.torrents.get(hashHex(swept))
+          if (known) reached.sweptAmongAnnounces += reconcile(world, swept, known, cutoff)
+        }
+      }
+      if (roll(100) === 0) {
+        const removePeerless = roll(4) > 0
+        for (const shard of world.swarm.shards) {
+          const cursor = new SweepCursor()
+          while (!shard.sweep(cursor, cutoff, { removePeerless }, 1 + roll(60), 0));
+        }
+        sweeps.clear()
+        const torrents = twin.torrents.size
+        twin.sweep(cutoff, removePeerless)
+        reached.forgotTorrent += torrents - twin.torrents.size
+        expect(world.swarm.totals().torrents).toBe(twin.torrents.size)
+        for (const hash of hashes)
+          expect(listed(world, hash)).toEqual(naivelyListed(twin.torrents.get(hashHex(hash))))
+      }
+      if (step % 40 === 0) {
+        expect(faults(world.memory)).toEqual([])
+        expect(listed(world, hash)).toEqual(naivelyListed(torrent))
       }
     }
-    if (roll(100) === 0) {
-      const removePeerless = roll(4) > 0
-      for (const shard of world.swarm.shards) {
-        const cursor = new SweepCursor()
-        while (!shard.sweep(cursor, cutoff, { removePeerless }, 1 + roll(60), 0));
-      }
-      sweeps.clear()
-      const torrents = twin.torrents.size
-      twin.sweep(cutoff, removePeerless)
-      reached.forgotTorrent += torrents - twin.torrents.size
-      expect(world.swarm.totals().torrents).toBe(twin.torrents.size)
-      for (const hash of hashes)
-        expect(listed(world, hash)).toEqual(naivelyListed(twin.torrents.get(hashHex(hash))))
-    }
-    if (step % 40 === 0) {
-      expect(faults(world.memory)).toEqual([])
-      expect(listed(world, hash)).toEqual(naivelyListed(torrent))
-    }
-  }
-  expectTotals(world, twin)
-  for (const [name, times] of Object.entries(reached))
-    expect([name, times > 0]).toEqual([name, true])
-})
+    expectTotals(world, twin)
+    for (const [name, times] of Object.entries(reached))
+      expect([name, times > 0]).toEqual([name, true])
+  },
+)
 
-/** Number of one of the peers of `family`, as `endpointOf` takes it. */
-function numberOf(torrent: NaiveTorrent, family: Family, roll: (sides: number) => number): number {
+/** Number of one of the peers of `family`. */
+function numberOfAny(
+  torrent: NaiveTorrent,
+  family: PeerFamily,
+  roll: (sides: number) => number,
+): number {
   const peers = torrent.of(family)
-  const { endpoint } = peers[roll(peers.length)]!
-  const address = Number.parseInt(endpoint.slice(-8, -4), 16)
-  return address * 4 + Number.parseInt(endpoint.slice(-4), 16) - 6881
+  return numberOf(peers[roll(peers.length)]!.endpoint)
 }
 
 function expectTotals(world: World, twin: NaiveSwarm): void {
@@ -196,41 +215,48 @@ function expectTotals(world: World, twin: NaiveSwarm): void {
   expect(world.swarm.totals()).toMatchObject(totals)
 }
 
-test(`a swarm grows over many chunks and falls back to nothing (SEED=${seed})`, () => {
-  const roll = dice()
-  const world = new World({ seed, bytes: 8 * 1024 * 1024 })
-  const twin = new NaiveSwarm()
-  const [hash] = hashesOfShard(world.swarm, 0, 1)
-  const neighbours = hashesOfShard(world.swarm, 0, 40).slice(1)
-  const name = hashHex(hash!)
-  const say = (words: Int32Array, wish: Wish) => {
-    const asker = write(world.announce, words, wish)
-    expect(world.tell(words, wish)).toBe(OUTCOME.done)
-    const counts = twin.announce(hashHex(words), asker, world.now, world.cutoff)
-    const { seeders, leechers, downloaded } = world.udp.answer
-    expect({ seeders, leechers, downloaded }).toEqual(counts)
-  }
-  const highest = { 4: 1200, 6: 700 }
-  for (const family of [4, 6] as const)
-    for (let peer = 0; peer < highest[family]; peer++) {
-      say(hash!, { family, peer, left: BigInt(roll(2)) })
-      // Small swarms come between the chunks.
-      if (peer % 8 === 0)
-        say(neighbours[roll(neighbours.length)]!, { family: [4, 6][roll(2)] as Family, peer })
-      if (peer % 100 === 0) expect(faults(world.memory, 0)).toEqual([])
+test.each(KINDS)(
+  `a swarm of %s grows over many chunks and falls back to nothing (SEED=${seed})`,
+  (_, rows) => {
+    const roll = dice()
+    const world = new World({ seed, bytes: 8 * 1024 * 1024, families: rows })
+    const { families } = world
+    const twin = new NaiveSwarm()
+    const [hash] = hashesOfShard(world.swarm, 0, 1)
+    const neighbours = hashesOfShard(world.swarm, 0, 40).slice(1)
+    const name = hashHex(hash!)
+    const say = (words: Int32Array, wish: Wish) => {
+      const asker = write(world.announce, words, wish)
+      expect(world.tell(words, wish)).toBe(OUTCOME.done)
+      const counts = twin.announce(hashHex(words), asker, world.now, world.cutoff)
+      const { seeders, leechers, downloaded } = world.udp.answer
+      expect({ seeders, leechers, downloaded }).toEqual(counts)
     }
-  expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
-  for (const family of [4, 6] as const)
-    while (twin.torrents.get(name)!.of(family).length > 0) {
-      const peer = numberOf(twin.torrents.get(name)!, family, roll)
-      const event = roll(3) === 0 ? EVENT.none : EVENT.stopped
-      say(hash!, { family, peer, event, left: BigInt(roll(2)) })
-      if (roll(100) === 0) expect(faults(world.memory, 0)).toEqual([])
-    }
-  expect(faults(world.memory, 0)).toEqual([])
-  expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
-  expectTotals(world, twin)
-})
+    const highest = [1200, 700, 1300]
+    for (const [i, family] of families.entries())
+      for (let peer = 0; peer < highest[i]!; peer++) {
+        say(hash!, { family, peer, left: BigInt(roll(2)) })
+        // Small swarms come between the chunks.
+        if (peer % 8 === 0)
+          say(neighbours[roll(neighbours.length)]!, {
+            family: families[roll(families.length)]!,
+            peer,
+          })
+        if (peer % 100 === 0) expect(faults(world.memory, 0)).toEqual([])
+      }
+    expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
+    for (const family of families)
+      while (twin.torrents.get(name)!.of(family).length > 0) {
+        const peer = numberOfAny(twin.torrents.get(name)!, family, roll)
+        const event = roll(3) === 0 ? EVENT.none : EVENT.stopped
+        say(hash!, { family, peer, event, left: BigInt(roll(2)) })
+        if (roll(100) === 0) expect(faults(world.memory, 0)).toEqual([])
+      }
+    expect(faults(world.memory, 0)).toEqual([])
+    expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
+    expectTotals(world, twin)
+  },
+)
 
 test(`every member of a large swarm is told to somebody (SEED=${seed})`, () => {
   const world = new World({ seed })
@@ -270,10 +296,10 @@ test.each([
   const world = new World({})
   const hash = hashWords(1)
   for (let peer = 0; peer < peers; peer++) world.tell(hash, { peer })
-  const shard = world.swarm.shardOf(world.swarm.key(hash))
+  const shard = world.swarm.shardOf(world.swarm.hash(hash))
   const place = () => [
-    shard.peers4.storage.isLarge(0),
-    ...Array.from({ length: 3 }, (_, position) => shard.peers4.storage.slotAt(0, position)),
+    shard.families[0]!.slots.isLarge(0),
+    ...Array.from({ length: 3 }, (_, position) => shard.families[0]!.slots.slotAt(0, position)),
   ]
   const before = place()
   for (let round = 0; round < 3; round++) {

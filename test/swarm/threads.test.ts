@@ -95,17 +95,17 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
   const [quiet] = hashesOfShard(world.swarm, SHARD, 9).slice(8) as [Int32Array]
   for (let peer = 0; peer < 70; peer++) world.tell(quiet, { peer, left: BigInt(peer % 2) })
   const untouched = listed(world, quiet)
-  let mended = 0
+  let salvaged = 0
   let deaths = 0
   for (; deaths < 20; deaths++) {
     const victim = hammer({ ...task, thread: 3, seed: seed + deaths * 2 })
     await victim.goesOn(1 + roll(300))
     await victim.kill()
     // It died with the lock, with that of a shard it swept, or with none; nobody else's is taken.
-    if (lock.holder() === 3) mended++
+    if (lock.holder() === 3) salvaged++
     const held = world.swarm.shards.filter((shard) => shard.lock.holder() === 3)
     expect(held.length).toBeLessThan(2)
-    expect(world.swarm.recover(3)).toBe(held.length)
+    expect(world.swarm.salvage(3)).toBe(held.length)
     lock.acquire()
     const found = faults(memory, SHARD, MAIN)
     lock.release()
@@ -114,8 +114,8 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
     await survivor.goesOn(100)
   }
   // Otherwise the deaths proved nothing.
-  expect(mended).toBeGreaterThan(3)
+  expect(salvaged).toBeGreaterThan(3)
   await survivor.kill()
-  world.swarm.recover(2)
+  world.swarm.salvage(2)
   expect(faults(memory)).toEqual([])
 })

@@ -1,15 +1,16 @@
 /** A thread that throws or dies anywhere in any change leaves a shard that can be made whole. */
 import { beforeEach, describe, expect, test } from 'bun:test'
-import { EVENT, type Family } from '../../src/bittorrent.ts'
+import { EVENT, type PeerFamily } from '../../src/bittorrent.ts'
 import { addStored, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
 import { HEADER, NIL } from '../../src/swarm/layout.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
 import type { Swarm, SwarmMemory } from '../../src/swarm/swarm.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { dice, seed } from '../support/random.ts'
 import {
   hashesOfShard,
   hashHex,
   listed,
+  THREE_FAMILIES,
   type Wish,
   World,
   write,
@@ -21,7 +22,7 @@ const SHARD = 5
 const DEAD = 2
 const BYTES = 512 * 1024
 
-const world = new World({ bytes: BYTES, persistent: true })
+const world = new World({ bytes: BYTES, persistent: true, families: THREE_FAMILIES })
 const trap = new Trap()
 const torn = tornSwarm(world.memory, DEAD, trap)
 const brittle = brittleSwarm(world.memory, DEAD, trap)
@@ -31,8 +32,8 @@ const [hash] = hashes as [Int32Array]
 const pristine = snapshot(world.memory)
 
 function snapshot(memory: SwarmMemory): () => void {
-  const { torrents, peers4, peers6 } = memory.shards[SHARD]!
-  const buffers = [torrents, peers4, peers6, memory.budget]
+  const { torrents, peers } = memory.shards[SHARD]!
+  const buffers = [torrents, ...peers, memory.budget]
   const copies = buffers.map((buffer) => new Uint8Array(buffer).slice())
   return () => {
     for (const [i, buffer] of buffers.entries()) new Uint8Array(buffer).set(copies[i]!)
@@ -42,12 +43,12 @@ function snapshot(memory: SwarmMemory): () => void {
 /** The same announce through any view of the swarm. */
 function say(swarm: Swarm, words: Int32Array, wish: Wish): void {
   write(world.announce, words, wish)
-  world.http.answer.family = world.announce.family
-  swarm.announce(world.announce, world.now, world.cutoff, 74, world.http.answer)
+  const answer = world.http.prepare(world.announce.family, true)
+  swarm.announce(world.announce, world.now, world.cutoff, 74, answer)
 }
 
 /** Peers `from` to `to`−1 of a family; every third is a leecher. */
-function fill(words: Int32Array, family: Family, to: number, from = 0): void {
+function fill(words: Int32Array, family: PeerFamily, to: number, from = 0): void {
   for (let peer = from; peer < to; peer++)
     say(world.swarm, words, { family, peer, left: peer % 3 === 0 ? 1n : 0n })
 }
@@ -86,7 +87,7 @@ function debts(): Map<string, string> {
   const { torrents } = world.swarm.shards[SHARD]!
   const found = new Map<string, string>()
   for (const words of hashes) {
-    const torrent = torrents.find(words, world.swarm.key(words))
+    const torrent = torrents.find(words, world.swarm.hash(words))
     if (torrent === NIL) continue
     let owed = torrents.ledger.owed(torrent)
     for (let i = 0; i < taken.count; i++)
@@ -109,8 +110,8 @@ type Case = {
 
 const cases: Record<string, Case> = {
   'the first peer of a torrent': { change: (swarm) => say(swarm, hash, { peer: 1 }) },
-  'a torrent in a record that was used before a rescue': {
-    // The neighbours have records 0 to 2. Of 3 to 7 the first four go, so that the rescue moves the
+  'a torrent in a record that was used before a salvage': {
+    // The neighbours have records 0 to 2. Of 3 to 7 the first four go, so that the salvage moves the
     // last to 3 and leaves 7, which must not be believed when the change uses it again.
     prepare: () => {
       const passing = hashes.slice(4, 8)
@@ -118,7 +119,7 @@ const cases: Record<string, Case> = {
       for (const words of passing)
         for (let peer = 0; peer < 5; peer++) say(world.swarm, words, { peer, event: EVENT.stopped })
       sweep(world.swarm)
-      rescue()
+      salvage()
       for (const words of hashes.slice(1, 4)) fill(words, 4, 1)
     },
     change: (swarm) => say(swarm, hash, { peer: 1 }),
@@ -126,6 +127,22 @@ const cases: Record<string, Case> = {
   'a run that doubles': {
     prepare: () => fill(hash, 6, 16),
     change: (swarm) => say(swarm, hash, { family: 6, peer: 99 }),
+  },
+  'the first peer of a third family': {
+    prepare: () => fill(hash, 4, 3),
+    change: (swarm) => say(swarm, hash, { family: 7, peer: 99 }),
+  },
+  'a run of a third family that doubles': {
+    prepare: () => fill(hash, 7, 8),
+    change: (swarm) => say(swarm, hash, { family: 7, peer: 99, left: 1n }),
+  },
+  'the 65th peer of a third family': {
+    prepare: () => fill(hash, 7, 64),
+    change: (swarm) => say(swarm, hash, { family: 7, peer: 99, left: 1n }),
+  },
+  'the last peer of a third family that stops': {
+    prepare: () => fill(hash, 7, 1),
+    change: (swarm) => say(swarm, hash, { family: 7, peer: 0, event: EVENT.stopped }),
   },
   'a leecher that pushes a seeder back': {
     prepare: () => fill(hash, 4, 10),
@@ -179,8 +196,7 @@ const cases: Record<string, Case> = {
   },
   'peers that expire at an announce': {
     prepare: () => {
-      fill(hash, 4, 6)
-      fill(hash, 6, 6)
+      for (const family of world.families) fill(hash, family, 6)
       world.now += 60
       fill(hash, 4, 20, 4)
       world.now += 60
@@ -246,11 +262,12 @@ const cases: Record<string, Case> = {
       const crowd = hashesOfShard(world.swarm, SHARD, 140).slice(12)
       for (const words of crowd) fill(words, 4, 1)
       fill(hash, 4, 2)
+      fill(hash, 7, 2)
       say(world.swarm, hash, { peer: 0, event: EVENT.completed })
       const { torrents } = world.swarm.shards[SHARD]!
       for (const words of crowd) {
         say(world.swarm, words, { peer: 0, event: EVENT.stopped })
-        torrents.remove(torrents.find(words, world.swarm.key(words)))
+        torrents.remove(torrents.find(words, world.swarm.hash(words)))
       }
     },
     change: sweep,
@@ -264,6 +281,7 @@ const cases: Record<string, Case> = {
       // The changed one stands behind all of them, with two chunks and a bit, and owes something.
       fill(hash, 4, 140)
       fill(hash, 6, 9)
+      fill(hash, 7, 70)
       say(world.swarm, hash, { peer: 3, event: EVENT.completed })
       for (const [n, words] of crowd.entries())
         for (let peer = 0; peer < 1 + (n % 5) && n < 130; peer++)
@@ -287,9 +305,9 @@ const held = (): number =>
   world.swarm.shards.reduce((sum, { account }) => sum + account.paid, 0) * 1024
 
 /** What the control thread does when thread `DEAD` died with the lock of the shard. */
-function rescue(): void {
+function salvage(): void {
   new Int32Array(world.memory.shards[SHARD]!.torrents)[HEADER.lock] = DEAD
-  expect(world.swarm.recover(DEAD)).toBe(1)
+  expect(world.swarm.salvage(DEAD)).toBe(1)
 }
 
 beforeEach(() => {
@@ -312,6 +330,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
       fill(hashes[9]!, 4, 66)
       fill(hashes[10]!, 6, 3)
       fill(hashes[11]!, 4, 2)
+      fill(hashes[11]!, 7, 5)
       prepare?.()
       expect(faults(world.memory, SHARD)).toEqual([])
       const before = stateNow()
@@ -335,7 +354,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
         } finally {
           trap.disarm()
         }
-        if (dies) rescue()
+        if (dies) salvage()
         else world.swarm.audit()
         expect([steps, world.swarm.memory().used]).toEqual([steps, held()])
         tears++

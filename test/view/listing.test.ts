@@ -3,10 +3,10 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
 import { SHARDS } from '../../src/swarm/swarm.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
+import { inOrder } from '../../src/view/census.ts'
 import { Listing, type TorrentSummary } from '../../src/view/listing.ts'
-import { inOrder } from '../../src/view/order.ts'
 import { dice, seed } from '../support/random.ts'
 import { hashesOfShard, hashHex, hashWords, World } from '../support/swarm/harness.ts'
 import { until } from '../support/until.ts'
@@ -264,18 +264,18 @@ describe('while the list is read', () => {
     )
   })
 
-  test('a rescue that gives every torrent another record hides none of them', async () => {
+  test('a salvage that gives every torrent another record hides none of them', async () => {
     const world = new World({})
     const shard = 3
     const hashes = hashesOfShard(world.swarm, shard, 60)
     for (const hash of hashes) world.tell(hash, {})
-    // The first ones went, so that a rescue moves all that are left.
+    // The first ones went, so that a salvage moves all that are left.
     for (const hash of hashes.slice(0, 20)) world.tell(hash, { event: EVENT.stopped })
     world.swarm.shards[shard]!.sweep(new SweepCursor(), 0, retention, 1e6, 0)
     const names = await readWhile(world, (release) => {
       if (release !== 0) return
       new Int32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = OTHER
-      expect(world.swarm.recover(OTHER)).toBe(1)
+      expect(world.swarm.salvage(OTHER)).toBe(1)
     })
     expect(names).toEqual(hashes.slice(20).map(hashHex).sort())
   })
@@ -288,7 +288,7 @@ describe('while the list is read', () => {
     // The first ones went, so that a sweep moves the last ones to where the list has been.
     for (const hash of hashes.slice(0, 270)) {
       world.tell(hash, { event: EVENT.stopped })
-      shard.torrents.remove(shard.torrents.find(hash, world.swarm.key(hash)))
+      shard.torrents.remove(shard.torrents.find(hash, world.swarm.hash(hash)))
     }
     const names = await readWhile(world, (release) => {
       if (release === 1) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
@@ -308,7 +308,7 @@ describe('while the list is read', () => {
     for (const hash of hashes) world.tell(hash, { want: 0 })
     for (const hash of hashes.slice(0, 4_190)) {
       world.tell(hash, { event: EVENT.stopped })
-      torrents.remove(torrents.find(hash, world.swarm.key(hash)))
+      torrents.remove(torrents.find(hash, world.swarm.hash(hash)))
     }
     const { records } = torrents
     let strides = 0
@@ -325,7 +325,7 @@ describe('while the list is read', () => {
   })
 
   test.each(['counted', 'found'] as const)(
-    'a shard that is being rescued is waited for when its torrents are %s',
+    'a shard that is being salvaged is waited for when its torrents are %s',
     async (look) => {
       const world = new World({})
       const [early] = hashesOfShard(world.swarm, 0, 1) as [Int32Array]
@@ -334,12 +334,12 @@ describe('while the list is read', () => {
       const memory = new Uint8Array(world.memory.shards[3]!.torrents)
       const whole = memory.slice()
       const { header } = world.swarm.shards[3]!.torrents
-      let isRescued = false
+      let isSalvaged = false
       const begin = () => {
-        if (isRescued) return
-        isRescued = true
+        if (isSalvaged) return
+        isSalvaged = true
         world.swarm.shards[3]!.reset()
-        header[HEADER.rescues]! |= 1
+        header[HEADER.salvages]! |= 1
       }
       // All is counted before the first lock is taken, and the torrents of shard 3 are found later.
       const { lock } = world.swarm.shards[0]!
@@ -354,10 +354,10 @@ describe('while the list is read', () => {
         rows = all
       })
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-      expect([isRescued, rows]).toEqual([true, undefined])
-      const rescues = header[HEADER.rescues]!
+      expect([isSalvaged, rows]).toEqual([true, undefined])
+      const salvages = header[HEADER.salvages]!
       memory.set(whole)
-      header[HEADER.rescues] = rescues + 1
+      header[HEADER.salvages] = salvages + 1
       await reading
       expect(rows).toHaveLength(41)
     },

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
-import { SweepCursor } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { hashWords, inspect, World } from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
@@ -30,13 +30,13 @@ describe.each([
   })
 })
 
-test('a peer is shown with its address, port, id, event and time', () => {
+test('a peer is shown with its endpoint, id, event and time', () => {
   const world = new World({})
   // In 2086: every bit of the second counts.
   world.now = 0xdabc_ba98
   world.tell(hash, { peer: 5, event: EVENT.started, left: 1n })
   world.tell(hash, { family: 6, peer: 6, event: EVENT.completed })
-  const address = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+  const address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
   const shown = { seen: world.now, uploaded: 0n, downloaded: 0n }
   expect(inspect(world.swarm, hash, 0)).toEqual({
     seeders: 1,
@@ -46,8 +46,7 @@ test('a peer is shown with its address, port, id, event and time', () => {
       {
         ...shown,
         family: 4,
-        address: Uint8Array.of(10, 0, 0, 1),
-        port: 6882,
+        endpoint: Uint8Array.of(10, 0, 0, 1, 6882 >> 8, 6882),
         peerId: new Uint8Array(Buffer.from('-XX0001-000000000005')),
         left: 1n,
         event: EVENT.started,
@@ -55,8 +54,7 @@ test('a peer is shown with its address, port, id, event and time', () => {
       {
         ...shown,
         family: 6,
-        address,
-        port: 6883,
+        endpoint: Uint8Array.of(...address, 6883 >> 8, 6883),
         peerId: new Uint8Array(Buffer.from('-XX0001-000000000006')),
         left: 0n,
         event: EVENT.completed,
@@ -112,7 +110,7 @@ test('expired peers are left out, also those of a large swarm', () => {
 test('a torrent whose shard is locked is busy, and the lock is left alone', () => {
   const world = new World({})
   world.tell(hash, { peer: 5 })
-  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
   const other = new Lock(world.memory.shards[shard]!.torrents, 0, 2)
   other.acquire()
   expect(inspect(world.swarm, hash, 0)).toBe('busy')
@@ -127,7 +125,7 @@ describe('between two slices of a large swarm', () => {
   function readWhile(meanwhile: (world: World) => void) {
     const world = new World({})
     for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, want: 0 })
-    const { lock } = world.swarm.shardOf(world.swarm.key(hash))
+    const { lock } = world.swarm.shardOf(world.swarm.hash(hash))
     const release = lock.release.bind(lock)
     lock.release = () => {
       release()
@@ -157,7 +155,7 @@ describe('between two slices of a large swarm', () => {
     const { torrent } = readWhile((world) => {
       for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
       const retention = { removePeerless: true }
-      const shard = world.swarm.shardOf(world.swarm.key(hash))
+      const shard = world.swarm.shardOf(world.swarm.hash(hash))
       shard.sweep(new SweepCursor(), world.cutoff, retention, 10, 0)
       expect(world.swarm.totals().torrents).toBe(0)
     })

@@ -13,7 +13,7 @@ function make(longestWait?: number) {
   world.tell(hash, { peer: 1 })
   world.now += 60
   world.tell(hash, { peer: 2, left: 1n })
-  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.key(hash)))
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
   const lock = new Lock(world.memory.shards[shard]!.torrents, HEADER.lock, 2)
   return { world, lock, view: torrentView(world.swarm, () => world.cutoff, longestWait) }
 }

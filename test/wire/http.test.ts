@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { COUNT, EVENT, type PeerList, WANT_DEFAULT } from '../../src/bittorrent.ts'
+import { COUNT, EVENT, type Family, type PeerList, WANT_DEFAULT } from '../../src/bittorrent.ts'
 import { LIMITS } from '../../src/limits.ts'
 import { decodeBencode } from '../../src/wire/bencode.ts'
 import { AnnounceQuery, ScrapeQuery } from '../../src/wire/http.ts'
@@ -372,17 +372,15 @@ const six = {
 }
 const answers = new HttpAnswers({ interval: 120, intervalMin: 60, maxPeers: 74 })
 
-function filled(compact: boolean, peers4: (typeof four)[], peers6: (typeof six)[]) {
-  const answer = answers.prepare(compact)
+function filled(asker: Family, compact: boolean, peers4: (typeof four)[], peers6: (typeof six)[]) {
+  const answer = answers.prepare(asker, compact)
   answer.seeders = 2
   answer.leechers = 1
-  fill(answer.peers4, peers4)
-  fill(answer.peers6, peers6)
-  return answer
+  for (const list of answer.lists) fill(list, list.family === 4 ? peers4 : peers6)
 }
 
 test('H7: a compact answer is these bytes', () => {
-  filled(true, [four], [six])
+  filled(4, true, [four], [six])
   const endpoint6 = String.fromCharCode(...six.endpoint)
   expect(latin1(answers.compact())).toBe(
     `d8:completei2e10:incompletei1e8:intervali120e12:min intervali60e5:peers6:\xcb\x00\x71\x07\x1a\xe16:peers618:${endpoint6}e`,
@@ -390,7 +388,7 @@ test('H7: a compact answer is these bytes', () => {
 })
 
 test('a compact answer without peers still has both lists', () => {
-  filled(true, [], [])
+  filled(4, true, [], [])
   expect(latin1(answers.compact())).toBe(
     'd8:completei2e10:incompletei1e8:intervali120e12:min intervali60e5:peers0:6:peers60:e',
   )
@@ -401,17 +399,17 @@ const DICTIONARY4 = 'd2:ip11:203.0.113.77:peer id20:-TR4060-abcdefghijkl4:porti6
 const DICTIONARY6 = 'd2:ip11:2001:db8::77:peer id20:-TR4060-mnopqrstuvwx4:porti51413ee'
 
 test("H8, H11: an answer of dictionaries is these bytes, the client's own family first", () => {
-  filled(false, [four], [six]).family = 4
+  filled(4, false, [four], [six])
   expect(latin1(answers.dictionaries())).toBe(`${HEAD}${DICTIONARY4}${DICTIONARY6}ee`)
-  filled(false, [four], [six]).family = 6
+  filled(6, false, [four], [six])
   expect(latin1(answers.dictionaries())).toBe(`${HEAD}${DICTIONARY6}${DICTIONARY4}ee`)
-  filled(false, [], [])
+  filled(6, false, [], [])
   expect(latin1(answers.dictionaries())).toBe(`${HEAD}ee`)
 })
 
 test('peer ids are requested only where they are written', () => {
-  expect(answers.prepare(true).peers4.ids).toBeUndefined()
-  expect(answers.prepare(false).peers6.ids).toHaveLength(74 * 5)
+  for (const { ids } of answers.prepare(4, true).lists) expect(ids).toBeUndefined()
+  for (const { ids } of answers.prepare(6, false).lists) expect(ids).toHaveLength(74 * 5)
 })
 
 test('H16: a scrape answer is these bytes', () => {

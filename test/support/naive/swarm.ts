@@ -1,8 +1,8 @@
 /** A slow twin of the swarm: maps and objects, without a memory limit. */
-import { type AnnounceEvent, EVENT, type Family } from '../../../src/bittorrent.ts'
+import { type AnnounceEvent, EVENT, type PeerFamily } from '../../../src/bittorrent.ts'
 
 export type NaivePeer = {
-  readonly family: Family
+  readonly family: PeerFamily
   /** Address and port in hex: the identity of the peer. */
   readonly endpoint: string
   readonly id: string
@@ -21,27 +21,27 @@ export type Counts = { seeders: number; leechers: number; downloaded: number }
 export class NaiveTorrent {
   downloaded = 0
   readonly peers = new Map<string, NaivePeer>()
-  /** A family becomes large with its 65th peer and small again when it falls to 32. */
-  readonly large = { 4: false, 6: false }
+  /** Families that are large: a family becomes large with its 65th peer and small again when it falls to 32. */
+  readonly large = new Set<PeerFamily>()
 
-  of(family: Family): NaivePeer[] {
+  of(family: PeerFamily): NaivePeer[] {
     return [...this.peers.values()].filter((peer) => peer.family === family)
   }
   set(peer: NaivePeer): void {
     this.peers.set(peer.endpoint, peer)
-    if (this.of(peer.family).length > 64) this.large[peer.family] = true
+    if (this.of(peer.family).length > 64) this.large.add(peer.family)
   }
   delete(endpoint: string): void {
     const peer = this.peers.get(endpoint)
     if (!peer) return
     this.peers.delete(endpoint)
-    if (this.of(peer.family).length === 32) this.large[peer.family] = false
+    if (this.of(peer.family).length === 32) this.large.delete(peer.family)
   }
   /** Small families drop expired peers at once, large ones in a sweep. */
   touch(cutoff: number): void {
-    const { 4: large4, 6: large6 } = this.large
+    const large = new Set(this.large)
     for (const peer of [...this.peers.values()])
-      if (peer.seen <= cutoff && !(peer.family === 4 ? large4 : large6)) this.delete(peer.endpoint)
+      if (peer.seen <= cutoff && !large.has(peer.family)) this.delete(peer.endpoint)
   }
   counts(): Counts {
     const seeders = [...this.peers.values()].filter((peer) => peer.left === 0n).length

@@ -3,8 +3,8 @@
  * are its own, so that what must be left of them is known however the threads interleave.
  */
 import { type AnnounceEvent, EVENT } from '../../../src/bittorrent.ts'
-import { SweepCursor } from '../../../src/swarm/shard.ts'
 import type { SwarmMemory } from '../../../src/swarm/swarm.ts'
+import { SweepCursor } from '../../../src/swarm/sweep.ts'
 import { NaiveSwarm } from '../naive/swarm.ts'
 import { dice } from '../random.ts'
 import { hashHex, World, write } from './harness.ts'
@@ -31,6 +31,7 @@ declare const self: Worker
 self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
   const { memory, thread, seed, hashes, steps, progress } = data
   const world = new World({ memory, thread, seed })
+  const { families } = world
   const twin = new NaiveSwarm()
   const roll = dice(seed | 1)
   const done = new Int32Array(progress)
@@ -39,7 +40,7 @@ self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
   for (let step = 0; steps === 0 || step < steps; step++) {
     const hash = hashes[roll(hashes.length)]!
     const wish = {
-      family: roll(2) === 0 ? (4 as const) : (6 as const),
+      family: families[roll(families.length)]!,
       peer: thread * 1000 + roll(70),
       event: roll(5) < 2 ? EVENT.stopped : (roll(3) as AnnounceEvent),
       left: BigInt(roll(2)),

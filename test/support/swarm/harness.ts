@@ -1,19 +1,38 @@
-/** Small swarms and readable announces for the tests of this folder. */
+/** Small swarms and readable announces for the tests of the swarm. */
 import {
   Announce,
   type AnnounceEvent,
   Answer,
   EVENT,
-  endpointBytes,
-  type Family,
+  type PeerFamily,
   PeerList,
   WANT_DEFAULT,
 } from '../../../src/bittorrent.ts'
-import { Carver, carvePeers, carveTorrents, type ShardMemory } from '../../../src/swarm/layout.ts'
+import { openShard } from '../../../src/swarm/head.ts'
+import {
+  Carver,
+  carvePeers,
+  carveTorrents,
+  FAMILIES,
+  type FamilyRow,
+  type PeerArrays,
+  type ShardMemory,
+  type TorrentArrays,
+} from '../../../src/swarm/layout.ts'
 import type { Outcome } from '../../../src/swarm/shard.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../../../src/swarm/swarm.ts'
 import { type InspectedTorrent, peersOf } from '../../../src/view/torrents.ts'
 import type { NaiveAnnounce } from '../naive/swarm.ts'
+
+/** A family that no listener has: its endpoints are four bytes, its parts stand beside the torrent records. */
+export const THIRD: FamilyRow = { family: 7, halves: 2, header: 64, part: undefined, bits: 24 }
+export const THREE_FAMILIES: readonly FamilyRow[] = [...FAMILIES, THIRD]
+
+export const rowOf = (family: PeerFamily): FamilyRow =>
+  THREE_FAMILIES.find((row) => row.family === family)!
+
+/** An announce of any family. */
+export type AnyAnnounce = Omit<Announce, 'family'> & { family: PeerFamily }
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -27,14 +46,15 @@ export const hashHex = (words: Int32Array): string =>
 export function hashesOfShard(swarm: Swarm, shard: number, count: number): Int32Array[] {
   const found: Int32Array[] = []
   for (let n = 0; found.length < count; n++)
-    if (swarm.shardOf(swarm.key(hashWords(n))) === swarm.shards[shard]) found.push(hashWords(n))
+    if (swarm.shardOf(swarm.hash(hashWords(n))) === swarm.shards[shard]) found.push(hashWords(n))
   return found
 }
 
 /** Peer number `n` of a family: the same number, the same endpoint. */
-export function endpointOf(family: Family, n: number): Uint8Array {
-  const bytes = new Uint8Array(endpointBytes(family))
-  bytes.set(family === 4 ? [10] : [0x20, 0x01, 0x0d, 0xb8])
+export function endpointOf(family: PeerFamily, n: number): Uint8Array {
+  const bytes = new Uint8Array(rowOf(family).halves * 2)
+  if (family === 4) bytes.set([10])
+  if (family === 6) bytes.set([0x20, 0x01, 0x0d, 0xb8])
   const view = new DataView(bytes.buffer)
   // Few ports and few addresses, so that peers differ in one or the other.
   view.setUint16(bytes.length - 4, n >>> 2)
@@ -42,8 +62,12 @@ export function endpointOf(family: Family, n: number): Uint8Array {
   return bytes
 }
 
+/** The number of a peer with this endpoint in hex. */
+export const numberOf = (endpoint: string): number =>
+  Number.parseInt(endpoint.slice(-8, -4), 16) * 4 + Number.parseInt(endpoint.slice(-4), 16) - 6881
+
 export type Wish = {
-  family?: Family
+  family?: PeerFamily
   peer?: number
   event?: AnnounceEvent
   left?: bigint
@@ -52,11 +76,11 @@ export type Wish = {
   id?: number
   want?: number
   /** Family the client asks over, when it is not the one it is known by. */
-  asked?: Family
+  asked?: PeerFamily
 }
 
 /** Fills `announce` and returns the same for the twin. */
-export function write(announce: Announce, hash: Int32Array, wish: Wish): NaiveAnnounce {
+export function write(announce: AnyAnnounce, hash: Int32Array, wish: Wish): NaiveAnnounce {
   const { family = 4, peer = 0, event = EVENT.none, left = 0n, uploaded = 0n } = wish
   const { downloaded = 0n, id = peer, want = WANT_DEFAULT } = wish
   announce.words.set(hash)
@@ -74,42 +98,48 @@ export function write(announce: Announce, hash: Int32Array, wish: Wish): NaiveAn
   return { family, endpoint, id: hex(announce.peerId), uploaded, downloaded, left, event }
 }
 
-export type Told = { family: Family; endpoint: string; id: string }
+export type Told = { family: PeerFamily; endpoint: string; id: string }
 
-/** An answer with room for `max` peers between halves that must stay as they are. */
+/** An answer with room for `max` peers of each family between halves that must stay as they are. */
 export class Reply {
-  readonly answer: Answer
   readonly #max: number
+  readonly #lists: readonly PeerList[]
+  answer: Answer
 
-  constructor(max: number, bothFamilies: boolean) {
+  constructor(max: number, families: readonly FamilyRow[]) {
     this.#max = max
-    const list = (width: number) => {
-      const made = new PeerList(new Uint16Array(max * width + 14).fill(0xabcd))
-      made.ids = new Int32Array(max * 5 + 1).fill(0xabcd)
-      made.at = 7
-      return made
-    }
-    this.answer = new Answer(list(3), list(9), bothFamilies)
+    this.#lists = families.map(({ family, halves }) => {
+      const list = new PeerList(family, new Uint16Array(max * halves + 14).fill(0xabcd))
+      list.ids = new Int32Array(max * 5 + 1).fill(0xabcd)
+      list.at = 7
+      return list
+    })
+    this.answer = new Answer(this.#lists)
   }
 
-  /** The peers told, in order. Throws when anything outside the list was written. */
+  /** The answer to be filled: peers of `first`, and of the others in their order if they are wanted, too. */
+  prepare(first: PeerFamily, others: boolean): Answer {
+    const own = this.#lists.filter(({ family }) => family === first)
+    const rest = this.#lists.filter(({ family }) => family !== first)
+    this.answer = new Answer(others ? [...own, ...rest] : own)
+    return this.answer
+  }
+
+  /** The peers told, in order. Throws when anything outside the lists was written. */
   told(): Told[] {
-    const { peers4, peers6 } = this.answer
-    return [...this.#read(4, peers4), ...this.#read(6, peers6)]
+    return this.answer.lists.flatMap((list) => this.#read(list))
   }
 
-  #read(family: Family, list: PeerList): Told[] {
-    const { halves, at, count } = list
-    const ids = list.ids!
-    const width = family === 4 ? 3 : 9
+  #read({ family, halves, at, count, ids }: PeerList): Told[] {
+    const width = rowOf(family).halves
     const end = at + this.#max * width
     if (count > this.#max || [...halves.subarray(0, at), ...halves.subarray(end)].some(isDirty))
       throw new Error('wrote past the list')
-    if (isDirty(ids[this.#max * 5]!)) throw new Error('wrote past the peer ids')
+    if (isDirty(ids![this.#max * 5]!)) throw new Error('wrote past the peer ids')
     return Array.from({ length: count }, (_, i) => {
       const from = (at + i * width) * 2
       const endpoint = hex(new Uint8Array(halves.buffer, from, width * 2))
-      return { family, endpoint, id: hex(new Uint8Array(ids.buffer, i * 20, 20)) }
+      return { family, endpoint, id: hex(new Uint8Array(ids!.buffer, i * 20, 20)) }
     })
   }
 }
@@ -119,9 +149,9 @@ const isDirty = (half: number): boolean => half !== 0xabcd
 export class World {
   readonly memory: SwarmMemory
   readonly swarm: Swarm
-  readonly announce = new Announce()
-  readonly udp = new Reply(MAX, false)
-  readonly http = new Reply(MAX, true)
+  readonly announce: AnyAnnounce = new Announce()
+  readonly udp: Reply
+  readonly http: Reply
   now = 1_000_000
   lifetime = 100
 
@@ -129,22 +159,28 @@ export class World {
     bytes?: number
     seed?: number
     persistent?: boolean
+    families?: readonly FamilyRow[]
     memory?: SwarmMemory
     thread?: number
   }) {
     const { bytes = 1024 * 1024, seed = 1, persistent = false, thread = 1 } = options
-    this.memory = options.memory ?? createSwarmMemory(bytes, Int32Array.of(seed), persistent)
+    this.memory =
+      options.memory ?? createSwarmMemory(bytes, Int32Array.of(seed), persistent, options.families)
+    this.udp = new Reply(MAX, this.memory.families)
+    this.http = new Reply(MAX, this.memory.families)
     this.swarm = new Swarm(this.memory, thread, seed)
+  }
+  get families(): PeerFamily[] {
+    return this.memory.families.map(({ family }) => family)
   }
   get cutoff(): number {
     return this.now - this.lifetime
   }
 
-  /** Announces over UDP, or over HTTP when `both`; what was told is in `udp` or `http`. */
-  tell(hash: Int32Array, wish: Wish = {}, both = false): Outcome {
+  /** Announces as UDP does, or as HTTP does when `all` families are told; what was told is in `udp` or `http`. */
+  tell(hash: Int32Array, wish: Wish = {}, all = false): Outcome {
     write(this.announce, hash, wish)
-    const { answer } = both ? this.http : this.udp
-    answer.family = wish.asked ?? this.announce.family
+    const answer = (all ? this.http : this.udp).prepare(wish.asked ?? this.announce.family, all)
     return this.swarm.announce(this.announce, this.now, this.cutoff, MAX, answer)
   }
 
@@ -161,9 +197,8 @@ export function listed(world: World, hash: Int32Array, cutoff = -1) {
   if (torrent === 'busy') throw new Error('the shard is locked')
   if (torrent === undefined) return undefined
   const peers = torrent.peers.map((peer) => {
-    const { address, port, peerId, ...shown } = peer
-    const endpoint = hex(address) + port.toString(16).padStart(4, '0')
-    return { ...shown, endpoint, id: hex(peerId) }
+    const { endpoint, peerId, ...shown } = peer
+    return { ...shown, endpoint: hex(endpoint), id: hex(peerId) }
   })
   return { ...torrent, peers: peers.sort(byEndpoint) }
 }
@@ -174,25 +209,33 @@ export const byEndpoint = (a: { endpoint: string }, b: { endpoint: string }): nu
 /** Most peers told in these tests. */
 export const MAX = 74
 
-/** The arrays of a shard, read without its classes. */
-export const arraysOf = (memory: SwarmMemory, shard: ShardMemory) => ({
-  torrents: carveTorrents(new Carver(shard.torrents), memory.capacity),
-  peers4: carvePeers(new Carver(shard.peers4), 4, memory.capacity.slots4),
-  peers6: carvePeers(new Carver(shard.peers6), 6, memory.capacity.slots6),
-})
+/** The arrays of a shard, read without its classes; those of peers in the order of the families. */
+export function arraysOf(
+  { families, shards }: Pick<SwarmMemory, 'families' | 'shards'>,
+  shard: ShardMemory,
+): { torrents: TorrentArrays; peers: PeerArrays[] } {
+  const capacity = openShard(shard, families, shards.indexOf(shard))
+  if (typeof capacity === 'string') throw new Error(capacity)
+  return {
+    torrents: carveTorrents(new Carver(shard.torrents), capacity, families),
+    peers: families.map((row, i) =>
+      carvePeers(new Carver(shard.peers[i]), row, capacity.slots[i]!),
+    ),
+  }
+}
 
-/** All the steps of an inspection at once; 'busy': a lock was not to be had for `patience` ms. */
+/** All the steps of an inspection at once; 'busy': a lock stayed busy for `milliseconds`. */
 export function inspect(
   swarm: Swarm,
   hash: Int32Array,
   cutoff: number,
-  patience = 0,
+  milliseconds = 0,
 ): InspectedTorrent | undefined | 'busy' {
   const steps = peersOf(swarm, hash, cutoff)
   for (let since = performance.now(); ; ) {
     const step = steps.next()
     if (step.done) return step.value
     if (step.value) since = performance.now()
-    else if (performance.now() - since >= patience) return 'busy'
+    else if (performance.now() - since >= milliseconds) return 'busy'
   }
 }

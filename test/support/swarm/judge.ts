@@ -1,21 +1,20 @@
 /** What an answer may say, judged by the slow truth after the announce it answers. */
-import type { Family } from '../../../src/bittorrent.ts'
+import type { PeerFamily } from '../../../src/bittorrent.ts'
 import type { NaiveAnnounce, NaivePeer, NaiveTorrent } from '../naive/swarm.ts'
 import type { Told } from './harness.ts'
 
 export type Question = {
   readonly asker: NaiveAnnounce
-  /** Family the client asked over. */
-  readonly asked: Family
+  /** Families whose peers it may be told, in this order. */
+  readonly order: readonly PeerFamily[]
   readonly want: number
   readonly cutoff: number
-  readonly bothFamilies: boolean
 }
 
 /** What is wrong with the peers told; a fair answer has nothing. */
 export function unfairness(told: Told[], torrent: NaiveTorrent, question: Question): string[] {
   const wrong: string[] = []
-  const { asker, asked, want, cutoff, bothFamilies } = question
+  const { asker, order, cutoff } = question
   const endpoints = new Set(told.map((peer) => peer.endpoint))
   if (endpoints.size !== told.length) wrong.push('tells a peer twice')
   if (endpoints.has(asker.endpoint)) wrong.push('tells the asker of itself')
@@ -27,15 +26,15 @@ export function unfairness(told: Told[], torrent: NaiveTorrent, question: Questi
       if (known.seen <= cutoff) wrong.push(`tells ${endpoint}, who expired`)
     }
   }
-  const other: Family = asked === 4 ? 6 : 4
-  const own = judgeShare(asked, told, torrent, question, want, wrong)
-  judgeShare(other, told, torrent, question, bothFamilies ? want - own : 0, wrong)
+  if (told.some(({ family }) => !order.includes(family))) wrong.push('tells an unwanted family')
+  let { want } = question
+  for (const family of order) want -= judgeShare(family, told, torrent, question, want, wrong)
   return wrong
 }
 
 /** One family of the answer: how many, and from which side. How many it told. */
 function judgeShare(
-  family: Family,
+  family: PeerFamily,
   told: Told[],
   torrent: NaiveTorrent,
   { asker, cutoff }: Question,
@@ -45,10 +44,12 @@ function judgeShare(
   const share = told.filter((peer) => peer.family === family)
   const others = torrent.of(family).filter((peer) => peer.endpoint !== asker.endpoint)
   const available = Math.min(want, others.length)
-  if (share.length > want) wrong.push(`tells ${share.length} of IPv${family}, asked for ${want}`)
+  if (share.length > want)
+    wrong.push(`tells ${share.length} of family ${family}, asked for ${want}`)
   // Expired peers of a large swarm may leave an answer short.
   if (others.some((peer) => peer.seen <= cutoff)) return share.length
-  if (share.length < available) wrong.push(`tells ${share.length} of ${available} IPv${family}`)
+  if (share.length < available)
+    wrong.push(`tells ${share.length} of ${available} of family ${family}`)
   const leechers = others.filter(isLeecher).length
   const seeders = others.length - leechers
   const toldLeechers = share.filter(({ endpoint }) => {

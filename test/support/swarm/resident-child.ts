@@ -30,8 +30,7 @@ let now = 1_700_000_000
 const clock = { seconds: () => now, milliseconds: () => now * 1000 }
 const tracker = trackerOver(swarm, clock)
 const announce = new Announce()
-const list = (width: number) => new PeerList(new Uint16Array(width * 74))
-const answer = new Answer(list(3), list(9), false)
+const answer = new Answer([new PeerList(4, new Uint16Array(3 * 74))])
 
 function tell(peer: number): number {
   const torrent = peer % 2 === 0 ? 0 : peer % TORRENTS

@@ -40,7 +40,11 @@ export function tornSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swar
         const writes = name === 'copyWithin' || name === 'fill' || name === 'set'
         return (...given: unknown[]) => {
           if (writes) trap.step()
-          return value.apply(target, given)
+          const returned: unknown = value.apply(target, given)
+          // A view of what is guarded is guarded, too.
+          return returned instanceof Int32Array && returned.buffer === target.buffer
+            ? guard(returned)
+            : returned
         }
       },
       set(target, name, value) {
@@ -61,18 +65,16 @@ export function tornSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swar
   }
 }
 
-/** A swarm whose torrents, peers and storage call `trap` before every method. */
+/** A swarm whose torrents, peers and slots call `trap` before every method. */
 export function brittleSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swarm {
   const swarm = new Swarm(memory, thread, 1)
-  for (const { torrents, peers4, peers6 } of swarm.shards)
+  for (const { torrents, families } of swarm.shards)
     for (const room of [
       torrents,
       torrents.ledger,
       torrents.stored,
-      peers4,
-      peers6,
-      peers4.storage,
-      peers6.storage,
+      ...families,
+      ...families.map(({ slots }) => slots),
     ])
       for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(room))) {
         const method: unknown = Reflect.get(room, name)

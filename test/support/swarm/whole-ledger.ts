@@ -1,5 +1,5 @@
 /** What must be true of a shard's ledger and stored counts between two changes; part of whole.ts. */
-import { infoHashKey, infoHashSecrets } from '../../../src/memory/hash.ts'
+import { hashInfoHash, infoHashSecrets } from '../../../src/memory/hash.ts'
 import {
   HEADER,
   LISTED,
@@ -70,8 +70,8 @@ export function checkStored(arrays: TorrentArrays, used: Set<number>, check: Rep
     const state = stored[at + STORED.state]!
     check(state >= 0 && state <= 3, `count ${entry} is in state ${state}`)
     if (state === 0) continue
-    const key = infoHashKey(secrets, stored, at)
-    check((key & (STORED_COUNTS - 1)) === entry, `count ${entry} is in a wrong place`)
+    const hash = hashInfoHash(secrets, stored, at)
+    check((hash & (STORED_COUNTS - 1)) === entry, `count ${entry} is in a wrong place`)
     check(state !== 1 || asked.has(entry), `count ${entry} is asked for by nobody`)
     // A torrent that is here may be asked for, until it has its count; none may be known beside it.
     if (state !== 3) continue

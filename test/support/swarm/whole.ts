@@ -2,11 +2,11 @@
  * What must be true of a shard between two changes, read from its memory alone: nothing here asks
  * the classes that wrote it. A fault is a sentence; a whole shard has none.
  */
-import { COUNT, type Family } from '../../../src/bittorrent.ts'
+import { COUNT } from '../../../src/bittorrent.ts'
 import {
   bucketOf,
+  hashInfoHash,
   hashWords,
-  infoHashKey,
   infoHashSecrets,
   secretsOf,
 } from '../../../src/memory/hash.ts'
@@ -17,22 +17,22 @@ import {
   DETAIL,
   DIRECTORY_BATCH_KIB,
   DIRECTORY_UNIT,
-  endpointHalves,
   FAMILY_HEADER,
+  type FamilyRow,
   flagsAt,
   HEADER,
-  LARGE,
+  largeBit,
   MANY,
   NIL,
-  ORDER_MASK,
-  ORDER_SHIFT,
+  PART,
   type PeerArrays,
-  SWARM,
+  partOrder,
+  SIZE_MASK,
   seedIn,
   seenAt,
   TORRENT,
-  TORRENT_BATCH_KIB,
   type TorrentArrays,
+  torrentBatchKib,
   USED,
 } from '../../../src/swarm/layout.ts'
 import type { SwarmMemory } from '../../../src/swarm/swarm.ts'
@@ -53,12 +53,12 @@ export function faults(memory: SwarmMemory, only?: number, holder = 0): string[]
     const check: Report = (ok, fault) => {
       if (!ok && found.length < 5) found.push(`shard ${number}: ${fault}`)
     }
-    const { torrents, peers4, peers6 } = arraysOf(memory, shard)
+    const { families } = memory
+    const { torrents, peers } = arraysOf(memory, shard)
     check((torrents.header[HEADER.lock]! & 0xffff) === holder, 'is locked by another')
-    const kib =
-      checkTorrents(torrents, check) +
-      checkFamily(4, torrents, peers4, check) +
-      checkFamily(6, torrents, peers6, check)
+    let kib = checkTorrents(torrents, families, check)
+    for (const [i, row] of families.entries())
+      kib += checkFamily(row, torrents, torrents.parts[i]!, peers[i]!, check)
     const { header } = torrents
     const [paid, spare] = [header[HEADER.paid]!, header[HEADER.spare]!]
     check(kib === paid && spare === 0, `keeps ${kib} KiB, paid for ${paid}, ${spare} of it spare`)
@@ -67,10 +67,14 @@ export function faults(memory: SwarmMemory, only?: number, holder = 0): string[]
 }
 
 /** KiB that the torrents have to pay for; likewise below. */
-function checkTorrents(arrays: TorrentArrays, check: Report): number {
+function checkTorrents(
+  arrays: TorrentArrays,
+  families: readonly FamilyRow[],
+  check: Report,
+): number {
   const { header, records, buckets } = arrays
   check(header[HEADER.busy] === NIL, 'says that a torrent is being changed')
-  check((header[HEADER.rescues]! & 1) === 0, 'says that it is being rescued')
+  check((header[HEADER.salvages]! & 1) === 0, 'says that it is being salvaged')
   const high = header[HEADER.torrentHigh]!
   const used = new Set(usedTorrents(header, records))
   check(used.size === header[HEADER.torrents], `holds ${used.size} torrents, counts others`)
@@ -78,8 +82,13 @@ function checkTorrents(arrays: TorrentArrays, check: Report): number {
   check(hashes.size === used.size, 'holds an info hash twice')
 
   const runs = readRuns('torrent', header, HEADER.torrentRuns, arrays.runs, check)
-  for (let torrent = 0; torrent < high; torrent++)
+  const byTorrent = [{ words: records, stride: TORRENT.words }, ...arrays.beside]
+  for (let torrent = 0; torrent < high; torrent++) {
     check((runs.owners[torrent] === undefined) === used.has(torrent), `torrent ${torrent} is lost`)
+    for (const { words, stride } of used.has(torrent) ? [] : byTorrent)
+      for (let at = torrent * stride; at < (torrent + 1) * stride; at++)
+        check(words[at] === 0, `torrent ${torrent} is free and left something behind`)
+  }
 
   const count = header[HEADER.torrentBuckets]!
   check(count === Math.max(1, Math.min(buckets.length, count)), `${count} torrent buckets`)
@@ -92,9 +101,9 @@ function checkTorrents(arrays: TorrentArrays, check: Report): number {
       check(used.has(torrent) && !reached.has(torrent), `torrent ${torrent} in a chain`)
       if (!used.has(torrent) || reached.has(torrent)) break
       reached.add(torrent)
-      const key = infoHashKey(secrets, records, at)
-      check(key === records[at + TORRENT.key], `torrent ${torrent} has a wrong key`)
-      check(bucketOf(key, count) === bucket, `torrent ${torrent} in a wrong bucket`)
+      const hash = hashInfoHash(secrets, records, at)
+      check(hash === records[at + TORRENT.hash], `torrent ${torrent} has a wrong hash`)
+      check(bucketOf(hash, count) === bucket, `torrent ${torrent} in a wrong bucket`)
       torrent = records[at + TORRENT.next]!
     }
   check(reached.size === used.size, 'has torrents that no look-up reaches')
@@ -111,7 +120,7 @@ function checkTorrents(arrays: TorrentArrays, check: Report): number {
   check(downloads === sum, `adds up to ${downloads} downloads, says others`)
   checkLedger(arrays, used, check)
   checkStored(arrays, used, check)
-  return runs.batches * TORRENT_BATCH_KIB
+  return runs.batches * torrentBatchKib(families)
 }
 
 function* usedTorrents(header: Int32Array, records: Int32Array): Generator<number> {
@@ -120,12 +129,13 @@ function* usedTorrents(header: Int32Array, records: Int32Array): Generator<numbe
 }
 
 function checkFamily(
-  family: Family,
+  row: FamilyRow,
   { header, records }: TorrentArrays,
+  parts: Int32Array,
   arrays: PeerArrays,
   check: Report,
 ): number {
-  const totals = family === 4 ? HEADER.v4 : HEADER.v6
+  const { family, header: totals, halves: width } = row
   const slotRuns = totals + FAMILY_HEADER.slotRuns
   const slots = readRuns('slot', header, slotRuns, arrays.slotRuns, check)
   const unitRuns = totals + FAMILY_HEADER.directoryRuns
@@ -145,17 +155,18 @@ function checkFamily(
   const large = new Map<number, number>()
   for (const torrent of usedTorrents(header, records)) {
     const at = torrent * TORRENT.words
-    const part = at + (family === 4 ? TORRENT.v4 : TORRENT.v6)
+    const part = torrent << partOrder(row)
     const flags = records[at + TORRENT.flags]!
-    const order = (flags >>> ORDER_SHIFT[family]) & ORDER_MASK
-    const base = records[part + SWARM.base]!
-    const count = records[part + SWARM.count]!
-    const name = `IPv${family} of torrent ${torrent}`
+    const order = ((flags >>> row.bits) & SIZE_MASK) - 1
+    const base = parts[part + PART.base]!
+    const count = parts[part + PART.count]!
+    const leeching = parts[part + PART.leechers]!
+    const name = `family ${family} of torrent ${torrent}`
     peers += count
-    leechers += records[part + SWARM.leechers]!
-    check(records[part + SWARM.leechers]! <= count, `${name} has more leechers than peers`)
+    leechers += leeching
+    check(leeching >= 0 && leeching <= count, `${name} has ${leeching} leechers of ${count} peers`)
     const places: number[] = []
-    if ((flags & LARGE[family]) !== 0) {
+    if ((flags & largeBit(row)) !== 0) {
       const chunks = Math.ceil(count / CHUNK)
       check(count > CHUNK / 2, `${name} is large with ${count}`)
       check(chunks <= DIRECTORY_UNIT << order, `${name} has more chunks than its directory`)
@@ -168,7 +179,7 @@ function checkFamily(
         for (let i = 0; i < CHUNK; i++) places.push(chunk * CHUNK + i)
       }
       for (const slot of places.slice(0, count)) large.set(slot, torrent)
-    } else if (base === NIL) check(count === 0, `${name} has peers nowhere`)
+    } else if (order < 0) check(count === 0, `${name} has peers nowhere`)
     else {
       const size = 1 << order
       check(order <= CHUNK_ORDER && count <= size && count > 0, `${name}: ${count} in ${size}`)
@@ -178,49 +189,50 @@ function checkFamily(
     }
     const endpoints = new Set<string>()
     for (const [position, slot] of places.slice(0, count).entries()) {
-      const width = endpointHalves(family)
       endpoints.add(`${arrays.hot.subarray(slot * arrays.stride, slot * arrays.stride + width)}`)
       check(flagsAt(arrays, slot) < 16, `${name} has a peer with flags that mean nothing`)
       const left = slot * DETAIL.words + DETAIL.counts + COUNT.left
       const isDone = arrays.details[left] === 0 && arrays.details[left + 1] === 0
-      const isLeecher = position < records[part + SWARM.leechers]!
+      const isLeecher = position < leeching
       check(isDone !== isLeecher, `${name} has a peer on the wrong side`)
       const oldest = records[at + TORRENT.oldest]!
       check(seenAt(arrays, slot) >= oldest, `${name} has a peer older than its oldest`)
     }
     check(endpoints.size === count, `${name} has a peer twice`)
   }
-  check(!slotOwners.includes(undefined), `IPv${family} has lost slots`)
-  check(!unitOwners.includes(undefined), `IPv${family} has lost directory units`)
+  check(!slotOwners.includes(undefined), `family ${family} has lost slots`)
+  check(!unitOwners.includes(undefined), `family ${family} has lost directory units`)
   const counted = header[totals + FAMILY_HEADER.leechers]! === leechers
-  check(counted, `IPv${family} counts other leechers than ${leechers}`)
+  check(counted, `family ${family} counts other leechers than ${leechers}`)
   const seeders = header[totals + FAMILY_HEADER.seeders]!
-  check(seeders === peers - leechers, `IPv${family} counts other seeders than ${peers - leechers}`)
-  checkIndex(family, header, arrays, large, check)
-  return slots.batches * chunkKib(family) + units.batches * DIRECTORY_BATCH_KIB
+  check(
+    seeders === peers - leechers,
+    `family ${family} counts other seeders than ${peers - leechers}`,
+  )
+  checkIndex(row, header, arrays, large, check)
+  return slots.batches * chunkKib(row) + units.batches * DIRECTORY_BATCH_KIB
 }
 
 /** `large`: by slot of every peer of a large swarm, its torrent. */
 function checkIndex(
-  family: Family,
+  row: FamilyRow,
   header: Int32Array,
   arrays: PeerArrays,
   large: Map<number, number>,
   check: Report,
 ): void {
-  const totals = family === 4 ? HEADER.v4 : HEADER.v6
-  const width = endpointHalves(family)
+  const { family, header: totals, halves: width } = row
   const buckets = header[totals + FAMILY_HEADER.indexBuckets]!
   const entries = header[totals + FAMILY_HEADER.indexed]!
-  check(entries === large.size, `IPv${family} index counts ${entries} of ${large.size}`)
-  check(buckets >= entries || buckets === arrays.buckets.length, `IPv${family} index is narrow`)
+  check(entries === large.size, `family ${family} index counts ${entries} of ${large.size}`)
+  check(buckets >= entries || buckets === arrays.buckets.length, `family ${family} index is narrow`)
   const words = new Int32Array(1 + Math.ceil(width / 2))
   const secrets = secretsOf(seedIn(header), words.length, `endpoint ${family}`)
   const reached = new Set<number>()
   for (let bucket = 0; bucket < buckets; bucket++)
     for (let slot = arrays.buckets[bucket]!; slot !== NIL; slot = arrays.next[slot]!) {
       const torrent = large.get(slot)
-      check(torrent !== undefined && !reached.has(slot), `IPv${family} index has slot ${slot}`)
+      check(torrent !== undefined && !reached.has(slot), `family ${family} index has slot ${slot}`)
       if (torrent === undefined || reached.has(slot)) break
       reached.add(slot)
       words.fill(0)
@@ -228,7 +240,7 @@ function checkIndex(
       for (let i = 0; i < width; i++)
         words[1 + (i >>> 1)]! |= arrays.hot[slot * arrays.stride + i]! << ((i & 1) * 16)
       const place = bucketOf(hashWords(secrets, words, 0, words.length), buckets)
-      check(place === bucket, `IPv${family} slot ${slot} in a wrong bucket`)
+      check(place === bucket, `family ${family} slot ${slot} in a wrong bucket`)
     }
-  check(reached.size === large.size, `IPv${family} index misses peers`)
+  check(reached.size === large.size, `family ${family} index misses peers`)
 }
