@@ -19,7 +19,7 @@ import {
   type Stretch,
   salvagesOf,
   torrentsWithin,
-} from './census.ts'
+} from './order.ts'
 
 export type TorrentSummary = {
   /** 40 lower-case hex digits. */
