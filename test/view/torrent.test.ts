@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
+import { HEADER } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
-import { hashWords, inspect, World } from '../support/swarm/harness.ts'
+import { torrentView } from '../../src/view/torrents.ts'
+import { hashHex, hashWords, inspect, THREE_FAMILIES, World } from '../support/swarm/harness.ts'
+import { until } from '../support/until.ts'
 
 const hash = hashWords(1)
 
@@ -86,10 +89,17 @@ test('an unknown torrent is not shown, one without peers is', () => {
   })
 })
 
-test.each([511, 512, 513, 3000])('all of %d peers are listed, each once', (count) => {
-  const world = new World({})
+test.each([
+  [511, 4],
+  [512, 6],
+  [513, 4],
+  [3000, 6],
+  [511, 7],
+  [3000, 7],
+])('all of %d peers of family %d are listed, each once', (count, family) => {
+  const world = new World({ bytes: 2 ** 21, families: THREE_FAMILIES })
   for (let peer = 0; peer < count; peer++)
-    world.tell(hash, { peer, left: BigInt(peer % 2), want: 0 })
+    world.tell(hash, { family, peer, left: BigInt(peer % 2), want: 0 })
   const torrent = inspect(world.swarm, hash, 0)
   if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
   const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
@@ -161,4 +171,58 @@ describe('between two slices of a large swarm', () => {
     })
     expect(torrent.peers).toHaveLength(512)
   })
+})
+
+/** A torrent of two peers, its lock, and the view of the swarm. */
+function makeView(longestWait?: number) {
+  const world = new World({})
+  world.tell(hash, { peer: 1 })
+  world.now += 60
+  world.tell(hash, { peer: 2, left: 1n })
+  const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
+  const lock = new Lock(world.memory.shards[shard]!.torrents, HEADER.lock, 2)
+  return { world, lock, view: torrentView(world.swarm, () => world.cutoff, longestWait) }
+}
+
+test('the view shows a torrent with its peers, some by name, and a page of all', async () => {
+  const { view } = makeView()
+  const summary = { infoHash: hashHex(hash), seeders: 1, leechers: 1, downloaded: 0 }
+  expect(await view.one(hash)).toMatchObject({ seeders: 1, leechers: 1, peers: [{}, {}] })
+  expect(await view.one(hashWords(2))).toBeUndefined()
+  expect(await view.some([hash, hashWords(2), hash])).toEqual([summary, summary])
+  expect(await Array.fromAsync(view.page(0, 10))).toEqual([[summary]])
+  expect(await Array.fromAsync(view.page(1, 10))).toEqual([])
+})
+
+test('the view counts a peer as gone by the clock of the moment', async () => {
+  const { view, world } = makeView()
+  world.now += world.lifetime - 60
+  expect(await view.one(hash)).toMatchObject({ seeders: 0, leechers: 1 })
+  expect(await view.some([hash])).toMatchObject([{ seeders: 0, leechers: 1 }])
+  expect(await Array.fromAsync(view.page(0, 1))).toMatchObject([[{ seeders: 0, leechers: 1 }]])
+})
+
+test('the view waits for a torrent that is locked, while everything else goes on', async () => {
+  const { view, lock } = makeView(60_000)
+  lock.acquire()
+  let shown = 0
+  const asking = Promise.all([
+    view.one(hash).then(() => shown++),
+    view.some([hash]).then(() => shown++),
+    Array.fromAsync(view.page(0, 1)).then(() => shown++),
+  ])
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+  expect(shown).toBe(0)
+  lock.release()
+  await until('all three', () => shown === 3)
+  await asking
+})
+
+test('the view gives up when it stays locked', async () => {
+  const { view, lock } = makeView(20)
+  lock.acquire()
+  const locked = 'a part of the swarm stayed locked for 20 ms'
+  await expect(view.one(hash)).rejects.toThrow(locked)
+  await expect(view.some([hash])).rejects.toThrow(locked)
+  await expect(Array.fromAsync(view.page(0, 1))).rejects.toThrow(locked)
 })
