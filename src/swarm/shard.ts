@@ -196,7 +196,8 @@ export class Shard {
   #announce(announce: PeerAnnounce, hash: number, terms: Terms, answer: Answer): Outcome {
     const { lists } = answer
     for (let i = 0; i < lists.length; i++) lists[i]!.count = 0
-    const own = this.#byNumber[announce.family]!
+    const own = this.#byNumber[announce.family]
+    if (own === undefined) throw new RangeError(`no family ${announce.family} in this swarm`)
     const { now, cutoff } = terms
     let torrent = this.torrents.find(announce.words, hash)
     if (torrent === NIL) {

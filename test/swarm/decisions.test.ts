@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
-import { hashWords, inspect, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
+import {
+  hashWords,
+  inspect,
+  listed,
+  MAX,
+  type Reply,
+  rowOf,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
 
 const hash = hashWords(1)
 const { none, completed, started, stopped } = EVENT
@@ -52,16 +61,16 @@ describe('a peer is its address and port', () => {
     expect(counts(world.udp.answer)).toEqual([4, 0, 0])
   })
 
-  test.each([4, 6] as const)(
-    'every byte of an IPv%d endpoint counts, in small and large',
+  test.each([4, 6, 7])(
+    'every byte of an endpoint of family %d counts, in small and large',
     (family) => {
       for (const others of [0, 100]) {
-        const world = new World({})
+        const world = new World({ families: THREE_FAMILIES })
         for (let peer = 100; peer < 100 + others; peer++)
           world.tell(hash, { family, peer, want: 0 })
         world.tell(hash, { family, peer: 0 })
         const { announce, swarm, now, cutoff, udp } = world
-        const bytes = family === 4 ? 6 : 18
+        const bytes = rowOf(family).halves * 2
         for (let at = 0; at < bytes; at++) {
           announce.endpoint[at]! ^= 1
           swarm.announce(announce, now, cutoff, MAX, udp.answer)

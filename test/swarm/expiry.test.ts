@@ -3,7 +3,14 @@ import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
-import { hashWords, listed, MAX, type Reply, World } from '../support/swarm/harness.ts'
+import {
+  hashWords,
+  listed,
+  MAX,
+  type Reply,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 
 const hash = hashWords(1)
@@ -77,10 +84,10 @@ describe('a sweep keeps a torrent', () => {
   })
 
   test.each([1, 2, 3, 64, 1000])('whichever slices of %d it is swept in', (units) => {
-    const world = new World({})
+    const world = new World({ families: THREE_FAMILIES })
     for (let n = 0; n < 40; n++)
       for (let peer = 0; peer < (n % 8) ** 2 * 2; peer++)
-        world.tell(hashWords(n), { family: n % 2 === 0 ? 4 : 6, peer, want: 0 })
+        world.tell(hashWords(n), { family: [4, 6, 7][n % 3]!, peer, want: 0 })
     world.now += 60
     for (let n = 0; n < 40; n += 3) for (const peer of [0, 90]) world.tell(hashWords(n), { peer })
     world.now += 60
@@ -98,13 +105,15 @@ describe('a sweep keeps a torrent', () => {
 describe('a clock that was ahead for a moment', () => {
   const DAY = 86_400
 
-  /** Peers of both families announce, the first two thirds by a clock that is a day ahead. */
+  const familyOf = (peer: number) => [4, 6, 7][peer % 3]!
+
+  /** Peers of all families announce, the first two thirds by a clock that is a day ahead. */
   function ahead(peers: number): World {
-    const world = new World({})
+    const world = new World({ families: THREE_FAMILIES })
     world.now += DAY
     for (let peer = 0; peer < peers; peer++) {
       if (peer === Math.ceil((peers * 2) / 3)) world.now -= DAY
-      world.tell(hash, { peer, family: peer % 2 === 0 ? 4 : 6, left: BigInt(peer % 5) })
+      world.tell(hash, { peer, family: familyOf(peer), left: BigInt(peer % 5) })
     }
     // None of it is forgotten for that.
     expect(world.swarm.totals().seeders + world.swarm.totals().leechers).toBe(peers)
@@ -113,7 +122,7 @@ describe('a clock that was ahead for a moment', () => {
 
   test.each([
     ['a small swarm', 12],
-    ['a large swarm', 200],
+    ['a large swarm', 300],
   ])('leaves nobody in %s for longer than the time-out after the sweep', (_size, peers) => {
     const world = ahead(peers)
     sweep(world, true)
@@ -141,18 +150,17 @@ describe('a clock that was ahead for a moment', () => {
   })
 
   test('and is set back takes nobody who goes on announcing', () => {
-    const world = ahead(200)
+    const world = ahead(300)
     for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
     world.now -= 3_600
     for (let passed = 0; passed < world.lifetime * 3; passed += 50) {
-      for (let peer = 0; peer < 200; peer++)
-        world.tell(hash, { peer, family: peer % 2 === 0 ? 4 : 6 })
+      for (let peer = 0; peer < 300; peer++) world.tell(hash, { peer, family: familyOf(peer) })
       for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
-      expect(world.swarm.totals().seeders).toBe(230)
+      expect(world.swarm.totals().seeders).toBe(330)
       world.now += 50
       sweep(world, true)
-      expect(world.swarm.totals().seeders).toBe(230)
-      expect(world.scrape(hash).seeders).toBe(200)
+      expect(world.swarm.totals().seeders).toBe(330)
+      expect(world.scrape(hash).seeders).toBe(300)
     }
   })
 })

@@ -1,11 +1,19 @@
-/** Memory that is free again is for everybody: any shard, any kind, either family. */
+/** Memory that is free again is for all: any shard, any kind, any family. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT, type Family } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../support/random.ts'
 import { trackerOver } from '../support/servers/served-http.ts'
-import { hashesOfShard, hashWords, listed, type Wish, World } from '../support/swarm/harness.ts'
+import {
+  hashesOfShard,
+  hashWords,
+  listed,
+  numberOf,
+  THREE_FAMILIES,
+  type Wish,
+  World,
+} from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 
 const KIB = 1024
@@ -52,12 +60,13 @@ describe('when all of max_memory is spent and expires', () => {
   })
 
   test('a peak of one kind leaves room for an equal one of any other', () => {
-    const world = new World({ bytes: 512 * KIB })
+    const world = new World({ bytes: 512 * KIB, families: THREE_FAMILIES })
     const many = Array.from({ length: 50_000 }, (_, n) => hashWords(n))
     const few = hashesOfShard(world.swarm, 3, 2)
     const peaks: Record<string, () => number> = {
       'peers of IPv4': () => spend(world, few, (peer) => ({ peer })),
       'peers of IPv6': () => spend(world, few, (peer) => ({ peer, family: 6 })),
+      'peers of a third family': () => spend(world, few, (peer) => ({ peer, family: 7 })),
       torrents: () => spend(world, many, () => ({ family: 6 })),
       'peers elsewhere': () =>
         spend(world, hashesOfShard(world.swarm, 9, 40), (peer) => ({ peer })),
@@ -75,12 +84,13 @@ describe('when all of max_memory is spent and expires', () => {
   })
 
   test('those who stay do not keep it: they move together', () => {
-    const world = new World({ bytes: 2048 * KIB })
+    const world = new World({ bytes: 4096 * KIB, families: THREE_FAMILIES })
+    const familyOf = (n: number) => (n % 4 === 0 ? 6 : n % 8 === 2 ? 7 : 4)
     const hashes = Array.from({ length: 4_000 }, (_, n) => hashWords(n))
     const stays = (n: number) => n % 50 === 0
     for (const [n, hash] of hashes.entries())
       for (let peer = 0; peer < (stays(n) ? 3 : 1 + (n % 7)); peer++)
-        world.tell(hash, { peer, want: 0, left: BigInt(peer % 2), family: n % 4 === 0 ? 6 : 4 })
+        world.tell(hash, { peer, want: 0, left: BigInt(peer % 2), family: familyOf(n) })
     // One of them is large, and stands in the midst of it all.
     for (let peer = 0; peer < 3_000; peer++) world.tell(hashes[2_000]!, { peer, want: 0 })
     const peak = world.swarm.memory().used
@@ -88,7 +98,7 @@ describe('when all of max_memory is spent and expires', () => {
     for (const [n, hash] of hashes.entries())
       if (stays(n))
         for (let peer = 0; peer < 3; peer++)
-          world.tell(hash, { peer, want: 0, left: BigInt(peer % 2), family: n % 4 === 0 ? 6 : 4 })
+          world.tell(hash, { peer, want: 0, left: BigInt(peer % 2), family: familyOf(n) })
     for (let peer = 0; peer < 3_000; peer++)
       if (peer % 3 > 0) world.tell(hashes[2_000]!, { peer, want: 0 })
     world.now += 60
@@ -96,10 +106,10 @@ describe('when all of max_memory is spent and expires', () => {
     // What the peers are is not to change; those who expire are gone when all is done.
     for (let round = 0; round < 3; round++) sweep(world)
     expect(faults(world.memory)).toEqual([])
-    const fresh = new World({ bytes: 2048 * KIB })
+    const fresh = new World({ bytes: 4096 * KIB, families: THREE_FAMILIES })
     for (const hash of kept)
       for (const peer of listed(world, hash)!.peers)
-        fresh.tell(hash, { peer: peerOf(peer.endpoint), family: peer.family, left: peer.left })
+        fresh.tell(hash, { peer: numberOf(peer.endpoint), family: peer.family, left: peer.left })
     expect(world.swarm.totals()).toMatchObject({ torrents: 80, seeders: 2000 + 160, leechers: 80 })
     const { used } = world.swarm.memory()
     expect(used).toBeLessThan(peak / 3)
@@ -111,12 +121,6 @@ describe('when all of max_memory is spent and expires', () => {
       ])
   })
 })
-
-/** Number of the peer with this endpoint, see `endpointOf`. */
-const peerOf = (endpoint: string): number => {
-  const [address, port] = [endpoint.slice(-8, -4), endpoint.slice(-4)]
-  return (Number.parseInt(address, 16) << 2) | (Number.parseInt(port, 16) - 6881)
-}
 
 /** Peers that come, announce, and go, half of them without a word. */
 class Crowd {
@@ -159,7 +163,7 @@ class Crowd {
     const fresh = new World({ bytes: this.world.swarm.memory().limit, seed })
     for (const { hash, peers } of this.#hashes.map((hash) => ({ hash, peers: this.#listed(hash) })))
       for (const { endpoint, family, left } of peers)
-        fresh.tell(hash, { peer: peerOf(endpoint), family, left, want: 0 })
+        fresh.tell(hash, { peer: numberOf(endpoint), family, left, want: 0 })
     return fresh.swarm.memory().used
   }
 

@@ -2,7 +2,14 @@
 import { expect, test } from 'bun:test'
 import { dice, seed } from '../support/random.ts'
 import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
-import { hashesOfShard, hashHex, hashWords, listed, World } from '../support/swarm/harness.ts'
+import {
+  hashesOfShard,
+  hashHex,
+  hashWords,
+  listed,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
 
 const SHARD = 9
@@ -34,7 +41,7 @@ function hammer(task: HammerTask) {
 }
 
 test(`two threads that hammer one shard leave exactly what they put there (SEED=${seed})`, async () => {
-  const world = new World({ seed, thread: MAIN, persistent: true })
+  const world = new World({ seed, thread: MAIN, persistent: true, families: THREE_FAMILIES })
   const hashes = [...hashesOfShard(world.swarm, SHARD, 8), hashWords(1_000_000)]
   const progress = new SharedArrayBuffer(64)
   const { memory } = world
@@ -83,7 +90,7 @@ test(`two threads that hammer one shard leave exactly what they put there (SEED=
 
 test(`a thread that dies anywhere is survived by the shard and the others (SEED=${seed})`, async () => {
   const roll = dice()
-  const world = new World({ seed, thread: MAIN, persistent: true })
+  const world = new World({ seed, thread: MAIN, persistent: true, families: THREE_FAMILIES })
   const hashes = hashesOfShard(world.swarm, SHARD, 8)
   const { lock } = world.swarm.shards[SHARD]!
   const progress = new SharedArrayBuffer(64)

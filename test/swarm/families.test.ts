@@ -1,0 +1,230 @@
+/**
+ * A family that no listener has, whose endpoints are not addresses: it is a row, and costs nothing where it is
+ * not. That it lives as the others do is tested where they are: swarm, torn, salvage, memory, expiry, threads.
+ */
+import { describe, expect, test } from 'bun:test'
+import { EVENT } from '../../src/bittorrent.ts'
+import {
+  Carver,
+  carveTorrents,
+  chunkKib,
+  FAMILIES,
+  FAMILY_HEADER,
+  HEAD,
+  HEADER,
+  PART,
+  sizeOf,
+  torrentBatchKib,
+} from '../../src/swarm/layout.ts'
+import { OUTCOME } from '../../src/swarm/shard.ts'
+import { SweepCursor } from '../../src/swarm/sweep.ts'
+import { Listing } from '../../src/view/listing.ts'
+import { dice, seed } from '../support/random.ts'
+import {
+  arraysOf,
+  endpointOf,
+  hashesOfShard,
+  hashHex,
+  hashWords,
+  hex,
+  inspect,
+  listed,
+  THIRD,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
+import { faults } from '../support/swarm/whole.ts'
+
+const KIB = 1024
+const hash = hashWords(1)
+const three = (persistent = false) => new World({ families: THREE_FAMILIES, persistent })
+
+describe('without a third family', () => {
+  test.each([true, false])('nothing is reserved for it (persistent: %p)', (persistent) => {
+    const world = new World({ persistent })
+    const [shard] = world.memory.shards
+    expect(shard!.peers).toHaveLength(2)
+    const capacity = { torrents: 640, ledger: persistent ? 640 : 0 }
+    const size = (families: typeof FAMILIES) =>
+      sizeOf((carver) => carveTorrents(carver, capacity, families))
+    expect(size(THREE_FAMILIES) - size(FAMILIES)).toBe(640 * PART.words * 4)
+    // Arrays beside the records are those of the ledger alone.
+    const { torrents } = arraysOf(world.memory, shard!)
+    expect(torrents.beside).toHaveLength(persistent ? 4 : 0)
+    expect(torrents.parts.every(({ buffer }) => buffer === torrents.records.buffer)).toBe(true)
+  })
+
+  test('nothing is paid for it', () => {
+    const [torrents, peers] = [torrentBatchKib(FAMILIES), FAMILIES.map(chunkKib)]
+    expect([torrents, peers]).toEqual([5, [4, 5]])
+    const world = new World({})
+    world.tell(hash, { family: 4 })
+    expect(world.swarm.memory().used).toBe(9 * KIB)
+    world.tell(hash, { family: 6 })
+    expect(world.swarm.memory().used).toBe(14 * KIB)
+  })
+
+  test('an announce of it is refused by an error, and changes nothing', () => {
+    const world = new World({})
+    world.tell(hash, { peer: 1 })
+    const before = listed(world, hash)
+    expect(() => world.tell(hash, { family: 7 })).toThrow('no family 7 in this swarm')
+    expect(() => world.tell(hashWords(2), { family: 7 })).toThrow('no family 7 in this swarm')
+    expect(listed(world, hash)).toEqual(before)
+    expect(world.swarm.totals()).toMatchObject({ torrents: 1, seeders: 1 })
+    expect(faults(world.memory)).toEqual([])
+  })
+
+  test('a list of it stays empty, and those behind it are filled', () => {
+    const [two, all] = [new World({}), three()]
+    for (const family of [4, 6]) two.tell(hash, { family, peer: 1 })
+    const answer = all.http.prepare(7, true)
+    two.tell(hash, { peer: 2 })
+    two.swarm.announce(two.announce, two.now, two.cutoff, 74, answer)
+    expect(all.http.told().map(({ family }) => family)).toEqual([4, 6])
+  })
+})
+
+describe('a third family that nobody announces', () => {
+  /** Everything that announces, scrapes and sweeps of the others do, many times. */
+  function live(world: World): void {
+    const roll = dice()
+    const hashes = hashesOfShard(world.swarm, 3, 90)
+    for (let step = 0; step < 4_000; step++) {
+      const words = hashes[roll(3) === 0 ? roll(90) : roll(2)]!
+      const event = roll(4) === 0 ? EVENT.stopped : EVENT.none
+      const family = roll(2) === 0 ? 4 : 6
+      world.tell(words, { family, peer: roll(150), event, left: BigInt(roll(2)) }, roll(2) === 0)
+      if (roll(10) === 0) world.scrape(words)
+      if (roll(20) === 0) world.now += 20
+      if (roll(200) > 0) continue
+      const cursor = new SweepCursor()
+      while (!world.swarm.shards[3]!.sweep(cursor, world.cutoff, { removePeerless: true }, 50, 0));
+    }
+  }
+
+  test(`touches no memory of its own (SEED=${seed})`, () => {
+    const world = three(true)
+    live(world)
+    expect(world.swarm.shards[3]!.torrents.header[HEADER.moves]!).toBeGreaterThan(0)
+    const { torrents, peers } = arraysOf(world.memory, world.memory.shards[3]!)
+    expect(torrents.parts[2]!.every((word) => word === 0)).toBe(true)
+    const { head, buckets, hot } = peers[2]!
+    // Its buffer has a head, and NIL in the first bucket of an index of one.
+    const words = new Int32Array(world.memory.shards[3]!.peers[2]!)
+    expect([...words].filter((word) => word !== 0)).toHaveLength(
+      [...head].filter((word) => word !== 0).length + 1,
+    )
+    expect([head[HEAD.family], buckets[0], hot.length > 0]).toEqual([7, -1, true])
+    const header = torrents.header.subarray(THIRD.header, THIRD.header + FAMILY_HEADER.words)
+    expect([...header].filter((word) => word !== 0)).toEqual([1])
+    expect(faults(world.memory)).toEqual([])
+  })
+
+  test(`is not even looked at by announces and scrapes (SEED=${seed})`, () => {
+    const world = three()
+    const roll = dice()
+    for (const { families } of world.swarm.shards)
+      for (const room of [families[2]!, families[2]!.slots])
+        for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(room)))
+          Object.defineProperty(room, name, {
+            value: () => {
+              throw new Error(`asked for ${name}`)
+            },
+          })
+    for (let step = 0; step < 2_000; step++) {
+      const words = hashWords(roll(4))
+      const event = roll(4) === 0 ? EVENT.stopped : EVENT.none
+      const wish = { family: roll(2) === 0 ? 4 : 6, peer: roll(150), event, left: BigInt(roll(2)) }
+      expect(world.tell(words, wish)).toBe(OUTCOME.done)
+      if (roll(5) === 0) world.scrape(words)
+      if (roll(20) === 0) world.now += 20
+    }
+  })
+
+  test('is paid for with the torrents: 1 KiB for 64', () => {
+    const world = three()
+    world.tell(hash, { family: 4 })
+    expect(world.swarm.memory().used).toBe((6 + 4) * KIB)
+    world.tell(hash, { family: 7 })
+    expect(world.swarm.memory().used).toBe((6 + 4 + chunkKib(THIRD)) * KIB)
+    expect(chunkKib(THIRD)).toBe(4)
+  })
+})
+
+describe('peers of a third family', () => {
+  test('are counted with the others, and told to those alone that ask for them', () => {
+    const world = three()
+    for (const family of world.families)
+      for (let peer = 0; peer < 10; peer++)
+        world.tell(hash, { family, peer, left: BigInt(peer % 2) })
+    for (const family of world.families) {
+      world.tell(hash, { family, peer: 0 })
+      expect(world.udp.answer).toMatchObject({ seeders: 15, leechers: 15 })
+      const told = world.udp.told()
+      expect([told.length, new Set(told.map((peer) => peer.family))]).toEqual([
+        9,
+        new Set([family]),
+      ])
+    }
+    expect(world.scrape(hash)).toMatchObject({ seeders: 15, leechers: 15 })
+    expect(world.swarm.totals()).toMatchObject({ seeders: 15, leechers: 15 })
+  })
+
+  test('are shown with their endpoints, behind those with addresses, and listed', async () => {
+    const world = three()
+    for (const family of [7, 6, 4]) world.tell(hash, { family, peer: 5, left: BigInt(family & 1) })
+    const torrent = inspect(world.swarm, hash, 0)
+    if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
+    expect(torrent.peers.map(({ family, endpoint }) => [family, hex(endpoint)])).toEqual(
+      [4, 6, 7].map((family) => [family, hex(endpointOf(family, 5))]),
+    )
+    const summary = { infoHash: hashHex(hash), seeders: 2, leechers: 1, downloaded: 0 }
+    const pages = new Listing(world.swarm).list(0, 0, 10)
+    expect(await Array.fromAsync(pages)).toEqual([[summary]])
+    world.now += world.lifetime
+    expect(await new Listing(world.swarm).summaries(world.cutoff, [hash])).toEqual([
+      { ...summary, seeders: 0, leechers: 0 },
+    ])
+  })
+
+  test('go with their torrent when it is moved, and leave nothing behind', () => {
+    const world = three(true)
+    const hashes = hashesOfShard(world.swarm, 3, 400)
+    for (const words of hashes) world.tell(words, { family: 7, peer: 1 })
+    const [last] = hashes.slice(-1) as [Int32Array]
+    for (let peer = 0; peer < 100; peer++) world.tell(last, { family: 7, peer })
+    for (const words of hashes.slice(0, 300)) world.tell(words, { family: 7, peer: 1, event: 3 })
+    const kept = hashes.slice(300)
+    const before = kept.map((words) => listed(world, words))
+    const shard = world.swarm.shards[3]!
+    const { torrents } = shard
+    for (let round = 0; round < 3; round++)
+      shard.sweep(new SweepCursor(), 0, { removePeerless: true }, 1e6, 0)
+    expect(torrents.header[HEADER.moves]!).toBeGreaterThan(50)
+    expect(torrents.header[HEADER.torrentHigh]!).toBeLessThan(200)
+    expect(kept.map((words) => listed(world, words))).toEqual(before)
+    expect(faults(world.memory)).toEqual([])
+  })
+})
+
+test('every array by torrent is moved, cleared and released with the records', () => {
+  // No other array has a length that is a multiple of this.
+  const torrents = 64 * 1009
+  const carve = (carver: Carver) =>
+    carveTorrents(carver, { torrents, ledger: torrents }, THREE_FAMILIES)
+  const arrays = carve(new Carver(new SharedArrayBuffer(sizeOf(carve))))
+  const found = new Set<Int32Array>()
+  for (const [name, value] of Object.entries(arrays))
+    for (const array of [value].flat())
+      if (
+        array instanceof Int32Array &&
+        name !== 'records' &&
+        name !== 'buckets' &&
+        array.length % torrents === 0
+      )
+        found.add(array)
+  expect(found.size).toBe(5)
+  expect(new Set(arrays.beside.map(({ words }) => words))).toEqual(found)
+  for (const { words, stride } of arrays.beside) expect(words.length).toBe(torrents * stride)
+})
