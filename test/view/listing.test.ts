@@ -8,7 +8,13 @@ import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing, type TorrentSummary } from '../../src/view/listing.ts'
 import { inOrder } from '../../src/view/order.ts'
 import { dice, seed } from '../support/random.ts'
-import { hashesOfShard, hashHex, hashWords, World } from '../support/swarm/harness.ts'
+import {
+  hashesOfShard,
+  hashHex,
+  hashWords,
+  THREE_FAMILIES,
+  World,
+} from '../support/swarm/harness.ts'
 import { until } from '../support/until.ts'
 
 const HUGE = 2 ** 32 - 1
@@ -46,7 +52,7 @@ function crowd(count: number, roll: (sides: number) => number): Int32Array[] {
 function fill(world: World, hashes: readonly Int32Array[], roll: (sides: number) => number): void {
   for (const hash of hashes)
     for (let peer = roll(3); peer >= 0; peer--)
-      world.tell(hash, { peer, family: peer === 2 ? 6 : 4, left: BigInt(roll(2)), want: 0 })
+      world.tell(hash, { peer, family: world.families[peer] ?? 4, left: BigInt(roll(2)), want: 0 })
 }
 
 /** All of the torrents as scrapes say it, sorted by the text of their hash. */
@@ -59,7 +65,7 @@ function naively(world: World, hashes: readonly Int32Array[]): TorrentSummary[] 
 
 test(`pages are what sorting everything would give (SEED=${seed})`, async () => {
   const roll = dice()
-  const world = new World({ bytes: 64 * 2 ** 20, seed })
+  const world = new World({ bytes: 64 * 2 ** 20, seed, families: THREE_FAMILIES })
   const hashes = crowd(5_000, roll)
   fill(world, hashes, roll)
   const all = naively(world, hashes)
