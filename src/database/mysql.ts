@@ -48,17 +48,13 @@ export class MysqlServer implements Server {
     statementMilliseconds: number,
   ): Promise<Session> {
     const session = await this.#logIn(signal)
-    const giveUp = () => session.destroy()
-    signal.addEventListener('abort', giveUp)
     try {
       for (const statement of MYSQL.settings(lockMilliseconds, statementMilliseconds))
         await session.write(statement)
       return session
     } catch (error) {
-      giveUp()
-      throw signal.aborted ? signal.reason : error
-    } finally {
-      signal.removeEventListener('abort', giveUp)
+      session.destroy()
+      throw error
     }
   }
 
@@ -93,8 +89,7 @@ async function logIn(
   const socket = isPath(host) ? connectSocket({ path: host }) : connectSocket({ host, port })
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MILLISECONDS)
-  const giveUp = () => socket.destroy(signal.reason)
-  signal.addEventListener('abort', giveUp)
+  signal.addEventListener('abort', () => socket.destroy(signal.reason))
   try {
     const connection = await createConnection({
       ...options,
@@ -114,9 +109,7 @@ async function logIn(
     return new MysqlSession(connection, socket)
   } catch (error) {
     socket.destroy()
-    throw signal.aborted ? signal.reason : error
-  } finally {
-    signal.removeEventListener('abort', giveUp)
+    throw error
   }
 }
 

@@ -51,9 +51,7 @@ export class PostgresServer implements Server {
       return session
     } catch (error) {
       giveUp()
-      throw signal.aborted ? signal.reason : await explained(error, this.#config.host)
-    } finally {
-      signal.removeEventListener('abort', giveUp)
+      throw await explained(error, this.#config.host)
     }
   }
 }

@@ -38,8 +38,8 @@ export interface Server {
   readonly driver: 'mysql' | 'postgresql'
   /**
    * A session whose server stops waiting for a lock and stops a statement after these times, 0 = never. They
-   * relieve the server, as far as it can; deadlines do not depend on them. When `signal` aborts, this rejects
-   * with its reason and nothing of the connection is left.
+   * relieve the server, as far as it can; deadlines do not depend on them. When `signal` aborts, which it does
+   * only while this connects, nothing of the connection is left.
    */
   connect(
     signal: AbortSignal,

@@ -106,7 +106,8 @@ export class Permissions implements PermissionStore {
       }
       if (this.#keys !== undefined) {
         for await (const rows of this.#keyRows())
-          if (!(await finish(this.#keys.putAll(packRows(rows))))) throw full(this.#keys, KEYS)
+          if (!(await finish(this.#keys.putAll(pack(rows.map(keyOf))))))
+            throw full(this.#keys, KEYS)
         this.#log.info(TARGET, `${this.#keys.size} keys are known`)
       }
     })
@@ -143,7 +144,7 @@ export class Permissions implements PermissionStore {
     return this.#queue.inTime(async (deadline) => {
       assertRoom(this.#keys, KEYS, keys.length)
       const added = await this.#store(keys, deadline)
-      if (this.#keys !== undefined) await finish(this.#keys.putAll(packAuthKeys(added)))
+      if (this.#keys !== undefined) await finish(this.#keys.putAll(pack(added)))
       return added
     })
   }
@@ -166,10 +167,7 @@ export class Permissions implements PermissionStore {
       const rows = await this.#database.read((database) =>
         database.listKeys(offset, limit, deadline),
       )
-      return rows.map(({ key, validUntil }) => ({
-        key,
-        expires: validUntil === null ? null : validUntil * 1000n,
-      }))
+      return rows.map(keyOf)
     })
   }
 
@@ -202,7 +200,7 @@ export class Permissions implements PermissionStore {
     return this.#reported('reloading the keys', async () => {
       if (this.#keys === undefined)
         return void (await this.#database.read((database) => database.listKeys(0, 1)))
-      const parts = await Array.fromAsync(this.#keyRows(), packRows)
+      const parts = await Array.fromAsync(this.#keyRows(), (rows) => pack(rows.map(keyOf)))
       if (!(await finish(this.#keys.replace(parts)))) throw full(this.#keys, KEYS)
     })
   }
@@ -374,18 +372,15 @@ const rowOf = ({ key, expires }: AuthKey): KeyRow => ({
   validUntil: expires === null ? null : expires / 1000n,
 })
 
-const packAuthKeys = (keys: readonly AuthKey[]) =>
+const keyOf = ({ key, validUntil }: KeyRow): AuthKey => ({
+  key,
+  expires: validUntil === null ? null : validUntil * 1000n,
+})
+
+const pack = (keys: readonly AuthKey[]) =>
   packKeys(
     keys.map(({ key, expires }) => ({
       key,
       validUntil: expires === null ? Infinity : Number(expires),
-    })),
-  )
-
-const packRows = (rows: readonly KeyRow[]) =>
-  packKeys(
-    rows.map(({ key, validUntil }) => ({
-      key,
-      validUntil: validUntil === null ? Infinity : Number(validUntil) * 1000,
     })),
   )
