@@ -1,4 +1,4 @@
-/** The deadline of a call goes to the database thread and to the driver: what is late ends, and what has not begun is not done. */
+/** The deadline of a call reaches the database thread and the driver: late work ends, and work that has not begun is not done. */
 import { describe, expect, test } from 'bun:test'
 import { EventEmitter } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
@@ -54,7 +54,7 @@ describe("the thread's side", () => {
     expect(left[1]).toBeWithin(1_500, 2_001 - RETURN_MILLISECONDS)
   })
 
-  test('does not begin what is late, nor what was given up', async () => {
+  test('begins no call that is late or that its caller gave up', async () => {
     const { send, call, answers, left } = await service()
     await send({ kind: 'open', config, sentAt: caller() })
     const sentAt = caller()
@@ -111,7 +111,7 @@ describe.concurrent('a locked file', () => {
     await database.close()
   })
 
-  test('refuses in time, with its reason, what is called through the thread', async () => {
+  test('is refused in time, with the reason, through the thread', async () => {
     await using file = new SqliteFile()
     const database = await openDatabase(file.config)
     using _ = file.locked()

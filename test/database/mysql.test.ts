@@ -12,7 +12,7 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
   signsContract('mysql', 'mysql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
 
-  test('adding what is there already uses up no ids', async () => {
+  test('adding existing rows uses up no ids', async () => {
     await using place = await ServerPlace.on(server!)
     const database = await place.open()
     for (let i = 0; i < 5; i++) {
@@ -26,7 +26,7 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
       expect(Number((await place.sql(`SELECT MAX(id) FROM ${table}`))[0]![0])).toBeWithin(101, 255)
   })
 
-  test('no limit of an `id` is taken for a duplicate key', async () => {
+  test('ids that run out are not taken for a duplicate key', async () => {
     await using place = await ServerPlace.on(server!)
     const database = await place.open()
     await place.sql('INSERT INTO torrents (id, info_hash) VALUES (2147483647, "x")')
@@ -57,7 +57,7 @@ describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () 
 
   signsContract('mysql with odd defaults', 'mysql', () => ServerPlace.on(odd.config))
 
-  test('the defaults are odd indeed, and nothing depends on them', async () => {
+  test('the defaults are odd, and nothing depends on them', async () => {
     await using place = await ServerPlace.on(odd.config)
     const [defaults] = await place.sql(
       'SELECT @@GLOBAL.autocommit, @@GLOBAL.sql_mode, @@GLOBAL.binlog_format, @@character_set_results',
@@ -68,7 +68,7 @@ describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () 
     // Reads are of now, not of when the connection began to read.
     await place.sql('UPDATE torrent_aggregate_metrics SET value = 9')
     expect(await database.downloadsTotal()).toBe(9)
-    // What is done is done.
+    // A statement outside a transaction is committed.
     await database.addKeys([{ key: key(1), validUntil: 1n }])
     expect(await database.removeKeysExpiredBefore(9n)).toBe(1)
     expect(await place.sql('SELECT COUNT(*) FROM `keys`')).toEqual([['0']])

@@ -18,7 +18,7 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), ()
   signsContract('postgresql', 'postgresql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
 
-  test('adding what is there already uses up no ids', async () => {
+  test('adding existing rows uses up no ids', async () => {
     await using place = await ServerPlace.on(server!)
     const database = await place.open()
     for (let i = 0; i < 5; i++) {
@@ -33,7 +33,7 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), ()
   })
 
   describe('no variable of the environment', () => {
-    /** What a program says that opens it in such an environment. */
+    /** The output of a program that opens the database in such an environment. */
     const openIn = async (environment: Record<string, string>, config: ServerConfig) => {
       const opener = Bun.spawn(
         [process.execPath, join(import.meta.dir, '../support/database/opener.ts')],

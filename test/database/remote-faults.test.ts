@@ -1,4 +1,4 @@
-/** What happens when the database's thread hangs or dies: nothing to the thread that asks. */
+/** A database thread that hangs or dies does not harm the thread that calls it. */
 import { describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Database, DatabaseError } from '../../src/database/contract.ts'
@@ -8,7 +8,7 @@ import { FAULTY_URL } from '../support/database/faulty-worker.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 
-/** `reports`: what the log would have been told. */
+/** `reports`: the lines for the log. */
 function faulty(
   what: string,
   deed: (database: Database, file: SqliteFile, reports: string[]) => Promise<void>,
@@ -37,7 +37,7 @@ describe.concurrent("the database's thread", () => {
     expect(reports).toEqual([])
   })
 
-  faulty('that is blocked does not do later what was given up', async (database, file) => {
+  faulty('that is blocked does not do later what its caller gave up', async (database, file) => {
     const go = `${file.path}.go`
     const blocked = failureOf(() => bring(database, 'blocks', go))
     const given = [
@@ -56,7 +56,7 @@ describe.concurrent("the database's thread", () => {
     expect(await database.downloadsTotal()).toBe(0)
   })
 
-  faulty('that is blocked is not given calls without end', async (database, file) => {
+  faulty('that is blocked gets a limited number of calls', async (database, file) => {
     const go = `${file.path}.go`
     const blocked = bring(database, 'blocks', go)
     const calls = Array.from({ length: 2_000 }, () =>
@@ -84,7 +84,7 @@ describe.concurrent("the database's thread", () => {
     writeFileSync(go, '')
   })
 
-  faulty('does what was asked of it before it is closed', async (database, file) => {
+  faulty('finishes the calls that were made before it is closed', async (database, file) => {
     const calls = [
       database.addToWhitelist(hashes(5_000)),
       database.addKeys([{ key: key(1), validUntil: null }]),
@@ -97,7 +97,7 @@ describe.concurrent("the database's thread", () => {
     expect(file.sql('SELECT value FROM torrent_aggregate_metrics')).toEqual([[4n]])
   })
 
-  faulty('waits for what takes its time before it closes', async (database, file) => {
+  faulty('waits for a slow call before it closes', async (database, file) => {
     const go = `${file.path}.go`
     await database.addKeys([{ key: key(1), validUntil: null }])
     const slow = database.removeKeys([`dawdles|${go}`, key(1)])
@@ -117,7 +117,7 @@ describe.concurrent("the database's thread", () => {
           'unreachable',
           `the database sqlite3:${file.path} was lost: its thread died`,
         ])
-      // The next ones wait for the other thread, all for the same.
+      // The next calls wait for the next thread, all for the same one.
       const next = await Promise.all([1, 2, 3].map(() => database.listWhitelist(0, 9)))
       expect(next).toEqual([hashes(1), hashes(1), hashes(1)])
       expect(reports.length).toBe(round)
@@ -143,7 +143,7 @@ describe.concurrent("the database's thread", () => {
     await database.ping()
   })
 
-  faulty('gets its own copy of what it is given', async (database) => {
+  faulty('gets its own copy of the bytes it is given', async (database) => {
     const mine = hashes(3)
     const counts = Float64Array.of(1, 2, 3)
     const calls = [

@@ -1,4 +1,4 @@
-/** What may happen to a database file that is in use, and what must never come of it. */
+/** What may happen to a database file in use, and what must never follow. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ async function lock(file: SqliteFile) {
 }
 
 describe.concurrent('a file', () => {
-  test('that another process locks refuses writes, answers reads, and holds nobody up', async () => {
+  test('that another process locks refuses writes, answers reads, and holds up no call', async () => {
     await using file = new SqliteFile()
     const database = await openDatabase(file.config)
     await database.addKeys([{ key: key(1), validUntil: null }])
@@ -136,7 +136,7 @@ describe.concurrent('a file', () => {
     await database.close()
   })
 
-  test('that is locked is closed once what was asked is done', async () => {
+  test('that is locked is closed after the calls that were made', async () => {
     await using file = new SqliteFile()
     const database = await openSqlite(file.config)
     await using holder = await lock(file)
@@ -185,7 +185,7 @@ describe.concurrent('a file', () => {
     await database.close()
   })
 
-  test('whose writer is killed is whole, and holds all that was acknowledged', async () => {
+  test('whose writer is killed is consistent and holds everything that was acknowledged', async () => {
     await using file = new SqliteFile()
     let acknowledged = 0
     for (let round = 0; round < 5; round++) {

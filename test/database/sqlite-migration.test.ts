@@ -1,5 +1,5 @@
 /**
- * Files that the reference left behind (spec/torrust-rest-api §9.1–9.2, spec/torrust-newest §5) become ours
+ * Files that the reference left behind (docs/behaviours.md D2, D3) become ours
  * without losing anything, and stay readable for it; files of other programs stay as they are.
  */
 import { describe, expect, test } from 'bun:test'
@@ -44,7 +44,7 @@ const OLD = {
      INSERT INTO torrent_aggregate_metrics VALUES (6, 'torrents_downloads_total', 1000), (7, 'another', 3);`,
 } as const
 
-/** Everything that is in the file, but for the total row and its table, which are told apart. */
+/** Everything in the file except the total row and its table, which are compared separately. */
 function contents(file: SqliteFile) {
   const tables = file
     .sql(
@@ -172,7 +172,7 @@ describe('a new file', () => {
   })
 })
 
-describe('a file that is none of ours', () => {
+describe('a file that is not ours', () => {
   const refused = async (file: SqliteFile): Promise<[string, string]> => {
     const before = readFileSync(file.path)
     const { fault, message } = await failureOf(() => openSqlite(file.config))

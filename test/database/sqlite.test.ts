@@ -75,7 +75,7 @@ describe.skipIf(process.platform === 'win32')('with the umask that most machines
     expect(modeOf(path)).toBe('600')
   })
 
-  test('a link to a file that is not there yet is as good as its name', async () => {
+  test('a link to a file that does not exist yet works like its name', async () => {
     await using file = new SqliteFile()
     const path = join(file.directory, 'there.db')
     symlinkSync(path, file.path)
@@ -84,7 +84,7 @@ describe.skipIf(process.platform === 'win32')('with the umask that most machines
     await database.close()
   })
 
-  test('a file that is there keeps the rights that its owner gave it', async () => {
+  test('an existing file keeps the rights that its owner gave it', async () => {
     await using file = new SqliteFile()
     writeFileSync(file.path, '')
     chmodSync(file.path, 0o640)

@@ -48,7 +48,7 @@ describe('completions', () => {
     first.complete(b)
     first.world.tell(hashWords(3), {})
     await written(first)
-    // A torrent that nobody completed has no row.
+    // A torrent without completions has no row.
     expect(stored(file)).toEqual({ counts: { [A]: 3, [B]: 1 }, total: 4 })
     expect([first.downloads.persistedTotal(), first.downloads.waiting()]).toEqual([4, 0])
     await first.stop()
@@ -163,7 +163,7 @@ describe('torrents without a row', () => {
     ])
   })
 
-  test('that get none leave memory like the others', async () => {
+  test('that get no row leave memory like the others', async () => {
     const run = await start(three)
     for (const hash of strangers) run.complete(hash)
     await written(run)
@@ -262,7 +262,7 @@ describe('a database that fails', () => {
     })
     expect([run.downloads.waiting(), run.downloads.persistedTotal()]).toEqual([2, 0])
     run.fated.fate = () => 'fine'
-    await until('the recovery to be said', () => run.lines.length === 2)
+    await until('the recovery to be logged', () => run.lines.length === 2)
     expect(run.watched.state()).toEqual({ ok: true })
     expect(run.said()).toEqual([
       'ERROR DATABASE: PLACE: the disk is full; completed downloads wait in memory until it works again',
@@ -313,7 +313,7 @@ describe('a database that fails', () => {
     run.world.now += run.world.lifetime
     sweep(run.world)
     expect(run.world.swarm.totals().torrents).toBe(1)
-    // What is left is the one that owes.
+    // Only the torrent that owes is left.
     expect(run.world.swarm.memory().used).toBe(torrentBatchKib(FAMILIES) * 1024)
     for (let n = 100; n < 1_100; n++) run.world.tell(hashWords(n), { peer: 1 })
     expect(run.world.swarm.memory().used).toBeLessThanOrEqual(used)
@@ -344,7 +344,7 @@ describe('at the end', () => {
     expect(stored(file)).toEqual({ counts: { [A]: 1, [B]: 1 }, total: 2 })
   })
 
-  test('what cannot be written is said, and in time', async () => {
+  test('what cannot be written is reported, and in time', async () => {
     const run = await start()
     run.fated.fate = () => 'refused'
     for (const peer of [1, 2, 3]) run.complete(a, peer)
@@ -401,7 +401,7 @@ describe('at the end', () => {
   })
 })
 
-test('a lock that stays busy holds up its own torrent alone, and nobody waits for it', async () => {
+test('a lock that stays busy holds up its own torrent alone, and no thread waits for it', async () => {
   const run = await start()
   const { swarm } = run.world
   const shard = swarm.shards.indexOf(swarm.shardOf(swarm.hash(a)))
@@ -466,7 +466,7 @@ test(`two threads complete torrents while the database fails in every way (SEED=
 })
 
 describe('a scrape of a torrent that is not here', () => {
-  test('is told what is stored, from the second time on', async () => {
+  test('gets the stored count from the second time on', async () => {
     const run = await start()
     store(file, a, 1234)
     expect(run.downloaded(a)).toBe(0)
@@ -521,7 +521,7 @@ describe('a scrape of a torrent that is not here', () => {
     await run.stop()
   })
 
-  test('is told the new count after the torrent was here', async () => {
+  test('gets the new count after the torrent left', async () => {
     const run = await start()
     store(file, a, 5)
     run.downloaded(a)

@@ -1,4 +1,4 @@
-/** How many torrents get their first row, and what is said when it is not all of them. */
+/** How many torrents get their first row, and what the log says when not all of them do. */
 import { expect, test } from 'bun:test'
 import { Log } from '../../src/log.ts'
 import { BURST_SECONDS, NewRows } from '../../src/storage/new-rows.ts'
@@ -18,7 +18,7 @@ function scene(perSecond: number) {
   return { rows, lines, time, take: (times: number) => take(times).length }
 }
 
-test('a burst passes, then so many a second, and what is not used is saved for the next burst alone', () => {
+test('a burst passes, then so many a second; unused rows are saved for one burst and no more', () => {
   const { time, take } = scene(7)
   expect(take(10_000)).toBe(7 * BURST_SECONDS)
   for (let second = 0; second < 5; second++) {
@@ -36,7 +36,7 @@ test('without a limit all pass', () => {
   expect([take(1_000_000), rows.isLimited, rows.dropped, lines]).toEqual([1_000_000, false, 0, []])
 })
 
-test('what is dropped is counted, and said when it begins and when it is over', () => {
+test('drops are counted, and logged when they begin and when they are over', () => {
   const { rows, lines, time, take } = scene(1)
   take(BURST_SECONDS)
   rows.report()

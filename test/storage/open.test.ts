@@ -1,4 +1,4 @@
-/** What the start says of the database's file, and what it leaves to its owner. */
+/** Warnings at the start about the rights of the database's file, which the start does not change. */
 import { expect, test } from 'bun:test'
 import { chmodSync, statSync } from 'node:fs'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
@@ -12,7 +12,7 @@ test.skipIf(process.platform === 'win32').each([
   ['640', 0],
   ['660', 0],
   ['600', 0],
-])('a database of mode %s that is there makes %i warnings, and stays so', async (octal, count) => {
+])('an existing database of mode %s makes %i warnings and keeps its mode', async (octal, count) => {
   await using file = new SqliteFile()
   file.sql('PRAGMA journal_mode = WAL')
   const mode = Number.parseInt(octal, 8)

@@ -27,7 +27,7 @@ type Wishes = Partial<AccessRules> & {
   readonly around?: (database: Database) => Partial<Database>
 }
 
-/** A private and listed tracker's book on an SQLite file of its own. */
+/** The permissions of a private and listed tracker on an SQLite file of their own. */
 async function open({ around, ...rules }: Wishes = {}) {
   const file = new SqliteFile()
   const database = await openSqlite(file.config)
@@ -61,9 +61,9 @@ async function open({ around, ...rules }: Wishes = {}) {
   )
   const pace = { firstRetryMilliseconds: 500, longestRetryMilliseconds: 500, quietMilliseconds: 0 }
   const watched = new WatchedDatabase({ database: used, clock, log, pace })
-  const book = new Permissions({ database: watched, access, clock, log })
+  const permissions = new Permissions({ database: watched, access, clock, log })
   return {
-    book,
+    permissions,
     access,
     database,
     clock,
@@ -72,7 +72,7 @@ async function open({ around, ...rules }: Wishes = {}) {
     /** The database is seen to work. Resolves when everything that waited for that is done. */
     async works() {
       await watched.check()
-      await book.listKeys(0, 1).catch(() => undefined)
+      await permissions.listKeys(0, 1).catch(() => undefined)
       await nextTurn()
     },
     /** Numbers of info hashes below `end` that the tracker knows. */
@@ -82,7 +82,7 @@ async function open({ around, ...rules }: Wishes = {}) {
       ),
     validUntil: (text: string) => access?.keys?.validUntil(keyOf(text).words),
     async [Symbol.asyncDispose]() {
-      await book[Symbol.asyncDispose]()
+      await permissions[Symbol.asyncDispose]()
       await database.close()
       await file[Symbol.asyncDispose]()
     },
@@ -100,27 +100,27 @@ const faultOf = (work: Promise<unknown>): Promise<Fault> =>
   )
 const lose = (fault: Fault) => () => Promise.reject(new DatabaseError(fault, 'on purpose'))
 
-describe('the whitelist (40)', () => {
-  test('what is added is in the database and in memory, twice or not; what is removed is in neither', async () => {
+describe('K12, K13: the whitelist', () => {
+  test('added hashes are in the database and in memory, removed ones in neither', async () => {
     await using its = await open()
-    await its.book.addToWhitelist(hashes(3))
-    await its.book.addToWhitelist(hashes(2, 3))
+    await its.permissions.addToWhitelist(hashes(3))
+    await its.permissions.addToWhitelist(hashes(2, 3))
     expect(its.listed()).toEqual([1, 2, 3, 4])
     expect(await stored(its.database)).toEqual(texts(hashes(4)))
-    expect(await its.book.listWhitelist(1, 2)).toEqual(hashes(2, 2))
-    await its.book.removeFromWhitelist(hashes(1, 2))
-    await its.book.removeFromWhitelist(hashes(1, 40))
+    expect(await its.permissions.listWhitelist(1, 2)).toEqual(hashes(2, 2))
+    await its.permissions.removeFromWhitelist(hashes(1, 2))
+    await its.permissions.removeFromWhitelist(hashes(1, 40))
     expect(its.listed()).toEqual([1, 3, 4])
     expect(await stored(its.database)).toEqual([1, 3, 4].flatMap((n) => texts(hashes(1, n))))
   })
 
   test('a reload makes it what the database holds', async () => {
     await using its = await open()
-    await its.book.addToWhitelist(hashes(4))
+    await its.permissions.addToWhitelist(hashes(4))
     its.sql(`DELETE FROM whitelist WHERE info_hash = '${hashes(1, 2).toHex()}'`)
     its.sql(`INSERT INTO whitelist (info_hash) VALUES ('${hashes(1, 9).toHex()}')`)
     expect(its.listed()).toEqual([1, 2, 3, 4])
-    await its.book.reloadWhitelist()
+    await its.permissions.reloadWhitelist()
     expect(its.listed()).toEqual([1, 3, 4, 9])
   })
 
@@ -128,15 +128,15 @@ describe('the whitelist (40)', () => {
     await using its = await open()
     const buffer = new Uint8Array(61)
     buffer.set(hashes(3), 1)
-    await its.book.addToWhitelist(buffer.subarray(1))
+    await its.permissions.addToWhitelist(buffer.subarray(1))
     expect(its.listed()).toEqual([1, 2, 3])
   })
 })
 
-describe('keys (42–45)', () => {
+describe('K7, K12, K13: keys', () => {
   test('are good for so many seconds from now, to the millisecond; the database keeps whole seconds', async () => {
     await using its = await open()
-    const added = await its.book.addKeys([plain(1, 100n), plain(2), plain(3, 0n)])
+    const added = await its.permissions.addKeys([plain(1, 100n), plain(2), plain(3, 0n)])
     const until = BigInt(NOW) + 100_000n
     expect(added).toEqual([
       { key: key(1), expires: until },
@@ -149,18 +149,18 @@ describe('keys (42–45)', () => {
       { key: key(2), validUntil: null },
       { key: key(3), validUntil: BigInt(NOW) / 1000n },
     ])
-    expect(await its.book.listKeys(0, 2)).toEqual([
+    expect(await its.permissions.listKeys(0, 2)).toEqual([
       { key: key(1), expires: (until / 1000n) * 1000n },
       { key: key(2), expires: null },
     ])
-    await its.book.reloadKeys()
+    await its.permissions.reloadKeys()
     expect(its.validUntil(key(1))).toBe(Number(until / 1000n) * 1000)
   })
 
   test('may be good for as long as the API allows', async () => {
     await using its = await open()
     const seconds = 8_210_266_876_799n - BigInt(NOW) / 1000n
-    const [added] = await its.book.addKeys([plain(1, seconds)])
+    const [added] = await its.permissions.addKeys([plain(1, seconds)])
     expect(added!.expires! / 1000n).toBe(8_210_266_876_799n)
     expect(its.validUntil(key(1))).toBe(8_210_266_876_799_123)
   })
@@ -168,7 +168,7 @@ describe('keys (42–45)', () => {
   test('without a name get one, among others in their order', async () => {
     await using its = await open()
     const nameless = { key: null, secondsValid: 5n }
-    const added = await its.book.addKeys([nameless, plain(1), nameless])
+    const added = await its.permissions.addKeys([nameless, plain(1), nameless])
     expect(added[1]).toEqual({ key: key(1), expires: null })
     for (const { key: text, expires } of [added[0]!, added[2]!]) {
       expect(text).toMatch(/^[0-9A-Za-z]{32}$/)
@@ -183,8 +183,8 @@ describe('keys (42–45)', () => {
     ['taken, beside one without', [plain(1), { key: null, secondsValid: null }]],
   ])('whose name is %s clash, and none of them is added', async (_what, keys) => {
     await using its = await open()
-    await its.book.addKeys([plain(1, 7n)])
-    expect(await faultOf(its.book.addKeys(keys))).toBe('duplicate')
+    await its.permissions.addKeys([plain(1, 7n)])
+    expect(await faultOf(its.permissions.addKeys(keys))).toBe('duplicate')
     expect((await its.database.listKeys(0, 10)).length).toBe(1)
     expect(its.validUntil(key(1))).toBe(NOW + 7_000)
     expect([2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, UNKNOWN])
@@ -203,43 +203,45 @@ describe('keys (42–45)', () => {
         },
       }),
     })
-    const [added] = await its.book.addKeys([{ key: null, secondsValid: null }])
+    const [added] = await its.permissions.addKeys([{ key: null, secondsValid: null }])
     expect(new Set(tried.flat()).size).toBe(3)
     expect([added!.key, its.validUntil(added!.key)]).toEqual([tried[2]![0]!, Infinity])
     unlucky = 3
-    expect(await faultOf(its.book.addKeys([{ key: null, secondsValid: null }]))).toBe('duplicate')
+    expect(await faultOf(its.permissions.addKeys([{ key: null, secondsValid: null }]))).toBe(
+      'duplicate',
+    )
     expect(tried.length).toBe(6)
     unlucky = 1
-    expect(await faultOf(its.book.addKeys([plain(1)]))).toBe('duplicate')
+    expect(await faultOf(its.permissions.addKeys([plain(1)]))).toBe('duplicate')
     expect(tried.length).toBe(7)
   })
 
-  test('what is no key is refused without being repeated', async () => {
+  test('a malformed key is refused, and no message contains it', async () => {
     await using its = await open()
     const odd = 'this is no key but perhaps secret'
-    const error = await its.book
+    const error = await its.permissions
       .addKeys([plain(1), { key: odd, secondsValid: null }])
       .catch((e) => e)
     expect([error.fault, error.message.includes(odd)]).toEqual(['invalid', false])
     expect(await its.database.listKeys(0, 10)).toEqual([])
   })
 
-  test('that are removed are unknown at once, also when somebody else removed them before', async () => {
+  test('that are removed are unknown at once, even if the database had lost them before', async () => {
     await using its = await open()
-    await its.book.addKeys([plain(1), plain(2), plain(3)])
+    await its.permissions.addKeys([plain(1), plain(2), plain(3)])
     its.sql(`DELETE FROM keys WHERE key = '${key(2)}'`)
-    expect(await its.book.removeKeys([key(1), key(2), key(9), 'no key'])).toBe(1)
+    expect(await its.permissions.removeKeys([key(1), key(2), key(9), 'no key'])).toBe(1)
     expect([1, 2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, UNKNOWN, Infinity])
-    expect(await its.book.removeKeys([key(2)])).toBe(0)
+    expect(await its.permissions.removeKeys([key(2)])).toBe(0)
   })
 
   test('a reload makes them what the database holds', async () => {
     await using its = await open()
-    await its.book.addKeys([plain(1), plain(2, 9n), plain(3)])
+    await its.permissions.addKeys([plain(1), plain(2, 9n), plain(3)])
     its.sql(`DELETE FROM keys WHERE key = '${key(1)}'`)
     its.sql(`UPDATE keys SET valid_until = 77 WHERE key = '${key(2)}'`)
     its.sql(`INSERT INTO keys (key, valid_until) VALUES ('${key(4)}', 9223372036854775807)`)
-    await its.book.reloadKeys()
+    await its.permissions.reloadKeys()
     expect([1, 2, 3].map((n) => its.validUntil(key(n)))).toEqual([UNKNOWN, 77_000, Infinity])
     expect(its.validUntil(key(4))).toBeGreaterThan(9e21)
   })
@@ -251,23 +253,23 @@ describe('what fails changes nothing', () => {
     expect([1, 2].map((n) => its.validUntil(key(n)))).toEqual([NOW + 5_000, UNKNOWN])
     expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([2, 1])
   }
-  const deeds: Record<string, (book: Permissions) => Promise<unknown>> = {
-    addToWhitelist: (book) => book.addToWhitelist(hashes(5)),
-    removeFromWhitelist: (book) => book.removeFromWhitelist(hashes(2)),
-    reloadWhitelist: (book) => book.reloadWhitelist(),
-    listWhitelist: (book) => book.listWhitelist(0, 1),
-    addKeys: (book) => book.addKeys([plain(2)]),
-    removeKeys: (book) => book.removeKeys([key(1)]),
-    reloadKeys: (book) => book.reloadKeys(),
-    listKeys: (book) => book.listKeys(0, 1),
+  const deeds: Record<string, (permissions: Permissions) => Promise<unknown>> = {
+    addToWhitelist: (permissions) => permissions.addToWhitelist(hashes(5)),
+    removeFromWhitelist: (permissions) => permissions.removeFromWhitelist(hashes(2)),
+    reloadWhitelist: (permissions) => permissions.reloadWhitelist(),
+    listWhitelist: (permissions) => permissions.listWhitelist(0, 1),
+    addKeys: (permissions) => permissions.addKeys([plain(2)]),
+    removeKeys: (permissions) => permissions.removeKeys([key(1)]),
+    reloadKeys: (permissions) => permissions.reloadKeys(),
+    listKeys: (permissions) => permissions.listKeys(0, 1),
   }
   test.each(Object.keys(deeds))('%s without its table', async (name) => {
     await using its = await open()
-    await its.book.addToWhitelist(hashes(2))
-    await its.book.addKeys([plain(1, 5n)])
+    await its.permissions.addToWhitelist(hashes(2))
+    await its.permissions.addKeys([plain(1, 5n)])
     its.sql('DROP TABLE whitelist')
     its.sql('DROP TABLE keys')
-    expect(await faultOf(deeds[name]!(its.book))).toBe('refused')
+    expect(await faultOf(deeds[name]!(its.permissions))).toBe('refused')
     await NOTHING_CHANGED(its)
     const told = its.lines.join('')
     expect(told.includes('failed')).toBe(name.startsWith('reload'))
@@ -284,70 +286,70 @@ describe('what fails changes nothing', () => {
           broken && from > 0n ? lose('late')() : await real.readKeys(from),
       }),
     })
-    // More than a part of each, and none of what memory knows.
+    // More than a part of each, and nothing that is in memory.
     await its.database.addToWhitelist(hashes(12_000, 100))
     await its.database.addKeys(
       Array.from({ length: 12_000 }, (_, i) => ({ key: key(100 + i), validUntil: null })),
     )
-    await its.book.addToWhitelist(hashes(2))
-    await its.book.addKeys([plain(1, 5n)])
+    await its.permissions.addToWhitelist(hashes(2))
+    await its.permissions.addKeys([plain(1, 5n)])
     broken = true
-    expect(await faultOf(its.book.reloadWhitelist())).toBe('unreachable')
-    expect(await faultOf(its.book.reloadKeys())).toBe('late')
+    expect(await faultOf(its.permissions.reloadWhitelist())).toBe('unreachable')
+    expect(await faultOf(its.permissions.reloadKeys())).toBe('late')
     await NOTHING_CHANGED(its)
     expect(its.lines).toEqual([
       expect.stringContaining('ERROR PERMISSIONS: reloading the whitelist failed: on purpose'),
       expect.stringContaining('ERROR PERMISSIONS: reloading the keys failed: on purpose'),
     ])
     broken = false
-    await its.book.reloadWhitelist()
-    await its.book.reloadKeys()
+    await its.permissions.reloadWhitelist()
+    await its.permissions.reloadKeys()
     expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([12_002, 12_001])
   })
 
-  test('more than fits the memory: the database is not asked', async () => {
+  test('more than fits in memory: the database is not changed', async () => {
     await using its = await open({ whitelistCapacity: 3, keyCapacity: 2 })
-    await its.book.addToWhitelist(hashes(2))
-    await its.book.addKeys([plain(1)])
-    expect(await faultOf(its.book.addToWhitelist(hashes(2, 7)))).toBe('refused')
-    expect(await faultOf(its.book.addKeys([plain(2), plain(3)]))).toBe('refused')
+    await its.permissions.addToWhitelist(hashes(2))
+    await its.permissions.addKeys([plain(1)])
+    expect(await faultOf(its.permissions.addToWhitelist(hashes(2, 7)))).toBe('refused')
+    expect(await faultOf(its.permissions.addKeys([plain(2), plain(3)]))).toBe('refused')
     expect([
       (await stored(its.database)).length,
       (await its.database.listKeys(0, 9)).length,
     ]).toEqual([2, 1])
     await its.database.addToWhitelist(hashes(4))
-    const error = await its.book.reloadWhitelist().catch((e) => e)
+    const error = await its.permissions.reloadWhitelist().catch((e) => e)
     expect(error.message).toBe('the memory has room for 3 whitelisted torrents and no more')
     expect(its.listed()).toEqual([1, 2])
   })
 
-  test('an error nobody foresaw is told to the log without its words', async () => {
+  test('an unforeseen error is logged without its words', async () => {
     await using its = await open({
       around: () => ({ readKeys: () => Promise.reject(new Error(`a bug about ${key(1)}`)) }),
     })
-    await expect(its.book.reloadKeys()).rejects.toThrow('a bug')
+    await expect(its.permissions.reloadKeys()).rejects.toThrow('a bug')
     expect(its.lines.join('')).toContain('reloading the keys failed: internal error')
     expect(its.lines.join('')).not.toContain(key(1))
   })
 })
 
 describe('one after the other', () => {
-  test('what is added while a reload is under way is not lost, nor is what was added before it', async () => {
+  test('hashes that are added before or during a reload are not lost', async () => {
     await using its = await open()
     await its.database.addToWhitelist(hashes(2_000, 100))
     await Promise.all([
-      its.book.addToWhitelist(hashes(1, 1)),
-      its.book.reloadWhitelist(),
-      its.book.addToWhitelist(hashes(1, 2)),
-      its.book.reloadWhitelist(),
-      its.book.removeFromWhitelist(hashes(1, 1)),
-      its.book.addToWhitelist(hashes(1, 3)),
+      its.permissions.addToWhitelist(hashes(1, 1)),
+      its.permissions.reloadWhitelist(),
+      its.permissions.addToWhitelist(hashes(1, 2)),
+      its.permissions.reloadWhitelist(),
+      its.permissions.removeFromWhitelist(hashes(1, 1)),
+      its.permissions.addToWhitelist(hashes(1, 3)),
     ])
     expect(its.listed()).toEqual([2, 3])
     expect(its.access!.whitelist!.size).toBe(2_002)
   })
 
-  test('nothing begins before what was asked earlier has ended, well or badly', async () => {
+  test('no operation begins before the earlier ones have ended, well or badly', async () => {
     const happened: string[] = []
     const gate = Promise.withResolvers<void>()
     await using its = await open({
@@ -369,11 +371,11 @@ describe('one after the other', () => {
       }),
     })
     const work = [
-      its.book.addToWhitelist(hashes(1)).catch(() => {}),
-      its.book.addKeys([plain(1)]),
-      its.book.listKeys(0, 5),
+      its.permissions.addToWhitelist(hashes(1)).catch(() => {}),
+      its.permissions.addKeys([plain(1)]),
+      its.permissions.listKeys(0, 5),
     ] as const
-    // Everything that could begin has begun by then.
+    // By then everything that could begin has begun.
     await its.database.ping()
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
     expect(happened).toEqual(['add begins'])
@@ -382,7 +384,7 @@ describe('one after the other', () => {
     expect(happened).toEqual(['add begins', 'add fails', 'key', 'list'])
   })
 
-  test('the time of those before counts: the database gets what is left of it', async () => {
+  test('the wait for the earlier ones counts: the database gets the rest of the time', async () => {
     const left: Record<string, number> = {}
     const gate = Promise.withResolvers<void>()
     const taking =
@@ -403,12 +405,12 @@ describe('one after the other', () => {
       }),
     })
     const work = [
-      its.book.addToWhitelist(hashes(1)),
-      its.book.removeFromWhitelist(hashes(1)),
-      its.book.listWhitelist(0, 1),
-      its.book.addKeys([plain(1)]),
-      its.book.removeKeys([key(1)]),
-      its.book.listKeys(0, 1),
+      its.permissions.addToWhitelist(hashes(1)),
+      its.permissions.removeFromWhitelist(hashes(1)),
+      its.permissions.listWhitelist(0, 1),
+      its.permissions.addKeys([plain(1)]),
+      its.permissions.removeKeys([key(1)]),
+      its.permissions.listKeys(0, 1),
     ]
     await Bun.sleep(50)
     gate.resolve()
@@ -421,9 +423,9 @@ describe('one after the other', () => {
 
   test('disposing waits for all of it', async () => {
     await using its = await open()
-    void its.book.addToWhitelist(hashes(1_000))
-    void its.book.addKeys([plain(1)])
-    await its.book[Symbol.asyncDispose]()
+    void its.permissions.addToWhitelist(hashes(1_000))
+    void its.permissions.addKeys([plain(1)])
+    await its.permissions[Symbol.asyncDispose]()
     expect([its.access!.whitelist!.size, its.validUntil(key(1))]).toEqual([1_000, Infinity])
   })
 })
@@ -435,10 +437,10 @@ describe('at the start', () => {
     await database.addKeys(Array.from({ length: 12_000 }, (_, n) => row(n)))
   }
 
-  test('all that the database holds is loaded (42, 40)', async () => {
+  test('K15: everything that the database holds is loaded', async () => {
     await using its = await open()
     await fill(its.database)
-    await its.book.load()
+    await its.permissions.load()
     expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([12_000, 12_000])
     expect([7, 11_998].map((n) => its.validUntil(key(n)))).toEqual([7_000, Infinity])
     expect(its.lines).toEqual([
@@ -447,10 +449,10 @@ describe('at the start', () => {
     ])
   })
 
-  test('more than fits the memory is one line that says so', async () => {
+  test('more than fits in memory is an error of one line', async () => {
     await using its = await open({ whitelistCapacity: 11_999 })
     await fill(its.database)
-    await expect(its.book.load()).rejects.toThrow('room for 11999 whitelisted torrents')
+    await expect(its.permissions.load()).rejects.toThrow('room for 11999 whitelisted torrents')
   })
 
   test.each([
@@ -463,22 +465,22 @@ describe('at the start', () => {
       await using its = await open(rules)
       await its.database.addToWhitelist(hashes(3))
       await its.database.addKeys([{ key: key(1), validUntil: null }])
-      await its.book.load()
+      await its.permissions.load()
       expect(its.access?.whitelist?.size).toBe('listed' in rules ? undefined : 3)
       expect(its.access?.keys?.size).toBe('private' in rules ? undefined : 1)
       // All routes work in every mode.
-      await its.book.addToWhitelist(hashes(1, 4))
-      await its.book.removeFromWhitelist(hashes(1, 1))
-      await its.book.addKeys([plain(2), { key: null, secondsValid: 4n }])
-      expect(await its.book.removeKeys([key(1), key(5)])).toBe(1)
-      await its.book.reloadWhitelist()
-      await its.book.reloadKeys()
-      await its.book.purge()
+      await its.permissions.addToWhitelist(hashes(1, 4))
+      await its.permissions.removeFromWhitelist(hashes(1, 1))
+      await its.permissions.addKeys([plain(2), { key: null, secondsValid: 4n }])
+      expect(await its.permissions.removeKeys([key(1), key(5)])).toBe(1)
+      await its.permissions.reloadWhitelist()
+      await its.permissions.reloadKeys()
+      await its.permissions.purge()
       expect(await stored(its.database)).toEqual(texts(hashes(3, 2)))
-      expect((await its.book.listKeys(0, 10)).length).toBe(2)
+      expect((await its.permissions.listKeys(0, 10)).length).toBe(2)
       await its.database.close()
-      expect(await faultOf(its.book.reloadWhitelist())).toBe('unreachable')
-      expect(await faultOf(its.book.reloadKeys())).toBe('unreachable')
+      expect(await faultOf(its.permissions.reloadWhitelist())).toBe('unreachable')
+      expect(await faultOf(its.permissions.reloadKeys())).toBe('unreachable')
     },
   )
 })
@@ -494,7 +496,7 @@ describe('a purge', () => {
       validUntil: age === -Infinity ? null : BigInt(Math.floor((base - age) / 1000)),
     })
     await its.database.addKeys(AGES.map(row))
-    await its.book.load()
+    await its.permissions.load()
     for (const [i, age] of AGES.entries())
       its.access!.keys!.add(keyOf(key(i + 1)).words, 0, base - age)
   }
@@ -504,7 +506,7 @@ describe('a purge', () => {
   test('forgets keys an hour after their time, and the database does after a week', async () => {
     await using its = await open()
     await put(its)
-    await its.book.purge()
+    await its.permissions.purge()
     expect(known(its)).toEqual([false, false, false, true, true, true])
     const rows = await its.database.listKeys(0, 10)
     expect(rows.map((row) => row.key)).toEqual([2, 3, 4, 5, 6].map(key))
@@ -513,15 +515,15 @@ describe('a purge', () => {
   test('forgets nothing where expired keys are good', async () => {
     await using its = await open({ checksExpiration: false })
     await put(its)
-    await its.book.purge()
+    await its.permissions.purge()
     expect(known(its)).toEqual(AGES.map(() => true))
     expect((await its.database.listKeys(0, 10)).length).toBe(6)
   })
 
-  test('that the database refuses clears the memory, is told to the log, and rejects nobody', async () => {
+  test('that the database refuses clears the memory, is logged, and does not reject', async () => {
     await using its = await open({ around: () => ({ removeKeysExpiredBefore: lose('refused') }) })
     await put(its)
-    await its.book.purge()
+    await its.permissions.purge()
     expect(known(its)).toEqual([false, false, false, true, true, true])
     expect((await its.database.listKeys(0, 10)).length).toBe(AGES.length)
     expect(its.lines.filter((line) => line.includes('ERROR'))).toEqual([
@@ -529,14 +531,14 @@ describe('a purge', () => {
     ])
   })
 
-  /** A book whose database tells of each removal and holds more expired keys than one removes. */
+  /** A database that records each removal and holds more expired keys than one removes. */
   const withMany = async (order: string[], meanwhile = (_: Permissions) => {}) => {
     const its = await open({
       around: (real) => ({
         removeKeysExpiredBefore: async (second) => {
           const count = await real.removeKeysExpiredBefore(second)
           order.push(`removed ${count}`)
-          meanwhile(its.book)
+          meanwhile(its.permissions)
           return count
         },
       }),
@@ -548,33 +550,36 @@ describe('a purge', () => {
 
   test('goes on until the database has no more of them, and others get in between', async () => {
     const order: string[] = []
-    await using its = await withMany(order, (book) => {
-      book.addKeys([{ key: null, secondsValid: null }]).then(() => order.push('added'))
+    await using its = await withMany(order, (permissions) => {
+      permissions.addKeys([{ key: null, secondsValid: null }]).then(() => order.push('added'))
     })
-    await its.book.purge()
+    await its.permissions.purge()
     const inTurn = ['removed 10000', 'added', 'removed 10000', 'added', 'removed 5000']
     expect(order.slice(0, 5)).toEqual(inTurn)
-    const rows = await its.book.listKeys(0, 10)
+    const rows = await its.permissions.listKeys(0, 10)
     expect(rows.map((row) => row.expires)).toEqual([null, null, null, null])
   })
 
-  test('does not go on when the book is closed', async () => {
+  test('does not go on after the end', async () => {
     const order: string[] = []
-    await using its = await withMany(order, (book) => void book[Symbol.asyncDispose]())
-    await its.book.purge()
+    await using its = await withMany(
+      order,
+      (permissions) => void permissions[Symbol.asyncDispose](),
+    )
+    await its.permissions.purge()
     expect(order).toEqual(['removed 10000'])
     expect(its.lines).toEqual([])
   })
 })
 
-describe('a write of which nobody knows whether it was done', () => {
+describe('a write whose outcome is unknown', () => {
   test.each(['late', 'unreachable'] as const)(
     '%s: is read again as soon as that can be',
     async (fault) => {
       let answers = false
       await using its = await open({
         around: (real) => ({
-          // Done, but nobody heard of it.
+          // Done, but the answer is lost.
           addKeys: async (rows) => {
             await real.addKeys(rows)
             throw new DatabaseError(fault, 'on purpose')
@@ -582,7 +587,7 @@ describe('a write of which nobody knows whether it was done', () => {
           readKeys: async (from) => (answers ? await real.readKeys(from) : await lose('late')()),
         }),
       })
-      expect(await faultOf(its.book.addKeys([plain(1)]))).toBe(fault)
+      expect(await faultOf(its.permissions.addKeys([plain(1)]))).toBe(fault)
       expect(its.validUntil(key(1))).toBe(UNKNOWN)
       await its.works()
       expect(its.validUntil(key(1))).toBe(UNKNOWN)
@@ -596,11 +601,11 @@ describe('a write of which nobody knows whether it was done', () => {
     },
   )
 
-  test('a write that was refused is not doubted', async () => {
+  test('a refused write is not one of them', async () => {
     await using its = await open({
       around: () => ({ addKeys: lose('refused'), readKeys: lose('late') }),
     })
-    expect(await faultOf(its.book.addKeys([plain(1)]))).toBe('refused')
+    expect(await faultOf(its.permissions.addKeys([plain(1)]))).toBe('refused')
     await its.works()
     expect(its.lines).toEqual([])
   })

@@ -10,26 +10,26 @@ import { type OpenDriver, serveDatabase } from '../../../src/database/thread-ser
 export const FAULTY_URL: string = import.meta.url
 
 const FAULTS: Readonly<Record<string, (word: string) => Promise<number | undefined> | number>> = {
-  /** As a server does that takes its time: what is asked is done when the file is there. */
+  /** Like a slow server: the call is done when the file exists. */
   dawdles: async (path) => {
     while (!existsSync(path)) await Bun.sleep(5)
     return undefined
   },
-  /** As a library does that throws out of a timer. */
+  /** Like a library that throws out of a timer. */
   throws: (word) => {
     setTimeout(() => {
       throw new Error(`died over ${word}`)
     })
     return new Promise<number>(() => undefined)
   },
-  /** As a library does that forgets an answer. */
+  /** Like a library that forgets to answer. */
   hangs: () => new Promise<number>(() => undefined),
-  /** As a disk does that hangs: nothing else runs on the thread until the file is there. */
+  /** Like a disk that hangs: nothing else runs on the thread until the file exists. */
   blocks: (path) => {
     while (!existsSync(path)) Bun.sleepSync(5)
     return 0
   },
-  /** As a driver does that breaks the contract. */
+  /** Like a driver that breaks the contract. */
   breaks: (word) => {
     throw new TypeError(`expected a key, found ${word}`)
   },

@@ -1,6 +1,6 @@
 /**
- * A way to a database server that breaks at the one moment that matters, when a transaction is
- * committed (whether the server did it, the one who asked is never told), or that falls silent.
+ * A connection to a database server that breaks at the one moment that matters, the commit of a transaction,
+ * so that the client cannot know whether it was done; or that falls silent.
  */
 import { connect, createServer, type Socket } from 'node:net'
 import type { ServerConfig } from './servers.ts'

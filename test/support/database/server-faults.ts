@@ -1,4 +1,4 @@
-/** What befalls a database server and the way to it, the same for every driver of one. */
+/** Faults of a database server and of the way to it, the same for both drivers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Database, DRIVER_NAMES, NO_ROW } from '../../../src/database/contract.ts'
 import { openDatabase } from '../../../src/database/remote.ts'
@@ -22,31 +22,31 @@ export function survivesFaults(server: ServerConfig): void {
       return [error.fault, error.message.replace(/^.*?: /, '')]
     }
 
-    test('with a wrong password is refused, and the password is not told', async () => {
+    test('with a wrong password is refused, and no message contains the password', async () => {
       const [fault, reason] = await reasonOf({ password: 'wrong-and-secret' })
       expect(fault).toBe('refused')
       expect(reason).not.toContain('wrong-and-secret')
       expect(reason).toMatch(/Access denied for user 'tracker'|authentication failed for user "tra/)
     })
 
-    test('a database that is not there says what to do', async () => {
+    test('a database that does not exist is an error with its remedy', async () => {
       const reason = 'database "no_such_database" does not exist: create it first'
       expect(await reasonOf({ database: 'no_such_database' })).toEqual(['refused', reason])
     })
 
-    test('at a port where nobody listens is refused at once', async () => {
+    test('at a closed port is refused at once', async () => {
       expect(await reasonOf({ port: 1 })).toEqual([
         'unreachable',
         'connection refused; is the server running, and are host and port right?',
       ])
     })
 
-    test('through a directory or file of sockets that is not there is refused', async () => {
+    test('through a directory or file of sockets that does not exist is refused', async () => {
       const [fault, reason] = await reasonOf({ host: '/no/such/directory' })
       expect([fault, reason]).toEqual(['unreachable', expect.stringMatching(/refused|ENOENT/)])
     })
 
-    test('is possible for many at once on an empty database', async () => {
+    test('an empty database is possible for many at once', async () => {
       await using place = await ServerPlace.on(server)
       const opened = await Promise.all(Array.from({ length: 6 }, () => place.open()))
       for (const database of opened) await database.addDownloads(hashes(1), Float64Array.of(1))
@@ -54,7 +54,7 @@ export function survivesFaults(server: ServerConfig): void {
       await Promise.all(opened.map((database) => database.close()))
     })
 
-    test('is possible through the thread of its own that drivers have', async () => {
+    test('is possible through the database thread', async () => {
       await using place = await ServerPlace.on(server)
       const database = await openDatabase(place.config)
       try {
@@ -76,7 +76,7 @@ export function survivesFaults(server: ServerConfig): void {
       await until('the connections to be gone', async () => !(await connectionsTo(place.config)))
     })
 
-    test('that say nothing any more are thrown away, all of them', async () => {
+    test('that fall silent are dropped, all of them', async () => {
       await using place = await ServerPlace.on(server)
       await using way = await BreakingWay.to(place.config)
       const database = await openDriver(way.config)
@@ -96,7 +96,7 @@ export function survivesFaults(server: ServerConfig): void {
     way.fallSilent()
     way.pieces = 0
     const call = (milliseconds: number) => faultOf(() => database.ping(Deadline.in(milliseconds)))
-    // One connection is silent at once, and the new ones greet nobody.
+    // The existing connections are silent, and new ones get no greeting.
     const began = performance.now()
     expect(await Promise.all([call(300), call(300)])).toEqual(['late', 'late'])
     expect(performance.now() - began).toBeWithin(290, 3_000)
@@ -125,12 +125,12 @@ export function survivesFaults(server: ServerConfig): void {
       return fault
     }
 
-    test('while a call connects makes that call late, at whatever word', async () => {
+    test('while a call connects makes that call late, at whatever point', async () => {
       const faults = await Promise.all([0, 1, 2, 3, 4].map(silentAfter))
       expect(faults).toEqual(Array(5).fill('late'))
     })
 
-    test('while it is opened is given up, at whatever word', async () => {
+    test('while it is opened is given up, at whatever point', async () => {
       await using place = await ServerPlace.on(server)
       const openings = [0, 1, 2, 3, 4, 5, 8].map(async (pieces) => {
         await using way = await BreakingWay.to(place.config)
@@ -152,7 +152,7 @@ export function survivesFaults(server: ServerConfig): void {
         expect(error.fault).toBe('refused')
         expect(error.message).toContain(`The ${DRIVER_NAMES[driver]} query was malformed: `)
         expect(error.message).toMatch(/lock/i)
-        // Whoever only reads waits for nobody.
+        // Reads do not wait.
         expect(await database.downloadsTotal()).toBe(0)
       }
       expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))).toBe(6)
@@ -230,7 +230,7 @@ export function survivesFaults(server: ServerConfig): void {
             faultOf(() => database.readKeys(0n)),
           ])
           expect(new Set(await Promise.all(calls.flat()))).toEqual(new Set(['late']))
-          // All connections are new ones now, and nobody greets them.
+          // All connections are new ones now, and get no greeting.
           expect(await faultOf(() => database.ping())).toBe('late')
         } finally {
           own.thaw()

@@ -1,6 +1,6 @@
 /**
- * Tables that the reference left on a database server (spec/torrust-rest-api §9.1–9.2,
- * spec/torrust-newest §5) become ours without losing anything, and stay usable for it.
+ * Tables that the reference left on a database server become ours without losing anything, and stay usable for
+ * it (docs/behaviours.md D2, D3).
  */
 import { describe, expect, test } from 'bun:test'
 import type { Database } from '../../../src/database/contract.ts'
@@ -86,7 +86,7 @@ const POSTGRES: Dialect = {
   upsert: (table, column) =>
     `INSERT INTO ${table} VALUES (DEFAULT, ?, 8)
       ON CONFLICT (${table === 'torrents' ? 'info_hash' : 'metric_name'}) DO UPDATE SET ${column} = excluded.${column}`,
-  // All of its history: it creates what is absent, and then alters.
+  // All of its migrations: they create what is absent, and then alter it.
   async adopt(place) {
     for (const create of [...POSTGRES.base, ...POSTGRES.keys(false), ...POSTGRES.metrics])
       await place.sql(create.replace('CREATE TABLE', 'CREATE TABLE IF NOT EXISTS'))

@@ -24,7 +24,7 @@ const KINDS = {
   postgresql: { name: 'postgres', environment: 'TEST_POSTGRES_URL', home: 'postgres' },
 } as const
 
-/** The server for the tests of a driver; undefined = there is none, and they are skipped. */
+/** The server for the tests of a driver; undefined = not running, and they are skipped. */
 export function testServer(driver: ServerConfig['driver']): ServerConfig | undefined {
   const text = Bun.env[KINDS[driver].environment]
   if (text === undefined) return undefined
@@ -53,7 +53,7 @@ export async function connectAside(config: ServerConfig): Promise<Aside> {
   if (config.driver === 'mysql') {
     const options = { supportBigNumbers: true, bigNumberStrings: true, rowsAsArray: true }
     const connection = await createConnection({ host, port, user, password, database, ...options })
-    // An end that nobody asked for is noticed by the next statement.
+    // The next statement notices an end that was not asked for.
     connection.on('error', () => undefined)
     await connection.query('SET autocommit = 1')
     return {
@@ -140,7 +140,7 @@ const SCRIPT = join(import.meta.dir, 'servers.sh')
 /** How often one is tried that has never run. */
 const ATTEMPTS = 2
 
-/** A server that belongs to one test, which may do with it what befalls servers. */
+/** A server that belongs to one test, which may stop, kill or freeze it. */
 export class PrivateServer implements AsyncDisposable {
   readonly config: ServerConfig
   readonly #directory = temporaryDirectory()
@@ -166,13 +166,13 @@ export class PrivateServer implements AsyncDisposable {
         return server
       } catch (error) {
         await server[Symbol.asyncDispose]()
-        // Somebody else may have taken the port before the server did.
+        // Another program may have taken the port before the server did.
         if (attempt === ATTEMPTS) throw error
       }
     }
   }
 
-  /** Also after `kill`, with what is stored. */
+  /** Also after `kill`, with the data it had. */
   async start(): Promise<void> {
     const { name } = KINDS[this.config.driver]
     const home = this.#directory.at('server')
@@ -191,7 +191,7 @@ export class PrivateServer implements AsyncDisposable {
     })
   }
 
-  /** Resolves when none of its threads does anything any more. */
+  /** Resolves when all its threads have stopped. */
   async freeze(): Promise<void> {
     this.#signal('SIGSTOP')
     const states = () =>

@@ -22,7 +22,7 @@ export function signsDownloads(suite: Signing): void {
       expect(String(total![0])).toBe('17')
     })
 
-    suite.signs('are told in the order of the question, repetitions repeated', async (database) => {
+    suite.signs('come in the order of the request, repetitions repeated', async (database) => {
       await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))
       const question = join(hashes(1, 3), hashes(1, 9), hashes(1, 1), hashes(1, 3))
       expect(await database.downloadsOf(question)).toEqual(Float64Array.of(3, NO_ROW, 1, 3))
@@ -76,7 +76,7 @@ export function signsDownloads(suite: Signing): void {
         for (const text of capitals)
           await place.sql(`INSERT INTO torrents (info_hash, completed) VALUES ('${text}', 40)`)
         expect(await database.downloadsOf(join(one, two))).toEqual(Float64Array.of(40, 40))
-        // Beside one that is new: nobody gets a second row.
+        // Beside a new one: no torrent gets a second row.
         const three = join(one, hashes(1, 0xaaaaaa), two)
         await database.addDownloads(three, Float64Array.of(1, 2, 3))
         await database.addDownloads(three, Float64Array.of(1, 2, 3))
@@ -108,18 +108,21 @@ export function signsDownloads(suite: Signing): void {
           expect(await database.downloadsOf(hash)).toEqual(Float64Array.of(47))
           await database.addDownloads(hash, Float64Array.of(5))
           expect(await database.downloadsOf(hash)).toEqual(Float64Array.of(52))
-          // What is added goes to the row that other programs find as well.
+          // New completions go to the row that other programs find as well.
           const rows = await place.sql('SELECT completed FROM torrents ORDER BY completed')
           expect(rows.map(([count]) => Number(count))).toEqual([12, 40])
         },
       )
 
-    suite.signs('of a torrent with a row are told from those of one without', async (database) => {
-      await database.addDownloads(hashes(1), Float64Array.of(0))
-      expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(0, NO_ROW))
-    })
+    suite.signs(
+      'of a torrent with a row are distinct from those of one without',
+      async (database) => {
+        await database.addDownloads(hashes(1), Float64Array.of(0))
+        expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(0, NO_ROW))
+      },
+    )
 
-    suite.signs('stored below 0 by others are none', async (database, place) => {
+    suite.signs('that others stored as negative are 0', async (database, place) => {
       const [digits] = texts(hashes(1))
       await place.sql(`INSERT INTO torrents (info_hash, completed) VALUES ('${digits}', -5)`)
       expect(await database.downloadsOf(hashes(1))).toEqual(Float64Array.of(0))
@@ -155,7 +158,7 @@ export function signsDownloads(suite: Signing): void {
       expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(NO_ROW, NO_ROW))
     })
 
-    suite.signs('total comes back when somebody deletes its row', async (database, place) => {
+    suite.signs('total comes back when its row is deleted', async (database, place) => {
       await database.addDownloads(hashes(1), Float64Array.of(1))
       await place.sql('DELETE FROM torrent_aggregate_metrics')
       expect(await database.downloadsTotal()).toBe(0)
@@ -163,7 +166,7 @@ export function signsDownloads(suite: Signing): void {
       expect(await database.downloadsTotal()).toBe(2)
     })
 
-    suite.signs('total begins with the sum of what is stored', async (database, place) => {
+    suite.signs('total begins with the sum of the stored counts', async (database, place) => {
       await database.addDownloads(hashes(3), Float64Array.of(1, 2, 4))
       await database.close()
       await place.sql('DELETE FROM torrent_aggregate_metrics')
@@ -174,7 +177,7 @@ export function signsDownloads(suite: Signing): void {
       await again.close()
     })
 
-    suite.signs('total that is there is left alone', async (database, place) => {
+    suite.signs('total that exists is left alone', async (database, place) => {
       await database.addDownloads(hashes(3), Float64Array.of(1, 2, 4))
       await database.close()
       await place.sql('UPDATE torrent_aggregate_metrics SET value = 1000')

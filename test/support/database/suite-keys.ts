@@ -50,7 +50,7 @@ export function signsKeys(suite: Signing): void {
       expect(await database.listKeys(0, 9)).toEqual([pair[1]!])
     })
 
-    suite.signs('are added all or not at all when one is there already', async (database) => {
+    suite.signs('are added all or not at all when one exists', async (database) => {
       await database.addKeys([rows[1]!])
       const error = await failureOf(() => database.addKeys([rows[0]!, rows[1]!, rows[2]!]))
       expect(error.fault).toBe('duplicate')
@@ -72,14 +72,14 @@ export function signsKeys(suite: Signing): void {
       },
     )
 
-    suite.signs('beyond 64 bits are refused, not bent', async (database) => {
+    suite.signs('beyond 64 bits are refused, not cut', async (database) => {
       const row = { key: key(7), validUntil: LARGEST + 1n }
       const error = await failureOf(() => database.addKeys([rows[0]!, row]))
       expect(error.fault).toBe('refused')
       expect(await readKeys(database)).toEqual([])
     })
 
-    suite.signs('are removed by name; those that are not there do not count', async (database) => {
+    suite.signs('are removed by name; unknown ones do not count', async (database) => {
       await database.addKeys(rows)
       expect(await database.removeKeys([key(2), key(9), key(4), key(2)])).toBe(2)
       expect(await database.removeKeys([key(2)])).toBe(0)

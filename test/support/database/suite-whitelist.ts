@@ -14,18 +14,21 @@ export function signsWhitelist(suite: Signing): void {
       expect(await readHashes(database)).toEqual(texts(hashes(3, 4)))
     })
 
-    suite.signs('stands in the table as lower-case hex digits', async (database, place) => {
+    suite.signs('is stored as lower-case hex digits', async (database, place) => {
       await database.addToWhitelist(Uint8Array.fromHex(`${'0123456789ABCDEF'.repeat(2)}abcdef01`))
       const [row] = await place.sql('SELECT info_hash FROM whitelist')
       expect(row).toEqual([`${'0123456789abcdef'.repeat(2)}abcdef01`])
     })
 
-    suite.signs('loses what is removed, absent and repeated hashes included', async (database) => {
-      await database.addToWhitelist(hashes(10))
-      await database.removeFromWhitelist(join(hashes(2, 4), hashes(1, 99), hashes(1, 4)))
-      await database.removeFromWhitelist(hashes(2, 4))
-      expect(await readHashes(database)).toEqual(texts(join(hashes(3, 1), hashes(5, 6))))
-    })
+    suite.signs(
+      'loses the removed hashes; absent and repeated ones may be among them',
+      async (database) => {
+        await database.addToWhitelist(hashes(10))
+        await database.removeFromWhitelist(join(hashes(2, 4), hashes(1, 99), hashes(1, 4)))
+        await database.removeFromWhitelist(hashes(2, 4))
+        expect(await readHashes(database)).toEqual(texts(join(hashes(3, 1), hashes(5, 6))))
+      },
+    )
 
     suite.signs('is listed in order, any part of it', async (database) => {
       await database.addToWhitelist(join(hashes(5, 6), hashes(5, 1)))
@@ -47,7 +50,7 @@ export function signsWhitelist(suite: Signing): void {
     suite.signs('is read whole while others add and remove', async (database) => {
       const count = await growUntilTwoParts(database)
       const first = await database.readWhitelist(0n)
-      // Some of the first part and some of what is still to come.
+      // Some from the first part and some from the parts that follow.
       await database.removeFromWhitelist(join(hashes(10, 1), hashes(10, count - 9)))
       await database.addToWhitelist(hashes(10, count + 1))
       const rest = await readParts((from) => database.readWhitelist(from), first.next)

@@ -9,7 +9,7 @@ import type { Signing } from './signing.ts'
 
 export function signsWhole(suite: Signing): void {
   describe('the whole', () => {
-    suite.signs('answers, and says what it is', async (database) => {
+    suite.signs('answers, and names itself', async (database) => {
       await database.ping()
       expect(database.about).toStartWith(suite.driver)
     })
@@ -26,7 +26,7 @@ export function signsWhole(suite: Signing): void {
       expect(await database.downloadsOf(hashes(3))).toEqual(new Float64Array(3).fill(NO_ROW))
     })
 
-    suite.signs('nothing at all may be asked of every method', async (database) => {
+    suite.signs('every method accepts empty input', async (database) => {
       const none = new Uint8Array(0)
       await database.addToWhitelist(none)
       await database.removeFromWhitelist(none)
@@ -83,7 +83,7 @@ export function signsWhole(suite: Signing): void {
         const work: Promise<unknown>[] = []
         let total = 0
         for (let i = 0; i < 150; i++) {
-          // The same torrents in ever other orders is what makes servers deadlock.
+          // The same torrents in ever different orders: that makes servers deadlock.
           const chosen = Array.from({ length: 10 }, () => roll(50))
           for (const torrent of chosen) added[torrent]! += i
           total += 10 * i
@@ -107,14 +107,14 @@ export function signsWhole(suite: Signing): void {
       },
     )
 
-    suite.signs('rejects whatever is asked of it once it is closed', async (database) => {
+    suite.signs('rejects every call once it is closed', async (database) => {
       await database.close()
       await database.close()
       for (const call of [() => database.ping(), ...everyCall(database)])
         expect(await faultOf(call)).toBe('unreachable')
     })
 
-    suite.signs('says in the known words that its tables are gone', async (database, place) => {
+    suite.signs('has the known words for tables that are gone', async (database, place) => {
       for (const table of ['whitelist', 'torrents', suite.keys, 'torrent_aggregate_metrics'])
         await place.sql(`DROP TABLE ${table}`)
       for (const call of everyCall(database)) {

@@ -1,6 +1,6 @@
 /**
- * What every driver signs (src/database/contract.ts). A driver's own test file says how a database of
- * a test's own comes and goes; what only that driver does is tested there.
+ * The contract that every driver signs (src/database/contract.ts, docs/behaviours.md D1). A driver's test file
+ * makes and removes databases for it, and tests what only that driver does.
  */
 import { describe } from 'bun:test'
 import type { Database, Driver } from '../../../src/database/contract.ts'
