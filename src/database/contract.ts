@@ -141,6 +141,14 @@ export const queryFailed = (driver: Driver, fault: Fault, reason: string): Datab
 export const closed = (place: string): DatabaseError =>
   new DatabaseError('unreachable', `the database ${place} is closed`)
 
-/** A call that waited until its deadline for its turn. */
-export const notBegun = (): DatabaseError =>
-  new DatabaseError('late', 'the call waited too long and was not begun')
+/** A call that did not answer in time. */
+export const late = (place: string): DatabaseError =>
+  new DatabaseError(
+    'late',
+    // A caller with a shorter deadline that waits until then has a message of its own.
+    `the database ${place} has not answered within ${CALL_MILLISECONDS / 1_000} s`,
+  )
+
+/** A call that waited too long for its turn. */
+export const notBegun = (place: string): DatabaseError =>
+  new DatabaseError('late', `${late(place).message}; nothing was changed`)

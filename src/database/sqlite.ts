@@ -283,7 +283,7 @@ class SqliteDatabase implements Database {
     const before = this.#lastWrite
     const free = deadline.within(LOCK_MILLISECONDS)
     const write = (async () => {
-      if (!(await deadline.waitFor(before)) || deadline.isOver) throw notBegun()
+      if (!(await deadline.waitFor(before)) || deadline.isOver) throw notBegun(this.about)
       return await untilFree(() => transact(this.#connection, () => this.#inPlace(work)), free)
     })()
     this.#lastWrite = Promise.allSettled([before, write])

@@ -4,7 +4,7 @@
  */
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
-import { CALL_MILLISECONDS, cannotOpen, closed, DatabaseError, placeOf } from './contract.ts'
+import { cannotOpen, closed, DatabaseError, late, placeOf } from './contract.ts'
 import {
   CallState,
   type Failure,
@@ -43,6 +43,7 @@ export class ThreadClient {
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
   readonly #options: ThreadClientOptions
+  readonly #place: string
   readonly #worker: Worker
   /** Calls whose callers still wait. */
   readonly #calls = new Map<number, Call>()
@@ -53,6 +54,7 @@ export class ThreadClient {
 
   constructor(options: ThreadClientOptions) {
     this.#options = options
+    this.#place = placeOf(options.config)
     this.opened = this.#opened.promise
     // Later calls report the failure to callers that do not await this.
     this.opened.catch(() => undefined)
@@ -72,7 +74,10 @@ export class ThreadClient {
   async call(method: Method, args: readonly unknown[], deadline: Deadline): Promise<unknown> {
     if (this.#isEnded) throw this.#lost('its thread has ended')
     if (this.#unanswered >= MOST_UNANSWERED)
-      throw this.#late(`does not answer, and ${MOST_UNANSWERED} calls wait already`)
+      throw new DatabaseError(
+        'late',
+        `the database ${this.#place} does not answer, and ${MOST_UNANSWERED} calls wait already`,
+      )
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const state = new CallState()
@@ -88,8 +93,7 @@ export class ThreadClient {
       () => {
         state.giveUp()
         this.#calls.delete(id)
-        // With an earlier deadline the caller has a message of its own.
-        return this.#late(`has not answered within ${CALL_MILLISECONDS / 1_000} s`)
+        return late(this.#place)
       },
     )
   }
@@ -104,7 +108,7 @@ export class ThreadClient {
 
   /** Ends the thread at once. */
   abandon(): void {
-    this.#end(closed(placeOf(this.#options.config)))
+    this.#end(closed(this.#place))
   }
 
   #send(message: ToDatabase): void {
@@ -163,11 +167,6 @@ export class ThreadClient {
   }
 
   #lost(what: string): DatabaseError {
-    const place = placeOf(this.#options.config)
-    return new DatabaseError('unreachable', `the database ${place} was lost: ${what}`)
-  }
-
-  #late(what: string): DatabaseError {
-    return new DatabaseError('late', `the database ${placeOf(this.#options.config)} ${what}`)
+    return new DatabaseError('unreachable', `the database ${this.#place} was lost: ${what}`)
   }
 }

@@ -117,7 +117,7 @@ export function serveDatabase(port: MessagePort, openDriver: OpenDriver): void {
     try {
       const opened = await database!
       const deadline = clock.deadline(message.deadline).earlier(RETURN_MILLISECONDS)
-      if (deadline.isOver || !new CallState(state).begin()) throw notBegun()
+      if (deadline.isOver || !new CallState(state).begin()) throw notBegun(opened.about)
       const value = await perform(opened, method, [...args, deadline])
       answer({ kind: 'done', id, value }, movable(value))
     } catch (error) {

@@ -27,7 +27,8 @@ async function service() {
   const ping = async (deadline: Deadline) => {
     left.push(deadline.left)
   }
-  serveDatabase(port as unknown as MessagePort, async () => ({ ping }) as unknown as Database)
+  const database = { about: 'nowhere', ping } as unknown as Database
+  serveDatabase(port as unknown as MessagePort, async () => database)
   const send = async (message: ToDatabase) => {
     port.emit('message', message)
     await Bun.sleep(0)
@@ -63,7 +64,8 @@ describe("the thread's side", () => {
     given.giveUp()
     await send({ ...call, state: given.memory, sentAt, deadline: sentAt + 4_000 })
     expect(left).toEqual([])
-    const late = { fault: 'late', message: 'the call waited too long and was not begun' } as const
+    const message = 'the database nowhere has not answered within 4 s; nothing was changed'
+    const late = { fault: 'late', message } as const
     expect(answers.slice(1)).toEqual([1, 1].map((id) => ({ kind: 'rejected', id, ...late })))
   })
 })
@@ -104,7 +106,10 @@ describe.concurrent('a locked file', () => {
     )
     const third = database.addKeys([{ key: key(3), validUntil: null }])
     const { fault, message } = await second
-    expect([fault, message]).toEqual(['late', 'the call waited too long and was not begun'])
+    expect([fault, message]).toEqual([
+      'late',
+      `the database sqlite3:${file.path} has not answered within 4 s; nothing was changed`,
+    ])
     locked[Symbol.dispose]()
     await Promise.all([first, third])
     expect(file.sql('SELECT key FROM keys ORDER BY id').flat()).toEqual([key(1), key(3)])
