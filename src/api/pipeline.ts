@@ -96,7 +96,7 @@ export class Pipeline {
     const unread = isLong(request) && !request.bodyUsed
     const answer = unread ? { ...decided, close: true } : decided
     log(answer)
-    if (body?.gone) this.#keepOpen(request)
+    if (body?.gone && request.method !== 'HEAD') this.#keepOpen(request)
     return respond(request, answer, body, id, (error) => this.#report(what, error))
   }
 

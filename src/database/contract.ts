@@ -151,4 +151,9 @@ export const late = (place: string): DatabaseError =>
 
 /** A call that waited too long for its turn. */
 export const notBegun = (place: string): DatabaseError =>
-  new DatabaseError('late', `${late(place).message}; nothing was changed`)
+  new DatabaseError('late', `${late(place).message}${NOT_BEGUN}`)
+const NOT_BEGUN = '; nothing was changed'
+
+/** Whether `error` is `notBegun`, also after its way from the database thread, which keeps only its words. */
+export const isNotBegun = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.fault === 'late' && error.message.endsWith(NOT_BEGUN)

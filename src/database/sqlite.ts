@@ -286,7 +286,8 @@ class SqliteDatabase implements Database {
       if (!(await deadline.waitFor(before)) || deadline.isOver) throw notBegun(this.about)
       return await untilFree(() => transact(this.#connection, () => this.#inPlace(work)), free)
     })()
-    this.#lastWrite = Promise.allSettled([before, write])
+    // Without the results: each would keep the one before it alive, back to the first.
+    this.#lastWrite = Promise.allSettled([before, write]).then(() => undefined)
     try {
       return await write
     } catch (error) {

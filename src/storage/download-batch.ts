@@ -82,7 +82,7 @@ export class DownloadBatch {
       if (wanted[place] === 1 || (owed[place]! > 0 && this.#newRows.isLimited)) places.push(place)
     if (places.length > 0) {
       const hashes = this.#torrents.pick(places)
-      const stored = await this.#database.read((database) => database.downloadsOf(hashes))
+      const stored = await this.#database.ask((database) => database.downloadsOf(hashes))
       const add = (i: number) => addStored(this.#swarm, words, places[i]! * 5, stored[i]!, 0)
       await applyEach(places.length, add, isOver)
       this.#dropBeyondLimit(places.filter((_, i) => stored[i] === NO_ROW))

@@ -57,7 +57,7 @@ export class DownloadCounts implements Disposable {
   /** Rejects with a DatabaseError. */
   async start(): Promise<void> {
     if (this.#swarm.persistent)
-      this.#batch.total = await this.#database.read((database) => database.downloadsTotal())
+      this.#batch.total = await this.#database.ask((database) => database.downloadsTotal())
     this.#plan()
     if (this.#swarm.persistent) void this.#listen()
   }
@@ -203,7 +203,7 @@ class ScrapeLookups {
       for (const shard of this.#swarm.shards) takeLookups(shard, hashes, MOST_EACH, 0)
     if (hashes.count === 0 || isOver()) return
     const asked = hashes.pick(Array(hashes.count).keys())
-    const stored = await this.#database.read((database) => database.downloadsOf(asked))
+    const stored = await this.#database.ask((database) => database.downloadsOf(asked))
     const answer = (i: number) => answerLookup(this.#swarm, hashes.words, i * 5, stored[i]!, 0)
     await applyEach(stored.length, answer, isOver)
     hashes.count = 0

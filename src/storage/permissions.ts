@@ -9,9 +9,11 @@ import type { Table } from '../access/table.ts'
 import { packHashes, type Whitelist } from '../access/whitelist.ts'
 import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {
+  CALL_MILLISECONDS,
   type Database,
   DatabaseError,
   type Fault,
+  isNotBegun,
   type KeyRow,
   MOST_EXPIRED_KEYS,
   type Part,
@@ -136,7 +138,7 @@ export class Permissions implements PermissionStore {
 
   listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
     return this.#queue.inTime((deadline) =>
-      this.#database.read((database) => database.listWhitelist(offset, limit, deadline)),
+      this.#database.ask((database) => database.listWhitelist(offset, limit, deadline)),
     )
   }
 
@@ -164,7 +166,7 @@ export class Permissions implements PermissionStore {
 
   listKeys(offset: number, limit: number): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
-      const rows = await this.#database.read((database) =>
+      const rows = await this.#database.ask((database) =>
         database.listKeys(offset, limit, deadline),
       )
       return rows.map(keyOf)
@@ -189,7 +191,7 @@ export class Permissions implements PermissionStore {
     return this.#reported('reloading the whitelist', async () => {
       // Nothing to fill, but a database that cannot be read is an error all the same.
       if (this.#whitelist === undefined)
-        return void (await this.#database.read((database) => database.listWhitelist(0, 1)))
+        return void (await this.#database.ask((database) => database.listWhitelist(0, 1)))
       // All of it is read before anything changes.
       const parts = await Array.fromAsync(this.#hashes(), packHashes)
       if (!(await finish(this.#whitelist.replace(parts)))) throw full(this.#whitelist, HASHES)
@@ -199,7 +201,7 @@ export class Permissions implements PermissionStore {
   #readKeys(): Promise<void> {
     return this.#reported('reloading the keys', async () => {
       if (this.#keys === undefined)
-        return void (await this.#database.read((database) => database.listKeys(0, 1)))
+        return void (await this.#database.ask((database) => database.listKeys(0, 1)))
       const parts = await Array.fromAsync(this.#keyRows(), (rows) => pack(rows.map(keyOf)))
       if (!(await finish(this.#keys.replace(parts)))) throw full(this.#keys, KEYS)
     })
@@ -213,7 +215,7 @@ export class Permissions implements PermissionStore {
     const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
     const remove = () =>
       this.#reported('removing expired keys', () =>
-        this.#database.write((database) => database.removeKeysExpiredBefore(second)),
+        this.#database.ask((database) => database.removeKeysExpiredBefore(second)),
       )
     // Each in a turn of its own: other operations wait for one of them, not for all.
     while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
@@ -222,10 +224,11 @@ export class Permissions implements PermissionStore {
   /** After a write whose outcome is unknown, memory and database may differ. */
   async #write<T>(change: (database: Database) => Promise<T>): Promise<T> {
     try {
-      return await this.#database.write(change)
+      return await this.#database.ask(change)
     } catch (error) {
       const fault = error instanceof DatabaseError ? error.fault : 'late'
-      if (fault === 'late' || fault === 'unreachable') this.#database.whenItWorks(this.#readAgain)
+      const isInDoubt = (fault === 'late' && !isNotBegun(error)) || fault === 'unreachable'
+      if (isInDoubt) this.#database.whenItWorks(this.#readAgain)
       throw error
     }
   }
@@ -263,11 +266,11 @@ export class Permissions implements PermissionStore {
   }
 
   #hashes(): AsyncGenerator<Uint8Array, void, void> {
-    return parts((from) => this.#database.read((database) => database.readWhitelist(from)))
+    return parts((from) => this.#database.ask((database) => database.readWhitelist(from)))
   }
 
   #keyRows(): AsyncGenerator<readonly KeyRow[], void, void> {
-    return parts((from) => this.#database.read((database) => database.readKeys(from)))
+    return parts((from) => this.#database.ask((database) => database.readKeys(from)))
   }
 
   /** Logs a failure. */
@@ -328,10 +331,18 @@ export class OperationQueue {
       const seconds = operationMilliseconds / 1_000
       return this.#error('late', `has not answered within ${seconds} s; ${rest}`)
     }
-    const turn = this.inTurn(() => {
+    const turn = this.inTurn(async () => {
       if (deadline.isOver) throw late()
       isBegun = true
-      return work(deadline)
+      // After a long wait in the queue the call has less time than its own messages say.
+      const isCut = deadline.left < CALL_MILLISECONDS
+      try {
+        return await work(deadline)
+      } catch (error) {
+        if (!isCut || !(error instanceof DatabaseError) || error.fault !== 'late') throw error
+        isBegun = !isNotBegun(error)
+        throw late()
+      }
     })
     return deadline.run(() => turn, late)
   }

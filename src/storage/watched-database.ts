@@ -49,7 +49,7 @@ export class WatchedDatabase {
   #works = true
   #lastSuccess: number = performance.now()
   readonly #waiting = new Set<() => void>()
-  #lastCalled = Number.NEGATIVE_INFINITY
+  #waitingSince = 0
 
   constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
     this.about = database.about
@@ -70,11 +70,15 @@ export class WatchedDatabase {
     return this.#trouble?.retry
   }
 
-  /** A successful read proves nothing: a locked or deleted file still answers it. */
-  read<T>(question: Question<T>): Promise<T> {
+  /**
+   * For calls whose success proves nothing: a locked or deleted file still answers a read, and a key that was
+   * written says nothing of the download counts that could not be.
+   */
+  ask<T>(question: Question<T>): Promise<T> {
     return question(this.#database)
   }
 
+  /** For writes of a cycle and pings: their success shows that the database works. */
   async write<T>(question: Question<T>): Promise<T> {
     const answer = await question(this.#database)
     this.#lastSuccess = performance.now()
@@ -83,27 +87,26 @@ export class WatchedDatabase {
   }
 
   /**
-   * Calls `work`, which must not throw, once when the database is seen to work: for what must wait for that
-   * after a failure. The same function waits only once.
+   * Calls `work`, which must not throw, once when the database is seen to work, a quiet time from now at the
+   * earliest: a write whose outcome is unknown may still be under way. The same function waits only once.
    */
   whenItWorks(work: () => void): void {
+    if (this.#waiting.size === 0) this.#waitingSince = performance.now()
     this.#waiting.add(work)
   }
 
   /**
    * To be called often. Pings the database if nothing was written for a while, if it failed before, or if
-   * something waits for it; then calls what waits, at most once in every quiet time: what fails
-   * again and again must not do so faster. Rejects if the ping does.
+   * something has waited for it long enough; then calls what waits. Rejects if the ping does.
    */
   async check(): Promise<void> {
     const { quietMilliseconds } = this.#pace
     const now = performance.now()
     const isQuiet = now - this.#lastSuccess >= quietMilliseconds
-    const isAwaited = this.#waiting.size > 0 && now - this.#lastCalled >= quietMilliseconds
+    const isAwaited = this.#waiting.size > 0 && now - this.#waitingSince >= quietMilliseconds
     if (isQuiet || isAwaited || this.#trouble !== undefined)
       await this.write((database) => database.ping())
     if (!isAwaited) return
-    this.#lastCalled = now
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const work of waiting) work()

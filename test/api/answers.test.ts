@@ -162,6 +162,17 @@ describe('an event stream', () => {
     await client.has('data: first\n\n')
   })
 
+  test('that a HEAD asked for leaves the idle limit of its connection as it is', async () => {
+    const { operation } = source()
+    await using api = await serve({ more: [operation], idleSeconds: 1 })
+    const client = await connect(
+      api.address.port,
+      bytesOf(withToken({ method: 'HEAD', path: PATH, headers: { connection: 'keep-alive' } })),
+    )
+    await client.closed()
+    expect(client.seen.text).toStartWith('HTTP/1.1 200 OK')
+  })
+
   test('ends when the client leaves', async () => {
     const { operation, state } = source()
     await using api = await serve({ more: [operation] })

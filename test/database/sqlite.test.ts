@@ -1,4 +1,6 @@
 /** The SQLite driver on its own thread's side: the contract, and what only a file can do. */
+
+import { heapStats } from 'bun:jsc'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -97,4 +99,20 @@ describe.skipIf(process.platform === 'win32')('with the umask that most machines
     ])
     await database.close()
   })
+})
+
+test('writes that are done keep no memory', async () => {
+  await using file = new SqliteFile()
+  const database = await openSqlite(file.config)
+  const grown = async (pings: number) => {
+    Bun.gc(true)
+    const before = heapStats().objectCount
+    for (let i = 0; i < pings; i++) await database.ping()
+    Bun.gc(true)
+    return heapStats().objectCount - before
+  }
+  await grown(100)
+  // One result of each would be thousands.
+  expect(await grown(3_000)).toBeLessThan(1_500)
+  await database.close()
 })

@@ -1,5 +1,6 @@
 /** A caller that waits for an operation on keys or whitelist is not kept by a database that hangs. */
 import { expect, test } from 'bun:test'
+import { DatabaseError, notBegun } from '../../src/database/contract.ts'
 import { OperationQueue } from '../../src/storage/permissions.ts'
 import { failureOf } from '../support/database/failure.ts'
 
@@ -61,6 +62,25 @@ test('the time in the queue counts: work gets the deadline of its caller', async
   void queue.inTurn(() => Bun.sleep(50))
   const at = await queue.inTime(async (deadline) => deadline.at)
   expect(at - called).toBeWithin(10_000, 10_050)
+})
+
+test('what a late call says of the database is replaced by what its caller has to know', async () => {
+  const limits = { operationMilliseconds: 3_900, endMilliseconds: NEVER_MILLISECONDS }
+  const queue = new OperationQueue('sqlite3:nowhere', limits)
+  const late = `${nowhere} has not answered within 3.9 s`
+  for (const [thrown, message] of [
+    [new DatabaseError('late', 'gave no answer'), `${late}; whether it will be done is not known`],
+    [notBegun('sqlite3:nowhere'), `${late}; nothing was changed`],
+    [new DatabaseError('refused', 'the disk is full'), 'the disk is full'],
+  ] as const) {
+    const call = queue.inTime(() => Promise.reject(thrown))
+    expect((await failureOf(() => call)).message).toBe(message)
+  }
+  // With all its time a call speaks for itself.
+  const own = new OperationQueue('sqlite3:nowhere').inTime(() =>
+    Promise.reject(new DatabaseError('late', 'gave no answer')),
+  )
+  expect((await failureOf(() => own)).message).toBe('gave no answer')
 })
 
 test('work without a caller that waits has time', async () => {
