@@ -53,15 +53,26 @@ export const REFUSALS = Object.keys(TEXTS) as readonly Refusal[]
 /** How a request ended. `banned`: it gets no answer, because of the wrong connection ids of its sender. */
 export type Outcome = 'served' | 'banned' | Refusal
 
+/** The texts of one generation, in two halves around DETAIL where they have it: a flood is refused in them. */
+const partsOf = (schema: RefusalSchema) =>
+  Object.fromEntries(
+    Object.entries(TEXTS).map(([refusal, texts]) => {
+      const text = typeof texts === 'string' ? texts : texts[schema]
+      return [refusal, text.includes('DETAIL') ? text.split('DETAIL') : text]
+    }),
+  ) as Record<Refusal, string | readonly [string, string]>
+
+const PARTS = { '2.0.0': partsOf('2.0.0'), '3.0.0': partsOf('3.0.0') }
+
 /** Words for HTTP clients. `detail`: an info hash, or text of the reader. */
 export function refusalText(
   refusal: Refusal,
   schema: RefusalSchema,
   detail: Uint8Array | string = '',
 ): string {
-  const texts = TEXTS[refusal]
-  const text = typeof texts === 'string' ? texts : texts[schema]
-  return text.replace('DETAIL', () => (typeof detail === 'string' ? detail : detail.toHex()))
+  const parts = PARTS[schema][refusal]
+  if (typeof parts === 'string') return parts
+  return parts[0] + (typeof detail === 'string' ? detail : detail.toHex()) + parts[1]
 }
 
 /** With the 8 bytes in front of them no longer than any announce. */

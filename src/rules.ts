@@ -4,6 +4,7 @@
  * reader never sees half a value, but for an instant it may see a new one beside an old one, so nothing may
  * rely on two of them belonging together. What is sized or written in advance follows `version`.
  */
+import { LIMITS } from './limits.ts'
 import type { RefusalSchema } from './refusal.ts'
 
 /**
@@ -63,9 +64,13 @@ export class Rules implements RuleValues {
     return rules
   }
 
-  /** Replaces all values. Only the control thread calls it. */
+  /** Replaces all values. Only the control thread calls it. Throws RangeError, and then changes nothing. */
   write(values: RuleValues): void {
     const words = this.#words
+    if (values.maxPeers < 1 || values.maxPeers > LIMITS.peersPerAnswer)
+      throw new RangeError(`${values.maxPeers} peers do not fit an answer`)
+    if (Math.max(values.interval, values.intervalMin) >= 2 ** 31)
+      throw new RangeError('an interval has at most 31 bits')
     words[AT.interval] = values.interval
     words[AT.intervalMin] = values.intervalMin
     words[AT.maxPeers] = values.maxPeers

@@ -149,6 +149,7 @@ export class Tracker {
     const done = () => {
       if (!isWaiting) return
       isWaiting = false
+      // `awaited` is only said to visitors who may know the counts.
       answer((scrape) => this.#fill(scrape, true, this.#clock.seconds()))
     }
     return this.#waiting.add(words, done) ? done : undefined

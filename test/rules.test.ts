@@ -22,6 +22,18 @@ const COOKIE_ERROR = 'tracker announce error: Connection cookie error'
 const PEERS = 150
 
 test.each<Partial<RuleValues>>([
+  { maxPeers: 0 },
+  { maxPeers: 1_001 },
+  { interval: 2 ** 31 },
+  { intervalMin: 2 ** 31 },
+])('values that no answer can carry are refused, and change nothing: %p', (changes) => {
+  const rules = Rules.of(policy)
+  const { version } = rules
+  expect(() => rules.write({ ...policy, banLimit: 77, ...changes })).toThrow(RangeError)
+  expect([rules.version, rules.banLimit]).toEqual([version, policy.banLimit])
+})
+
+test.each<Partial<RuleValues>>([
   {},
   {
     interval: 2 ** 31 - 1,

@@ -184,7 +184,8 @@ function reserve(config: Config): SwarmMemory {
   try {
     const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
     return createSwarmMemory(bytes, drawSeed(), persistent)
-  } catch {
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
     throw new Error(
       `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,
     )

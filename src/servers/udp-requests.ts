@@ -174,7 +174,8 @@ export class UdpRequests {
     const at = this.#outbox.begin()
     list.at = (at + ANSWER.peersAt) / 2
     const visitor = this.#prove(familyOffset)
-    if (tracker.isPrivate) {
+    // What is refused for its connection id is not worth a look at its key.
+    if (tracker.isPrivate && (visitor.proof === 'valid' || tracker.rules.idErrors === 'serve')) {
       const { bytes } = this.#datagrams
       visitor.shows = readUrlKey(bytes, i * SLOT_BYTES, this.#length, visitor.key)
     }

@@ -101,9 +101,12 @@ export class Shard {
 
   /** `hash` is the seeded hash of the info hash. */
   announce(announce: PeerAnnounce, hash: number, terms: Terms, answer: Answer): Outcome {
+    // Before the lock: a mistake of the caller must not salvage a shard that is whole.
+    const own = this.#byNumber[announce.family]
+    if (own === undefined) throw new RangeError(`no family ${announce.family} in this swarm`)
     this.lock.acquire()
     try {
-      return this.#announce(announce, hash, terms, answer)
+      return this.#announce(announce, hash, terms, answer, own)
     } catch (error) {
       this.salvage()
       throw error
@@ -169,6 +172,16 @@ export class Shard {
     }
   }
 
+  /** The same for work that only reads: an error of its own leaves the shard as it is. */
+  tryRead<T>(milliseconds: number, work: () => T): T | undefined {
+    if (!this.lock.tryAcquire(milliseconds)) return undefined
+    try {
+      return work()
+    } finally {
+      this.lock.release()
+    }
+  }
+
   /**
    * Makes the shard whole after a thread threw or died in the middle of changing it: copies out what can be read,
    * empties the shard and puts it back. The caller holds the lock.
@@ -193,11 +206,15 @@ export class Shard {
     }
   }
 
-  #announce(announce: PeerAnnounce, hash: number, terms: Terms, answer: Answer): Outcome {
+  #announce(
+    announce: PeerAnnounce,
+    hash: number,
+    terms: Terms,
+    answer: Answer,
+    own: Peers,
+  ): Outcome {
     const { lists } = answer
     for (let i = 0; i < lists.length; i++) lists[i]!.count = 0
-    const own = this.#byNumber[announce.family]
-    if (own === undefined) throw new RangeError(`no family ${announce.family} in this swarm`)
     const { now, cutoff } = terms
     let torrent = this.torrents.find(announce.words, hash)
     if (torrent === NIL) {

@@ -17,8 +17,10 @@ import {
   FAMILIES,
   FAMILY_HEADER,
   type FamilyRow,
+  HEAD,
   HEADER,
   LIMB,
+  largeBit,
   MOST,
   type ShardMemory,
   seedIn,
@@ -68,6 +70,7 @@ export function createSwarmMemory(
   persistent = false,
   families: readonly FamilyRow[] = FAMILIES,
 ): SwarmMemory {
+  assertRows(families)
   // Each shard could hold the whole budget, because a huge swarm fills one shard alone.
   const bytes = Math.min(maxBytes, LARGEST_BUFFER)
   const torrents = Math.ceil(bytes / (TORRENT.words * 4 + 4) / BATCH) * BATCH
@@ -86,6 +89,16 @@ export function createSwarmMemory(
     new Shard(memory, families, number, 1, new Budget(budget)).reset()
   }
   return { families, shards, budget, asked: createBell() }
+}
+
+/** What the rest relies on without looking: see `FamilyRow` and `FAMILIES`. */
+function assertRows(families: readonly FamilyRow[]): void {
+  const firstBeside = families.findIndex(({ part }) => part === undefined)
+  const isOrdered =
+    firstBeside < 0 || families.slice(firstBeside).every((row) => row.part === undefined)
+  const isWide = families.every((row) => largeBit(row) > 0)
+  if (!isOrdered || !isWide || families.length > HEAD.mostFamilies)
+    throw new Error(`these families do not fit the layout: ${JSON.stringify(families)}`)
 }
 
 export class Swarm {

@@ -158,7 +158,7 @@ export class Listing {
   /** Runs `work`, which takes less than a millisecond, with the lock of `shard`. */
   #hold(shard: Shard, work: () => void): Promise<true> {
     const attempt = () =>
-      shard.tryHold(0, () => {
+      shard.tryRead(0, () => {
         work()
         return true as const
       })

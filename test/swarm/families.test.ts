@@ -17,6 +17,7 @@ import {
   torrentBatchKib,
 } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
+import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing } from '../../src/view/listing.ts'
 import { dice, seed } from '../support/random.ts'
@@ -227,4 +228,11 @@ test('every array by torrent is moved, cleared and released with the records', (
   expect(found.size).toBe(5)
   expect(new Set(arrays.beside.map(({ words }) => words))).toEqual(found)
   for (const { words, stride } of arrays.beside) expect(words.length).toBe(torrents * stride)
+})
+
+test('rows that the layout has no place for are refused', () => {
+  const beside = { ...FAMILIES[0]!, part: undefined }
+  const wide = { ...FAMILIES[0]!, bits: 26 }
+  for (const rows of [[beside, FAMILIES[1]!], [wide], Array(6).fill(FAMILIES[0]!)])
+    expect(() => createSwarmMemory(2 ** 20, Int32Array.of(1), false, rows)).toThrow('do not fit')
 })

@@ -15,7 +15,7 @@ const imageOf = ({ memory: { shards, budget } }: World) =>
 
 test(`reading ahead changes nothing, whatever it meets (SEED=${seed})`, () => {
   const roll = dice()
-  const world = new World({ bytes: 256 * 1024, families: THREE_FAMILIES })
+  const world = new World({ bytes: 1024 * 1024, families: THREE_FAMILIES })
   const prefetch = new Prefetch(world.swarm, 32)
   prefetch.load(hashesOf([1, 2, 3]), 3)
   for (let step = 0; step < 2_000; step++) {

@@ -1,6 +1,6 @@
 /** What a salvage keeps, and what it does with memory that makes no sense at all. */
 import { describe, expect, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
+import { Announce, Answer, EVENT } from '../../src/bittorrent.ts'
 import {
   BATCH,
   FAMILIES,
@@ -203,4 +203,24 @@ test(`a salvage makes a whole shard of memory somebody scribbled over (SEED=${se
     }
     salvage(world)
   }
+})
+
+test('an error that changes nothing leaves the shard as it is, and frees it', () => {
+  const world = new World({})
+  const [hash] = hashesOfShard(world.swarm, SHARD, 1)
+  world.tell(hash!, { peer: 1 })
+  const shard = world.swarm.shards[SHARD]!
+  const { header } = shard.torrents
+  const before = header[HEADER.salvages]!
+  const broken = () => {
+    throw new Error('while reading')
+  }
+  expect(() => shard.tryRead(0, broken)).toThrow('while reading')
+  const unknown = new Announce()
+  unknown.family = 77 as never
+  expect(() => world.swarm.announce(unknown, 1_700_000_000, 0, 1, new Answer([]))).toThrow(
+    'no family 77',
+  )
+  expect([header[HEADER.salvages], header[HEADER.lock]]).toEqual([before, 0])
+  expect(listed(world, hash!)?.peers).toHaveLength(1)
 })
