@@ -4,9 +4,11 @@ import { access, open, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
 import { DRIVER_NAMES, placeOf } from '../database/contract.ts'
+import { connectBy, type Server } from '../database/session.ts'
 import { size } from '../text/figures.ts'
+import { oneLine } from '../text/printable.ts'
 import { shellWord } from '../text/shell.ts'
-import { knock } from './database-server.ts'
+import { Deadline, TooLate } from '../time/deadline.ts'
 import { type Check, ok, problem, type Result, skipped, warning } from './finding.ts'
 import { isOurs } from './listeners.ts'
 
@@ -26,29 +28,65 @@ export const database: Check = {
   },
 }
 
-async function askServer(
-  setting: DatabaseConfig & { readonly driver: 'mysql' | 'postgresql' },
-  milliseconds: number,
-): Promise<Result> {
+type ServerConfig = DatabaseConfig & { readonly driver: 'mysql' | 'postgresql' }
+
+async function askServer(setting: ServerConfig, milliseconds: number): Promise<Result> {
   const place = placeOf(setting)
   const [host, user, name] = [setting.host, setting.user, setting.database].map(shellWord)
-  const answer = await knock(setting, milliseconds)
-  if ('server' in answer) return ok(`${place}: ${answer.server}`)
-  const trouble = `${place}: ${answer.trouble}`
-  if (/does not exist/.test(answer.trouble) && answer.trouble.includes(setting.database))
+  const server = await serverOf(setting)
+  let reason: string
+  try {
+    const version = await logIn(server, milliseconds)
+    return ok(
+      `${place}: ${DRIVER_NAMES[setting.driver]} answers, and lets ${setting.user} in (${version})`,
+    )
+  } catch (error) {
+    reason =
+      error instanceof TooLate
+        ? `no answer within ${milliseconds / 1000} s`
+        : oneLine(server.failureOf(error).reason)
+  }
+  const trouble = `${place}: ${reason}`
+  if (/does not exist/.test(reason) && reason.includes(setting.database))
     return problem(
       trouble,
       `CREATE DATABASE ${setting.database}; as a user of the server who may create it`,
     )
   return problem(
     trouble,
-    /denied|authentication|password/i.test(answer.trouble)
+    /denied|authentication|password/i.test(reason)
       ? 'Are core.database.user and password right, and may that user come from this machine?'
       : `Is ${DRIVER_NAMES[setting.driver]} running, and are core.database.host and port right? Does it listen on that address (bind-address, listen_addresses), does a firewall let the tracker through?`,
     setting.driver === 'mysql'
       ? `mariadb --host=${host} --port=${setting.port} --user=${user} --password ${name} -e 'SELECT 1'`
       : `psql --host=${host} --port=${setting.port} --username=${user} --dbname=${name} -c 'SELECT 1'`,
   )
+}
+
+/**
+ * Logs in with the driver's own connection and returns the server's version. Opening a database would bring its
+ * tables up to date; this does not.
+ */
+async function logIn(server: Server, milliseconds: number): Promise<string> {
+  const deadline = Deadline.in(milliseconds)
+  const session = await connectBy(deadline, server, milliseconds, milliseconds)
+  try {
+    const [row] = await deadline.run(() => session.rows('SELECT version()'))
+    await deadline.run(() => session.end())
+    return oneLine(String(row?.[0]))
+  } finally {
+    session.destroy()
+  }
+}
+
+/** Only the driver that is needed is loaded. */
+async function serverOf(config: ServerConfig): Promise<Server> {
+  if (config.driver === 'mysql') {
+    const { MysqlServer } = await import('../database/mysql.ts')
+    return new MysqlServer({ ...config, driver: 'mysql' })
+  }
+  const { PostgresServer } = await import('../database/postgres.ts')
+  return new PostgresServer({ ...config, driver: 'postgresql' })
 }
 
 /** With less free space than this a database may soon be impossible to write; with the second, at once. */
