@@ -4,7 +4,7 @@
  * what lets the control thread find the locks of a thread that died (salvage.ts).
  */
 
-/** Set in the word when somebody sleeps on it. Thread numbers stay below. */
+/** Set in the word when a thread may be asleep on it. Thread numbers stay below. */
 const CONTENDED = 0x4000_0000
 /** Turns of the spin: a critical section is about half a microsecond long. */
 const SPINS = 200
@@ -39,7 +39,7 @@ export class Lock {
       this.#wait(Number.POSITIVE_INFINITY)
   }
 
-  /** false = somebody else held it for all of `milliseconds`. For threads that must not hang. */
+  /** false: another thread held it for all of `milliseconds`. For threads that must not hang. */
   tryAcquire(milliseconds: number): boolean {
     return (
       this.#alone ||
@@ -83,7 +83,7 @@ export class Lock {
         Atomics.compareExchange(words, at, word, word | CONTENDED) === word
       ) {
         const slept = Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
-        // Woken in vain, because somebody was quicker, costs little time but may happen for ever.
+        // A thread that is woken but loses the lock to another has lost little time, but that may repeat for ever.
         left -= slept === 'timed-out' ? SLEEP_MILLISECONDS : 1
       }
     }

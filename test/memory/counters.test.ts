@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { AT, COUNTERS, KINDS, Metrics, TIME_AT } from '../../src/memory/counters.ts'
 
-test('what the threads count of a listener is summed, by family', () => {
+test('the counters of a listener are summed over the threads, by family', () => {
   const metrics = new Metrics(2, 2)
   for (const thread of [0, 1])
     for (const [i, counter] of COUNTERS.entries()) {

@@ -12,7 +12,7 @@ import {
 import { dice, seed } from '../support/random.ts'
 import { World } from '../support/swarm/harness.ts'
 
-/** Words of what the tables are asked for: addresses, endpoints, info hashes, keys. */
+/** Lengths, in words, of the entries of the tables: addresses, endpoints, info hashes, keys. */
 const LENGTHS = [1, 2, 3, 5, 6, 8]
 const HALVES = 65_536
 
@@ -77,8 +77,8 @@ test(`info hashes made to cancel out share a key no more often than others (SEED
   expect(same).toBeLessThan(3)
 })
 
-describe(`of all that strangers can choose, hardly two share a hash (SEED=${seed})`, () => {
-  /** Of 2^20 places, how many more than once are taken by `count` hashes: chance takes some, too. */
+describe(`entries that an attacker chooses share hashes no more often than by chance (SEED=${seed})`, () => {
+  /** How many of 2^20 places are taken by more than one of `count` hashes; chance alone takes some twice. */
   const places = new Uint8Array(2 ** 20)
   function shared(count: number, hashOf: (n: number) => number): number {
     places.fill(0)
@@ -88,7 +88,7 @@ describe(`of all that strangers can choose, hardly two share a hash (SEED=${seed
   }
   const chance = (count: number) => 40 + (count * count) / 2 ** 20
 
-  test('by those who know one half of any secret', () => {
+  test('when the attacker knows one half of any secret', () => {
     const roll = dice()
     for (const length of LENGTHS) {
       const secrets = secretsOf(Int32Array.of(roll(2 ** 31)), length, 'test')
@@ -110,7 +110,7 @@ describe(`of all that strangers can choose, hardly two share a hash (SEED=${seed
     }
   })
 
-  test('by those who know every secret of one lane', () => {
+  test('when the attacker knows every secret of one lane', () => {
     const roll = dice()
     const secrets = infoHashSecrets(Int32Array.of(roll(2 ** 31)))
     for (const lane of [3, 4]) {
@@ -134,7 +134,7 @@ describe(`of all that strangers can choose, hardly two share a hash (SEED=${seed
         (n: number) => n,
         (n: number) => word + n,
         (n: number) => (word & 0xffff) | (n << 16),
-        // As numbers stand in bytes from the network.
+        // Network byte order.
         (n: number) => ((n & 0xff) << 24) | ((n & 0xff00) << 8) | (word & 0xffff),
       ]) {
         const shards = new Array<number>(32).fill(0)

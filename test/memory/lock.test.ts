@@ -11,7 +11,7 @@ function make() {
   return { memory, words, mine: new Lock(memory, 1, 1), other: new Lock(memory, 1, 2) }
 }
 
-/** A thread that does `task`; `said` are its messages in order. */
+/** A thread that does `task`; `said` holds its messages in order. */
 function start(task: LockTask) {
   const worker = new Worker(new URL('../support/memory/lock-worker.ts', import.meta.url).href)
   const said: string[] = []
@@ -41,22 +41,22 @@ describe('one thread', () => {
     expect([...words]).toEqual([0, 0, 0, 0])
   })
 
-  test.each([0, 1, 45])('gives up after %d milliseconds when another holds it', (patience) => {
+  test.each([0, 1, 45])('gives up after %d milliseconds when another holds it', (milliseconds) => {
     const { mine, other } = make()
     other.acquire()
-    expect(mine.tryAcquire(patience)).toBe(false)
+    expect(mine.tryAcquire(milliseconds)).toBe(false)
     expect(mine.holder()).toBe(2)
     other.release()
-    expect(mine.tryAcquire(patience)).toBe(true)
+    expect(mine.tryAcquire(milliseconds)).toBe(true)
   })
 })
 
 describe('a sleeper', () => {
-  /** Never really sleeps: the system's answers are up to the test. */
+  /** Never really sleeps: the test decides what `Atomics.wait` returns. */
   const system = () => ({ wait: spyOn(Atomics, 'wait'), notify: spyOn(Atomics, 'notify') })
   afterEach(() => mock.restore())
 
-  test('is counted as patient only for as long as it slept', () => {
+  test('uses up its time limit only while it sleeps', () => {
     const { wait } = system()
     const { mine, other } = make()
     other.acquire()
@@ -65,7 +65,7 @@ describe('a sleeper', () => {
     expect(wait).toHaveBeenCalledTimes(5)
   })
 
-  test('that is woken in vain tries again, but not for ever', () => {
+  test('that is woken without getting the lock tries again, but not for ever', () => {
     const { wait } = system()
     const { mine, other } = make()
     other.acquire()
@@ -74,7 +74,7 @@ describe('a sleeper', () => {
     expect(wait).toHaveBeenCalledTimes(100)
   })
 
-  test('is woken by whoever gives the lock back, and nobody is woken for nothing', () => {
+  test('is woken when the lock is released, and without a sleeper no thread is woken', () => {
     const { wait, notify } = system()
     const { mine, other, words } = make()
     notify.mockReturnValue(0)
@@ -108,7 +108,7 @@ describe('a sleeper', () => {
 })
 
 describe('the lock of a dead thread', () => {
-  test('is seized from it and from nobody else', () => {
+  test('is seized from that thread and from no other', () => {
     const { mine, other } = make()
     expect(mine.seize(2)).toBe(false)
     expect(mine.holder()).toBe(0)
@@ -151,7 +151,7 @@ describe('several threads', () => {
     using holder = start({ memory, thread: 2, kind: 'hold', rounds: 0 })
     expect(await holder.next()).toBe('holding')
     expect(mine.tryAcquire(0)).toBe(false)
-    // The holder lets go only once it sees that somebody sleeps.
+    // The holder releases the lock only when it sees that a thread sleeps.
     mine.acquire()
     expect([mine.holder(), words[2]]).toEqual([1, 42])
     mine.release()

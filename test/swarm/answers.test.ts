@@ -1,4 +1,4 @@
-/** Whom an announce is told of, and how many: the swarm's share of decisions.md. */
+/** Which peers an answer lists, and how many (docs/behaviours.md S6, S7, S9). */
 import { describe, expect, test } from 'bun:test'
 import type { PeerFamily } from '../../src/bittorrent.ts'
 import { hashWords, listed, MAX, type Reply, type Wish, World } from '../support/swarm/harness.ts'
@@ -12,7 +12,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
 ]
 const familiesOf = (reply: Reply): PeerFamily[] => reply.told().map((peer) => peer.family)
 
-describe('the size of an answer', () => {
+describe('S6: the size of an answer', () => {
   test.each([
     ['more than the maximum', 1000, MAX],
     ['the maximum', MAX, MAX],
@@ -29,7 +29,7 @@ describe('the size of an answer', () => {
     }
   })
 
-  test('with 75 peers is 74 for one of them, and for a newcomer', () => {
+  test('is 74 in a swarm of 75, for one of its peers and for a new one', () => {
     const world = new World({})
     for (let peer = 0; peer < 75; peer++) world.tell(hash, { peer })
     expect(world.udp.told()).toHaveLength(74)
@@ -38,7 +38,7 @@ describe('the size of an answer', () => {
   })
 })
 
-describe('which peers', () => {
+describe('S7: which peers are listed', () => {
   test('never the announcer: the first has an empty list, the second gets the first', () => {
     const world = new World({})
     world.tell(hash, { peer: 1 })
@@ -55,7 +55,7 @@ describe('which peers', () => {
       world.tell(hash, { peer, left: peer < seeders ? 0n : 1n })
     return world
   }
-  /** Numbers below `seeders` are seeders: how many of those told, and of the others. */
+  /** Numbers below `seeders` are seeders. How many seeders and leechers an answer lists. */
   const sides = (world: World, seeders: number): number[] => {
     const known = new Map(listed(world, hash)?.peers.map((peer) => [peer.endpoint, peer.left]))
     const told = world.udp.told().map((peer) => known.get(peer.endpoint))
@@ -102,12 +102,12 @@ describe('which peers', () => {
       const families = familiesOf(world.http)
       expect(families.filter((told) => told === family)).toHaveLength(9)
       expect(families.filter((told) => told === other)).toHaveLength(3)
-      // Both families count, whatever is told.
+      // The counts cover both families, whichever is listed.
       expect(counts(world.udp.answer)).toEqual([20, 0, 0])
     }
   })
 
-  test('the connection decides the family told when the peer is known by the other', () => {
+  test('the family of the connection decides when the peer is known by the other one', () => {
     const world = new World({})
     for (const family of [4, 6] as const)
       for (let peer = 0; peer < 5; peer++) world.tell(hash, { family, peer })

@@ -1,4 +1,4 @@
-/** What happens when the memory that may be used is used: defined answers, nothing lost, nothing over. */
+/** A swarm at its memory limit answers as documented, loses nothing and never exceeds the limit (docs/behaviours.md S13). */
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import { type AnnounceEvent, EVENT, type Family } from '../../src/bittorrent.ts'
 import {
@@ -28,7 +28,7 @@ const KIB = 1024
 const TORRENT_BATCH_KIB = torrentBatchKib(FAMILIES)
 const { stopped } = EVENT
 
-test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => {
+test(`a swarm short of memory agrees with the reference model (SEED=${seed})`, () => {
   const roll = dice()
   const world = new World({ seed, bytes: 96 * KIB })
   const twin = new NaiveSwarm()
@@ -40,7 +40,7 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
   let spent = false
   let refusals = 0
   for (let step = 0; step < 9_000; step++) {
-    // Few torrents with many peers, then many with few; and mostly stopping in between.
+    // Few torrents with many peers, then many with few; between the two most announces are "stopped".
     const many = step % 3000 >= 1500
     const hash = hashes[many ? roll(hashes.length) : roll(3)]!
     const stopping = roll(100) < (step % 1000 < 700 ? 15 : 80)
@@ -85,14 +85,14 @@ test(`a swarm short of memory agrees with the slow truth (SEED=${seed})`, () => 
     expect([name, times > 0]).toEqual([name, true])
 })
 
-/** Announces of new peers until one is not remembered. How many were. */
+/** Announces new peers until one is not stored. Returns how many were. */
 function fillUp(world: World, hash: Int32Array, from = 0): number {
   for (let peer = from; ; peer++)
     if (world.tell(hash, { peer, want: 0 }) !== OUTCOME.done) return peer - from
 }
 
 describe('once the memory is spent', () => {
-  test('a new torrent is refused, and is not there', () => {
+  test('a new torrent is refused and not stored', () => {
     const world = new World({ bytes: TORRENT_BATCH_KIB * KIB })
     const hashes = hashesOfShard(world.swarm, 3, TORRENT_BATCH + 1)
     for (const hash of hashes.slice(1)) expect(world.tell(hash)).toBe(OUTCOME.unremembered)
@@ -103,7 +103,7 @@ describe('once the memory is spent', () => {
     expect(faults(world.memory)).toEqual([])
   })
 
-  test('a new peer of a known torrent is answered in full, and is not remembered', () => {
+  test('a new peer of a known torrent gets a full answer and is not stored', () => {
     const world = new World({ bytes: 20 * KIB })
     const hash = hashWords(1)
     const count = fillUp(world, hash)
@@ -114,7 +114,7 @@ describe('once the memory is spent', () => {
     expect(listed(world, hash)?.peers).toHaveLength(count)
   })
 
-  test('a known peer is served and changed as ever', () => {
+  test('a known peer is served and updated as before', () => {
     const world = new World({ bytes: 20 * KIB })
     const hash = hashWords(1)
     const count = fillUp(world, hash)
@@ -126,7 +126,7 @@ describe('once the memory is spent', () => {
   test('a chunk without a place in the directory is given back', () => {
     const world = new World({})
     const [hash, passing] = hashesOfShard(world.swarm, 3, 2) as [Int32Array, Int32Array]
-    // With 4,096 peers both the directory and all of its memory are full.
+    // With 4,096 peers the directory and its memory are both full.
     for (let peer = 0; peer < 4096; peer++) world.tell(hash, { peer, want: 0 })
     for (let peer = 0; peer < 200; peer++) world.tell(passing, { peer, want: 0 })
     for (let peer = 0; peer < 200; peer++) world.tell(passing, { peer, event: stopped })
@@ -139,7 +139,7 @@ describe('once the memory is spent', () => {
     expect(faults(world.memory)).toEqual([])
   })
 
-  test('memory that was freed is used again, however often', () => {
+  test('freed memory is used again, any number of times', () => {
     const world = new World({ bytes: 96 * KIB })
     const [hash, other] = hashesOfShard(world.swarm, 3, 2) as [Int32Array, Int32Array]
     const count = fillUp(world, hash)
@@ -154,7 +154,7 @@ describe('once the memory is spent', () => {
     expect(faults(world.memory)).toEqual([])
   })
 
-  test('a salvage of the shard finds room for those who were there', () => {
+  test('a salvage of the shard has room for every peer it held', () => {
     const world = new World({ bytes: 64 * KIB, seed })
     const roll = dice()
     const hashes = hashesOfShard(world.swarm, 3, 60)
@@ -170,15 +170,15 @@ describe('once the memory is spent', () => {
     expect(world.swarm.salvage(2)).toBe(1)
     expect(faults(world.memory)).toEqual([])
     expect(world.swarm.totals().torrents).toBe(torrents)
-    // Full runs grow anew from small ones, for which the last of them may lack a few slots.
+    // Runs grow again from small ones, so the last may have a few slots less.
     expect(world.swarm.totals().seeders).toBeGreaterThan(seeders - 64)
   })
 })
 
-describe('two threads that want the last of the memory', () => {
+describe('two threads that need the last free memory', () => {
   afterEach(() => mock.restore())
 
-  test('do not both get it', () => {
+  test('cannot both take it', () => {
     const world = new World({ bytes: TORRENT_BATCH_KIB * KIB })
     const words = new Int32Array(world.memory.budget)
     const real = Atomics.compareExchange

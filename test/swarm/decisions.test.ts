@@ -1,4 +1,4 @@
-/** Who is a peer, a seeder and a download: the swarm's share of decisions.md, line by line. */
+/** What counts as a peer, a seeder and a download (docs/behaviours.md S1–S5, S12). */
 import { describe, expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
@@ -28,15 +28,15 @@ function sweep(world: World, removePeerless: boolean): void {
     shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0)
 }
 
-describe('a peer is its address and port', () => {
-  test('two with one peer id are two peers', () => {
+describe('S1: a peer is identified by its address and port', () => {
+  test('two endpoints with one peer id are two peers', () => {
     const world = new World({})
     world.tell(hash, { peer: 1, id: 9 })
     world.tell(hash, { peer: 2, id: 9 })
     expect(listed(world, hash)?.peers).toHaveLength(2)
   })
 
-  test('one that changes its peer id stays one peer, with the new id', () => {
+  test('an endpoint that changes its peer id stays one peer, with the new id', () => {
     const world = new World({})
     world.tell(hash, { peer: 1, id: 8 })
     world.tell(hash, { peer: 1, id: 9 })
@@ -46,7 +46,7 @@ describe('a peer is its address and port', () => {
     expect(more).toEqual([])
   })
 
-  test('a foreign peer id can neither replace nor stop it', () => {
+  test('another client with its peer id can neither replace nor stop it', () => {
     const world = new World({})
     world.tell(hash, { peer: 1, id: 9, left: 5n })
     world.tell(hash, { peer: 2, id: 9, event: stopped })
@@ -54,7 +54,7 @@ describe('a peer is its address and port', () => {
     expect(listed(world, hash)?.peers.map((peer) => peer.left)).toEqual([5n, 7n])
   })
 
-  test('one port apart, one address apart, and one family apart are others', () => {
+  test('another port, another address and another family are other peers', () => {
     const world = new World({})
     for (const peer of [0, 1, 4]) world.tell(hash, { peer })
     world.tell(hash, { family: 6, peer: 0 })
@@ -81,7 +81,7 @@ describe('a peer is its address and port', () => {
     },
   )
 
-  test('is the same after everything else about it changed', () => {
+  test('stays the same peer when everything else about it changes', () => {
     const world = new World({})
     world.tell(hash, { peer: 1, id: 1, left: 5n, uploaded: 1n, downloaded: 2n, event: started })
     world.now += 5
@@ -92,7 +92,7 @@ describe('a peer is its address and port', () => {
   })
 })
 
-describe('stopped', () => {
+describe('S4: stopped', () => {
   test('from an unknown peer creates nothing', () => {
     const world = new World({})
     world.tell(hash, { event: stopped })
@@ -104,7 +104,7 @@ describe('stopped', () => {
     expect(listed(world, hash)?.peers).toHaveLength(1)
   })
 
-  test('removes the peer and is answered without peers, with the counts that are left', () => {
+  test('removes the peer; the answer has no peers and the counts without it', () => {
     const world = new World({})
     for (const peer of [1, 2, 3]) world.tell(hash, { peer, left: BigInt(peer - 1) })
     world.tell(hash, { peer: 1, event: stopped }, true)
@@ -112,7 +112,7 @@ describe('stopped', () => {
     expect(counts(world.http.answer)).toEqual([0, 2, 0])
   })
 
-  test('never uses the peers an earlier answer told', () => {
+  test('does not repeat the peers of an earlier answer', () => {
     const world = new World({})
     for (const peer of [1, 2, 3]) world.tell(hash, { peer })
     expect(world.udp.told()).toHaveLength(2)
@@ -121,7 +121,7 @@ describe('stopped', () => {
   })
 })
 
-describe('downloaded', () => {
+describe('S5: downloaded', () => {
   type Step = [AnnounceEvent, bigint]
   test.each<[string, Step[], number]>([
     [
@@ -132,7 +132,7 @@ describe('downloaded', () => {
       ],
       1,
     ],
-    ['a peer nobody knew', [[completed, 0n]], 0],
+    ['an unknown peer', [[completed, 0n]], 0],
     [
       'a peer that was always a seeder',
       [
@@ -224,7 +224,7 @@ describe('downloaded', () => {
     }
   })
 
-  test('goes with its torrent, the completions since the start stay', () => {
+  test('is forgotten with its torrent; the completions since the start are kept', () => {
     const world = new World({})
     for (const [event, left] of [
       [started, 1n],
@@ -239,7 +239,7 @@ describe('downloaded', () => {
   })
 })
 
-describe('a seeder is who has nothing left', () => {
+describe('S3: a peer with nothing left is a seeder', () => {
   test.each([
     [0n, 1],
     [1n, 0],
@@ -273,7 +273,7 @@ test('info hashes that differ in one word only are different torrents, also in o
   }
 })
 
-test('a scrape of an unknown torrent is zeroes and creates nothing', () => {
+test('S12: a scrape of an unknown torrent is zeroes and creates nothing', () => {
   const world = new World({})
   expect(world.scrape(hash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
   expect(inspect(world.swarm, hash, 0)).toBeUndefined()

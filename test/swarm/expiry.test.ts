@@ -1,4 +1,4 @@
-/** Peers that fell silent and torrents nobody has: the swarm's share of decisions.md. */
+/** Peers that stopped announcing, and torrents without peers (docs/behaviours.md S10, S11). */
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
@@ -27,11 +27,11 @@ function sweep(world: World, removePeerless: boolean): void {
     shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0, world.now)
 }
 
-describe('a peer that was silent for the time-out', () => {
+describe('S10: a peer that did not announce for the time-out', () => {
   test.each([
     ['small', 10],
     ['large', 100],
-  ])('is not told of a %s swarm, with or without a sweep', (_size, peers) => {
+  ])('is not listed in answers of a %s swarm, with or without a sweep', (_size, peers) => {
     const world = new World({})
     for (let peer = 0; peer < peers; peer++) world.tell(hash, { peer, left: BigInt(peer % 2) })
     world.now += world.lifetime - 1
@@ -55,7 +55,7 @@ describe('a peer that was silent for the time-out', () => {
     expect(world.swarm.totals()).toMatchObject({ torrents: 2, seeders: 0 })
   })
 
-  test('is a new peer when it comes again', () => {
+  test('is a new peer when it announces again', () => {
     const world = new World({})
     world.tell(hash, { left: 1n })
     world.now += world.lifetime
@@ -64,7 +64,7 @@ describe('a peer that was silent for the time-out', () => {
   })
 })
 
-describe('a sweep keeps a torrent', () => {
+describe('S11: a sweep keeps a torrent', () => {
   test.each([
     [false, 0, 0, true],
     [false, 0, 1, true],
@@ -83,7 +83,7 @@ describe('a sweep keeps a torrent', () => {
     if (kept) expect(world.scrape(hash).downloaded).toBe(downloads)
   })
 
-  test.each([1, 2, 3, 64, 1000])('whichever slices of %d it is swept in', (units) => {
+  test.each([1, 2, 3, 64, 1000])('the same when swept in slices of %d', (units) => {
     const world = new World({ families: THREE_FAMILIES })
     for (let n = 0; n < 40; n++)
       for (let peer = 0; peer < (n % 8) ** 2 * 2; peer++)
@@ -102,12 +102,12 @@ describe('a sweep keeps a torrent', () => {
   })
 })
 
-describe('a clock that was ahead for a moment', () => {
+describe('S10: a clock that was ahead for a moment', () => {
   const DAY = 86_400
 
   const familyOf = (peer: number) => [4, 6, 7][peer % 3]!
 
-  /** Peers of all families announce, the first two thirds by a clock that is a day ahead. */
+  /** Peers of all families announce, the first two thirds while the clock is a day ahead. */
   function ahead(peers: number): World {
     const world = new World({ families: THREE_FAMILIES })
     world.now += DAY
@@ -115,7 +115,7 @@ describe('a clock that was ahead for a moment', () => {
       if (peer === Math.ceil((peers * 2) / 3)) world.now -= DAY
       world.tell(hash, { peer, family: familyOf(peer), left: BigInt(peer % 5) })
     }
-    // None of it is forgotten for that.
+    // The jump of the clock alone expires no peer.
     expect(world.swarm.totals().seeders + world.swarm.totals().leechers).toBe(peers)
     return world
   }
@@ -123,7 +123,7 @@ describe('a clock that was ahead for a moment', () => {
   test.each([
     ['a small swarm', 12],
     ['a large swarm', 300],
-  ])('leaves nobody in %s for longer than the time-out after the sweep', (_size, peers) => {
+  ])('leaves no peer in %s for longer than the time-out after the sweep', (_size, peers) => {
     const world = ahead(peers)
     sweep(world, true)
     expect(listed(world, hash)!.peers.every(({ seen }) => seen === world.now)).toBe(true)
@@ -138,7 +138,7 @@ describe('a clock that was ahead for a moment', () => {
     expect(listed(world, hash)?.peers).toHaveLength(1)
   })
 
-  test('leaves nobody in a small swarm that is announced to, even without a sweep', () => {
+  test('leaves no silent peer in a small swarm that gets announces, even without a sweep', () => {
     const world = new World({})
     world.now += DAY
     for (let peer = 0; peer < 5; peer++) world.tell(hash, { peer })
@@ -149,7 +149,7 @@ describe('a clock that was ahead for a moment', () => {
     expect(counts(world.udp.answer)).toEqual([1, 0, 0])
   })
 
-  test('and is set back takes nobody who goes on announcing', () => {
+  test('and is set back expires no peer that goes on announcing', () => {
     const world = ahead(300)
     for (let peer = 0; peer < 30; peer++) world.tell(hashWords(2), { peer })
     world.now -= 3_600
@@ -165,7 +165,7 @@ describe('a clock that was ahead for a moment', () => {
   })
 })
 
-test('the tracker tells of nobody whom its clock once saw in the future, once the time-out has passed', () => {
+test('S10: the tracker lists no peer that was seen while its clock was ahead, once the time-out has passed', () => {
   const { swarm } = new World({})
   let now = 1_700_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }

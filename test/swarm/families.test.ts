@@ -1,6 +1,6 @@
 /**
- * A family that no listener has, whose endpoints are not addresses: it is a row, and costs nothing where it is
- * not. That it lives as the others do is tested where they are: swarm, torn, salvage, memory, expiry, threads.
+ * A third family, which no listener has and whose endpoints are not addresses: it takes one row of the table, and
+ * costs nothing where it is absent. Its peers also take part in the tests swarm, torn, salvage, memory, expiry, threads.
  */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
@@ -49,7 +49,7 @@ describe('without a third family', () => {
     const size = (families: typeof FAMILIES) =>
       sizeOf((carver) => carveTorrents(carver, capacity, families))
     expect(size(THREE_FAMILIES) - size(FAMILIES)).toBe(640 * PART.words * 4)
-    // Arrays beside the records are those of the ledger alone.
+    // The only arrays beside the records are those of the ledger.
     const { torrents } = arraysOf(world.memory, shard!)
     expect(torrents.beside).toHaveLength(persistent ? 4 : 0)
     expect(torrents.parts.every(({ buffer }) => buffer === torrents.records.buffer)).toBe(true)
@@ -86,8 +86,8 @@ describe('without a third family', () => {
   })
 })
 
-describe('a third family that nobody announces', () => {
-  /** Everything that announces, scrapes and sweeps of the others do, many times. */
+describe('a third family without announces', () => {
+  /** Announces, scrapes and sweeps of the other families, many times. */
   function live(world: World): void {
     const roll = dice()
     const hashes = hashesOfShard(world.swarm, 3, 90)
@@ -122,7 +122,7 @@ describe('a third family that nobody announces', () => {
     expect(faults(world.memory)).toEqual([])
   })
 
-  test(`is not even looked at by announces and scrapes (SEED=${seed})`, () => {
+  test(`is not read by announces and scrapes (SEED=${seed})`, () => {
     const world = three()
     const roll = dice()
     for (const { families } of world.swarm.shards)
@@ -154,7 +154,7 @@ describe('a third family that nobody announces', () => {
 })
 
 describe('peers of a third family', () => {
-  test('are counted with the others, and told to those alone that ask for them', () => {
+  test('are counted with the others, and listed only in answers that ask for them', () => {
     const world = three()
     for (const family of world.families)
       for (let peer = 0; peer < 10; peer++)
@@ -172,7 +172,7 @@ describe('peers of a third family', () => {
     expect(world.swarm.totals()).toMatchObject({ seeders: 15, leechers: 15 })
   })
 
-  test('are shown with their endpoints, behind those with addresses, and listed', async () => {
+  test('are shown with their endpoints, after the peers with addresses', async () => {
     const world = three()
     for (const family of [7, 6, 4]) world.tell(hash, { family, peer: 5, left: BigInt(family & 1) })
     const torrent = inspect(world.swarm, hash, 0)
@@ -189,7 +189,7 @@ describe('peers of a third family', () => {
     ])
   })
 
-  test('go with their torrent when it is moved, and leave nothing behind', () => {
+  test('move with their torrent and leave nothing behind', () => {
     const world = three(true)
     const hashes = hashesOfShard(world.swarm, 3, 400)
     for (const words of hashes) world.tell(words, { family: 7, peer: 1 })

@@ -1,4 +1,4 @@
-/** What the buffers of a swarm say they are, and what is refused in which words. */
+/** The heads of a swarm's buffers, and the reasons for which a thread refuses to attach. */
 import { describe, expect, test } from 'bun:test'
 import { openShard, readHead } from '../../src/swarm/head.ts'
 import { FAMILIES, HEAD, HEADER, MAGIC, type ShardMemory, VERSION } from '../../src/swarm/layout.ts'
@@ -40,7 +40,7 @@ describe.each([true, false])('the heads of a swarm (persistent: %p)', (persisten
   })
 })
 
-test('a head with only the magic missing is none: that is written last', () => {
+test('a head without the magic, which is written last, is not accepted', () => {
   const { torrents } = create().shards[0]!
   new Int32Array(torrents)[HEADER.head + HEAD.magic] = 0
   expect(readHead(torrents, HEADER.head)).toBe('begins with 0x00000000 instead of 0x4d525753')
@@ -176,7 +176,7 @@ describe('a thread that attaches refuses', () => {
     expect(buffers.map((buffer) => Bun.hash(buffer))).toEqual(before)
   })
 
-  test('a swarm of two families where three are expected, and the other way round', () => {
+  test('a swarm of two families when three are expected, and the reverse', () => {
     const two = create()
     expect(() => new Swarm({ ...two, families: THREE_FAMILIES }, 1, 1)).toThrow(
       'the buffer of torrents of shard 0 is of families 4,6, not 4,6,7',
@@ -188,10 +188,10 @@ describe('a thread that attaches refuses', () => {
   })
 })
 
-test('a second program of this layout goes on with what the first left', () => {
+test('a second program of the same layout goes on with the memory of the first', () => {
   const first = new World({ seed: 5, persistent: true })
   for (let peer = 0; peer < 100; peer++) first.tell(hashWords(1), { peer, left: BigInt(peer % 2) })
-  // As bytes would come out of a file or another process: new buffers, and nothing else is told.
+  // New buffers with the same bytes, as from a file or another process, and no other information.
   const copy = (buffer: SharedArrayBuffer) => {
     const fresh = new SharedArrayBuffer(buffer.byteLength)
     new Uint8Array(fresh).set(new Uint8Array(buffer))

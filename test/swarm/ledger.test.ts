@@ -1,4 +1,4 @@
-/** What the swarm owes the database: all of it, once, for as long as it takes, and nothing more. */
+/** The completions the swarm owes the database: each is handed over once, however long that takes. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
@@ -38,7 +38,7 @@ class Lender {
     const retention = { removePeerless: true }
     this.shard.sweep(new SweepCursor(), this.world.cutoff, retention, 1e6, 0)
   }
-  /** `[number of the hash, owed, wanted]` of each that was taken. */
+  /** `[number of the hash, owed, wanted]` of each entry that was taken. */
   take(most = 100): [number, number, boolean][] {
     this.dues.count = 0
     expect(takeOwed(this.shard, this.dues, most, 0)).toBe(true)
@@ -106,7 +106,7 @@ describe('the ledger', () => {
     expect(lender.world.swarm.owed()).toBe(0)
   })
 
-  test('gives those that owe before those that only want, these the oldest first', () => {
+  test('gives torrents that owe completions before those that only want a stored count, the oldest first', () => {
     const lender = new Lender()
     for (const n of [4, 0, 5, 3]) lender.world.tell(lender.hashes[n]!, { peer: 1 })
     lender.complete(5)
@@ -163,7 +163,7 @@ describe('the ledger', () => {
     lender.complete(0)
     lender.answer(0, stored)
     lender.complete(0, 2)
-    // Whatever can be shown: the database is told of every one.
+    // Whatever can be shown, the database gets every completion.
     expect(lender.take()).toEqual([[0, 2, false]])
     expect(lender.downloaded(0)).toBe(shown)
     expect(faults(lender.world.memory, SHARD)).toEqual([])
@@ -187,12 +187,12 @@ describe('the ledger', () => {
     lender.sweep()
     expect(faults(lender.world.memory, SHARD)).toEqual([])
     expect(lender.world.swarm.totals()).toMatchObject({ torrents: 1, downloads: 1 })
-    // Nothing of a count is left to the next torrent in its place.
+    // The next torrent in its place inherits no count.
     lender.complete(4)
     expect(lender.downloaded(4)).toBe(1)
   })
 
-  test('a count beyond a word is shown as it is to people', async () => {
+  test('a count beyond a word is shown exactly in the management API', async () => {
     const lender = new Lender()
     lender.complete(0)
     lender.answer(0, 2 ** 45)
@@ -205,7 +205,7 @@ describe('the ledger', () => {
     expect(await listing.summaries(cutoff, [hash!])).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
   })
 
-  test('a stored count that comes too late is nobody’s', () => {
+  test('a stored count that comes after its torrent is forgotten goes to no other torrent', () => {
     const lender = new Lender()
     lender.answer(0, 7)
     expect(lender.downloaded(0)).toBe(0)
@@ -213,7 +213,7 @@ describe('the ledger', () => {
     expect(lender.take()).toEqual([[0, 0, true]])
   })
 
-  test('leaves a shard alone that somebody else has locked', () => {
+  test('leaves alone a shard that another thread has locked', () => {
     const lender = new Lender()
     lender.complete(0)
     const other = new Lock(lender.world.memory.shards[SHARD]!.torrents, HEADER.lock, DEAD)
@@ -227,7 +227,7 @@ describe('the ledger', () => {
 })
 
 describe('a sweep', () => {
-  test('leaves a torrent that owes the database something', () => {
+  test('keeps a torrent that owes the database completions', () => {
     const lender = new Lender()
     lender.complete(0)
     lender.answer(0, 0)
@@ -238,7 +238,7 @@ describe('a sweep', () => {
     expect(lender.world.swarm.totals().torrents).toBe(0)
   })
 
-  test('leaves a torrent whose debt was taken while its stored count is on its way', () => {
+  test('keeps a torrent whose owed completions were taken while its stored count is on its way', () => {
     const lender = new Lender()
     lender.complete(0)
     lender.take()
@@ -267,7 +267,7 @@ describe('a sweep', () => {
   })
 })
 
-test('a salvage forgets no debt and no wish', () => {
+test('a salvage keeps every owed completion and every wanted count', () => {
   const lender = new Lender()
   for (const n of [0, 1, 2, 3]) lender.complete(n)
   lender.take(3)
@@ -293,7 +293,7 @@ test(`in a long random life the database gets every completion once (SEED=${seed
   const add = (map: Map<number, number>, n: number, more: number) =>
     map.set(n, (map.get(n) ?? 0) + more)
   const reached = { forgotten: 0, cameBack: 0, salvaged: 0, late: 0 }
-  /** Taken, and looked up at some moment between two batches. */
+  /** Torrents that were taken and are looked up at some moment between two batches. */
   let hand: [number, number, boolean][] = []
   let looked = new Map<number, number>()
   let peer = 0
@@ -321,7 +321,7 @@ test(`in a long random life the database gets every completion once (SEED=${seed
         hand.filter(([, , wanted]) => wanted).map(([n]) => [n, database.get(n) ?? 0]),
       )
     } else if (looked.size > 0) {
-      // Answers arrive one by one, and the database is told only after the last.
+      // Answers arrive one by one; the completions are written only after the last.
       const [[answered, stored]] = [...looked] as [[number, number]]
       looked.delete(answered)
       const here = lender.downloaded(answered)
@@ -343,7 +343,7 @@ test(`in a long random life the database gets every completion once (SEED=${seed
   for (const [n, times] of completions) expect([n, database.get(n)]).toEqual([n, times])
   for (const n of lender.hashes.keys()) {
     const key = lender.world.swarm.hash(lender.hashes[n]!)
-    // Those that are here are shown with all of them.
+    // Torrents still in memory are shown with all their completions.
     if (lender.shard.torrents.find(lender.hashes[n]!, key) >= 0)
       expect([n, lender.downloaded(n)]).toEqual([n, database.get(n) ?? 0])
   }

@@ -1,4 +1,4 @@
-/** Memory that is free again is for all: any shard, any kind, any family. */
+/** Freed memory can be used by any shard, for any purpose and by any family. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT, type Family } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
@@ -25,7 +25,7 @@ function sweep(world: World): void {
   for (const moved of tracker.sweep()) expect(moved).toBe(true)
 }
 
-/** Announces `wishes` until one is not done. How many were. */
+/** Announces `wishes` until one is not accepted. Returns how many were. */
 function spend(world: World, hashes: readonly Int32Array[], wish: (n: number) => Wish): number {
   for (let n = 0; ; n++)
     if (world.tell(hashes[n % hashes.length]!, { want: 0, ...wish(n) }) !== OUTCOME.done) return n
@@ -37,7 +37,7 @@ function expire(world: World): void {
   expect(world.swarm.totals()).toMatchObject({ torrents: 0, seeders: 0, leechers: 0 })
   expect(faults(world.memory)).toEqual([])
   expect(world.swarm.memory().used).toBe(0)
-  // Tables that grew with them have shrunk again.
+  // The tables that grew with the torrents have shrunk again.
   for (const { torrents } of world.swarm.shards) {
     const { header } = torrents
     const widths = world.memory.families.map(
@@ -83,7 +83,7 @@ describe('when all of max_memory is spent and expires', () => {
     }
   })
 
-  test('those who stay do not keep it: they move together', () => {
+  test('the peers that stay do not hold it: they are moved together', () => {
     const world = new World({ bytes: 4096 * KIB, families: THREE_FAMILIES })
     const familyOf = (n: number) => (n % 4 === 0 ? 6 : n % 8 === 2 ? 7 : 4)
     const hashes = Array.from({ length: 4_000 }, (_, n) => hashWords(n))
@@ -91,7 +91,7 @@ describe('when all of max_memory is spent and expires', () => {
     for (const [n, hash] of hashes.entries())
       for (let peer = 0; peer < (stays(n) ? 3 : 1 + (n % 7)); peer++)
         world.tell(hash, { peer, want: 0, left: BigInt(peer % 2), family: familyOf(n) })
-    // One of them is large, and stands in the midst of it all.
+    // One of the torrents is large and lies in the middle.
     for (let peer = 0; peer < 3_000; peer++) world.tell(hashes[2_000]!, { peer, want: 0 })
     const peak = world.swarm.memory().used
     world.now += 60
@@ -103,7 +103,7 @@ describe('when all of max_memory is spent and expires', () => {
       if (peer % 3 > 0) world.tell(hashes[2_000]!, { peer, want: 0 })
     world.now += 60
     const kept = hashes.filter((_, n) => stays(n))
-    // What the peers are is not to change; those who expire are gone when all is done.
+    // No peer changes; expired ones are gone at the end.
     for (let round = 0; round < 3; round++) sweep(world)
     expect(faults(world.memory)).toEqual([])
     const fresh = new World({ bytes: 4096 * KIB, families: THREE_FAMILIES })
@@ -122,7 +122,7 @@ describe('when all of max_memory is spent and expires', () => {
   })
 })
 
-/** Peers that come, announce, and go, half of them without a word. */
+/** Peers that come, announce, and leave, half of them without "stopped". */
 class Crowd {
   readonly world: World
   readonly #hashes: readonly Int32Array[]
@@ -137,7 +137,7 @@ class Crowd {
     this.#roll = roll
   }
 
-  /** `minutes` pass, and about `arrivals` come, to the first `torrents`, a share of them over IPv6. */
+  /** `minutes` pass, and about `arrivals` peers come to the first `torrents`, a share of them over IPv6. */
   pass(minutes: number, arrivals: number, torrents: number, percent6: number): void {
     const roll = this.#roll
     this.world.now += minutes * 60
@@ -158,7 +158,7 @@ class Crowd {
     }
   }
 
-  /** KiB of a swarm in which nobody but those who are here now ever announced. */
+  /** KiB of a new swarm in which only the present peers have announced. */
   fresh(): number {
     const fresh = new World({ bytes: this.world.swarm.memory().limit, seed })
     for (const { hash, peers } of this.#hashes.map((hash) => ({ hash, peers: this.#listed(hash) })))
@@ -181,7 +181,7 @@ class Crowd {
   }
 }
 
-test(`hours of coming and going take no more memory than those who are there need (SEED=${seed})`, () => {
+test(`after hours of churn a swarm uses no more memory than its present peers need (SEED=${seed})`, () => {
   const world = new World({ bytes: 8 * 1024 * KIB, seed })
   world.lifetime = 4500
   const crowd = new Crowd(world, hashesOfShard(world.swarm, 3, 2_500), dice())
@@ -203,7 +203,7 @@ test(`hours of coming and going take no more memory than those who are there nee
   expect(faults(world.memory)).toEqual([])
 })
 
-test(`after a year of seasons all of the memory is to be had (SEED=${seed})`, () => {
+test(`after a year of changing load all of the memory can be used (SEED=${seed})`, () => {
   const roll = dice()
   const bytes = 400 * KIB
   const world = new World({ bytes, seed })
@@ -212,7 +212,7 @@ test(`after a year of seasons all of the memory is to be had (SEED=${seed})`, ()
   const crowd = new Crowd(world, hashes, roll)
   let most = 0
   for (let day = 0; day < 365; day++) {
-    // Many torrents in winter, IPv6 in spring, a few crowds in autumn; and every week has a day of rest.
+    // Many torrents in winter, IPv6 in spring, a few large swarms in autumn, and one day a week without announces.
     const arrivals = day % 7 === 0 ? 5 : 50 + (day % 50) * 2
     const torrents = day % 120 < 60 ? 800 : 60
     for (const minutes of [700, 40, 40, 30, 30])
@@ -229,14 +229,14 @@ test(`after a year of seasons all of the memory is to be had (SEED=${seed})`, ()
   expect(room(world)).toBe(room(new World({ bytes, seed })))
 })
 
-test('what a thread paid for and died with comes back', () => {
+test('memory that a dead thread had reserved but not used is given back', () => {
   const world = new World({})
   world.tell(hashWords(1))
   const { used } = world.swarm.memory()
-  // It died behind the sum, before its shard's account.
+  // It died after it changed the sum and before it changed its shard's account.
   Atomics.add(new Int32Array(world.memory.budget), 1, 4)
   new Int32Array(world.memory.shards[0]!.torrents)[HEADER.lock] = 2
-  // Another one holds a lock: it will be seen to later.
+  // A shard whose lock is held is settled later.
   world.swarm.shards[9]!.lock.acquire()
   expect(world.swarm.salvage(2)).toBe(1)
   expect(world.swarm.memory().used).toBe(used + 4 * KIB)
@@ -247,7 +247,7 @@ test('what a thread paid for and died with comes back', () => {
   expect(world.swarm.shards.every(({ lock }) => lock.holder() === 0)).toBe(true)
 })
 
-test('a torrent that is moved keeps all that it was completed, and what it owes', () => {
+test('a torrent that is moved keeps its completions and what it owes', () => {
   const world = new World({ persistent: true })
   const hashes = Array.from({ length: 6_000 }, (_, n) => hashWords(n))
   for (const hash of hashes) world.tell(hash, { want: 0 })

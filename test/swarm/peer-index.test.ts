@@ -1,4 +1,4 @@
-/** Chains of the index of large swarms, in memory; that it finds what it holds is tested in swarm.test.ts. */
+/** The length of the chains in the index of large swarms. swarm.test.ts tests that it finds what it holds. */
 import { expect, test } from 'bun:test'
 import type { PeerFamily } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, NIL } from '../../src/swarm/layout.ts'
@@ -15,7 +15,7 @@ import {
 
 const PEERS = 60_000
 
-/** Entries of the fullest bucket, and of all buckets. */
+/** The number of entries in the fullest bucket, and in all buckets. */
 function chains(world: World, family: PeerFamily): { longest: number; all: number } {
   let longest = 0
   let all = 0
@@ -34,7 +34,7 @@ function chains(world: World, family: PeerFamily): { longest: number; all: numbe
   return { longest, all }
 }
 
-/** What a stranger can vary in an endpoint: `n` goes into these two of its bytes, counted from the end. */
+/** Endpoint bytes that an attacker can vary: `n` goes into these two, counted from the end. */
 const VARIED = [
   ['ports', 2],
   ['addresses', 4],

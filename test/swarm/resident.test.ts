@@ -1,4 +1,4 @@
-/** After a peak the system has its memory back. */
+/** After a peak the memory goes back to the operating system. */
 import { expect, test } from 'bun:test'
 import type { Residents } from '../support/swarm/resident-child.ts'
 

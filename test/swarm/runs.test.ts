@@ -1,4 +1,4 @@
-/** What is handed out in runs, against a list of owners. */
+/** The allocator of runs, checked against a plain list of owners. */
 import { describe, expect, test } from 'bun:test'
 import {
   BATCH,
@@ -37,7 +37,7 @@ function make({ budget = Number.POSITIVE_INFINITY, batches = BATCHES } = {}) {
       for (let batch = from; batch < to; batch++) unused.add(batch)
     },
   })
-  /** By unit: who has it when nobody took it. Throws at the first fault. */
+  /** By unit: who has it when it is not taken. Throws at the first fault. */
   const owners = () => {
     const faults: string[] = []
     const read = readRuns('run', header, 0, words, (ok, fault) => {
@@ -77,7 +77,7 @@ test(`runs never overlap, are aligned, and are all found again (SEED=${seed})`, 
       owner.fill(-1, base, base + (1 << order))
     }
     for (let step = 0; step < 20_000; step++) {
-      // Waves: mostly taking, then mostly giving, so that the memory fills up and empties.
+      // Alternately mostly allocations and mostly releases, so that the memory fills up and empties.
       const order = Math.min(roll(ORDERS), roll(ORDERS), roll(ORDERS))
       if (roll(100) < (step % 2000 < 1000 ? 60 : 40)) {
         const base = runs.take(order)
@@ -121,7 +121,7 @@ test(`runs never overlap, are aligned, and are all found again (SEED=${seed})`, 
     expect([name, times > 0]).toEqual([name, true])
 })
 
-test(`what is given back in any order joins again to the runs it was cut from (SEED=${seed})`, () => {
+test(`runs given back in any order join again to the runs they were cut from (SEED=${seed})`, () => {
   const roll = dice()
   for (let round = 0; round < 20; round++) {
     const { runs, free, paid } = make()
@@ -143,7 +143,7 @@ test(`what is given back in any order joins again to the runs it was cut from (S
   }
 })
 
-test('a long run stands beside what is there, and leaves no gap', () => {
+test('a long run is placed directly behind the runs in use, without a gap', () => {
   const { runs, paid } = make()
   expect(runs.take(0)).toBe(0)
   expect(runs.take(8)).toBe(64)
@@ -153,7 +153,7 @@ test('a long run stands beside what is there, and leaves no gap', () => {
   expect(paid.batches).toBe(5)
 })
 
-test('a long run that cannot be paid for leaves what it could to the others', () => {
+test('a long run that exceeds the budget leaves the rest of it to others', () => {
   const { runs, paid, owners } = make({ budget: 3 })
   expect(runs.take(8)).toBe(NIL)
   expect(paid.batches).toBe(3)
@@ -173,7 +173,7 @@ test('a run is cut from the smallest free one that holds it', () => {
   expect(runs.take(0)).toBe(0)
 })
 
-test('of those that are alike the lowest is taken, however far it lies from the others', () => {
+test('of several free runs of one size the lowest is taken, however far it lies from the others', () => {
   const batches = 3000
   const { runs } = make({ batches })
   for (let batch = 0; batch < batches; batch++) expect(runs.take(BATCH_ORDER)).toBe(batch * BATCH)
@@ -184,13 +184,13 @@ test('of those that are alike the lowest is taken, however far it lies from the 
 })
 
 describe('batches that are free', () => {
-  test('are paid for until they are trimmed, then for anybody, and taken again', () => {
+  test('count against the budget until they are trimmed, and are used again later', () => {
     const { runs, paid, owners, high } = make({ budget: 8 })
     for (let batch = 0; batch < 8; batch++) runs.take(BATCH_ORDER)
     for (const batch of [1, 2, 5]) runs.give(batch * BATCH, BATCH_ORDER)
     runs.give(7 * BATCH, BATCH_ORDER)
     expect(paid.batches).toBe(8)
-    // Four that are free, and the end that falls by one.
+    // Four free batches, and an end that falls by one.
     expect(runs.trim(100)).toBe(5)
     expect([paid.batches, high()]).toEqual([4, 7 * BATCH])
     owners()
@@ -204,7 +204,7 @@ describe('batches that are free', () => {
     ])
   })
 
-  test('are told of when they lie at the end, or make a region', () => {
+  test('are reported when they lie at the end, or make a region', () => {
     const { runs, unused, high } = make()
     for (let batch = 0; batch < 64; batch++) runs.take(BATCH_ORDER)
     for (let batch = 16; batch < 31; batch++) runs.give(batch * BATCH, BATCH_ORDER)
@@ -225,27 +225,27 @@ describe('batches that are free', () => {
 })
 
 describe('a run that', () => {
-  test('stands beyond what all of them need goes to any gap below', () => {
+  test('lies beyond the space all runs need is moved to any gap below', () => {
     const { runs, owners } = make()
     for (let batch = 0; batch < 4; batch++) runs.take(BATCH_ORDER)
     const last = runs.take(0)
     runs.give(BATCH, BATCH_ORDER)
     expect(runs.takeBetter(last, 0)).toBe(BATCH)
     runs.give(last, 0)
-    // And where none is paid for, to one that is not.
+    // When no free batch is counted against the budget, one that is not.
     runs.give(2 * BATCH, BATCH_ORDER)
     runs.trim(100)
     expect(runs.takeBetter(3 * BATCH, BATCH_ORDER)).toBe(2 * BATCH)
     owners()
   })
 
-  test('has a free neighbour leaves it for another gap of that size, and nothing is cut', () => {
+  test('has a free neighbour is moved to another gap of its size, and no run is divided', () => {
     const { runs, free } = make()
     const fours = Array.from({ length: 64 }, () => runs.take(2))
     runs.give(fours[2]!, 2)
     runs.give(fours[40]!, 2)
     expect(free()).toEqual([2])
-    // A neighbour of its own size; one of two that are half as large; one that has no free neighbour.
+    // Free neighbours: one of its own size; one of two half as large; none.
     expect(runs.takeBetter(fours[41]!, 2)).toBe(fours[2]!)
     runs.give(fours[41]!, 2)
     expect(free()).toEqual([3])

@@ -1,4 +1,4 @@
-/** What a salvage keeps, and what it does with memory that makes no sense at all. */
+/** What a salvage keeps, and what it makes of overwritten memory. */
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, EVENT } from '../../src/bittorrent.ts'
 import {
@@ -70,12 +70,12 @@ test('a completion that was counted before a salvage is not counted again after 
   salvage(world, shard)
   world.tell(hash, { peer: 1, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(1)
-  // And one that was not is.
+  // One that was not counted before is counted now.
   world.tell(hash, { peer: 2, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(2)
 })
 
-describe('a salvage does not believe', () => {
+describe('a salvage does not accept', () => {
   /** Two torrents, records 0 and 1; how many peers each has after `scribble` and the salvage. */
   function salvaged(
     peers: readonly [number, number],
@@ -134,14 +134,14 @@ describe('a salvage does not believe', () => {
   })
 })
 
-test(`a salvage makes a whole shard of memory somebody scribbled over (SEED=${seed})`, () => {
+test(`a salvage makes a consistent shard of memory that was overwritten at random (SEED=${seed})`, () => {
   const roll = dice()
   const world = new World({ bytes: 512 * 1024, persistent: true, families: THREE_FAMILIES })
   const hashes = hashesOfShard(world.swarm, SHARD, 24)
   const { torrents, peers: all } = arraysOf(world.memory, world.memory.shards[SHARD]!)
   const { header, records, buckets } = torrents
   const value = () => [0, 1, roll(70), roll(2000), roll(2 ** 32), 0xffff_ffff][roll(6)]!
-  /** Somewhere in the words of `batches` batches. */
+  /** A random place in the words of `batches` batches. */
   const scribble = (runs: Int32Array, batches: number) => {
     const groups = Math.ceil(batches / 32) * RUN_GROUP_WORDS
     const at = roll(groups + RUN_MAPS.count)
@@ -164,7 +164,7 @@ test(`a salvage makes a whole shard of memory somebody scribbled over (SEED=${se
       const { header: totals } = THREE_FAMILIES[kind]!
       const chunks = header[totals + FAMILY_HEADER.slotHigh]! / 64
       const kinds = [
-        // All of a record but its info hash and its downloads.
+        // The whole record except its info hash and downloads.
         () => (records[at + TORRENT.next] = value()),
         () => {
           if (isUsed) records[at + TORRENT.flags + roll(8)] = value()
@@ -183,7 +183,7 @@ test(`a salvage makes a whole shard of memory somebody scribbled over (SEED=${se
         () => (peers.buckets[roll(256)] = value()),
         () => (peers.hot[roll(chunks * 64 * peers.stride)] = value()),
         () => (peers.details[roll(chunks * 64 * 11)] = value()),
-        // All of the runs but their ends.
+        // All runs except their ends.
         () => (header[totals + FAMILY_HEADER.slotRuns + 1 + roll(2)] = value()),
         () => (header[totals + FAMILY_HEADER.directoryRuns + 1 + roll(2)] = value()),
         () => (header[HEADER.torrentRuns + 1 + roll(2)] = value()),

@@ -1,4 +1,4 @@
-/** Stored counts for scrapes: each torrent has its own, once, and strangers cannot make them grow. */
+/** Stored counts for scrapes: each torrent gets its own, and scrapes of unknown hashes use bounded memory. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { addStored, answerLookup, Hashes, hasOwed, takeLookups } from '../../src/storage/owed.ts'
@@ -27,7 +27,7 @@ class Asker {
     expect([entry.seeders, entry.leechers]).toEqual([0, 0])
     return entry.downloaded
   }
-  /** What the control thread is asked for, in order. */
+  /** The questions to the control thread, in order. */
   questions(most = 1_000): string[] {
     const taken = new Hashes(1_000)
     const shard = this.world.swarm.shards[SHARD]!
@@ -47,7 +47,7 @@ class Asker {
   }
 }
 
-test('a torrent is asked for once, and known afterwards', () => {
+test('a count is asked for once and known afterwards', () => {
   const asker = new Asker(2)
   const [one, other] = asker.hashes as [Int32Array, Int32Array]
   for (const hash of [one, other, one]) expect(asker.ask(hash)).toBe(0)
@@ -75,7 +75,7 @@ test.each([
   expect(asker.ask(asker.hashes[0]!)).toBe(shown)
 })
 
-test('only so many questions wait; who comes too late asks again', () => {
+test('the number of waiting questions is bounded; a scrape that finds no room asks again later', () => {
   const asker = new Asker(QUESTIONS * 3)
   for (const hash of asker.hashes) asker.ask(hash)
   const first = asker.questions()
@@ -83,11 +83,11 @@ test('only so many questions wait; who comes too late asks again', () => {
   for (const hash of asker.hashes) asker.ask(hash)
   const second = asker.questions()
   expect(second.length).toBe(QUESTIONS)
-  // Some share a place, and take it from each other.
+  // Some share a place and replace each other.
   expect(new Set([...first, ...second]).size).toBeGreaterThan(QUESTIONS * 1.8)
 })
 
-describe('two torrents with one place', () => {
+describe('two torrents that share a place in the table', () => {
   function rivals(): [Asker, Int32Array, Int32Array] {
     const asker = new Asker(400)
     for (const [i, one] of asker.hashes.entries())
@@ -103,13 +103,13 @@ describe('two torrents with one place', () => {
     asker.file(one, 3)
     expect(asker.ask(other)).toBe(0)
     expect(asker.questions()).toEqual([hashHex(other)])
-    // The answer to a question that nobody has any more.
+    // The answer to a question that was replaced meanwhile.
     asker.file(one, 99)
     asker.file(other, 4)
     expect(asker.ask(other)).toBe(4)
   })
 
-  test('ask one question between them while it waits', () => {
+  test('have only one question at a time between them', () => {
     const [asker, one, other] = rivals()
     asker.ask(one)
     asker.ask(other)
@@ -118,7 +118,7 @@ describe('two torrents with one place', () => {
   })
 })
 
-describe('a torrent that comes here', () => {
+describe('a torrent that enters memory', () => {
   const come = (moment: 'asked' | 'taken' | 'known') => {
     const asker = new Asker(1)
     const [hash] = asker.hashes as [Int32Array]
@@ -129,7 +129,7 @@ describe('a torrent that comes here', () => {
     expect(asker.faults()).toEqual([])
     return { asker, hash }
   }
-  test('is asked for no more', () => {
+  test('is not asked for any more', () => {
     expect(come('asked').asker.questions()).toEqual([])
   })
   test.each(['taken', 'known'] as const)('takes its count with it when it is %s', (moment) => {
@@ -140,18 +140,18 @@ describe('a torrent that comes here', () => {
     expect(asker.world.scrape(hash)).toEqual({ seeders: 0, leechers: 1, downloaded: 5 })
     expect(asker.world.swarm.totals().downloads).toBe(5)
     expect([asker.questions(), asker.faults()]).toEqual([[], []])
-    // What it has it is not given again, by whichever way it comes.
+    // A count it has already is not added a second time, from either source.
     asker.file(hash, 5)
     expect(addStored(asker.world.swarm, hash, 0, 5, 0)).toBe(true)
     expect(asker.world.scrape(hash).downloaded).toBe(5)
   })
 
-  test('with a count that is known is not looked up again', () => {
+  test('with a known count is not looked up again', () => {
     const { asker } = come('known')
     expect(hasOwed(asker.world.swarm.shards[SHARD]!)).toBe(false)
   })
 
-  test('without a count is asked for by scrapes, and given it beside what was completed here', () => {
+  test('without a count is asked for by scrapes, and its count is added to the completions here', () => {
     const asker = new Asker(1)
     const [hash] = asker.hashes as [Int32Array]
     asker.world.tell(hash, { left: 1n })
@@ -162,11 +162,11 @@ describe('a torrent that comes here', () => {
     expect(asker.isAwaited(hash)).toBe(false)
     expect(asker.world.scrape(hash)).toEqual({ seeders: 1, leechers: 0, downloaded: 2 ** 40 + 1 })
     expect([asker.questions(), asker.faults()]).toEqual([[], []])
-    // What it owes is still to be told.
+    // It still owes its completions.
     expect(asker.world.swarm.owed()).toBe(1)
   })
 
-  test('and goes before its answer leaves the answer to scrapes', () => {
+  test('and is forgotten before the answer comes leaves the answer to scrapes', () => {
     const asker = new Asker(1)
     const [hash] = asker.hashes as [Int32Array]
     asker.world.tell(hash, { left: 1n })
@@ -181,7 +181,7 @@ describe('a torrent that comes here', () => {
   })
 })
 
-test('whoever scrapes is told whether a count may still come', () => {
+test('a scrape learns whether a count may still come', () => {
   const asker = new Asker(QUESTIONS * 3)
   const [hash, ...others] = asker.hashes as [Int32Array, ...Int32Array[]]
   expect(asker.isAwaited(hash)).toBe(true)
@@ -189,7 +189,7 @@ test('whoever scrapes is told whether a count may still come', () => {
   expect(asker.isAwaited(hash)).toBe(true)
   asker.file(hash, 0)
   expect(asker.isAwaited(hash)).toBe(false)
-  // More questions than there is room for are not asked; those with one place share a question.
+  // Questions beyond the room are not asked; torrents that share a place share a question.
   const awaited = others.filter((other) => asker.isAwaited(other)).length
   expect(awaited).toBeGreaterThanOrEqual(QUESTIONS)
   expect(awaited).toBeLessThan(others.length)
@@ -212,7 +212,7 @@ test('a salvage forgets the counts and the questions', () => {
   expect(asker.questions()).toHaveLength(3)
 })
 
-test('a salvage forgets them all, whatever a salvage that died had forgotten', () => {
+test('a salvage forgets them all, even after a salvage that died half-way', () => {
   const asker = new Asker(3)
   const { world, hashes } = asker
   const trap = new Trap()
@@ -232,7 +232,7 @@ test('a salvage forgets them all, whatever a salvage that died had forgotten', (
   }
 })
 
-test('where completions are not kept nobody is asked, and nothing is touched', () => {
+test('where completions are not stored no question is asked and no memory is touched', () => {
   const world = new World({})
   const [hash] = hashesOfShard(world.swarm, SHARD, 1) as [Int32Array]
   expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
@@ -243,7 +243,7 @@ test('where completions are not kept nobody is asked, and nothing is touched', (
   expect([taken.count, faults(world.memory, SHARD)]).toEqual([0, []])
 })
 
-test(`whatever is asked, the counts stay in their places (SEED=${seed})`, () => {
+test(`random questions and answers keep every count in its place (SEED=${seed})`, () => {
   const roll = dice()
   const asker = new Asker(1_000)
   const truth = new Map(asker.hashes.map((hash) => [hashHex(hash), roll(1_000)]))

@@ -1,4 +1,4 @@
-/** The swarm against its slow twin: long random lives, every structure checked on the way. */
+/** The swarm against a simple model of it: long random runs, with every structure checked on the way. */
 import { expect, test } from 'bun:test'
 import { type AnnounceEvent, EVENT, type PeerFamily } from '../../src/bittorrent.ts'
 import { FAMILIES } from '../../src/swarm/layout.ts'
@@ -31,7 +31,7 @@ const naivelyListed = (torrent: NaiveTorrent | undefined) => {
   return { ...torrent.counts(), peers: peers.sort(byEndpoint) }
 }
 
-/** A sweep that was interrupted by announces may forget any of the expired, and nobody else. */
+/** A sweep that was interrupted by announces may have removed some expired peers, and no others. */
 function reconcile(world: World, hash: Int32Array, torrent: NaiveTorrent, cutoff: number): number {
   const here = new Set(listed(world, hash)!.peers.map((peer) => peer.endpoint))
   let forgotten = 0
@@ -55,7 +55,7 @@ const KINDS = [
 ] as const
 
 test.each(KINDS)(
-  `a long random life with %s agrees with the slow truth (SEED=${seed})`,
+  `a long random run with %s agrees with the reference model (SEED=${seed})`,
   (_, rows) => {
     const roll = dice()
     const world = new World({ seed, families: rows })
@@ -106,7 +106,7 @@ test.each(KINDS)(
       const stopping = size > targets[at]![kind]! ? roll(5) > 0 : roll(20) === 0
       const wish: Wish = {
         family,
-        // Stopping mostly means somebody who is here.
+        // "stopped" mostly comes from a peer that is in the swarm.
         peer: stopping && size > 0 && roll(8) > 0 ? numberOfAny(before!, family, roll) : peer,
         id: roll(5),
         event: stopping ? EVENT.stopped : (roll(3) as AnnounceEvent),
@@ -193,7 +193,7 @@ test.each(KINDS)(
   },
 )
 
-/** Number of one of the peers of `family`. */
+/** The number of a random peer of `family`. */
 function numberOfAny(
   torrent: NaiveTorrent,
   family: PeerFamily,
@@ -236,7 +236,7 @@ test.each(KINDS)(
     for (const [i, family] of families.entries())
       for (let peer = 0; peer < highest[i]!; peer++) {
         say(hash!, { family, peer, left: BigInt(roll(2)) })
-        // Small swarms come between the chunks.
+        // Small swarms are allocated between the chunks.
         if (peer % 8 === 0)
           say(neighbours[roll(neighbours.length)]!, {
             family: families[roll(families.length)]!,
@@ -258,7 +258,7 @@ test.each(KINDS)(
   },
 )
 
-test(`every member of a large swarm is told to somebody (SEED=${seed})`, () => {
+test(`every peer of a large swarm is listed in some answer (SEED=${seed})`, () => {
   const world = new World({ seed })
   const hash = hashWords(1)
   for (let peer = 0; peer < 1000; peer++)
@@ -270,7 +270,7 @@ test(`every member of a large swarm is told to somebody (SEED=${seed})`, () => {
       world.tell(hash, { peer: 2000, left, want: 50 })
       for (const { endpoint } of world.udp.told()) told.set(endpoint, (told.get(endpoint) ?? 0) + 1)
     }
-    // A seeder is told of the 500 leechers, a leecher of everybody.
+    // A seeder gets the 500 leechers, a leecher gets all peers.
     expect(told.size).toBe(left === 0n ? 500 : 1000)
     const mean = 50_000 / told.size
     expect(Math.max(...told.values())).toBeLessThan(mean * 2.5)
@@ -278,7 +278,7 @@ test(`every member of a large swarm is told to somebody (SEED=${seed})`, () => {
   }
 })
 
-test('an answer steps over 64 expired peers of a large swarm and still is full', () => {
+test('an answer skips 64 expired peers of a large swarm and is still full', () => {
   const world = new World({})
   const hash = hashWords(1)
   for (let peer = 0; peer < 100; peer++) world.tell(hash, { peer })
@@ -292,7 +292,7 @@ test('an answer steps over 64 expired peers of a large swarm and still is full',
 test.each([
   ['small', 5],
   ['large', 65],
-])('a %s swarm that hovers around a border keeps its place', (_size, peers) => {
+])('a %s swarm whose size moves around a limit is not moved each time', (_size, peers) => {
   const world = new World({})
   const hash = hashWords(1)
   for (let peer = 0; peer < peers; peer++) world.tell(hash, { peer })

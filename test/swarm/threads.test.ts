@@ -1,4 +1,4 @@
-/** Several threads in one shard: nothing is lost while they live, little when one dies. */
+/** Several threads in one shard: nothing is lost while they run, and at most one torrent when one dies. */
 import { expect, test } from 'bun:test'
 import { dice, seed } from '../support/random.ts'
 import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
@@ -15,7 +15,7 @@ import { faults } from '../support/swarm/whole.ts'
 const SHARD = 9
 const MAIN = 1
 
-/** A turn of the event loop: other threads run on meanwhile. */
+/** One turn of the event loop, in which other threads go on. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function hammer(task: HammerTask) {
@@ -40,7 +40,7 @@ function hammer(task: HammerTask) {
   }
 }
 
-test(`two threads that hammer one shard leave exactly what they put there (SEED=${seed})`, async () => {
+test(`two threads that announce to one shard leave exactly their own peers (SEED=${seed})`, async () => {
   const world = new World({ seed, thread: MAIN, persistent: true, families: THREE_FAMILIES })
   const hashes = [...hashesOfShard(world.swarm, SHARD, 8), hashWords(1_000_000)]
   const progress = new SharedArrayBuffer(64)
@@ -52,7 +52,7 @@ test(`two threads that hammer one shard leave exactly what they put there (SEED=
   const finished = Promise.all([one.result, two.result]).then((both) => {
     results = both
   })
-  // Somebody watches all the while.
+  // This thread reads all the while.
   let looks = 0
   for (; results === undefined; looks++) {
     const hash = hashes[looks % hashes.length]!
@@ -88,7 +88,7 @@ test(`two threads that hammer one shard leave exactly what they put there (SEED=
   await Promise.all([one.kill(), two.kill()])
 })
 
-test(`a thread that dies anywhere is survived by the shard and the others (SEED=${seed})`, async () => {
+test(`the shard and the other threads survive a thread that dies at any point (SEED=${seed})`, async () => {
   const roll = dice()
   const world = new World({ seed, thread: MAIN, persistent: true, families: THREE_FAMILIES })
   const hashes = hashesOfShard(world.swarm, SHARD, 8)
@@ -98,7 +98,7 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
   const task = { memory, hashes, progress, steps: 0 }
   const survivor = hammer({ ...task, thread: 2, seed })
   await survivor.goesOn(1)
-  // A torrent that nobody touches any more.
+  // A torrent that no thread changes any more.
   const [quiet] = hashesOfShard(world.swarm, SHARD, 9).slice(8) as [Int32Array]
   for (let peer = 0; peer < 70; peer++) world.tell(quiet, { peer, left: BigInt(peer % 2) })
   const untouched = listed(world, quiet)
@@ -108,7 +108,7 @@ test(`a thread that dies anywhere is survived by the shard and the others (SEED=
     const victim = hammer({ ...task, thread: 3, seed: seed + deaths * 2 })
     await victim.goesOn(1 + roll(300))
     await victim.kill()
-    // It died with the lock, with that of a shard it swept, or with none; nobody else's is taken.
+    // It died with this lock, with that of a shard it swept, or with none; locks of other threads are not seized.
     if (lock.holder() === 3) salvaged++
     const held = world.swarm.shards.filter((shard) => shard.lock.holder() === 3)
     expect(held.length).toBeLessThan(2)

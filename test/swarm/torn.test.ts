@@ -1,4 +1,4 @@
-/** A thread that throws or dies anywhere in any change leaves a shard that can be made whole. */
+/** A thread that throws or dies at any step of any change leaves a shard that a salvage makes consistent. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { EVENT, type PeerFamily } from '../../src/bittorrent.ts'
 import { addStored, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
@@ -26,7 +26,7 @@ const world = new World({ bytes: BYTES, persistent: true, families: THREE_FAMILI
 const trap = new Trap()
 const torn = tornSwarm(world.memory, DEAD, trap)
 const brittle = brittleSwarm(world.memory, DEAD, trap)
-/** The first is the one that is changed. */
+/** The first torrent is the one that is changed. */
 const hashes = hashesOfShard(world.swarm, SHARD, 12)
 const [hash] = hashes as [Int32Array]
 const pristine = snapshot(world.memory)
@@ -61,7 +61,7 @@ function sweep(swarm: Swarm): void {
 type State = Map<string, ReturnType<typeof listed>>
 const stateNow = (): State => new Map(hashes.map((words) => [hashHex(words), listed(world, words)]))
 
-/** Torrents of `before` of which a live peer is missing or different now, and what was invented. */
+/** Torrents of `before` of which a live peer is missing or different now, and anything that was not there before. */
 function compare(before: State, after: State, done: State): { lost: string[]; invented: number } {
   const lost: string[] = []
   let invented = 0
@@ -76,7 +76,7 @@ function compare(before: State, after: State, done: State): { lost: string[]; in
   return { lost, invented }
 }
 
-/** What the database was told of so far, to a test that takes it. */
+/** The completions that a test has taken so far. */
 const taken = new OwedTorrents(100)
 function take(swarm: Swarm): void {
   takeOwed(swarm.shards[SHARD]!, taken, 100, 0)
@@ -212,7 +212,7 @@ const cases: Record<string, Case> = {
     },
     change: (swarm) => swarm.scrape(hash, world.cutoff, world.http.answer),
   },
-  'a completion the database was told of every one before': {
+  'a completion when all earlier ones were handed to the database': {
     prepare: () => {
       fill(hash, 4, 10)
       take(world.swarm)
@@ -274,11 +274,11 @@ const cases: Record<string, Case> = {
     several: true,
     dense: true,
   },
-  'a sweep that moves what is left together and gives the rest back': {
+  'a sweep that moves the remaining runs together and gives the rest back': {
     prepare: () => {
       const crowd = hashesOfShard(world.swarm, SHARD, 162).slice(12)
       for (const [n, words] of crowd.entries()) fill(words, n % 3 === 0 ? 6 : 4, 1 + (n % 5))
-      // The changed one stands behind all of them, with two chunks and a bit, and owes something.
+      // The torrent that is changed lies behind all others, has a little more than two chunks, and owes a completion.
       fill(hash, 4, 140)
       fill(hash, 6, 9)
       fill(hash, 7, 70)
@@ -300,7 +300,7 @@ const cases: Record<string, Case> = {
   },
 }
 
-/** What the shards hold of the budget, by their own accounts. */
+/** KiB that the shards hold, by their own accounts. */
 const held = (): number =>
   world.swarm.shards.reduce((sum, { account }) => sum + account.paid, 0) * 1024
 
@@ -323,7 +323,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
     ['throws at a call', brittle, false],
     ['dies at a write', torn, true],
   ] as const)(
-    `whoever %s loses at most that torrent (SEED=${seed})`,
+    `a thread that %s loses at most that torrent (SEED=${seed})`,
     (_how, failing, dies) => {
       const roll = dice()
       // Neighbours of both sizes.
@@ -363,7 +363,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
         expect([steps, invented]).toEqual([steps, 0])
         if (several) expect([steps, lost.length < 2]).toEqual([steps, true])
         else expect([steps, lost.filter((name) => name !== hashHex(hash))]).toEqual([steps, []])
-        // No debt is forgotten or made up, not even of the torrent that was changed.
+        // No owed completion is lost or invented, not even of the torrent that was changed.
         const debt = debts()
         for (const [name, was] of owing)
           expect([name, was, owed.get(name)].slice(1)).toContain(debt.get(name))

@@ -1,4 +1,4 @@
-/** Scrapes that wait for stored counts: who does, how many, and what ends it. */
+/** Scrapes that wait for stored counts: which do, how many, and what ends the wait. */
 import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { Bell, createBell } from '../../src/memory/bell.ts'
@@ -28,7 +28,7 @@ function scene(longest: number) {
 }
 const [a, b, c] = [1, 2, 3].map(hashWords) as [Int32Array, Int32Array, Int32Array]
 
-test('one that waits is done when all that it asked for is there, and not before it returns', async () => {
+test('a scrape is done when all its counts are there, and never inside the call that made it wait', async () => {
   const { missing, done, add } = scene(FOR_EVER)
   for (const hash of [a, b, c]) missing.add(`${hash}`)
   expect(add('both', a, b)).toBe(true)
@@ -44,15 +44,15 @@ test('one that waits is done when all that it asked for is there, and not before
   await until('the third', () => done.length > 2)
 })
 
-test('what does not come is waited for no longer than allowed', async () => {
+test('a count that does not come is waited for no longer than allowed', async () => {
   const { missing, done, add } = scene(20)
   missing.add(`${a}`)
   add('a', a)
-  await until('the end of its patience', () => done.length > 0)
+  await until('the end of its wait', () => done.length > 0)
   expect(missing.size).toBe(1)
 })
 
-test('only so many wait at once, and a look goes no further than what is missing', async () => {
+test('the number of waiting scrapes is bounded, and a check stops at the first missing count', async () => {
   const { missing, looks, done, add } = scene(FOR_EVER)
   const many = Array.from({ length: 100 }, (_, n) => hashWords(n))
   for (const hash of many) missing.add(`${hash}`)
@@ -64,13 +64,13 @@ test('only so many wait at once, and a look goes no further than what is missing
   await until('all of them', () => done.length === LIMITS.waitingScrapes)
   expect(add('one more', a)).toBe(true)
   await until('that one, too', () => done.at(-1) === 'one more')
-  // When nobody waits, nobody looks.
+  // Without waiting scrapes there are no checks.
   const { count } = looks
   await Bun.sleep(30)
   expect(looks.count).toBe(count)
 })
 
-test('a bell is heard by the one that waits, before and behind, and twice is once', async () => {
+test('a bell wakes its waiter when rung before or during the wait; two rings wake it once', async () => {
   const memory = createBell()
   const bell = new Bell(memory)
   let heard = 0
@@ -89,7 +89,7 @@ test('a bell is heard by the one that waits, before and behind, and twice is onc
   expect(heard).toBe(2)
 })
 
-test('one whose look fails is done, and the others go on waiting', async () => {
+test('a scrape whose check fails is done, and the others go on waiting', async () => {
   const missing = new Set([`${b}`])
   const waiting = new Waiting((words) => {
     if (`${words}` === `${a}`) throw new Error('a bug')

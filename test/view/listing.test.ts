@@ -36,7 +36,7 @@ function hashOf(roll: (sides: number) => number, ...bytes: number[]): Int32Array
   return new Int32Array(whole.buffer)
 }
 
-/** `count` torrents that crowd under a few prefixes, as a stranger may choose them, and some that do not. */
+/** `count` torrents, most of them under a few prefixes, as an attacker may choose them. */
 function crowd(count: number, roll: (sides: number) => number): Int32Array[] {
   const prefixes = [
     [],
@@ -63,7 +63,7 @@ function naively(world: World, hashes: readonly Int32Array[]): TorrentSummary[] 
     .sort((one, other) => (one.infoHash < other.infoHash ? -1 : 1))
 }
 
-test(`pages are what sorting everything would give (SEED=${seed})`, async () => {
+test(`pages agree with sorting all torrents (SEED=${seed})`, async () => {
   const roll = dice()
   const world = new World({ bytes: 64 * 2 ** 20, seed, families: THREE_FAMILIES })
   const hashes = crowd(5_000, roll)
@@ -90,10 +90,10 @@ test(`every boundary of a page is met exactly (SEED=${seed})`, async () => {
     expect([offset, await read(world, offset, 7)]).toEqual([offset, all.slice(offset, offset + 7)])
 })
 
-test(`more than fits in hand under one prefix are listed all the same (SEED=${seed})`, async () => {
+test(`more torrents under one prefix than the buffer holds are all listed (SEED=${seed})`, async () => {
   const roll = dice()
   const world = new World({ bytes: 128 * 2 ** 20, seed })
-  // 70,000 that differ in their last three bytes alone, and some on either side.
+  // 70,000 that differ only in their last three bytes, and some on either side.
   const same = Array.from({ length: 17 }, () => roll(256))
   const hashes = [
     ...Array.from({ length: 70_000 }, (_, i) => hashOf(roll, ...same, i >>> 16, i >>> 8, i)),
@@ -113,7 +113,7 @@ test('an empty swarm has an empty list', async () => {
   expect(await read(world, HUGE, HUGE)).toEqual([])
 })
 
-test('some thousands come at once, and other things have their turn between them', async () => {
+test('a list of some thousand torrents is read in slices, and other tasks run between them', async () => {
   const world = new World({ bytes: 32 * 2 ** 20 })
   for (let n = 0; n < 9_000; n++) world.tell(hashWords(n), { want: 0 })
   let milliseconds = 0
@@ -158,7 +158,7 @@ describe('expired peers', () => {
     ])
   })
 
-  test('are left where they are: a list changes nothing', async () => {
+  test('are not removed: a list changes nothing', async () => {
     const world = new World({})
     world.tell(hashWords(1), {})
     world.now += 1000
@@ -201,7 +201,7 @@ describe('a shard that is locked', () => {
     return { world, hash, lock }
   }
 
-  test('is waited for, and nothing else waits meanwhile', async () => {
+  test('is waited for, while other tasks run', async () => {
     const { world, hash, lock } = lockOne()
     const listing = new Listing(world.swarm, 60_000)
     let rows: TorrentSummary[] | undefined
@@ -350,9 +350,9 @@ describe('while the list is read', () => {
       // All is counted before the first lock is taken, and the torrents of shard 3 are found later.
       const { lock } = world.swarm.shards[0]!
       const tryAcquire = lock.tryAcquire.bind(lock)
-      lock.tryAcquire = (patience) => {
+      lock.tryAcquire = (milliseconds) => {
         begin()
-        return tryAcquire(patience)
+        return tryAcquire(milliseconds)
       }
       if (look === 'counted') begin()
       let rows: TorrentSummary[] | undefined
@@ -374,12 +374,12 @@ describe('while the list is read', () => {
     let isFirst = true
     for (const { lock } of world.swarm.shards) {
       const tryAcquire = lock.tryAcquire.bind(lock)
-      lock.tryAcquire = (patience) => {
+      lock.tryAcquire = (milliseconds) => {
         if (isFirst) {
           isFirst = false
           meanwhile()
         }
-        return tryAcquire(patience)
+        return tryAcquire(milliseconds)
       }
     }
     return read(world, offset, limit)
@@ -423,7 +423,7 @@ describe('while the list is read', () => {
     expect(rows.map(({ infoHash }) => infoHash)).toEqual(second.map(hashHex).sort().slice(15))
   })
 
-  test('torrents of a crowd that vanish do not end the list', async () => {
+  test('torrents under a crowded prefix that are removed do not end the list', async () => {
     const roll = dice()
     const world = new World({ bytes: 128 * 2 ** 20 })
     const same = Array(18).fill(0x40)
@@ -483,12 +483,12 @@ test(`lists stay in order and whole while two threads announce (SEED=${seed})`, 
   expect(lists).toBeGreaterThan(3)
 })
 
-test(`rows are put in order whatever they have in common (SEED=${seed})`, () => {
+test(`rows are sorted, however many bytes they have in common (SEED=${seed})`, () => {
   const roll = dice()
   for (let round = 0; round < 200; round++) {
     const rows = new Int32Array(roll(60) * 8)
     const bytes = new Uint8Array(rows.buffer)
-    // Few different bytes, so that rows agree for long; and some wholly.
+    // Few different bytes, so that rows have long common prefixes and some are equal.
     for (let i = 0; i < bytes.length; i++) bytes[i] = i % 32 < 18 ? 0x7f + roll(2) : roll(3)
     const text = (row: number) => hashHex(rows.subarray(row * 8, row * 8 + 5))
     const all = new Set(Array.from({ length: rows.length / 8 }, (_, row) => text(row)))

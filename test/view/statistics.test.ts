@@ -85,7 +85,7 @@ test('a listener without statistics counts unseen; without any, all is zero but 
   expect(new Set(Object.values(none))).toEqual(new Set([0, false]))
 })
 
-test('completions are those of this run, or those of all times where they are kept', () => {
+test('completions are those since the start, or of all time where they are stored', () => {
   expect(readStatistics(sources())).toMatchObject({
     completed: 13,
     completed_in_session: 13,

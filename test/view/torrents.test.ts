@@ -1,4 +1,4 @@
-/** What the management API is shown of a torrent. */
+/** How the view shows torrents and their peers to the management API. */
 import { describe, expect, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
@@ -35,7 +35,7 @@ describe.each([
 
 test('a peer is shown with its endpoint, id, event and time', () => {
   const world = new World({})
-  // In 2086: every bit of the second counts.
+  // In 2086, so that every bit of the second is used.
   world.now = 0xdabc_ba98
   world.tell(hash, { peer: 5, event: EVENT.started, left: 1n })
   world.tell(hash, { family: 6, peer: 6, event: EVENT.completed })
@@ -66,7 +66,7 @@ test('a peer is shown with its endpoint, id, event and time', () => {
   })
 })
 
-test('what is shown stays as it was when the swarm goes on', () => {
+test('a torrent that was read does not change with the swarm', () => {
   const world = new World({})
   world.tell(hash, { peer: 5 })
   const torrent = inspect(world.swarm, hash, 0)
@@ -76,7 +76,7 @@ test('what is shown stays as it was when the swarm goes on', () => {
   expect(torrent).toEqual(copy)
 })
 
-test('an unknown torrent is not shown, one without peers is', () => {
+test('an unknown torrent is not shown; one without peers is', () => {
   const world = new World({})
   expect(inspect(world.swarm, hash, 0)).toBeUndefined()
   world.tell(hash, { peer: 5 })
@@ -184,7 +184,7 @@ function makeView(longestWait?: number) {
   return { world, lock, view: torrentView(world.swarm, () => world.cutoff, longestWait) }
 }
 
-test('the view shows a torrent with its peers, some by name, and a page of all', async () => {
+test('the view shows a torrent with its peers, several by info hash, and a page of all', async () => {
   const { view } = makeView()
   const summary = { infoHash: hashHex(hash), seeders: 1, leechers: 1, downloaded: 0 }
   expect(await view.one(hash)).toMatchObject({ seeders: 1, leechers: 1, peers: [{}, {}] })
@@ -202,7 +202,7 @@ test('the view counts a peer as gone by the clock of the moment', async () => {
   expect(await Array.fromAsync(view.page(0, 1))).toMatchObject([[{ seeders: 0, leechers: 1 }]])
 })
 
-test('the view waits for a torrent that is locked, while everything else goes on', async () => {
+test('the view waits for a torrent that is locked, while other tasks run', async () => {
   const { view, lock } = makeView(60_000)
   lock.acquire()
   let shown = 0

@@ -17,7 +17,7 @@ self.onmessage = ({ data }: MessageEvent<LockTask>) => {
   if (kind === 'hold') {
     lock.acquire()
     self.postMessage('holding')
-    // Until the word says that somebody sleeps; a minute at most.
+    // Until the word says that a thread sleeps; a minute at most.
     for (let look = 0; look < 60_000 && Atomics.load(words, 1) === thread; look++)
       Atomics.wait(words, 3, 0, 1)
     words[2] = 42

@@ -1,6 +1,6 @@
 /**
- * A serving thread that does nothing but announce, scrape and sweep, as fast as it can. Its peers
- * are its own, so that what must be left of them is known however the threads interleave.
+ * A serving thread that only announces, scrapes and sweeps, as fast as it can. Its peers are its own, so the
+ * expected result does not depend on how the threads interleave.
  */
 import { type AnnounceEvent, EVENT } from '../../../src/bittorrent.ts'
 import type { SwarmMemory } from '../../../src/swarm/swarm.ts'

@@ -86,7 +86,7 @@ export function write(announce: AnyAnnounce, hash: Int32Array, wish: Wish): Naiv
   announce.words.set(hash)
   announce.peerId.set(Buffer.from(`-XX0001-${String(id).padStart(12, '0')}`))
   announce.family = family
-  // What a shorter endpoint leaves behind must not matter.
+  // Bytes behind a shorter endpoint must not matter.
   announce.endpoint.fill(0xee).set(endpointOf(family, peer))
   for (const [i, count] of [uploaded, downloaded, left].entries()) {
     announce.counts[i * 2] = Number(count >> 32n)
@@ -125,7 +125,7 @@ export class Reply {
     return this.answer
   }
 
-  /** The peers told, in order. Throws when anything outside the lists was written. */
+  /** The peers of the answer, in order. Throws when anything outside the lists was written. */
   told(): Told[] {
     return this.answer.lists.flatMap((list) => this.#read(list))
   }
@@ -206,7 +206,7 @@ export function listed(world: World, hash: Int32Array, cutoff = -1) {
 export const byEndpoint = (a: { endpoint: string }, b: { endpoint: string }): number =>
   a.endpoint < b.endpoint ? -1 : 1
 
-/** Most peers told in these tests. */
+/** Most peers in one answer of these tests. */
 export const MAX = 74
 
 /** The arrays of a shard, read without its classes; those of peers in the order of the families. */

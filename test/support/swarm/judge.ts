@@ -1,17 +1,17 @@
-/** What an answer may say, judged by the slow truth after the announce it answers. */
+/** Checks an answer against the reference model after the announce. */
 import type { PeerFamily } from '../../../src/bittorrent.ts'
 import type { NaiveAnnounce, NaivePeer, NaiveTorrent } from '../naive/swarm.ts'
 import type { Told } from './harness.ts'
 
 export type Question = {
   readonly asker: NaiveAnnounce
-  /** Families whose peers it may be told, in this order. */
+  /** Families whose peers the answer may list, in this order. */
   readonly order: readonly PeerFamily[]
   readonly want: number
   readonly cutoff: number
 }
 
-/** What is wrong with the peers told; a fair answer has nothing. */
+/** The mistakes in the listed peers; empty for a correct answer. */
 export function unfairness(told: Told[], torrent: NaiveTorrent, question: Question): string[] {
   const wrong: string[] = []
   const { asker, order, cutoff } = question
@@ -32,7 +32,7 @@ export function unfairness(told: Told[], torrent: NaiveTorrent, question: Questi
   return wrong
 }
 
-/** One family of the answer: how many, and from which side. How many it told. */
+/** Checks one family of the answer: how many peers, seeders or leechers. Returns how many it lists. */
 function judgeShare(
   family: PeerFamily,
   told: Told[],

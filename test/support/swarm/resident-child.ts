@@ -1,4 +1,4 @@
-/** A process of its own whose swarm has a peak and then a sweep: how much memory is resident, in KiB. */
+/** A child process whose swarm has a peak and then a sweep; prints the resident memory in KiB. */
 import { readFileSync } from 'node:fs'
 import { Announce, Answer, PeerList } from '../../../src/bittorrent.ts'
 import { pageRelease } from '../../../src/servers/pages.ts'
@@ -54,7 +54,7 @@ sweep()
 const before = resident()
 for (let peer = 0; peer < PEERS; peer++) tell(peer)
 const peak = resident()
-// A few stay, here and there.
+// A few peers stay in some torrents.
 now += policy.peerTimeoutSeconds - 1
 for (let peer = 0; peer < PEERS; peer += 997) tell(peer)
 now++
@@ -62,7 +62,7 @@ for (let round = 0; round < 3; round++) sweep()
 const after = resident()
 const { used } = swarm.memory()
 const found = faults(memory)
-// What was given back can be used again.
+// Memory that was given back can be used again.
 const seeders = [0, 1, 3].map(tell)
 for (let peer = 0; peer < PEERS; peer++) tell(peer)
 const result: Residents = {

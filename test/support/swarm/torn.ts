@@ -1,6 +1,6 @@
 /**
  * Swarms that fail in the middle of a change: the n-th write, or the n-th call, throws, as if the
- * thread had died there or met a bug there. What was written before stays written.
+ * thread had died or met a bug there. Earlier writes stay.
  */
 import { Carver } from '../../../src/swarm/layout.ts'
 import { Swarm, type SwarmMemory } from '../../../src/swarm/swarm.ts'
@@ -41,7 +41,7 @@ export function tornSwarm(memory: SwarmMemory, thread: number, trap: Trap): Swar
         return (...given: unknown[]) => {
           if (writes) trap.step()
           const returned: unknown = value.apply(target, given)
-          // A view of what is guarded is guarded, too.
+          // A view of a guarded array is guarded, too.
           return returned instanceof Int32Array && returned.buffer === target.buffer
             ? guard(returned)
             : returned

@@ -57,7 +57,7 @@ export function checkStored(arrays: TorrentArrays, used: Set<number>, check: Rep
     check(from === 0 && to === 0, 'has questions, and keeps no counts')
     return
   }
-  // Nobody ever asked: the table was not touched.
+  // Without a question the table was never touched.
   if (from === 0 && to === 0) return
   const waiting = (to - from) | 0
   check(waiting >= 0 && waiting <= QUESTIONS, `${waiting} questions wait`)
@@ -72,8 +72,8 @@ export function checkStored(arrays: TorrentArrays, used: Set<number>, check: Rep
     if (state === 0) continue
     const hash = hashInfoHash(secrets, stored, at)
     check((hash & (STORED_COUNTS - 1)) === entry, `count ${entry} is in a wrong place`)
-    check(state !== 1 || asked.has(entry), `count ${entry} is asked for by nobody`)
-    // A torrent that is here may be asked for, until it has its count; none may be known beside it.
+    check(state !== 1 || asked.has(entry), `count ${entry} was never asked for`)
+    // A torrent in memory may be asked for until it has its count; the table may hold no count for it.
     if (state !== 3) continue
     check(
       !here.has(`${stored.subarray(at, at + 5)}`),

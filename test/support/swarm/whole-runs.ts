@@ -1,4 +1,4 @@
-/** What must be true of what is handed out in runs, between two changes; part of whole.ts. */
+/** What must be true of the allocator of runs between two changes; part of whole.ts. */
 import {
   BATCH,
   BATCH_ORDER,

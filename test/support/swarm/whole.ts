@@ -1,6 +1,6 @@
 /**
  * What must be true of a shard between two changes, read from its memory alone: nothing here asks
- * the classes that wrote it. A fault is a sentence; a whole shard has none.
+ * the classes that wrote it. A fault is a sentence; a consistent shard has none.
  */
 import { COUNT } from '../../../src/bittorrent.ts'
 import {
