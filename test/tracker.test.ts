@@ -115,13 +115,13 @@ describe('K2, K3: a listed tracker', () => {
   const { access, tracker } = it
   seed(it, LISTED)
   seed(it, UNLISTED)
-  test('serves what is listed', () => {
+  test('serves listed torrents', () => {
     expect(tracker.isPrivate).toBe(false)
     expect(announced(tracker, LISTED, undefined)).toBe('served')
     expect(announced(tracker, LISTED, KEYS['an unknown key'])).toBe('served')
     expect(scraped(tracker, LISTED, undefined)).toBe(1)
   })
-  test('refuses what is not listed, and answers scrapes of it with zeroes though it has peers', () => {
+  test('refuses unlisted torrents, and answers scrapes of them with zeroes though they have peers', () => {
     expect(announced(tracker, UNLISTED, undefined)).toBe('unlisted')
     expect(scraped(tracker, UNLISTED, undefined)).toBe(0)
   })

@@ -1,4 +1,4 @@
-/** What follows from proofs and bans, for requests that come through any transport. */
+/** The consequences of proofs and bans, for requests of any transport. */
 import { describe, expect, test } from 'bun:test'
 import { Bans } from '../../src/access/bans.ts'
 import { Gate, type Proof, Visitor } from '../../src/access/gate.ts'

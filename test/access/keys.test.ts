@@ -1,4 +1,4 @@
-/** Keys: until when each is good, what is one at all, and how new ones come about. */
+/** Keys: their form, their expiry, and how new ones are generated (docs/behaviours.md K1, K7). */
 import { describe, expect, test } from 'bun:test'
 import { createKeys, Keys, packKeys, randomKey, UNKNOWN } from '../../src/access/keys.ts'
 import { Key } from '../../src/bittorrent.ts'

@@ -1,6 +1,5 @@
 /**
- * The table of one thread: what goes in is in, what goes out is out, against a `Set` that is
- * believed.
+ * The table on one thread, checked against a `Set`.
  */
 import { describe, expect, test } from 'bun:test'
 import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
@@ -11,7 +10,7 @@ const make = (capacity: number, alone = true) =>
   new Whitelist(createWhitelist(Int32Array.of(seed), capacity), alone)
 const entries = (first: number, count: number) => packHashes(packed(first, count))
 
-/** What of the numbers below `end` is in the table. */
+/** The numbers below `end` that are in the table. */
 function inside(table: Whitelist, end: number): number[] {
   const found: number[] = []
   for (let n = 0; n < end; n++) if (table.has(hashWords(n))) found.push(n)
@@ -23,7 +22,7 @@ test.each([true, false])(
   `thousands of changes leave what a set would hold (alone: %p, SEED=${seed})`,
   (alone) => {
     const roll = dice()
-    // Few numbers, so that much is put in twice and taken out that is not there.
+    // Few numbers, so that many are added twice or removed though absent.
     const numbers = 6_000
     const table = make(numbers, alone)
     const twin = new Set<number>()
@@ -101,7 +100,7 @@ describe('a full table', () => {
 })
 
 describe('a replacement', () => {
-  test('leaves what is new, and what is in both is there at every step', () => {
+  test('leaves the new entries, and entries in both are there at every step', () => {
     const table = make(20_000)
     run(table.putAll(entries(0, 10_000)))
     const stays = [5_000, 5_001, 7_777, 9_999].map(hashWords)
@@ -128,7 +127,7 @@ describe('a replacement', () => {
     expect(inside(table, 4_000)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
-  test('by nothing empties the table; what is put in between two steps stays', () => {
+  test('by an empty list empties the table; entries added between two steps stay', () => {
     const table = make(20_000)
     run(table.putAll(entries(0, 6_000)))
     const slices = table.replace([])

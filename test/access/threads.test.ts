@@ -1,6 +1,6 @@
 /**
- * Threads that ask while one changes: what stays is always found, what is gone is not, nothing is
- * torn.
+ * Threads that read while another changes the table: entries that stay are always found, removed ones are not, and
+ * no entry is read half-changed.
  */
 import { expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
@@ -11,7 +11,7 @@ import { dice, seed } from '../support/random.ts'
 
 const READERS = 2
 const STAYS = 400
-/** So many more that the table grows all through the test. */
+/** Entries added during the test, enough for the table to grow all the time. */
 const END = 40_000
 const CHANGES = 150_000
 /** Answers of each reader while things change; otherwise it would have nothing to judge. */
@@ -68,7 +68,7 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
   }
   const replacement = async () => {
     const from = STAYS + roll(END - STAYS - 2_000)
-    // When the others go is not known.
+    // It is not known when the others are removed.
     for (let n = STAYS; n < END; n++) Atomics.or(states, n, BUSY)
     const next = [packHashes(packed(0, STAYS)), packHashes(packed(from, 2_000))]
     for (const _ of whitelist.replace(next)) if (roll(20) === 0) await turn()

@@ -23,7 +23,7 @@ test.each([
   ['-FG12345', 'FlashGet'],
   ['-SP12345', 'BitSpirit'],
   ['-qB45001', null],
-  // Of that style but unknown: nothing else is tried.
+  // In that style but unknown: no other style is tried.
   ['-zz0000-', null],
   ['-QV0000-', null],
   // BitsOnWheels is not of that style.

@@ -39,7 +39,7 @@ async function service() {
 
 describe("the thread's side", () => {
   const config = { driver: 'sqlite3', path: 'nowhere' } as const
-  /** The clock of the caller is so far ahead of the one of the thread. */
+  /** How far the clock of the caller is ahead of the thread's. */
   const AHEAD = 500_000
   const caller = () => performance.now() + AHEAD
 
@@ -96,7 +96,7 @@ describe.concurrent('a locked file', () => {
     await database.close()
   })
 
-  test('makes a write late whose turn does not come, and it is never done', async () => {
+  test('makes a write late whose turn does not come, and that write is never done', async () => {
     await using file = new SqliteFile()
     const database = await openSqlite(file.config)
     const locked = file.locked()

@@ -1,4 +1,4 @@
-/** Old tables on MySQL or MariaDB become ours in place; what only such a server has. */
+/** Migration of old tables on MySQL or MariaDB, in place (docs/behaviours.md D3), and peculiarities of these servers. */
 import { describe, expect, test } from 'bun:test'
 import { hashes, key } from '../support/database/hashes.ts'
 import { migratesOldTables } from '../support/database/server-migration.ts'
@@ -9,7 +9,7 @@ const server = testServer('mysql')
 describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
   if (server) migratesOldTables(server)
 
-  test('keys in letters that no key has stay, whatever reads them', async () => {
+  test('rows whose text is no valid key stay', async () => {
     await using place = await ServerPlace.on(server!)
     await place.sql(
       'CREATE TABLE `keys` (id INT PRIMARY KEY AUTO_INCREMENT, `key` VARCHAR(32) CHARACTER SET utf8mb4 NOT NULL UNIQUE, valid_until INT)',

@@ -1,4 +1,4 @@
-/** The MySQL driver on a real server (MySQL or MariaDB): the contract, and what only such a server has. */
+/** The MySQL driver on a real server (MySQL or MariaDB): the contract, and peculiarities of these servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openMysql } from '../../src/database/mysql.ts'
 import { hashes, key } from '../support/database/hashes.ts'
@@ -65,7 +65,7 @@ describe.skipIf(!server)(server ? 'with odd defaults' : skipReason('mysql'), () 
     expect(defaults).toEqual(['0', expect.stringContaining('NO_BACKSLASH'), 'STATEMENT', 'latin1'])
     const database = await place.open()
     expect(await database.downloadsTotal()).toBe(0)
-    // Reads are of now, not of when the connection began to read.
+    // Reads see the present rows, not those of the connection's first read.
     await place.sql('UPDATE torrent_aggregate_metrics SET value = 9')
     expect(await database.downloadsTotal()).toBe(9)
     // A statement outside a transaction is committed.

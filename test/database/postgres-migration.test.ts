@@ -1,4 +1,4 @@
-/** Old tables on PostgreSQL become ours in place. */
+/** Migration of old tables on PostgreSQL, in place (docs/behaviours.md D3). */
 import { describe, expect, test } from 'bun:test'
 import { migratesOldTables } from '../support/database/server-migration.ts'
 import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'

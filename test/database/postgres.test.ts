@@ -1,4 +1,4 @@
-/** The PostgreSQL driver on a real server: the contract, and what only such a server has. */
+/** The PostgreSQL driver on a real server: the contract, and peculiarities of this server. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { hashes } from '../support/database/hashes.ts'

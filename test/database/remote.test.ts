@@ -1,4 +1,4 @@
-/** A database behind its thread: the contract again, and what happens when the thread or the disk fails. */
+/** A database behind its thread: the same contract, and failures of the thread or the disk. */
 import { openDatabase } from '../../src/database/remote.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { type Place, signsContract } from '../support/database/suite.ts'

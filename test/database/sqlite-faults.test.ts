@@ -64,7 +64,7 @@ describe.concurrent('a file', () => {
     await database.close()
   })
 
-  test('that another process locks does not answer a ping until it lets go', async () => {
+  test('that another process locks does not answer a ping until it is unlocked', async () => {
     await using file = new SqliteFile()
     const database = await openDatabase(file.config)
     await database.ping()

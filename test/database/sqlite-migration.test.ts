@@ -21,7 +21,7 @@ const keys = (nullable: boolean) => `CREATE TABLE keys
   (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, valid_until INTEGER${nullable ? '' : ' NOT NULL'});`
 const METRICS = `CREATE TABLE torrent_aggregate_metrics
   (id INTEGER PRIMARY KEY AUTOINCREMENT, metric_name TEXT NOT NULL UNIQUE, value INTEGER DEFAULT 0 NOT NULL);`
-/** The newest generation's list of what it did. */
+/** The newest generation's list of its migrations. */
 const HISTORY = `CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
   installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL,
   execution_time BIGINT NOT NULL);

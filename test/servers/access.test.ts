@@ -201,7 +201,7 @@ describe('UDP', () => {
     expect([tracker.count('announces'), tracker.count('errors')]).toEqual([1, 1])
   })
 
-  test('K3: listed: zeroes for what is not listed, numbers for what is', async () => {
+  test('K3: listed: zeroes for unlisted torrents, numbers for listed ones', async () => {
     using tracker = await serveTracker(trackerOf('listed'))
     await tracker.told(hashA)
     expect(await tracker.scrape(hashA, hashB, hashA)).toEqual([

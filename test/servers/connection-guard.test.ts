@@ -111,7 +111,7 @@ function guard({ limit = 1_024, most = 100 } = {}) {
 }
 
 describe('an address that has more connections than it may', () => {
-  test('loses the oldest of them, and nobody else loses any', async () => {
+  test('loses the oldest of them, and no other client loses any', async () => {
     const { sockets, pass } = guard()
     const old = sockets.open(1, 10)
     sockets.open(2, 100)

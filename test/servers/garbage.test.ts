@@ -1,4 +1,4 @@
-/** The pace at which garbage is collected, by what is counted and over time. */
+/** When garbage is collected: by the amount reported, and over time. */
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test'
 import { Garbage } from '../../src/servers/garbage.ts'
 
@@ -40,7 +40,7 @@ test('pieces so large that every young collection finds one in use lead to full 
   expect(collections(inPieces(1_000, 1_024 * MIB)).full).toBe(0)
 })
 
-test('what is left over is collected fully every minute, until the thread stops', () => {
+test('the rest is collected in a full collection every minute, until the thread stops', () => {
   using every = spyOn(globalThis, 'setInterval')
   using end = spyOn(globalThis, 'clearInterval')
   const garbage = new Garbage()

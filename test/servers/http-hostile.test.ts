@@ -1,4 +1,4 @@
-/** What strangers send to the HTTP port: documented answers or a closed connection, and no harm done. */
+/** Hostile bytes on the HTTP port get documented answers or a closed connection, and harm no other client. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
@@ -24,7 +24,7 @@ const line = (target: string, head = HOST) => `GET ${target} HTTP/1.1\r\n${head}
 const ask = async (bytes: string) => parseResponse(await exchange(tracker.url, bytes))
 
 afterAll(async () => {
-  // Nothing of all this is remembered as a peer, and nothing was an error of ours.
+  // None of this became a peer, and none of it was an internal error.
   const scraped = await get(tracker.url, `/scrape?info_hash=${percent(hashA)}`)
   expect(scraped.body.toString('latin1')).toEndWith(
     'd8:completei0e10:downloadedi0e10:incompletei0eeee',
@@ -103,7 +103,7 @@ describe('the request line', () => {
     expect(reply.body.length).toBe(0)
   })
 
-  test('with a method nobody knows closes the connection', async () => {
+  test('with an unknown method closes the connection', async () => {
     expect((await exchange(tracker.url, `FOO /announce?${QUERY} HTTP/1.1\r\n${HOST}`)).length).toBe(
       0,
     )
@@ -201,7 +201,7 @@ async function hitAndRun(bytes: string): Promise<void> {
   await promise
 }
 
-test(`damaged requests of clients that do not wait harm nobody (SEED=${seed})`, async () => {
+test(`damaged requests of clients that do not wait harm no other client (SEED=${seed})`, async () => {
   const roll = dice()
   const bad = `/announce?${QUERY.replace('port=', 'prt=')}`
   for (let i = 0; i < 500; i++) {
@@ -215,7 +215,7 @@ test(`damaged requests of clients that do not wait harm nobody (SEED=${seed})`, 
   expect((await get(tracker.url, '/health_check')).status).toBe(200)
 })
 
-test('a client that asks on and on and never reads costs no memory without end', async () => {
+test('a client that keeps asking and never reads costs bounded memory', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const requests = Buffer.from('GET /health_check HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5_000))
   const push = (socket: { write(bytes: Uint8Array): number }) => {
@@ -253,7 +253,7 @@ async function closedByServer(first: string, trickle: string | undefined): Promi
 }
 
 // Bun's own limit is 12 seconds, in steps of 4.
-test('every slow client is shown out in the end, however it trickles', async () => {
+test('every slow client is disconnected in the end, however it trickles', async () => {
   const head = 'GET /health_check HTTP/1.1\r\nHost: a\r\n'
   await Promise.all([
     closedByServer('', undefined),

@@ -32,7 +32,7 @@ test('the health probe speaks TLS to it, whatever name its certificate has', asy
   expect(await probeHttp('https', tracker.address, '/health_check')).toEqual({ Ok: '200 OK' })
 })
 
-test('a client without TLS is shown out, and the next one is served', async () => {
+test('a client without TLS is disconnected, and the next one is served', async () => {
   await using tracker = await serve(tls('one.pem', 'one.key'))
   const plain = tracker.url.replace('https:', 'http:')
   const refused = parseResponse(await exchange(plain, 'GET /announce HTTP/1.1\r\nHost: a\r\n\r\n'))

@@ -196,7 +196,7 @@ describe('behind a proxy', () => {
     expect(tracker.count('announces')).toEqual([0, 0])
   })
 
-  test('a client nobody can name is counted as IPv4, whoever asked before it', async () => {
+  test('a client without a known address is counted as IPv4, whatever the request before it was', async () => {
     await using tracker = await serve(proxied)
     await get(tracker.url, announcePath(), from('2001:db8::7'))
     await get(tracker.url, announcePath())
@@ -346,7 +346,7 @@ describe('statistics', () => {
     },
   )
 
-  test('errors and what is no request of a tracker are counted apart', async () => {
+  test('errors and requests of other routes are counted apart', async () => {
     await using tracker = await serve()
     await get(tracker.url, announcePath({ port: 'a' }))
     await get(tracker.url, '/scrape?info_hash=1')
@@ -412,7 +412,7 @@ describe('routes', () => {
   })
 })
 
-test('an error nobody foresaw is answered 500, reported once, and the next request is served', async () => {
+test('an unexpected error is answered 500, reported once, and the next request is served', async () => {
   const real = makeTracker()
   let broken = true
   const tracker = {

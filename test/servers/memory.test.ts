@@ -1,6 +1,6 @@
 /**
- * How far a process grows while it serves what leaves most garbage: a whole tracker as a child, whose
- * peak the kernel tells. Asserts nothing about time.
+ * How far a process grows under the requests that leave most garbage: a whole tracker as a child process, whose
+ * peak the kernel reports. Asserts nothing about time.
  */
 
 import { expect, test } from 'bun:test'
@@ -94,7 +94,7 @@ async function announceAll(
 type Deed = (tracker: Child) => Promise<unknown>
 function stays(what: string, deed: Deed, before: Deed = async () => {}): void {
   test.skipIf(process.platform !== 'linux')(
-    `memory stays while there come ${what}`,
+    `memory stays bounded under ${what}`,
     async () => {
       await using tracker = await startChild()
       await before(tracker)

@@ -54,7 +54,7 @@ test('an old error of the kernel costs no answer', () => {
   expect([sent, counts]).toEqual([[1, 2, 3], { unsent: 0, errors: 1 }])
 })
 
-test('an address that cannot be reached costs its own answer and nobody elses', () => {
+test('an address that cannot be reached costs its own answer and no other', () => {
   const unreachable = new Set([1, 4, 5, 7])
   const { push, sent, counts } = outboxOn((datagrams) => {
     const stop = datagrams.findIndex((datagram) => unreachable.has(datagram))

@@ -1,4 +1,4 @@
-/** What the kernel's packet filter would do with our programs, by a machine of our own that runs them. */
+/** Our programs for the kernel's packet filter, run by a small interpreter. */
 import { describe, expect, test } from 'bun:test'
 import {
   blockingProgram,
@@ -7,7 +7,7 @@ import {
 } from '../../src/servers/packet-filter.ts'
 import { parseIp } from '../../src/wire/address.ts'
 
-/** The few instructions that there are, on the IP header of a packet. Whether the packet is taken. */
+/** Runs the few instructions used, on the IP header of a packet. Returns whether the packet is accepted. */
 function takes(program: ArrayBuffer, header: Uint8Array): boolean {
   const code = new DataView(program)
   const packet = new DataView(header.buffer)

@@ -1,5 +1,5 @@
 /**
- * Requests with two faults: which of them is reported, and what is counted. Both transports judge in one
+ * Requests with two faults: which of them is reported, and what is counted. Both transports check in one
  * order: bans and connection id, syntax of the key, key, whitelist, the peer's own address.
  */
 import { describe, expect, test } from 'bun:test'
@@ -149,7 +149,7 @@ describe('UDP', () => {
     expect(await listed.told(bad)).toBe(TEXT.unlisted)
   })
 
-  test('what is no valid request is reported before its connection id, which does not count', async () => {
+  test('an invalid request is reported before its connection id, which does not count', async () => {
     using it = await scene()
     for (let i = 0; i <= LIMIT * 2; i++) {
       expect(await it.told(announcePacket(it.wrong, { port: 0 }))).toBe(
@@ -166,7 +166,7 @@ describe('UDP', () => {
     expect(it.counted()).toEqual({ connects: 2, banned: 2, connectionIdErrors: 2 })
     expect(await it.isSilent(new Uint8Array(99).fill(0xff))).toBe(true)
     expect(it.counted()).toEqual({ connects: 2, banned: 1 })
-    // Too short to name a transaction: that is no matter of bans.
+    // Too short for a transaction id: bans do not apply.
     expect(await it.isSilent(new Uint8Array(15))).toBe(true)
     expect(it.counted()).toEqual({ connects: 2, malformed: 1 })
     expect(await it.told(announcePacket(it.client.id))).toBe(TEXT.missing)

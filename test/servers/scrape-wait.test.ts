@@ -90,7 +90,7 @@ test('scrapes that wait side by side are told their own counts, beside other req
   expect(it.serving.count('errors')).toEqual([0, 0])
 })
 
-test('a scrape that nobody answers is told what is known, and so is one too many', async () => {
+test('a scrape whose count does not come gets the known counts, and so does one too many', async () => {
   await using it = await scene(() => 5)
   const { url } = it.serving
   const many = Array.from({ length: LIMITS.waitingScrapes + 10 }, (_, n) => told(url, hashOf(n)))
@@ -98,7 +98,7 @@ test('a scrape that nobody answers is told what is known, and so is one too many
     expect(counts).toEqual({ [`${hashOf(n)}`]: 0 })
   expect(it.serving.count('scrapes')).toEqual([many.length, 0])
   expect(it.serving.count('responses')).toEqual([many.length, 0])
-  // They had asked: the next one is told at once.
+  // Their questions were answered: the next scrape gets the count at once.
   it.answer()
   expect(await told(url, hashOf(1))).toEqual({ [`${hashOf(1)}`]: 5 })
 })
@@ -153,7 +153,7 @@ describe.each([
     for (const client of clients) client[Symbol.dispose]()
   })
 
-  test('a scrape that no one answers, one too many, and one during the stop are told what is known', async () => {
+  test('a scrape whose count does not come, one too many, and one during the stop get the known counts', async () => {
     await using it = await scene(stored)
     const server = await serveUdpAlone(isDirect, { tracker: it.tracker })
     using client = await connected(server.port)

@@ -41,7 +41,7 @@ test.each(VECTORS.map((vector, length) => [length, vector] as const))(
   },
 )
 
-/** The slow truth, on BigInt, as the paper writes it. */
+/** A plain implementation on BigInt, as the paper writes it. */
 function naive(key: Uint8Array, message: Uint8Array): string {
   const mask = (1n << 64n) - 1n
   const word = (bytes: Uint8Array, at: number) =>

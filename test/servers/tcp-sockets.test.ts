@@ -95,7 +95,7 @@ describe.skipIf(process.platform !== 'linux')('the sockets of a process', () => 
     expect(second.seen.isEnded).toBe(false)
   })
 
-  test('take nothing new of who is blocked, until he is not', async () => {
+  test('accept nothing from a blocked client until it is unblocked', async () => {
     using server = listen('127.0.0.1')
     using before = client(server.port, '127.0.0.1', '127.0.0.2')
     await before.greeted()
@@ -109,7 +109,7 @@ describe.skipIf(process.platform !== 'linux')('the sockets of a process', () => 
       false,
       false,
     ])
-    // More than can be told apart: nobody is taken.
+    // More clients than the filter holds: no connection is accepted.
     sockets.block(
       listener!.fd,
       Array.from({ length: 100 }, () => '7f000002'),
@@ -117,7 +117,7 @@ describe.skipIf(process.platform !== 'linux')('the sockets of a process', () => 
     using third = client(server.port, '127.0.0.1', '127.0.0.4')
     sockets.block(listener!.fd, [])
     await Promise.all([blocked.greeted(), third.greeted()])
-    // What came while others were blocked is as good as any.
+    // A connection that came while others were blocked stays.
     other.socket.write('x')
     expect(other.seen.isEnded).toBe(false)
   })

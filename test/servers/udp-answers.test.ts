@@ -103,7 +103,7 @@ describe.each([4, 6] as const)('over IPv%d', (family) => {
       const junk = new Uint8Array(40).fill(0xff)
       for (const [from, to] of pairs)
         forge({ ip: host, port: from! }, { ip: host, port: to! }, junk)
-      // Each junk is told so, and that is the end of it.
+      // Each piece of junk gets one error, and nothing follows.
       const received = async () => (await statsOf(one.apiPort!))[`udp${family}_requests`]
       const due = family === 4 ? 4 : 2
       for (let look = 0; look < 50; look++) {

@@ -178,8 +178,8 @@ describe('better than the reference', () => {
   })
 })
 
-describe('whoever sends nonsense', () => {
-  test('is told what is wrong when the answer is no longer than the question, else nothing', async () => {
+describe('a client that sends invalid requests', () => {
+  test('gets an error when that is no longer than the datagram, otherwise no answer', async () => {
     await using tracker = await startTracker()
     using client = await udpSocket(tracker.ports.udp[0]!)
     for (let length = 0; length <= 60; length++) client.send(new Uint8Array(length).fill(0xff))
@@ -218,7 +218,7 @@ describe('whoever sends nonsense', () => {
   const wrong = (client: { id: bigint }, transaction = 7) =>
     announcePacket(client.id ^ 1n, { transaction })
   const COOKIE_ERROR = 'tracker announce error: Connection cookie error'
-  /** Nothing comes for `packet`: what is asked behind it on the same socket is answered first. */
+  /** `packet` gets no answer: a later question on the same socket is answered first. */
   async function expectSilence(
     client: { send(packet: Uint8Array): unknown; receive(): Promise<Uint8Array> },
     packet: Uint8Array,
@@ -235,7 +235,7 @@ describe('whoever sends nonsense', () => {
     using client = await connected(tracker.ports.udp[0]!)
     for (let i = 0; i <= 10; i++)
       expect(messageOf(await client.ask(wrong(client)))).toBe(COOKIE_ERROR)
-    // Somebody may have sent them under its name: what proves its sender is served, and so is a new beginning.
+    // They may have been sent from a forged address: requests that prove their sender are served, and so are new connects.
     await expectSilence(client, wrong(client))
     await expectSilence(client, scrapePacket(client.id ^ 1n, [hashOf(1)]))
     await expectSilence(client, new Uint8Array(99).fill(0xff))
@@ -273,7 +273,7 @@ describe('whoever sends nonsense', () => {
       server.time.now -= seconds * 1000
     }
     expect([server.count('connectionIdErrors'), server.count('banned')]).toEqual([60, 0])
-    // They counted for nothing: ten wrong ones are still told.
+    // They were not counted: ten wrong ones still get answers.
     for (let i = 0; i <= 10; i++)
       expect(messageOf(await client.ask(wrong(client)))).toBe(COOKIE_ERROR)
     await expectSilence(client, wrong(client))
@@ -288,7 +288,7 @@ describe('whoever sends nonsense', () => {
       expect(readAnnounce(await client.ask(announcePacket(1234n, { port: 5 }))).seeders).toBe(1)
   })
 
-  test('and is gone before the answer stops nobody', async () => {
+  test('and is gone before the answer does not stop the server', async () => {
     await using tracker = await startTracker()
     const port = tracker.ports.udp[0]!
     using client = await connected(port)
@@ -488,7 +488,7 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
   server.time.step = LIMITS.udpFloodMilliseconds + 1
   burst(client)
   for (let i = 0; i < LIMITS.udpBatch; i++) await client.receive()
-  // The turn is over: whoever asks now is served.
+  // The turn is over: the next request is served.
   client.send(connectPacket(1_000))
   expect(transactionOf(await client.receive())).toBe(1_000)
   const served = server.count('connects')

@@ -1,4 +1,4 @@
-/** Completions reach the database, each once, whatever the database does; and its counts reach the swarm. */
+/** Every completion reaches the database once, however the database fails, and stored counts reach the swarm. */
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
@@ -78,7 +78,7 @@ describe('completions', () => {
     await run.stop()
   })
 
-  test('survive that their torrent is forgotten, and it is shown with them when it comes back', async () => {
+  test('outlive their torrent in memory, which is shown with them when it comes back', async () => {
     const run = await start()
     store(file, a, 10)
     run.complete(a)
@@ -128,11 +128,11 @@ describe('completions', () => {
 })
 
 describe('torrents without a row', () => {
-  /** As many as make a burst, and not one more for a quarter of an hour. */
+  /** As many new rows as a burst allows; the next is allowed a quarter of an hour later. */
   const three = { newRowsPerSecond: 3 / BURST_SECONDS }
   const strangers = Array.from({ length: 50 }, (_, n) => hashWords(1_000 + n))
 
-  test('get one only so often; those that have one are always counted', async () => {
+  test('get one at a limited rate; those that have one are always counted', async () => {
     const run = await start(three)
     store(file, a, 10)
     store(file, b, 0)
@@ -144,7 +144,7 @@ describe('torrents without a row', () => {
     const known = Object.keys(first.counts).filter((hash) => hash !== A && hash !== B)
     expect([known.length, first.counts[A], first.counts[B], first.total]).toEqual([3, 11, 1, 15])
     expect([run.downloads.dropped(), run.downloads.persistedTotal()]).toEqual([47, 15])
-    // A stranger who comes twice has no row the second time either.
+    // The second announce of the same unknown torrent gets no row either.
     for (const peer of [2, 3]) {
       for (const hash of [...strangers, a, b]) run.complete(hash, peer)
       await written(run)
@@ -194,7 +194,7 @@ describe('torrents without a row', () => {
 })
 
 describe('a quiet swarm', () => {
-  test('asks nothing but whether the database is there, now and then', async () => {
+  test('only pings the database, now and then', async () => {
     const run = await start()
     run.complete(a)
     await written(run)
@@ -271,7 +271,7 @@ describe('a database that fails', () => {
     await run.stop()
   })
 
-  test('while nothing is to be written is noticed all the same', async () => {
+  test('is noticed even when nothing is to be written', async () => {
     const run = await start()
     run.fated.fate = () => 'lost'
     await until('the failure to be seen', () => !run.watched.state().ok)
@@ -303,7 +303,7 @@ describe('a database that fails', () => {
     await run.stop()
   })
 
-  test('makes nothing grow: what is owed is merged, and torrents that owe nothing are forgotten', async () => {
+  test('costs no memory: owed completions are merged, and torrents that owe none are forgotten', async () => {
     const run = await start()
     run.fated.fate = () => 'lost'
     for (let n = 100; n < 1_100; n++) run.world.tell(hashWords(n), { peer: 1 })
@@ -325,7 +325,7 @@ describe('a database that fails', () => {
 })
 
 describe('at the end', () => {
-  test('all that is owed is written, also what waited for the next look', async () => {
+  test('all owed completions are written, also those that waited for the next cycle', async () => {
     const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
     for (let n = 0; n < 2_500; n++) run.complete(hashWords(n))
     await run.stop()
@@ -368,7 +368,7 @@ describe('at the end', () => {
     await until('the question to be answered', () => run.fated.busy === 0)
   })
 
-  test('nothing is asked any more after it is disposed of', async () => {
+  test('no question is asked after it is disposed of', async () => {
     const run = await start()
     await until('a ping', () => run.fated.count('ping') > 0)
     run.downloads[Symbol.dispose]()
@@ -548,14 +548,14 @@ describe('a scrape of a torrent that is not here', () => {
     await run.stop()
   })
 
-  test(`of as many as strangers make up costs no memory and few lookups (SEED=${seed})`, async () => {
+  test(`of many invented info hashes costs no memory and few lookups (SEED=${seed})`, async () => {
     const roll = dice()
     const run = await start()
     for (let i = 0; i < 100_000; i++)
       run.world.scrape(Int32Array.from({ length: 5 }, () => roll(2 ** 32)))
     expect(faults(run.world.memory)).toEqual([])
     await until('the lookups to end', () => run.fated.calls.slice(-2).every((c) => c === 'ping'))
-    // Nothing but what fits the rings: 64 of each shard, 480 in one query.
+    // Only as many as fit the rings: 64 of each shard, 480 in one query.
     expect(run.fated.count('downloadsOf')).toBeLessThanOrEqual(5)
     expect(run.fated.count('downloadsOf')).toBeGreaterThan(2)
     expect(run.world.swarm.memory().used).toBe(0)

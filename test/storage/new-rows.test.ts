@@ -13,7 +13,7 @@ function scene(perSecond: number) {
     (line) => lines.push(line.trimEnd().slice(28)),
   )
   const rows = new NewRows({ perSecond, log, milliseconds: () => time.now })
-  /** How many of so many get a row. */
+  /** How many of `times` torrents get a row. */
   const take = (times: number) => Array.from({ length: times }, () => rows.take(1)).filter(Boolean)
   return { rows, lines, time, take: (times: number) => take(times).length }
 }
@@ -31,7 +31,7 @@ test('a burst passes, then so many a second; unused rows are saved for one burst
   expect(take(10_000)).toBe(7 * BURST_SECONDS)
 })
 
-test('without a limit all pass', () => {
+test('without a limit every torrent gets a row', () => {
   const { rows, lines, take } = scene(0)
   expect([take(1_000_000), rows.isLimited, rows.dropped, lines]).toEqual([1_000_000, false, 0, []])
 })

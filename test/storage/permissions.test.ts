@@ -1,4 +1,4 @@
-/** Administration of keys and whitelist on a real database. The ids in the names are those of docs/behaviours.md. */
+/** Administration of keys and whitelist on a real database (docs/behaviours.md K7, K12–K15). */
 import { describe, expect, test } from 'bun:test'
 import { Access, type AccessRules, createAccessMemory } from '../../src/access/access.ts'
 import { UNKNOWN } from '../../src/access/keys.ts'
@@ -69,7 +69,7 @@ async function open({ around, ...rules }: Wishes = {}) {
     clock,
     lines,
     sql: (statement: string) => file.sql(statement),
-    /** The database is seen to work. Resolves when everything that waited for that is done. */
+    /** Reports that the database works. Resolves when everything that waited for that is done. */
     async works() {
       await watched.check()
       await permissions.listKeys(0, 1).catch(() => undefined)
@@ -157,7 +157,7 @@ describe('K7, K12, K13: keys', () => {
     expect(its.validUntil(key(1))).toBe(Number(until / 1000n) * 1000)
   })
 
-  test('may be good for as long as the API allows', async () => {
+  test('may be valid for as long as the API allows', async () => {
     await using its = await open()
     const seconds = 8_210_266_876_799n - BigInt(NOW) / 1000n
     const [added] = await its.permissions.addKeys([plain(1, seconds)])
@@ -165,7 +165,7 @@ describe('K7, K12, K13: keys', () => {
     expect(its.validUntil(key(1))).toBe(8_210_266_876_799_123)
   })
 
-  test('without a name get one, among others in their order', async () => {
+  test('without a name get one, and keep their place among the others', async () => {
     await using its = await open()
     const nameless = { key: null, secondsValid: 5n }
     const added = await its.permissions.addKeys([nameless, plain(1), nameless])
@@ -191,7 +191,7 @@ describe('K7, K12, K13: keys', () => {
     expect(its.access!.keys!.size).toBe(1)
   })
 
-  test('a made-up name that is taken is made up anew, a given one is not tried again', async () => {
+  test('a generated name that is taken is generated again; a given one is not tried again', async () => {
     const tried: string[][] = []
     let unlucky = 2
     await using its = await open({
@@ -247,7 +247,7 @@ describe('K7, K12, K13: keys', () => {
   })
 })
 
-describe('what fails changes nothing', () => {
+describe('a call that fails changes nothing', () => {
   const NOTHING_CHANGED = async (its: Awaited<ReturnType<typeof open>>) => {
     expect(its.listed()).toEqual([1, 2])
     expect([1, 2].map((n) => its.validUntil(key(n)))).toEqual([NOW + 5_000, UNKNOWN])
@@ -421,7 +421,7 @@ describe('one after the other', () => {
     for (const milliseconds of Object.values(others)) expect(milliseconds).toBeWithin(3_000, 4_451)
   })
 
-  test('disposing waits for all of it', async () => {
+  test('disposing waits for all calls', async () => {
     await using its = await open()
     void its.permissions.addToWhitelist(hashes(1_000))
     void its.permissions.addKeys([plain(1)])
@@ -460,7 +460,7 @@ describe('at the start', () => {
     ['private', { listed: false }],
     ['public', { private: false, listed: false }],
   ])(
-    'a %s tracker loads what it asks, and keeps the rest in the database only',
+    'a %s tracker loads the tables it uses, and leaves the other in the database',
     async (_what, rules) => {
       await using its = await open(rules)
       await its.database.addToWhitelist(hashes(3))
@@ -548,7 +548,7 @@ describe('a purge', () => {
     return its
   }
 
-  test('goes on until the database has no more of them, and others get in between', async () => {
+  test('goes on until the database has no expired keys left, and other calls run in between', async () => {
     const order: string[] = []
     await using its = await withMany(order, (permissions) => {
       permissions.addKeys([{ key: null, secondsValid: null }]).then(() => order.push('added'))

@@ -1,4 +1,4 @@
-/** A caller that waits for an operation on keys or whitelist is not kept by a database that hangs. */
+/** A database that hangs does not keep the callers of operations on keys and whitelist waiting. */
 import { expect, test } from 'bun:test'
 import { DatabaseError, notBegun } from '../../src/database/contract.ts'
 import { OperationQueue } from '../../src/storage/permissions.ts'
@@ -8,13 +8,13 @@ const NEVER_MILLISECONDS = 600_000
 const hurried = { operationMilliseconds: 20, endMilliseconds: NEVER_MILLISECONDS }
 const nowhere = 'the database sqlite3:nowhere'
 
-/** Work that hangs until it is let go. */
+/** Work that hangs until it is released. */
 function hanging() {
   const gate = Promise.withResolvers<void>()
   return { work: () => gate.promise, letGo: () => gate.resolve() }
 }
 
-test('a caller is told in time that it is late, and what has not begun by then is never done', async () => {
+test('a caller learns in time that its work is late; work that has not begun by then is never done', async () => {
   const queue = new OperationQueue('sqlite3:nowhere', hurried)
   const happened: string[] = []
   const { work, letGo } = hanging()
@@ -36,7 +36,7 @@ test('a caller is told in time that it is late, and what has not begun by then i
   expect(happened).toEqual(['the first goes on', 'the third is done'])
 })
 
-test('work whose turn comes at the deadline is not begun, and its caller is told that it is late', async () => {
+test('work whose turn comes at the deadline is not begun, and its caller learns that it is late', async () => {
   const queue = new OperationQueue('sqlite3:nowhere', hurried)
   let isBegun = false
   const first = queue.inTurn(async () => {
@@ -94,7 +94,7 @@ test('work without a caller that waits has time', async () => {
   expect(await second).toBe('done')
 })
 
-test('the end waits for what can be done in a moment', async () => {
+test('the end waits for work that is done in a moment', async () => {
   const queue = new OperationQueue('sqlite3:nowhere', hurried)
   const happened: string[] = []
   void queue.inTurn(async () => happened.push('first'))
@@ -103,7 +103,7 @@ test('the end waits for what can be done in a moment', async () => {
   expect(happened).toEqual(['first', 'second'])
 })
 
-test('the end does not wait for what hangs, and nothing is begun after it', async () => {
+test('the end does not wait for work that hangs, and no work is begun after it', async () => {
   const queue = new OperationQueue('sqlite3:nowhere', { ...hurried, endMilliseconds: 1 })
   const { work, letGo } = hanging()
   const first = queue.inTurn(work)

@@ -1,4 +1,4 @@
-/** Whether the database works: who finds out, who is told, and who waits for it. */
+/** The watch over the database: when it pings, which state it reports, and what it calls once the database works. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { UNKNOWN } from '../../src/access/keys.ts'
@@ -112,7 +112,7 @@ describe('what waits until the database works', () => {
     expect([calls, its.fated.count('ping')]).toEqual([1, 2])
   })
 
-  test('is not called again and again when it waits again', async () => {
+  test('waits for the next quiet time when it registers itself again', async () => {
     await using its = await watch({ ...SELDOM, quietMilliseconds: 100 })
     const calls: number[] = []
     const work = () => {

@@ -5,7 +5,7 @@ import type { Config } from '../../src/config/model.ts'
 
 export type MinimalSettings = {
   readonly schema?: '2.0.0' | '3.0.0'
-  /** Of the log. */
+  /** The level of the log. */
   readonly filter?: string
   readonly listed?: boolean
   readonly isPrivate?: boolean

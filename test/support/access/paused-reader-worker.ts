@@ -1,6 +1,6 @@
 /**
- * A serving thread that asks one question at a time and stands still in the middle of it, on a
- * record of its chain, until it is told to go on.
+ * A serving thread that looks up one key at a time and stops in the middle, on a record of its chain, until the
+ * other thread lets it go on.
  */
 import { Keys, UNKNOWN } from '../../../src/access/keys.ts'
 import { Whitelist } from '../../../src/access/whitelist.ts'
@@ -12,7 +12,7 @@ export type PausedReaderTask = {
 }
 
 /**
- * Words of `control`; whoever stores to `turn` wakes the other. The key asked for begins at
+ * Words of `control`; the thread that stores to `turn` wakes the other. The key asked for begins at
  * `key`.
  */
 export const CONTROL = { turn: 0, pauseAt: 1, found: 2, key: 8, words: 16 } as const

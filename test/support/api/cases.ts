@@ -491,7 +491,7 @@ const whitelist: readonly Case[] = [
     ...DONE,
   },
   {
-    name: 'A23: removing what is not there',
+    name: 'A23: removing an absent info hash',
     method: 'DELETE',
     path: withToken(`/api/v1/whitelist/${HASH}`),
     ...DONE,
@@ -747,7 +747,7 @@ const keys: readonly Case[] = [
   { name: 'A22: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
   { name: 'A21: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
   {
-    name: 'deleting what is not there',
+    name: 'deleting an absent key',
     method: 'DELETE',
     path: withToken(`/api/v1/key/${KEY}`),
     ...rejected(

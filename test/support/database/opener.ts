@@ -1,4 +1,4 @@
-/** A program of its own that opens the database on its standard input, writes 7 completions, and tells the total. */
+/** A program that opens the database given on its standard input, writes 7 completions, and prints the total. */
 import { hashes } from './hashes.ts'
 import { openDriver } from './servers.ts'
 

@@ -103,7 +103,7 @@ const POSTGRES: Dialect = {
   },
 }
 
-/** The newest generation's list of what it did. */
+/** The newest generation's list of its migrations. */
 const history = ({ bytes }: Dialect): Sql => [
   `CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
     installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL,
@@ -223,7 +223,7 @@ export function migratesOldTables(server: ServerConfig): void {
   })
 
   describe('a new database', () => {
-    migrates('is what the newest reference takes for its own', async (place) => {
+    migrates('is accepted by the newest reference as its own', async (place) => {
       await opened(place, (database) => database.ping())
       expect(await contents(place)).toEqual({
         keys: [],
@@ -290,7 +290,7 @@ async function opened<T>(place: ServerPlace, deed: (database: Database) => Promi
 const schemaOf = ({ config }: ServerPlace): string =>
   config.driver === 'mysql' ? 'DATABASE()' : 'current_schema()'
 
-/** What the columns are, in the server's words. */
+/** The columns as the server describes them. */
 const columns = (place: ServerPlace) =>
   place.sql(`SELECT * FROM information_schema.columns WHERE table_schema = ${schemaOf(place)}
     ORDER BY table_name, ordinal_position`)

@@ -6,7 +6,7 @@
 #   test/support/database/servers.sh run KIND DIRECTORY PORT [--encrypted] [OPTION...]
 #                                              becomes one server: mysql (MariaDB, too) or postgres
 #
-# Servers of Debian's packages refuse root, so root runs them as their own users. What is written survives
+# Servers of Debian's packages refuse root, so root runs them as their own users. Written data survives
 # the death of a server but not of the machine: nothing here is worth a sync.
 set -euo pipefail
 export LC_ALL=C
@@ -28,7 +28,7 @@ program() {
 }
 
 # Becomes a command, as the user that a server of that name wants to be. With DIES_WITH_PARENT it ends
-# when whoever started it does, whatever the reason.
+# when its parent process does, for any reason.
 as_server_user() {
   local user=$1 with=()
   shift
@@ -38,7 +38,7 @@ as_server_user() {
   exec setpriv "${with[@]}" "$@"
 }
 
-# A certificate that nobody knows, for servers that are to encrypt (option --encrypted of `run`).
+# A self-signed certificate, for servers that are to encrypt (option --encrypted of `run`).
 certify() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
     -subj /CN=database.invalid -keyout "$1/key.pem" -out "$1/cert.pem" 2> /dev/null
@@ -118,7 +118,7 @@ answers() {
   esac > /dev/null 2>&1
 }
 
-# The first port from $1 on that nobody listens at.
+# The first port from $1 on without a listener.
 free_port() {
   local port=$1
   while (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do port=$((port + 1)); done
@@ -166,7 +166,7 @@ stop_in() {
   local place=$1 directory pid
   for directory in "$place"/*/; do
     pid=$(cat "$directory/pid")
-    # To both of them this means: end now, nobody is asked.
+    # For both servers QUIT means: end at once.
     kill -QUIT "$pid" 2> /dev/null || continue
     for _ in {1..50}; do
       kill -0 "$pid" 2> /dev/null || continue 2

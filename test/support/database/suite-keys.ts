@@ -150,7 +150,7 @@ export function signsKeys(suite: Signing): void {
       expect(await readKeys(database)).toEqual([])
     })
 
-    suite.signs('of others that mean nothing are ignored', async (database, place) => {
+    suite.signs('of other programs that are no valid keys are ignored', async (database, place) => {
       for (const text of ['', 'x'.repeat(31), `${'x'.repeat(31)}-`, `${'x'.repeat(31)}%`])
         await suite.insertKey(place, text, 'NULL')
       await database.addKeys(rows)
@@ -159,19 +159,22 @@ export function signsKeys(suite: Signing): void {
       expect(await database.listKeys(2, 2)).toEqual(rows.slice(2, 4))
     })
 
-    suite.signs('of others may be negative, which means nothing', async (database, place) => {
-      await suite.insertKey(place, key(1), -60n)
-      await suite.insertKey(place, key(2), -LARGEST)
-      await place.sql(
-        `INSERT INTO ${suite.keys} (${suite.key}, valid_until) VALUES ('${key(3)}', -9223372036854775807 - 1)`,
-      )
-      await suite.insertKey(place, key(4), 60n)
-      expect(await database.listKeys(0, 2)).toEqual([
-        { key: key(1), validUntil: 60n },
-        { key: key(2), validUntil: LARGEST },
-      ])
-      expect((await readKeys(database)).map((row) => row.key)).toContain(key(4))
-      expect(await database.removeKeysExpiredBefore(61n)).toBe(2)
-    })
+    suite.signs(
+      'of other programs may have a negative time, whose sign is ignored',
+      async (database, place) => {
+        await suite.insertKey(place, key(1), -60n)
+        await suite.insertKey(place, key(2), -LARGEST)
+        await place.sql(
+          `INSERT INTO ${suite.keys} (${suite.key}, valid_until) VALUES ('${key(3)}', -9223372036854775807 - 1)`,
+        )
+        await suite.insertKey(place, key(4), 60n)
+        expect(await database.listKeys(0, 2)).toEqual([
+          { key: key(1), validUntil: 60n },
+          { key: key(2), validUntil: LARGEST },
+        ])
+        expect((await readKeys(database)).map((row) => row.key)).toContain(key(4))
+        expect(await database.removeKeysExpiredBefore(61n)).toBe(2)
+      },
+    )
   })
 }

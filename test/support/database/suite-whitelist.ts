@@ -82,7 +82,7 @@ export function signsWhitelist(suite: Signing): void {
     })
 
     suite.signs(
-      'knows and removes a hash that somebody wrote in capitals',
+      'knows and removes a hash that another program wrote in capitals',
       async (database, place) => {
         const [digits] = texts(hashes(1, 0xabcdef))
         await suite.insertHash(place, digits!.toUpperCase())
@@ -94,7 +94,7 @@ export function signsWhitelist(suite: Signing): void {
     )
 
     suite.signs(
-      'holds a hash once that somebody wrote in capitals, and in small letters, too',
+      'holds a hash once that another program wrote in capitals and in small letters',
       async (database, place) => {
         const [digits] = texts(hashes(1, 0xabcdef))
         await suite.insertHash(place, digits!.toUpperCase())

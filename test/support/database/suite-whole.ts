@@ -1,4 +1,4 @@
-/** What the contract asks of a database as a whole. */
+/** The part of the contract suite about a database as a whole. */
 import { describe, expect } from 'bun:test'
 import { type Database, DRIVER_NAMES, NO_ROW } from '../../../src/database/contract.ts'
 import { dice, seed } from '../random.ts'

@@ -9,7 +9,7 @@ import type { HealthReport } from '../../../src/servers/health-api.ts'
 import { configuration, listeners } from '../configuration.ts'
 import { launch, type Program } from './program.ts'
 
-export const TOKEN = 'a token that nobody may read'
+export const TOKEN = 'a token that must stay secret'
 
 export type Keeper = Awaited<ReturnType<typeof startKeeper>>
 

@@ -93,7 +93,7 @@ export class Swarm {
 function mustTell(told: readonly string[], expected: readonly string[]): void {
   const missing = expected.filter((peer) => !told.includes(peer))
   if (missing.length > 0)
-    throw new Error(`was not told of ${missing.join(', ')}, but of ${told.length} others`)
+    throw new Error(`did not get ${missing.join(', ')}, but ${told.length} others`)
 }
 
 /** The compact form of BEP 23, in hexadecimal. */

@@ -146,7 +146,7 @@ const KINDS: readonly (readonly [
     (roll) => request('/scrape', 'GET', 'X-A: b\r\n'.repeat(roll(9_000))),
   ],
   [
-    'bodies that nobody wants',
+    'bodies that no route takes',
     'http',
     (roll) => request('/announce', 'POST', 'Content-Length: 300000\r\n', 'x'.repeat(roll(300_000))),
   ],

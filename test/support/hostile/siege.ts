@@ -125,7 +125,7 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
     !isWhole || last <= middle * FLAT_RATIO + FLAT_MEBIBYTES,
     `memory grows: ${last.toFixed(0)} MiB in the last phase, ${middle.toFixed(0)} in the middle`,
   )
-  must(!torrents, `${torrents} torrents of nobody are remembered`)
+  must(!torrents, `${torrents} torrents without peers are still in memory`)
   must(idle <= IDLE_SHARE, `it does not rest: ${(idle * 100).toFixed(1)} % of a core`)
   must(
     descriptorsAfter <= descriptorsBefore + SPARE_DESCRIPTORS,
