@@ -39,7 +39,7 @@ import {
 } from './operation.ts'
 import { batches, fetchFirst, jsonArray } from './paging.ts'
 import { MOST_U64, readPage, readUnsigned } from './parameters.ts'
-import { readJsonBytes } from './request-body.ts'
+import { readJson } from './request-body.ts'
 
 const GENERATE = 'failed to generate key'
 const ADD = { '2.0.0': GENERATE, '3.0.0': 'failed to add key' } as const
@@ -90,9 +90,7 @@ const mistakeOf = ({ key, secondsValid }: NewKey, now: number): string | undefin
 const addOne =
   (clock: Clock): KeyAnswer =>
   async (permissions, { request, schema }) => {
-    const body = await readJsonBytes(request)
-    if ('fault' in body) return body.fault
-    const form = readKeyForm(body.bytes)
+    const form = await readJson(request, readKeyForm)
     if ('fault' in form) return form.fault
     const mistake = mistakeOf(form.value, clock.seconds())
     return mistake === undefined
@@ -103,9 +101,7 @@ const addOne =
 const addMany =
   (clock: Clock): KeyAnswer =>
   async (permissions, { request, schema }) => {
-    const body = await readJsonBytes(request)
-    if ('fault' in body) return body.fault
-    const forms = readKeyForms(body.bytes)
+    const forms = await readJson(request, readKeyForms)
     if ('fault' in forms) return forms.fault
     const now = clock.seconds()
     const keys = readEach('keys', forms.value, (value) => {
@@ -145,9 +141,7 @@ const removeOne =
   }
 
 const removeMany: KeyAnswer = async (permissions, { request }) => {
-  const body = await readJsonBytes(request)
-  if ('fault' in body) return body.fault
-  const texts = readTexts(body.bytes, 'keys')
+  const texts = await readJson(request, (bytes) => readTexts(bytes, 'keys'))
   if ('fault' in texts) return texts.fault
   const keys = readEach('keys', texts.value, (value) =>
     isAuthKey(value) ? { value } : { mistake: badKeyId(value) },

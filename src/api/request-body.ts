@@ -10,10 +10,11 @@ const LEFTOVER_BYTES = 64 * 1024
 
 const NOT_JSON = text(415, 'Expected request with `Content-Type: application/json`')
 
-/** The bytes of a JSON body, not parsed yet; or the answer that refuses the request. */
-export async function readJsonBytes(
+/** What `parse` makes of the bytes of a JSON body; or the answer that refuses the request. */
+export async function readJson<T>(
   request: Request,
-): Promise<{ readonly bytes: Uint8Array } | { readonly fault: Answer }> {
+  parse: (bytes: Uint8Array) => T,
+): Promise<T | { readonly fault: Answer }> {
   if (!isJson(request.headers.get('content-type'))) return { fault: NOT_JSON }
   if (lengthOf(request) > MOST_BYTES) return { fault: BODY_TOO_LONG }
   const parts: Uint8Array[] = []
@@ -29,7 +30,7 @@ export async function readJsonBytes(
     // The client is gone, or its chunks are malformed.
     return { fault: { status: 400, close: true } }
   }
-  return { bytes: Buffer.concat(parts, length) }
+  return parse(Buffer.concat(parts, length))
 }
 
 /** `application/json` or `application/…+json`, with parameters or without. */

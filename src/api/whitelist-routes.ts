@@ -18,7 +18,7 @@ import {
 } from './operation.ts'
 import { batches, fetchFirst, jsonArray } from './paging.ts'
 import { readPage } from './parameters.ts'
-import { readJsonBytes } from './request-body.ts'
+import { readJson } from './request-body.ts'
 
 const ADD = 'failed to whitelist torrent'
 const REMOVE = 'failed to remove torrent from whitelist'
@@ -51,9 +51,7 @@ const one =
 const many =
   (what: string, change: Change) =>
   async (permissions: PermissionStore, { request }: Context) => {
-    const body = await readJsonBytes(request)
-    if ('fault' in body) return body.fault
-    const texts = readTexts(body.bytes, 'info_hashes')
+    const texts = await readJson(request, (bytes) => readTexts(bytes, 'info_hashes'))
     if ('fault' in texts) return texts.fault
     const hashes = readEach('info_hashes', texts.value, (text) => {
       const value = parseInfoHash(text)
