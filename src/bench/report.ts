@@ -27,53 +27,9 @@ export interface LoadConfiguration {
   readonly close?: boolean
 }
 
-/** In milliseconds. */
-export interface Latency {
-  readonly p50: number
-  readonly p90: number
-  readonly p99: number
-  readonly p999: number
-  readonly max: number
-}
+export type LoadReport = ReturnType<typeof reportOf>
 
-/** `requests` is the sum of the next four. */
-export interface Counts {
-  readonly requests: number
-  readonly answers: number
-  readonly errors: number
-  readonly malformed: number
-  readonly lost: number
-  /** null: there was no answer. */
-  readonly latency_ms: Latency | null
-}
-
-export interface LoadReport extends Counts {
-  readonly configuration: LoadConfiguration
-  readonly ended: Ended
-  /** Time of sending. */
-  readonly seconds: number
-  readonly answers_per_second: number
-  readonly kinds: Readonly<Record<string, Counts>>
-  readonly peers_told: number
-  readonly bytes_sent: number
-  readonly bytes_received: number
-  /** Datagrams that answer no request in flight. */
-  readonly strays: number
-  readonly unsent: number
-  readonly socket_errors: number
-  readonly floods: number
-  readonly reconnects: number
-  readonly error_texts: readonly { readonly text: string; readonly count: number }[]
-  readonly other_error_texts: number
-  /** Processor time of the load test itself in cores: near 1 it was the limit, not the tracker. */
-  readonly generator_cpu: number
-}
-
-export function reportOf(
-  configuration: LoadConfiguration,
-  run: LoadRun,
-  generatorCpu: number,
-): LoadReport {
+export function reportOf(configuration: LoadConfiguration, run: LoadRun, generatorCpu: number) {
   const { tally } = run
   const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
     ([, { requests }]) => requests > 0,
@@ -81,6 +37,7 @@ export function reportOf(
   return {
     configuration,
     ended: run.ended,
+    /** Time of sending. */
     seconds: rounded(run.seconds, 3),
     answers_per_second: rounded(run.answersPerSecond, 1),
     ...countsOf(tally.total()),
@@ -88,6 +45,7 @@ export function reportOf(
     peers_told: tally.peersTold,
     bytes_sent: tally.bytesSent,
     bytes_received: tally.bytesReceived,
+    /** Datagrams that answer no request in flight. */
     strays: tally.strays,
     unsent: tally.unsent,
     socket_errors: tally.socketErrors,
@@ -95,11 +53,15 @@ export function reportOf(
     reconnects: tally.reconnects,
     error_texts: tally.texts,
     other_error_texts: tally.otherTexts,
+    /** Processor time of the load test itself in cores: near 1 it was the limit, not the tracker. */
     generator_cpu: rounded(generatorCpu, 2),
   }
 }
 
-const countsOf = ({ requests, answers, errors, malformed, lost, latency }: KindTally): Counts => ({
+type Counts = ReturnType<typeof countsOf>
+
+/** `requests` is the sum of the next four. The latency is null if there was no answer. */
+const countsOf = ({ requests, answers, errors, malformed, lost, latency }: KindTally) => ({
   requests,
   answers,
   errors,
@@ -108,7 +70,7 @@ const countsOf = ({ requests, answers, errors, malformed, lost, latency }: KindT
   latency_ms: latencyOf(latency),
 })
 
-const latencyOf = (histogram: Histogram): Latency | null =>
+const latencyOf = (histogram: Histogram) =>
   histogram.count === 0
     ? null
     : {

@@ -240,8 +240,7 @@ export class UdpLoad implements LoadGenerator {
     const { bytes } = client
     const at = client.at(slot)
     const transaction = client.transactionOf(slot)
-    if (kind === ACTION.connect || !client.connection)
-      this.#requests.connect(bytes, at, transaction)
+    if (kind === ACTION.connect || !client.connection) writeConnectRequest(bytes, at, transaction)
     else this.#requests.ask(kind, this.#peerFor(kind), bytes, at, client.connection, transaction)
     this.#count(kind, 1)
   }
@@ -303,10 +302,6 @@ export class UdpRequestWriter {
   /** Writes the part that all announces in this place have in common. */
   prepare(out: Uint8Array, at: number): void {
     writeUrlData(out, at + REQUEST.announce, this.#path)
-  }
-
-  connect(out: Uint8Array, at: number, transaction: number): void {
-    writeConnectRequest(out, at, transaction)
   }
 
   /** An announce of `peer`, or a scrape of its torrent. */
