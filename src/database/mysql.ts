@@ -10,33 +10,30 @@ import {
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
-import type { DatabaseConfig } from '../config/model.ts'
 import { type Database, placeOf } from './contract.ts'
 import { failureOf } from './mysql-failure.ts'
 import { mysqlSchema } from './mysql-schema.ts'
 import { openServer } from './server-opening.ts'
 import { MYSQL } from './server-sql.ts'
-import type { Row, Server, Session, Value } from './session.ts'
-
-type MysqlConfig = DatabaseConfig & { driver: 'mysql' }
+import type { Row, Server, ServerConfig, Session, Value } from './session.ts'
 
 const KEEP_ALIVE_MILLISECONDS = 30_000
 /** More than there are texts (server-sql.ts): none is prepared twice on one connection. */
 const MOST_STATEMENTS = 300
 
 /** Connects, and brings the tables up to date (schema.ts). */
-export const openMysql = (config: MysqlConfig): Promise<Database> =>
+export const openMysql = (config: ServerConfig): Promise<Database> =>
   openServer(config, new MysqlServer(config), MYSQL, mysqlSchema)
 
 export class MysqlServer implements Server {
   readonly driver = 'mysql'
   readonly about: string
   readonly failureOf = failureOf
-  readonly #config: MysqlConfig
+  readonly #config: ServerConfig
   /** The server has no certificate. */
   #plain: boolean
 
-  constructor(config: MysqlConfig) {
+  constructor(config: ServerConfig) {
     this.#config = config
     this.about = placeOf(config)
     this.#plain = isPath(config.host)
@@ -80,7 +77,7 @@ const NO_TLS = 'HANDSHAKE_NO_SSL_SUPPORT'
 const isPath = (host: string): boolean => host.startsWith('/')
 
 async function logIn(
-  config: MysqlConfig,
+  config: ServerConfig,
   signal: AbortSignal,
   options: ConnectionOptions,
 ): Promise<Session> {

@@ -5,30 +5,27 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { type ReservedSQL, SQL } from 'bun'
-import type { DatabaseConfig } from '../config/model.ts'
 import { type Database, placeOf } from './contract.ts'
 import { failureOf } from './postgres-failure.ts'
 import { postgresSchema } from './postgres-schema.ts'
 import { openServer } from './server-opening.ts'
 import { POSTGRES } from './server-sql.ts'
-import type { Row, Server, Session, Value } from './session.ts'
-
-type PostgresConfig = DatabaseConfig & { driver: 'postgresql' }
+import type { Row, Server, ServerConfig, Session, Value } from './session.ts'
 
 /** Never reached: the deadlines of callers are shorter. 0 would mean half a minute to the client. */
 const CONNECT_SECONDS = 20
 
 /** Connects, and brings the tables up to date (schema.ts). */
-export const openPostgres = (config: PostgresConfig): Promise<Database> =>
+export const openPostgres = (config: ServerConfig): Promise<Database> =>
   openServer(config, new PostgresServer(config), POSTGRES, postgresSchema)
 
 export class PostgresServer implements Server {
   readonly driver = 'postgresql'
   readonly about: string
   readonly failureOf = failureOf
-  readonly #config: PostgresConfig
+  readonly #config: ServerConfig
 
-  constructor(config: PostgresConfig) {
+  constructor(config: ServerConfig) {
     this.#config = config
     this.about = placeOf(config)
   }
@@ -56,7 +53,7 @@ export class PostgresServer implements Server {
   }
 }
 
-function clientOf(config: PostgresConfig, life: { alive: boolean }): SQL {
+function clientOf(config: ServerConfig, life: { alive: boolean }): SQL {
   const { host, port, user, password, database } = config
   return new SQL({
     adapter: 'postgres',

@@ -2,8 +2,11 @@
  * What the drivers of database servers share below the contract: a connection, and a server that gives
  * connections. Nothing here knows what is stored.
  */
+import type { DatabaseConfig } from '../config/model.ts'
 import type { Deadline } from '../time/deadline.ts'
 import type { Fault } from './contract.ts'
+
+export type ServerConfig = Extract<DatabaseConfig, { host: string }>
 
 export type Value = string | bigint | number | null
 /** Columns in the order of the statement. Whole numbers are bigint, number or text: see `wholeNumber`. */

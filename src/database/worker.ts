@@ -9,20 +9,9 @@ import type { Database } from './contract.ts'
 import { serveDatabase } from './thread-service.ts'
 
 async function openDriver(config: DatabaseConfig): Promise<Database> {
-  switch (config.driver) {
-    case 'sqlite3': {
-      const { openSqlite } = await import('./sqlite.ts')
-      return openSqlite(config)
-    }
-    case 'mysql': {
-      const { openMysql } = await import('./mysql.ts')
-      return openMysql({ ...config, driver: 'mysql' })
-    }
-    case 'postgresql': {
-      const { openPostgres } = await import('./postgres.ts')
-      return openPostgres({ ...config, driver: 'postgresql' })
-    }
-  }
+  if (config.driver === 'sqlite3') return (await import('./sqlite.ts')).openSqlite(config)
+  if (config.driver === 'mysql') return (await import('./mysql.ts')).openMysql(config)
+  return (await import('./postgres.ts')).openPostgres(config)
 }
 
 if (parentPort !== null) serveDatabase(parentPort, openDriver)

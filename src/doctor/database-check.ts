@@ -2,9 +2,8 @@
 import { constants, type Stats } from 'node:fs'
 import { access, open, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { DatabaseConfig } from '../config/model.ts'
 import { DRIVER_NAMES, placeOf } from '../database/contract.ts'
-import { connectBy, type Server } from '../database/session.ts'
+import { connectBy, type Server, type ServerConfig } from '../database/session.ts'
 import { size } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { shellWord } from '../text/shell.ts'
@@ -27,8 +26,6 @@ export const database: Check = {
       : found
   },
 }
-
-type ServerConfig = DatabaseConfig & { readonly driver: 'mysql' | 'postgresql' }
 
 async function askServer(setting: ServerConfig, milliseconds: number): Promise<Result> {
   const place = placeOf(setting)
@@ -80,14 +77,10 @@ async function logIn(server: Server, milliseconds: number): Promise<string> {
 }
 
 /** Only the driver that is needed is loaded. */
-async function serverOf(config: ServerConfig): Promise<Server> {
-  if (config.driver === 'mysql') {
-    const { MysqlServer } = await import('../database/mysql.ts')
-    return new MysqlServer({ ...config, driver: 'mysql' })
-  }
-  const { PostgresServer } = await import('../database/postgres.ts')
-  return new PostgresServer({ ...config, driver: 'postgresql' })
-}
+const serverOf = async (config: ServerConfig): Promise<Server> =>
+  config.driver === 'mysql'
+    ? new (await import('../database/mysql.ts')).MysqlServer(config)
+    : new (await import('../database/postgres.ts')).PostgresServer(config)
 
 /** With less free space than this a database may soon be impossible to write; with the second, at once. */
 const LITTLE_BYTES = 1024 ** 3
