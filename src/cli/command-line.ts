@@ -8,7 +8,7 @@ import { acceptedBy, type Command, HELP, type Option, optionsOf, VERSION } from 
 import { help } from './help.ts'
 import type { Invocation } from './invocation.ts'
 
-export type Parsed =
+type Parsed =
   | {
       readonly kind: 'run'
       /** The words that lead to it: `tracker config print`. */
@@ -37,6 +37,7 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
 
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!
+    const { commands = [], arguments: operands = [] } = here()
     if (!optionsEnded && word === '--') optionsEnded = true
     else if (!optionsEnded && word.startsWith('-') && word !== '-') {
       const known = acceptedBy(here())
@@ -62,12 +63,12 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
       const wrong = wrongChoice(spelled, option.choices, value)
       if (wrong) return misuse(wrong)
       options.set(option.name, value)
-    } else if (!optionsEnded && args.length === 0 && here().commands.length > 0) {
-      const command = here().commands.find(({ name }) => name === word)
+    } else if (!optionsEnded && args.length === 0 && commands.length > 0) {
+      const command = commands.find(({ name }) => name === word)
       if (!command) return misuse(unknownCommand(word, here()))
       path.push(command)
-    } else if (args.length < here().arguments.length || here().arguments.at(-1)?.repeats) {
-      const argument = here().arguments[args.length]
+    } else if (args.length < operands.length || operands.at(-1)?.repeats) {
+      const argument = operands[args.length]
       const wrong = wrongChoice(argument?.name ?? '', argument?.choices, word)
       if (wrong) return misuse(wrong)
       args.push(word)
@@ -75,12 +76,12 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
   }
 
   const command = here()
-  if (!command.run)
-    return misuse(`needs a command: ${listed(command.commands.map(({ name }) => name))}`)
+  const { commands = [], arguments: operands = [] } = command
+  if (!command.run) return misuse(`needs a command: ${listed(commands.map(({ name }) => name))}`)
   for (const name of options.keys())
     if (!optionsOf(command).some((option) => option.name === name))
       return misuse(`takes no option --${name}`)
-  const missing = command.arguments.slice(args.length).find(({ optional }) => !optional)
+  const missing = operands.slice(args.length).find(({ optional }) => !optional)
   if (missing) {
     const choices = missing.choices ? ` (${listed(missing.choices)})` : ''
     return misuse(`needs an argument: ${missing.name}${choices}`)
@@ -115,12 +116,12 @@ function unknownOption(spelled: string, known: readonly Option[]): string {
   return `unknown option ${quotedWord(spelled)}${guess}`
 }
 
-function unknownCommand(word: string, parent: Command): string {
+function unknownCommand(word: string, { commands = [], options = [] }: Command): string {
   const guess = didYouMean(
     word,
-    parent.commands.map(({ name }) => name),
+    commands.map(({ name }) => name),
   )
-  const takesFile = parent.options.some(({ name }) => name === 'config')
+  const takesFile = options.some(({ name }) => name === 'config')
   const isFile = takesFile && /\.toml$/i.test(word)
   return `unknown command ${quotedWord(word)}${isFile ? `, did you mean --config ${quotedWord(word)}?` : guess}`
 }

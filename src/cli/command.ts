@@ -34,9 +34,9 @@ export interface Command {
   readonly help: string
   /** Shown below the options: paragraphs and examples, of at most 100 columns. */
   readonly details?: string
-  readonly options: readonly Option[]
-  readonly arguments: readonly Argument[]
-  readonly commands: readonly Command[]
+  readonly options?: readonly Option[]
+  readonly arguments?: readonly Argument[]
+  readonly commands?: readonly Command[]
   /** Resolves with the exit code. `root` is the whole table. Absent: one of `commands` must be named. */
   run?(invocation: Invocation, host: Host, root: Command): Promise<number>
 }
@@ -46,15 +46,17 @@ export const HELP: Option = { name: 'help', short: 'h', help: 'Show this help.' 
 export const VERSION: Option = { name: 'version', short: 'V', help: 'Show the version.' }
 
 /** `-h` and `-V` included. */
-export const optionsOf = (command: Command): readonly Option[] => [
-  ...command.options,
+export const optionsOf = ({ options = [] }: Command): readonly Option[] => [
+  ...options,
   HELP,
   VERSION,
 ]
 
 /** The options that a command line accepts here: those of the command, or of all commands below a group. */
 export const acceptedBy = (command: Command): readonly Option[] =>
-  command.run ? optionsOf(command) : [...command.commands.flatMap(acceptedBy), HELP, VERSION]
+  command.run
+    ? optionsOf(command)
+    : [...(command.commands ?? []).flatMap(acceptedBy), HELP, VERSION]
 
 /** A command and all below it, each with the words that lead to it: `tracker config print`. */
 export const everyCommand = (
@@ -62,5 +64,5 @@ export const everyCommand = (
   name: string = command.name,
 ): readonly { readonly name: string; readonly command: Command }[] => [
   { name, command },
-  ...command.commands.flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
+  ...(command.commands ?? []).flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
 ]

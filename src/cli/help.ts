@@ -12,14 +12,15 @@ export type Entry = readonly [name: string, explanation: string]
 export function help(path: readonly Command[]): string {
   const command = path.at(-1)!
   const name = path.map((one) => one.name).join(' ')
-  const operands = command.arguments.map((one) => ` ${operand(one)}`)
+  const { commands = [], arguments: known = [] } = command
+  const operands = known.map((one) => ` ${operand(one)}`)
   const usage = [
     ...(command.run ? [`${name} [options]${operands.join('')}`] : []),
-    ...(command.commands.length > 0 ? [`${name} <command>`] : []),
+    ...(commands.length > 0 ? [`${name} <command>`] : []),
   ]
   const sections: [string, readonly Entry[]][] = [
-    ['Commands', commandEntries(command)],
-    ['Arguments', command.arguments.map((one): Entry => [one.name, one.help])],
+    ['Commands', entriesOf(commands)],
+    ['Arguments', known.map((one): Entry => [one.name, one.help])],
     ['Options', optionsOf(command).map((one): Entry => [spelling(one), explained(one)])],
   ]
   const lengths = sections.flatMap(([, entries]) => entries.map(([left]) => left.length))
@@ -32,15 +33,15 @@ export function help(path: readonly Command[]): string {
     [`Usage: ${usage.join('\n       ')}`],
     ...blocks,
     ...(command.details ? [printDetails(command.details)] : []),
-    ...(command.commands.length > 0 ? [[`See ${name} <command> --help for more.`]] : []),
+    ...(commands.length > 0 ? [[`See ${name} <command> --help for more.`]] : []),
   ]
     .map((lines) => `${lines.join('\n')}\n`)
     .join('\n')
 }
 
-/** Every runnable command below `command`, with the words that lead to it from there. */
-const commandEntries = (command: Command): readonly Entry[] =>
-  command.commands
+/** Every runnable command among `commands` and below them, with the words that lead to it from there. */
+const entriesOf = (commands: readonly Command[]): readonly Entry[] =>
+  commands
     .flatMap((one) => everyCommand(one))
     .filter((one) => one.command.run)
     .map(({ name, command: one }): Entry => [name, one.help])

@@ -3,7 +3,7 @@ import type { Host } from './host.ts'
 
 /**
  * Ctrl-C reaches every process of the terminal, and a `bun run` in front of us passes it on as well: signals
- * that arrive within this time count as one. Nobody presses twice as fast.
+ * that arrive within this time count as one. A person does not press twice that fast.
  */
 const TOGETHER_MILLISECONDS = 200
 

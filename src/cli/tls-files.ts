@@ -21,7 +21,7 @@ export interface TlsFault {
   readonly remedy: string
 }
 
-export interface TlsFiles {
+interface TlsFiles {
   /** Empty: the files are good. */
   readonly faults: readonly TlsFault[]
   /** The certificate of the listener first; empty if there is no good one. */

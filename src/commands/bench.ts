@@ -50,8 +50,6 @@ The exit code is 1 if no announce was answered.
 export const BENCH: Command = {
   name: 'bench',
   help: 'Measure how many requests a tracker of yours answers, and how fast.',
-  options: [],
-  arguments: [],
   commands: [
     {
       name: 'udp',
@@ -71,7 +69,6 @@ Examples:
         ...load('connects, announces and scrapes 50:50:1'),
       ],
       arguments: [url('The tracker: udp://HOST:PORT or HOST:PORT; a path with a key may follow.')],
-      commands: [],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchUdp(invocation, host),
     },
@@ -94,7 +91,6 @@ Examples:
         INSECURE,
       ],
       arguments: [url('The tracker: http://HOST:PORT/announce or https://…; a key may follow.')],
-      commands: [],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchHttp(invocation, host),
     },

@@ -66,6 +66,5 @@ Examples:
       help: 'udp://HOST:PORT, http://… or https://…; HOST:PORT is UDP.',
     },
   ],
-  commands: [],
   run: async (invocation, host) => (await import('../check/command.ts')).check(invocation, host),
 }

@@ -43,8 +43,6 @@ Examples:
 export const CLIENT: Command = {
   name: 'client',
   help: 'Ask any tracker, as a BitTorrent client would.',
-  options: [],
-  arguments: [],
   commands: [
     {
       name: 'announce',
@@ -92,7 +90,6 @@ export const CLIENT: Command = {
       ],
       details: ANNOUNCE_DETAILS,
       arguments: [URL_ARGUMENT, INFO_HASHES],
-      commands: [],
       run: async (invocation, host) =>
         (await import('../ask/command.ts')).announceCommand(invocation, host),
     },
@@ -102,7 +99,6 @@ export const CLIENT: Command = {
       options: ASKING,
       details: SCRAPE_DETAILS,
       arguments: [URL_ARGUMENT, INFO_HASHES],
-      commands: [],
       run: async (invocation, host) =>
         (await import('../ask/command.ts')).scrapeCommand(invocation, host),
     },

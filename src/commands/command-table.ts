@@ -21,7 +21,6 @@ export const TRACKER: Command = {
   tracker config check
   tracker --config /etc/tracker/tracker.toml`,
   options: [CONFIG_OPTION],
-  arguments: [],
   commands: [CONFIG, INIT, CLIENT, CHECK, HEALTH, BENCH, DOCTOR, COMPLETIONS, CONTAINER],
   run: async (invocation, host) => {
     const { EXIT } = await import('../cli/host.ts')

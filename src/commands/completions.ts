@@ -18,7 +18,6 @@ Examples:
   tracker completions fish > ~/.config/fish/completions/tracker.fish
   tracker completions man > ~/.local/share/man/man1/tracker.1
   tracker completions man | man -l -`,
-  options: [],
   arguments: [
     {
       name: 'WHAT',
@@ -26,7 +25,6 @@ Examples:
       help: 'The shell: bash, zsh or fish; or man, the manual page.',
     },
   ],
-  commands: [],
   run: async (invocation, host, root) =>
     (await import('../completions/command.ts')).completions(invocation, host, root),
 }

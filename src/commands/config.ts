@@ -7,23 +7,17 @@ const setup = () => import('../setup/command.ts')
 export const CONFIG: Command = {
   name: 'config',
   help: 'Look at a configuration without serving.',
-  options: [],
-  arguments: [],
   commands: [
     {
       name: 'print',
       help: 'Print the effective configuration and where each value comes from.',
       options: [CONFIG_OPTION, { name: 'docs', help: 'Explain every option.' }],
-      arguments: [],
-      commands: [],
       run: async (invocation, host) => (await setup()).printConfiguration(invocation, host),
     },
     {
       name: 'check',
       help: 'Say whether a configuration is right, and list everything that is wrong.',
       options: [CONFIG_OPTION],
-      arguments: [],
-      commands: [],
       run: async (invocation, host) => (await setup()).checkConfiguration(invocation, host),
     },
     {
@@ -33,8 +27,6 @@ export const CONFIG: Command = {
         CONFIG_OPTION,
         { name: 'output', short: 'o', value: 'FILE', help: 'Write a new file instead.' },
       ],
-      arguments: [],
-      commands: [],
       run: async (invocation, host) => (await setup()).migrateConfiguration(invocation, host),
     },
   ],
@@ -43,8 +35,6 @@ export const CONFIG: Command = {
 export const INIT: Command = {
   name: 'init',
   help: 'Write a configuration file to start from, with a fresh token for the API.',
-  options: [],
   arguments: [{ name: 'PATH', optional: true, help: 'The new file. Default: tracker.toml.' }],
-  commands: [],
   run: async (invocation, host) => (await setup()).init(invocation, host),
 }

@@ -18,9 +18,6 @@ Examples:
   docker run -d -p 6969:6969/udp -v lib:/var/lib/torrust/tracker -v etc:/etc/torrust/tracker \\
     -e TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__DATABASE__DRIVER=sqlite3 tracker
   docker run --rm tracker client scrape udp://tracker.example:6969 INFO_HASH`,
-  options: [],
-  arguments: [],
-  commands: [],
   run: async (invocation, host) => {
     const { prepare } = await import('../container/command.ts')
     const prepared = prepare(invocation, host)

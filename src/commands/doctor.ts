@@ -22,7 +22,5 @@ Examples:
   tracker doctor --config /etc/tracker/tracker.toml --timeout 2
   docker exec tracker tracker doctor --format text`,
   options: [CONFIG_OPTION, FORMAT, TIMEOUT],
-  arguments: [],
-  commands: [],
   run: async (invocation, host) => (await import('../doctor/command.ts')).doctor(invocation, host),
 }

@@ -32,7 +32,6 @@ Examples:
       help: 'A port, HOST:PORT or URL. Default: the health API of this machine.',
     },
   ],
-  commands: [],
   run: async (invocation, host) =>
     (await import('../check/health-command.ts')).health(invocation, host),
 }

@@ -104,13 +104,13 @@ export function manualPage(root: Command, { version, env }: Pick<Host, 'version'
       `.SS ${roff(name)}`,
       roff(command.help),
       ...(command.run ? ['.PP', ...usage({ name, command }).slice(1)] : []),
-      ...command.arguments.flatMap((one) => item(italic(one.name), one.help)),
-      ...command.options.flatMap(optionItem),
+      ...(command.arguments ?? []).flatMap((one) => item(italic(one.name), one.help)),
+      ...(command.options ?? []).flatMap(optionItem),
       ...details(command),
     ]),
     '.SH OPTIONS',
     'Without a command:',
-    ...root.options.flatMap(optionItem),
+    ...(root.options ?? []).flatMap(optionItem),
     '.PP',
     'With or without a command:',
     ...[HELP, VERSION].flatMap(optionItem),
@@ -136,7 +136,7 @@ function dateOf(epoch: string | undefined): string {
 
 /** The usage line after a line break. */
 const usage = ({ name, command }: { name: string; command: Command }): readonly string[] => {
-  const operands = command.arguments.map((one) => ` ${roff(operand(one))}`)
+  const operands = (command.arguments ?? []).map((one) => ` ${roff(operand(one))}`)
   return ['.br', `${bold(name)} [${italic('options')}]${operands.join('')}`]
 }
 

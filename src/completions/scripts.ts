@@ -81,10 +81,10 @@ function rulesOf(root: Command, offers: Offers): Rules {
   }))
   return {
     commands: places
-      .filter(({ command }) => command.commands.length > 0)
-      .map(({ name, command }) => ({
+      .filter(({ command }) => command.commands?.length)
+      .map(({ name, command: { commands = [] } }) => ({
         when: [name],
-        found: command.commands.map((one) => offers.command(one)),
+        found: commands.map((one) => offers.command(one)),
       })),
     options: places.map(({ name, options }) => ({
       when: [name],
@@ -99,7 +99,7 @@ function rulesOf(root: Command, offers: Offers): Rules {
       })),
     ),
     operands: places.flatMap(({ name, command }) =>
-      command.arguments.map((argument, index) => ({
+      (command.arguments ?? []).map((argument, index) => ({
         when: [`${name} ${argument.repeats ? '' : index}`],
         rest: argument.repeats === true,
         found: taken(argument, argument.name),

@@ -120,7 +120,7 @@ See tool <command> --help for more.
 describe('of the tracker', () => {
   const walk = (path: readonly Command[]): readonly (readonly Command[])[] => [
     path,
-    ...path.at(-1)!.commands.flatMap((one) => walk([...path, one])),
+    ...(path.at(-1)!.commands ?? []).flatMap((one) => walk([...path, one])),
   ]
   const paths = walk([TRACKER]).map((path) => ({
     name: path.map(({ name }) => name).join(' '),

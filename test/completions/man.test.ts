@@ -36,7 +36,7 @@ const everyCommand = (
   name = command.name,
 ): { name: string; command: Command }[] => [
   { name, command },
-  ...command.commands.flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
+  ...(command.commands ?? []).flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
 ]
 
 describe.skipIf(missing)('for mandoc', () => {
@@ -58,7 +58,10 @@ describe.skipIf(missing)('for mandoc', () => {
           : (sections.find((one) => one.startsWith(`${name}\n`)) ?? `no section ${name}`)
       expect(section).toContain(command.help)
       if (command.run) expect(text).toContain(`\n       ${name} [options]`)
-      for (const option of [...command.options, ...(command === TRACKER ? [HELP, VERSION] : [])]) {
+      for (const option of [
+        ...(command.options ?? []),
+        ...(command === TRACKER ? [HELP, VERSION] : []),
+      ]) {
         const short = option.short ? `-${option.short}, ` : ''
         const value = option.value ? ` ${option.value}` : ''
         expect(section).toMatch(
@@ -69,7 +72,7 @@ describe.skipIf(missing)('for mandoc', () => {
         )
         for (const alias of option.aliases ?? []) expect(section).toContain(`--${alias}`)
       }
-      for (const argument of command.arguments)
+      for (const argument of command.arguments ?? [])
         expect(section).toMatch(
           new RegExp(`^ +${argument.name}\\s+${RegExp.escape(argument.help)}`, 'm'),
         )

@@ -172,7 +172,7 @@ describe.each(SHELLS)('$name', ({ needs, ask, script, expected = (offered) => of
   })
 
   test.skipIf(missing)('completes the real commands', async () => {
-    const names = TRACKER.commands.map(({ name }) => name)
+    const names = TRACKER.commands!.map(({ name }) => name)
     const answers = await ask(
       script(TRACKER),
       names.map((name) => `tracker ${name.slice(0, -1)}`),

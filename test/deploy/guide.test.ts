@@ -33,13 +33,13 @@ test.each([...new Set(calls)])('tracker %s is a command', (text) => {
   let command: Command = TRACKER
   const options = new Set<string>()
   for (const word of text.split(/\s+/)) {
-    for (const { name } of command.options) options.add(`--${name}`)
-    const next = command.commands.find(({ name }) => name === word)
+    for (const { name } of command.options ?? []) options.add(`--${name}`)
+    const next = command.commands?.find(({ name }) => name === word)
     if (next) command = next
     else if (word.startsWith('--') && word !== '--version' && word !== '--help')
       expect([...options]).toContain(word)
   }
-  for (const { name } of command.options) options.add(`--${name}`)
+  for (const { name } of command.options ?? []) options.add(`--${name}`)
   expect(command === TRACKER && !text.startsWith('--')).toBe(false)
 })
 
