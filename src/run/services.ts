@@ -1,5 +1,5 @@
 /** The services of a configuration, as the log and the health report name them. */
-import type { Config } from '../config/model.ts'
+import type { Config, HttpTrackerConfig } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
@@ -15,14 +15,21 @@ export function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config,
   if (http_api === null) log.info('TRACKER', 'No API block in configuration')
   for (const { bind_address } of udp_trackers ?? [])
     log.info('UDP TRACKER', `Starting on: ${printAddress(bind_address)}`)
-  for (const { bind_address, tls_config } of http_trackers ?? []) {
-    if (tls_config !== null) {
-      log.info('HTTP TRACKER', `Using https: cert path: ${tls_config.ssl_cert_path}.`)
-      log.info('HTTP TRACKER', `Using https: key path: ${tls_config.ssl_key_path}.`)
-    }
-    const scheme = tls_config === null ? 'http' : 'https'
-    log.info('HTTP TRACKER', `Starting on: ${scheme}://${printAddress(bind_address)}`)
+  for (const listener of http_trackers ?? []) sayStarting('HTTP TRACKER', listener, log)
+}
+
+/** The lines before a listener that may serve HTTPS. */
+export function sayStarting(
+  target: string,
+  { bind_address, tls_config }: Pick<HttpTrackerConfig, 'bind_address' | 'tls_config'>,
+  log: Log,
+): void {
+  if (tls_config !== null) {
+    log.info(target, `Using https: cert path: ${tls_config.ssl_cert_path}.`)
+    log.info(target, `Using https: key path: ${tls_config.ssl_key_path}.`)
   }
+  const scheme = tls_config === null ? 'http' : 'https'
+  log.info(target, `Starting on: ${scheme}://${printAddress(bind_address)}`)
 }
 
 /** Every tracker listener with the port it got, as the health report asks them. */

@@ -12,16 +12,16 @@ import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
-import { printAddress } from '../wire/address.ts'
+import { sayStarting } from './services.ts'
 
-export type ApiSetting = {
+type ApiSetting = {
   readonly config: Config
   readonly swarm: Swarm
   readonly tracker: Tracker
   readonly metrics: Metrics
   readonly bans: Bans
   readonly storage: Storage | undefined
-  /** Of the thread this is called on. */
+  /** That of the calling thread. */
   readonly garbage: Garbage
   readonly log: Log
   readonly version: string
@@ -32,12 +32,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   const { config, log, storage, swarm, tracker } = setting
   const { http_api } = config
   if (http_api === null) return undefined
-  const scheme = http_api.tls_config === null ? 'http' : 'https'
-  if (http_api.tls_config !== null) {
-    log.info('API', `Using https: cert path: ${http_api.tls_config.ssl_cert_path}.`)
-    log.info('API', `Using https: key path: ${http_api.tls_config.ssl_key_path}.`)
-  }
-  log.info('API', `Starting on: ${scheme}://${printAddress(http_api.bind_address)}`)
+  sayStarting('API', http_api, log)
   const sources = statisticsSources(setting)
   const api = await serveApi({
     bind: http_api.bind_address,
