@@ -18,7 +18,7 @@ export interface LoadInput extends SourceOptions {
 }
 
 /** What is wrong with the files of one certificate. */
-export type JudgeTls = (
+type JudgeTls = (
   tls: TlsConfig,
 ) => readonly { readonly option: keyof TlsConfig; readonly message: string }[]
 
@@ -44,20 +44,12 @@ export interface Failed {
 }
 
 /** Options that must be written although they have defaults, as in the reference (C3). */
-const MANDATORY: Readonly<Record<SchemaVersion, readonly (readonly [string, string])[]>> = {
-  '2.0.0': [
-    ['metadata', 'schema_version'],
-    ['logging', 'threshold'],
-    ['core', 'private'],
-    ['core', 'listed'],
-  ],
-  '3.0.0': [
-    ['metadata', 'schema_version'],
-    ['logging', 'trace_filter'],
-    ['core', 'private'],
-    ['core', 'listed'],
-  ],
-}
+const mandatory = (schema: SchemaVersion): readonly (readonly [string, string])[] => [
+  ['metadata', 'schema_version'],
+  ['logging', schema === '2.0.0' ? 'threshold' : 'trace_filter'],
+  ['core', 'private'],
+  ['core', 'listed'],
+]
 
 export function load(input: LoadInput): Loaded | Failed {
   const report = new Report()
@@ -115,7 +107,7 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
   const tree = applyOverrides(parsed, env, report)
   const schema = findSchema(tree, report)
   if (!schema) return undefined
-  for (const keys of MANDATORY[schema]) {
+  for (const keys of mandatory(schema)) {
     const path = keys.join('.')
     if (!nodeAt(tree, ...keys))
       report.mistake(
