@@ -1,6 +1,6 @@
 /**
  * How long a page of the list of torrents takes (`GET /api/v1/torrents`), and how long it holds a lock.
- * Nobody else wants the locks here: a hold is what an announce would wait for.
+ * No other thread wants the locks here: a hold is what an announce would wait for.
  */
 
 import { Lock } from '../src/memory/lock.ts'

@@ -78,7 +78,7 @@ const CHILDREN: Readonly<Record<string, (argument: string) => Line | Promise<Lin
 }
 
 function child(kind: string, argument: number | string): Line {
-  // On one core the engine's compiler threads would take turns with whoever holds a lock, and their turns
+  // On one core the engine's compiler threads would take turns with the holder of a lock, and their turns
   // would be counted as lock holds.
   const pin = kind === 'sweeps' || kind === 'pages' ? [] : ['taskset', '-c', CORE]
   const command = [...pin, process.execPath, import.meta.path, 'child', kind, `${argument}`]

@@ -57,12 +57,12 @@ export type AfterAnnounce = (
   now: number,
 ) => void
 
-export type TrackerParts = {
+type TrackerParts = {
   readonly swarm: Swarm
   readonly rules: Rules
   readonly clock: Clock
   readonly bans: Bans
-  /** Who is served what; undefined = everybody everything. */
+  /** Keys and whitelist; undefined: an open tracker. */
   readonly access?: Access | undefined
   readonly afterAnnounce?: AfterAnnounce
 }

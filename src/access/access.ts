@@ -10,7 +10,7 @@ import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
 export type AccessMemory = {
   /** undefined: every torrent is served. */
   readonly whitelist: SharedArrayBuffer | undefined
-  /** undefined: everybody is served. */
+  /** undefined: every client is served. */
   readonly keys: SharedArrayBuffer | undefined
   /** Expired keys are refused. */
   readonly checksExpiration: boolean
@@ -48,7 +48,7 @@ export function createAccessMemory(rules: AccessRules): AccessMemory | undefined
 export class Access {
   /** undefined: every torrent is served. */
   readonly whitelist: Whitelist | undefined
-  /** undefined: everybody is served. */
+  /** undefined: every client is served. */
   readonly keys: Keys | undefined
   readonly checksExpiration: boolean
 

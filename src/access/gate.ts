@@ -14,7 +14,7 @@ import { UNKNOWN } from './keys.ts'
 /**
  * How the sender proved that it can receive at its address: `connected` by the transport itself (TCP);
  * `valid` by something that only the holder of the address can know. `expired` and `early` did prove it at
- * another time, `forged` did not, and may be sent under the name of somebody else.
+ * another time, `forged` did not, and may come from a forged address.
  */
 export type Proof = 'connected' | 'valid' | 'expired' | 'early' | 'forged'
 

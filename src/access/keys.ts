@@ -17,7 +17,7 @@ export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuff
   createTable(SHAPE, capacity, seed)
 
 /** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
-export type PlainKey = { readonly key: string; readonly validUntil: number }
+type PlainKey = { readonly key: string; readonly validUntil: number }
 
 /** Keys as the table takes them. Invalid keys are skipped. */
 export function packKeys(keys: readonly PlainKey[]): Entries {
@@ -74,7 +74,7 @@ const CHARACTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /** Bytes from here on would make the first characters likelier than the last. */
 const UNBIASED = 256 - (256 % CHARACTERS.length)
 
-/** A key nobody can guess: every character equally likely. */
+/** A key that cannot be guessed: every character is equally likely. */
 export function randomKey(): string {
   let key = ''
   while (key.length < KEY_CHARACTERS)

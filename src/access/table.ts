@@ -8,7 +8,7 @@
  * record again only after it left its chain. Between two steps of which a reader must not see the second
  * without the first, it increments the version. A reader looks at the version before and after; if it
  * changed, the reader looks again. So a reader repeats its work only when the writer made progress in the
- * same stripe meanwhile, and a writer that is interrupted anywhere blocks nobody.
+ * same stripe meanwhile, and a writer that is interrupted anywhere blocks no reader.
  *
  * The loads between the two looks may be plain ones, on ARM as well, because the second look is `Atomics.add`
  * of 0. If the writer's next increment comes after it, that increment reads what the look wrote, so the
@@ -44,7 +44,7 @@ const SPARE = 64
 export const END = 0
 
 /** Cells of an entry's key and of its value. Behind them: next record, stamp, hash. */
-export type Shape = { readonly key: number; readonly value: number }
+type Shape = { readonly key: number; readonly value: number }
 
 /** Entries side by side: their keys, and their values in the same order. */
 export type Entries = { readonly words: Int32Array; readonly values: Int32Array }

@@ -20,7 +20,7 @@ import { statsOperations } from './statistics-routes.ts'
 import { torrentOperations } from './torrent-routes.ts'
 import { whitelistOperations } from './whitelist-routes.ts'
 
-export interface ApiOptions {
+interface ApiOptions {
   readonly bind: SocketAddress
   readonly tls: TlsConfig | null
   readonly parts: ApiParts

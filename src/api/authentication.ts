@@ -33,7 +33,7 @@ export class Tokens {
     return known !== 0
   }
 
-  /** Of equal length and unpredictable, so that the time of a comparison reveals nothing. */
+  /** Digests have one length and are unpredictable, so the time of a comparison reveals nothing. */
   #digest(token: string): Buffer {
     return createHmac('sha256', this.#secret).update(token).digest()
   }

@@ -11,7 +11,7 @@ import {
   createZstdCompress,
 } from 'node:zlib'
 
-export type Coding = 'zstd' | 'br' | 'gzip' | 'deflate'
+type Coding = 'zstd' | 'br' | 'gzip' | 'deflate'
 
 /** The default, 11, takes a thousand times as long as gzip. */
 const BROTLI_QUALITY = 4

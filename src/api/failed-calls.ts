@@ -11,7 +11,7 @@ import type { Answer } from './answers.ts'
 export const LINES_PER_MINUTE = 60
 const MINUTE_MILLISECONDS = 60_000
 
-export type FailedCall = {
+type FailedCall = {
   /** Method and route: `GET /api/v1/torrent/:info_hash`; without a route the method alone. */
   readonly call: string
   readonly answer: Answer

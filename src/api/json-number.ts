@@ -2,7 +2,7 @@
  * Numbers of JSON as the reference's parser (serde_json) takes them: integers of 64 bits are exact, all
  * else is a double; and how it prints a double in a message.
  */
-export type NumberRead = {
+type NumberRead = {
   /** Where reading stopped. */
   readonly end: number
   readonly value: bigint | number

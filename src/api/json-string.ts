@@ -2,7 +2,7 @@
  * Strings of JSON as the reference's parser (serde_json) takes them: strict UTF-8, no lone surrogates,
  * every mistake in its words.
  */
-export type StringRead = {
+type StringRead = {
   /** Behind the closing quote, or where reading stopped. */
   readonly end: number
   readonly value: string

@@ -32,7 +32,7 @@ const garbageOf = (part: Part): number =>
 
 type Ready = { readonly answer: Answer; readonly body: Prepared | undefined }
 
-export type PipelineOptions = {
+type PipelineOptions = {
   readonly parts: ApiParts
   readonly operations: readonly Operation[]
   readonly garbage: Garbage

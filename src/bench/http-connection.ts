@@ -11,7 +11,7 @@ export interface HttpTarget {
   readonly insecure: boolean
 }
 
-export interface HttpEvents {
+interface HttpEvents {
   opened(connection: HttpConnection): void
   /** It could not be opened. */
   failed(connection: HttpConnection): void

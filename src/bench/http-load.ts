@@ -188,7 +188,7 @@ const PORT = 10_000
 
 const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
 
-export interface HttpRequestOptions {
+interface HttpRequestOptions {
   /** Path and query of the announce URL. */
   readonly path: string
   /** Value of the Host header. */

@@ -18,7 +18,7 @@ const DIGITS = PEER_ID_BYTES - CLIENT.length
 /** Bytes left of a leecher. */
 export const LEFT = 1024 * 1024
 
-export interface PopulationOptions {
+interface PopulationOptions {
   readonly seed: number
   readonly torrents: number
   /** At least as many as torrents. */

@@ -27,7 +27,7 @@ export interface LoadConfiguration {
   readonly close?: boolean
 }
 
-export type LoadReport = ReturnType<typeof reportOf>
+type LoadReport = ReturnType<typeof reportOf>
 
 export function reportOf(configuration: LoadConfiguration, run: LoadRun, generatorCpu: number) {
   const { tally } = run

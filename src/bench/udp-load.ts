@@ -271,7 +271,7 @@ export class UdpLoad implements LoadGenerator {
 }
 
 /** Writes requests into memory of the caller. Allocates nothing. */
-export class UdpRequestWriter {
+class UdpRequestWriter {
   /** Bytes of a request by kind. */
   readonly lengths: readonly number[]
   readonly #population: Population

@@ -12,13 +12,13 @@ import { KINDS, type Kind, LISTS, readTarget, type Target } from './target.ts'
 const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
 const CONTENT = 'TORRUST_CHECKER_CONFIG'
 
-export interface CheckerConfiguration {
+interface CheckerConfiguration {
   readonly targets: readonly Target[]
   /** One line each, with the place. */
   readonly mistakes: readonly string[]
 }
 
-export interface SourceInput {
+interface SourceInput {
   /** The value of `--config-path`. */
   readonly path: string | undefined
   /** JSON on the command line. */
@@ -31,7 +31,7 @@ export interface SourceInput {
   readFile(path: string): string
 }
 
-export interface SourcedConfiguration extends CheckerConfiguration {
+interface SourcedConfiguration extends CheckerConfiguration {
   /** The path, variable or argument that mistakes are reported for. */
   readonly name: string
   /** What else was given and is not used. */

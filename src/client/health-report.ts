@@ -10,7 +10,7 @@ import { getHttp, type HttpReply } from './http.ts'
 import { type Address, resolve } from './resolve.ts'
 import type { TrackerUrl } from './tracker-url.ts'
 
-export interface ServiceHealth {
+interface ServiceHealth {
   /** Where it listens, or its name. */
   readonly service: string
   /** `udp_tracker`, …; absent from reports of the older generation. */

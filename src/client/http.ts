@@ -19,7 +19,7 @@ import { requestUrl, shownPath, type TrackerUrl } from './tracker-url.ts'
 /** A non-compact answer with a thousand peers takes 80 kB. */
 const MOST_BODY_BYTES = 1024 * 1024
 
-export interface HttpOptions {
+interface HttpOptions {
   /** Time limit of the whole answer. */
   readonly milliseconds: number
   /** Accept any certificate. */

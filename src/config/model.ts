@@ -6,8 +6,8 @@
 
 import type { SocketAddress } from '../wire/address.ts'
 
-export type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
-export type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
+type TraceFilter = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
+type TraceStyle = 'full' | 'pretty' | 'compact' | 'json'
 
 export type SchemaVersion = '2.0.0' | '3.0.0'
 
@@ -110,7 +110,7 @@ export interface HttpTrackerConfig {
   readonly network: NetworkConfig
 }
 
-export interface HttpApiConfig {
+interface HttpApiConfig {
   readonly bind_address: SocketAddress
   readonly tls_config: TlsConfig | null
   /** Tokens by their labels. Secret. */

@@ -3,7 +3,7 @@
  * The text has been parsed successfully, so nothing here reports an error.
  */
 
-export interface Position {
+interface Position {
   /** Both count from 1; a column counts UTF-16 units. */
   readonly line: number
   readonly column: number

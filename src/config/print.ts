@@ -10,7 +10,7 @@ import { printPath, tomlKey, tomlString } from './tree.ts'
 
 const MASK = '***'
 
-export interface TomlStyle {
+interface TomlStyle {
   /** Do not mask secrets: only for a file that is to be loaded again. */
   readonly secrets?: boolean
   /** Write documentation above every option and section, and absent options as comments. */

@@ -9,7 +9,7 @@ import { type TableNode, tomlString } from './tree.ts'
 import type { Check } from './value-checks.ts'
 
 /** An option. `initial` is its value when none is written; null = absent. */
-export interface Value<T> {
+interface Value<T> {
   readonly kind: 'value'
   readonly doc: string
   readonly initial: T
@@ -63,7 +63,7 @@ export interface MapOf {
   readonly each: Value<string>
 }
 
-export type Entry<T> =
+type Entry<T> =
   | Value<T>
   | (NonNullable<T> extends object ? TableOf<NonNullable<T>> | ChoiceOf<NonNullable<T>> : never)
   | (NonNullable<T> extends readonly (infer Element)[] ? ListOf<Element> : never)

@@ -19,7 +19,7 @@ export const DEFAULT = 'default'
 /** TOML integers are `bigint`, TOML floats are `number`; no option takes a date. */
 export type Scalar = string | boolean | bigint | number | Date
 
-export interface ScalarNode {
+interface ScalarNode {
   readonly kind: 'scalar'
   readonly at: Place
   readonly value: Scalar

@@ -6,7 +6,7 @@ import { isUnspecified, parseIp, printIp, type SocketAddress } from '../wire/add
 import { found, foundKind, printText } from './mistake.ts'
 import type { Node } from './tree.ts'
 
-export type Checked<T> = { readonly value: T } | { readonly wrong: string }
+type Checked<T> = { readonly value: T } | { readonly wrong: string }
 export type Check<T> = (node: Node) => Checked<T>
 
 const scalarOf = (node: Node): unknown => (node.kind === 'scalar' ? node.value : undefined)

@@ -18,7 +18,7 @@ export function parseOverride(text: string, at: Place): Node {
 }
 
 /** A bare word: a boolean, a float, an integer or else a string. */
-export function parseWord(word: string): Scalar {
+function parseWord(word: string): Scalar {
   if (word === 'true') return true
   if (word === 'false') return false
   if (/^[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?$/.test(word)) return Number(word)

@@ -27,7 +27,7 @@ const HIGHEST_ID = 2 ** 31 - 1
 /** With setgid, so that new files belong to the group. */
 const DIRECTORY_MODE = 0o2770
 
-export class UserError extends Error {
+class UserError extends Error {
   override readonly name = 'UserError'
 }
 
@@ -93,7 +93,7 @@ function give(volumes: readonly string[], id: number): string | undefined {
         for (const entry of readdirSync(inside, { withFileTypes: true })) {
           const [named, here] = [join(path, entry.name), join(inside, entry.name)]
           if (entry.isDirectory()) giveAll(named, here)
-          // Of a link, only the link itself changes its owner: anyone with write access may have set its target.
+          // The link itself changes its owner, not its target, which anyone with write access may have set.
           else attempt(named, () => giveOne(here, id))
         }
       } finally {

@@ -30,7 +30,7 @@ const LONGEST_WAIT_MILLISECONDS = 30_000
 /** A thread that lived this long died of something else. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
-export type RemoteOptions = {
+type RemoteOptions = {
   /** Called with lines for the log, without secrets. */
   readonly report?: (trouble: string) => void
   /** Entry of the thread, for tests. */

@@ -79,7 +79,7 @@ export const TOTAL = 'torrents_downloads_total'
 
 export const SUMMING_MILLISECONDS = 4_000
 
-/** Ids begin here, whoever gave them; `Part.next` counts from it, so that 0 is the beginning. */
+/** The least possible id; `Part.next` counts from it, so that 0 is the beginning. */
 export const LEAST_ID = -(2n ** 63n)
 /** The largest count, second and id that 64 bits hold. */
 export const LARGEST = 2n ** 63n - 1n

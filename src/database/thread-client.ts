@@ -22,7 +22,7 @@ const MOST_UNANSWERED = 1_000
  */
 const CLOSING_MILLISECONDS = 1_500
 
-export type ThreadClientOptions = {
+type ThreadClientOptions = {
   readonly config: DatabaseConfig
   /** Entry of the thread. */
   readonly url: string

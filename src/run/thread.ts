@@ -34,7 +34,7 @@ export type ThreadSetup = {
   readonly swarm: SwarmMemory
   /** See rules.ts. */
   readonly rules: SharedArrayBuffer
-  /** Who is served what; undefined = everybody everything. */
+  /** Keys and whitelist; undefined: an open tracker. */
   readonly access: AccessMemory | undefined
   readonly metrics: SharedArrayBuffer
   readonly bans: { readonly memory: SharedArrayBuffer; readonly seed: Seed }

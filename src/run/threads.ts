@@ -20,7 +20,7 @@ const LONGEST_WAIT_MILLISECONDS = 10_000
 /** A thread that lived for this long is replaced at once. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
-export type ThreadsOptions = {
+type ThreadsOptions = {
   readonly count: number
   /** The setup of every thread, without its number. */
   readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>

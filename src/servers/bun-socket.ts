@@ -10,11 +10,11 @@ import type { Datagrams } from './datagrams.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
 /** The part of Bun's socket that is used. */
-export type BunSender = {
+type BunSender = {
   sendMany(packets: readonly (Uint8Array | number | string)[]): number
 }
 
-export type BunSocketEvents = {
+type BunSocketEvents = {
   /** `count` datagrams are waiting. */
   serve(count: number): void
   /** A datagram was dropped unread. */

@@ -46,7 +46,7 @@ export type Sockets = Disposable & {
   block(fd: number, clients: readonly string[]): void
 }
 
-export type GuardOptions = {
+type GuardOptions = {
   readonly sockets: Sockets
   readonly ports: ReadonlyMap<number, GuardedPort>
   /** Most connections of one address, not counting those to the operator's listeners; 0: any number. */

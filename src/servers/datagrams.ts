@@ -23,7 +23,7 @@ const ADDRESS_BYTES = { [AF_INET]: 16, [AF_INET6]: 28 } as const
 export const LATE = LIMITS.udpBatch
 
 /** A datagram that is kept beyond its batch. `packet` begins its buffer. */
-export type Kept = {
+type Kept = {
   readonly packet: Uint8Array<ArrayBuffer>
   readonly sender: Uint8Array
   readonly address: string | undefined

@@ -29,7 +29,7 @@ export type HealthDatabase = {
   verdict(): Verdict
 }
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly bind: SocketAddress
   readonly services: () => readonly HealthService[]
   /** undefined: no database is configured. */

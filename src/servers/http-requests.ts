@@ -27,7 +27,7 @@ export type HttpRequestsOptions = {
 }
 
 /** Where a request came from, as the socket knows it; null: the client is gone. */
-export type PeerAddress = (request: Request) => { readonly address: string } | null
+type PeerAddress = (request: Request) => { readonly address: string } | null
 
 /**
  * For answers without a body only: Bun sends bytes of no stated type as application/octet-stream anyway,

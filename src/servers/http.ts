@@ -6,7 +6,7 @@ import { Elysia } from 'elysia'
 import { HttpRequests, type HttpRequestsOptions } from './http-requests.ts'
 import { type HttpServer, listen } from './listen.ts'
 
-export type HttpServerOptions = HttpRequestsOptions & {
+type HttpServerOptions = HttpRequestsOptions & {
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean
 }

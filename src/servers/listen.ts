@@ -20,7 +20,7 @@ export interface HttpServer {
   stop(graceMilliseconds: number): Promise<void>
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly bind: SocketAddress
   readonly tls: TlsConfig | null
   /** Whether other threads listen on the same port. */

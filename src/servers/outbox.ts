@@ -13,7 +13,7 @@ export interface Sender {
 }
 
 /** Answers that were not sent because the kernel's buffer was full, and errors that it reported (a client was gone). */
-export type OutboxEvents = { unsent(count: number): void; socketError(): void }
+type OutboxEvents = { unsent(count: number): void; socketError(): void }
 
 export class Outbox {
   /** All slots, as bytes and as halves of the same memory. */

@@ -3,7 +3,7 @@
  * with such a program takes no connection from the clients it names. Pure: bytes only.
  */
 
-/** With more clients than this, nobody is let in: an attacker with that many has more. */
+/** With more clients than this no packet is let in: an attacker with that many has more. */
 export const MOST_BLOCKED = 32
 
 /** A field of the packet's own IP header. */

@@ -46,7 +46,7 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly descriptors: Descriptors | undefined
 }
 
-export type UdpServer = {
+type UdpServer = {
   readonly port: number
   /** Bytes of the kernel's receive buffer; undefined = not known. */
   readonly receiveBuffer: number | undefined

@@ -66,7 +66,7 @@ export class DownloadBatch {
 
   /** Looks up and writes the torrents in hand. `isOver`: whether to hurry. */
   async store(isOver: () => boolean): Promise<void> {
-    // At the end nobody needs the stored counts any more.
+    // At the end the stored counts are not needed any more.
     while (this.#looked < this.#torrents.count && !isOver()) await this.#lookUp(isOver)
     await this.#write()
     this.#torrents.count = 0

@@ -12,7 +12,7 @@ import { NewRows } from './new-rows.ts'
 import { answerLookup, applyEach, Hashes, takeLookups } from './owed.ts'
 import type { WatchedDatabase } from './watched-database.ts'
 
-export type DownloadCountsOptions = {
+type DownloadCountsOptions = {
   readonly swarm: Swarm
   readonly database: WatchedDatabase
   readonly log: Log
@@ -21,7 +21,7 @@ export type DownloadCountsOptions = {
   readonly newRowsPerSecond: number
 }
 
-export type Pace = {
+type Pace = {
   /** Between two looks at what is owed. */
   readonly cycleMilliseconds: number
   /** Between two looks at what scrapes ask for, which strangers can do as often as they like. */

@@ -15,7 +15,7 @@ const QUIET_MILLISECONDS = 60_000
 
 const TARGET = 'DATABASE'
 
-export type NewRowsOptions = {
+type NewRowsOptions = {
   /** 0 = no limit. */
   readonly perSecond: number
   readonly log: Log

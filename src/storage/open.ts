@@ -19,7 +19,7 @@ import { WatchedDatabase } from './watched-database.ts'
 /** What is owed must be written by then; the rest is lost, and reported. */
 const FLUSH_MILLISECONDS = 3_000
 
-export type StorageSetting = {
+type StorageSetting = {
   readonly config: Config
   readonly swarm: Swarm
   readonly access: Access | undefined

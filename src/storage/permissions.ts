@@ -69,7 +69,7 @@ export interface PermissionStore {
 
 export type PermissionFault = Error & { readonly fault: Fault }
 
-export type PermissionsOptions = {
+type PermissionsOptions = {
   readonly database: WatchedDatabase
   /** A table that is absent is not kept in memory: nothing reads it, and the database has everything. */
   readonly access: Access | undefined
@@ -286,7 +286,7 @@ export class Permissions implements PermissionStore {
   }
 }
 
-export type OperationLimits = {
+type OperationLimits = {
   /** Less than the API gives a request (A6), more than one call of the database may take. */
   readonly operationMilliseconds: number
   /** Time for the operations at the end: a database that hangs must not keep the program. */

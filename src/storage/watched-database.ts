@@ -8,7 +8,7 @@ import type { Database } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../time/clock.ts'
 
-export type DatabaseState =
+type DatabaseState =
   | { readonly ok: true }
   /** `since`: millisecond since the epoch. The message holds no secrets. */
   | { readonly ok: false; readonly since: number; readonly message: string }
@@ -26,7 +26,7 @@ const PACE: WatchPace = {
   quietMilliseconds: 5_000,
 }
 
-export type WatchedOptions = {
+type WatchedOptions = {
   readonly database: Database
   readonly clock: Clock
   readonly log: Log

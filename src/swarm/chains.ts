@@ -11,7 +11,7 @@ import { NIL } from './layout.ts'
 /** Buckets beyond the end that may share a page with those given back before. */
 const TAIL = 1024
 
-export type ChainsOptions = {
+type ChainsOptions = {
   readonly header: Int32Array
   /** Words of the header: number of entries, and of buckets in use. */
   readonly entries: number

@@ -20,7 +20,7 @@ import {
 } from './layout.ts'
 
 /** The head of one buffer, see HEAD of layout.ts. */
-export type Head = {
+type Head = {
   /** 0 = torrents. */
   readonly family: number
   readonly capacity: number

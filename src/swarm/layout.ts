@@ -68,7 +68,7 @@ export const HEADER = {
   busy: 1,
   torrents: 3,
   torrentBuckets: 4,
-  /** Of the torrents: see RUNS_HEADER. The first is the end of the records in use. */
+  /** Runs of torrent records: see RUNS_HEADER. The first word is the end of the records in use. */
   torrentRuns: 5,
   torrentHigh: 5,
   /** Sum of `TORRENT.downloaded` over the torrents that are here, and its LIMBs. */
@@ -128,7 +128,7 @@ export const MAGIC = 0x4d52_5753
 /** Grows with every change to what stands where. */
 export const VERSION = 1
 
-/** Of the swarm that a torrent buffer with this header belongs to. */
+/** The seed in the header of a torrent buffer, the same in every buffer of the swarm. */
 export const seedIn = (header: Int32Array): Seed =>
   header.slice(HEADER.head + HEAD.seed, HEADER.head + HEAD.seed + SEED_WORDS)
 
@@ -139,7 +139,7 @@ export const FAMILY_HEADER = {
   /** Peers in the index of large swarms, and its buckets. */
   indexed: 2,
   indexBuckets: 3,
-  /** Of the slots, and of the directory units: see RUNS_HEADER. */
+  /** Runs of slots, and of directory units: see RUNS_HEADER. */
   slotRuns: 4,
   slotHigh: 4,
   directoryRuns: 7,
@@ -229,7 +229,7 @@ export const DETAIL = { id: 0, idWords: 5, counts: 5, countWords: 6, words: 11 }
  * Halves of what an announce reads of each peer, side by side in one cache line: the endpoint in
  * compact form, the second it was last seen (low half first), its flags.
  */
-export const hotHalves = ({ halves }: FamilyRow): number => halves + 3
+const hotHalves = ({ halves }: FamilyRow): number => halves + 3
 
 /** Bytes a slot costs in all arrays together, except for those that only large swarms need. */
 export const slotBytes = (row: FamilyRow): number => hotHalves(row) * 2 + DETAIL.words * 4 + 4

@@ -25,7 +25,7 @@ import {
 import type { Peers } from './peers.ts'
 import type { Torrents } from './torrents.ts'
 
-export type PeerRecord = {
+type PeerRecord = {
   readonly family: PeerFamily
   /** Compact, in halves. */
   readonly endpoint: Uint16Array
@@ -37,7 +37,7 @@ export type PeerRecord = {
   readonly flags: number
 }
 
-export type TorrentRecord = {
+type TorrentRecord = {
   /** Five words. */
   readonly infoHash: Int32Array
   readonly downloaded: number

@@ -16,7 +16,7 @@ import {
 
 const { whole: WHOLE, unpaid: UNPAID, count: MAPS } = RUN_MAPS
 
-export type RunsOptions = {
+type RunsOptions = {
   readonly header: Int32Array
   /** Where RUNS_HEADER begins in it. */
   readonly at: number

@@ -37,7 +37,7 @@ export type SlotsOptions = {
   readonly row: FamilyRow
   readonly header: Int32Array
   readonly records: Int32Array
-  /** Of this family: see TorrentArrays. */
+  /** The parts of this family: see TorrentArrays. */
   readonly parts: Int32Array
   readonly arrays: PeerArrays
   readonly account: Account

@@ -29,7 +29,7 @@ export class Torrents {
   readonly records: Int32Array
   readonly buckets: Int32Array
   readonly ledger: Ledger
-  /** Of torrents that are not here. */
+  /** Counts of torrents that are not in memory. */
   readonly stored: StoredCounts
   readonly #downloadedHigh: Int32Array
   readonly #beside: readonly Beside[]

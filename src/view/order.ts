@@ -24,7 +24,7 @@ export type Stretch = {
 }
 
 /** Digit `n` of the info hash at `words[at…]`. Words lie in memory order, which is not that of the digits. */
-export function digitAt(words: Int32Array, at: number, n: number): number {
+function digitAt(words: Int32Array, at: number, n: number): number {
   const word = words[at + (n >>> 1)]!
   const half = (n & 1) === 0 ? word & 0xffff : word >>> 16
   return ((half & 0xff) << 8) | (half >>> 8)

@@ -26,7 +26,7 @@ export type InspectedPeer = {
 }
 
 export type InspectedTorrent = {
-  /** Of the peers listed here. */
+  /** Counts of the peers listed here. */
   readonly seeders: number
   readonly leechers: number
   /** Times the torrent was completed. */
@@ -38,7 +38,7 @@ export type InspectedTorrent = {
 export interface TorrentView {
   /** `words`: the info hash, five words in memory order. undefined = unknown. */
   one(words: Int32Array): Promise<InspectedTorrent | undefined>
-  /** Of each that is known, in the order asked, repetitions repeated. */
+  /** Those that are known, in the order asked, repetitions repeated. */
   some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]>
   /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
   page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>

@@ -23,7 +23,7 @@ export const SHAPES = 16 * 128
 
 /** What `Pairs.next` found. */
 export const PAIR = { end: 0, pair: 1, malformed: 2 } as const
-export type Found = (typeof PAIR)[keyof typeof PAIR]
+type Found = (typeof PAIR)[keyof typeof PAIR]
 
 const ENCODER = new TextEncoder()
 

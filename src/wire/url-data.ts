@@ -19,7 +19,7 @@ const PLAIN_END = PLAIN.key + KEY_CHARACTERS
 const BEFORE_BYTES = Uint8Array.from(BEFORE, (character) => character.charCodeAt(0))
 
 /** `none`: the URL is another one or ends before the key. `malformed`: the text in its place is not a key. */
-export type UrlKey = 'none' | 'malformed' | 'key'
+type UrlKey = 'none' | 'malformed' | 'key'
 
 /** Reads the key of the announce of `length` bytes at `bytes[from…]` into `key`. */
 export function readUrlKey(bytes: Uint8Array, from: number, length: number, key: Key): UrlKey {
