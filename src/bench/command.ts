@@ -1,5 +1,5 @@
 /** `tracker bench`: a load test of a tracker, by default only of one on this machine. */
-import { type Family, isLoopback } from '../bittorrent.ts'
+import { isLoopback } from '../bittorrent.ts'
 import type { Host } from '../cli/host.ts'
 import {
   type Invocation,
@@ -14,7 +14,7 @@ import { stopSignal } from '../cli/stop-signal.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { getHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
-import { parseTrackerUrl, requestUrl, type TrackerUrl } from '../client/tracker-url.ts'
+import { parseTrackerUrl, requestUrl } from '../client/tracker-url.ts'
 import { UdpClient } from '../client/udp.ts'
 import { joinPort, parseIp } from '../wire/address.ts'
 import { scrapeQuery } from '../wire/http-client.ts'
@@ -32,24 +32,7 @@ const REMOTE_RATE = 1_000
 /** Processor time in cores from which on the load test itself may be the limit. */
 const BUSY_CORES = 0.95
 
-interface Plan {
-  readonly url: TrackerUrl
-  readonly family: Family | undefined
-  /** The user says that the tracker is theirs. */
-  readonly owned: boolean
-  readonly insecure: boolean
-  readonly durationMilliseconds: number
-  readonly timeoutMilliseconds: number
-  readonly rate: number | undefined
-  readonly mix: Mix
-  readonly clients: number
-  readonly window: number
-  readonly torrents: number
-  readonly peers: number
-  readonly seeders: number
-  readonly want: number
-  readonly seed: number
-}
+type Plan = ReturnType<typeof readPlan>
 
 export function benchUdp(invocation: Invocation, host: Host): Promise<number> {
   const plan = readPlan(invocation, ['udp'], { most: 256, fallback: 8 })
@@ -213,7 +196,7 @@ function readPlan(
   invocation: Invocation,
   schemes: readonly string[],
   clients: { readonly most: number; readonly fallback: number },
-): Plan {
+) {
   const url = parseTrackerUrl(invocation.arguments[0]!)
   if (typeof url === 'string') throw new Misuse(`URL ${url}`)
   if (!schemes.includes(url.scheme))
@@ -225,15 +208,17 @@ function readPlan(
   if (peers < torrents)
     throw new Misuse(`--peers must be at least the number of torrents, ${torrents}, not ${peers}`)
   const has = (name: string) => invocation.options.has(name)
+  const mix: Mix = optionValue(invocation, 'mix') === 'announce' ? 'announce' : 'mixed'
   return {
     url,
     family: readFamily(invocation),
+    /** The user says that the tracker is theirs. */
     owned: has('i-own-this-target'),
     insecure: has('insecure'),
     durationMilliseconds: secondsValue(invocation, 'duration', { min: 0.1, max: 600 }, 10),
     timeoutMilliseconds: secondsValue(invocation, 'timeout', { min: 0.1, max: 60 }, 2),
     rate: numberValue(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
-    mix: optionValue(invocation, 'mix') === 'announce' ? 'announce' : 'mixed',
+    mix,
     clients: count('clients', 1, clients.most, clients.fallback),
     window: url.scheme === 'udp' ? count('window', 1, MAX_WINDOW, 24) : 1,
     torrents,
