@@ -34,22 +34,16 @@ export function sayStarting(
 
 /** Every tracker listener with the port it got, as the health report asks them. */
 export function trackerServices(config: Config, ports: Threads['ports']): HealthService[] {
-  const udp = (config.udp_trackers ?? []).map(({ bind_address: { ip }, public_url }, i) => {
-    const address = { ip, port: ports.udp[i]! }
+  const udp = (config.udp_trackers ?? []).map((listener, i): HealthService => {
+    const address = { ip: listener.bind_address.ip, port: ports.udp[i]! }
     const url = `udp://${printAddress(address)}`
-    return {
-      type: 'udp_tracker' as const,
-      scheme: 'udp' as const,
-      address,
-      url,
-      publicUrl: public_url,
-    }
+    return { type: 'udp_tracker', scheme: 'udp', address, url, publicUrl: listener.public_url }
   })
-  const http = (config.http_trackers ?? []).map((listener, i) => {
+  const http = (config.http_trackers ?? []).map((listener, i): HealthService => {
     const address = { ip: listener.bind_address.ip, port: ports.http[i]! }
-    const scheme = listener.tls_config === null ? ('http' as const) : ('https' as const)
+    const scheme = listener.tls_config === null ? 'http' : 'https'
     const url = `${scheme}://${printAddress(address)}`
-    return { type: 'http_tracker' as const, scheme, address, url, publicUrl: listener.public_url }
+    return { type: 'http_tracker', scheme, address, url, publicUrl: listener.public_url }
   })
   return [...udp, ...http]
 }

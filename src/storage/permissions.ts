@@ -1,7 +1,6 @@
 /**
- * Administration of keys and whitelist: the database first, then the tables that the serving threads read, one
- * operation after the other (docs/behaviours.md K12–K15). What fails changes nothing. No message contains a
- * key, and the thread is never held up for longer than a turn.
+ * Administration of keys and whitelist (docs/behaviours.md K12–K15). No message contains a key, and the thread is
+ * never held up for longer than a turn.
  */
 import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
@@ -49,7 +48,7 @@ export type AuthKey = {
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
 /**
- * Administration of keys and whitelist. Each method changes the database first, then the tables that the
+ * Each method changes the database first, then the tables that the
  * serving threads read. It rejects with a `PermissionFault` when the database fails: nothing was changed
  * then, unless the message says that this is not known. Calls are carried out one after the other, in their order.
  */
