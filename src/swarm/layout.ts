@@ -304,31 +304,13 @@ const carveRuns = (carver: Carver, batches: number): Int32Array =>
 /** An array that has `stride` words for each torrent, beside its record. */
 export type Beside = { readonly words: Int32Array; readonly stride: number }
 
-export type TorrentArrays = {
-  readonly header: Int32Array
-  readonly records: Int32Array
-  readonly buckets: Int32Array
-  readonly runs: Int32Array
-  /** By torrent: its neighbours in the ledger's list, and completions that are owed to the database. */
-  readonly ledgerNext: Int32Array
-  readonly ledgerPrevious: Int32Array
-  readonly owed: Int32Array
-  /** By torrent: LIMBs of its count. Only those of torrents with `MANY` mean anything. */
-  readonly downloadedHigh: Int32Array
-  /** `STORED.words` a count; and numbers of those that are asked for. */
-  readonly stored: Int32Array
-  readonly questions: Int32Array
-  /** By family: its parts, in the records or beside them. That of a torrent begins at `torrent << partOrder`. */
-  readonly parts: readonly Int32Array[]
-  /** Every array by torrent but the records: moved, cleared and released with them. All zero = free. */
-  readonly beside: readonly Beside[]
-}
-
+/** The arrays of a shard's torrents. */
 export function carveTorrents(
   carver: Carver,
   { torrents, ledger }: Pick<Capacity, 'torrents' | 'ledger'>,
   families: readonly FamilyRow[],
-): TorrentArrays {
+) {
+  /** Every array by torrent but the records: moved, cleared and released with them. All zero = free. */
   const beside: Beside[] = []
   // Every array by torrent is carved here, so that `beside` cannot miss one.
   const byTorrent = (count: number, stride: number): Int32Array => {
@@ -341,42 +323,26 @@ export function carveTorrents(
     records: carver.words(torrents * TORRENT.words),
     buckets: carver.words(torrents),
     runs: carveRuns(carver, torrents / BATCH),
+    /** By torrent: its neighbours in the ledger's list, and completions that are owed to the database. */
     ledgerNext: byTorrent(ledger, 1),
     ledgerPrevious: byTorrent(ledger, 1),
     owed: byTorrent(ledger, 1),
+    /** By torrent: LIMBs of its count. Only those of torrents with `MANY` mean anything. */
     downloadedHigh: byTorrent(ledger, 1),
+    /** `STORED.words` a count; and numbers of those that are asked for. */
     stored: carver.words(ledger > 0 ? STORED_COUNTS * STORED.words : 0),
     questions: carver.words(ledger > 0 ? QUESTIONS : 0),
   }
-  const parts = families.map(({ part }) =>
+  /** By family: its parts, in the records or beside them. That of a torrent begins at `torrent << partOrder`. */
+  const parts: readonly Int32Array[] = families.map(({ part }) =>
     part === undefined ? byTorrent(torrents, PART.words) : arrays.records.subarray(part),
   )
-  return { ...arrays, parts, beside }
+  return { ...arrays, parts, beside: beside as readonly Beside[] }
 }
+export type TorrentArrays = Readonly<ReturnType<typeof carveTorrents>>
 
 export const partOrder = ({ part }: FamilyRow): number =>
   part === undefined ? PART.order : TORRENT.order
-
-/** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
-export type PeerArrays = {
-  /** See HEAD. */
-  readonly head: Int32Array
-  /** `stride` halves a slot, see `hotHalves`. */
-  readonly hot: Uint16Array
-  readonly stride: number
-  /** `DETAIL.words` a slot. */
-  readonly details: Int32Array
-  /** Next slot of the same index bucket, and the buckets (large swarms only). */
-  readonly next: Int32Array
-  readonly buckets: Int32Array
-  /** By chunk of a large swarm: its torrent, and its place in that torrent's directory. */
-  readonly chunkTorrent: Int32Array
-  readonly chunkOrdinal: Int32Array
-  /** Chunk numbers of large swarms in order of position, two a unit. */
-  readonly directory: Int32Array
-  readonly slotRuns: Int32Array
-  readonly directoryRuns: Int32Array
-}
 
 /** Second (since `EPOCH`) of the last announce of the peer at `slot`. */
 export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
@@ -386,21 +352,34 @@ export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
 export const flagsAt = ({ hot, stride }: PeerArrays, slot: number): number =>
   hot[(slot + 1) * stride - 1]!
 
-export const carvePeers = (carver: Carver, row: FamilyRow, slots: number): PeerArrays => ({
+/** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
+export const carvePeers = (carver: Carver, row: FamilyRow, slots: number) => ({
+  /** See HEAD. */
   head: carver.words(HEAD.words),
-  // First, because its first word is always in use: one page then holds it and the head.
+  /**
+   * Buckets of the index of large swarms. They come first, because their first word is always in use: one page then
+   * holds it and the head.
+   */
   buckets: carver.words(slots),
+  /** `stride` halves a slot, see `hotHalves`. */
   hot: carver.halves(slots * hotHalves(row)),
   stride: hotHalves(row),
+  /** `DETAIL.words` a slot. */
   details: carver.words(slots * DETAIL.words),
+  /** Next slot of the same bucket. */
   next: carver.words(slots),
+  /** By chunk of a large swarm: its torrent, and its place in that torrent's directory. */
   chunkTorrent: carver.words(slots / CHUNK),
   chunkOrdinal: carver.words(slots / CHUNK),
-  // Twice what full chunks need, because a directory's run doubles.
+  /**
+   * Chunk numbers of large swarms in order of position, two a unit. Twice what full chunks need, because a
+   * directory's run doubles.
+   */
   directory: carver.words(directoryBatches(slots) * BATCH * DIRECTORY_UNIT),
   slotRuns: carveRuns(carver, slots / CHUNK),
   directoryRuns: carveRuns(carver, directoryBatches(slots)),
 })
+export type PeerArrays = Readonly<ReturnType<typeof carvePeers>>
 
 export const directoryBatches = (slots: number): number =>
   Math.ceil(((slots / CHUNK) * 2) / BATCH) + 1
