@@ -1,6 +1,6 @@
 /**
- * A word of shared memory by which any thread wakes one that waits for something to do. To ring
- * never waits; ringing twice before a look is ringing once.
+ * A word of shared memory by which any thread wakes one that waits for work. Ringing never blocks; ringing
+ * twice before the waiter looks is ringing once.
  */
 const QUIET = 0
 const RUNG = 1
@@ -18,7 +18,7 @@ export class Bell {
     if (Atomics.exchange(this.#word, 0, RUNG) === QUIET) Atomics.notify(this.#word, 0)
   }
 
-  /** Resolves once it was rung since this last did. For one thread alone; does not keep it alive. */
+  /** Resolves when it was rung since the last time this resolved. For one thread; does not keep it alive. */
   async rung(): Promise<void> {
     const { async, value } = Atomics.waitAsync(this.#word, 0, QUIET)
     if (async) await value

@@ -1,28 +1,28 @@
 /**
- * Keyed hashing of what strangers choose into 32 bits, and linear hashing: a table that grows by one bucket
- * per insertion, so that no announce ever waits for a rehash. Used by every table that strangers fill.
+ * Keyed hashing of values that strangers choose into 32 bits, and the arithmetic of linear hashing: a table
+ * that grows by one bucket per insertion, so that no announce ever waits for a rehash.
  *
  * Strangers know this code and can measure how long an answer takes. NH (of UMAC, RFC 4418) adds up products
- * of the two halves of secretly shifted words. One such sum is not enough: a half that takes its secret
- * back makes the factor 0, and 65,536 words share a hash. So there are two lanes, with secrets that no
- * word takes back in both: two inputs share both sums by a chance of about 2^-30, unless their maker
- * knows secrets of both lanes. The hash does not tell that one lane's sums are the same: it is a keyed
- * mixture, in which the first sum is scrambled before the second is added. Not a MAC.
+ * of the two halves of words to which secrets were added. One such sum is not enough: a half that cancels its
+ * secret makes the factor 0, and 65,536 words share a hash. So there are two lanes, with secrets that no word
+ * cancels in both: two inputs share both sums with a probability of about 2^-30, unless their maker knows
+ * secrets of both lanes. The hash does not show that the sums of one lane are equal: it is a keyed mixture in
+ * which the first sum is scrambled before the second is added. Not a MAC.
  */
 
-/** Words of a seed. Not one: 2^32 seeds can be tried against what was measured. */
+/** Words of a seed. One would not do: 2^32 seeds can be tried against measured times. */
 export const SEED_WORDS = 4
 
-/** What secrets are made of; the same for all threads that use a table. */
+/** Secrets are derived from it; the same for all threads that use a table. */
 export type Seed = Int32Array
 
 export const drawSeed = (): Seed => crypto.getRandomValues(new Int32Array(SEED_WORDS))
 
-/** Secrets begin with the keys of the mixture. Two words for each word of input follow, one a lane. */
+/** Secrets begin with the keys of the mixture; then two words for each word of input, one for each lane. */
 const KEYS = 3
 const DIGEST_WORDS = 16
 
-/** Secrets for what has at most `words` words. Each purpose has others, though the seed be the same. */
+/** Secrets for inputs of at most `words` words; different for each purpose, even with the same seed. */
 export function secretsOf(seed: Seed, words: number, purpose: string): Int32Array {
   const digests = Math.ceil((KEYS + words * 2) / DIGEST_WORDS)
   const secrets = new Int32Array(digests * DIGEST_WORDS)
@@ -35,7 +35,7 @@ export function secretsOf(seed: Seed, words: number, purpose: string): Int32Arra
   return secrets
 }
 
-/** Whether a word could take a half of both back. Upper halves also get the carry of the lower ones. */
+/** Whether one word could cancel a half of both. Upper halves also get the carry of the lower ones. */
 const areAlike = (one: number, other: number): boolean =>
   ((one ^ other) & 0xffff) === 0 || (((one >>> 16) - (other >>> 16) + 1) & 0xffff) <= 2
 
@@ -71,12 +71,12 @@ export function hashWords(
   return hash ^ (hash >>> 16)
 }
 
-/** Bucket of `hash` in a table that has `buckets` (≥ 1) of them by now. */
+/** Bucket of `hash` in a table of `buckets` (≥ 1) buckets. */
 export const bucketOf = (hash: number, buckets: number): number => {
   const half = 1 << (31 - Math.clz32(buckets))
   const bucket = hash & (half * 2 - 1)
   return bucket < buckets ? bucket : bucket & (half - 1)
 }
 
-/** The bucket whose entries are divided when bucket number `fresh` (≥ 1) is added. */
+/** The bucket that is split when bucket number `fresh` (≥ 1) is added. */
 export const parentOf = (fresh: number): number => fresh - (1 << (31 - Math.clz32(fresh)))

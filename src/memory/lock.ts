@@ -1,14 +1,14 @@
 /**
- * A mutex in shared memory that knows its holder. An uncontended pair of calls is two atomic
- * instructions; a thread that waits spins shortly, then sleeps. The holder's number in the word is
- * what lets the control thread find the locks of a thread that died (salvage.ts).
+ * A mutex in shared memory that knows its holder. An uncontended pair of calls is two atomic instructions; a
+ * thread that waits spins briefly, then sleeps. The holder's number in the word lets the control thread find
+ * the locks of a thread that died.
  */
 
-/** Set in the word when a thread may be asleep on it. Thread numbers stay below. */
+/** Set in the word when another thread sleeps on it. Thread numbers stay below. */
 const CONTENDED = 0x4000_0000
-/** Turns of the spin: a critical section is about half a microsecond long. */
+/** Rounds of the spin: a critical section is about half a microsecond long. */
 const SPINS = 200
-/** A sleeper looks again after this long, whatever happened to its wake-up. */
+/** A sleeper looks again after this long, even if it was never woken. */
 const SLEEP_MILLISECONDS = 20
 
 export class Lock {
@@ -19,7 +19,7 @@ export class Lock {
 
   /**
    * `thread` ≥ 1: 0 in the word means free. `alone`: no other thread has the memory, so nothing is locked at
-   * all; atomic instructions would make every announce wait for the writes of the one before.
+   * all: atomic instructions make every announce wait for the writes of the one before.
    */
   constructor(memory: SharedArrayBuffer, wordIndex: number, thread: number, alone = false) {
     this.#words = new Int32Array(memory)
@@ -39,7 +39,7 @@ export class Lock {
       this.#wait(Number.POSITIVE_INFINITY)
   }
 
-  /** false: another thread held it for all of `milliseconds`. For threads that must not hang. */
+  /** false = another thread held it for all of `milliseconds`. For threads that must not hang. */
   tryAcquire(milliseconds: number): boolean {
     return (
       this.#alone ||
@@ -54,7 +54,7 @@ export class Lock {
     if ((word & CONTENDED) !== 0) Atomics.notify(this.#words, this.#at, 1)
   }
 
-  /** Takes over from a holder that no longer runs. Only the control thread may, once it is dead. */
+  /** Takes over from the holder `dead`, which no longer runs. For the control thread alone. */
   seize(dead: number): boolean {
     const word = Atomics.load(this.#words, this.#at)
     if ((word & ~CONTENDED) !== dead) return false
@@ -70,7 +70,7 @@ export class Lock {
     for (let spin = 0; spin < SPINS; spin++)
       if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, this.#me) === 0)
         return true
-    // From here on the word must be taken with CONTENDED set: others may be asleep behind us.
+    // From here on the word is taken with CONTENDED set: others may sleep on it, too.
     for (let left = milliseconds; ; ) {
       const word = Atomics.load(words, at)
       if (word === 0) {
@@ -83,7 +83,7 @@ export class Lock {
         Atomics.compareExchange(words, at, word, word | CONTENDED) === word
       ) {
         const slept = Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
-        // A thread that is woken but loses the lock to another has lost little time, but that may repeat for ever.
+        // Being woken in vain takes little time but might repeat without end: count it, too.
         left -= slept === 'timed-out' ? SLEEP_MILLISECONDS : 1
       }
     }

@@ -1,7 +1,7 @@
 /**
- * What the swarm may use, and does: one sum that all threads add to, and each shard's own account of what
- * it added. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, or is refused
- * because another one tried.
+ * How much memory the swarm may use and does use: one sum that all threads add to, and each shard's account of
+ * what it added. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, and none
+ * is refused because another one tried.
  */
 import { HEADER } from './layout.ts'
 
@@ -21,7 +21,7 @@ export class Budget {
     return Atomics.load(this.#words, 1)
   }
 
-  /** Whether `kib` more may be used, from now on; fewer always. */
+  /** Adds `kib`; false = that would be more than allowed, and nothing was added. Negative: always. */
   charge(kib: number): boolean {
     for (;;) {
       const { used } = this
@@ -30,13 +30,13 @@ export class Budget {
     }
   }
 
-  /** No thread may charge anything meanwhile. */
+  /** No other thread may charge anything meanwhile. */
   correct(used: number): void {
     Atomics.store(this.#words, 1, used)
   }
 }
 
-/** One shard's part of it. The caller holds the shard's lock. */
+/** One shard's part of the budget. The caller holds the shard's lock. */
 export class Account {
   readonly #header: Int32Array
   readonly #budget: Budget
@@ -51,7 +51,7 @@ export class Account {
     return this.#header[HEADER.paid]!
   }
 
-  /** Everything this shard holds is to be had again. */
+  /** Nothing that this shard has paid for is in use. */
   reset(): void {
     this.#header[HEADER.spare] = this.paid
   }
@@ -62,7 +62,7 @@ export class Account {
       this.#header[HEADER.spare] = spare - kib
       return true
     }
-    // A thread that dies before the next line has charged what no shard holds: see `Swarm.audit`.
+    // A thread that dies before the next line leaves the sum too high: see `Swarm.audit`.
     if (!this.#budget.charge(kib)) return false
     this.#header[HEADER.paid]! += kib
     return true
@@ -72,7 +72,7 @@ export class Account {
     this.#header[HEADER.spare]! += kib
   }
 
-  /** What was repaid is for any shard from now on. */
+  /** Makes what was repaid available to all shards. */
   settle(): void {
     const spare = this.#header[HEADER.spare]!
     if (spare === 0) return

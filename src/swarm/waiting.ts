@@ -1,6 +1,6 @@
 /**
- * Scrapes that wait for stored counts: only so many at once, and each only for so long, because strangers
- * choose what is asked. They are looked at every few milliseconds while there are any. For one thread.
+ * Scrapes that wait for stored counts: limited in number and in time, because strangers choose what is asked.
+ * They are checked every few milliseconds while there are any. For one thread.
  */
 import { LIMITS } from '../limits.ts'
 
@@ -10,7 +10,7 @@ type Waiter = {
   readonly words: Int32Array
   readonly until: number
   readonly done: () => void
-  /** Where the first info hash begins whose count is not known to be there. */
+  /** Where the first info hash begins whose count may be missing. */
   at: number
 }
 
@@ -29,8 +29,8 @@ export class Waiting {
   }
 
   /**
-   * Calls `done`, which must not throw, when the counts of all of `words` (five each) are there or the time
-   * is over, later in any case. false: too many wait already, and it is never called.
+   * Calls `done`, which must not throw, when the counts of all info hashes in `words` (five each) are there or
+   * the time is over; never before this returns. false: too many wait already, and it is never called.
    */
   add(words: Int32Array, done: () => void): boolean {
     if (this.#waiters.length === LIMITS.waitingScrapes) return false
@@ -54,14 +54,14 @@ export class Waiting {
     for (const { done } of over) done()
   }
 
-  /** Looks no further than the first that is missing: that costs the same however many were asked for. */
+  /** Looks no further than the first that is missing, so that a look costs the same however many are asked. */
   #isReady(waiter: Waiter): boolean {
     const { words } = waiter
     try {
       while (waiter.at < words.length && !this.#isAwaited(words.subarray(waiter.at, waiter.at + 5)))
         waiter.at += 5
     } catch {
-      // Its own scrape will tell of the bug. The others must go on being looked at.
+      // The scrape itself will report the bug. The others must still be checked.
       return true
     }
     return waiter.at >= words.length

@@ -1,5 +1,5 @@
 /** What a salvage keeps, and what it makes of overwritten memory. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { Announce, Answer, EVENT } from '../../src/bittorrent.ts'
 import {
   BATCH,
@@ -65,15 +65,56 @@ test('a completion that was counted before a salvage is not counted again after 
   const world = new World({})
   const hash = hashWords(1)
   const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
-  for (const peer of [1, 2]) world.tell(hash, { peer, left: 1n })
+  for (const peer of [1, 2, 3]) world.tell(hash, { peer, left: 1n })
   world.tell(hash, { peer: 1, event: EVENT.completed })
+  world.tell(hash, { peer: 3 })
   salvage(world, shard)
   world.tell(hash, { peer: 1, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(1)
   // One that was not counted before is counted now.
   world.tell(hash, { peer: 2, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(2)
+  // So is that of a peer that had nothing left by then, but once had.
+  world.tell(hash, { peer: 3, event: EVENT.completed })
+  expect(world.udp.answer.downloaded).toBe(3)
 })
+
+test.each(['after a death', 'after an error'])(
+  'a salvage that fails %s empties the shard',
+  (when) => {
+    const world = new World({ persistent: true, families: THREE_FAMILIES })
+    const shard = world.swarm.shards[SHARD]!
+    const hashes = hashesOfShard(world.swarm, SHARD, 5)
+    const fill = () => {
+      for (const [n, hash] of hashes.entries())
+        for (const family of world.families)
+          for (let peer = 0; peer < 70; peer += n + 1) world.tell(hash, { family, peer })
+    }
+    fill()
+    let created = 0
+    const spy = spyOn(shard.torrents, 'addDownloads').mockImplementation(() => {
+      if (++created === 3) throw new Error('a bug')
+    })
+    if (when === 'after a death') {
+      new Int32Array(world.memory.shards[SHARD]!.torrents)[HEADER.lock] = DEAD
+      expect(() => world.swarm.salvage(DEAD)).toThrow('a bug')
+    } else
+      expect(() =>
+        shard.tryHold(0, () => {
+          throw new Error('an error')
+        }),
+      ).toThrow('a bug')
+    spy.mockRestore()
+    expect([created, shard.lock.holder()]).toEqual([3, 0])
+    expect(world.swarm.totals()).toMatchObject({ torrents: 0, seeders: 0, leechers: 0 })
+    expect(faults(world.memory)).toEqual([])
+    expect(world.swarm.audit()).toBe(true)
+    expect(world.swarm.memory().used).toBe(0)
+    fill()
+    expect(world.swarm.totals().torrents).toBe(5)
+    expect(faults(world.memory)).toEqual([])
+  },
+)
 
 describe('a salvage does not accept', () => {
   /** Two torrents, records 0 and 1; how many peers each has after `scribble` and the salvage. */
@@ -123,6 +164,13 @@ describe('a salvage does not accept', () => {
       records[COUNT] = NIL
     })
     expect(many).toEqual([64, 64])
+  })
+
+  test('that a swarm stands before the first slot', () => {
+    const before = salvaged([3, 3], ({ torrents: { records } }) => {
+      records[BASE] = -3
+    })
+    expect(before).toEqual([0, 3])
   })
 
   test('that there are chunks beyond the last', () => {
