@@ -41,9 +41,10 @@ export class Prefetch {
   load(words: Int32Array, count: number): void {
     // Each pass reads, for all of them, what the next pass needs to know where to read.
     for (let i = 0; i < count; i++) this.#bucket(words, i)
-    for (let i = 0; i < count; i++) this.#record(words, i)
+    let flags = 0
+    for (let i = 0; i < count; i++) flags |= this.#record(words, i)
     for (let family = 0; family < this.#families.length; family++)
-      this.#peers(family, this.#families[family]!, count)
+      this.#peers(family, this.#families[family]!, count, flags)
   }
 
   #bucket(words: Int32Array, i: number): void {
@@ -54,23 +55,25 @@ export class Prefetch {
     this.#torrents[i] = buckets[bucketOf(hash, header[HEADER.torrentBuckets]!)]!
   }
 
-  #record(words: Int32Array, i: number): void {
+  /** Flags of the torrent; 0 = unknown. */
+  #record(words: Int32Array, i: number): number {
     const { records } = this.#shards[i]!.torrents
     let torrent = this.#torrents[i]!
-    if (torrent === NIL) return
+    if (torrent === NIL) return 0
     if (records[torrent * TORRENT.words] !== words[i * 5]) {
       torrent = records[torrent * TORRENT.words + TORRENT.next]!
       this.#torrents[i] = torrent
     }
-    if (torrent !== NIL) this.sink ^= records[torrent * TORRENT.words + TORRENT.flags]!
+    return torrent === NIL ? 0 : records[torrent * TORRENT.words + TORRENT.flags]!
   }
 
-  /** The first peer of each small swarm of one family. */
-  #peers(family: number, row: FamilyRow, count: number): void {
-    const shards = this.#shards
-    const torrents = this.#torrents
+  /** The first peer of each small swarm of one family. `flags`: those of all torrents. */
+  #peers(family: number, row: FamilyRow, count: number, flags: number): void {
     const large = largeBit(row)
     const size = (SIZE_MASK << row.bits) | large
+    if ((flags & size) === 0) return
+    const shards = this.#shards
+    const torrents = this.#torrents
     const part = (row.part ?? 0) + PART.base
     let sink = 0
     for (let i = 0; i < count; i++) {
