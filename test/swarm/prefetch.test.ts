@@ -28,7 +28,7 @@ test(`reading ahead changes nothing and does not fail on torn memory (SEED=${see
     expect(imageOf(world)).toEqual(before)
   }
   const { seeders, leechers } = world.swarm.totals()
-  expect(seeders + leechers).toBeGreaterThan(1_000)
+  expect(seeders + leechers).toBeGreaterThan(500)
   // Torn or foreign memory must not make it throw either.
   for (const { torrents } of world.swarm.shards)
     for (let i = 0; i < 2_000; i++) torrents.records[roll(torrents.records.length)] = roll(2 ** 32)
