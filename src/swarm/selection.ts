@@ -60,10 +60,16 @@ export function select(
   self: number,
 ): void {
   const { want } = terms
-  const leechers = peers.leechers(torrent)
-  const seeders = peers.count(torrent) - leechers
+  const count = peers.count(torrent)
   const position = self === NIL ? MOST : peers.slots.positionOf(torrent, self)
   terms.position = position
+  if (count <= want) {
+    // Most swarms are small: all of it, in one run.
+    run(terms, list, peers, torrent, 0, count, want)
+    return
+  }
+  const leechers = peers.leechers(torrent)
+  const seeders = count - leechers
   const others = leechers - (position < leechers ? 1 : 0)
   const fromSeeders = terms.isSeeder
     ? Math.min(seeders, Math.max(0, want - others))
