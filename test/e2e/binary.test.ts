@@ -7,6 +7,7 @@ import { version } from '../../package.json' with { type: 'json' }
 import { workspace } from '../support/cli/workspace.ts'
 import { configuration, listeners } from '../support/configuration.ts'
 import { compiled, freePort, launch } from '../support/e2e/program.ts'
+import { sample } from '../support/thorough.ts'
 import { connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
@@ -82,7 +83,7 @@ test('prints every mistake of its configuration on a line of its own and starts 
   expect(readdirSync(run.cwd)).toEqual([])
 })
 
-describe.each([1, 2])('with %d serving threads', (workers) => {
+describe.each(sample([1, 2]))('with %d serving threads', (workers) => {
   const toml = (rest = listeners()) => configuration({ rest, workers })
 
   const takeUdp = async () => {

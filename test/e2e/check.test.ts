@@ -10,7 +10,7 @@ import { fakeHttpServer } from '../support/client/fake-http.ts'
 import { actionOf } from '../support/client/fake-udp.ts'
 import { configuration, listeners, secureListeners } from '../support/configuration.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
-import { compiled, freePort, launch, source } from '../support/e2e/program.ts'
+import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { PATIENCE_MILLISECONDS, until } from '../support/until.ts'
@@ -34,7 +34,7 @@ const verdicts = (out: string): string[] =>
   })
 
 test('the services found in a log are a configuration of the check, from any source', async () => {
-  await using run = await launch(source, { toml: configuration() })
+  await using run = await launch(binary, { toml: configuration() })
   const services = await run.services()
   const json = JSON.stringify(services)
   writeFileSync(join(run.cwd, 'checker.json'), json)
@@ -56,7 +56,7 @@ test('the services found in a log are a configuration of the check, from any sou
 })
 
 test('one tracker that is down makes it fail, and the others are still reported', async () => {
-  await using run = await launch(source, { toml: configuration() })
+  await using run = await launch(binary, { toml: configuration() })
   const { udp_trackers, http_trackers } = await run.services()
   const dead = `127.0.0.1:${await freePort()}`
   const words = [`udp://${dead}`, `http://${dead}`, ...udp_trackers, ...http_trackers]
@@ -137,7 +137,7 @@ test('without targets it fails', async () => {
 })
 
 test('a private tracker passes with a key, and refuses without', async () => {
-  await using run = await runTracker(source, { mode: 'private' })
+  await using run = await runTracker(binary, { mode: 'private' })
   const key = await run.addKey(null)
   const udp = `udp://127.0.0.1:${run.udp[0]}`
   const [http] = run.http
@@ -153,7 +153,7 @@ test('a private tracker passes with a key, and refuses without', async () => {
 })
 
 test('a listed torrent is checked by its hash, and its swarm is left empty', async () => {
-  await using run = await runTracker(source, { mode: 'listed' })
+  await using run = await runTracker(binary, { mode: 'listed' })
   const hash = Buffer.from(hashOf(9)).toString('hex')
   await run.call('POST', `whitelist/${hash}`)
   const urls = [`127.0.0.1:${run.udp[0]}`, run.http[0]!]
@@ -197,7 +197,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
 test('an untrusted certificate is a failure without --insecure', async () => {
   using here = workspace()
   const rest = secureListeners(await certify(here.path, 'tracker', { host: '127.0.0.1' }))
-  await using run = await launch(source, { toml: configuration({ rest }) })
+  await using run = await launch(binary, { toml: configuration({ rest }) })
   await run.services()
   const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)
   const refused = await check([url!])
@@ -224,7 +224,7 @@ describe('both address families', () => {
 
   test('an IPv6 address', async () => {
     const rest = listeners().replaceAll('127.0.0.1', '[::1]')
-    await using run = await launch(source, { toml: configuration({ rest }) })
+    await using run = await launch(binary, { toml: configuration({ rest }) })
     await run.services()
     const [, port] = await run.says(/UDP TRACKER: Started on: udp:\/\/\[::1\]:(\d+)/)
     const [, http] = await run.says(/HTTP TRACKER: Started on: (http\S+)/)
@@ -239,7 +239,7 @@ describe('both address families', () => {
     async () => {
       using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
       const program = bothLocal(join(here.path, 'hosts'))
-      await using run = await launch(source, { toml: configuration() })
+      await using run = await launch(binary, { toml: configuration() })
       const { udp_trackers, health_checks } = await run.services()
       const port = udp_trackers[0]!.split(':')[1]!
       const url = `localhost:${port}`
@@ -272,7 +272,7 @@ describe('both address families', () => {
       using here = workspace({ hosts: '127.0.0.1 localhost\n::1 localhost\n' })
       using silent = await fakeHttpServer(() => {}, { hostname: '::1' })
       const rest = listeners(0, 0, silent.port)
-      await using run = await launch(source, { toml: configuration({ rest }) })
+      await using run = await launch(binary, { toml: configuration({ rest }) })
       await run.services()
       const words = ['health', `http://localhost:${silent.port}`, '--timeout=2']
       const { code, err } = await tracker(words, {}, bothLocal(join(here.path, 'hosts')))
@@ -284,7 +284,7 @@ describe('both address families', () => {
 
 describe('--watch', () => {
   test('reports each probe, and the statistics at the end', async () => {
-    await using run = await launch(source, { toml: configuration() })
+    await using run = await launch(binary, { toml: configuration() })
     const services = await run.services()
     const words = ['--watch', '--interval', '0.2', '--duration', '0.5', JSON.stringify(services)]
     const { code, out, err } = await check(words)

@@ -8,7 +8,7 @@ import { certify } from '../support/certificate.ts'
 import { configuration, listeners, secureListeners } from '../support/configuration.ts'
 import { writeTorrent } from '../support/e2e/aria2.ts'
 import { OPPONENTS, type Opponent } from '../support/e2e/opponents.ts'
-import { compiled, launch, source } from '../support/e2e/program.ts'
+import { compiled, launch } from '../support/e2e/program.ts'
 import { runTracker, TOLD } from '../support/e2e/tracker-process.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 import { hashOf } from '../support/udp-client.ts'
@@ -130,7 +130,7 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
 })
 
 test('numwant, compact and the other options of an announce', async () => {
-  await using tracker = await runTracker(source)
+  await using tracker = await runTracker(binary)
   const [http] = tracker.http
   const words = [http!, hex(hashOf(1)), '--left', 1]
   for (const port of [5001, 5002, 5003])
@@ -148,7 +148,7 @@ test('numwant, compact and the other options of an announce', async () => {
 
 test('over IPv6, and only over the family asked for', async () => {
   const rest = listeners().replaceAll('127.0.0.1', '[::1]')
-  await using run = await launch(source, { toml: configuration({ rest }) })
+  await using run = await launch(binary, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
   const [, udp] = await run.says(/UDP TRACKER: Started on: (udp:\/\/\[::1\]:\d+)/)
   const [, http] = await run.says(/HTTP TRACKER: Started on: (http:\/\/\[::1\]:\d+)/)
@@ -173,7 +173,7 @@ test('over IPv6, and only over the family asked for', async () => {
 
 test('over HTTPS, with an untrusted certificate only if --insecure is given', async () => {
   const rest = secureListeners(await certify(room.path, 'tracker', { host: '127.0.0.1' }))
-  await using run = await launch(source, { toml: configuration({ rest }) })
+  await using run = await launch(binary, { toml: configuration({ rest }) })
   await run.says(/HEALTH CHECK API: Started/)
   const [, url] = await run.says(/HTTP TRACKER: Started on: (https\S+)/)
   const hash = hex(hashOf(1))
@@ -194,7 +194,7 @@ test('over HTTPS, with an untrusted certificate only if --insecure is given', as
 })
 
 test('a private tracker needs the key in the URL, over HTTP and UDP, and its refusal is printed', async () => {
-  await using tracker = await runTracker(source, { mode: 'private' })
+  await using tracker = await runTracker(binary, { mode: 'private' })
   const key = await tracker.addKey(600)
   const hash = hex(hashOf(1))
   const http = tracker.http[0]!
@@ -238,7 +238,7 @@ test('a private tracker needs the key in the URL, over HTTP and UDP, and its ref
 })
 
 test('of several torrents each is announced, even if others fail', async () => {
-  await using tracker = await runTracker(source, { mode: 'listed' })
+  await using tracker = await runTracker(binary, { mode: 'listed' })
   const [listed, other] = [hex(hashOf(1)), hex(hashOf(2))]
   await tracker.call('POST', `whitelist/${listed}`)
   const [url] = tracker.http

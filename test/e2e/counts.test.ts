@@ -4,12 +4,15 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { source } from '../support/e2e/program.ts'
+import { compiled } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
 import { hashA } from '../support/http-client.ts'
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts'
+import { sample } from '../support/thorough.ts'
 import { EVENT, hashOf } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
+
+const binary = compiled()
 
 let room: TemporaryDirectory
 beforeEach(() => {
@@ -19,7 +22,7 @@ afterEach(() => room[Symbol.dispose]())
 
 /** A tracker that keeps counts and sweeps torrents without peers every second. */
 const start = (workers: number, abuse = '') =>
-  runTracker(source, {
+  runTracker(binary, {
     room: room.path,
     workers,
     core: 'inactive_peer_cleanup_interval = 1',
@@ -41,7 +44,7 @@ async function restarted(workers: number) {
   return { tracker, torrents }
 }
 
-describe.each([1, 2])('with %d thread(s)', (workers) => {
+describe.each(sample([1, 2]))('with %d thread(s)', (workers) => {
   test('a completed torrent leaves memory with its last peer, and its count is still reported', async () => {
     const tracker = await start(workers)
     using peer = await tracker.peer()

@@ -9,6 +9,7 @@ import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
 import { compiled, type Program, source } from '../support/e2e/program.ts'
+import { sample } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
 
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
@@ -70,12 +71,16 @@ async function listed<T>(keeper: Keeper, path: string): Promise<T[]> {
   }
 }
 
-describe.each([
-  ['sqlite3', 'the source', source],
-  ['sqlite3', 'the compiled program', compiled()],
-  ['mysql', 'the source', source],
-  ['postgresql', 'the source', source],
-] as const)('%s, %s', (driver, _program, program) => {
+const binary = compiled()
+
+describe.each(
+  sample([
+    ['sqlite3', 'the source', source],
+    ['mysql', 'the compiled program', binary],
+    ['postgresql', 'the compiled program', binary],
+    ['sqlite3', 'the compiled program', binary],
+  ] as const),
+)('%s, %s', (driver, _program, program) => {
   test.skipIf(isAbsent(driver))(`killed in the middle of writes${remark(driver)}`, async () => {
     await using place = await placeOf(driver)
     await using killed = await open(program, place)

@@ -8,8 +8,10 @@ import { ServerPlace, skipReason, testServer } from '../support/database/servers
 import { Crowd } from '../support/e2e/crowd.ts'
 import { startKeeper } from '../support/e2e/keeper.ts'
 import { LossyLink } from '../support/e2e/lossy-link.ts'
-import { source } from '../support/e2e/program.ts'
+import { compiled } from '../support/e2e/program.ts'
 import { until } from '../support/until.ts'
+
+const binary = compiled()
 
 const LOSSES = 3
 const TORRENTS = Array.from({ length: 20 }, (_, i) => hashes(1, 1 + i))
@@ -21,7 +23,7 @@ describe.concurrent.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
   test.skipIf(server === undefined)(`counts exactly when answers get lost${name}`, async () => {
     await using place = await ServerPlace.on(server!)
     using link = await LossyLink.to(place.config)
-    await using keeper = await startKeeper(source, { database: { ...link.config } })
+    await using keeper = await startKeeper(binary, { database: { ...link.config } })
     using crowd = await Crowd.at(keeper.udpPort, TORRENTS)
     const stored = async () => {
       const rows = await place.sql('SELECT completed FROM torrents ORDER BY info_hash')

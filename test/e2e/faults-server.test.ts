@@ -7,7 +7,7 @@ import { hashes, key } from '../support/database/hashes.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
 import { startKeeper } from '../support/e2e/keeper.ts'
-import { bothPrograms, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, type Program } from '../support/e2e/program.ts'
 import { until } from '../support/until.ts'
 
 /** Each test starts, freezes and kills a server several times. */
@@ -189,7 +189,7 @@ describe.concurrent.each(DRIVERS)('%s', (driver) => {
   test.skipIf(isAbsent)(
     `that hangs keeps nobody from ending the tracker, whoever else does not finish${name}`,
     async () => {
-      await using it = await scene(driver, source)
+      await using it = await scene(driver, PROGRAMS.at(-1)![1])
       const { server, keeper, crowd } = it
       await crowd.complete(50)
       await balanced(it)

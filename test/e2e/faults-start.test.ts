@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { DatabaseConfig } from '../../src/config/model.ts'
 import { type ServerConfig, skipReason, testServer } from '../support/database/servers.ts'
 import { keeperToml, TOKEN } from '../support/e2e/keeper.ts'
-import { bothPrograms, freePort, launch, type Program, source } from '../support/e2e/program.ts'
+import { bothPrograms, freePort, launch, type Program } from '../support/e2e/program.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 
 const WRONG_PASSWORD = 'wrong and secret'
@@ -115,7 +115,7 @@ describe.concurrent('a silent server', () => {
     try {
       const account = { user: 'tracker', password: WRONG_PASSWORD, database: 'tracker' }
       const config = { driver, host: '127.0.0.1', port: silent.port, ...account }
-      expect(await complaintOf(source, config)).toMatch(
+      expect(await complaintOf(PROGRAMS.at(-1)![1], config)).toMatch(
         new RegExp(
           // Within ten seconds. On a busy machine either of two limits may be reached first.
           `^${driver}://127.0.0.1:${silent.port}/tracker: no answer within (\\d{1,4} ms|\\d s|10 s)(; does something else .+)?$`,

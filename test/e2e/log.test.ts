@@ -3,9 +3,11 @@
 import { describe, expect, test } from 'bun:test'
 import { configuration, listeners } from '../support/configuration.ts'
 import { parseLog } from '../support/e2e/log-parser.ts'
-import { freePort, launch, source } from '../support/e2e/program.ts'
+import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { announcePacket, udpSocket } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
+
+const binary = compiled()
 
 const ESCAPE = '\x1b['
 const started = (target: string, url: string): string =>
@@ -49,7 +51,7 @@ describe.each([
   ['a terminal', true],
 ])('the log of a tracker that writes to %s', (_name, terminal) => {
   test('O5: names its services, in the order of the configuration', async () => {
-    await using run = await launch(source, { toml: configuration({ rest: REST }), terminal })
+    await using run = await launch(binary, { toml: configuration({ rest: REST }), terminal })
     const { udp_trackers, http_trackers, health_checks } = await run.services()
     expect(udp_trackers).toHaveLength(2)
     expect(http_trackers).toHaveLength(1)
@@ -69,7 +71,7 @@ describe.each([
 })
 
 test('O4: a terminal with NO_COLOR gets no colours', async () => {
-  await using run = await launch(source, {
+  await using run = await launch(binary, {
     toml: configuration(),
     terminal: true,
     env: { NO_COLOR: '1' },
@@ -80,7 +82,7 @@ test('O4: a terminal with NO_COLOR gets no colours', async () => {
 
 test('O4: every line of the json style is an object, from all threads', async () => {
   const toml = configuration({ filter: 'trace"\ntrace_style = "json' })
-  await using run = await launch(source, { toml })
+  await using run = await launch(binary, { toml })
   await run.says(/HEALTH CHECK API/)
   const { out } = await run.stop()
   const events = out
@@ -95,7 +97,7 @@ test('O4: every line of the json style is an object, from all threads', async ()
 test('nothing is logged when the log is off', async () => {
   const health = await freePort()
   const toml = configuration({ filter: 'off', rest: listeners(0, 0, health) })
-  await using run = await launch(source, { toml })
+  await using run = await launch(binary, { toml })
   await until('it to serve', () =>
     fetch(`http://127.0.0.1:${health}/health_check`).then(
       ({ ok }) => ok,
@@ -106,7 +108,7 @@ test('nothing is logged when the log is off', async () => {
 })
 
 test('wrong connection ids are not logged, nor the addresses suppressed for them', async () => {
-  await using run = await launch(source, { toml: configuration() })
+  await using run = await launch(binary, { toml: configuration() })
   const { udp_trackers } = await run.services()
   await run.says(/signal handlers installed/)
   const before = run.text.out
@@ -122,7 +124,7 @@ test('wrong connection ids are not logged, nor the addresses suppressed for them
 })
 
 test('O4: requests are not logged', async () => {
-  await using run = await launch(source, { toml: configuration() })
+  await using run = await launch(binary, { toml: configuration() })
   const { http_trackers } = await run.services()
   // The last line of a start, behind that of the health API; scripts wait for both.
   await run.says(

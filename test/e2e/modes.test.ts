@@ -94,7 +94,7 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
   ]
 
 /** Refusals of a UDP client without a good key. */
-const REFUSED = [TOLD.missing, TOLD.malformed, TOLD.unknown]
+const REFUSED = [TOLD.missing, TOLD.malformed, TOLD.unknown, TOLD.expired]
 
 describe.each(PROGRAMS)('%s', (_program, program) => {
   describe('private', () => {

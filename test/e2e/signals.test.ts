@@ -3,13 +3,15 @@
 import { describe, expect, test } from 'bun:test'
 import { configuration } from '../support/configuration.ts'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { sample } from '../support/thorough.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS: readonly (readonly [string, Program, number])[] = [
+const binary = compiled()
+const PROGRAMS: readonly (readonly [string, Program, number])[] = sample([
   ['the source, on one thread', source, 1],
-  ['the compiled program, on two', compiled(), 2],
-]
+  ['the compiled program, on two', binary, 2],
+])
 
 describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   test.each(PROGRAMS)('stops nothing, and is logged once: %s', async (_name, program, workers) => {
@@ -31,7 +33,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   })
 
   test('during the start stops nothing either', async () => {
-    await using run = await launch(source, { toml: configuration() })
+    await using run = await launch(binary, { toml: configuration() })
     await run.says(/Logging initialized/)
     run.child.kill('SIGHUP')
     await run.services()
@@ -39,7 +41,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   })
 
   test('from a closed terminal stops nothing either', async () => {
-    await using run = await launch(source, { toml: configuration(), terminal: true })
+    await using run = await launch(binary, { toml: configuration(), terminal: true })
     const { udp_trackers } = await run.services()
     run.child.terminal!.close()
     using peer = await udpPeer(Number(udp_trackers[0]!.split(':')[1]))
@@ -55,10 +57,10 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     ['check', ['check', 'udp://127.0.0.1:9', '--watch', '--timeout', '0.1']],
     ['bench', ['bench', 'udp', 'udp://127.0.0.1:PORT', '--duration', '60', '--rate', '100']],
   ])('ends tracker %s', async (_name, words) => {
-    await using tracker = await launch(source, { toml: configuration() })
+    await using tracker = await launch(binary, { toml: configuration() })
     const { udp_trackers } = await tracker.services()
     const [, port] = udp_trackers[0]!.split(':')
-    await using run = await launch(source, {
+    await using run = await launch(binary, {
       words: words.map((word) => word.replace('PORT', port!)),
     })
     // Its handlers for other signals are set: it is at work.

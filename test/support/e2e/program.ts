@@ -6,6 +6,7 @@ import { beforeAll } from 'bun:test'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { temporaryDirectory } from '../temporary-directory.ts'
+import { THOROUGH } from '../thorough.ts'
 import { until } from '../until.ts'
 import { parseLog, type Services } from './log-parser.ts'
 
@@ -16,22 +17,26 @@ export type Program = () => readonly string[]
 export const source: Program = () => [process.execPath, join(ROOT, 'src/main.ts')]
 
 /**
- * Makes a directory, builds into it and waits for the build. A second process removes the directory once this process
- * has ended, however that happens. Neither is a child of this process: the runner kills its children when a test or hook
- * is late, and a killed build leaves an unfinished file in its working directory.
+ * Makes a directory and builds into it, or waits for the process of this run that already does. A second process removes
+ * the directory once the run has ended, however that happens. Neither is a child of this process: the runner kills its
+ * children when a test or hook is late, and a killed build leaves an unfinished file in its working directory.
  */
 const BUILDER = `
 trap '' HUP INT TERM
 room=$1 run=$2 && shift 2
-mkdir -m 700 "$room" || exit
-"$@" < /dev/null > /dev/null & build=$!
-(
-  while kill -0 "$run"; do sleep 1; done
-  left=60
-  while kill -0 "$build" && [ $((left -= 1)) -gt 0 ]; do sleep 1; done
-  rm -rf "$room"
-) < /dev/null > /dev/null 2>&1 &
-wait "$build"
+if mkdir -m 700 "$room" 2> /dev/null; then
+  (
+    while kill -0 "$run"; do sleep 1; done
+    left=60
+    while [ ! -e "$room/status" ] && [ $((left -= 1)) -gt 0 ]; do sleep 1; done
+    rm -rf "$room"
+  ) < /dev/null > /dev/null 2>&1 &
+  "$@" "$room/tracker" < /dev/null > /dev/null 2> "$room/complaint"
+  echo $? > "$room/status.new" && mv "$room/status.new" "$room/status"
+fi
+while [ ! -e "$room/status" ]; do kill -0 "$run" || exit; sleep 0.1; done
+cat "$room/complaint" >&2
+exit "$(cat "$room/status")"
 `
 let building: Promise<string> | undefined
 
@@ -45,22 +50,23 @@ export function compiled(): Program {
   return () => [path]
 }
 
-/** For tests that run with both. */
-export const bothPrograms = (): readonly (readonly [name: string, Program])[] => [
-  ['the source', source],
-  ['the compiled program', compiled()],
-]
+/** For tests that run with both where they are thorough. */
+export const bothPrograms = (): readonly (readonly [name: string, Program])[] => {
+  const program = ['the compiled program', compiled()] as const
+  return THOROUGH ? [['the source', source], program] : [program]
+}
 
 async function compile(): Promise<string> {
-  const room = join(tmpdir(), `tracker-binary-${crypto.randomUUID()}`)
-  const path = join(room, 'tracker')
+  // The processes of a parallel run share one executable, named after the process that started them.
+  const run = process.env.BUN_TEST_WORKER_ID === undefined ? process.pid : process.ppid
+  const room = join(tmpdir(), `tracker-binary-${run}`)
   const child = Bun.spawn(
-    ['sh', '-c', BUILDER, 'sh', room, `${process.pid}`, process.execPath, 'build.ts', path],
+    ['sh', '-c', BUILDER, 'sh', room, `${run}`, process.execPath, 'build.ts'],
     { cwd: ROOT, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' },
   )
   const complaint = await new Response(child.stderr).text()
   if ((await child.exited) !== 0) throw new Error(complaint)
-  return path
+  return join(room, 'tracker')
 }
 
 export type Run = Awaited<ReturnType<typeof launch>>
