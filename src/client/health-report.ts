@@ -30,6 +30,10 @@ export interface HealthAnswer {
   readonly services: readonly ServiceHealth[]
   /** Why it is unhealthy, in one line; undefined: no sign of it. */
   readonly problem: string | undefined
+  /** Why a healthy tracker does not serve clients as it should, in one line; undefined: no sign of it. */
+  readonly degraded: string | undefined
+  /** Bytes for torrents and peers; undefined: the report does not have them. */
+  readonly memory: { readonly used: number; readonly limit: number } | undefined
 }
 
 /**
@@ -59,21 +63,16 @@ export async function askHealth(url: TrackerUrl, options: AskOptions): Promise<H
 function judge(url: TrackerUrl, { ip }: Address, reply: HttpReply): HealthAnswer {
   const statusLine = oneLine(`${reply.status} ${reply.statusText}`)
   const report = readReport(reply.body)
-  const { status, services } = report
   return {
     remote: joinPort(ip, url.port),
     httpStatus: reply.status,
     statusLine,
-    status,
-    services,
+    ...report,
     problem: problemOf(reply, statusLine, report),
   }
 }
 
-interface ParsedReport {
-  readonly status: string | null
-  readonly services: readonly ServiceHealth[]
-}
+type ParsedReport = Pick<HealthAnswer, 'status' | 'services' | 'degraded' | 'memory'>
 
 function problemOf(
   { status: code, location }: HttpReply,
@@ -97,13 +96,20 @@ export const printService = ({ service, type, message }: ServiceHealth): string 
 
 function readReport(body: Uint8Array): ParsedReport {
   const report = readObject(body)
-  const status = report.get('status')
+  const [status, degraded] = ['status', 'degraded'].map((name) => {
+    const value = report.get(name)
+    return typeof value === 'string' ? oneLine(value) : undefined
+  })
   const details = report.get('details')
   const services = Array.isArray(details) ? details.map(readService) : []
   const database = report.get('database')
+  const memory = membersOf(report.get('memory'))
+  const [used, limit] = [memory.get('used'), memory.get('limit')]
   return {
-    status: typeof status === 'string' ? oneLine(status) : null,
+    status: status ?? null,
     services: database === undefined ? services : [...services, readDatabase(database)],
+    degraded,
+    memory: typeof used === 'number' && typeof limit === 'number' ? { used, limit } : undefined,
   }
 }
 

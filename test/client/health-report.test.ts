@@ -37,6 +37,20 @@ test('a report of the newest generation', async () => {
   expect(answer.remote).toMatch(/^127\.0\.0\.1:\d+$/)
 })
 
+test('a tracker that runs short of something says so beside its status', async () => {
+  const said = (more: object) => answerTo(respond(JSON.stringify({ status: 'Ok', ...more })))
+  const memory = { used: 95, limit: 100 }
+  expect(await said({ memory, degraded: 'memory is\nfull' })).toMatchObject({
+    memory,
+    degraded: 'memory is full',
+    problem: undefined,
+  })
+  expect(await said({ memory: { used: '1' }, degraded: [] })).toMatchObject({
+    memory: undefined,
+    degraded: undefined,
+  })
+})
+
 test('a service of the older generation has no type', async () => {
   const { services, problem } = await answerTo(report('Error', detail({ Err: 'Timed Out' })))
   expect(services).toEqual([{ service: '0.0.0.0:6969', status: 'Error', message: 'Timed Out' }])
