@@ -1,140 +1,150 @@
-/** Whether the listeners' certificates are valid, for how long, and for the names that clients use. */
+/** Whether the listeners' certificates are valid, for how long, for the names that clients use, and in use. */
 import type { X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { connect } from 'node:tls'
 import { judgeTls } from '../cli/tls-files.ts'
 import type { TlsConfig } from '../config/model.ts'
+import { reachable } from '../servers/probe.ts'
 import { several } from '../text/figures.ts'
+import { oneLine } from '../text/printable.ts'
 import { shellWord } from '../text/shell.ts'
+import { Deadline, TooLate } from '../time/deadline.ts'
 import { type Check, type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
-import { type Listener, listenersOf } from './listeners.ts'
+import { type Listener, listenersOf, serves } from './running-tracker.ts'
 
 const DAY_SECONDS = 86_400
 /** Automatic renewal happens earlier than this. */
 const FEW_DAYS = 14
 
-type TlsListener = Listener & { readonly tls_config: TlsConfig }
-
 export const certificates: Check = {
   name: 'certificates',
-  run(context) {
-    const listeners = listenersOf(context.config).filter(
-      (listener): listener is TlsListener => listener.tls_config !== null,
-    )
+  async run(context) {
+    const listeners = listenersOf(context.config).filter(({ tls_config }) => tls_config !== null)
     if (listeners.length === 0) return skipped('no listener has a tls_config')
-    return listeners.flatMap((listener) => judge(listener, context))
+    return (
+      await Promise.all(listeners.map((listener) => judge(listener, listener.tls_config!, context)))
+    ).flat()
   },
 }
 
-function judge(listener: TlsListener, { cwd, clock }: Context): readonly Result[] {
-  const { name, tls_config: tls } = listener
-  const { faults, chain } = judgeTls(tls, cwd)
-  const served = { name, path: tls.ssl_cert_path, chain, now: clock.seconds() }
+async function judge(listener: Listener, tls: TlsConfig, context: Context): Promise<Result[]> {
+  const { faults, chain } = judgeTls(tls, context.cwd)
+  const broken = faults.map(({ wrong, remedy }) =>
+    problem(
+      `${listener.name}: ${wrong}`,
+      'The tracker does not start without a certificate and its key.',
+      `${remedy[0]!.toUpperCase()}${remedy.slice(1)}.`,
+    ),
+  )
+  const [own, signer] = chain
+  if (own === undefined) return broken
+  const about = `${listener.name}: ${tls.ssl_cert_path}`
+  const now = context.clock.seconds()
   const found = [
-    ...faults.map(({ wrong, remedy }) => problem(`${name}: ${wrong}`, sentence(remedy))),
-    ...(chain.length === 0
-      ? []
-      : [...ages(served), ...names(served, listener.public_url), ...links(served)]),
-    ...(faults.length === 0 ? readers(name, tls.ssl_key_path, cwd) : []),
-  ]
-  if (found.length > 0) return found
-  const days = daysLeft(chain[0]!, served.now)
-  return [ok(`${name}: ${tls.ssl_cert_path} is valid for ${several(days, 'more day')}`)]
+    ...broken,
+    ...chain.map((one, i) => age(one, i === 0 ? about : `${about}, certificate ${i + 1},`, now)),
+    name(own, about, listener.public_url),
+    trust(own, signer, about),
+    broken.length === 0 ? readers(listener.name, tls.ssl_key_path, context.cwd) : undefined,
+    await inUse(own, about, listener, context),
+  ].filter((result) => result !== undefined)
+  return found.length > 0
+    ? found
+    : [ok(`${about} is valid for ${several(daysLeft(own, now), 'more day')}`)]
 }
 
-const sentence = (clause: string): string => `${clause[0]!.toUpperCase()}${clause.slice(1)}.`
+const daysLeft = ({ validToDate }: X509Certificate, now: number): number =>
+  Math.floor((validToDate.getTime() / 1000 - now) / DAY_SECONDS)
 
-/** What a listener serves with. */
-interface Served {
-  /** The listener's place in the configuration. */
-  readonly name: string
-  readonly path: string
-  /** The listener's own certificate first. */
-  readonly chain: readonly X509Certificate[]
-  /** Seconds. */
-  readonly now: number
+const REFUSED = 'Clients that verify certificates refuse it.'
+const RESTART = 'systemctl restart tracker  # it reads certificates only at its start'
+const RENEW = ['certbot renew  # or the program that renews it', RESTART]
+
+function age(certificate: X509Certificate, about: string, now: number): Result | undefined {
+  const [from, to] = [certificate.validFromDate, certificate.validToDate].map((date) =>
+    date.toISOString().slice(0, 10),
+  )
+  if (certificate.validFromDate.getTime() / 1000 > now)
+    return problem(`${about} is not valid before ${from}`, REFUSED, 'timedatectl  # is it right?')
+  const days = daysLeft(certificate, now)
+  if (days < 0) return problem(`${about} expired on ${to}`, REFUSED, ...RENEW)
+  if (days >= FEW_DAYS) return undefined
+  const found = `${about} expires in ${several(days, 'day')}, on ${to}`
+  return warning(found, 'What renews it should have done so by now.', ...RENEW)
 }
 
-const daysLeft = (certificate: X509Certificate, now: number): number =>
-  Math.floor((certificate.validToDate.getTime() / 1000 - now) / DAY_SECONDS)
-
-const RENEW = [
-  'certbot renew  # or the program that renews it; then',
-  'systemctl restart tracker  # it reads certificates only at its start',
-]
-
-function ages({ name, path, chain, now }: Served): Result[] {
-  return chain.flatMap((certificate, i) => {
-    const which = i === 0 ? path : `certificate number ${i + 1} in ${path}`
-    const seconds = certificate.validToDate.getTime() / 1000 - now
-    const day = (date: Date) => date.toISOString().slice(0, 10)
-    if (certificate.validFromDate.getTime() / 1000 > now)
-      return [
-        problem(
-          `${name}: ${which} is not valid before ${day(certificate.validFromDate)}`,
-          'timedatectl  # is the clock right?',
-        ),
-      ]
-    if (seconds < 0)
-      return [problem(`${name}: ${which} expired on ${day(certificate.validToDate)}`, ...RENEW)]
-    if (seconds < FEW_DAYS * DAY_SECONDS)
-      return [
-        warning(
-          `${name}: ${which} expires in ${several(daysLeft(certificate, now), 'day')}, on ${day(certificate.validToDate)}`,
-          ...RENEW,
-        ),
-      ]
-    return []
-  })
-}
-
-function names({ name, path, chain }: Served, publicUrl: string | null): Result[] {
-  const [certificate] = chain
+function name(
+  certificate: X509Certificate,
+  about: string,
+  publicUrl: string | null,
+): Result | undefined {
   const url = publicUrl === null ? null : URL.parse(publicUrl)
   // With a public URL of plain HTTP, clients talk to a proxy and never see the certificate.
-  if (url === null || url.protocol !== 'https:') return []
+  if (url?.protocol !== 'https:') return undefined
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const matches = isIP(host) === 0 ? certificate!.checkHost(host) : certificate!.checkIP(host)
-  if (matches !== undefined) return []
-  return [
-    problem(
-      `${name}: ${path} is not for ${host}, the host of its public_url, but for ${certificate!.subjectAltName ?? certificate!.subject}`,
-      isPublicName(host)
-        ? `certbot certonly -d ${shellWord(host)}  # or put a name from the certificate into public_url`
-        : 'Put a name from the certificate into public_url.',
-    ),
-  ]
+  const matches = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
+  if (matches !== undefined) return undefined
+  const names = certificate.subjectAltName ?? certificate.subject
+  return problem(
+    `${about} is for ${names}, but public_url says ${host}`,
+    REFUSED,
+    'Put a name from the certificate into public_url, or get one for that host: certbot certonly -d HOST',
+  )
 }
 
-function links({ name, path, chain }: Served): Result[] {
-  const [first, second] = chain
-  const signsItself = first!.checkIssued(first!)
-  if (signsItself)
-    return [
-      warning(
-        `${name}: ${path} is self-signed: clients that verify certificates refuse it`,
-        'certbot certonly --standalone -d HOST  # gets one that all clients trust',
-      ),
-    ]
-  if (second !== undefined && first!.checkIssued(second)) return []
-  return [
-    warning(
-      `${name}: ${path} does not hold the certificate that signed it (${first!.issuer.replaceAll('\n', ', ')}): many clients refuse it`,
-      'Name the file with the whole chain: fullchain.pem instead of cert.pem.',
-    ),
-  ]
+function trust(
+  own: X509Certificate,
+  signer: X509Certificate | undefined,
+  about: string,
+): Result | undefined {
+  if (own.checkIssued(own))
+    return warning(
+      `${about} is self-signed`,
+      REFUSED,
+      'certbot certonly --standalone -d HOST  # gets one that all clients trust',
+    )
+  if (signer !== undefined && own.checkIssued(signer)) return undefined
+  return warning(
+    `${about} does not hold the certificate that signed it (${own.issuer.replaceAll('\n', ', ')})`,
+    'Many clients refuse it.',
+    'Name the file with the whole chain: fullchain.pem instead of cert.pem.',
+  )
 }
 
-function readers(name: string, path: string, cwd: string): Result[] {
-  if ((statSync(resolve(cwd, path)).mode & 0o004) === 0) return []
-  return [
-    warning(
-      `${name}: every user of this machine can read the private key ${path}`,
-      `chmod o-r ${shellWord(path)}`,
-    ),
-  ]
+function readers(name: string, path: string, cwd: string): Result | undefined {
+  if ((statSync(resolve(cwd, path)).mode & 0o004) === 0) return undefined
+  return warning(
+    `${name}: every user of this machine can read the private key ${path}`,
+    'Whoever has it can pose as this tracker.',
+    `chmod o-r ${shellWord(path)}`,
+  )
 }
 
-/** Public authorities certify names with a dot only. */
-const isPublicName = (host: string): boolean => host.includes('.') && isIP(host) === 0
+/** Whether the running tracker serves the certificate of the file, which may have been renewed since. */
+async function inUse(
+  own: X509Certificate,
+  about: string,
+  listener: Listener,
+  { milliseconds, tracker }: Context,
+): Promise<Result | undefined> {
+  if (!serves(await tracker(), listener)) return undefined
+  const { ip: host, port } = reachable(listener.bind_address)
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const socket = connect({ host, port, rejectUnauthorized: false }, () =>
+    resolve(socket.getPeerCertificate().fingerprint256),
+  )
+  socket.on('error', reject)
+  try {
+    const served = await Deadline.in(milliseconds).run(() => promise)
+    if (served === own.fingerprint256) return undefined
+    const found = `${about} is not the certificate that the running tracker serves`
+    return warning(found, 'It was renewed or replaced, and clients still get the old one.', RESTART)
+  } catch (error) {
+    const why = error instanceof TooLate ? 'no answer' : oneLine(String(error))
+    return skipped(`the running tracker does not show which certificate it serves: ${why}`)
+  } finally {
+    socket.destroy()
+  }
+}

@@ -1,13 +1,13 @@
-/** What a check is given, what it answers with, and how checks run: side by side, each within its time limit. */
+/** What a check is given, what it answers with, and how checks run: side by side. */
 
 import type { HealthAnswer } from '../client/health-report.ts'
 import type { Config } from '../config/model.ts'
 import type { Clock } from '../time/clock.ts'
-import { Deadline } from '../time/deadline.ts'
 import { type Machine, Unreadable } from './machine.ts'
 
 /** `problem`: it fails, or is about to. `warning`: it works, but could work better, or will not work for long. */
-export type Status = 'ok' | 'warning' | 'problem' | 'skipped'
+export const STATUSES = ['problem', 'warning', 'ok', 'skipped'] as const
+export type Status = (typeof STATUSES)[number]
 
 export interface Finding {
   /** Name of the check. */
@@ -15,7 +15,9 @@ export interface Finding {
   readonly status: Status
   /** One line. */
   readonly found: string
-  /** Commands to type and sentences to follow, in this order. */
+  /** What follows from it, in one sentence. Problems and warnings have it. */
+  readonly why?: string
+  /** Commands to type and sentences to follow, in this order. Problems and warnings have them. */
   readonly advice?: readonly string[]
 }
 
@@ -23,17 +25,15 @@ export interface Finding {
 export type Result = Omit<Finding, 'check'>
 
 export const ok = (found: string): Result => ({ status: 'ok', found })
-export const skipped = (found: string): Result => ({ status: 'skipped', found })
-export const warning = (found: string, ...advice: string[]): Result => ({
-  status: 'warning',
-  found,
-  advice,
+export const skipped = (because: string): Result => ({
+  status: 'skipped',
+  found: `not looked at, because ${because}`,
 })
-export const problem = (found: string, ...advice: string[]): Result => ({
-  status: 'problem',
-  found,
-  advice,
-})
+const bad =
+  (status: Status) =>
+  (found: string, why: string, ...advice: string[]): Result => ({ status, found, why, advice })
+export const warning = bad('warning')
+export const problem = bad('problem')
 
 /** What answers at the address of the configured health API. */
 export interface RunningTracker {
@@ -43,6 +43,8 @@ export interface RunningTracker {
   readonly answer?: HealthAnswer
   /** Why there is no report; absent where nothing listens. */
   readonly trouble?: string
+  /** The report comes from the tracker of this configuration, not from another one at the same address. */
+  readonly isOurs: boolean
 }
 
 export interface Context {
@@ -53,65 +55,33 @@ export interface Context {
   readonly clock: Clock
   /** Time limit of each question over the network. */
   readonly milliseconds: number
-  /** Waits while counters change; all checks share one wait. */
-  watch(): Promise<void>
   /** Asks for the tracker of this configuration, once for all checks. */
   tracker(): Promise<RunningTracker>
 }
 
 export interface Check {
   readonly name: string
-  /** The check reads what only Linux has. */
-  readonly linux?: true
-  /** An `Unreadable` that is thrown becomes a skipped finding. */
+  /** Waits for nothing without a time limit. An `Unreadable` that is thrown becomes a skipped finding. */
   run(context: Context): Result | readonly Result[] | Promise<Result | readonly Result[]>
 }
 
-/** A group of checks under one heading of the report. */
-export interface Group {
-  readonly title: string
-  readonly checks: readonly Check[]
-}
-
-export interface CheckedGroup {
-  readonly title: string
-  readonly findings: readonly Finding[]
-}
-
-/** `onEnd` is called with the name of each check that has ended. Rejects if a check fails by a mistake of ours. */
-export function runChecks(
-  groups: readonly Group[],
+/** The findings of all checks, the worst first. Rejects if a check fails by a mistake of ours. */
+export async function runChecks(
+  checks: readonly Check[],
   context: Context,
-  onEnd: (check: string) => void = () => {},
-): Promise<readonly CheckedGroup[]> {
-  return Promise.all(
-    groups.map(async ({ title, checks }) => {
-      const findings = await Promise.all(
-        checks.map(async (check) => {
-          const results = await run(check, context)
-          onEnd(check.name)
-          return results.map((result): Finding => ({ check: check.name, ...result }))
-        }),
-      )
-      return { title, findings: findings.flat() }
+): Promise<readonly Finding[]> {
+  const findings = await Promise.all(
+    checks.map(async (check) => {
+      const results = await run(check, context)
+      return results.map((result): Finding => ({ check: check.name, ...result }))
     }),
   )
+  return findings.flat().sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status))
 }
 
-/** Time for a check beyond its questions over the network: watching counters, reading a slow disk. */
-const REST_MILLISECONDS = 3_000
-
 async function run(check: Check, context: Context): Promise<readonly Result[]> {
-  const { platform } = context.machine.facts
-  if (check.linux && platform !== 'linux')
-    return [skipped(`only checked on Linux, and this is ${platform}`)]
-  const limit = context.milliseconds + REST_MILLISECONDS
-  const late = new Unreadable(`gave no result within ${limit / 1000} s`)
   try {
-    const result = await Deadline.in(limit).run(
-      async () => check.run(context),
-      () => late,
-    )
+    const result = await check.run(context)
     return 'status' in result ? [result] : result
   } catch (error) {
     if (error instanceof Unreadable) return [skipped(error.message)]

@@ -23,6 +23,7 @@ const open = (library: string) => {
     dup3: { args: [i32, i32, i32], returns: i32 },
     close: { args: [i32], returns: i32 },
     getpagesize: { args: [], returns: i32 },
+    adjtimex: { args: [ptr], returns: i32 },
     madvise: { args: [u64, u64, i32], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   })

@@ -1,11 +1,12 @@
 /** What the doctor says about the certificates of listeners. */
 
-import { beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, expect, test } from 'bun:test'
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { certificates } from '../../src/doctor/certificates.ts'
+import type { Context } from '../../src/doctor/finding.ts'
 import { systemClock } from '../../src/time/clock.ts'
 import { certify } from '../support/certificate.ts'
-import { findingsOn } from '../support/doctor/machines.ts'
+import { findingsOn, running } from '../support/doctor/machines.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 
 const HOST = 'tracker.example'
@@ -22,10 +23,8 @@ beforeAll(async () => {
   writeFileSync(room.at('fullchain.pem'), `${leaf}${ca}`)
   writeFileSync(room.at('wrongchain.pem'), `${leaf}${alone}`)
   writeFileSync(room.at('garbage.pem'), 'no certificate at all\n')
-  writeFileSync(
-    room.at('broken.pem'),
-    '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
-  )
+  copyFileSync(room.at('leaf.key'), room.at('open.key'))
+  chmodSync(room.at('open.key'), 0o644)
 })
 
 /** Makes a certificate signed by the authority. */
@@ -46,116 +45,86 @@ async function sign(name: string, names: string): Promise<void> {
 async function look(
   { cert = 'fullchain.pem', key = 'leaf.key', url = `https://${HOST}/announce` },
   later = 0,
-): Promise<[string, string][]> {
+  { bind = '127.0.0.1:1', context = {} as Partial<Context> } = {},
+): Promise<string[][]> {
   const config = `[[http_trackers]]
+bind_address = "${bind}"
 public_url = "${url}"
 tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
   const clock = systemClock.seconds() + (later + 0.5) * 86_400
-  const findings = await findingsOn(
-    [certificates],
-    {},
-    { config, clock, context: { cwd: room.path } },
-  )
-  return findings.map(({ status, found }) => [status, found])
+  const setting = { config, clock, context: { cwd: room.path, ...context } }
+  const findings = await findingsOn([certificates], {}, setting)
+  return findings.map(({ status, found }) => [
+    status,
+    found.replace('http_trackers[0]: ', '').replaceAll(room.path, 'CWD'),
+  ])
 }
 
-describe('a certificate', () => {
-  test('with its chain, key and name, in its time, is fine', async () => {
-    expect(await look({})).toEqual([
-      ['ok', `http_trackers[0]: fullchain.pem is valid for ${DAYS - 1} more days`],
-    ])
-    expect(await look({ url: 'https://192.0.2.7:7070/announce' })).toEqual([
-      ['ok', expect.any(String)],
-    ])
-  })
-
-  test('is a warning two weeks before its end, and a problem after it', async () => {
-    expect((await look({}, DAYS - 15)).map(([status]) => status)).toEqual(['ok'])
-    const nearly = await look({}, DAYS - 10)
-    expect(nearly.map(([status]) => status)).toEqual(['warning', 'warning'])
-    expect(nearly[0]![1]).toContain('fullchain.pem expires in 9 days, on 2')
-    expect(nearly[1]![1]).toContain('certificate number 2 in fullchain.pem expires in')
-    const over = await look({}, DAYS + 1)
-    expect(over[0]).toEqual(['problem', expect.stringContaining('fullchain.pem expired on 2')])
-  })
-
-  test('is a problem before its time', async () => {
-    const early = await look({}, -2)
-    expect(early[0]).toEqual(['problem', expect.stringContaining('is not valid before 2')])
-  })
-
-  test('must be for the host of the public_url', async () => {
-    for (const host of ['other.example', '192.0.2.8', '[2001:db8::1]'])
-      expect(await look({ url: `https://${host}:8443/announce` })).toEqual([
-        [
-          'problem',
-          `http_trackers[0]: fullchain.pem is not for ${host.replace(/[[\]]/g, '')}, the host of its public_url, but for DNS:${HOST}, IP Address:192.0.2.7`,
-        ],
-      ])
-    // A proxy speaks with the clients then.
-    expect((await look({ url: 'http://other.example/announce' }))[0]![0]).toBe('ok')
-  })
-
-  test.each(['leaf.pem', 'wrongchain.pem'])(
-    'without the one that signed it is refused by many clients: %s',
-    async (cert) => {
-      expect(await look({ cert })).toEqual([
-        [
-          'warning',
-          expect.stringContaining('does not hold the certificate that signed it (CN=ca.example)'),
-        ],
-      ])
-    },
-  )
-
-  test('that is self-signed is a warning', async () => {
-    expect(await look({ cert: 'alone.pem', key: 'alone.key' })).toEqual([
-      ['warning', expect.stringContaining('alone.pem is self-signed')],
-    ])
-  })
-
-  test.each([
-    ['garbage.pem', ''],
-    ['broken.pem', ''],
-    ['leaf.key', ', but a private key'],
-  ])('is not found in %s', async (cert, but) => {
-    expect(await look({ cert })).toEqual([
-      ['problem', `http_trackers[0]: ${cert} holds no certificate in PEM form${but}`],
-    ])
-  })
-
-  test('that cannot be read is named with its whole path, and so is the key', async () => {
-    expect(await look({ cert: 'gone.pem', key: '.' })).toEqual([
-      ['problem', `http_trackers[0]: ${room.at('gone.pem')} does not exist`],
-      ['problem', `http_trackers[0]: ${room.path} is a directory`],
-    ])
-  })
+test('a certificate with its chain, key and name, in its time, is fine', async () => {
+  const well = [['ok', `fullchain.pem is valid for ${DAYS - 1} more days`]]
+  expect(await look({})).toEqual(well)
+  expect(await look({ url: 'https://192.0.2.7:7070/announce' })).toEqual(well)
+  // A proxy speaks with the clients of this one.
+  expect(await look({ url: 'http://other.example/announce' })).toEqual(well)
 })
 
-describe('a key', () => {
-  test('must belong to the certificate', async () => {
-    expect(await look({ key: 'alone.key' })).toEqual([
-      ['problem', 'http_trackers[0]: alone.key is not the key of fullchain.pem'],
-    ])
-  })
-
-  test('must be a private key', async () => {
-    expect(await look({ key: 'garbage.pem' })).toEqual([
-      ['problem', expect.stringContaining('garbage.pem holds no private key in PEM form')],
-    ])
-  })
-
-  test('must not be readable by all users', async () => {
-    chmodSync(room.at('leaf.key'), 0o644)
-    expect(await look({})).toEqual([
-      ['warning', 'http_trackers[0]: every user of this machine can read the private key leaf.key'],
-    ])
-    chmodSync(room.at('leaf.key'), 0o600)
-  })
+test.each([
+  [DAYS - 15, 'ok', / is valid for 14 more days$/],
+  [DAYS - 10, 'warning', /^fullchain\.pem expires in 9 days, on 2/],
+  [DAYS + 1, 'problem', /^fullchain\.pem expired on 2/],
+  [-2, 'problem', /^fullchain\.pem is not valid before 2/],
+])('after %d of its days it is: %s', async (days, status, found) => {
+  const findings = await look({}, days)
+  expect(findings[0]).toEqual([status, expect.stringMatching(found)])
+  // The signer has the same days.
+  if (status === 'warning')
+    expect(findings[1]![1]!).toStartWith('fullchain.pem, certificate 2, expires in')
 })
 
-test('without any certificate the check is skipped', async () => {
-  expect(await findingsOn([certificates], {})).toEqual([
-    { check: 'certificates', status: 'skipped', found: 'no listener has a tls_config' },
-  ])
+const NAMES = `DNS:${HOST}, IP Address:192.0.2.7`
+const NO_SIGNER = /does not hold the certificate that signed it \(CN=ca\.example\)$/
+test.each([
+  [
+    { url: 'https://other.example/' },
+    'problem',
+    `fullchain.pem is for ${NAMES}, but public_url says other.example`,
+  ],
+  [{ url: 'https://192.0.2.8/' }, 'problem', /but public_url says 192\.0\.2\.8$/],
+  [{ url: 'https://[2001:db8::1]:8443/' }, 'problem', /but public_url says 2001:db8::1$/],
+  [{ cert: 'leaf.pem' }, 'warning', NO_SIGNER],
+  [{ cert: 'wrongchain.pem' }, 'warning', NO_SIGNER],
+  [{ cert: 'alone.pem', key: 'alone.key' }, 'warning', 'alone.pem is self-signed'],
+  [{ cert: 'garbage.pem' }, 'problem', 'garbage.pem holds no certificate in PEM form'],
+  [{ cert: 'gone.pem' }, 'problem', 'CWD/gone.pem does not exist'],
+  [{ key: 'alone.key' }, 'problem', 'alone.key is not the key of fullchain.pem'],
+  [{ key: 'open.key' }, 'warning', 'every user of this machine can read the private key open.key'],
+])('%j: %s', async (files, status, found) => {
+  const text = typeof found === 'string' ? found : expect.stringMatching(found)
+  expect(await look(files)).toEqual([[status, text]])
+})
+
+test('the running tracker must serve the certificate of the file', async () => {
+  const serve = (cert: string, key: string) =>
+    Bun.listen({
+      hostname: '127.0.0.1',
+      port: 0,
+      tls: { cert: Bun.file(room.at(cert)), key: Bun.file(room.at(key)) },
+      socket: { data() {} },
+    })
+  using same = serve('leaf.pem', 'leaf.key')
+  using other = serve('alone.pem', 'alone.key')
+  using silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const from = (port: number) => {
+    const service = { service: `https://127.0.0.1:${port}`, status: 'Ok', message: '' } as const
+    const tracker = running({ services: [service] })
+    return look({}, 0, { bind: `127.0.0.1:${port}`, context: { tracker, milliseconds: 500 } })
+  }
+  expect(await from(same.port)).toEqual([['ok', expect.any(String)]])
+  const replaced = 'fullchain.pem is not the certificate that the running tracker serves'
+  expect(await from(other.port)).toEqual([['warning', replaced]])
+  expect(await from(silent.port)).toEqual([['skipped', expect.stringMatching(/: no answer$/)]])
+})
+
+test('without any certificate there is nothing to look at', async () => {
+  expect(await findingsOn([certificates], {})).toMatchObject([{ status: 'skipped' }])
 })

@@ -1,97 +1,96 @@
 /** What the doctor says about databases: files that can be written or not, servers of all kinds. */
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { database } from '../../src/doctor/database-check.ts'
+import type { Context } from '../../src/doctor/finding.ts'
 import { skipReason, testServer } from '../support/database/servers.ts'
-import { findingOn } from '../support/doctor/machines.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { findingOn, running } from '../support/doctor/machines.ts'
+import { type Files, temporaryDirectory } from '../support/temporary-directory.ts'
 
 const isRoot = process.getuid?.() === 0
+const MAGIC = 'SQLite format 3\0'
 
 describe('a file', () => {
-  const look = async (cwd: string, path = 'storage/tracker.db') => {
+  const look = async (cwd: string, path: string, tracker?: Context['tracker']) => {
     const config = `[core.database]\npath = "${path}"\n`
-    const { status, found } = await findingOn(database, {}, { config, context: { cwd } })
-    return [status, found]
+    const context = { cwd, ...(tracker && { tracker }) }
+    const { status, found } = await findingOn(database, {}, { config, context })
+    return [status, found.replaceAll(cwd, 'CWD')]
   }
 
-  test('that does not exist yet is not created', async () => {
-    using here = temporaryDirectory({})
-    expect(await look(here.path)).toEqual([
+  test.each([
+    [
+      'does not exist',
+      'a/b.db',
+      {},
       'ok',
-      expect.stringMatching(
-        /^sqlite3:storage\/tracker\.db will be created; .* are free on its disk$/,
-      ),
-    ])
-    expect(readdirSync(here.path)).toEqual([])
-  })
-
-  test('that exists is left as it is', async () => {
-    const bytes = `SQLite format 3\0${'x'.repeat(84)}`
-    using here = temporaryDirectory({ 'storage/tracker.db': bytes })
-    expect(await look(here.path)).toEqual(['ok', expect.stringContaining('can be written')])
-    expect(readdirSync(join(here.path, 'storage'))).toEqual(['tracker.db'])
-    expect(readFileSync(join(here.path, 'storage/tracker.db'), 'latin1')).toBe(bytes)
-  })
-
-  test('may be empty', async () => {
-    using here = temporaryDirectory({ 'storage/tracker.db': '' })
-    expect((await look(here.path))[0]).toBe('ok')
-  })
-
-  test('must not be something else', async () => {
-    using here = temporaryDirectory({ 'storage/tracker.db': 'PK\x03\x04' })
-    expect(await look(here.path)).toEqual([
+      /^sqlite3:a\/b\.db will be created; .* are free on its disk$/,
+    ],
+    [
+      'exists',
+      'a.db',
+      { 'a.db': `${MAGIC}${'x'.repeat(84)}` },
+      'ok',
+      /^sqlite3:a\.db can be written; /,
+    ],
+    ['is empty', 'a.db', { 'a.db': '' }, 'ok', / can be written; /],
+    [
+      'is something else',
+      'a.db',
+      { 'a.db': 'PK\x03\x04' },
       'problem',
-      'sqlite3:storage/tracker.db is not an SQLite database',
-    ])
-    mkdirSync(join(here.path, 'directory'))
-    expect(await look(here.path, 'directory')).toEqual([
+      / is not an SQLite database$/,
+    ],
+    ['is a directory', 'a', { 'a/b': '' }, 'problem', /^sqlite3:a is not a file$/],
+    [
+      'is below a file',
+      'a.db/x/y.db',
+      { 'a.db': '' },
       'problem',
-      'sqlite3:directory is a directory',
-    ])
-    expect(await look(here.path, 'storage/tracker.db/x/y.db')).toEqual([
-      'problem',
-      expect.stringContaining(`${here.path}/storage/tracker.db is a file`),
-    ])
-  })
+      /this user may not write in CWD\/a\.db,/,
+    ],
+  ] as [string, string, Files, string, RegExp][])(
+    'that %s',
+    async (_what, path, files, status, found) => {
+      using here = temporaryDirectory(files)
+      const before = readdirSync(here.path, { recursive: true })
+      expect(await look(here.path, path)).toEqual([status, expect.stringMatching(found)])
+      // Nothing is created or changed.
+      expect(readdirSync(here.path, { recursive: true })).toEqual(before)
+      for (const [name, text] of Object.entries(files))
+        expect(readFileSync(here.at(name), 'latin1')).toBe(text)
+    },
+  )
 
   test.skipIf(isRoot)('must be writable, and so must its directory', async () => {
-    using here = temporaryDirectory({ 'storage/tracker.db': 'SQLite format 3\0' })
-    const [file, directory] = ['storage/tracker.db', 'storage'].map((name) => join(here.path, name))
-    chmodSync(file!, 0o444)
-    expect(await look(here.path)).toEqual([
-      'problem',
-      expect.stringContaining('may not read and write it'),
-    ])
-    chmodSync(directory!, 0o555)
-    expect(await look(here.path)).toEqual([
-      'problem',
-      expect.stringContaining(`this user may not write in ${directory}`),
-    ])
-    chmodSync(directory!, 0o755)
+    using here = temporaryDirectory({ 'storage/a.db': MAGIC })
+    chmodSync(here.at('storage/a.db'), 0o444)
+    expect((await look(here.path, 'storage/a.db'))[1]).toContain('may not read and write it')
+    chmodSync(here.at('storage'), 0o555)
+    expect((await look(here.path, 'storage/a.db'))[1]).toContain('may not write in CWD/storage')
+    chmodSync(here.at('storage'), 0o755)
   })
 
   test.skipIf(!existsSync('/dev/full'))('must not be a device', async () => {
-    const found = 'sqlite3:/dev/full is neither a file nor a directory'
-    expect(await look('/', '/dev/full')).toEqual(['problem', found])
+    expect(await look('/', '/dev/full')).toEqual([
+      'problem',
+      expect.stringContaining('is not a file'),
+    ])
+  })
+
+  test('that the running tracker can use is no problem of it', async () => {
+    using here = temporaryDirectory({ 'a.db': 'PK\x03\x04' })
+    const services = [{ service: 'sqlite3', type: 'database', status: 'Ok', message: '' }] as const
+    const found = expect.stringContaining('; the running tracker can use it')
+    expect(await look(here.path, 'a.db', running({ services }))).toEqual(['skipped', found])
+    expect((await look(here.path, 'a.db', running({ services }, false)))[0]).toBe('problem')
   })
 })
 
-test('without a database the check is skipped', async () => {
+test('without a database there is nothing to look at', async () => {
   expect(await findingOn(database, {})).toMatchObject({ status: 'skipped' })
 })
-
-const serverConfig = (driver: string, port: number, host = '127.0.0.1') => `[core.database]
-driver = "${driver}"
-host = "${host}"
-port = ${port}
-user = "tracker"
-password = "hunter2"
-database = "tracker"
-`
 
 /** A server that hands each connection to `behave`. */
 async function listening(behave: (socket: Socket) => void) {
@@ -113,117 +112,71 @@ async function listening(behave: (socket: Socket) => void) {
   }
 }
 
-describe('a server', () => {
-  const ask = async (driver: string, port: number, milliseconds = 60_000, host?: string) => {
-    const config = serverConfig(driver, port, host)
+/** Sends the header of a greeting of 16 MiB, and never stops. */
+const babble = (socket: Socket): void => {
+  socket.write(Uint8Array.of(255, 255, 255, 0, 10))
+  const on = () => {
+    if (!socket.destroyed) socket.write(Buffer.alloc(65_536, 0x41), on)
+  }
+  on()
+}
+
+describe.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
+  const ask = async (options: object, milliseconds: number) => {
+    const all = { host: '127.0.0.1', user: 'tracker', password: 'hunter2', ...options }
+    const lines = Object.entries({ driver, database: 'tracker', ...all })
+      .map(([option, value]) => `${option} = ${JSON.stringify(value)}\n`)
+      .join('')
+    const config = `[core.database]\n${lines}`
     const finding = await findingOn(database, {}, { config, context: { milliseconds } })
-    expect(JSON.stringify(finding)).not.toContain('hunter2')
+    expect(JSON.stringify(finding)).not.toContain(all.password)
     return [finding.status, finding.found]
   }
+  const failure = (text: RegExp) => ['problem', expect.stringMatching(text)]
 
-  for (const driver of ['mysql', 'postgresql'] as const) {
-    const server = testServer(driver)
-    const name = server ? driver : `${driver}, ${skipReason(driver)},`
-    test.skipIf(!server)(`${name} that runs accepts the right password and no other`, async () => {
-      const lines = (password: string) =>
-        Object.entries({ ...server!, password })
-          .map(([option, value]) => `${option} = ${JSON.stringify(value)}\n`)
-          .join('')
-      const look = (password: string) =>
-        findingOn(database, {}, { config: `[core.database]\n${lines(password)}` })
-      const finding = await look(server!.password)
-      expect([finding.status, finding.found]).toEqual([
-        'ok',
-        expect.stringContaining('lets tracker in'),
-      ])
-      expect(JSON.stringify(finding)).not.toContain(server!.password)
-      expect(await look('hunter2')).toMatchObject({
-        status: 'problem',
-        found: expect.stringMatching(/access denied|authentication failed/i),
-      })
-    })
-
-    test(`${driver} that does not listen`, async () => {
-      const gone = await listening(() => {})
-      gone[Symbol.dispose]()
-      const [status, found] = await ask(driver, gone.port)
-      expect([status, found]).toEqual(['problem', expect.stringContaining('connection refused')])
-    })
-
-    test(`${driver} whose name is unknown`, async () => {
-      const [status, found] = await ask(driver, 3306, 5_000, 'nobody.invalid')
-      expect([status, found]).toEqual([
-        'problem',
-        expect.stringMatching(/no host has this name|resolver/),
-      ])
-    })
-
-    test(`${driver} that is silent`, async () => {
-      using mute = await listening(() => {})
-      const [status, found] = await ask(driver, mute.port, 200)
-      expect([status, found]).toEqual([
-        'problem',
-        expect.stringContaining('no answer within 0.2 s'),
-      ])
-    })
-
-    test(`${driver} that hangs up`, async () => {
-      using curt = await listening((socket) => socket.end())
-      expect((await ask(driver, curt.port))[0]).toBe('problem')
-    })
-
-    test(`${driver} that is another kind of server`, async () => {
-      using other = await listening((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))
-      const [status, found] = await ask(driver, other.port, 2_000)
-      expect([status, found]).toEqual([
-        'problem',
-        expect.stringMatching(/no answer within 2 s|Failed to read data/),
-      ])
-    })
-
-    test(`${driver} that never stops sending`, async () => {
-      using babbler = await listening((socket) => {
-        // The header of a greeting of 16 MiB.
-        socket.write(Uint8Array.of(255, 255, 255, 0, 10))
-        const on = () => {
-          if (!socket.destroyed) socket.write(Buffer.alloc(65_536, 0x41), on)
-        }
-        on()
-      })
-      expect((await ask(driver, babbler.port, 500))[0]).toBe('problem')
-    })
-  }
-
-  test('a server that only looks like mysql is a problem', async () => {
-    using other = await listening((socket) => socket.write('\x05\0\0\0hello'))
-    expect((await ask('mysql', other.port))[0]).toBe('problem')
+  const server = testServer(driver)
+  const name = server ? '' : `, ${skipReason(driver)},`
+  test.skipIf(!server)(`that runs${name} accepts the right password and no other`, async () => {
+    expect(await ask(server!, 60_000)).toEqual(['ok', expect.stringContaining('lets tracker in')])
+    const denied = /access denied|authentication failed/i
+    expect(await ask({ ...server!, password: 'hunter3' }, 60_000)).toEqual(failure(denied))
   })
 
-  test('the words of a mysql that refuses are printable', async () => {
-    const text = "Host '10.0.0.1' is not \x1b[31mallowed to connect to this MariaDB server"
-    const packet = Buffer.concat([
-      Buffer.from([text.length + 3, 0, 0, 0, 0xff, 0x6a, 0x04]),
-      Buffer.from(text),
-    ])
-    // In pieces, as a network may deliver it.
-    using server = await listening((socket) => {
-      socket.write(packet.subarray(0, 4))
-      setTimeout(() => socket.write(packet.subarray(4)), 20)
-    })
-    expect(await ask('mysql', server.port)).toEqual([
-      'problem',
-      `mysql://127.0.0.1:${server.port}/tracker: ${text.replace('\x1b', ' ')}`,
-    ])
+  test.each([
+    ['is silent', () => {}, / no answer within 0\.3 s$/],
+    ['hangs up', (socket: Socket) => socket.end(), / /],
+    ['never stops sending', babble, / /],
+    [
+      'is another kind of server',
+      (socket: Socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      /no answer within|Failed to read data/,
+    ],
+  ])('that %s', async (_what, behave, text) => {
+    using server = await listening(behave)
+    expect(await ask({ port: server.port }, 300)).toEqual(failure(text))
   })
 
-  test('a path in place of a host is a socket file', async () => {
-    using here = temporaryDirectory({})
-    const path = join(here.path, 'mysql.sock')
-    expect(await ask('mysql', 3306, 1_000, path)).toEqual([
-      'problem',
-      expect.stringContaining('ENOENT'),
-    ])
-    writeFileSync(path, '')
-    expect((await ask('mysql', 3306, 1_000, path))[0]).toBe('problem')
+  test('that is not there', async () => {
+    const gone = await listening(() => {})
+    gone[Symbol.dispose]()
+    expect(await ask({ port: gone.port }, 5_000)).toEqual(failure(/connection refused/))
+    const unknown = { port: 3306, host: 'nobody.invalid' }
+    expect(await ask(unknown, 5_000)).toEqual(failure(/no host has this name|resolver/))
   })
+})
+
+test('the words of a server that refuses are printable', async () => {
+  const text = "Host '10.0.0.1' is not \x1b[31mallowed to connect"
+  const head = Buffer.from([text.length + 3, 0, 0, 0, 0xff, 0x6a, 0x04])
+  using server = await listening((socket) => socket.write(Buffer.concat([head, Buffer.from(text)])))
+  const config = `[core.database]
+driver = "mysql"
+host = "127.0.0.1"
+port = ${server.port}
+user = "tracker"
+password = "hunter2"
+database = "tracker"
+`
+  const { found } = await findingOn(database, {}, { config })
+  expect(found).toBe(`mysql://127.0.0.1:${server.port}/tracker: ${text.replace('\x1b', ' ')}`)
 })

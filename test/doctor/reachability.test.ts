@@ -1,7 +1,7 @@
-/** What the doctor says about ports, public URLs and what answers at the health API. */
+/** What the doctor says about ports, public URLs, and what a running tracker says of itself. */
 import { describe, expect, test } from 'bun:test'
-import { askTracker, health, ports } from '../../src/doctor/listeners.ts'
-import { publicUrl } from '../../src/doctor/public-url.ts'
+import { ports, publicUrl } from '../../src/doctor/reachability.ts'
+import { askTracker, health, requests } from '../../src/doctor/running-tracker.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
@@ -11,6 +11,9 @@ import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const MILLISECONDS = 1_000
 const TRACKER = 'd5:filesdee'
+
+/** One finding. */
+const said = (status: string, found: RegExp) => [status, expect.stringMatching(found)]
 
 /** Status and text of the findings. The health API is asked as the command asks it. */
 async function look(check: typeof ports, toml: string, milliseconds = MILLISECONDS) {
@@ -87,33 +90,35 @@ describe('ports', () => {
 
 describe('health', () => {
   const at = (port: number) => look(health, listen(1, 2, port))
-
-  test('is skipped without a running tracker', async () => {
-    const port = await freePort()
-    expect(await at(port)).toEqual([
-      [
-        'skipped',
-        expect.stringContaining(`nothing answers at http://127.0.0.1:${port}/health_check`),
-      ],
-    ])
-    expect(await look(health, listen(1, 2, 0))).toMatchObject([['skipped', expect.any(String)]])
+  const SERVICES = ['udp://127.0.0.1:1', 'http://127.0.0.1:2/']
+  const FULL = reportOf(...SERVICES).replace('{', '{"degraded":"memory is full",')
+  const FAILED = JSON.stringify({
+    status: 'Error',
+    details: [{ service_binding: 'udp://127.0.0.1:1', result: { Err: 'Timed Out' } }],
   })
 
-  test('tells the tracker of this configuration from another', async () => {
-    let services = ['udp://127.0.0.1:1', 'http://127.0.0.1:2/']
-    using server = await fakeHttpServer((_request, socket) => {
-      socket.write(respond(reportOf(...services)))
-    })
-    expect(await at(server.port)).toEqual([['ok', 'the tracker runs, and its 2 services answer']])
-    services = ['udp://127.0.0.1:3', 'http://127.0.0.1:4/']
-    expect(await at(server.port)).toEqual([
-      [
-        'warning',
-        expect.stringContaining(
-          'has none of the listeners of this configuration; it has udp://127.0.0.1:3',
-        ),
-      ],
-    ])
+  test('is not looked at without a running tracker, or where only the log knows the port', async () => {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}/health_check`
+    const found = `not looked at, because no tracker of this configuration runs: nothing answers at ${url}`
+    expect(await at(port)).toEqual([['skipped', found]])
+    expect(await look(health, listen(1, 2, 0))).toEqual([said('skipped', /has port 0/)])
+  })
+
+  test.each([
+    ['ok', /^the tracker runs, and its 2 services answer$/, reportOf(...SERVICES)],
+    ['problem', /is degraded: memory is full$/, FULL],
+    ['problem', / udp:\/\/127\.0\.0\.1:1: Timed Out$/, FAILED],
+    [
+      'warning',
+      / has none of the listeners .*, but udp:\/\/127\.0\.0\.1:3$/,
+      reportOf('udp://127.0.0.1:3'),
+    ],
+    ['problem', /\/health_check: 200 OK, but no health report$/, 'hello'],
+    ['problem', /\/health_check: 200 OK, but no health report$/, '{"status":[]}'],
+  ])('is %s: %p', async (status, found, body) => {
+    using server = await fakeHttpServer((_request, socket) => socket.write(respond(body)))
+    expect(await at(server.port)).toEqual([said(status, found)])
   })
 
   test('takes any tracker for its own if the system chose all ports', async () => {
@@ -121,29 +126,7 @@ describe('health', () => {
       socket.write(respond(reportOf('udp://127.0.0.1:3')))
     })
     expect(await look(health, listen(0, 0, server.port))).toEqual([
-      ['ok', 'the tracker runs, and its 1 services answer'],
-    ])
-  })
-
-  test('passes on what the report says is wrong', async () => {
-    const details = [
-      {
-        service_binding: 'udp://127.0.0.1:1',
-        service_type: 'udp_tracker',
-        result: { Err: 'Timed Out' },
-      },
-    ]
-    const report = JSON.stringify({ status: 'Error', message: 'health check failed', details })
-    using server = await fakeHttpServer((_request, socket) => void socket.write(respond(report)))
-    expect(await at(server.port)).toEqual([
-      ['problem', expect.stringContaining('udp_tracker udp://127.0.0.1:1: Timed Out')],
-    ])
-  })
-
-  test.each(['hello', '{"status":[]}', '[[[['])('is not read from %s', async (body) => {
-    using server = await fakeHttpServer((_request, socket) => void socket.write(respond(body)))
-    expect(await at(server.port)).toEqual([
-      ['problem', `http://127.0.0.1:${server.port}/health_check: 200 OK, but no health report`],
+      said('ok', /its 1 service answer/),
     ])
   })
 
@@ -152,6 +135,58 @@ describe('health', () => {
     expect(await look(health, listen(1, 2, server.port), 100)).toEqual([
       ['problem', `http://127.0.0.1:${server.port}/health_check: no answer within 0.1 s`],
     ])
+  })
+})
+
+describe('requests', () => {
+  const STATS = {
+    ...{ torrents: 3, udp4_announces_handled: 1_000, udp6_scrapes_handled: 20 },
+    ...{ tcp4_announces_handled: 4, tcp4_connections_handled: 5, udp_requests_aborted: 0 },
+  }
+  /** A tracker with an API that answers with `body`; `asked`: what it was asked. */
+  async function withApi(body: string, { token = 's3cret', shown = true, status = '200 OK' } = {}) {
+    using api = await fakeHttpServer((_request, socket) => socket.write(respond(body, status)))
+    using report = await fakeHttpServer((_request, socket) => {
+      const services = ['udp://127.0.0.1:1', ...(shown ? [`http://127.0.0.1:${api.port}`] : [])]
+      socket.write(respond(reportOf(...services)))
+    })
+    const tokens = token === '' ? '' : `[http_api.access_tokens]\nadmin = "${token}"\n`
+    const toml = `[http_api]\nbind_address = "127.0.0.1:${api.port}"\n${tokens}`
+    const found = await look(requests, listen(1, 2, report.port, toml))
+    expect(JSON.stringify(found)).not.toContain('s3cret')
+    return { found, asked: api.requests.map((request) => request.split(' ')[1]) }
+  }
+
+  test('are counted by the running tracker', async () => {
+    const { found, asked } = await withApi(JSON.stringify(STATS))
+    const text = '1,024 announces and scrapes since it started, for 3 torrents'
+    expect(found).toEqual([['ok', text]])
+    expect(asked).toEqual(['/api/v1/stats?token=s3cret'])
+  })
+
+  test('that it drops unread are a warning', async () => {
+    const { found } = await withApi(JSON.stringify({ ...STATS, udp_requests_aborted: 7 }))
+    expect(found).toEqual([said('warning', /; 7 datagrams dropped unread$/)])
+  })
+
+  test.each([
+    [
+      'warning',
+      /refuses the token/,
+      'Unhandled rejection: Err { reason: "token not valid" }',
+      '500 Internal Server Error',
+    ],
+    ['skipped', /HTTP status 404$/, '', '404 Not Found'],
+    ['skipped', /does not answer with figures$/, '<html>', '200 OK'],
+  ])('%s: %p', async (status, found, body, line) => {
+    expect((await withApi(body, { status: line })).found).toEqual([said(status, found)])
+  })
+
+  test('are asked for only with a token, and only where the tracker has its API', async () => {
+    expect((await withApi('', { token: '' })).asked).toEqual([])
+    const { found, asked } = await withApi('', { shown: false })
+    expect([found, asked]).toEqual([[said('skipped', /no running tracker is known to have/)], []])
+    expect(await look(requests, listen(1, 2, 3))).toEqual([said('skipped', /no http_api/)])
   })
 })
 
@@ -175,7 +210,7 @@ bind_address = "127.0.0.1:${health}"`
     )
     const url = `udp://127.0.0.1:${tracker.port}/announce`
     expect(await look(publicUrl, udp(url))).toEqual([
-      ['ok', expect.stringMatching(/over IPv4 \(127\.0\.0\.1\) answers in \d+ ms$/)],
+      said('ok', / over IPv4 \(127\.0\.0\.1\) answers$/),
     ])
     expect(tracker.received()).toBe(1)
   })
@@ -224,7 +259,7 @@ bind_address = "127.0.0.1:${health}"`
     expect(found).toEqual(['problem', expect.stringMatching(/nobody\.invalid/)])
   })
 
-  test('that is silent is skipped while no tracker runs, and may be a matter of the router while one does', async () => {
+  test('that is silent is a warning while a tracker runs, for it may be a matter of the router', async () => {
     using silent = await fakeUdpTracker('127.0.0.1', () => {})
     const url = `udp://127.0.0.1:${silent.port}/announce`
     expect(await look(publicUrl, udp(url), 200)).toEqual([
@@ -234,7 +269,7 @@ bind_address = "127.0.0.1:${health}"`
       socket.write(respond(reportOf('udp://127.0.0.1:16969')))
     })
     expect(await look(publicUrl, udp(url, report.port), 200)).toEqual([
-      ['warning', expect.stringMatching(/no answer within 0\.2 s\. .*no hairpin NAT/)],
+      said('warning', /: no answer within 0\.2 s$/),
     ])
   })
 })

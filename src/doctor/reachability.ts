@@ -1,0 +1,161 @@
+/** Whether clients reach what the configuration names: ports of this machine, and the public URLs. */
+import { randomBytes } from 'node:crypto'
+import { ClientFailure, type FailureKind } from '../client/failure.ts'
+import { scrapeHttp } from '../client/http.ts'
+import { type Address, resolve } from '../client/resolve.ts'
+import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
+import { UdpClient } from '../client/udp.ts'
+import { assertFree } from '../servers/free-port.ts'
+import { shellWord } from '../text/shell.ts'
+import { Deadline } from '../time/deadline.ts'
+import { joinPort, printAddress } from '../wire/address.ts'
+import { type Check, type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
+import { type Listener, listenersOf, serves } from './running-tracker.ts'
+
+export const ports: Check = {
+  name: 'ports',
+  async run({ config, tracker }) {
+    const running = await tracker()
+    const taken: Result[] = []
+    const free: string[] = []
+    const ours: string[] = []
+    // One after the other: two listeners may name the same port, and each attempt holds it for a moment.
+    for (const listener of listenersOf(config)) {
+      const { scheme, bind_address } = listener
+      const text = `${scheme} ${printAddress(bind_address)}`
+      if (bind_address.port === 0) continue
+      if (serves(running, listener)) {
+        ours.push(text)
+        continue
+      }
+      try {
+        await (scheme === 'udp' ? assertFree([listener], []) : assertFree([], [listener]))
+        free.push(text)
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        taken.push(notOpened(reason, listener))
+      }
+    }
+    const results = [
+      ...taken,
+      ...(ours.length > 0 ? [ok(`the running tracker has ${ours.join(', ')}`)] : []),
+      ...(free.length > 0 ? [ok(`free: ${free.join(', ')}`)] : []),
+    ]
+    return results.length > 0 ? results : ok('every listener has port 0: the system chooses')
+  },
+}
+
+const CANNOT_START = 'The tracker cannot start.'
+
+function notOpened(reason: string, { name, scheme, bind_address: { ip, port } }: Listener): Result {
+  const found = `${name}: ${reason}`
+  if (reason.startsWith('port in use'))
+    return problem(
+      found,
+      'The tracker cannot start, unless this is the tracker, and its health API is elsewhere.',
+      `ss -${scheme === 'udp' ? 'u' : 't'}lpn 'sport = :${port}'  # shows what has it; to root for all users`,
+    )
+  if (reason.startsWith('not permitted'))
+    return problem(
+      found,
+      CANNOT_START,
+      'setcap cap_net_bind_service=+ep "$(command -v tracker)"',
+      'systemctl edit tracker  # or so: docs/deploy.md, "As a systemd service"',
+    )
+  return problem(
+    found,
+    CANNOT_START,
+    ip.includes(':')
+      ? 'ip -6 address  # if that shows nothing, IPv6 is switched off: bind to 0.0.0.0'
+      : 'ip address  # lists those of this machine; 0.0.0.0 stands for all of them',
+  )
+}
+
+/** They are scraped, not announced to, so no peer appears in a swarm. */
+export const publicUrl: Check = {
+  name: 'public-url',
+  async run(context) {
+    const named = listenersOf(context.config).filter(
+      ({ name, public_url }) => public_url !== null && name !== 'http_api',
+    )
+    if (named.length === 0)
+      return skipped('no tracker has a public_url, so the URL that clients use is not known')
+    return (await Promise.all(named.map((listener) => askAll(listener, context)))).flat()
+  },
+}
+
+/** One result for each family of addresses that the host has. */
+async function askAll(listener: Listener, context: Context): Promise<readonly Result[]> {
+  const why = 'Clients cannot find the tracker.'
+  const text = listener.public_url!
+  const url = parseTrackerUrl(text)
+  if (typeof url === 'string')
+    return [problem(`${listener.name}.public_url: ${url}`, why, 'Write one that clients can use.')]
+  const end = Deadline.in(context.milliseconds)
+  try {
+    const all = await resolve(url.host, context)
+    const firsts = [4, 6].flatMap((family) => all.find((one) => one.family === family) ?? [])
+    return await Promise.all(
+      firsts.map(async (address) => {
+        const where = `${text} over IPv${address.family} (${address.ip})`
+        const failure = await ask(url, address, Math.max(1, end.left))
+        if (failure === undefined) return ok(`${where} answers`)
+        const runs = serves(await context.tracker(), listener)
+        return judge(`${where}: ${failure.reason}`, failure.kind, runs, url, address, listener)
+      }),
+    )
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error
+    const records = `getent ahosts ${shellWord(url.host)}  # it needs A and AAAA records with the tracker's addresses`
+    return [problem(`${text}: ${error.message}`, why, records)]
+  }
+}
+
+/** undefined: a tracker answers. */
+async function ask(
+  url: TrackerUrl,
+  address: Address,
+  milliseconds: number,
+): Promise<ClientFailure | undefined> {
+  try {
+    if (url.scheme === 'udp') {
+      using client = await UdpClient.open(address, url.port, { milliseconds })
+      await client.connect()
+    } else await scrapeHttp(url, address, [randomBytes(20)], { milliseconds })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error
+    // A refusal comes from a tracker, so the URL leads to one.
+    return error.kind === 'refusal' ? undefined : error
+  }
+}
+
+/** `runs`: the listener is known to be served on this machine. */
+function judge(
+  found: string,
+  kind: FailureKind,
+  runs: boolean,
+  { scheme, host, port, href }: TrackerUrl,
+  { family }: Address,
+  { bind_address }: Listener,
+): Result {
+  if (kind === 'tls')
+    return problem(
+      found,
+      'Clients that verify certificates refuse it.',
+      `openssl s_client -connect ${joinPort(host, port)} -servername ${host}  # shows it`,
+    )
+  if (kind !== 'connect' && kind !== 'timeout')
+    return problem(
+      found,
+      'Another program answers there.',
+      `A proxy must pass /announce and /scrape on to port ${bind_address.port}, with the query.`,
+    )
+  if (!runs) return skipped(`no tracker of this configuration runs here; ${found}`)
+  return warning(
+    found,
+    'It may fail only from here: many routers do not send a packet for their own public address back.',
+    `tracker check -${family} ${shellWord(href)}  # from a machine elsewhere`,
+    `If that fails: open ${scheme === 'udp' ? 'UDP' : 'TCP'} port ${port} in every firewall, forward it to port ${bind_address.port} here.`,
+  )
+}

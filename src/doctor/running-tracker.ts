@@ -1,0 +1,160 @@
+/** What the configuration opens, and what the tracker that runs with it says of itself: its health report and its figures. */
+import { ClientFailure } from '../client/failure.ts'
+import { askHealth } from '../client/health-report.ts'
+import { getHttp } from '../client/http.ts'
+import { parseTrackerUrl } from '../client/tracker-url.ts'
+import type { Config, TlsConfig } from '../config/model.ts'
+import { reachable } from '../servers/probe.ts'
+import { count, several } from '../text/figures.ts'
+import { printAddress, type SocketAddress } from '../wire/address.ts'
+import { type Check, ok, problem, type RunningTracker, skipped, warning } from './finding.ts'
+
+export interface Listener {
+  readonly scheme: 'udp' | 'http' | 'https'
+  readonly bind_address: SocketAddress
+  readonly tls_config: TlsConfig | null
+  readonly public_url: string | null
+  readonly network: { readonly ipv6_v6only: boolean }
+  /** Its place in the configuration: `udp_trackers[0]`. */
+  readonly name: string
+}
+
+type HttpListener = Omit<Listener, 'scheme' | 'name'>
+/** Both families; the APIs have no option for it. */
+const API = { network: { ipv6_v6only: false }, tls_config: null, public_url: null }
+
+export function listenersOf(config: Config): readonly Listener[] {
+  const { udp_trackers, http_trackers, http_api, health_check_api } = config
+  const http = (name: string, listener: HttpListener): Listener => {
+    return { ...listener, name, scheme: listener.tls_config === null ? 'http' : 'https' }
+  }
+  return [
+    ...(udp_trackers ?? []).map((tracker, i): Listener => {
+      return { ...tracker, name: `udp_trackers[${i}]`, scheme: 'udp', tls_config: null }
+    }),
+    ...(http_trackers ?? []).map((tracker, i) => http(`http_trackers[${i}]`, tracker)),
+    ...(http_api === null ? [] : [http('http_api', { ...API, ...http_api })]),
+    http('health_check_api', { ...API, ...health_check_api }),
+  ]
+}
+
+const urlOf = ({ scheme, bind_address }: Listener): string =>
+  `${scheme}://${printAddress(bind_address)}`
+
+/** Whether the running tracker has this listener. The report does not name the health API that it comes from. */
+export function serves(tracker: RunningTracker, listener: Listener): boolean {
+  if (listener.name === 'health_check_api') return tracker.isOurs
+  return namesService(tracker.answer, urlOf(listener))
+}
+
+const namesService = (answer: RunningTracker['answer'], url: string): boolean =>
+  answer?.services.some(({ service }) => service.replace(/\/$/, '') === url) ?? false
+
+export async function askTracker(config: Config, milliseconds: number): Promise<RunningTracker> {
+  const text = `http://${printAddress(reachable(config.health_check_api.bind_address))}/health_check`
+  const silent = { url: text, isOurs: false }
+  const url = parseTrackerUrl(text)
+  // Port 0: only the log says which port it became.
+  if (typeof url === 'string') return silent
+  try {
+    const answer = await askHealth(url, { milliseconds })
+    if (answer.status === null)
+      return { ...silent, trouble: `${answer.statusLine}, but no health report` }
+    // Ports that the system chose are not known here.
+    const known = listenersOf(config).filter(
+      ({ name, bind_address }) => name !== 'health_check_api' && bind_address.port !== 0,
+    )
+    const isOurs = known.length === 0 || known.some((one) => namesService(answer, urlOf(one)))
+    return { url: text, answer, isOurs }
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error
+    return error.kind === 'connect' ? silent : { ...silent, trouble: error.reason }
+  }
+}
+
+export const health: Check = {
+  name: 'health',
+  async run({ config, tracker }) {
+    if (config.health_check_api.bind_address.port === 0)
+      return skipped('health_check_api.bind_address has port 0: only the log says where it is')
+    const { url, answer, trouble, isOurs } = await tracker()
+    if (trouble !== undefined)
+      return problem(
+        `${url}: ${trouble}`,
+        'Either the tracker hangs, or another program has the port of its health API.',
+        `curl ${url}`,
+        'Look at its log and at top; or give health_check_api.bind_address another port.',
+      )
+    if (answer === undefined)
+      return skipped(`no tracker of this configuration runs: nothing answers at ${url}`)
+    const services = answer.services.map(({ service }) => service).join(', ')
+    if (!isOurs)
+      return warning(
+        `the tracker at ${url} has none of the listeners of this configuration, but ${services || 'no listener'}`,
+        'What is said here does not hold for the tracker that runs.',
+        'tracker doctor --config PATH  # with the configuration that it runs with',
+      )
+    if (answer.problem !== undefined)
+      return problem(
+        `${url}: ${answer.problem}`,
+        'Clients are not served as they should be.',
+        `curl ${url}`,
+      )
+    if (answer.degraded !== undefined)
+      return problem(
+        `the tracker runs, but is degraded: ${answer.degraded}`,
+        'Some clients are refused.',
+        'Set a larger runtime.max_memory, or a smaller core.tracker_policy.max_peer_timeout.',
+      )
+    return ok(`the tracker runs, and its ${several(answer.services.length, 'service')} answer`)
+  },
+}
+
+/** What it has done, from its API. */
+export const requests: Check = {
+  name: 'requests',
+  async run({ config, milliseconds, tracker }) {
+    const api = listenersOf(config).find(({ name }) => name === 'http_api')
+    const [token] = Object.values(config.http_api?.access_tokens ?? {})
+    if (api === undefined) return skipped('no http_api is configured')
+    if (token === undefined)
+      return skipped('http_api.access_tokens is empty: the token is not known')
+    // The token must go to no other program.
+    if (!serves(await tracker(), api))
+      return skipped('no running tracker is known to have the http_api of this configuration')
+    const url = new URL(`${api.scheme}://${printAddress(reachable(api.bind_address))}/api/v1/stats`)
+    url.searchParams.set('token', token)
+    const refused = warning(
+      'the API of the running tracker refuses the token of this configuration',
+      'It was started with another configuration than this one.',
+      'systemctl restart tracker',
+    )
+    try {
+      // The certificate is for the public name.
+      const reply = await getHttp(url, { milliseconds, insecure: true })
+      const body = Buffer.from(reply.body).toString()
+      if (reply.status === 401 || body.includes('token not valid')) return refused
+      if (reply.status !== 200) return skipped(`its API answers with HTTP status ${reply.status}`)
+      return judge(new Map(Object.entries(JSON.parse(body))))
+    } catch (error) {
+      if (error instanceof ClientFailure) return skipped(error.reason)
+      if (error instanceof SyntaxError) return skipped('its API does not answer with figures')
+      throw error
+    }
+  },
+}
+
+function judge(stats: ReadonlyMap<string, unknown>) {
+  const sum = (pattern: RegExp): number =>
+    [...stats].reduce((all, [name, value]) => all + (pattern.test(name) ? Number(value) : 0), 0)
+  const served = sum(/^(tcp|udp)[46]_(announces|scrapes)_handled$/)
+  const found = `${count(served)} announces and scrapes since it started, for ${several(sum(/^torrents$/), 'torrent')}`
+  const aborted = sum(/^udp_requests_aborted$/)
+  if (aborted > 0)
+    return warning(
+      `${found}; ${several(aborted, 'datagram')} dropped unread`,
+      'More arrive than the serving threads can answer.',
+      'runtime.workers = 0  # a thread for each core; then more cores',
+    )
+  return ok(found)
+}
