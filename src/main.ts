@@ -17,6 +17,7 @@ const host: Host = {
   cwd: process.cwd(),
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
   outIsTerminal: process.stdout.isTTY === true,
+  columns: process.stdout.columns,
   errIsTerminal: process.stderr.isTTY === true,
   readerGone: readerGone.signal,
   print: (text) => void process.stdout.write(text),

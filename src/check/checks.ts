@@ -8,6 +8,7 @@ import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
 import { announceHttp, scrapeHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
+import type { TrackerUrl } from '../client/tracker-url.ts'
 import { UdpClient } from '../client/udp.ts'
 import { Deadline } from '../time/deadline.ts'
 import { joinPort } from '../wire/address.ts'
@@ -15,11 +16,11 @@ import type { AnnounceQuestion } from '../wire/udp-client.ts'
 import type { Kind, Target } from './target.ts'
 
 /** Targets that are asked at the same time. */
-export const AT_ONCE = 32
+const AT_ONCE = 32
 /** Most addresses of one name that are checked: the owner of the name can give it any number. */
 const MOST_ADDRESSES = 16
-/** Time limit for removing the peer again if the announce got no answer. */
-const LEAVING_MILLISECONDS = 500
+/** Time limit for removing the peer again. */
+const LEAVING_MILLISECONDS = 1_000
 /** The port that the peer of an HTTP announce claims to listen on. */
 const PEER_PORT = 17_548
 
@@ -47,97 +48,89 @@ export interface Finding {
   readonly left: string | undefined
 }
 
-/**
- * One finding for each address of a tracker, in the order of the targets. `done` is called after each target.
- */
+/** One finding for each address of a tracker, in the order of the targets. `done` is called after each target. */
 export async function checkAll(
   targets: readonly Target[],
   options: CheckOptions,
   done: () => void,
 ): Promise<Finding[]> {
-  const limiter = new Limiter(AT_ONCE)
-  const findings = targets.map((target) =>
-    limiter.run(() => check(target, options)).finally(() => done()),
-  )
-  return (await Promise.all(findings)).flat()
+  const findings = await onEach(targets, async (target) => {
+    const found = await check(target, options)
+    done()
+    return found
+  })
+  return findings.flat()
 }
 
-/** Does a bounded number of works at the same time; the others wait in the order in which they came. */
-export class Limiter {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(most: number) {
-    this.#free = most
+/** Does `work` on all items, on a bounded number at a time. The results are in the order of the items. */
+export async function onEach<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = []
+  const queue = items.entries()
+  const takeTurns = async () => {
+    for (const [i, item] of queue) results[i] = await work(item)
   }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => void this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = this.#waiting.shift()
-      // The place is handed on without becoming free, so that no newcomer takes it.
-      if (next) next()
-      else this.#free++
-    }
-  }
+  await Promise.all(Array.from({ length: AT_ONCE }, takeTurns))
+  return results
 }
 
 async function check(target: Target, options: CheckOptions): Promise<Finding[]> {
-  // A health API often listens at one address only of a name that has several, such as localhost.
-  if (target.kind === 'health') return [await checkHealth(target, options)]
   const { url, kind } = target
+  const unresolved = joinPort(url.host, url.port)
+  // A health API often listens at one address only of a name that has several, such as localhost.
+  if (kind === 'health') return [await checkHealth(new CheckedAddress(target, unresolved), options)]
   let addresses: readonly Address[]
   try {
     addresses = await resolve(url.host, options)
   } catch (error) {
-    const checked = new CheckedAddress(target, joinPort(url.host, url.port))
+    const checked = new CheckedAddress(target, unresolved)
     await checked.step(kind === 'udp' ? 'Setup' : 'Announce', () => Promise.reject(error))
     return [checked.finding]
   }
   const ask = kind === 'udp' ? checkUdp : checkHttp
   return await Promise.all(
-    addresses.slice(0, MOST_ADDRESSES).map((address) => ask(target, address, options)),
+    addresses.slice(0, MOST_ADDRESSES).map((address) => {
+      const checked = new CheckedAddress(target, joinPort(address.ip, url.port))
+      return ask(checked, url, address, options)
+    }),
   )
 }
 
 /** Collects what is found at one address, step by step. */
 class CheckedAddress {
-  readonly #target: Target
-  readonly #remote: string
+  readonly target: Target
+  remote: string
   readonly #steps: Step[] = []
   #milliseconds: number | undefined
   #left: string | undefined
 
   constructor(target: Target, remote: string) {
-    this.#target = target
-    this.#remote = remote
+    this.target = target
+    this.remote = remote
   }
 
   get finding(): Finding {
+    const { kind, url } = this.target
     return {
-      kind: this.#target.kind,
-      url: this.#target.url.href,
-      remote: this.#remote,
+      kind,
+      url: url.href,
+      remote: this.remote,
       milliseconds: this.#milliseconds,
       steps: this.#steps,
       left: this.#left,
     }
   }
 
-  /** Resolves with the failure, if there is one. Only the time of requests counts. */
-  async step(
-    name: string,
-    work: () => Promise<unknown>,
-    isRequest = true,
-  ): Promise<ClientFailure | undefined> {
+  /** Text that `work` resolves with is what it found. Resolves with the failure, if there is one. */
+  async step(name: string, work: () => Promise<unknown>): Promise<ClientFailure | undefined> {
     const since = performance.now()
     try {
-      await work()
-      if (isRequest) this.#milliseconds ??= performance.now() - since
-      this.#steps.push({ name })
+      const found = await work()
+      // Setup asks nothing.
+      if (name !== 'Setup') this.#milliseconds ??= performance.now() - since
+      this.#steps.push({ name, ...(typeof found === 'string' && { found }) })
       return undefined
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
@@ -156,16 +149,11 @@ class CheckedAddress {
     await this.step('Scrape', scrape)
     // A tracker that refused, or was not reached, has no peer to remove. Any other may have one.
     if (failure && ['refusal', 'connect', 'tls'].includes(failure.kind)) return
-    const late = new ClientFailure('timeout', 'no answer')
-    const leaving = announce({ ...question, event: EVENT.stopped, want: 0 })
     try {
-      const soon = Deadline.in(LEAVING_MILLISECONDS)
-      await (failure === undefined
-        ? leaving
-        : soon.run(
-            () => leaving,
-            () => late,
-          ))
+      await Deadline.in(LEAVING_MILLISECONDS).run(
+        () => announce({ ...question, event: EVENT.stopped, want: 0 }),
+        () => new ClientFailure('timeout', 'no answer'),
+      )
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
       if (failure === undefined || failure.kind === 'timeout') this.#left = error.reason
@@ -173,14 +161,16 @@ class CheckedAddress {
   }
 }
 
-async function checkUdp(target: Target, address: Address, options: CheckOptions): Promise<Finding> {
-  const { url } = target
-  const checked = new CheckedAddress(target, joinPort(address.ip, url.port))
+async function checkUdp(
+  checked: CheckedAddress,
+  { port, path }: TrackerUrl,
+  address: Address,
+  options: CheckOptions,
+): Promise<Finding> {
   let client: UdpClient | undefined
-  const setUp = async () => {
-    client = await UdpClient.open(address, url.port, { ...options, path: url.path })
-  }
-  await checked.step('Setup', setUp, false)
+  await checked.step('Setup', async () => {
+    client = await UdpClient.open(address, port, { ...options, path })
+  })
   using opened = client
   if (!opened || (await checked.step('Connect', () => opened.connect()))) return checked.finding
   await checked.announceAndScrape(
@@ -192,12 +182,11 @@ async function checkUdp(target: Target, address: Address, options: CheckOptions)
 }
 
 async function checkHttp(
-  target: Target,
+  checked: CheckedAddress,
+  url: TrackerUrl,
   address: Address,
   options: CheckOptions,
 ): Promise<Finding> {
-  const { url } = target
-  const checked = new CheckedAddress(target, joinPort(address.ip, url.port))
   await checked.announceAndScrape(
     questionOf(options.infoHash, PEER_PORT),
     (question) => announceHttp(url, address, question, options),
@@ -206,20 +195,14 @@ async function checkHttp(
   return checked.finding
 }
 
-async function checkHealth(target: Target, options: CheckOptions): Promise<Finding> {
-  const { href, host, port } = target.url
-  const about = { kind: target.kind, url: href, left: undefined }
-  const since = performance.now()
-  try {
-    const { remote, statusLine, problem } = await askHealth(target.url, options)
-    const milliseconds = performance.now() - since
-    const step = problem === undefined ? { found: statusLine } : { failure: problem }
-    return { ...about, remote, milliseconds, steps: [{ name: 'Health', ...step }] }
-  } catch (error) {
-    if (!(error instanceof ClientFailure)) throw error
-    const steps = [{ name: 'Health', failure: error.reason }]
-    return { ...about, remote: joinPort(host, port), milliseconds: undefined, steps }
-  }
+async function checkHealth(checked: CheckedAddress, options: CheckOptions): Promise<Finding> {
+  await checked.step('Health', async () => {
+    const { remote, statusLine, problem } = await askHealth(checked.target.url, options)
+    checked.remote = remote
+    if (problem !== undefined) throw new ClientFailure('status', problem)
+    return statusLine
+  })
+  return checked.finding
 }
 
 /** A seeder, so that no download is counted, which wants as few peers as possible. */

@@ -18,8 +18,6 @@ import { findingDocument, findingsText, isHealthy, reasons } from './report.ts'
 import { guessTarget, readTarget, type Target } from './target.ts'
 import { watch } from './watch.ts'
 
-/** More mistakes than this are only counted: the file is probably not a configuration at all. */
-const MOST_MISTAKES = 100
 const DEFAULT_INFO_HASH = '9c38422213e30bff212b30c360d26f9a02136422'
 
 export async function check(invocation: Invocation, host: Host): Promise<number> {
@@ -97,8 +95,6 @@ function readTargets(invocation: Invocation, host: Host): readonly Target[] | un
     throw new Misuse(
       'needs something to check: a URL, --config-path or TORRUST_CHECKER_CONFIG_PATH',
     )
-  if (configuration?.ignored !== undefined)
-    host.complain(`tracker check: ${configuration.ignored}\n`)
   const targets = [...(configuration?.targets ?? [])]
   const mistakes = (configuration?.mistakes ?? []).map((what) => `${configuration?.name}: ${what}`)
   for (const { place, target } of given)
@@ -107,10 +103,7 @@ function readTargets(invocation: Invocation, host: Host): readonly Target[] | un
   if (mistakes.length === 0 && targets.length > 0) return targets
   if (mistakes.length === 0)
     mistakes.push(`${configuration?.name}: there is nothing to check in it`)
-  for (const mistake of mistakes.slice(0, MOST_MISTAKES))
-    host.complain(`tracker check: ${mistake}\n`)
-  if (mistakes.length > MOST_MISTAKES)
-    host.complain(`tracker check: and ${mistakes.length - MOST_MISTAKES} more mistakes\n`)
+  for (const mistake of mistakes) host.complain(`tracker check: ${mistake}\n`)
   return undefined
 }
 

@@ -11,81 +11,62 @@ const PORT_VARIABLE = 'HEALTH_CHECK_API_PORT'
 const DEFAULT_PORT = '1313'
 const PATH = '/health_check'
 
-interface HealthResult {
-  readonly url: string
-  /** As the report has it; null: no report. */
-  readonly status: string | null
-  readonly http_status: number | null
-  readonly elapsed_ms: number
-  readonly services: readonly object[]
-  /** What is wrong; null: nothing. */
-  readonly message: string | null
-}
-
 export async function health(invocation: Invocation, host: Host): Promise<number> {
   const milliseconds = secondsValue(invocation, 'timeout', { min: 0.01, max: 3600 }, 4)
-  const url = readUrl(invocation.arguments[0], host.env[PORT_VARIABLE])
+  const url = readUrl(invocation.arguments[0], host.env[PORT_VARIABLE] || DEFAULT_PORT)
   const insecure = invocation.options.has('insecure')
   const since = performance.now()
-  const elapsed = () => rounded(performance.now() - since, 3)
-  const finish = (result: HealthResult, lines: readonly string[] = []): number => {
-    printResult(host, invocation, result, () =>
-      [
-        `${result.url}: ${result.message ?? result.status} (${result.elapsed_ms.toFixed(1)} ms)`,
-        ...lines,
-        '',
-      ].join('\n'),
-    )
-    // With --format text the result itself says why.
-    if (result.message !== null && optionValue(invocation, 'format') !== 'text')
-      host.complain(`tracker health: ${result.url}: ${result.message}\n`)
-    return result.message === null ? EXIT.success : EXIT.failure
-  }
-  try {
-    const answer = await askHealth(url, { milliseconds, insecure })
-    const { status, services } = answer
-    const noReport = status === null ? `${answer.statusLine}, but no health report` : null
-    return finish(
-      {
-        url: url.href,
-        status,
-        http_status: answer.httpStatus,
-        elapsed_ms: elapsed(),
-        services,
-        message: answer.problem ?? noReport,
-      },
-      services.map((service) => `  ${service.status.padEnd(5)}  ${printService(service)}`),
-    )
-  } catch (error) {
+  const answer = await askHealth(url, { milliseconds, insecure }).catch((error: unknown) => {
     if (!(error instanceof ClientFailure)) throw error
-    return finish({
-      url: url.href,
-      status: null,
-      http_status: null,
-      elapsed_ms: elapsed(),
-      services: [],
-      message: error.reason,
-    })
+    return { ...NO_ANSWER, problem: error.reason }
+  })
+  const elapsed = rounded(performance.now() - since, 3)
+  const { status, services, degraded = null, memory = null } = answer
+  const noReport = status === null ? `${answer.statusLine}, but no health report` : null
+  const message = answer.problem ?? noReport
+  const result = {
+    url: url.href,
+    status,
+    http_status: answer.httpStatus,
+    elapsed_ms: elapsed,
+    services,
+    memory,
+    degraded,
+    message,
   }
+  // A degraded tracker serves: nothing should restart it.
+  const trouble = message ?? (degraded === null ? null : `degraded: ${degraded}`)
+  printResult(host, invocation, result, () =>
+    [
+      `${url.href}: ${trouble ?? status} (${elapsed.toFixed(1)} ms)`,
+      ...services.map((service) => `  ${service.status.padEnd(5)}  ${printService(service)}`),
+      '',
+    ].join('\n'),
+  )
+  // With --format text the result itself says why.
+  if (trouble !== null && optionValue(invocation, 'format') !== 'text')
+    host.complain(`tracker health: ${url.href}: ${trouble}\n`)
+  return message === null ? EXIT.success : EXIT.failure
 }
 
-/** From a port, `HOST:PORT` or a URL; without a word, the health API of this machine. */
-function readUrl(word: string | undefined, portVariable: string | undefined): TrackerUrl {
-  const port = portVariable || DEFAULT_PORT
-  if (word === undefined && !isPort(port))
-    throw new Misuse(`${PORT_VARIABLE} must be a port from 1 to 65535, not ${JSON.stringify(port)}`)
-  if (word !== undefined && /^\d+$/.test(word) && !isPort(word))
-    throw new Misuse(`URL must be a port from 1 to 65535, HOST:PORT or a URL, not ${word}`)
-  if (word !== undefined && !/[:/]/.test(word) && !isPort(word))
-    throw new Misuse(`URL lacks a port: ${word}:${DEFAULT_PORT}`)
-  const text = word === undefined || isPort(word) ? `127.0.0.1:${word ?? port}` : word
-  const url = parseTrackerUrl(text.includes('://') ? text : `http://${text}`)
-  if (typeof url === 'string') throw new Misuse(url)
-  if (url.scheme === 'udp') throw new Misuse(`${text}: expected http:// or https://`)
+const NO_ANSWER = {
+  status: null,
+  statusLine: '',
+  httpStatus: null,
+  services: [],
+  degraded: undefined,
+  memory: undefined,
+}
+
+/** From a port, `HOST`, `HOST:PORT` or a URL; without a word, the health API of this machine. */
+function readUrl(word: string | undefined, port: string): TrackerUrl {
+  const isPort = word === undefined || /^\d+$/.test(word)
+  const place = isPort ? `127.0.0.1:${word ?? port}` : /[:/]/.test(word) ? word : `${word}:${port}`
+  const url = parseTrackerUrl(place.includes('://') ? place : `http://${place}`)
+  if (typeof url === 'string')
+    throw new Misuse(word === undefined ? `${PORT_VARIABLE}: ${url}` : url)
+  if (url.scheme === 'udp') throw new Misuse(`${word}: expected http:// or https://`)
   if (url.path !== '') return url
   // `href` lacks a path, but ends with the slash that every URL has.
   return { ...url, path: PATH, href: `${url.href.replace(/\/$/, '')}${PATH}` }
 }
-
-const isPort = (text: string): boolean =>
-  /^\d{1,5}$/.test(text) && Number(text) <= 65_535 && Number(text) > 0

@@ -4,13 +4,18 @@ import { rounded } from '../text/figures.ts'
 
 export type ProbeStatus = 'ok' | 'timeout' | 'error'
 
+/** Latencies in milliseconds. */
+export type Latencies = Readonly<
+  Record<'last' | 'min' | 'average' | 'p50' | 'p90' | 'p99' | 'max', number>
+>
+
 export class Statistics {
   #total = 0
   #timeouts = 0
   #errors = 0
   #min = Number.POSITIVE_INFINITY
   #sum = 0
-  #last: number | undefined
+  #last = 0
   /** Why the last failed probe failed. */
   lastFailure: string | undefined
   readonly #latencies = new Histogram()
@@ -42,18 +47,16 @@ export class Statistics {
     return percentage(this.lost, this.#total)
   }
 
-  /** In milliseconds; undefined: no answer yet. */
-  get latencies() {
-    const answered = this.#total - this.lost
-    if (answered === 0) return undefined
-    const [min, max] = [this.#min, this.#latencies.max]
-    // The middle of a bucket may lie outside of the values in it.
-    const percentile = (share: number): number =>
-      Math.max(min, Math.min(max, this.#latencies.percentile(share)))
+  /** undefined: no answer yet. */
+  get latencies(): Latencies | undefined {
+    const { count, max } = this.#latencies
+    if (count === 0) return undefined
+    // The middle of a bucket may be less than the values in it.
+    const percentile = (share: number) => Math.max(this.#min, this.#latencies.percentile(share))
     return {
       last: this.#last,
-      min,
-      average: this.#sum / answered,
+      min: this.#min,
+      average: this.#sum / count,
       p50: percentile(0.5),
       p90: percentile(0.9),
       p99: percentile(0.99),
@@ -61,22 +64,23 @@ export class Statistics {
     }
   }
 
-  /** The reference's members, then ours (docs/behaviours.md T7). */
+  /** The reference's members and more (docs/behaviours.md T7). */
   document(): object {
     const found = this.latencies
+    const latency = (name: keyof Latencies) => (found ? rounded(found[name], 3) : null)
     return {
       total: this.#total,
       timeouts: this.#timeouts,
       timeout_percent: percentage(this.#timeouts, this.#total),
-      min_ms: orNull(found?.min),
-      max_ms: orNull(found?.max),
-      average_ms: orNull(found?.average),
-      last_ms: orNull(found?.last),
+      min_ms: latency('min'),
+      max_ms: latency('max'),
+      average_ms: latency('average'),
+      last_ms: latency('last'),
       errors: this.#errors,
       loss_percent: this.lossPercent,
-      p50_ms: orNull(found?.p50),
-      p90_ms: orNull(found?.p90),
-      p99_ms: orNull(found?.p99),
+      p50_ms: latency('p50'),
+      p90_ms: latency('p90'),
+      p99_ms: latency('p99'),
       last_failure: this.lastFailure ?? null,
     }
   }
@@ -84,6 +88,3 @@ export class Statistics {
 
 const percentage = (part: number, whole: number): number =>
   whole === 0 ? 0 : rounded((part / whole) * 100, 3)
-
-const orNull = (milliseconds: number | undefined): number | null =>
-  milliseconds === undefined ? null : rounded(milliseconds, 3)

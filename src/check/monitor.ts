@@ -2,6 +2,7 @@
  * Asks targets repeatedly and counts the answers (docs/behaviours.md T7). Announces no peer, and has at most one
  * request to a target in flight.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Family } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
@@ -9,7 +10,7 @@ import { scrapeHttp } from '../client/http.ts'
 import { resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
 import { joinPort } from '../wire/address.ts'
-import { AT_ONCE, type CheckOptions, Limiter } from './checks.ts'
+import { type CheckOptions, onEach } from './checks.ts'
 import { type ProbeStatus, Statistics } from './latency.ts'
 import type { Target } from './target.ts'
 
@@ -46,11 +47,9 @@ export async function seriesOf(
   targets: readonly Target[],
   options: CheckOptions,
 ): Promise<Series[]> {
-  const limiter = new Limiter(AT_ONCE)
-  const all = targets.map(async (target) => {
+  const all = await onEach(targets, async (target) => {
     const { host, port } = target.url
-    const families =
-      target.kind === 'health' ? [undefined] : await limiter.run(() => familiesOf(host, options))
+    const families = target.kind === 'health' ? [undefined] : await familiesOf(host, options)
     return families.map((family) => ({
       target,
       family,
@@ -58,7 +57,7 @@ export async function seriesOf(
       statistics: new Statistics(),
     }))
   })
-  return (await Promise.all(all)).flat()
+  return all.flat()
 }
 
 async function familiesOf(
@@ -82,90 +81,61 @@ export async function monitor(
   stop: AbortSignal,
   report: (probe: Probe) => void,
 ): Promise<void> {
-  const limiter = new Limiter(AT_ONCE)
   const start = performance.now()
   const follow = async (one: Series): Promise<void> => {
-    let turn = 0
-    for (;;) {
-      const result = await unless(
-        stop,
-        limiter.run(() => ask(one, options)),
-      )
-      if (stop.aborted || !result) return
+    for (let turn = 0; turn * interval < duration; ) {
+      const wait = Math.max(0, start + turn * interval - performance.now())
+      await sleep(wait, undefined, { signal: stop })
+      const result = await ask(one, options)
+      if (stop.aborted) return
       one.statistics.record(result.status, result.milliseconds, result.message)
       report({ ...result, series: one, sequence: one.statistics.total })
       // A request that took longer than the interval skips the turns it missed.
-      const now = performance.now()
-      turn = Math.max(turn + 1, Math.ceil((now - start) / interval))
-      if (turn * interval >= duration) return
-      await unless(stop, Bun.sleep(start + turn * interval - now))
+      turn = Math.max(turn + 1, Math.ceil((performance.now() - start) / interval))
     }
   }
-  await Promise.all(series.map(follow))
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve()
+    else stop.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const followed = series.map((one) =>
+    follow(one).catch((error) => {
+      // A wait that `stop` ends rejects.
+      if (!stop.aborted) throw error
+    }),
+  )
+  await Promise.race([Promise.all(followed), stopped])
 }
 
 async function ask(
   series: Series,
   options: CheckOptions,
 ): Promise<Omit<Probe, 'series' | 'sequence'>> {
+  const { kind, url } = series.target
   let since = performance.now()
-  const start = () => {
-    since = performance.now()
+  const probe = (status: ProbeStatus, message?: string) => {
+    return { status, milliseconds: performance.now() - since, message }
   }
-  const elapsed = () => performance.now() - since
   try {
-    const problem = await (series.target.kind === 'health'
-      ? askService(series, options)
-      : askTracker(series, options, start))
-    return {
-      status: problem === undefined ? 'ok' : 'error',
-      milliseconds: elapsed(),
-      message: problem,
+    if (kind === 'health') {
+      const { remote, problem } = await askHealth(url, options)
+      series.remote = remote
+      return probe(problem === undefined ? 'ok' : 'error', problem)
     }
+    // Resolved each time: the name may move while it is watched.
+    const family = series.family ?? options.family
+    const [address] = await resolve(url.host, { ...options, family })
+    series.remote = joinPort(address!.ip, url.port)
+    // A single datagram, so that a lost one shows.
+    using client =
+      kind === 'udp'
+        ? await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
+        : undefined
+    since = performance.now()
+    await (client?.connect() ?? scrapeHttp(url, address!, [options.infoHash], options))
+    return probe('ok')
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    const status = error.kind === 'timeout' ? 'timeout' : 'error'
-    return { status, milliseconds: elapsed(), message: error.reason }
-  }
-}
-
-async function askService(series: Series, options: CheckOptions): Promise<string | undefined> {
-  const { remote, problem } = await askHealth(series.target.url, options)
-  series.remote = remote
-  return problem
-}
-
-/** `start` is called when everything is ready for the request. */
-async function askTracker(
-  series: Series,
-  options: CheckOptions,
-  start: () => void,
-): Promise<undefined> {
-  const { url, kind } = series.target
-  const family = series.family ?? options.family
-  // Resolved each time: the name may move while it is watched.
-  const [address] = await resolve(url.host, { ...options, family })
-  series.remote = joinPort(address!.ip, url.port)
-  if (kind === 'http') {
-    start()
-    await scrapeHttp(url, address!, [options.infoHash], options)
-    return
-  }
-  // A single datagram, so that a lost one shows.
-  using client = await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
-  start()
-  await client.connect()
-}
-
-/** The result of `work`; undefined: `stop` aborted first. Removes its handler from `stop`, which lives long. */
-async function unless<T>(stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
-  if (stop.aborted) return undefined
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const wake = () => resolve(undefined)
-  stop.addEventListener('abort', wake, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    stop.removeEventListener('abort', wake)
+    return probe(error.kind === 'timeout' ? 'timeout' : 'error', error.reason)
   }
 }

@@ -105,7 +105,7 @@ export function monitorTable(series: readonly Series[]): string[] {
       remote,
       String(statistics.total),
       `${statistics.lossPercent.toFixed(1)} %`,
-      ...FIGURES.map((name) => found?.[name]?.toFixed(2) ?? '-'),
+      ...FIGURES.map((name) => found?.[name].toFixed(2) ?? '-'),
     ]
   })
   return aligned([heading, ...rows], 2).map((line, i) =>

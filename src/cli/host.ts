@@ -7,6 +7,8 @@ export interface Host {
   /** The standard output is a terminal that wants colours. */
   readonly colour: boolean
   readonly outIsTerminal: boolean
+  /** Width of that terminal; absent: there is none, or it does not say. */
+  readonly columns?: number | undefined
   readonly errIsTerminal: boolean
   /** Aborts when the reader of the standard output has gone; a long-running command may then end. */
   readonly readerGone: AbortSignal

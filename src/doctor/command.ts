@@ -44,7 +44,7 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
   progress.clear()
   const summary = summaryOf(findings)
   printResult(host, invocation, { findings, summary }, () =>
-    reportText(findings, host.colour, process.stdout.columns),
+    reportText(findings, host.colour, host.columns),
   )
   return summary.problems === 0 ? EXIT.success : EXIT.failure
 }

