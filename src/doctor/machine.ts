@@ -1,5 +1,5 @@
 /** What the system shows of itself: files of /proc and /sys below a root that can be chosen, and facts that no file holds. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { libc } from '../servers/libc.ts'
@@ -11,7 +11,6 @@ export class Unreadable extends Error {
 }
 
 export interface Facts {
-  readonly process: number
   /** Bytes of memory that this process may use. */
   readonly memory: number
   /** undefined: the kernel does not tell. */
@@ -19,7 +18,6 @@ export interface Facts {
 }
 
 const factsOfThis = (): Facts => ({
-  process: process.pid,
   memory: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
   clockIsKept: clockIsKept(),
 })
@@ -61,32 +59,19 @@ export class Machine {
   maybe(path: string): string | undefined {
     try {
       return this.text(path)
-    } catch (error) {
-      if (error instanceof Unreadable) return undefined
-      throw error
+    } catch {
+      return undefined
     }
   }
 
-  /**
-   * Where /proc describes the running tracker, or this process if it cannot be found or more than one could be
-   * it. A service has limits of its own.
-   */
-  get tracker(): { readonly path: string; readonly isRunning: boolean } {
-    const found = this.#processes().filter((id) =>
-      // Not a command of it, such as `tracker check`.
+  /** Where /proc describes the tracker that runs here; undefined: there is none, or more than one could be it. */
+  tracker(): string | undefined {
+    const root = join(this.#root, 'proc')
+    const ids = existsSync(root) ? readdirSync(root).filter((name) => /^\d+$/.test(name)) : []
+    const found = ids.filter((id) =>
+      // Neither this process nor another command, such as `tracker check`.
       /^(?:[^\0]*\/)?tracker\0(?:-|$)/.test(this.maybe(`/proc/${id}/cmdline`) ?? ''),
     )
-    return found.length === 1
-      ? { path: `/proc/${found[0]}`, isRunning: true }
-      : { path: '/proc/self', isRunning: false }
-  }
-
-  #processes(): readonly string[] {
-    try {
-      const names = readdirSync(join(this.#root, 'proc'))
-      return names.filter((name) => /^\d+$/.test(name) && Number(name) !== this.facts.process)
-    } catch {
-      return []
-    }
+    return found.length === 1 ? `/proc/${found[0]}` : undefined
   }
 }

@@ -108,15 +108,17 @@ const ENOUGH_FOR_UDP = 256
 
 export const files: Check = {
   name: 'files',
-  run({ config, machine }) {
-    const { path, isRunning } = machine.tracker
+  async run({ config, machine, tracker }) {
+    // A service has limits of its own.
+    const running = (await tracker()).isOurs ? machine.tracker() : undefined
+    const path = running ?? '/proc/self'
     const limits = machine.text(`${path}/limits`)
     // The runtime raises the soft limit of its process to the hard one when it starts.
     const hard = /^Max open files +\S+ +(\S+)/m.exec(limits)?.[1]
     const most = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard)
     if (Number.isNaN(most)) return skipped(`${path}/limits does not show the limit`)
     const serves = (config.http_trackers ?? []).length > 0
-    const found = `${isRunning ? 'the running tracker' : 'a process of this user'} may open ${most === Number.POSITIVE_INFINITY ? 'any number of' : count(most)} files`
+    const found = `${running ? 'the running tracker' : 'a process of this user'} may open ${most === Number.POSITIVE_INFINITY ? 'any number of' : count(most)} files`
     if (most >= (serves ? MANY_FILES : ENOUGH_FOR_UDP)) return ok(found)
     const judge = most < (serves ? FEW_FILES : ENOUGH_FOR_UDP) ? problem : warning
     return judge(

@@ -117,14 +117,16 @@ const process815 = (command: string) => ({
   '/proc/815/cmdline': command.replaceAll(' ', '\0'),
   '/proc/815/limits': TEXT.LIMITS('512'),
 })
+const RUNS = { context: { tracker: running({}) } }
 judged(files, [
   ['far too few', limit(2_047), ONLY_HTTP, 'problem', /^a process of this user may open 2,047 /],
   ['few', limit(65_535), ONLY_HTTP, 'warning', / 65,535 files$/],
   ['enough', limit(65_536), ONLY_HTTP, 'ok', / 65,536 files$/],
   ['enough for UDP', limit(1_024), ONLY_UDP, 'ok', / 1,024 files$/],
   ['without a limit', limit('unlimited'), {}, 'ok', / any number of files$/],
-  ['of the service', process815('/bin/tracker '), {}, 'problem', /^the running tracker .* 512 /],
-  ['of no other command', process815('tracker bench'), {}, 'ok', /^a process of this user/],
+  ['of the service', process815('/bin/tracker '), RUNS, 'problem', /^the running tracker .* 512 /],
+  ['of no other command', process815('tracker bench'), RUNS, 'ok', /^a process of this user/],
+  ['of no other tracker', process815('/bin/tracker '), {}, 'ok', /^a process of this user/],
 ])
 
 const swarm = (max: string) => ({ config: `[runtime]\nmax_memory = "${max}"\n` })
