@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import type { Finding, Status } from '../../src/doctor/finding.ts'
 import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { configuration, listeners } from '../support/configuration.ts'
-import { skipReason, testServer } from '../support/database/servers.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { runTracker } from '../support/e2e/tracker-process.ts'
@@ -194,30 +193,6 @@ describe('a problem', () => {
     expect([code, out]).toEqual([78, ''])
     expect(err).toContain('core.private')
   })
-
-  test.each([
-    [['--timeout', 'soon'], '--timeout must be from 0.01 to 3600 seconds, not soon'],
-    [['--format', 'xml'], '--format must be json or text, not xml'],
-    [['now'], 'unexpected argument now'],
-  ])('in %j is wrong usage', async (words, message) => {
-    const { code, out, err } = await doctor('', { words })
-    expect([code, out, err]).toEqual([
-      2,
-      '',
-      `tracker doctor: ${message}. See tracker doctor --help\n`,
-    ])
-  })
-})
-
-test('ends without an error when its output has no reader', async () => {
-  await using run = await launch(binary, {
-    words: ['doctor', '--format', 'text'],
-    toml: configuration(),
-    deaf: true,
-  })
-  const { code, err } = await run.ended()
-  expect(err).toBe('')
-  expect([0, 1]).toContain(code!)
 })
 
 /** Runs a program as the user nobody, in a network namespace with nothing but the kernel's defaults. */
@@ -266,17 +241,3 @@ tls_config = { ssl_cert_path = "tracker.key", ssl_key_path = "tracker.key" }
     expect(readdirSync(join(room.path, 'storage'))).toEqual([])
   })
 })
-
-for (const driver of ['mysql', 'postgresql'] as const) {
-  const server = testServer(driver)
-  const name = `finds ${driver}${server ? '' : `, ${skipReason(driver)}`}`
-  test.skipIf(!server)(name, async () => {
-    const { host, port, user, password, database } = server!
-    const options = Object.entries({ driver, host, port, user, password, database })
-    const lines = options.map(([option, value]) => `${option} = ${JSON.stringify(value)}`)
-    const core = `[core.database]\n${lines.join('\n')}\n`
-    const { of, findings } = await examine(configuration({ core, rest: listeners() }))
-    expect(of('database')).toEqual([['ok', expect.stringMatching(/answers/)]])
-    expect(JSON.stringify(findings)).not.toContain(password)
-  })
-}
