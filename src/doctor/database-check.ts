@@ -17,7 +17,7 @@ export const database: Check = {
     const setting = config.core.database
     if (setting === null) return skipped('none is configured: nothing is stored')
     if (setting.driver !== 'sqlite3') return await askServer(setting, milliseconds)
-    const found = await lookAtFile(placeOf(setting), resolve(cwd, setting.path))
+    const found = lookAtFile(placeOf(setting), resolve(cwd, setting.path))
     if (found.status !== 'problem') return found
     const { isOurs, answer } = await tracker()
     const said = answer?.services.find(({ type }) => type === 'database')
@@ -85,10 +85,7 @@ const serverOf = async (config: ServerConfig): Promise<Server> =>
 const LITTLE_BYTES = 1024 ** 3
 const TOO_LITTLE_BYTES = 64 * 1024 ** 2
 
-/** The first bytes of every SQLite file. */
-const MAGIC = 'SQLite format 3\0'
-
-async function lookAtFile(place: string, path: string): Promise<Result> {
+function lookAtFile(place: string, path: string): Result {
   const there = kindOf(path)
   const wrong = (what: string, advice: string) => problem(`${place}${what}`, WHY, advice)
   if (there?.isFile() === false) return wrong(' is not a file', 'Name one: core.database.path')
@@ -101,17 +98,11 @@ async function lookAtFile(place: string, path: string): Promise<Result> {
         ? "Give the database a directory of its own that is the tracker's user's: core.database.path"
         : `install -d -o tracker -g tracker ${shellWord(dirname(path))}  # the tracker's user`,
     )
-  if (there !== undefined) {
-    if (!may(path, constants.R_OK | constants.W_OK))
-      return wrong(
-        ': this user may not read and write it',
-        `chown tracker: ${shellWord(path)}*  # the user that the tracker runs as`,
-      )
-    // Reading takes no lock, and closing drops only locks of this process, which has none.
-    const magic = await Bun.file(path).slice(0, MAGIC.length).text()
-    if (magic !== '' && magic !== MAGIC)
-      return wrong(' is not an SQLite database', 'Name another file: core.database.path')
-  }
+  if (there !== undefined && !may(path, constants.R_OK | constants.W_OK))
+    return wrong(
+      ': this user may not read and write it',
+      `chown tracker: ${shellWord(path)}*  # the user that the tracker runs as`,
+    )
   return lookAtDisk(`${place} ${there ? 'can be written' : 'will be created'}`, directory)
 }
 

@@ -45,9 +45,7 @@ export const ports: Check = {
   },
 }
 
-const CANNOT_START = 'The tracker cannot start.'
-
-function notOpened(reason: string, { name, scheme, bind_address: { ip, port } }: Listener): Result {
+function notOpened(reason: string, { name, scheme, bind_address: { port } }: Listener): Result {
   const found = `${name}: ${reason}`
   if (reason.startsWith('port in use'))
     return problem(
@@ -55,19 +53,12 @@ function notOpened(reason: string, { name, scheme, bind_address: { ip, port } }:
       'The tracker cannot start, unless this is the tracker, and its health API is elsewhere.',
       `ss -${scheme === 'udp' ? 'u' : 't'}lpn 'sport = :${port}'  # shows what has it; to root for all users`,
     )
-  if (reason.startsWith('not permitted'))
-    return problem(
-      found,
-      CANNOT_START,
-      'setcap cap_net_bind_service=+ep "$(command -v tracker)"',
-      'systemctl edit tracker  # or so: docs/deploy.md, "As a systemd service"',
-    )
   return problem(
     found,
-    CANNOT_START,
-    ip.includes(':')
-      ? 'ip -6 address  # if that shows nothing, IPv6 is switched off: bind to 0.0.0.0'
-      : 'ip address  # lists those of this machine; 0.0.0.0 stands for all of them',
+    'The tracker cannot start.',
+    reason.startsWith('not permitted')
+      ? 'setcap cap_net_bind_service=+ep "$(command -v tracker)"  # or docs/deploy.md, "ports below 1024"'
+      : 'ip address  # lists those of this machine; [::] needs one of IPv6',
   )
 }
 

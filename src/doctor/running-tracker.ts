@@ -7,7 +7,15 @@ import type { Config, TlsConfig } from '../config/model.ts'
 import { reachable } from '../servers/probe.ts'
 import { count, several } from '../text/figures.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
-import { type Check, ok, problem, type RunningTracker, skipped, warning } from './finding.ts'
+import {
+  type Check,
+  ok,
+  problem,
+  type Result,
+  type RunningTracker,
+  skipped,
+  warning,
+} from './finding.ts'
 
 export interface Listener {
   readonly scheme: 'udp' | 'http' | 'https'
@@ -72,6 +80,9 @@ export async function askTracker(config: Config, milliseconds: number): Promise<
   }
 }
 
+export const MORE_MEMORY =
+  'Set a larger runtime.max_memory, or a smaller core.tracker_policy.max_peer_timeout.'
+
 export const health: Check = {
   name: 'health',
   async run({ config, tracker }) {
@@ -104,7 +115,7 @@ export const health: Check = {
       return problem(
         `the tracker runs, but is degraded: ${answer.degraded}`,
         'Some clients are refused.',
-        'Set a larger runtime.max_memory, or a smaller core.tracker_policy.max_peer_timeout.',
+        MORE_MEMORY,
       )
     return ok(`the tracker runs, and its ${several(answer.services.length, 'service')} answer`)
   },
@@ -116,45 +127,54 @@ export const requests: Check = {
   async run({ config, milliseconds, tracker }) {
     const api = listenersOf(config).find(({ name }) => name === 'http_api')
     const [token] = Object.values(config.http_api?.access_tokens ?? {})
-    if (api === undefined) return skipped('no http_api is configured')
-    if (token === undefined)
-      return skipped('http_api.access_tokens is empty: the token is not known')
+    if (api === undefined || token === undefined)
+      return skipped('this configuration has no http_api with a token')
     // The token must go to no other program.
     if (!serves(await tracker(), api))
       return skipped('no running tracker is known to have the http_api of this configuration')
     const url = new URL(`${api.scheme}://${printAddress(reachable(api.bind_address))}/api/v1/stats`)
     url.searchParams.set('token', token)
-    const refused = warning(
-      'the API of the running tracker refuses the token of this configuration',
-      'It was started with another configuration than this one.',
-      'systemctl restart tracker',
-    )
     try {
       // The certificate is for the public name.
-      const reply = await getHttp(url, { milliseconds, insecure: true })
-      const body = Buffer.from(reply.body).toString()
-      if (reply.status === 401 || body.includes('token not valid')) return refused
-      if (reply.status !== 200) return skipped(`its API answers with HTTP status ${reply.status}`)
-      return judge(new Map(Object.entries(JSON.parse(body))))
+      const { status, body } = await getHttp(url, { milliseconds, insecure: true })
+      if (status === 200)
+        return judge(new Map(Object.entries(JSON.parse(Buffer.from(body).toString()))))
+      return warning(
+        `the API answers a token of this configuration with HTTP status ${status}`,
+        'The running tracker may have been started with another configuration.',
+        'systemctl restart tracker',
+      )
     } catch (error) {
-      if (error instanceof ClientFailure) return skipped(error.reason)
-      if (error instanceof SyntaxError) return skipped('its API does not answer with figures')
-      throw error
+      if (!(error instanceof ClientFailure || error instanceof SyntaxError)) throw error
+      return skipped(`its API does not answer with figures: ${error.message}`)
     }
   },
 }
 
-function judge(stats: ReadonlyMap<string, unknown>) {
-  const sum = (pattern: RegExp): number =>
-    [...stats].reduce((all, [name, value]) => all + (pattern.test(name) ? Number(value) : 0), 0)
-  const served = sum(/^(tcp|udp)[46]_(announces|scrapes)_handled$/)
-  const found = `${count(served)} announces and scrapes since it started, for ${several(sum(/^torrents$/), 'torrent')}`
-  const aborted = sum(/^udp_requests_aborted$/)
-  if (aborted > 0)
-    return warning(
-      `${found}; ${several(aborted, 'datagram')} dropped unread`,
-      'More arrive than the serving threads can answer.',
-      'runtime.workers = 0  # a thread for each core; then more cores',
+function judge(stats: ReadonlyMap<string, unknown>): Result | readonly Result[] {
+  const figure = (name: string): number => Number(stats.get(name) ?? 0)
+  const [refused, aborted] = [figure('announces_refused_full'), figure('udp_requests_aborted')]
+  const warnings: Result[] = []
+  if (refused > 0)
+    warnings.push(
+      warning(
+        `${several(refused, 'announce')} refused or not remembered since it started`,
+        'Memory was full.',
+        MORE_MEMORY,
+      ),
     )
-  return ok(found)
+  if (aborted > 0)
+    warnings.push(
+      warning(
+        `${several(aborted, 'datagram')} dropped unread since it started`,
+        'More arrived than the serving threads could answer.',
+        'runtime.workers = 0  # a thread for each core; then more cores',
+      ),
+    )
+  if (warnings.length > 0) return warnings
+  const served = [...stats.keys()].filter((name) => /(announces|scrapes)_handled$/.test(name))
+  const total = served.reduce((sum, name) => sum + figure(name), 0)
+  return ok(
+    `${count(total)} announces and scrapes since it started, for ${several(figure('torrents'), 'torrent')}`,
+  )
 }

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.ts'
 import { count, percent, several, size, sysctl } from '../text/figures.ts'
 import { type Check, ok, problem, skipped, warning } from './finding.ts'
 import type { Machine } from './machine.ts'
+import { MORE_MEMORY } from './running-tracker.ts'
 
 const servesUdp = ({ udp_trackers }: Config): boolean => (udp_trackers?.length ?? 0) > 0
 const NO_UDP = skipped('no UDP tracker is configured')
@@ -151,30 +152,23 @@ export const memory: Check = {
         `runtime.max_memory = "${Math.max(16, Math.floor((most - PROCESS_BYTES) / 2 ** 21))}MiB"`,
       )
     if (running !== undefined && running.used > running.limit * FULL)
-      return warning(
-        found,
-        'New torrents are refused when that is full.',
-        'Set a larger runtime.max_memory, or a smaller core.tracker_policy.max_peer_timeout.',
-      )
+      return warning(found, 'New torrents are refused when that is full.', MORE_MEMORY)
     return ok(found)
   },
 }
 
-/** Before this program was written: 2025-01-01. */
-const EARLIEST_SECOND = 1_735_689_600
-
 export const clock: Check = {
   name: 'clock',
   run({ machine, clock }) {
-    const now = clock.seconds()
-    const found = `${new Date(now * 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`
-    const why = 'Keys of private trackers and certificates expire by it.'
-    const set = 'timedatectl set-ntp true; timedatectl  # or: apt-get install chrony'
-    if (now < EARLIEST_SECOND) return problem(`${found}, which is in the past`, why, set)
+    const found = `${new Date(clock.milliseconds()).toISOString().slice(0, 19).replace('T', ' ')} UTC`
     const { clockIsKept } = machine.facts
     if (clockIsKept === undefined)
       return skipped(`the kernel does not tell whether a program keeps it right: ${found}`)
     if (clockIsKept) return ok(`${found}, kept right by a program`)
-    return warning(`${found}, but no program keeps it right`, why, set)
+    return warning(
+      `${found}, but no program keeps it right`,
+      'Keys of private trackers and certificates expire by it.',
+      'timedatectl set-ntp true; timedatectl  # or: apt-get install chrony',
+    )
   },
 }

@@ -164,29 +164,29 @@ describe('requests', () => {
     expect(asked).toEqual(['/api/v1/stats?token=s3cret'])
   })
 
-  test('that it drops unread are a warning', async () => {
-    const { found } = await withApi(JSON.stringify({ ...STATS, udp_requests_aborted: 7 }))
-    expect(found).toEqual([said('warning', /; 7 datagrams dropped unread$/)])
+  test('that it refuses or drops unread are warnings', async () => {
+    const lost = { udp_requests_aborted: 7, announces_refused_full: 1 }
+    const { found } = await withApi(JSON.stringify({ ...STATS, ...lost }))
+    expect(found).toEqual([
+      said('warning', /^1 announce refused or not remembered since/),
+      said('warning', /^7 datagrams dropped unread since/),
+    ])
   })
 
-  test.each([
-    [
-      'warning',
-      /refuses the token/,
-      'Unhandled rejection: Err { reason: "token not valid" }',
-      '500 Internal Server Error',
-    ],
-    ['skipped', /HTTP status 404$/, '', '404 Not Found'],
-    ['skipped', /does not answer with figures$/, '<html>', '200 OK'],
-  ])('%s: %p', async (status, found, body, line) => {
-    expect((await withApi(body, { status: line })).found).toEqual([said(status, found)])
+  test('that it does not tell are not known', async () => {
+    const refused = await withApi('token not valid', { status: '500 Internal Server Error' })
+    expect(refused.found).toEqual([said('warning', /with HTTP status 500$/)])
+    const { found } = await withApi('<html>')
+    expect(found).toEqual([said('skipped', /does not answer with figures: /)])
   })
 
   test('are asked for only with a token, and only where the tracker has its API', async () => {
     expect((await withApi('', { token: '' })).asked).toEqual([])
     const { found, asked } = await withApi('', { shown: false })
     expect([found, asked]).toEqual([[said('skipped', /no running tracker is known to have/)], []])
-    expect(await look(requests, listen(1, 2, 3))).toEqual([said('skipped', /no http_api/)])
+    expect(await look(requests, listen(1, 2, 3))).toEqual([
+      said('skipped', /has no http_api with a token/),
+    ])
   })
 })
 
