@@ -23,22 +23,14 @@ export async function watch(
   // The reader of the probes may go away, too.
   process.stderr.on('error', leave)
   const isText = optionValue(invocation, 'format') === 'text'
-  try {
-    const series = await seriesOf(targets, options)
-    const line = isText ? probeText : (probe: Probe) => JSON.stringify(probeDocument(probe))
-    await monitor(series, options, times, stop.signal, (probe) => {
-      host.complain(`${line(probe)}\n`)
-    })
-    const { aborted } = stop.signal
-    printResult(host, invocation, monitorDocument(series, aborted), () =>
-      [...monitorTable(series), ''].join('\n'),
-    )
-    // A target that was never asked is not known to be healthy.
-    const allHealthy = series.every(({ statistics: { total, lost } }) => total > 0 && lost === 0)
-    return allHealthy ? EXIT.success : EXIT.failure
-  } finally {
-    signals.forget()
-    host.readerGone.removeEventListener('abort', leave)
-    process.stderr.off('error', leave)
-  }
+  const line = isText ? probeText : (probe: Probe) => JSON.stringify(probeDocument(probe))
+  const series = await seriesOf(targets, options)
+  await monitor(series, options, times, stop.signal, (probe) => host.complain(`${line(probe)}\n`))
+  signals.forget()
+  printResult(host, invocation, monitorDocument(series, stop.signal.aborted), () =>
+    [...monitorTable(series), ''].join('\n'),
+  )
+  // A target that was never asked is not known to be healthy.
+  const allHealthy = series.every(({ statistics: { total, lost } }) => total > 0 && lost === 0)
+  return allHealthy ? EXIT.success : EXIT.failure
 }

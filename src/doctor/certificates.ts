@@ -38,18 +38,25 @@ async function judge(listener: Listener, tls: TlsConfig, context: Context): Prom
       `${remedy[0]!.toUpperCase()}${remedy.slice(1)}.`,
     ),
   )
-  const [own, signer] = chain
+  const [own] = chain
   if (own === undefined) return broken
   const about = `${listener.name}: ${tls.ssl_cert_path}`
   const now = context.clock.seconds()
   const found = [
     ...broken,
-    ...chain.map((one, i) => age(one, i === 0 ? about : `${about}, certificate ${i + 1},`, now)),
-    name(own, about, listener.public_url),
-    trust(own, signer, about),
-    broken.length === 0 ? readers(listener.name, tls.ssl_key_path, context.cwd) : undefined,
-    await inUse(own, about, listener, context),
-  ].filter((result) => result !== undefined)
+    ...ages(chain, about, now),
+    ...trust(chain, about, listener.public_url),
+    ...(await inUse(own, about, listener, context)),
+  ]
+  const key = resolve(context.cwd, tls.ssl_key_path)
+  if (broken.length === 0 && (statSync(key).mode & 0o004) !== 0)
+    found.push(
+      warning(
+        `${listener.name}: every user of this machine can read the private key ${tls.ssl_key_path}`,
+        'Whoever has it can pose as this tracker.',
+        `chmod o-r ${shellWord(key)}`,
+      ),
+    )
   return found.length > 0
     ? found
     : [ok(`${about} is valid for ${several(daysLeft(own, now), 'more day')}`)]
@@ -62,64 +69,52 @@ const REFUSED = 'Clients that verify certificates refuse it.'
 const RESTART = 'systemctl restart tracker  # it reads certificates only at its start'
 const RENEW = ['certbot renew  # or the program that renews it', RESTART]
 
-function age(certificate: X509Certificate, about: string, now: number): Result | undefined {
-  const [from, to] = [certificate.validFromDate, certificate.validToDate].map((date) =>
-    date.toISOString().slice(0, 10),
-  )
-  if (certificate.validFromDate.getTime() / 1000 > now)
-    return problem(`${about} is not valid before ${from}`, REFUSED, 'timedatectl  # is it right?')
-  const days = daysLeft(certificate, now)
-  if (days < 0) return problem(`${about} expired on ${to}`, REFUSED, ...RENEW)
-  if (days >= FEW_DAYS) return undefined
-  const found = `${about} expires in ${several(days, 'day')}, on ${to}`
-  return warning(found, 'What renews it should have done so by now.', ...RENEW)
+function* ages(chain: readonly X509Certificate[], file: string, now: number): Generator<Result> {
+  for (const [i, certificate] of chain.entries()) {
+    const about = i === 0 ? file : `${file}, certificate ${i + 1},`
+    const days = daysLeft(certificate, now)
+    const [from, to] = [certificate.validFromDate, certificate.validToDate].map((date) =>
+      date.toISOString().slice(0, 10),
+    )
+    if (certificate.validFromDate.getTime() / 1000 > now)
+      yield problem(`${about} is not valid before ${from}`, REFUSED, 'timedatectl  # is it right?')
+    else if (days < 0) yield problem(`${about} expired on ${to}`, REFUSED, ...RENEW)
+    else if (days < FEW_DAYS)
+      yield warning(
+        `${about} expires in ${several(days, 'day')}, on ${to}`,
+        'What renews it should have done so by now.',
+        ...RENEW,
+      )
+  }
 }
 
-function name(
-  certificate: X509Certificate,
+function* trust(
+  [own, signer]: readonly X509Certificate[],
   about: string,
   publicUrl: string | null,
-): Result | undefined {
+): Generator<Result> {
   const url = publicUrl === null ? null : URL.parse(publicUrl)
+  const host = url?.hostname.replace(/^\[|\]$/g, '') ?? ''
+  const matches = isIP(host) === 0 ? own!.checkHost(host) : own!.checkIP(host)
   // With a public URL of plain HTTP, clients talk to a proxy and never see the certificate.
-  if (url?.protocol !== 'https:') return undefined
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const matches = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
-  if (matches !== undefined) return undefined
-  const names = certificate.subjectAltName ?? certificate.subject
-  return problem(
-    `${about} is for ${names}, but public_url says ${host}`,
-    REFUSED,
-    'Put a name from the certificate into public_url, or get one for that host: certbot certonly -d HOST',
-  )
-}
-
-function trust(
-  own: X509Certificate,
-  signer: X509Certificate | undefined,
-  about: string,
-): Result | undefined {
-  if (own.checkIssued(own))
-    return warning(
+  if (url?.protocol === 'https:' && matches === undefined)
+    yield problem(
+      `${about} is for ${own!.subjectAltName ?? own!.subject}, but public_url says ${host}`,
+      REFUSED,
+      'Put a name from the certificate into public_url, or get one for that host: certbot certonly -d HOST',
+    )
+  if (own!.checkIssued(own!))
+    yield warning(
       `${about} is self-signed`,
       REFUSED,
       'certbot certonly --standalone -d HOST  # gets one that all clients trust',
     )
-  if (signer !== undefined && own.checkIssued(signer)) return undefined
-  return warning(
-    `${about} does not hold the certificate that signed it (${own.issuer.replaceAll('\n', ', ')})`,
-    'Many clients refuse it.',
-    'Name the file with the whole chain: fullchain.pem instead of cert.pem.',
-  )
-}
-
-function readers(name: string, path: string, cwd: string): Result | undefined {
-  if ((statSync(resolve(cwd, path)).mode & 0o004) === 0) return undefined
-  return warning(
-    `${name}: every user of this machine can read the private key ${path}`,
-    'Whoever has it can pose as this tracker.',
-    `chmod o-r ${shellWord(path)}`,
-  )
+  else if (signer === undefined || !own!.checkIssued(signer))
+    yield warning(
+      `${about} does not hold the certificate that signed it (${own!.issuer.replaceAll('\n', ', ')})`,
+      'Many clients refuse it.',
+      'Name the file with the whole chain: fullchain.pem instead of cert.pem.',
+    )
 }
 
 /** Whether the running tracker serves the certificate of the file, which may have been renewed since. */
@@ -128,8 +123,8 @@ async function inUse(
   about: string,
   listener: Listener,
   { milliseconds, tracker }: Context,
-): Promise<Result | undefined> {
-  if (!serves(await tracker(), listener)) return undefined
+): Promise<Result[]> {
+  if (!serves(await tracker(), listener)) return []
   const { ip: host, port } = reachable(listener.bind_address)
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const socket = connect({ host, port, rejectUnauthorized: false }, () =>
@@ -138,12 +133,13 @@ async function inUse(
   socket.on('error', reject)
   try {
     const served = await Deadline.in(milliseconds).run(() => promise)
-    if (served === own.fingerprint256) return undefined
+    if (served === own.fingerprint256) return []
     const found = `${about} is not the certificate that the running tracker serves`
-    return warning(found, 'It was renewed or replaced, and clients still get the old one.', RESTART)
+    const why = 'It was renewed or replaced, and clients still get the old one.'
+    return [warning(found, why, RESTART)]
   } catch (error) {
     const why = error instanceof TooLate ? 'no answer' : oneLine(String(error))
-    return skipped(`the running tracker does not show which certificate it serves: ${why}`)
+    return [skipped(`the running tracker does not show which certificate it serves: ${why}`)]
   } finally {
     socket.destroy()
   }
