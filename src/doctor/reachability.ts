@@ -1,13 +1,11 @@
 /** Whether clients reach what the configuration names: ports of this machine, and the public URLs. */
 import { randomBytes } from 'node:crypto'
+import { scrape } from '../client/ask.ts'
 import { ClientFailure, type FailureKind } from '../client/failure.ts'
-import { scrapeHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
-import { UdpClient } from '../client/udp.ts'
 import { assertFree } from '../servers/free-port.ts'
 import { shellWord } from '../text/shell.ts'
-import { Deadline } from '../time/deadline.ts'
 import { joinPort, printAddress } from '../wire/address.ts'
 import { type Check, type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
 import { type Listener, listenersOf, serves } from './running-tracker.ts'
@@ -76,48 +74,33 @@ export const publicUrl: Check = {
 }
 
 /** One result for each family of addresses that the host has. */
-async function askAll(listener: Listener, context: Context): Promise<readonly Result[]> {
+async function askAll(listener: Listener, { milliseconds, tracker }: Context): Promise<Result[]> {
   const why = 'Clients cannot find the tracker.'
   const text = listener.public_url!
   const url = parseTrackerUrl(text)
   if (typeof url === 'string')
     return [problem(`${listener.name}.public_url: ${url}`, why, 'Write one that clients can use.')]
-  const end = Deadline.in(context.milliseconds)
+  const ask = async ({ family, ip }: Address): Promise<Result> => {
+    const where = `${text} over IPv${family} (${ip})`
+    try {
+      await scrape(url, [randomBytes(20)], { milliseconds, family })
+    } catch (error) {
+      if (!(error instanceof ClientFailure)) throw error
+      const runs = serves(await tracker(), listener)
+      // A refusal comes from a tracker, so the URL leads to one.
+      if (error.kind !== 'refusal')
+        return judge(`${where}: ${error.reason}`, error.kind, runs, url, family, listener)
+    }
+    return ok(`${where} answers`)
+  }
   try {
-    const all = await resolve(url.host, context)
+    const all = await resolve(url.host, { milliseconds })
     const firsts = [4, 6].flatMap((family) => all.find((one) => one.family === family) ?? [])
-    return await Promise.all(
-      firsts.map(async (address) => {
-        const where = `${text} over IPv${address.family} (${address.ip})`
-        const failure = await ask(url, address, Math.max(1, end.left))
-        if (failure === undefined) return ok(`${where} answers`)
-        const runs = serves(await context.tracker(), listener)
-        return judge(`${where}: ${failure.reason}`, failure.kind, runs, url, address, listener)
-      }),
-    )
+    return await Promise.all(firsts.map(ask))
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
     const records = `getent ahosts ${shellWord(url.host)}  # it needs A and AAAA records with the tracker's addresses`
     return [problem(`${text}: ${error.message}`, why, records)]
-  }
-}
-
-/** undefined: a tracker answers. */
-async function ask(
-  url: TrackerUrl,
-  address: Address,
-  milliseconds: number,
-): Promise<ClientFailure | undefined> {
-  try {
-    if (url.scheme === 'udp') {
-      using client = await UdpClient.open(address, url.port, { milliseconds })
-      await client.connect()
-    } else await scrapeHttp(url, address, [randomBytes(20)], { milliseconds })
-    return undefined
-  } catch (error) {
-    if (!(error instanceof ClientFailure)) throw error
-    // A refusal comes from a tracker, so the URL leads to one.
-    return error.kind === 'refusal' ? undefined : error
   }
 }
 
@@ -127,7 +110,7 @@ function judge(
   kind: FailureKind,
   runs: boolean,
   { scheme, host, port, href }: TrackerUrl,
-  { family }: Address,
+  family: Address['family'],
   { bind_address }: Listener,
 ): Result {
   if (kind === 'tls')

@@ -4,7 +4,7 @@ import { ports, publicUrl } from '../../src/doctor/reachability.ts'
 import { askTracker, health, requests } from '../../src/doctor/running-tracker.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
-import { answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { actionOf, answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { configOf, findingsOn } from '../support/doctor/machines.ts'
 import { freePort } from '../support/e2e/program.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -204,15 +204,17 @@ bind_address = "127.0.0.1:${health}"`
     ])
   })
 
-  test('of UDP is asked for a connection id and no more', async () => {
-    using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
-      answer(answerTo(request, 0, 1, 2)),
-    )
+  test('of UDP is scraped, too', async () => {
+    const actions: number[] = []
+    using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
+      actions.push(actionOf(request))
+      answer(actions.length === 1 ? answerTo(request, 0, 1, 2) : answerTo(request, 2, 1, 2, 3))
+    })
     const url = `udp://127.0.0.1:${tracker.port}/announce`
     expect(await look(publicUrl, udp(url))).toEqual([
       said('ok', / over IPv4 \(127\.0\.0\.1\) answers$/),
     ])
-    expect(tracker.received()).toBe(1)
+    expect(actions).toEqual([0, 2])
   })
 
   test.each([

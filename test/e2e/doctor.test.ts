@@ -125,7 +125,8 @@ test('leaves no peer at a public_url', async () => {
     torrents: 0,
     tcp4_scrapes_handled: 1,
     udp4_connections_handled: 1,
-    udp4_requests: 1,
+    udp4_scrapes_handled: 1,
+    udp4_requests: 2,
   })
 })
 
