@@ -11,6 +11,8 @@ const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
 const CONTENT = 'TORRUST_CHECKER_CONFIG'
 
 interface CheckerConfiguration {
+  /** The path, variable or argument that mistakes are reported for. */
+  readonly name: string
   readonly targets: readonly Target[]
   /** One line each, with the place. */
   readonly mistakes: readonly string[]
@@ -29,63 +31,54 @@ interface SourceInput {
   readFile(path: string): string
 }
 
-interface SourcedConfiguration extends CheckerConfiguration {
-  /** The path, variable or argument that mistakes are reported for. */
-  readonly name: string
-}
-
 /** undefined: no configuration is given. If the command line names targets, the environment is ignored. */
-export function findConfiguration(input: SourceInput): SourcedConfiguration | undefined {
-  const { path, content, named, env } = input
+export function findConfiguration(input: SourceInput): CheckerConfiguration | undefined {
+  const { path, content, named, env, cwd, readFile } = input
   const fromEnvironment = (name: string) =>
     named && content === undefined && path === undefined ? undefined : env[name] || undefined
   const file = path ?? fromEnvironment(PATH)
-  if (file !== undefined) return readFile(input, file)
-  const text = content ?? fromEnvironment(CONTENT)
-  if (text === undefined) return undefined
-  const name = content === undefined ? CONTENT : 'the JSON argument'
-  return { name, ...readConfiguration(text) }
-}
-
-function readFile({ cwd, path, readFile: read }: SourceInput, file: string): SourcedConfiguration {
+  if (file === undefined) {
+    if (content !== undefined) return readConfiguration('the JSON argument', content)
+    const text = fromEnvironment(CONTENT)
+    return text === undefined ? undefined : readConfiguration(CONTENT, text)
+  }
   const name = quotedPath(file)
-  let text: string
   try {
-    text = read(resolve(cwd, file))
+    return readConfiguration(name, readFile(resolve(cwd, file)))
   } catch (error) {
     const given = path === undefined ? `, given by ${PATH}` : ''
     return { name, targets: [], mistakes: [`${fileReason(error)}${given}`] }
   }
-  return { name, ...readConfiguration(text) }
 }
 
-export function readConfiguration(text: string): CheckerConfiguration {
+export function readConfiguration(name: string, text: string): CheckerConfiguration {
+  const refused = (mistake: string) => ({ name, targets: [], mistakes: [mistake] })
   let value: unknown
   try {
     // Some editors begin a file with a byte order mark.
     value = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    return { targets: [], mistakes: [`not JSON: ${oneLine(codeOrMessage(error))}`] }
+    return refused(`not JSON: ${oneLine(codeOrMessage(error))}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { targets: [], mistakes: [`expected an object, found ${describe(value)}`] }
+    return refused(`expected an object, found ${describe(value)}`)
   const members = new Map<string, unknown>(Object.entries(value))
   const targets: Target[] = []
   const mistakes: string[] = []
   for (const kind of KINDS) {
-    const name = LISTS[kind]
-    const list = members.get(name)
-    if (list === undefined) mistakes.push(`${name}: missing; an empty list is "${name}": []`)
+    const member = LISTS[kind]
+    const list = members.get(member)
+    if (list === undefined) mistakes.push(`${member}: missing; an empty list is "${member}": []`)
     else if (!Array.isArray(list))
-      mistakes.push(`${name}: expected a list of URLs, found ${describe(list)}`)
+      mistakes.push(`${member}: expected a list of URLs, found ${describe(list)}`)
     else
       for (const [i, element] of list.entries()) {
         const target = readElement(kind, element)
-        if (typeof target === 'string') mistakes.push(`${name}[${i}]: ${oneLine(target)}`)
+        if (typeof target === 'string') mistakes.push(`${member}[${i}]: ${oneLine(target)}`)
         else targets.push(target)
       }
   }
-  return { targets, mistakes }
+  return { name, targets, mistakes }
 }
 
 const readElement = (kind: Kind, element: unknown): Target | string =>

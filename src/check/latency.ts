@@ -4,10 +4,9 @@ import { rounded } from '../text/figures.ts'
 
 export type ProbeStatus = 'ok' | 'timeout' | 'error'
 
+export const FIGURES = ['last', 'min', 'average', 'p50', 'p90', 'p99', 'max'] as const
 /** Latencies in milliseconds. */
-export type Latencies = Readonly<
-  Record<'last' | 'min' | 'average' | 'p50' | 'p90' | 'p99' | 'max', number>
->
+export type Latencies = Readonly<Record<(typeof FIGURES)[number], number>>
 
 export class Statistics {
   #total = 0
@@ -67,20 +66,14 @@ export class Statistics {
   /** The reference's members and more (docs/behaviours.md T7). */
   document(): object {
     const found = this.latencies
-    const latency = (name: keyof Latencies) => (found ? rounded(found[name], 3) : null)
+    const latencies = FIGURES.map((name) => [`${name}_ms`, found ? rounded(found[name], 3) : null])
     return {
       total: this.#total,
       timeouts: this.#timeouts,
       timeout_percent: percentage(this.#timeouts, this.#total),
-      min_ms: latency('min'),
-      max_ms: latency('max'),
-      average_ms: latency('average'),
-      last_ms: latency('last'),
       errors: this.#errors,
       loss_percent: this.lossPercent,
-      p50_ms: latency('p50'),
-      p90_ms: latency('p90'),
-      p99_ms: latency('p99'),
+      ...Object.fromEntries(latencies),
       last_failure: this.lastFailure ?? null,
     }
   }

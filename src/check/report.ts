@@ -4,6 +4,7 @@
  */
 import { aligned, plural, rounded } from '../text/figures.ts'
 import type { Finding, Step } from './checks.ts'
+import { FIGURES } from './latency.ts'
 import type { Probe, Series } from './monitor.ts'
 import { KINDS, type Kind, LISTS } from './target.ts'
 
@@ -92,8 +93,6 @@ export function monitorDocument(series: readonly Series[], interrupted: boolean)
       }))
   return Object.fromEntries(KINDS.map((kind) => [LISTS[kind], listed(kind)]))
 }
-
-const FIGURES = ['last', 'min', 'average', 'p50', 'p90', 'p99', 'max'] as const
 
 /** A table with a line for each series below its heading: latencies in milliseconds, then the last failure. */
 export function monitorTable(series: readonly Series[]): string[] {

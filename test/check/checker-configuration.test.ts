@@ -4,8 +4,8 @@ import { findConfiguration, readConfiguration } from '../../src/check/checker-co
 import { guessTarget, readTarget } from '../../src/check/target.ts'
 
 const EMPTY = { udp_trackers: [], http_trackers: [], health_checks: [] }
-const read = (lists: object) => {
-  const { targets, mistakes } = readConfiguration(JSON.stringify(lists))
+const read = (lists: unknown) => {
+  const { targets, mistakes } = readConfiguration('a.json', JSON.stringify(lists))
   return { targets: targets.map(({ kind, url }) => `${kind} ${url.href}`), mistakes }
 }
 const good = (...targets: string[]) => ({ targets, mistakes: [] })
@@ -83,11 +83,12 @@ test('all three lists are required', () => {
 })
 
 test('anything but a JSON object is refused', () => {
-  expect(readConfiguration('{"udp_trackers":[}').mistakes[0]).toStartWith('not JSON: ')
+  expect(readConfiguration('a.json', '{"udp_trackers":[}').mistakes[0]).toStartWith('not JSON: ')
   expect(read([])).toEqual(bad('expected an object, found a list'))
-  expect(readConfiguration('null')).toEqual(bad('expected an object, found null'))
+  expect(read(null)).toEqual(bad('expected an object, found null'))
   // A byte order mark is no mistake.
-  expect(readConfiguration(`\uFEFF${JSON.stringify(EMPTY)}`)).toEqual(bad())
+  const { mistakes } = readConfiguration('a.json', `\uFEFF${JSON.stringify(EMPTY)}`)
+  expect(mistakes).toEqual([])
 })
 
 test.each([
