@@ -62,7 +62,7 @@ export function found(node: Node): string {
   if (node.kind === 'list') return 'found a list'
   const { value } = node
   if (typeof value === 'string') return `found "${printText(value)}"`
-  return `found ${cut(value instanceof Date ? value.toISOString() : String(value), LONGEST_FOUND)}`
+  return value instanceof Date ? 'found a date' : `found ${cut(String(value), LONGEST_FOUND)}`
 }
 
 /** A string of the configuration as a message shows it: escaped, shortened, without the password of a URL. */

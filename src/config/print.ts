@@ -6,7 +6,7 @@ import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
 import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
-import { printPath, tomlKey, tomlString } from './tree.ts'
+import { type Path, printPath, tomlKey, tomlString } from './tree.ts'
 
 const MASK = '***'
 
@@ -19,7 +19,6 @@ interface TomlStyle {
   readonly note?: (path: string) => string
 }
 
-type Path = readonly (string | number)[]
 type Values = Readonly<Record<string, unknown>>
 
 /** The pretty JSON of the start-up log: documented key order, absent options null, secrets masked. */

@@ -7,9 +7,7 @@ import { found, foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
 import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
-import { DEFAULT, type Node, printPath, type TableNode } from './tree.ts'
-
-type Path = readonly (string | number)[]
+import { DEFAULT, type Node, type Path, printPath, type TableNode } from './tree.ts'
 
 /** The configuration that `tree` describes. It has placeholders where the report has mistakes. */
 export function readConfig(tree: TableNode, context: Context): Config {

@@ -80,9 +80,7 @@ function readFile(
     return undefined
   }
   try {
-    // Some editors write a byte order mark, which TOML does not allow.
-    const text = read(resolve(cwd, path)).replace(/^\uFEFF/, '')
-    return { name, text, quotable: true }
+    return { name, text: read(resolve(cwd, path)), quotable: true }
   } catch (error) {
     if (given === undefined && errorCode(error) === 'ENOENT') return BUILT_IN
     report.mistake(

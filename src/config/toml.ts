@@ -2,10 +2,18 @@
  * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A
  * syntax error becomes a mistake that shows its line, unless the line may contain a secret.
  */
-import { parse, TomlError } from 'smol-toml'
+import { type AST, ParseError, parseTOML } from 'toml-eslint-parser'
 import type { Mistake } from './mistake.ts'
-import { findPositions, positionKey } from './positions.ts'
-import { list, type Node, type Place, printPath, scalar, type TableNode, table } from './tree.ts'
+import {
+  list,
+  type Node,
+  type Path,
+  type Place,
+  printPath,
+  scalar,
+  type TableNode,
+  table,
+} from './tree.ts'
 
 export interface TomlSource {
   /** Its name in messages. */
@@ -15,46 +23,107 @@ export interface TomlSource {
   readonly quotable: boolean
 }
 
-/** More levels than any option has. */
-const DEEPEST = 64
-
 export function parseToml(source: TomlSource): TableNode | Mistake {
-  let values: unknown
   try {
-    // Integers as bigint: TOML's `1` and `1.0` must stay different types.
-    values = parse(source.text, { integersAsBigInt: true, maxDepth: DEEPEST })
+    // Some editors write a byte order mark, which TOML does not allow.
+    const text = source.text.replace(/^\uFEFF/, '')
+    return new TreeBuilder(source.name).document(parseTOML(text))
   } catch (error) {
-    if (!(error instanceof TomlError)) throw error
-    return syntaxMistake(error, source)
+    if (error instanceof ParseError) return syntaxMistake(error, source)
+    throw error
   }
-  const positions = findPositions(source.text)
-
-  const nodeOf = (value: unknown, path: readonly (string | number)[]): Node => {
-    const position = positions.get(positionKey(path))
-    const at: Place = { source: source.name, path: printPath(path), ...position }
-    if (Array.isArray(value))
-      return list(
-        value.map((item, i) => nodeOf(item, [...path, i])),
-        at,
-      )
-    if (value instanceof Date) return scalar(value, at)
-    if (typeof value === 'object' && value !== null) return tableOf(value, path, at)
-    if (typeof value === 'string' || typeof value === 'boolean') return scalar(value, at)
-    if (typeof value === 'bigint' || typeof value === 'number') return scalar(value, at)
-    throw new TypeError(`not a TOML value at ${at.path}`)
-  }
-  const tableOf = (values: object, path: readonly (string | number)[], at: Place): TableNode =>
-    table(
-      new Map(Object.entries(values).map(([key, value]) => [key, nodeOf(value, [...path, key])])),
-      at,
-    )
-  return tableOf(values as object, [], { source: source.name, path: '' })
 }
 
-function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
-  const { line, column } = error
-  const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
-  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${reason}` }
+/** A table may be written in several places, so tables and lists are filled while the text is read. */
+class TreeBuilder {
+  readonly #source: string
+  /** Both by path. The parser refuses a text in which a path is a table here and something else there. */
+  readonly #tables = new Map<string, Map<string, Node>>([['', new Map()]])
+  readonly #lists = new Map<string, Node[]>()
+
+  constructor(source: string) {
+    this.#source = source
+  }
+
+  document({ body: [root] }: AST.TOMLProgram): TableNode {
+    for (const part of root.body)
+      if (part.type === 'TOMLKeyValue') this.#pair(part, [])
+      else {
+        for (let length = 1; length <= part.resolvedKey.length; length++)
+          this.#enter(part.resolvedKey, length, part)
+        for (const pair of part.body) this.#pair(pair, part.resolvedKey)
+      }
+    return table(this.#tables.get('')!, { source: this.#source, path: '' })
+  }
+
+  #pair({ key, value }: AST.TOMLKeyValue, within: Path): void {
+    const path = [...within, ...key.keys.map((k) => (k.type === 'TOMLBare' ? k.name : k.value))]
+    key.keys.slice(0, -1).forEach((k, i) => {
+      this.#enter(path, within.length + i + 1, k)
+    })
+    this.#put(path, this.#node(value, path, key.keys.at(-1)!))
+  }
+
+  /** Makes the table or list at the beginning of `path` unless it is there. */
+  #enter(path: Path, length: number, written: AST.HasLocs): void {
+    const before = path.slice(0, length)
+    const name = printPath(before)
+    if (this.#tables.has(name) || this.#lists.has(name)) return
+    const at = this.#place(before, written)
+    this.#put(
+      before,
+      typeof path[length] === 'number' ? this.#list(name, at) : this.#table(name, at),
+    )
+  }
+
+  #table(name: string, at: Place): TableNode {
+    const entries = new Map<string, Node>()
+    this.#tables.set(name, entries)
+    return table(entries, at)
+  }
+
+  #list(name: string, at: Place): Node {
+    const items: Node[] = []
+    this.#lists.set(name, items)
+    return list(items, at)
+  }
+
+  #put(path: Path, node: Node): void {
+    const parent = printPath(path.slice(0, -1))
+    this.#tables.get(parent)?.set(String(path.at(-1)), node)
+    this.#lists.get(parent)?.push(node)
+  }
+
+  #node(value: AST.TOMLContentNode, path: Path, written: AST.HasLocs): Node {
+    const at = this.#place(path, written)
+    switch (value.type) {
+      case 'TOMLArray':
+        return list(
+          value.elements.map((element, i) => this.#node(element, [...path, i], element)),
+          at,
+        )
+      case 'TOMLInlineTable': {
+        const node = this.#table(at.path, at)
+        for (const pair of value.body) this.#pair(pair, path)
+        return node
+      }
+      case 'TOMLValue':
+        // TOML's `1` and `1.0` must stay different types.
+        return scalar(value.kind === 'integer' ? value.bigint : value.value, at)
+    }
+  }
+
+  #place(path: Path, { loc }: AST.HasLocs): Place {
+    const { line, column } = loc.start
+    return { source: this.#source, path: printPath(path), line, column: column + 1 }
+  }
+}
+
+function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
+  const { lineNumber: line } = error
+  const column = error.column + 1
+  const message = `TOML: ${error.message[0]!.toLowerCase()}${error.message.slice(1)}`
+  const mistake = { path: '', source: source.name, line, column, message }
   const lines = source.text.split(/\r?\n/)
   const text = lines[line - 1]
   if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake

@@ -44,6 +44,8 @@ export const table = (entries: ReadonlyMap<string, Node>, at: Place): TableNode 
   entries,
 })
 
+export type Path = readonly (string | number)[]
+
 const isBareKey = (key: string): boolean => /^[A-Za-z0-9_-]+$/.test(key)
 
 /** A basic string. JSON's escapes are valid in TOML, which wants DEL escaped as well. */
@@ -53,7 +55,7 @@ export const tomlString = (text: string): string =>
 export const tomlKey = (key: string): string => (isBareKey(key) ? key : tomlString(key))
 
 /** `core.private`, `udp_trackers.0.bind_address`; segments that are not bare keys are quoted. */
-export const printPath = (segments: readonly (string | number)[]): string =>
+export const printPath = (segments: Path): string =>
   segments.map((s) => (isBareKey(String(s)) ? s : JSON.stringify(String(s)))).join('.')
 
 /** The node at a path of table keys. */

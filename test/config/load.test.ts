@@ -233,7 +233,7 @@ bind_address = "127.0.0.1"
 
   test('a TOML mistake shows the line with a caret below the place', () => {
     expect(complaints(loadToml('a = 1\nb = ,\n'))).toEqual([
-      'tracker.toml:2:5: TOML: invalid value\n  2 | b = ,\n    |     ^',
+      'tracker.toml:2:5: TOML: unexpected token\n  2 | b = ,\n    |     ^',
     ])
   })
 
@@ -251,7 +251,7 @@ bind_address = "127.0.0.1"
 
   test('a TOML mistake in the environment shows no text', () => {
     expect(complaints(loadIn({ env: { [TEXT]: 'a = hunter2' } }))).toEqual([
-      `${TEXT}:1:5: TOML: invalid value`,
+      `${TEXT}:1:5: TOML: unexpected character`,
     ])
   })
 

@@ -24,9 +24,8 @@ describe('what is refused', () => {
     ['core.announce_policy', 'interval = true', 'found true'],
     ['core.announce_policy', 'interval = [1]', 'found a list'],
     ['core.announce_policy', 'interval = {}', 'found a table'],
-    ['core.announce_policy', 'interval = 07:32:00', 'found 07:32:00'],
     ['core.announce_policy', 'interval = nan', 'found NaN'],
-    ['core.announce_policy', 'interval = 1979-05-27', 'found 1979-05-27'],
+    ['core.announce_policy', 'interval = 1979-05-27', 'found a date'],
     [
       'core.announce_policy',
       'interval_min = 2147483648',

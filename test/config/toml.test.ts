@@ -1,10 +1,22 @@
-/** Line and column of keys and elements in TOML texts of every shape. */
+/** Values, lines and columns of TOML texts of every shape. */
 import { expect, test } from 'bun:test'
-import { findPositions, positionKey } from '../../src/config/positions.ts'
+import { printMistake } from '../../src/config/mistake.ts'
+import { parseToml } from '../../src/config/toml.ts'
+import type { Node, Path } from '../../src/config/tree.ts'
+import { plain } from '../support/config/loading.ts'
 
-const at = (toml: string, ...path: (string | number)[]) => {
-  const position = findPositions(toml).get(positionKey(path))
-  return position && `${position.line}:${position.column}`
+const parse = (text: string) => parseToml({ name: 'file', text, quotable: false })
+
+function nodeOf(toml: string, path: Path): Node | undefined {
+  let node = parse(toml) as Node | undefined
+  for (const key of path)
+    node =
+      node?.kind === 'list'
+        ? node.items[Number(key)]
+        : node?.kind === 'table'
+          ? node.entries.get(String(key))
+          : undefined
+  return node
 }
 
 test.each<[string, string, (string | number)[], string]>([
@@ -52,16 +64,42 @@ test.each<[string, string, (string | number)[], string]>([
     '2:1',
   ],
 ])('%s', (_what, toml, path, position) => {
-  expect(at(toml, ...path)).toBe(position)
+  const node = nodeOf(toml, path)
+  expect(`${node?.at.line}:${node?.at.column}`).toBe(position)
 })
 
-test('what is not written has no position', () => {
-  expect(at('a = 1', 'b')).toBeUndefined()
+test('values keep the types of TOML', () => {
+  const tree = parse(`
+whole = 18446744073709551616
+float = 1.0
+list = [1, [true], { a.b = 'x' }, []]
+[__proto__]
+day = 1979-05-27
+[[tables]]
+[[tables.inner]]
+[[tables]]
+a.b = "\u00e9"
+`)
+  expect(plain(tree as Node)).toEqual(
+    Object.fromEntries([
+      ['whole', 2n ** 64n],
+      ['float', 1],
+      ['list', [1n, [true], { a: { b: 'x' } }, []]],
+      ['__proto__', { day: new Date('1979-05-27') }],
+      ['tables', [{ inner: [{}] }, { a: { b: 'é' } }]],
+    ]),
+  )
 })
 
-test.each(['[', '[[', 'a = [', 'a = {', 'a = "', "a = '''", '= = =', ']', '\\', 'a = [1 2', '"a'])(
-  'the search ends for a text that is not TOML: %p',
-  (toml) => {
-    expect(findPositions(toml).size).toBeLessThan(5)
-  },
-)
+test.each([
+  ['a key twice', 'a = 1\na = 2', '2:1'],
+  ['a table twice', '[a]\n[a]', '2:2'],
+  ['a table that is a value', 'a = 1\n[a.b]', '2:2'],
+  ['elements added to a closed list', 'a = []\n[[a]]', '2:3'],
+  ['a word without quotes', 'a = True', '1:5'],
+  ['a missing bracket', '[a', '1:3'],
+])('%s is a mistake with its place', (_what, toml, place) => {
+  const mistake = parse(toml)
+  if ('entries' in mistake) throw new Error('is accepted')
+  expect(printMistake(mistake)).toStartWith(`file:${place}: TOML: `)
+})
