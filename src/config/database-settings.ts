@@ -3,9 +3,20 @@
  * with the words of the reference.
  */
 
-import type { DatabaseConfig } from './model.ts'
-import { type ChoiceOf, optional, value } from './setting-kinds.ts'
+import { type Context, type Of, optional, type Table, value } from './setting-kinds.ts'
+import type { TableNode } from './tree.ts'
 import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
+
+export type DatabaseConfig =
+  | { readonly driver: 'sqlite3'; readonly path: string }
+  | {
+      readonly driver: 'mysql' | 'postgresql'
+      readonly host: string
+      readonly port: number
+      readonly user: string
+      readonly password: string
+      readonly database: string
+    }
 
 export const DEFAULT_SQLITE_PATH = './storage/tracker/lib/database/sqlite3.db'
 
@@ -17,49 +28,42 @@ export const DATABASE_NAMES = { mysql: 'MySQL', postgresql: 'PostgreSQL' } as co
 
 const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'database'] as const
 
-type Written = {
-  driver: DatabaseConfig['driver']
-  path: string | null
-  host: string | null
-  port: number | null
-  user: string | null
-  password: string | null
-  database: string | null
+const ROWS = {
+  driver: value(
+    'sqlite3',
+    oneOf('sqlite3', 'mysql', 'postgresql'),
+    'sqlite3, mysql or postgresql.',
+  ),
+  path: optional(
+    text,
+    'sqlite3 only: the file. It is created, with its directory, if it does not exist.',
+  ),
+  host: optional(text, 'mysql and postgresql only: host name or address of the server.', {
+    example: '"localhost"',
+  }),
+  port: optional(
+    wholeNumber(1, 65_535),
+    'Port of the server. Default: 3306 (mysql) or 5432 (postgresql).',
+    {
+      example: '3306',
+    },
+  ),
+  user: optional(text, 'User name on the server.', { example: '"tracker"' }),
+  password: optional(anySecret, 'Password of that user.', {
+    secret: true,
+    example: '"a secret password"',
+  }),
+  database: optional(text, 'Name of the database.', { example: '"tracker"' }),
 }
 
-export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
-  kind: 'choice',
+export const DATABASE = {
+  kind: 'table',
   doc: 'Where keys, whitelist and download counts are kept. Without this section, nowhere.',
   optional: true,
-  rows: {
-    driver: value(
-      'sqlite3',
-      oneOf('sqlite3', 'mysql', 'postgresql'),
-      'sqlite3, mysql or postgresql.',
-    ),
-    path: optional(
-      text,
-      'sqlite3 only: the file. It is created, with its directory, if it does not exist.',
-    ),
-    host: optional(text, 'mysql and postgresql only: host name or address of the server.', {
-      example: '"localhost"',
-    }),
-    port: optional(
-      wholeNumber(1, 65_535),
-      'Port of the server. Default: 3306 (mysql) or 5432 (postgresql).',
-      {
-        example: '3306',
-      },
-    ),
-    user: optional(text, 'User name on the server.', { example: '"tracker"' }),
-    password: optional(anySecret, 'Password of that user.', {
-      secret: true,
-      example: '"a secret password"',
-    }),
-    database: optional(text, 'Name of the database.', { example: '"tracker"' }),
-  },
+  rows: ROWS,
 
-  finish(rows, node, { schema, report }) {
+  finish(rows: Of<{ rows: typeof ROWS }>, node: TableNode, context: Context): DatabaseConfig {
+    const { schema, report } = context
     const written = (name: string) => node.entries.get(name)
     const refuse = (name: string, message: string) => {
       const path = `${node.at.path}.${name}`
@@ -90,4 +94,4 @@ export const DATABASE: ChoiceOf<DatabaseConfig, Written> = {
       database: rows.database ?? '',
     }
   },
-}
+} satisfies Table

@@ -4,7 +4,7 @@
  */
 import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
-import type { AnyEntry, AnyList, AnyTable, AnyValue, MapOf } from './setting-kinds.ts'
+import type { AnyValue, Entry, List, Table, TextMap } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { type Path, printPath, tomlKey, tomlString } from './tree.ts'
 
@@ -24,9 +24,9 @@ type Values = Readonly<Record<string, unknown>>
 /** The pretty JSON of the start-up log: documented key order, absent options null, secrets masked. */
 export const dump = (config: Config): string => JSON.stringify(plain(SETTINGS, config), null, 2)
 
-function plain(entry: AnyEntry, written: unknown): unknown {
+function plain(entry: Entry, written: unknown): unknown {
   if (written === null || written === undefined) return null
-  if (entry.kind === 'value') return entry.secret ? MASK : entry.json(written)
+  if (entry.kind === 'value') return entry.secret ? MASK : plainValue(entry, written)
   if (entry.kind === 'list') return (written as readonly unknown[]).map((e) => plain(entry.each, e))
   const values = Object.entries(written)
   return Object.fromEntries(
@@ -78,7 +78,7 @@ class Writer {
   }
 
   /** Options come before sections: in TOML everything after a section's header belongs to that section. */
-  #body(table: AnyTable, values: Values, path: Path, comment: string): void {
+  #body(table: Table, values: Values, path: Path, comment: string): void {
     const rows = Object.entries(table.rows)
     for (const [key, row] of rows)
       if (row.kind === 'value') this.#option(row, key, values[key], path, comment)
@@ -92,18 +92,19 @@ class Writer {
   #option(row: AnyValue, key: string, written: unknown, path: Path, comment: string): void {
     const isAbsent = written === null || written === undefined
     if (comment || isAbsent) {
-      const shown = isAbsent || row.example ? row.example : row.toml(written)
+      const shown = isAbsent || row.example ? row.example : tomlValue(plainValue(row, written))
       if (!this.#style.annotated || shown === undefined) return
       this.#doc(row.doc, comment)
       this.#lines.push(`# ${tomlKey(key)} = ${shown}`)
       return
     }
     if (this.#style.annotated) this.#doc(row.doc, comment)
-    const shown = row.secret && !this.#style.secrets ? tomlString(MASK) : row.toml(written)
+    const shown =
+      row.secret && !this.#style.secrets ? tomlString(MASK) : tomlValue(plainValue(row, written))
     this.#lines.push(`${tomlKey(key)} = ${shown}${this.#note([...path, key])}`)
   }
 
-  #section(table: AnyTable, written: unknown, path: Path, comment: string): void {
+  #section(table: Table, written: unknown, path: Path, comment: string): void {
     const isAbsent = written === null || written === undefined
     if (isAbsent && !this.#style.annotated) return
     const mark = comment || (isAbsent ? '# ' : '')
@@ -111,15 +112,15 @@ class Writer {
     this.#body(table, isAbsent ? initial(table) : (written as Values), path, mark)
   }
 
-  #list(list: AnyList, written: unknown, path: Path, comment: string): void {
+  #list(list: List, written: unknown, path: Path, comment: string): void {
     const elements = (written ?? []) as readonly Values[]
     elements.forEach((element, i) => {
-      this.#header(`[[${header(path)}]]`, i === 0 ? list.doc : '', comment)
+      this.#header(`[[${header(path)}]]`, i === 0 ? list.each.doc : '', comment)
       this.#body(list.each, element, [...path, i], comment)
     })
   }
 
-  #map(map: MapOf, written: unknown, path: Path, comment: string): void {
+  #map(map: TextMap, written: unknown, path: Path, comment: string): void {
     const values = Object.entries((written ?? {}) as Values)
     if (values.length === 0 && !this.#style.annotated) return
     this.#header(`[${header(path)}]`, map.doc, comment)
@@ -161,10 +162,21 @@ const header = (path: Path): string =>
     .join('.')
 
 /** The defaults of an optional table, for its example. */
-const initial = (table: AnyTable): Values =>
+const initial = (table: Table): Values =>
   Object.fromEntries(
     Object.entries(table.rows).map(([key, row]) => [
       key,
       row.kind === 'value' ? row.initial : null,
     ]),
   )
+
+const plainValue = (row: AnyValue, written: unknown): unknown =>
+  row.plain ? row.plain(written) : written
+
+/** A plain value as TOML: a string, number, boolean or a table of these. */
+const tomlValue = (value: unknown): string => {
+  if (typeof value === 'string') return tomlString(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const pairs = Object.entries(value).map(([key, part]) => `${key} = ${tomlValue(part)}`)
+  return `{ ${pairs.join(', ')} }`
+}

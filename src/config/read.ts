@@ -5,22 +5,21 @@
 import { didYouMean } from '../text/nearest.ts'
 import { found, foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
-import type { AnyEntry, AnyList, AnyTable, AnyValue, Context, MapOf } from './setting-kinds.ts'
+import type { AnyValue, Context, Entry, List, Table, TextMap } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { DEFAULT, type Node, type Path, printPath, type TableNode } from './tree.ts'
 
 /** The configuration that `tree` describes. It has placeholders where the report has mistakes. */
 export function readConfig(tree: TableNode, context: Context): Config {
-  // SETTINGS satisfies TableOf<Config>: what its rows accept is a Config.
+  // What the rows of SETTINGS read is a Config by definition.
   return readTable(SETTINGS, tree, [], context) as Config
 }
 
-function readEntry(entry: AnyEntry, node: Node | undefined, path: Path, context: Context) {
+function readEntry(entry: Entry, node: Node | undefined, path: Path, context: Context) {
   switch (entry.kind) {
     case 'value':
       return readValue(entry, node, path, context)
     case 'table':
-    case 'choice':
       return readTable(entry, node, path, context)
     case 'list':
       return readList(entry, node, path, context)
@@ -40,7 +39,7 @@ function readValue(row: AnyValue, node: Node | undefined, path: Path, context: C
   return row.initial
 }
 
-function readTable(table: AnyTable, node: Node | undefined, path: Path, context: Context): unknown {
+function readTable(table: Table, node: Node | undefined, path: Path, context: Context): unknown {
   const { report } = context
   if (node && node.kind !== 'table')
     report.mistake(
@@ -64,7 +63,7 @@ function readTable(table: AnyTable, node: Node | undefined, path: Path, context:
   return table.finish && node?.kind === 'table' ? table.finish(values, node, context) : values
 }
 
-function readList(list: AnyList, node: Node | undefined, path: Path, context: Context): unknown {
+function readList(list: List, node: Node | undefined, path: Path, context: Context): unknown {
   if (node === undefined) return null
   if (node.kind === 'list')
     return node.items.map((item, i) => readTable(list.each, item, [...path, i], context))
@@ -72,7 +71,7 @@ function readList(list: AnyList, node: Node | undefined, path: Path, context: Co
   return null
 }
 
-function readMap(map: MapOf, node: Node | undefined, path: Path, context: Context): unknown {
+function readMap(map: TextMap, node: Node | undefined, path: Path, context: Context): unknown {
   if (node === undefined) return {}
   if (node.kind === 'table')
     return Object.fromEntries(
@@ -110,7 +109,7 @@ function unknownKey(key: string, node: Node, known: readonly string[], context: 
   )
 }
 
-const holdsSecret = (entry: AnyEntry): boolean =>
+const holdsSecret = (entry: Entry): boolean =>
   entry.kind === 'value'
     ? entry.secret === true
     : 'rows' in entry

@@ -1,23 +1,22 @@
 /**
- * The kinds of rows in the settings table. A row holds an option's type, default, check, documentation and
- * spelling. Reading, printing, the start-up dump and the annotated example all walk the same rows.
+ * The kinds of rows in the settings table. A row holds an option's type, default, check and documentation.
+ * Reading, printing, the dump of the log, the annotated example and the types of the model all follow the rows.
  */
-
 import type { Report } from './mistake.ts'
-import type { SchemaVersion } from './model.ts'
-import { type TableNode, tomlString } from './tree.ts'
+import type { TableNode } from './tree.ts'
 import type { Check } from './value-checks.ts'
 
-/** An option. `initial` is its value when none is written; null = absent. */
-interface Value<T> {
+export type SchemaVersion = '2.0.0' | '3.0.0'
+
+/** An option. */
+export interface Value<T, Absent = never> {
   readonly kind: 'value'
+  /** When none is written. */
+  readonly initial: T | Absent
+  readonly check: Check<T>
   readonly doc: string
-  readonly initial: T
-  readonly check: Check<NonNullable<T>>
-  /** The value as TOML. */
-  toml(value: NonNullable<T>): string
-  /** The value as the start-up dump shows it. */
-  json(value: NonNullable<T>): unknown
+  /** The value as strings, numbers and booleans that `check` reads back; absent: it is that already. */
+  plain?(value: T): unknown
   /** Shown as `***` wherever a configuration is printed, never in a message. */
   readonly secret?: true
   /** The message when the table is written without this option. */
@@ -26,22 +25,17 @@ interface Value<T> {
   readonly example?: string
 }
 
-export interface TableOf<T> {
+export interface Table {
   readonly kind: 'table'
   readonly doc: string
-  readonly rows: { readonly [K in keyof T]-?: Entry<T[K]> }
+  readonly rows: Readonly<Record<string, Entry>>
   /** The table may be absent: null. */
   readonly optional?: true
-}
-
-/** A table whose options depend on each other: `finish` makes a `T` of the values that its rows read. */
-export interface ChoiceOf<T, Values = Readonly<Record<string, unknown>>> {
-  readonly kind: 'choice'
-  readonly doc: string
-  readonly rows: { readonly [K in keyof Values]: Entry<Values[K]> }
-  readonly optional?: true
-  /** It reports mistakes and returns a value nevertheless: reading goes on to find the others. */
-  finish(values: Values, node: TableNode, context: Context): T
+  /**
+   * For options that depend on each other: makes the value of the table of what its rows read. It reports
+   * mistakes and returns a value nevertheless: reading goes on to find the others.
+   */
+  finish?(rows: Readonly<Record<string, unknown>>, node: TableNode, context: Context): unknown
 }
 
 export interface Context {
@@ -50,73 +44,49 @@ export interface Context {
 }
 
 /** `[[name]]`, absent = null. */
-export interface ListOf<T> {
+export interface List {
   readonly kind: 'list'
-  readonly doc: string
-  readonly each: TableOf<T>
+  readonly each: Table
 }
 
 /** A table with arbitrary keys. */
-export interface MapOf {
+export interface TextMap {
   readonly kind: 'map'
   readonly doc: string
   readonly each: Value<string>
 }
 
-type Entry<T> =
-  | Value<T>
-  | (NonNullable<T> extends object ? TableOf<NonNullable<T>> | ChoiceOf<NonNullable<T>> : never)
-  | (NonNullable<T> extends readonly (infer Element)[] ? ListOf<Element> : never)
-  | (NonNullable<T> extends Readonly<Record<string, string>> ? MapOf : never)
-
-/** Any row, for code that walks the table and does not know the model. */
 export type AnyValue = Value<unknown>
-export interface AnyTable {
-  readonly kind: 'table' | 'choice'
-  readonly doc: string
-  readonly rows: Readonly<Record<string, AnyEntry>>
-  readonly optional?: true
-  finish?(values: Readonly<Record<string, unknown>>, node: TableNode, context: Context): unknown
-}
-export interface AnyList {
-  readonly kind: 'list'
-  readonly doc: string
-  readonly each: AnyTable
-}
-export type AnyEntry = AnyValue | AnyTable | AnyList | MapOf
+export type Entry = AnyValue | Table | List | TextMap
 
-const literal = (value: unknown): string =>
-  typeof value === 'string' ? tomlString(value) : String(value)
+/** The type of what a row reads. */
+export type Of<E> = E extends { kind: 'value'; initial: infer T }
+  ? T
+  : E extends { kind: 'list'; each: infer Each }
+    ? readonly Of<Each>[] | null
+    : E extends { kind: 'map' }
+      ? Readonly<Record<string, string>>
+      : E extends { rows: infer Rows }
+        ? TableOf<E, Rows> | (E extends { optional: true } ? null : never)
+        : never
 
-type Rest<T> = Partial<Omit<Value<T>, 'kind' | 'doc' | 'initial' | 'check'>>
+type TableOf<E, Rows> = E extends { finish(...input: never[]): infer T }
+  ? T
+  : { readonly [K in keyof Rows]: Of<Rows[K]> }
+
+type Rest<T> = Partial<Omit<Value<T>, 'kind' | 'initial' | 'check' | 'doc'>>
 
 /** An option with a default. */
-export const value = <T extends {}>(
+export const value = <T>(
   initial: NoInfer<T>,
   check: Check<T>,
   doc: string,
   rest?: Rest<NoInfer<T>>,
-): Value<T> => ({
-  kind: 'value',
-  doc,
-  initial,
-  check: check as Check<NonNullable<T>>,
-  toml: literal,
-  json: (written) => written,
-  ...rest,
-})
+): Value<T> => ({ kind: 'value', initial, check, doc, ...rest })
 
-/** An option that is absent unless written. */
-export const optional = <T extends {}>(
+/** An option that is absent unless written: null. */
+export const optional = <T>(
   check: Check<T>,
   doc: string,
   rest?: Rest<NoInfer<T>>,
-): Value<T | null> => ({
-  kind: 'value',
-  doc,
-  initial: null,
-  check: check as Check<NonNullable<T | null>>,
-  toml: literal,
-  json: (written) => written,
-  ...rest,
-})
+): Value<T, null> => ({ kind: 'value', initial: null, check, doc, ...rest })

@@ -1,20 +1,11 @@
 /**
- * The settings table: every option of schema 3.0.0 (docs/behaviours.md C3) and of this tracker's own tables.
- * The compiler checks it against the model, so both have the same options. Rows stand in the order of the
- * start-up dump (C11).
+ * The settings table: every option of schema 3.0.0 (docs/behaviours.md C3) and of this tracker's own tables. The
+ * types of the model follow from it. Rows stand in the order of the start-up dump (C11).
  */
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
-import type {
-  Config,
-  HttpTrackerConfig,
-  NetworkConfig,
-  TlsConfig,
-  UdpTrackerConfig,
-} from './model.ts'
-import { type ListOf, optional, type TableOf, value } from './setting-kinds.ts'
-import { tomlString } from './tree.ts'
+import { optional, type Table, value } from './setting-kinds.ts'
 import {
   bindAddress,
   bytes,
@@ -36,12 +27,9 @@ const MOST_U32 = 2 ** 32 - 1
 const MOST_U64 = Number.MAX_SAFE_INTEGER
 
 const address = (ip: string, port: number, doc: string) =>
-  value<SocketAddress>({ ip, port }, bindAddress, doc, {
-    toml: (at) => tomlString(printAddress(at)),
-    json: printAddress,
-  })
+  value<SocketAddress>({ ip, port }, bindAddress, doc, { plain: printAddress })
 
-const TLS = {
+export const TLS = {
   kind: 'table',
   doc: 'Serve HTTPS with this certificate instead of HTTP.',
   optional: true,
@@ -55,9 +43,9 @@ const TLS = {
       example: '"/etc/ssl/tracker/privkey.pem"',
     }),
   },
-} satisfies TableOf<TlsConfig>
+} satisfies Table
 
-const NETWORK = {
+export const NETWORK = {
   kind: 'table',
   doc: 'How this listener sees the addresses of its clients.',
   rows: {
@@ -77,56 +65,45 @@ const NETWORK = {
       'Keep IPv4 clients off an IPv6 socket, so that a second listener can serve them.',
     ),
   },
-} satisfies TableOf<NetworkConfig>
+} satisfies Table
 
 const USAGE_STATISTICS = value(false, flag, 'Count this listener in the statistics.')
 
-const UDP_TRACKERS = {
-  kind: 'list',
+export const UDP_TRACKER = {
+  kind: 'table',
   doc: 'A UDP listener. Repeat the section for more; without one, UDP is not served.',
-  each: {
-    kind: 'table',
-    doc: '',
-    rows: {
-      bind_address: address('0.0.0.0', 6969, 'Address and port; port 0 = any free port.'),
-      cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
-        toml: (seconds) => {
-          const { secs, nanos } = split(seconds)
-          return `{ secs = ${secs}, nanos = ${nanos} }`
-        },
-        json: split,
-      }),
-      tracker_usage_statistics: USAGE_STATISTICS,
-      public_url: optional(url('udp'), 'The URL that clients use.', {
-        example: '"udp://tracker.example.com:6969/announce"',
-      }),
-      network: NETWORK,
-    },
+  rows: {
+    bind_address: address('0.0.0.0', 6969, 'Address and port; port 0 = any free port.'),
+    /** Seconds; may have a fraction. */
+    cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
+      plain: split,
+    }),
+    tracker_usage_statistics: USAGE_STATISTICS,
+    public_url: optional(url('udp'), 'The URL that clients use.', {
+      example: '"udp://tracker.example.com:6969/announce"',
+    }),
+    network: NETWORK,
   },
-} satisfies ListOf<UdpTrackerConfig>
+} satisfies Table
 
-const HTTP_TRACKERS = {
-  kind: 'list',
+export const HTTP_TRACKER = {
+  kind: 'table',
   doc: 'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
-  each: {
-    kind: 'table',
-    doc: '',
-    rows: {
-      bind_address: address('0.0.0.0', 7070, 'Address and port; port 0 = any free port.'),
-      tls_config: TLS,
-      tracker_usage_statistics: USAGE_STATISTICS,
-      use_ip_from_query_string: value(
-        false,
-        flag,
-        'Take the address of a peer from the `ip` parameter. Only where every client is trusted.',
-      ),
-      public_url: optional(url('http', 'https'), 'The URL that clients use.', {
-        example: '"https://tracker.example.com/announce"',
-      }),
-      network: NETWORK,
-    },
+  rows: {
+    bind_address: address('0.0.0.0', 7070, 'Address and port; port 0 = any free port.'),
+    tls_config: TLS,
+    tracker_usage_statistics: USAGE_STATISTICS,
+    use_ip_from_query_string: value(
+      false,
+      flag,
+      'Take the address of a peer from the `ip` parameter. Only where every client is trusted.',
+    ),
+    public_url: optional(url('http', 'https'), 'The URL that clients use.', {
+      example: '"https://tracker.example.com/announce"',
+    }),
+    network: NETWORK,
   },
-} satisfies ListOf<HttpTrackerConfig>
+} satisfies Table
 
 function split(seconds: number): { secs: number; nanos: number } {
   const secs = Math.floor(seconds)
@@ -227,8 +204,8 @@ export const SETTINGS = {
         tracker_usage_statistics: value(true, flag, 'Count requests and keep statistics.'),
       },
     },
-    udp_trackers: UDP_TRACKERS,
-    http_trackers: HTTP_TRACKERS,
+    udp_trackers: { kind: 'list', each: UDP_TRACKER },
+    http_trackers: { kind: 'list', each: HTTP_TRACKER },
     udp_tracker_server: {
       kind: 'table',
       doc: 'What all UDP listeners share.',
@@ -310,18 +287,14 @@ export const SETTINGS = {
       doc: 'Resources of the machine that the tracker may use.',
       rows: {
         workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
+        /** Bytes. */
         max_memory: value(
           0,
           bytes(16 * 2 ** 20),
           'Memory for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory of the machine or container.',
-          {
-            toml: (amount) => {
-              const printed = printBytes(amount)
-              return /[A-Z]/.test(printed) ? tomlString(printed) : printed
-            },
-          },
+          { plain: printBytes },
         ),
       },
     },
   },
-} satisfies TableOf<Config>
+} satisfies Table

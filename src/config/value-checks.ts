@@ -157,11 +157,11 @@ export const bytes =
         )
   }
 
-/** The shortest text of an amount that `bytes` reads back exactly. */
-export function printBytes(amount: number): string {
+/** The shortest form of an amount that `bytes` reads back exactly. */
+export function printBytes(amount: number): string | number {
   for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
     const size = UNITS[unit.toUpperCase()]!
     if (amount >= size && amount % size === 0) return `${amount / size}${unit}`
   }
-  return String(amount)
+  return amount
 }
