@@ -4,18 +4,31 @@
  */
 import { list, type Node, type Place, type Scalar, scalar, table } from './tree.ts'
 
-const WHITE_SPACE = /[ \t\n\f\r]/
-const SEPARATOR = /[,{}[\]]/
+// Each matches from where the reader stands.
+const SPACE = /[ \t\n\f\r]*/y
+const WORD = /[^,{}[\]]*/y
+const BARE_KEY = /[\w-]+/y
+const EQUALS = /=/y
+const CHARACTER = /'.'/suy
+/** With JSON's escapes. Unlike JSON, the grammar allows raw line breaks. */
+const QUOTED = /"(?:[^"\\]|\\(?:["\\nrtbf]|u[0-9a-fA-F]{4}))*"/y
+
 const MOST_UNSIGNED = 2n ** 64n - 1n
 const LEAST_SIGNED = -(2n ** 63n)
 /** More levels than any option has; without a limit the stack could overflow. */
 const DEEPEST = 64
 
 export function parseOverride(text: string, at: Place): Node {
-  const reader = new Reader(text, at)
-  const node = reader.value(0)
-  return node !== undefined && reader.atEnd ? node : scalar(text, at)
+  try {
+    return new Reader(text, at).whole()
+  } catch (error) {
+    if (error instanceof Misfit) return scalar(text, at)
+    throw error
+  }
 }
+
+/** The text does not fit the grammar. */
+class Misfit extends Error {}
 
 /** A bare word: a boolean, a float, an integer or else a string. */
 function parseWord(word: string): Scalar {
@@ -29,7 +42,7 @@ function parseWord(word: string): Scalar {
   return word
 }
 
-/** Reads forward only. Methods return undefined when the text does not fit. */
+/** Reads forward only. Every method throws `Misfit` when the text does not fit. */
 class Reader {
   readonly #text: string
   readonly #at: Place
@@ -40,118 +53,76 @@ class Reader {
     this.#at = at
   }
 
-  get atEnd(): boolean {
-    return this.#next === this.#text.length
-  }
-
-  value(depth: number): Node | undefined {
-    this.#skipWhiteSpace()
-    const node = this.#bareValue(depth)
-    this.#skipWhiteSpace()
+  whole(): Node {
+    const node = this.#value(0)
+    if (this.#next < this.#text.length) throw new Misfit()
     return node
   }
 
-  #bareValue(depth: number): Node | undefined {
-    if (depth > DEEPEST) return undefined
+  #value(depth: number): Node {
+    if (depth > DEEPEST) throw new Misfit()
+    this.#take(SPACE)
+    const node = this.#bareValue(depth)
+    this.#take(SPACE)
+    return node
+  }
+
+  #bareValue(depth: number): Node {
     switch (this.#text[this.#next]) {
       case '{':
-        return this.#table(depth + 1)
+        return table(new Map(this.#items('}', () => this.#pair(depth + 1))), this.#at)
       case '[':
-        return this.#list(depth + 1)
+        return list(
+          this.#items(']', () => this.#value(depth + 1)),
+          this.#at,
+        )
       case '"':
-        return this.#scalar(this.#quoted())
+        return scalar(this.#quoted(), this.#at)
       case "'":
-        return this.#scalar(this.#character())
+        return scalar(this.#take(CHARACTER).slice(1, -1), this.#at)
       default:
-        return scalar(parseWord(this.#while((c) => !SEPARATOR.test(c)).trim()), this.#at)
+        return scalar(parseWord(this.#take(WORD).trim()), this.#at)
     }
   }
 
-  #scalar(text: string | undefined): Node | undefined {
-    return text === undefined ? undefined : scalar(text, this.#at)
+  #pair(depth: number): [string, Node] {
+    this.#take(SPACE)
+    const key = this.#text[this.#next] === '"' ? this.#quoted() : this.#take(BARE_KEY)
+    this.#take(SPACE)
+    this.#take(EQUALS)
+    return [key, this.#value(depth)]
   }
 
-  #table(depth: number): Node | undefined {
-    const entries = new Map<string, Node>()
-    const closed = this.#items('}', () => {
-      this.#skipWhiteSpace()
-      const key = this.#text[this.#next] === '"' ? this.#quoted() : this.#bareKey()
-      this.#skipWhiteSpace()
-      if (key === undefined || !this.#eat('=')) return false
-      const node = this.value(depth)
-      if (node !== undefined) entries.set(key, node)
-      return node !== undefined
-    })
-    return closed ? table(entries, this.#at) : undefined
-  }
-
-  #list(depth: number): Node | undefined {
-    const items: Node[] = []
-    const closed = this.#items(']', () => {
-      const node = this.value(depth)
-      if (node !== undefined) items.push(node)
-      return node !== undefined
-    })
-    return closed ? list(items, this.#at) : undefined
+  #quoted(): string {
+    const controls = /\p{Cc}/gu
+    return JSON.parse(
+      this.#take(QUOTED).replace(controls, (control) => JSON.stringify(control).slice(1, -1)),
+    )
   }
 
   /**
    * A comma directly before the closing bracket is allowed; with white space between, an empty item follows it.
    */
-  #items(close: string, readOne: () => boolean): boolean {
-    this.#next++
-    while (!this.#eat(close)) {
-      if (!readOne()) return false
-      if (!this.#eat(',')) return this.#eat(close)
+  #items<T>(close: string, readOne: () => T): T[] {
+    const items: T[] = []
+    for (;;) {
+      // The opening bracket, or the comma after an item.
+      this.#next++
+      if (this.#text[this.#next] !== close) items.push(readOne())
+      const end = this.#text[this.#next]
+      if (end === ',') continue
+      if (end !== close) throw new Misfit()
+      this.#next++
+      return items
     }
-    return true
   }
 
-  /** A string with JSON's escapes. Unlike JSON, the grammar allows raw line breaks. */
-  #quoted(): string | undefined {
-    let text = ''
-    for (let i = this.#next + 1; i < this.#text.length; i++) {
-      const c = this.#text[i]!
-      if (c === '"') {
-        this.#next = i + 1
-        return text
-      }
-      if (c !== '\\') {
-        text += c
-        continue
-      }
-      const escaped = /^\\(["\\nrtbf]|u[0-9a-fA-F]{4})/.exec(this.#text.slice(i, i + 6))
-      if (!escaped) return undefined
-      text += JSON.parse(`"${escaped[0]}"`)
-      i += escaped[0].length - 1
-    }
-    return undefined
-  }
-
-  #character(): string | undefined {
-    const character = String.fromCodePoint(this.#text.codePointAt(this.#next + 1) ?? 0x27)
-    if (this.#text[this.#next + 1 + character.length] !== "'") return undefined
-    this.#next += 2 + character.length
-    return character
-  }
-
-  #bareKey(): string | undefined {
-    return this.#while((c) => /[\w-]/.test(c)) || undefined
-  }
-
-  #while(isPart: (character: string) => boolean): string {
-    const start = this.#next
-    while (this.#next < this.#text.length && isPart(this.#text[this.#next]!)) this.#next++
-    return this.#text.slice(start, this.#next)
-  }
-
-  #eat(character: string): boolean {
-    if (this.#text[this.#next] !== character) return false
-    this.#next++
-    return true
-  }
-
-  #skipWhiteSpace(): void {
-    this.#while((c) => WHITE_SPACE.test(c))
+  /** The text that `pattern` matches here. */
+  #take(pattern: RegExp): string {
+    pattern.lastIndex = this.#next
+    const found = pattern.exec(this.#text)?.[0]
+    if (found === undefined) throw new Misfit()
+    this.#next += found.length
+    return found
   }
 }
