@@ -74,7 +74,7 @@ export function loadSource(
     kind: 'loaded',
     config,
     origin: (path) => printOrigin(report.origins.get(path)),
-    warnings: report.warnings.map(printMistake),
+    warnings: report.warnings.toSorted(byPlace).map(printMistake),
     source: source.name,
     apiNeedsToken: http_api !== null && Object.keys(http_api.access_tokens).length === 0,
   }
@@ -91,7 +91,7 @@ const failed = (report: Report, source: string): Failed => ({
   kind: 'failed',
   source,
   mistakes: report.mistakes.toSorted(byPlace),
-  warnings: report.warnings.map(printMistake),
+  warnings: report.warnings.toSorted(byPlace).map(printMistake),
 })
 
 /** In the order of the file; mistakes without a line come first. */
