@@ -4,7 +4,7 @@
  */
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
-import type { Config } from './model.ts'
+import type { Config, NetworkConfig } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
@@ -95,39 +95,24 @@ function isLocal({ ip }: SocketAddress): boolean {
 
 interface Listener {
   readonly path: string
-  readonly bind: SocketAddress
-  /** undefined: the listener has no such option and serves both families. */
-  readonly v6only: boolean | undefined
+  readonly bind_address: SocketAddress
+  /** The API and the health check have none and serve both families. */
+  readonly network?: NetworkConfig
 }
 
 /** Two listeners of one transport must not share a port of the same address. */
 function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {
-  const list = (
-    name: 'udp_trackers' | 'http_trackers',
-    listeners: Config['udp_trackers'] | Config['http_trackers'],
-  ): Listener[] =>
-    (listeners ?? []).map(({ bind_address, network }, i) => ({
-      path: `${name}.${i}.bind_address`,
-      bind: bind_address,
-      v6only: network.ipv6_v6only,
-    }))
-  const service = (name: string, bind: SocketAddress): Listener => ({
-    path: `${name}.bind_address`,
-    bind,
-    v6only: undefined,
-  })
-  const udp = list('udp_trackers', config.udp_trackers)
+  const { udp_trackers, http_trackers, http_api, health_check_api } = config
+  const named = (name: string, list: readonly Omit<Listener, 'path'>[] | null): Listener[] =>
+    (list ?? []).map((one, i) => ({ ...one, path: `${name}.${i}.bind_address` }))
+  const udp = named('udp_trackers', udp_trackers)
   const tcp = [
-    ...list('http_trackers', config.http_trackers),
-    ...(config.http_api ? [service('http_api', config.http_api.bind_address)] : []),
-    service('health_check_api', config.health_check_api.bind_address),
+    ...named('http_trackers', http_trackers),
+    ...(http_api ? [{ ...http_api, path: 'http_api.bind_address' }] : []),
+    { ...health_check_api, path: 'health_check_api.bind_address' },
   ]
   for (const transport of [udp, tcp]) {
-    const listeners = transport.filter(
-      ({ path }) =>
-        report.isSound(path) &&
-        report.isSound(path.replace(/bind_address$/, 'network.ipv6_v6only')),
-    )
+    const listeners = transport.filter(({ path }) => report.isSound(path))
     listeners.forEach((later, i) => {
       const earlier = listeners.slice(0, i).find((other) => collide(other, later))
       if (!earlier) return
@@ -140,26 +125,24 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
 }
 
 function collide(a: Listener, b: Listener): boolean {
-  if (a.bind.port === 0 || a.bind.port !== b.bind.port) return false
-  return covers(a, b) || covers(b, a)
+  const { port } = a.bind_address
+  return port !== 0 && port === b.bind_address.port && (covers(a, b) || covers(b, a))
 }
 
-const isIpv6 = ({ bind }: Listener): boolean => bind.ip.includes(':')
+const isIpv6 = ({ bind_address }: Listener): boolean => bind_address.ip.includes(':')
 
 /** Whether `a` also listens on the address of `b`. */
 function covers(a: Listener, b: Listener): boolean {
-  if (a.bind.ip === '::') return isIpv6(b) || !a.v6only
-  return a.bind.ip === b.bind.ip || (a.bind.ip === '0.0.0.0' && !isIpv6(b))
+  const { ip } = a.bind_address
+  if (ip === '::') return isIpv6(b) || !a.network?.ipv6_v6only
+  return ip === b.bind_address.ip || (ip === '0.0.0.0' && !isIpv6(b))
 }
 
 function conflictOf(earlier: Listener, later: Listener): string {
-  const address = printAddress(later.bind)
-  if (earlier.bind.ip === later.bind.ip) return `${address} is taken by ${earlier.path}`
-  const [wide, narrow] = covers(earlier, later) ? [earlier, later] : [later, earlier]
-  return (
-    `${address} and ${printAddress(earlier.bind)} of ${earlier.path} overlap: ` +
-    (wide.v6only === false && isIpv6(wide) && !isIpv6(narrow)
-      ? '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart'
-      : `${isIpv6(wide) ? '[::]' : '0.0.0.0'} stands for every address of the machine, so one of them needs another port`)
-  )
+  const address = printAddress(later.bind_address)
+  if (earlier.bind_address.ip === later.bind_address.ip)
+    return `${address} is taken by ${earlier.path}`
+  const separable = isIpv6(earlier) !== isIpv6(later) && [earlier, later].find(isIpv6)?.network
+  const orElse = separable ? ', or the IPv6 listener `ipv6_v6only = true` in its `network`' : ''
+  return `${address} overlaps ${printAddress(earlier.bind_address)} of ${earlier.path}: one of them needs another port${orElse}`
 }

@@ -64,48 +64,48 @@ test.each<[string, string, string[]]>([
     'an IPv4 listener beside an IPv6 one that serves both families',
     MINIMAL_3 + listener('udp', '0.0.0.0:6969') + listener('udp', '[::]:6969'),
     [
-      'tracker.toml:13:1: udp_trackers.1.bind_address: [::]:6969 and 0.0.0.0:6969 of udp_trackers.0.bind_address overlap: ' +
-        '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart',
+      'tracker.toml:13:1: udp_trackers.1.bind_address: [::]:6969 overlaps 0.0.0.0:6969 of udp_trackers.0.bind_address: ' +
+        'one of them needs another port, or the IPv6 listener `ipv6_v6only = true` in its `network`',
     ],
   ],
   [
     'an address of the machine beside the wildcard',
     MINIMAL_3 + listener('udp', '0.0.0.0:6969') + listener('udp', '127.0.0.1:6969'),
     [
-      'tracker.toml:13:1: udp_trackers.1.bind_address: 127.0.0.1:6969 and 0.0.0.0:6969 of udp_trackers.0.bind_address overlap: ' +
-        '0.0.0.0 stands for every address of the machine, so one of them needs another port',
+      'tracker.toml:13:1: udp_trackers.1.bind_address: 127.0.0.1:6969 overlaps 0.0.0.0:6969 of udp_trackers.0.bind_address: ' +
+        'one of them needs another port',
     ],
   ],
   [
     'the same with IPv6, even with ipv6_v6only',
     MINIMAL_3 + listener('http', '[fe80::1%2]:80') + listener('http', '[::]:80', true),
     [
-      'tracker.toml:13:1: http_trackers.1.bind_address: [::]:80 and [fe80::1%2]:80 of http_trackers.0.bind_address overlap: ' +
-        '[::] stands for every address of the machine, so one of them needs another port',
+      'tracker.toml:13:1: http_trackers.1.bind_address: [::]:80 overlaps [fe80::1%2]:80 of http_trackers.0.bind_address: ' +
+        'one of them needs another port',
     ],
   ],
   [
     'an IPv4 address beside an IPv6 listener that serves both families',
     MINIMAL_3 + listener('udp', '[::]:6969') + listener('udp', '192.0.2.1:6969'),
     [
-      'tracker.toml:13:1: udp_trackers.1.bind_address: 192.0.2.1:6969 and [::]:6969 of udp_trackers.0.bind_address overlap: ' +
-        '`ipv6_v6only = true` in `network` of the IPv6 listener would keep them apart',
+      'tracker.toml:13:1: udp_trackers.1.bind_address: 192.0.2.1:6969 overlaps [::]:6969 of udp_trackers.0.bind_address: ' +
+        'one of them needs another port, or the IPv6 listener `ipv6_v6only = true` in its `network`',
     ],
   ],
   [
     'the API, which has no network, beside an IPv4 listener',
     `${MINIMAL_3 + listener('http', '0.0.0.0:80')}[http_api]\nbind_address = "[::]:80"\n`,
     [
-      'tracker.toml:13:1: http_api.bind_address: [::]:80 and 0.0.0.0:80 of http_trackers.0.bind_address overlap: ' +
-        '[::] stands for every address of the machine, so one of them needs another port',
+      'tracker.toml:13:1: http_api.bind_address: [::]:80 overlaps 0.0.0.0:80 of http_trackers.0.bind_address: ' +
+        'one of them needs another port',
     ],
   ],
   [
     'an HTTP listener on every address, and the health check on its default one',
     MINIMAL_3 + listener('http', '0.0.0.0:1313'),
     [
-      'tracker.toml:10:1: health_check_api.bind_address: 127.0.0.1:1313 and 0.0.0.0:1313 of http_trackers.0.bind_address overlap: ' +
-        '0.0.0.0 stands for every address of the machine, so one of them needs another port',
+      'tracker.toml:10:1: health_check_api.bind_address: 127.0.0.1:1313 overlaps 0.0.0.0:1313 of http_trackers.0.bind_address: ' +
+        'one of them needs another port',
     ],
   ],
 ])('%s is refused', (_what, toml, mistakes) => {
