@@ -4,6 +4,7 @@ import { printMistake } from '../config/mistake.ts'
 import { plural } from '../text/figures.ts'
 import type { Host } from './host.ts'
 import { type Invocation, optionValue } from './invocation.ts'
+import { hasIpv6 } from './ipv6.ts'
 import { readSmallFile } from './small-file.ts'
 import { judgeTls, type TlsFault } from './tls-files.ts'
 
@@ -20,6 +21,7 @@ export function loadConfiguration(
     path: optionValue(invocation, 'config'),
     env: host.env,
     cwd: host.cwd,
+    hasIpv6,
     readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
     judgeTls: toServe ? (tls) => judgeTls(tls, host.cwd).faults.map(asMistake) : undefined,
   })

@@ -2,13 +2,14 @@
  * Loads a configuration: finds its source, applies overrides, checks everything (docs/behaviours.md C1–C8). The
  * result is a configuration or all of its mistakes. Disk and environment are arguments, never touched directly.
  */
+import { BUILT_IN_NAME, builtIn } from './defaults.ts'
 import { lift } from './lift.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
 import type { Config, SchemaVersion, TlsConfig } from './model.ts'
 import { checkRules } from './option-rules.ts'
 import { applyOverrides, type Environment } from './overrides.ts'
 import { readConfig } from './read.ts'
-import { BUILT_IN, findSource, type SourceOptions } from './source.ts'
+import { findSource, type SourceOptions } from './source.ts'
 import { parseToml, type TomlSource } from './toml.ts'
 import { DEFAULT, nodeAt, type Place, type TableNode } from './tree.ts'
 
@@ -25,7 +26,7 @@ type JudgeTls = (
 export interface Loaded {
   readonly kind: 'loaded'
   readonly config: Config
-  /** Where an option of the model came from: `default`, `tracker.toml:12` or the name of a variable. */
+  /** Where an option of the model came from: `default`, `tracker.toml:12`, the built-in default, a variable. */
   origin(path: string): string
   /** One line each, with the place. */
   readonly warnings: readonly string[]
@@ -81,8 +82,8 @@ export function loadSource(
 }
 
 /** The configuration of a tracker that was given none. */
-export function loadBuiltIn(): Loaded {
-  const loaded = loadSource(BUILT_IN, {})
+export function loadBuiltIn(hasIpv6: boolean): Loaded {
+  const loaded = loadSource(builtIn(hasIpv6), {})
   if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
   return loaded
 }
@@ -155,6 +156,8 @@ function findSchema(tree: TableNode, report: Report): SchemaVersion | undefined 
 }
 
 function printOrigin(place: Place | undefined): string {
-  if (!place || place.source === BUILT_IN.name) return DEFAULT
+  if (!place) return DEFAULT
+  // It has no lines that a user could look up.
+  if (place.source === BUILT_IN_NAME) return BUILT_IN_NAME
   return place.line === undefined ? place.source : `${place.source}:${place.line}`
 }

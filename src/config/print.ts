@@ -44,8 +44,8 @@ export function toToml(config: Config, style: TomlStyle = {}): string {
 }
 
 /** The annotated file of `tracker init`: the built-in default with a token. */
-export function exampleToml(token: string): string {
-  const { config } = loadBuiltIn()
+export function exampleToml(token: string, hasIpv6: boolean): string {
+  const { config } = loadBuiltIn(hasIpv6)
   const http_api = config.http_api && { ...config.http_api, access_tokens: { admin: token } }
   return (
     '# Configuration of the tracker. Every option is here; those that begin with `#` are not set.\n' +

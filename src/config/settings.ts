@@ -5,6 +5,7 @@
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
+import { OF_A_FILE } from './defaults.ts'
 import { optional, type Table, value } from './setting-kinds.ts'
 import {
   bindAddress,
@@ -67,13 +68,14 @@ export const NETWORK = {
   },
 } satisfies Table
 
+const LISTENER_DOC = `Address and port. [::] = every address, IPv4 and IPv6; port 0 = any free port. Default: ${OF_A_FILE.ip}.`
 const USAGE_STATISTICS = value(false, flag, 'Count this listener in the statistics.')
 
 export const UDP_TRACKER = {
   kind: 'table',
   doc: 'A UDP listener. Repeat the section for more; without one, UDP is not served.',
   rows: {
-    bind_address: address('0.0.0.0', 6969, 'Address and port; port 0 = any free port.'),
+    bind_address: address(OF_A_FILE.ip, 6969, LISTENER_DOC),
     /** Seconds; may have a fraction. */
     cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
       plain: split,
@@ -90,7 +92,7 @@ export const HTTP_TRACKER = {
   kind: 'table',
   doc: 'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
   rows: {
-    bind_address: address('0.0.0.0', 7070, 'Address and port; port 0 = any free port.'),
+    bind_address: address(OF_A_FILE.ip, 7070, LISTENER_DOC),
     tls_config: TLS,
     tracker_usage_statistics: USAGE_STATISTICS,
     use_ip_from_query_string: value(
@@ -148,14 +150,14 @@ export const SETTINGS = {
           doc: 'What clients are told about announcing.',
           rows: {
             interval: value(
-              120,
+              OF_A_FILE.interval,
               wholeNumber(0, MOST_INTERVAL),
-              'Seconds a client should wait between two announces.',
+              `Seconds a client should wait between two announces. Default: ${OF_A_FILE.interval}.`,
             ),
             interval_min: value(
-              120,
+              OF_A_FILE.interval_min,
               wholeNumber(0, MOST_INTERVAL),
-              'Seconds it must wait at least. Sent to HTTP clients only.',
+              `Seconds it must wait at least. Sent to HTTP clients only. Default: ${OF_A_FILE.interval_min}.`,
             ),
             max_peers_per_announce: value(
               74,
@@ -185,9 +187,9 @@ export const SETTINGS = {
           doc: 'What is kept, and for how long.',
           rows: {
             max_peer_timeout: value(
-              900,
+              OF_A_FILE.max_peer_timeout,
               wholeNumber(0, MOST_U32),
-              'Seconds after its last announce when a peer is forgotten.',
+              `Seconds after its last announce when a peer is forgotten. Default: ${OF_A_FILE.max_peer_timeout}.`,
             ),
             persistent_torrent_completed_stat: value(
               false,

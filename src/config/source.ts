@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { didYouMean } from '../text/nearest.ts'
 import { quotedPath } from '../text/printable.ts'
 import { errorCode, fileReason } from '../text/system-errors.ts'
+import { builtIn } from './defaults.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, PREFIX } from './overrides.ts'
 import type { TomlSource } from './toml.ts'
@@ -23,40 +24,18 @@ export interface SourceOptions {
   readonly cwd: string
   /** The text of the file at an absolute path; throws like `readFileSync`. */
   readFile(path: string): string
+  /** Whether the machine has IPv6: asked for the built-in default only. */
+  hasIpv6(): boolean
 }
 
 /** The file that is read, if it exists, when no other source is named. */
 export const DEFAULT_FILE = 'tracker.toml'
 
-/**
- * The configuration of a tracker that was given none (C13): a public tracker on the usual ports, its API for
- * this machine only. Everything else is the default of the settings table.
- */
-export const BUILT_IN: TomlSource = {
-  name: 'the built-in default',
-  quotable: true,
-  text: `
-[metadata]
-schema_version = "3.0.0"
-[logging]
-trace_filter = "info"
-[core]
-listed = false
-private = false
-[core.database]
-[[udp_trackers]]
-tracker_usage_statistics = true
-[[http_trackers]]
-tracker_usage_statistics = true
-[http_api]
-`,
-}
-
 /** undefined: a source was named but cannot be read; the report says why. */
 export function findSource(input: SourceOptions, report: Report): TomlSource | undefined {
   const { env } = input
   warnOfUnknown(env, report)
-  if (input.path !== undefined) return readFile(input, input.path, '--config', report)
+  if (input.path !== undefined) return readFile(input, input.path, OPTION, report)
   const text = variable(env, TEXT)
   if (text) return { ...text, quotable: false }
   const path = variable(env, PATH)
@@ -64,37 +43,26 @@ export function findSource(input: SourceOptions, report: Report): TomlSource | u
   return readFile(input, DEFAULT_FILE, undefined, report)
 }
 
+/** In full, because a variable that it overrides may have been meant. */
+const OPTION = `--config (or -c, --config-toml-path), which takes precedence over ${TEXT} and ${PATH}`
+
 /** `given`: the option or variable that named the file; undefined = the file may be absent. */
 function readFile(
-  { cwd, readFile: read }: SourceOptions,
+  input: SourceOptions,
   path: string,
   given: string | undefined,
   report: Report,
 ): TomlSource | undefined {
   const name = quotedPath(path)
-  if (path === '') {
-    report.mistake(
-      { source: given ?? DEFAULT_FILE, path: '' },
-      'expected the path of a file, found nothing',
-    )
-    return undefined
-  }
   try {
-    return { name, text: read(resolve(cwd, path)), quotable: true }
+    return { name, text: input.readFile(resolve(input.cwd, path)), quotable: true }
   } catch (error) {
-    if (given === undefined && errorCode(error) === 'ENOENT') return BUILT_IN
-    report.mistake(
-      { source: name, path: '' },
-      `${fileReason(error)}: ` +
-        `${resolve(cwd, name)}${given ? `, given by ${SPELLED[given] ?? given}` : ''}`,
-    )
+    if (given === undefined && errorCode(error) === 'ENOENT') return builtIn(input.hasIpv6())
+    const reason = path === '' ? 'the path is empty' : fileReason(error)
+    const by = given === undefined ? '' : `, given by ${given}`
+    report.mistake({ source: name, path: '' }, `${reason}: ${resolve(input.cwd, name)}${by}`)
     return undefined
   }
-}
-
-/** The option in full, because a variable that it overrides may have been meant. */
-const SPELLED: Readonly<Record<string, string>> = {
-  '--config': `--config (or -c, --config-toml-path), which takes precedence over ${TEXT} and ${PATH}`,
 }
 
 /** A variable by its name in any case; the exact name is preferred. */

@@ -120,6 +120,13 @@ class TreeBuilder {
 }
 
 function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
+  const format = otherFormat(source)
+  if (format !== undefined) {
+    const message =
+      `this is ${format}; the configuration is TOML: sections like \`[core]\`, options like ` +
+      '`private = false`. `tracker init` writes an example'
+    return { path: '', source: source.name, message }
+  }
   const { lineNumber: line } = error
   const column = error.column + 1
   const message = `TOML: ${error.message[0]!.toLowerCase()}${error.message.slice(1)}`
@@ -133,6 +140,19 @@ function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
   return {
     ...mistake,
     excerpt: `  ${line} | ${shown}\n  ${margin} | ${' '.repeat(Math.max(0, column - 1))}^`,
+  }
+}
+
+/** Which format a text that is not TOML has. undefined: it is TOML with a mistake. */
+function otherFormat({ name, text }: TomlSource): 'JSON' | 'YAML' | undefined {
+  if (text.trimStart().startsWith('{') || name.endsWith('.json')) return 'JSON'
+  if (/\.ya?ml$/.test(name)) return 'YAML'
+  try {
+    // Almost any text is YAML: only a mapping can be meant as a configuration.
+    const keys = Object.keys(Bun.YAML.parse(text) as object)
+    return keys.length > 0 && keys.every((key) => /^[a-z_]+$/i.test(key)) ? 'YAML' : undefined
+  } catch {
+    return undefined
   }
 }
 

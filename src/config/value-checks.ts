@@ -2,6 +2,7 @@
  * Checks of single options: each maps a written node to a value, or to a message that says what is allowed and
  * what was found. Nothing is coerced: a string is not a number, `1.0` is not a whole number.
  */
+import { didYouMean } from '../text/nearest.ts'
 import { isUnspecified, parseIp, printIp, type SocketAddress } from '../wire/address.ts'
 import { found, foundKind, printText } from './mistake.ts'
 import type { Node } from './tree.ts'
@@ -31,9 +32,28 @@ export const oneOf =
   (node) => {
     const word = scalarOf(node)
     const value = words.find((one) => one === word)
+    if (value !== undefined) return { value }
     const quoted = words.map((one) => `"${one}"`).join(', ')
-    return value === undefined ? expected(quoted.replace(/, (?=[^,]*$)/, ' or '), node) : { value }
+    const { wrong } = expected(quoted.replace(/, (?=[^,]*$)/, ' or '), node)
+    return { wrong: typeof word === 'string' ? wrong + meantWord(word, words) : wrong }
   }
+
+/** What other programs call by another name. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  mariadb: 'mysql, which serves MariaDB, too',
+  pgsql: 'postgresql',
+  err: 'error',
+  warning: 'warn',
+  none: 'off',
+}
+
+/** `, did you mean x?`, or nothing. */
+export function meantWord(word: string, words: readonly string[]): string {
+  const other = Object.hasOwn(OTHER_NAMES, word.toLowerCase())
+    ? OTHER_NAMES[word.toLowerCase()]!
+    : ''
+  return words.includes(other.split(',')[0]!) ? `, did you mean ${other}?` : didYouMean(word, words)
+}
 
 export const text: Check<string> = (node) => {
   const value = scalarOf(node)

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, optionValue } from '../cli/invocation.ts'
+import { hasIpv6 } from '../cli/ipv6.ts'
 import { loadConfiguration } from '../cli/load-configuration.ts'
 import { type Loaded, loadSource } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
@@ -18,7 +19,8 @@ import { notWritten } from '../text/system-errors.ts'
 
 export function init(invocation: Invocation, host: Host): number {
   const path = invocation.arguments[0] ?? DEFAULT_FILE
-  const failure = writeNewFile(host.cwd, path, exampleToml(randomBytes(16).toString('hex')))
+  const toml = exampleToml(randomBytes(16).toString('hex'), hasIpv6())
+  const failure = writeNewFile(host.cwd, path, toml)
   if (failure) {
     host.complain(`tracker: ${failure}\n`)
     return EXIT.failure

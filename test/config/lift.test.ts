@@ -25,7 +25,9 @@ describe('schema 2.0.0', () => {
   test('a mistake is reported in the names of the file', () => {
     const toml = `${MINIMAL_2.replace('"info"', '"Info"')}[core.net]\nexternal_ip = "x"\n[[udp_trackers]]\n[[http_trackers]]`
     expect(complaints(loadToml(toml))).toEqual([
-      expect.stringMatching(/^tracker\.toml:5:1: logging\.threshold: expected .* found "Info"$/),
+      expect.stringMatching(
+        /^tracker\.toml:5:1: logging\.threshold: expected .* found "Info", did you mean info\?$/,
+      ),
       'tracker.toml:10:1: core.net.external_ip: expected an IP address, found "x"',
     ])
   })

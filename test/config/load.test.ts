@@ -53,13 +53,15 @@ describe('sources', () => {
     expect(result.origin('core.announce_policy.interval')).toBe(`${source}:10`)
   })
 
-  test('without any configuration the tracker is public, on the usual ports, with a local API', () => {
+  test('C13: without any configuration the tracker is public, on the usual ports, with a local API', () => {
     const { config, source, warnings, apiNeedsToken, origin } = loaded(loadIn({}))
     expect(source).toBe('the built-in default')
     expect(warnings).toEqual([])
     expect(apiNeedsToken).toBe(true)
     expect(config).toMatchObject({
       core: {
+        announce_policy: { interval: 1800, interval_min: 900 },
+        tracker_policy: { max_peer_timeout: 4500 },
         listed: false,
         private: false,
         database: { driver: 'sqlite3', path: './storage/tracker/lib/database/sqlite3.db' },
@@ -73,11 +75,25 @@ describe('sources', () => {
       },
       runtime: { workers: 0, max_memory: 0 },
     })
-    expect(config.udp_trackers?.map((t) => t.bind_address)).toEqual([{ ip: '0.0.0.0', port: 6969 }])
-    expect(config.http_trackers?.map((t) => t.bind_address)).toEqual([
-      { ip: '0.0.0.0', port: 7070 },
-    ])
-    expect(origin('core.listed')).toBe('default')
+    expect(origin('core.announce_policy.interval')).toBe('the built-in default')
+    expect(origin('core.announce_policy.max_peers_per_announce')).toBe('default')
+  })
+
+  test.each([
+    [true, '::'],
+    [false, '0.0.0.0'],
+  ])('the listeners of the built-in default serve both families, with IPv6 %p', (hasIpv6, ip) => {
+    const { config } = loaded(loadIn({ hasIpv6 }))
+    expect(config.udp_trackers?.map((t) => t.bind_address)).toEqual([{ ip, port: 6969 }])
+    expect(config.http_trackers?.map((t) => t.bind_address)).toEqual([{ ip, port: 7070 }])
+  })
+
+  test('C3: a file without these settings has the values of the reference', () => {
+    const { config } = loaded(loadToml(`${MINIMAL_3}[[udp_trackers]]\n[[http_trackers]]\n`))
+    expect(config.core.announce_policy).toMatchObject({ interval: 120, interval_min: 120 })
+    expect(config.core.tracker_policy.max_peer_timeout).toBe(900)
+    expect(config.udp_trackers?.[0]?.bind_address.ip).toBe('0.0.0.0')
+    expect(config.http_trackers?.[0]?.bind_address.ip).toBe('0.0.0.0')
   })
 
   test('overrides alone apply to the built-in default', () => {
@@ -120,7 +136,7 @@ describe('sources', () => {
     [
       'an empty path',
       { env: { [PATH]: '' } },
-      `${PATH}: expected the path of a file, found nothing`,
+      `"": the path is empty: /home/op/"", given by ${PATH}`,
     ],
     ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file: /home/op/"a\\nb"'],
   ])('%s is reported as such', (_what, world, words) => {
@@ -215,7 +231,7 @@ bind_address = "127.0.0.1"
 `
     expect(complaints(loadToml(toml, { RUNTIME__WORKERS: '999' }))).toEqual([
       `${OVERRIDE}RUNTIME__WORKERS: runtime.workers: expected a whole number from 0 to 256, found 999`,
-      'tracker.toml:4:1: logging.trace_filter: expected "off", "error", "warn", "info", "debug" or "trace", found "Info"',
+      'tracker.toml:4:1: logging.trace_filter: expected "off", "error", "warn", "info", "debug" or "trace", found "Info", did you mean info?',
       'tracker.toml:6:1: core.listed: expected true or false, found "no"',
       'tracker.toml:9:3: core.announce_policy.interval: expected a whole number from 0 to 2147483647, found "x"',
       'tracker.toml:11:1: udp_trackers.0.bind_adress: unknown option, did you mean bind_address?',
@@ -254,6 +270,39 @@ bind_address = "127.0.0.1"
       `${TEXT}:1:5: TOML: unexpected character`,
     ])
   })
+
+  const FOREIGN = 'the configuration is TOML: '
+  test.each([
+    ['YAML', 'core:\n  private: false\n'],
+    ['YAML', '# mine\n---\ncore: { private: false }\nhttp_trackers:\n  - bind_address: x\n'],
+    ['JSON', '{ "core": { "private": false } }'],
+    ['JSON', '\n{\n\t"core": { "private": fal'],
+  ])('C15: %s is named as such, in a file and in the environment: %#', (format, text) => {
+    expect(complaints(loadToml(text))).toEqual([
+      expect.stringContaining(`tracker.toml: this is ${format}; ${FOREIGN}`),
+    ])
+    expect(complaints(loadIn({ env: { [TEXT]: text } }))).toEqual([
+      expect.stringContaining(`${TEXT}: this is ${format}; ${FOREIGN}`),
+    ])
+  })
+
+  test.each([
+    ['JSON', 'x.json'],
+    ['YAML', 'x.yaml'],
+    ['YAML', 'x.yml'],
+  ])('broken %s is recognised by the name %s', (format, path) => {
+    const files = { [`/home/op/${path}`]: 'core: [ }' }
+    expect(complaints(loadIn({ path, files }))).toEqual([
+      expect.stringContaining(`${path}: this is ${format}; `),
+    ])
+  })
+
+  test.each(['private: false\n[core]\n', '[core]\nprivate: false', 'a = "b: c', '- a\n', 'word'])(
+    'TOML with a mistake is not taken for another format: %p',
+    (text) => {
+      expect(complaints(loadToml(text))[0]).toContain(': TOML: ')
+    },
+  )
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
     'the section and the key %s are unknown like any other',

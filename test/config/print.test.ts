@@ -123,11 +123,11 @@ max_memory = 0
 })
 
 describe('the annotated example', () => {
-  const example = exampleToml('fresh')
+  const example = exampleToml('fresh', true)
 
-  test('is the built-in default with a token', () => {
-    const { config, warnings } = loaded(loadToml(example))
-    const builtIn = loadBuiltIn().config
+  test.each([true, false])('is the built-in default with a token: IPv6 %p', (hasIpv6) => {
+    const { config, warnings } = loaded(loadToml(exampleToml('fresh', hasIpv6)))
+    const builtIn = loadBuiltIn(hasIpv6).config
     expect(warnings).toEqual([])
     expect(config).toEqual({
       ...builtIn,

@@ -1,7 +1,7 @@
 /** What every option refuses, and in which words. */
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { complaints, loadToml, MINIMAL_3 } from '../support/config/loading.ts'
+import { complaints, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 /** The minimal file with one more option: `line` in `section`. */
 const withOption = (section: string, line: string) =>
@@ -223,6 +223,33 @@ describe('what is refused', () => {
     const mistakes = complaints(loadToml(toml))
     expect(mistakes).toEqual([expect.stringContaining(words)])
     expect(mistakes[0]).toMatch(/^tracker\.toml:\d+:\d+: /)
+  })
+
+  test.each([
+    ['core.database', 'driver = "postgres"', 'found "postgres", did you mean postgresql?'],
+    ['core.database', 'driver = "sqlite"', 'found "sqlite", did you mean sqlite3?'],
+    [
+      'core.database',
+      'driver = "MariaDB"',
+      'found "MariaDB", did you mean mysql, which serves MariaDB, too?',
+    ],
+    ['logging', 'trace_style = "jsno"', 'found "jsno", did you mean json?'],
+    ['abuse', 'id_errors = "warning"', 'expected "suppress" or "ban", found "warning"'],
+  ])('[%s] %s: with the word that was meant', (section, line, words) => {
+    const toml =
+      section === 'logging'
+        ? MINIMAL_3.replace('[core]', `${line}\n[core]`)
+        : withOption(section, line)
+    expect(complaints(loadToml(toml))).toEqual([expect.stringContaining(words)])
+  })
+
+  test.each([
+    [MINIMAL_3.replace('"info"', '"warning"'), 'warn'],
+    [MINIMAL_2.replace('"info"', '"Info"'), 'info'],
+  ])('a level of the log by another name: %#', (toml, level) => {
+    expect(complaints(loadToml(toml))).toEqual([
+      expect.stringContaining(`, did you mean ${level}?`),
+    ])
   })
 
   test.each(['hunter2 = "x"', 'password = 12345678', 'password = ["hunter2"]'])(

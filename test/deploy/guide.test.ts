@@ -5,8 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
-import { load } from '../../src/config/load.ts'
-import { printMistake } from '../../src/config/mistake.ts'
+import { loaded, loadIn } from '../support/config/loading.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { block, blocks, GUIDE } from '../support/deploy/guide.ts'
 
@@ -78,9 +77,8 @@ test.each(blocks('yaml'))('Compose and the container take\n%s', (text) => {
     expect(Object.keys(whole.networks!)).toContain(network)
   const { environment } = services.tracker
   const env = { ...environment, TORRUST_TRACKER_CONFIG_TOML: CONTAINER }
-  const loaded = load({ env, cwd: '/', readFile: () => '' })
-  if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
-  const { udp_trackers, http_trackers, http_api, health_check_api } = loaded.config
+  const { config } = loaded(loadIn({ env }))
+  const { udp_trackers, http_trackers, http_api, health_check_api } = config
   expect(udp_trackers?.map((listener) => listener.bind_address)).toEqual([{ ip: '::', port: 6969 }])
   expect(http_trackers?.map((listener) => listener.bind_address)).toEqual([
     { ip: '::', port: 7070 },

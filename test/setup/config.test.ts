@@ -66,7 +66,9 @@ describe('print', () => {
   test('explains the options on demand', async () => {
     using here = workspace()
     const { out } = await here.run(['config', 'print', '--docs'])
-    expect(out).toContain('# Serve only torrents on the whitelist.\nlisted = false  # default\n')
+    expect(out).toContain(
+      '# Serve only torrents on the whitelist.\nlisted = false  # the built-in default\n',
+    )
   })
 })
 

@@ -72,7 +72,7 @@ bind_address = "127.0.0.1:0"
 /** Loads a text. Throws its mistakes. */
 export function configOf(toml: string): Config {
   const env = { TORRUST_TRACKER_CONFIG_TOML: toml }
-  const loaded = load({ env, cwd: '/', readFile: () => '' })
+  const loaded = load({ env, cwd: '/', readFile: () => '', hasIpv6: () => true })
   if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
   return loaded.config
 }

@@ -13,13 +13,15 @@ export interface World {
   readonly env?: Readonly<Record<string, string>>
   /** By absolute path. */
   readonly files?: Readonly<Record<string, string>>
+  readonly hasIpv6?: boolean
 }
 
-export function loadIn({ path, env = {}, files = {} }: World): Loaded | Failed {
+export function loadIn({ path, env = {}, files = {}, hasIpv6 = true }: World): Loaded | Failed {
   const input: LoadInput = {
     path,
     env,
     cwd: '/home/op',
+    hasIpv6: () => hasIpv6,
     readFile(name) {
       if (name === '/home/op/folder') throw Object.assign(new Error(), { code: 'EISDIR' })
       if (name === '/home/op/locked') throw Object.assign(new Error(), { code: 'EACCES' })
