@@ -7,7 +7,7 @@ import { EXIT, type Host } from '../cli/host.ts'
 import type { Invocation } from '../cli/invocation.ts'
 import { loadConfiguration } from '../cli/load-configuration.ts'
 import type { Loaded } from '../config/load.ts'
-import { TEMPLATES, type Template, templateFor, unsupported } from './templates.ts'
+import { TEMPLATES, type Template, templateFor } from './templates.ts'
 import { takeUser } from './user.ts'
 import { installFile, readIfThere, unwritable } from './volumes.ts'
 
@@ -15,55 +15,49 @@ const DRIVER = 'TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__DATABASE__DRIVER'
 const TEXT = 'TORRUST_TRACKER_CONFIG_TOML'
 const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'
 
-const LIBRARY = '/var/lib/torrust/tracker'
-const VOLUMES = [LIBRARY, '/var/log/torrust/tracker', '/etc/torrust/tracker']
+const VOLUMES = ['/var/lib/torrust/tracker', '/var/log/torrust/tracker', '/etc/torrust/tracker']
 const CONFIGURATION = '/etc/torrust/tracker/tracker.toml'
 
 /** The configuration to serve with, or the exit code of a failure that was reported. */
 export function prepare(invocation: Invocation, host: Host): Loaded | number {
   const say = (line: string) => host.complain(`tracker container: ${line}\n`)
-  const driver = host.env[DRIVER]
-  const template = templateFor(driver)
-  if (template === undefined) {
-    for (const line of unsupported(driver ?? '')) say(line)
-    return EXIT.misconfigured
-  }
-  // An empty variable counts as unset: compose files pass `${VARIABLE:-}`.
-  let env: Host['env'] = {
-    ...host.env,
-    [TEXT]: host.env[TEXT] || undefined,
-    [PATH]: host.env[PATH] || undefined,
-  }
-  try {
-    const trouble = takeUser(env.USER_ID, VOLUMES)
-    if (trouble !== undefined) say(trouble)
-    env = provide(template, env, say)
-  } catch (error) {
-    say(error instanceof Error ? error.message : String(error))
-    return EXIT.failure
-  }
+  const template = templateFor(host.env[DRIVER])
+  let { env } = host
+  if (template)
+    try {
+      const trouble = takeUser(env.USER_ID, VOLUMES)
+      if (trouble !== undefined) say(trouble)
+      env = provide(template, env, say)
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error))
+      return EXIT.failure
+    }
+  // Reading any configuration reports the unknown driver.
+  else env = { ...env, [TEXT]: env[TEXT] || TEMPLATES[0]!.text }
   const loaded = loadConfiguration(invocation, { ...host, env }, { toServe: true })
   if (!loaded) return EXIT.misconfigured
   const { database } = loaded.config.core
-  if (database?.driver === 'sqlite3') {
-    const trouble = unwritable(resolve(host.cwd, database.path), LIBRARY)
-    if (trouble !== undefined) {
-      say(trouble)
-      return EXIT.failure
-    }
-  }
-  return loaded
+  const trouble =
+    database?.driver === 'sqlite3' ? unwritable(resolve(host.cwd, database.path)) : undefined
+  if (trouble === undefined) return loaded
+  say(trouble)
+  return EXIT.failure
 }
 
 /** The environment to read the configuration with. What the operator gave takes precedence over the template. */
-function provide(template: Template, env: Host['env'], say: (line: string) => void): Host['env'] {
-  if (env[TEXT]) return env
+function provide(
+  template: Template,
+  { [TEXT]: text, [PATH]: path, ...env }: Host['env'],
+  say: (line: string) => void,
+): Host['env'] {
+  // An empty variable counts as unset: compose files pass `${VARIABLE:-}`.
+  if (text) return { ...env, [TEXT]: text }
   // Another path names the operator's own file, which must exist.
-  if (env[PATH] && env[PATH] !== CONFIGURATION) return env
+  if (path && path !== CONFIGURATION) return { ...env, [PATH]: path }
   const file = { ...env, [PATH]: CONFIGURATION }
-  const text = readIfThere(CONFIGURATION)
-  if (text !== undefined) {
-    const before = TEMPLATES.find((other) => other.text === text)
+  const there = readIfThere(CONFIGURATION)
+  if (there !== undefined) {
+    const before = TEMPLATES.find((other) => other.text === there)
     if (before !== undefined && before !== template)
       say(`${CONFIGURATION} stays the template ${before.name}: remove it to get ${template.name}`)
     return file

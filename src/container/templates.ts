@@ -14,32 +14,20 @@ import sqlite3 from '../../share/default/config/tracker.container.sqlite3.toml' 
 }
 
 export interface Template {
+  /** '': no driver was named, so it keeps nothing. */
+  readonly driver: string
   /** The name of the file in `share/default/config`. */
   readonly name: string
   readonly text: string
 }
 
-/** By the driver. */
-const BY_DRIVER: ReadonlyMap<string, Template> = new Map([
-  ['sqlite3', { name: 'tracker.container.sqlite3.toml', text: sqlite3 }],
-  ['mysql', { name: 'tracker.container.mysql.toml', text: mysql }],
-  ['postgresql', { name: 'tracker.container.postgresql.toml', text: postgresql }],
-])
-
-const NO_PERSISTENCE: Template = { name: 'tracker.container.no-persistence.toml', text: none }
-
-export const TEMPLATES: readonly Template[] = [...BY_DRIVER.values(), NO_PERSISTENCE]
-
-/** undefined: the driver is unknown. Without a driver, the template that keeps nothing. */
-export function templateFor(driver: string | undefined): Template | undefined {
-  // Compose files tend to quote it, which the configuration accepts, too.
-  const name = driver?.replace(/[^a-zA-Z0-9-]/g, '')
-  if (!driver) return NO_PERSISTENCE
-  return BY_DRIVER.get(name ?? '')
-}
-
-/** What the reference's image prints for any other driver. */
-export const unsupported = (driver: string): readonly string[] => [
-  `Error: Unsupported Database Type: ${JSON.stringify(driver)}.`,
-  `Please Note: Supported Database Types: ${[...BY_DRIVER.keys()].map((name) => `"${name}"`).join(', ')}.`,
+export const TEMPLATES: readonly Template[] = [
+  { driver: 'sqlite3', name: 'tracker.container.sqlite3.toml', text: sqlite3 },
+  { driver: 'mysql', name: 'tracker.container.mysql.toml', text: mysql },
+  { driver: 'postgresql', name: 'tracker.container.postgresql.toml', text: postgresql },
+  { driver: '', name: 'tracker.container.no-persistence.toml', text: none },
 ]
+
+/** undefined: no template has this driver. Compose files tend to quote it, which the configuration accepts, too. */
+export const templateFor = (driver = ''): Template | undefined =>
+  TEMPLATES.find((template) => template.driver === driver.replace(/^"(.+)"$/, '$1'))

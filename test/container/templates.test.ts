@@ -47,6 +47,7 @@ test('a file is written once, and read if it is there', () => {
   expect(readIfThere(nowhere)).toBeUndefined()
   expect(installFile(nowhere, 'x')).toBe('no such file or directory')
   expect(readIfThere(join(here.path, 'occupied/tracker.toml'))).toBeUndefined()
+  expect(() => readIfThere(here.path)).toThrow('may not exist')
 })
 
 test('the image has the version of the package', async () => {
