@@ -3,15 +3,7 @@
  * grammar of their own (value-grammar.ts), and the resulting tree is merged over that of the file.
  */
 import type { Report } from './mistake.ts'
-import {
-  type ListNode,
-  list,
-  type Node,
-  type Place,
-  printPath,
-  type TableNode,
-  table,
-} from './tree.ts'
+import { list, type Node, printPath, type TableNode, table } from './tree.ts'
 import { parseOverride } from './value-grammar.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -30,68 +22,59 @@ export function overridePath(name: string): string[] | undefined {
 
 /** Merges every override variable of the environment over `base`. */
 export function applyOverrides(base: TableNode, env: Environment, report: Report): TableNode {
-  // Elements of a list apply after variables for the whole list, whatever their order in the environment.
-  let whole = EMPTY
-  let elements = EMPTY
+  const overrides: { path: string[]; leaf: Node }[] = []
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.toUpperCase().startsWith(PREFIX)) continue
     const path = overridePath(name.slice(PREFIX.length))
-    if (path === undefined) {
+    if (path === undefined)
       report.warn({ source: name, path: '' }, 'ignored: a part of the name is empty')
-      continue
-    }
-    const tree = treeOf(path, parseOverride(value, { source: name, path: printPath(path) }))
-    if (path.length > 1 && LISTS.has(path[0]!)) elements = mergeTables(elements, tree)
-    else whole = mergeTables(whole, tree)
+    else
+      overrides.push({
+        path,
+        leaf: parseOverride(value, { source: name, path: printPath(path) }),
+      })
   }
-  const merged = mergeTables(base, whole)
-  const entries = new Map(merged.entries)
-  for (const [name, numbered] of elements.entries) {
-    const before = entries.get(name)
-    // Anything but a list there becomes a mistake when the value is read.
-    if (numbered.kind === 'table' && (before === undefined || before.kind === 'list'))
-      entries.set(name, mergeElements(before, numbered, report))
-  }
-  return table(entries, merged.at)
+  // Whatever their order in the environment, a list comes before its elements, and these in ascending order.
+  overrides.sort((a, b) => a.leaf.at.path.localeCompare(b.leaf.at.path, 'en', { numeric: true }))
+  return overrides.reduce(
+    (tree, { path, leaf }) => put(tree, path, 0, leaf, report) as TableNode,
+    base,
+  )
 }
 
-const EMPTY: TableNode = table(new Map(), { source: 'environment', path: '' })
-
-/** A chain of tables with one key each, with `leaf` at its end. */
-function treeOf(path: readonly string[], leaf: Node): TableNode {
-  let node = leaf
-  for (let depth = path.length - 1; depth >= 0; depth--) {
-    const at: Place = { source: leaf.at.source, path: printPath(path.slice(0, depth)) }
-    node = table(new Map([[path[depth]!, node]]), at)
+/** `base` with `leaf` merged over what is at `path`, of which `depth` segments lead to `base`. */
+function put(
+  base: Node | undefined,
+  path: readonly string[],
+  depth: number,
+  leaf: Node,
+  report: Report,
+): Node {
+  const key = path[depth]
+  if (key === undefined) return merge(base, leaf)
+  const at = base?.at ?? { source: leaf.at.source, path: printPath(path.slice(0, depth)) }
+  if (base?.kind === 'list' || (base === undefined && depth === 1 && LISTS.has(path[0]!))) {
+    const items = [...(base?.items ?? [])]
+    const index = Number(key)
+    if (!INDEX.test(key))
+      report.mistake(leaf.at, 'expected the number of a list element, counted from 0')
+    else if (index > items.length)
+      report.mistake(
+        leaf.at,
+        `no such element: the list has ${items.length}, so the next number is ${items.length}`,
+      )
+    else items[index] = put(items[index], path, depth + 1, leaf, report)
+    return list(items, at)
   }
-  return node as TableNode
+  const entries = new Map(base?.kind === 'table' ? base.entries : [])
+  entries.set(key, put(entries.get(key), path, depth + 1, leaf, report))
+  return table(entries, at)
 }
 
 /** Tables are merged key by key; anything else is replaced by `over`. */
 function merge(base: Node | undefined, over: Node): Node {
-  return base?.kind === 'table' && over.kind === 'table' ? mergeTables(base, over) : over
-}
-
-function mergeTables(base: TableNode, over: TableNode): TableNode {
+  if (base?.kind !== 'table' || over.kind !== 'table') return over
   const entries = new Map(base.entries)
   for (const [key, node] of over.entries) entries.set(key, merge(entries.get(key), node))
   return table(entries, base.at)
-}
-
-/** Merges elements addressed by number over a list, in ascending order: the number after the last appends. */
-function mergeElements(base: ListNode | undefined, numbered: TableNode, report: Report): ListNode {
-  const items = [...(base?.items ?? [])]
-  const elements = [...numbered.entries].sort(([a], [b]) => Number(a) - Number(b))
-  for (const [key, node] of elements) {
-    const index = Number(key)
-    if (!INDEX.test(key))
-      report.mistake(node.at, 'expected the number of a list element, counted from 0')
-    else if (index > items.length)
-      report.mistake(
-        node.at,
-        `no such element: the list has ${items.length}, so the next number is ${items.length}`,
-      )
-    else items[index] = merge(items[index], node)
-  }
-  return list(items, base?.at ?? numbered.at)
 }
