@@ -4,7 +4,7 @@
  */
 import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
-import type { AnyValue, Entry, List, Table, TextMap } from './setting-kinds.ts'
+import type { AnyValue, Entry, Table } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { type Path, printPath, tomlKey, tomlString } from './tree.ts'
 
@@ -65,97 +65,80 @@ class Writer {
   }
 
   document(config: Values): string {
-    // An empty list has no section of its own, so it must stand before the first section.
-    for (const [key, entry] of Object.entries(SETTINGS.rows))
-      if (entry.kind === 'list' && (config[key] as readonly unknown[] | null)?.length === 0)
-        this.#lines.push(`${key} = []${this.#note([key])}`)
-    this.#body(SETTINGS, config, [], '')
-    const text = this.#lines
-      .join('\n')
-      .replace(/\n{3,}/g, '\n\n')
-      .trim()
+    this.#rows(SETTINGS, config, [], '')
+    const text = this.#lines.join('\n').trim()
     return `${text}\n`
   }
 
-  /** Options come before sections: in TOML everything after a section's header belongs to that section. */
-  #body(table: Table, values: Values, path: Path, comment: string): void {
+  /** `mark` begins the lines of a section that is commented out as a whole. */
+  #rows(table: Table, values: Values, path: Path, mark: string): void {
+    // Options come before sections: in TOML everything after a section's header belongs to that section.
     const rows = Object.entries(table.rows)
-    for (const [key, row] of rows)
-      if (row.kind === 'value') this.#option(row, key, values[key], path, comment)
-    for (const [key, row] of rows) {
-      if ('rows' in row) this.#section(row, values[key], [...path, key], comment)
-      else if (row.kind === 'list') this.#list(row, values[key], [...path, key], comment)
-      else if (row.kind === 'map') this.#map(row, values[key], [...path, key], comment)
-    }
+    for (const [key, row] of [
+      ...rows.filter(([, row]) => row.kind === 'value'),
+      ...rows.filter(([, row]) => row.kind !== 'value'),
+    ])
+      this.#row(row, values[key] ?? null, [...path, key], mark)
   }
 
-  #option(row: AnyValue, key: string, written: unknown, path: Path, comment: string): void {
-    const isAbsent = written === null || written === undefined
-    if (comment || isAbsent) {
-      const shown = isAbsent || row.example ? row.example : tomlValue(plainValue(row, written))
-      if (!this.#style.annotated || shown === undefined) return
-      this.#doc(row.doc, comment)
-      this.#lines.push(`# ${tomlKey(key)} = ${shown}`)
-      return
-    }
-    if (this.#style.annotated) this.#doc(row.doc, comment)
-    const shown =
-      row.secret && !this.#style.secrets ? tomlString(MASK) : tomlValue(plainValue(row, written))
-    this.#lines.push(`${tomlKey(key)} = ${shown}${this.#note([...path, key])}`)
-  }
-
-  #section(table: Table, written: unknown, path: Path, comment: string): void {
-    const isAbsent = written === null || written === undefined
-    if (isAbsent && !this.#style.annotated) return
-    const mark = comment || (isAbsent ? '# ' : '')
-    this.#header(`[${header(path)}]`, table.doc, mark)
-    this.#body(table, isAbsent ? initial(table) : (written as Values), path, mark)
-  }
-
-  #list(list: List, written: unknown, path: Path, comment: string): void {
-    const elements = (written ?? []) as readonly Values[]
-    elements.forEach((element, i) => {
-      this.#header(`[[${header(path)}]]`, i === 0 ? list.each.doc : '', comment)
-      this.#body(list.each, element, [...path, i], comment)
-    })
-  }
-
-  #map(map: TextMap, written: unknown, path: Path, comment: string): void {
-    const values = Object.entries((written ?? {}) as Values)
-    if (values.length === 0 && !this.#style.annotated) return
-    this.#header(`[${header(path)}]`, map.doc, comment)
-    for (const [key, value] of values) this.#option(map.each, key, value, path, comment)
-    if (values.length === 0) this.#lines.push(`# ${map.each.example}`)
-  }
-
-  #header(header: string, doc: string, comment: string): void {
-    this.#lines.push('')
-    if (this.#style.annotated) this.#doc(doc, '')
-    this.#lines.push(comment + header)
-  }
-
-  #doc(doc: string, comment: string): void {
-    if (doc === '') return
-    // In a section that is commented out as a whole, documentation is indented.
-    const start = comment ? '#   ' : '# '
-    let line = ''
-    for (const word of doc.split(' ')) {
-      if (line && start.length + line.length + word.length >= WIDTH) {
-        this.#lines.push(start + line)
-        line = ''
+  #row(row: Entry, written: unknown, path: Path, mark: string): void {
+    if (row.kind === 'value') this.#option(row, written, path, mark)
+    else if (row.kind === 'table') this.#section(row, written as Values | null, path, mark)
+    else if (row.kind === 'list') {
+      for (const [i, element] of ((written ?? []) as readonly Values[]).entries()) {
+        this.#header(`[[${headerOf(path)}]]`, i === 0 ? row.each.doc : '', mark)
+        this.#rows(row.each, element, [...path, i], mark)
       }
-      line += line ? ` ${word}` : word
+    } else {
+      const labels = Object.keys(written ?? {})
+      if (labels.length === 0 && !this.#style.annotated) return
+      const rows = Object.fromEntries(labels.map((label) => [label, row.each]))
+      this.#section({ ...row, kind: 'table', rows }, (written ?? {}) as Values, path, mark)
+      if (labels.length === 0) this.#lines.push(`# ${row.each.example}`)
     }
-    this.#lines.push(start + line)
   }
 
-  #note(path: Path): string {
-    const note = this.#style.note?.(printPath(path))
-    return note === undefined ? '' : `  # ${note}`
+  #option(row: AnyValue, written: unknown, path: Path, mark: string): void {
+    const key = tomlKey(String(path.at(-1)))
+    const isComment = mark !== '' || written === null
+    const shown =
+      written === null || (isComment && row.example)
+        ? row.example
+        : row.secret && !this.#style.secrets
+          ? tomlString(MASK)
+          : tomlValue(plainValue(row, written))
+    if (shown === undefined || (isComment && !this.#style.annotated)) return
+    this.#doc(row.doc, mark)
+    const note = isComment ? undefined : this.#style.note?.(printPath(path))
+    this.#lines.push(
+      `${isComment ? '# ' : ''}${key} = ${shown}${note === undefined ? '' : `  # ${note}`}`,
+    )
+  }
+
+  #section(table: Table, written: Values | null, path: Path, mark: string): void {
+    if (written === null && !this.#style.annotated) return
+    const ownMark = written === null ? '# ' : mark
+    this.#header(`[${headerOf(path)}]`, table.doc, ownMark)
+    this.#rows(table, written ?? initial(table), path, ownMark)
+  }
+
+  #header(header: string, doc: string, mark: string): void {
+    this.#lines.push('')
+    this.#doc(doc, '')
+    this.#lines.push(mark + header)
+  }
+
+  #doc(doc: string, mark: string): void {
+    if (doc === '' || !this.#style.annotated) return
+    // In a section that is commented out as a whole, documentation is indented.
+    const start = mark ? '#   ' : '# '
+    const width = WIDTH - start.length
+    const lines = doc.match(new RegExp(`.{1,${width}}(?= |$)`, 'g')) ?? []
+    this.#lines.push(...lines.map((line) => start + line.trim()))
   }
 }
 
-const header = (path: Path): string =>
+const headerOf = (path: Path): string =>
   path
     .filter((segment) => typeof segment === 'string')
     .map(tomlKey)

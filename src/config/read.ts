@@ -64,7 +64,7 @@ function readTable(table: Table, node: Node | undefined, path: Path, context: Co
 }
 
 function readList(list: List, node: Node | undefined, path: Path, context: Context): unknown {
-  if (node === undefined) return null
+  if (node === undefined || (node.kind === 'list' && node.items.length === 0)) return null
   if (node.kind === 'list')
     return node.items.map((item, i) => readTable(list.each, item, [...path, i], context))
   context.report.mistake(node.at, `expected a list of tables, ${found(node)}`)
