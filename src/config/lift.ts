@@ -89,17 +89,16 @@ function liftListener(entries: Entries, { at }: Node, core: Node | undefined): v
 
 /** Each UDP listener had its own limit; now all share one: the largest. */
 function banLimit(listeners: Node | undefined, report: Report): Node | undefined {
-  let most: Node | undefined
-  for (const listener of listeners?.kind === 'list' ? listeners.items : []) {
-    const limit = nodeAt(listener, 'max_connection_id_errors_per_ip')
-    if (!limit) continue
-    // Anything but a number is passed on and becomes a mistake when it is read.
-    if (limit.kind !== 'scalar' || most?.kind !== 'scalar') most ??= limit
-    else if (most.value !== limit.value) {
-      report.warn(limit.at, 'all UDP listeners share one limit, the largest that is given')
-      if (limit.value > most.value) most = limit
-    }
-  }
+  const limits = (listeners?.kind === 'list' ? listeners.items : []).flatMap(
+    (listener) => nodeAt(listener, 'max_connection_id_errors_per_ip') ?? [],
+  )
+  const value = (limit: Node) => (limit.kind === 'scalar' ? limit.value : null)
+  // It becomes a mistake when it is read.
+  const wrong = limits.find((limit) => typeof value(limit) !== 'bigint')
+  if (wrong) return wrong
+  const most = limits.toSorted((a, b) => Number(value(b)) - Number(value(a)))[0]
+  if (most && limits.some((limit) => value(limit) !== value(most)))
+    report.warn(most.at, 'all UDP listeners share one limit, the largest that is given')
   return most
 }
 

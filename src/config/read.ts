@@ -3,9 +3,9 @@
  * without a row is reported. Values are never repaired.
  */
 import { didYouMean } from '../text/nearest.ts'
-import { found, foundKind } from './mistake.ts'
+import { foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
-import type { AnyValue, Context, Entry, List, Table, TextMap } from './setting-kinds.ts'
+import type { AnyValue, Context, Entry, List, Table } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { DEFAULT, type Node, type Path, printPath, type TableNode } from './tree.ts'
 
@@ -23,8 +23,11 @@ function readEntry(entry: Entry, node: Node | undefined, path: Path, context: Co
       return readTable(entry, node, path, context)
     case 'list':
       return readList(entry, node, path, context)
-    case 'map':
-      return readMap(entry, node, path, context)
+    case 'map': {
+      const keys = node?.kind === 'table' ? [...node.entries.keys()] : []
+      const rows = Object.fromEntries(keys.map((key) => [key, entry.each]))
+      return readTable({ kind: 'table', doc: entry.doc, rows }, node, path, context)
+    }
   }
 }
 
@@ -41,11 +44,8 @@ function readValue(row: AnyValue, node: Node | undefined, path: Path, context: C
 
 function readTable(table: Table, node: Node | undefined, path: Path, context: Context): unknown {
   const { report } = context
-  if (node && node.kind !== 'table')
-    report.mistake(
-      node.at,
-      `expected a table, ${holdsSecret(table) ? foundKind(node) : found(node)}`,
-    )
+  // The value may be a secret of the table that it stands for.
+  if (node && node.kind !== 'table') report.mistake(node.at, `expected a table, ${foundKind(node)}`)
   const entries = node?.kind === 'table' ? node.entries : undefined
   if (entries === undefined && table.optional) return null
   if (node) report.origins.set(printPath(path), node.at)
@@ -67,21 +67,8 @@ function readList(list: List, node: Node | undefined, path: Path, context: Conte
   if (node === undefined || (node.kind === 'list' && node.items.length === 0)) return null
   if (node.kind === 'list')
     return node.items.map((item, i) => readTable(list.each, item, [...path, i], context))
-  context.report.mistake(node.at, `expected a list of tables, ${found(node)}`)
+  context.report.mistake(node.at, `expected a list of tables, ${foundKind(node)}`)
   return null
-}
-
-function readMap(map: TextMap, node: Node | undefined, path: Path, context: Context): unknown {
-  if (node === undefined) return {}
-  if (node.kind === 'table')
-    return Object.fromEntries(
-      [...node.entries].map(([key, value]) => [
-        key,
-        readValue(map.each, value, [...path, key], context),
-      ]),
-    )
-  context.report.mistake(node.at, `expected a table of strings, ${foundKind(node)}`)
-  return {}
 }
 
 /** Options that were removed from the schema, and what replaces them. */
@@ -108,10 +95,3 @@ function unknownKey(key: string, node: Node, known: readonly string[], context: 
       : `schema 3.0.0 has no such option, it has ${REPLACED[replaced]} instead`,
   )
 }
-
-const holdsSecret = (entry: Entry): boolean =>
-  entry.kind === 'value'
-    ? entry.secret === true
-    : 'rows' in entry
-      ? Object.values(entry.rows).some(holdsSecret)
-      : holdsSecret(entry.each)

@@ -214,16 +214,7 @@ export const SETTINGS = {
       rows: {
         ip_bans_reset_interval_in_secs: value(
           86_400,
-          (node) => {
-            const checked = wholeNumber(0, MOST_U64)(node)
-            return 'value' in checked && checked.value < 3600
-              ? {
-                  wrong:
-                    'The IP bans reset interval must be at least 3600 seconds. ' +
-                    `Found ${checked.value}`,
-                }
-              : checked
-          },
+          wholeNumber(3600, MOST_U64),
           'Seconds after which all wrong connection ids are forgotten; at least 3600.',
         ),
         max_connection_id_errors_per_ip: value(

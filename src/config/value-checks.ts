@@ -55,26 +55,21 @@ export function meantWord(word: string, words: readonly string[]): string {
   return words.includes(other.split(',')[0]!) ? `, did you mean ${other}?` : didYouMean(word, words)
 }
 
-export const text: Check<string> = (node) => {
-  const value = scalarOf(node)
-  return typeof value === 'string' && value.trim() !== ''
-    ? { value }
-    : expected('a string that is not empty', node)
-}
+const string =
+  (what: string, isAllowed: (value: string) => boolean, show: (node: Node) => string) =>
+  (node: Node): Checked<string> => {
+    const value = scalarOf(node)
+    return typeof value === 'string' && isAllowed(value)
+      ? { value }
+      : { wrong: `expected ${what}, ${show(node)}` }
+  }
+const isNotBlank = (value: string): boolean => value.trim() !== ''
 
+export const text: Check<string> = string('a string that is not empty', isNotBlank, found)
 /** Like `text`, for a value that no message may repeat. */
-export const secret: Check<string> = (node) => {
-  const value = scalarOf(node)
-  return typeof value === 'string' && value.trim() !== ''
-    ? { value }
-    : { wrong: `expected a string that is not empty, ${foundKind(node)}` }
-}
-
+export const secret: Check<string> = string('a string that is not empty', isNotBlank, foundKind)
 /** A secret that may be empty: the table decides whether it is allowed. */
-export const anySecret: Check<string> = (node) => {
-  const value = scalarOf(node)
-  return typeof value === 'string' ? { value } : { wrong: `expected a string, ${foundKind(node)}` }
-}
+export const anySecret: Check<string> = string('a string', () => true, foundKind)
 
 /** `IPv4:port` or `[IPv6]:port`; an IPv6 address may have a numeric scope. Host names are not accepted. */
 export const bindAddress: Check<SocketAddress> = (node) => {
@@ -145,29 +140,20 @@ export const duration: Check<number> = (node) => {
   return seconds > 0 ? { value: seconds } : wrong('found 0')
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  KIB: 2 ** 10,
-  MIB: 2 ** 20,
-  GIB: 2 ** 30,
-  TIB: 2 ** 40,
-}
+const SIZE = /^\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B\s*$/i
+const PREFIXES = ['', 'K', 'M', 'G', 'T']
 
-/** Bytes as a whole number or a string with a unit; 0 means "choose". */
+/** Bytes as a whole number or a string with a unit, decimal (`GB`) or binary (`GiB`); 0 means "choose". */
 export const bytes =
   (least: number): Check<number> =>
   (node) => {
     const written = scalarOf(node)
-    let value = Number.NaN
-    if (typeof written === 'bigint') value = Number(written)
-    else if (typeof written === 'string') {
-      const parts = /^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*$/.exec(written)
-      const unit = UNITS[parts?.[2]?.toUpperCase() ?? '']
-      if (parts && unit !== undefined) value = Math.floor(Number(parts[1]) * unit)
+    let value = typeof written === 'bigint' ? Number(written) : Number.NaN
+    const parts = typeof written === 'string' ? SIZE.exec(written) : null
+    if (parts) {
+      const [, amount, prefix, binary] = parts
+      const power = PREFIXES.indexOf(prefix!.toUpperCase())
+      value = Math.floor(Number(amount) * (binary ? 1024 : 1000) ** power)
     }
     return value === 0 || (value >= least && value <= Number.MAX_SAFE_INTEGER)
       ? { value }
@@ -179,9 +165,6 @@ export const bytes =
 
 /** The shortest form of an amount that `bytes` reads back exactly. */
 export function printBytes(amount: number): string | number {
-  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
-    const size = UNITS[unit.toUpperCase()]!
-    if (amount >= size && amount % size === 0) return `${amount / size}${unit}`
-  }
-  return amount
+  const power = PREFIXES.findLastIndex((_, i) => i > 0 && amount > 0 && amount % 1024 ** i === 0)
+  return power < 0 ? amount : `${amount / 1024 ** power}${PREFIXES[power]}iB`
 }

@@ -88,17 +88,18 @@ tsl_config = { ssl_cert_path = "a", ssl_key_path = "b" }
   })
 
   test('of several limits for wrong connection ids the largest applies, with a warning', () => {
-    const { config, warnings } = loaded(
-      loadToml(`${MINIMAL_2}
+    const toml = `${MINIMAL_2}
 [[udp_trackers]]
 max_connection_id_errors_per_ip = 20
 [[udp_trackers]]
 bind_address = "0.0.0.0:6868"
 max_connection_id_errors_per_ip = 30
-`),
-    )
+`
+    const { config, warnings } = loaded(loadToml(toml))
     expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(30)
     expect(warnings).toEqual([expect.stringContaining('share one limit')])
+    const wrong = { UDP_TRACKERS__0__MAX_CONNECTION_ID_ERRORS_PER_IP: 'x' }
+    expect(complaints(loadToml(toml, wrong))).toEqual([expect.stringContaining('found "x"')])
   })
 
   test('the two statistics options that schema 3.0.0 ties together are independent', () => {
