@@ -127,12 +127,19 @@ function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
       '`private = false`. `tracker init` writes an example'
     return { path: '', source: source.name, message }
   }
-  const { lineNumber: line } = error
-  const column = error.column + 1
-  const message = `TOML: ${error.message[0]!.toLowerCase()}${error.message.slice(1)}`
-  const mistake = { path: '', source: source.name, line, column, message }
   const lines = source.text.split(/\r?\n/)
+  let line = error.lineNumber
+  let column = error.column + 1
+  let words = `${error.message[0]!.toLowerCase()}${error.message.slice(1)}`
+  // What a line lacks is noticed on the next.
+  const before = lines[line - 2] ?? ''
+  if (column === 1 && /^\s*([\w."'-]+\s*=\s*|\[[^\]]*)$/.test(before)) {
+    line--
+    column = before.length + 1
+    words = before.includes('=') ? 'a value is missing' : 'a bracket is missing'
+  }
   const text = lines[line - 1]
+  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${words}` }
   if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake
   const margin = ' '.repeat(String(line).length)
   // Control characters would move the caret, or the terminal.

@@ -247,10 +247,12 @@ bind_address = "127.0.0.1"
     ])
   })
 
-  test('a TOML mistake shows the line with a caret below the place', () => {
-    expect(complaints(loadToml('a = 1\nb = ,\n'))).toEqual([
-      'tracker.toml:2:5: TOML: unexpected token\n  2 | b = ,\n    |     ^',
-    ])
+  test.each([
+    ['a = 1\nb = ,\n', '2:5: TOML: unexpected token\n  2 | b = ,\n    |     ^'],
+    ['b = \nc = 1', '1:5: TOML: a value is missing\n  1 | b = \n    |     ^'],
+    ['[b\nc = 1', '1:3: TOML: a bracket is missing\n  1 | [b\n    |   ^'],
+  ])('a TOML mistake shows the line with a caret below the place: %p', (toml, words) => {
+    expect(complaints(loadToml(toml))).toEqual([`tracker.toml:${words}`])
   })
 
   test.each([
