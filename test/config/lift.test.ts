@@ -98,7 +98,7 @@ max_connection_id_errors_per_ip = 30
     const { config, warnings } = loaded(loadToml(toml))
     expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(30)
     expect(warnings).toEqual([expect.stringContaining('share one limit')])
-    const wrong = { UDP_TRACKERS__0__MAX_CONNECTION_ID_ERRORS_PER_IP: 'x' }
+    const wrong = { UDP_TRACKERS__1__MAX_CONNECTION_ID_ERRORS_PER_IP: 'x' }
     expect(complaints(loadToml(toml, wrong))).toEqual([expect.stringContaining('found "x"')])
   })
 
@@ -142,6 +142,26 @@ wrokers = 3
     expect(config.http_trackers?.[0]?.tls_config?.ssl_key_path).toBe('k')
     expect(config.udp_tracker_server.max_connection_id_errors_per_ip).toBe(99)
     expect(config.runtime.workers).toBe(2)
+  })
+
+  test('of an option by both of its names the newer applies, the other is ignored with a warning', () => {
+    const { config, warnings } = loaded(
+      loadToml(`${MINIMAL_2.replace('threshold', 'trace_filter = "warn"\nthreshold')}
+[core.net]
+on_reverse_proxy = true
+[[http_trackers]]
+ipv6_v6only = true
+network = { external_ip = "203.0.113.7" }
+`),
+    )
+    expect(config.logging.trace_filter).toBe('warn')
+    expect(config.http_trackers?.[0]?.network).toEqual({
+      ...{ external_ip: '203.0.113.7', on_reverse_proxy: false, ipv6_v6only: false },
+    })
+    expect(warnings).toEqual([
+      expect.stringContaining('logging.threshold: unknown option, ignored'),
+      expect.stringContaining('http_trackers.0.ipv6_v6only: unknown option, ignored'),
+    ])
   })
 
   test.each([

@@ -112,6 +112,12 @@ max_memory = 0
     expect(toToml(config, { secrets: true }).match(/hunter2/g)).toHaveLength(3)
   })
 
+  test('shows sizes with a unit, and explains a list once', () => {
+    const toml = toToml(configOf(FULL), { annotated: true })
+    expect(toml).toContain('max_memory = "1GiB"\n')
+    expect(toml.match(/^# A UDP listener\./gm)).toHaveLength(1)
+  })
+
   test('with a note after every option still loads', () => {
     const result = loaded(loadToml(FULL))
     const toml = toToml(result.config, { note: result.origin, secrets: true })
