@@ -3,6 +3,8 @@ import { expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspace } from '../support/cli/workspace.ts'
+import { source } from '../support/e2e/program.ts'
+import { runProgram } from '../support/run-program.ts'
 
 const TOKEN = /^admin = "([0-9a-f]{32})"$/m
 
@@ -28,6 +30,25 @@ test('the file loads without a warning, is for its owner only and holds a fresh 
     err: '',
   })
 })
+
+const WITHOUT_IPV6 = ['unshare', '--net', ...source()]
+const canUnshare =
+  Bun.which('unshare') !== null && Bun.spawnSync(['unshare', '--net', 'true']).success
+
+test.skipIf(!canUnshare)(
+  'C13: without IPv6 the file and the built-in default have IPv4',
+  async () => {
+    using here = workspace()
+    const run = (words: string[]) => runProgram([...WITHOUT_IPV6, ...words], { cwd: here.path })
+    const builtIn = await run(['config', 'print'])
+    await run(['init'])
+    const file = await run(['config', 'print'])
+    for (const { out } of [builtIn, file])
+      expect(Array.from(out.matchAll(/^bind_address = "([^"]*)"/gm), ([, at]) => at!)).toEqual([
+        ...['0.0.0.0:6969', '0.0.0.0:7070', '127.0.0.1:1212', '127.0.0.1:1313'],
+      ])
+  },
+)
 
 test('another file can be named, and what to do next names it too', async () => {
   using here = workspace()
