@@ -27,54 +27,80 @@ test.each<[string, string, string[] | undefined]>([
 const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
   loaded(loadToml(MINIMAL_3 + toml, overrides)).config
 
-test('an API token in the environment creates an API at the default address', () => {
-  const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__ADMIN: 'NewToken' })
-  expect(http_api).toEqual({
-    bind_address: { ip: '127.0.0.1', port: 1212 },
-    tls_config: null,
-    access_tokens: { admin: 'NewToken' },
-    public_url: null,
-  })
+const TWO =
+  '[[udp_trackers]]\nbind_address = "0.0.0.0:1"\n[[udp_trackers]]\nbind_address = "0.0.0.0:2"\n'
+const ports = (...ports: number[]) => ({
+  udp_trackers: ports.map((port) => ({ bind_address: { port } })),
 })
-
-test('a label in the environment is lower case and differs from the same label in capitals', () => {
-  const config = configOf('[http_api.access_tokens]\nAdmin = "file"', {
-    HTTP_API__ACCESS_TOKENS__ADMIN: 'variable',
-  })
-  expect(config.http_api?.access_tokens).toEqual({ Admin: 'file', admin: 'variable' })
+const tokens = (access_tokens: object) => ({ http_api: { access_tokens } })
+const policy = (interval: number, interval_min: number) => ({
+  core: { announce_policy: { interval, interval_min } },
 })
+const POLICY = '[core.announce_policy]\ninterval = 300\ninterval_min = 200\n'
+const AT = 'BIND_ADDRESS'
 
-test('a variable replaces one value of the file and leaves its neighbours', () => {
-  const { core } = configOf('[core.announce_policy]\ninterval = 300\ninterval_min = 200', {
-    CORE__ANNOUNCE_POLICY__INTERVAL: '600',
-  })
-  expect(core.announce_policy).toMatchObject({ interval: 600, interval_min: 200 })
-})
-
-test('a list in a variable replaces the whole list', () => {
-  const { udp_trackers } = configOf(
-    '[[udp_trackers]]\n[[udp_trackers]]\nbind_address="1.2.3.4:5"',
+test.each<[string, string, Readonly<Record<string, string>>, object]>([
+  [
+    'an API token creates an API at the default address',
+    '',
+    { HTTP_API__ACCESS_TOKENS__ADMIN: 'new' },
     {
-      UDP_TRACKERS: '[{bind_address="0.0.0.0:6868"}]',
+      http_api: { bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: { admin: 'new' } },
     },
-  )
-  expect(udp_trackers?.map(({ bind_address }) => bind_address.port)).toEqual([6868])
-})
-
-test('a table in a variable is merged like a section', () => {
-  const { core } = configOf('[core.announce_policy]\ninterval = 300', {
-    CORE: '{listed = false, announce_policy = {interval_min = 100}}',
-  })
-  expect(core.announce_policy).toMatchObject({ interval: 300, interval_min: 100 })
-})
-
-test('of two variables for one option the later one wins', () => {
-  const { core } = configOf('', {
-    'CORE.LISTED': 'true',
-    CORE__DATABASE__DRIVER: 'sqlite3',
-    core__listed: 'false',
-  })
-  expect(core.listed).toBe(false)
+  ],
+  [
+    'a label is lower case and differs from the same label in capitals',
+    '[http_api.access_tokens]\nAdmin = "file"',
+    { HTTP_API__ACCESS_TOKENS__ADMIN: 'variable' },
+    tokens({ Admin: 'file', admin: 'variable' }),
+  ],
+  [
+    'a label may be a number',
+    '',
+    { HTTP_API__ACCESS_TOKENS__0: 'token' },
+    tokens({ '0': 'token' }),
+  ],
+  ['one value is replaced', POLICY, { CORE__ANNOUNCE_POLICY__INTERVAL: '600' }, policy(600, 200)],
+  [
+    'a table is merged like a section',
+    POLICY,
+    { CORE: '{listed = false, announce_policy = {interval_min = 100}}' },
+    policy(300, 100),
+  ],
+  [
+    'of two variables for one option the later one wins',
+    '',
+    { 'CORE.LISTED': 'true', CORE__DATABASE__DRIVER: 'sqlite3', core__listed: 'false' },
+    { core: { listed: false } },
+  ],
+  ['a list replaces the list', TWO, { UDP_TRACKERS: '[{bind_address="0.0.0.0:6"}]' }, ports(6)],
+  ['an element has a number', TWO, { [`UDP_TRACKERS__1__${AT}`]: '0.0.0.0:9' }, ports(1, 9)],
+  [
+    'other options of an element stay',
+    TWO,
+    { UDP_TRACKERS__0__TRACKER_USAGE_STATISTICS: 'true' },
+    {
+      udp_trackers: [
+        { tracker_usage_statistics: true, bind_address: { port: 1 } },
+        { tracker_usage_statistics: false, bind_address: { port: 2 } },
+      ],
+    },
+  ],
+  ['the next number appends', TWO, { [`UDP_TRACKERS__2__${AT}`]: '0.0.0.0:3' }, ports(1, 2, 3)],
+  [
+    'elements make a list where there is none, in any order of the variables',
+    '',
+    { [`UDP_TRACKERS__1__${AT}`]: '0.0.0.0:2', UDP_TRACKERS__0: '{bind_address="0.0.0.0:1"}' },
+    ports(1, 2),
+  ],
+  [
+    'an element applies to the list that another variable sets',
+    TWO,
+    { [`UDP_TRACKERS__0__${AT}`]: '0.0.0.0:9', UDP_TRACKERS: '[{bind_address="0.0.0.0:5"}]' },
+    ports(9),
+  ],
+])('%s', (_what, toml, overrides, expected) => {
+  expect(configOf(toml, overrides)).toMatchObject(expected)
 })
 
 test('a string in place of a section is a mistake, and so are the options that are lost with it', () => {
@@ -115,47 +141,6 @@ test.each(['CORE__LISTED', 'CORE__ANNOUNCE_POLICY__INTERVAL', 'HTTP_API__BIND_AD
   },
 )
 
-const TWO =
-  '[[udp_trackers]]\nbind_address = "0.0.0.0:1"\n[[udp_trackers]]\nbind_address = "0.0.0.0:2"\n'
-const ports = (toml: string, overrides: Readonly<Record<string, string>>) =>
-  configOf(toml, overrides).udp_trackers?.map(({ bind_address }) => bind_address.port)
-
-test('an element of a list can be addressed by its number', () => {
-  expect(ports(TWO, { UDP_TRACKERS__1__BIND_ADDRESS: '0.0.0.0:9' })).toEqual([1, 9])
-})
-
-test('addressing an element leaves its other options', () => {
-  const { udp_trackers } = configOf(TWO, { UDP_TRACKERS__0__TRACKER_USAGE_STATISTICS: 'true' })
-  expect(udp_trackers?.map((one) => [one.bind_address.port, one.tracker_usage_statistics])).toEqual(
-    [
-      [1, true],
-      [2, false],
-    ],
-  )
-})
-
-test('the number after the last element appends one', () => {
-  expect(ports(TWO, { UDP_TRACKERS__2__BIND_ADDRESS: '0.0.0.0:3' })).toEqual([1, 2, 3])
-})
-
-test('elements make a list where there is none, in any order of the variables', () => {
-  expect(
-    ports('', {
-      UDP_TRACKERS__1__BIND_ADDRESS: '0.0.0.0:2',
-      UDP_TRACKERS__0: '{bind_address="0.0.0.0:1"}',
-    }),
-  ).toEqual([1, 2])
-})
-
-test('an element applies to the list that another variable sets', () => {
-  expect(
-    ports(TWO, {
-      UDP_TRACKERS__0__BIND_ADDRESS: '0.0.0.0:9',
-      UDP_TRACKERS: '[{bind_address="0.0.0.0:5"}]',
-    }),
-  ).toEqual([9])
-})
-
 test.each([
   [
     'a number past the end',
@@ -169,11 +154,6 @@ test.each([
   const mistakes = complaints(loadToml(MINIMAL_3 + TWO, { [name]: '0.0.0.0:9' }))
   expect(mistakes).toEqual([expect.stringContaining(words)])
   expect(mistakes[0]).toStartWith(`${OVERRIDE}${name}: udp_trackers.`)
-})
-
-test('the label of a token may be a number', () => {
-  const { http_api } = configOf('', { HTTP_API__ACCESS_TOKENS__0: 'token' })
-  expect(http_api?.access_tokens).toEqual({ '0': 'token' })
 })
 
 test('a variable with an empty part in its name is ignored with a warning', () => {

@@ -56,34 +56,6 @@ test.each(Object.entries(TEMPLATES))('%s serves %s', (name, services) => {
   expect(warnings).toEqual(WARNINGS[name] ?? [])
 })
 
-test.each(Object.keys(TEMPLATES))('every option that %s writes has its place in it', (name) => {
-  const text = read(name)
-  const { origin } = loaded(loadToml(text))
-  text.split('\n').forEach((line, i) => {
-    const key = /^([a-z_]+) = /.exec(line)?.[1]
-    if (key === undefined) return
-    const header = text
-      .split('\n')
-      .slice(0, i)
-      .findLast((l) => l.startsWith('['))!
-    const section = header.replace(/^\[+|\]+$/g, '')
-    const before = text
-      .split('\n')
-      .slice(0, i)
-      .filter((l) => l === header).length
-    const path = header.startsWith('[[') ? `${section}.${before - 1}.${key}` : `${section}.${key}`
-    expect([path, origin(path)]).toEqual([path, `tracker.toml:${i + 1}`])
-  })
-})
-
-test('a template for containers takes its token from the environment', () => {
-  const result = loadToml(read('tracker.container.sqlite3.toml'), {
-    HTTP_API__ACCESS_TOKENS__ADMIN: 'secret',
-    CORE__DATABASE__DRIVER: 'sqlite3',
-  })
-  expect(loaded(result).config.http_api?.access_tokens).toEqual({ admin: 'secret' })
-})
-
 test('the example for the checker uses the ports of the development template', () => {
   expect(JSON.parse(read('tracker_checker.json'))).toEqual({
     udp_trackers: ['127.0.0.1:6969'],

@@ -130,16 +130,6 @@ imageTest('without options it serves, keeps nothing, is healthy and stops in tim
   expect(readdirSync(mounted.at('lib'))).toEqual([])
 })
 
-imageTest('its health check fails when the tracker does not answer', async () => {
-  using mounted = volumes()
-  await using running = await container(image(), mounted, { env: await ports() })
-  await running.services()
-  const command = image().configuration.Healthcheck.Test.slice(1)
-  const probe = running.exec([...command, `${await freePort()}`])
-  expect(probe.exitCode).toBe(1)
-  expect(probe.stderr.toString()).toMatch(/^tracker health: http:\S+ [^\n]*refused[^\n]*\n$/)
-})
-
 imageTest('keeps its data in SQLite, and the configuration that it wrote once', async () => {
   using mounted = volumes()
   const env = await ports('sqlite3')
@@ -161,25 +151,6 @@ imageTest('keeps its data in SQLite, and the configuration that it wrote once', 
     'tracker container: /etc/torrust/tracker/tracker.toml stays the template ' +
       'tracker.container.sqlite3.toml: remove it to get tracker.container.no-persistence.toml\n',
   ])
-})
-
-imageTest('a database server that is away is named in one line', async () => {
-  for (const [driver, host] of [
-    ['mysql', 'mysql'],
-    ['postgresql', 'postgres'],
-  ] as const) {
-    using mounted = volumes()
-    const env = { ...(await ports(driver)), [`${OVERRIDE}CORE__DATABASE__PORT`]: '1' }
-    const nowhere = { ...env, [`${OVERRIDE}CORE__DATABASE__HOST`]: '127.0.0.1' }
-    await using running = await container(image(), mounted, { env: nowhere })
-    const { code, err } = await running.ended()
-    expect(code).toBe(1)
-    expect(err).toMatch(/^tracker: [^\n]*127\.0\.0\.1[^\n]*\n$/)
-    const text = readFileSync(mounted.at('etc', 'tracker.toml'), 'utf8')
-    expect(text).toBe(template(driver))
-    expect(text).toContain(`host = "${host}"`)
-    expect(readdirSync(mounted.at('lib'))).toEqual([])
-  }
 })
 
 imageTest('it serves with a mounted configuration, which stays as it is', async () => {

@@ -221,16 +221,6 @@ max_memory = "64MiB"
     expect(out.slice(out.indexOf('== run') + 1)).toEqual(['1', 'inactive', '2', '0', '78', '0'])
   })
 
-  test('serves with MemoryDenyWriteExecute, for operators who want that', async () => {
-    const out = await run({
-      units: { [OVERRIDE]: '[Service]\nMemoryDenyWriteExecute=yes\n' },
-      script: `${INSTALL}
-        announce udp://127.0.0.1:6969 > /dev/null
-        property NRestarts`,
-    })
-    expect(out.at(-1)).toBe('0')
-  })
-
   // The machine has no eth0 to steer packets of, which must not stop the tracker from starting.
   test('gets low ports, and certificates that only root may read, by the drop-ins of the guide', async () => {
     const listeners = `${block('toml', 'tls_config')}
