@@ -1,7 +1,14 @@
 /** Schema 2.0.0, early and late, as the model of 3.0.0 (docs/behaviours.md C1). */
 import { describe, expect, test } from 'bun:test'
 import type { Config } from '../../src/config/model.ts'
-import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
+import {
+  complaints,
+  loaded,
+  loadToml,
+  MINIMAL_2,
+  MINIMAL_3,
+  rowsOf,
+} from '../support/config/loading.ts'
 
 const configOf = (toml: string): Config => loaded(loadToml(MINIMAL_2 + toml)).config
 
@@ -182,74 +189,31 @@ network = { external_ip = "203.0.113.7" }
 })
 
 describe('the database of schema 2.0.0', () => {
-  test.each<[string, string, string, object]>([
-    ['sqlite3 keeps its path', 'sqlite3', './x.db', { driver: 'sqlite3', path: './x.db' }],
-    [
-      'a MySQL URL is taken apart',
-      'mysql',
-      'mysql://db_user:db_user_secret_password@mysql:3307/torrust_tracker',
-      {
-        driver: 'mysql',
-        host: 'mysql',
-        port: 3307,
-        user: 'db_user',
-        password: 'db_user_secret_password',
-        database: 'torrust_tracker',
-      },
-    ],
-    [
-      'a PostgreSQL URL, with its default port',
-      'postgresql',
-      'postgresql://u:p@h/d',
-      { driver: 'postgresql', host: 'h', port: 5432, user: 'u', password: 'p', database: 'd' },
-    ],
-    ['its short form', 'postgresql', 'postgres://u:p@h/d', { driver: 'postgresql', host: 'h' }],
-    [
-      'percent escapes are undone',
-      'mysql',
-      'mysql://u%40x:p%2F%3A@h/d',
-      { user: 'u@x', password: 'p/:' },
-    ],
-    [
-      'a URL without a password',
-      'mysql',
-      'mysql://root@localhost/torrust',
-      { user: 'root', password: '', port: 3306 },
-    ],
-    ['an IPv6 host loses its brackets', 'mysql', 'mysql://u:p@[::1]:3306/d', { host: '::1' }],
-  ])('%s', (_what, driver, url, expected) => {
-    expect(configOf(database(driver, url)).core.database).toMatchObject(expected)
+  test.each(
+    rowsOf(`
+sqlite3 | ./x.db | {"driver":"sqlite3","path":"./x.db"}
+mysql | mysql://user:secret@mysql:3307/torrust | {"driver":"mysql","host":"mysql","port":3307,"user":"user","password":"secret","database":"torrust"}
+postgresql | postgresql://u:p@h/d | {"driver":"postgresql","host":"h","port":5432,"user":"u","password":"p","database":"d"}
+postgresql | postgres://u:p@h/d | {"driver":"postgresql","host":"h"}
+mysql | mariadb://u:p@h/d | {"driver":"mysql","host":"h"}
+mysql | mysql://u%40x:p%2F%3A@h/d | {"user":"u@x","password":"p/:"}
+mysql | mysql://root@localhost/torrust | {"user":"root","password":"","port":3306}
+mysql | mysql://u:p@[::1]:3306/d | {"host":"::1"}
+`),
+  )('%s at %s', (driver, url, json) => {
+    expect(configOf(database(driver!, url!)).core.database).toMatchObject(JSON.parse(json!))
   })
 
+  const NO_URL = (name: string) => `path for ${name} driver should be a valid URL: expected `
   test.each([
-    ['no URL', 'mysql', 'hunter2', 'path for MySQL driver should be a valid URL'],
-    [
-      'a URL of another kind',
-      'mysql',
-      'http://u:hunter2@h/d',
-      'path for MySQL driver should be a valid URL',
-    ],
-    [
-      'a URL of the other server',
-      'postgresql',
-      'mysql://u:hunter2@h/d',
-      'path for PostgreSQL driver should be a valid URL',
-    ],
-    [
-      'a malformed escape',
-      'mysql',
-      'mysql://u:hunter2%@h/d',
-      'path for MySQL driver should be a valid URL',
-    ],
-    ['no user', 'mysql', 'mysql://h/d', 'should be a valid URL'],
-    ['no database', 'mysql', 'mysql://u:hunter2@h', 'should be a valid URL'],
-    [
-      'a URL for sqlite3',
-      'sqlite3',
-      'mysql://u:hunter2@h/d',
-      'found the URL of a database server, but driver is sqlite3',
-    ],
-  ])('%s is refused without repeating it', (_what, driver, url, words) => {
+    ['mysql', 'hunter2', NO_URL('MySQL')],
+    ['mysql', 'http://u:hunter2@h/d', NO_URL('MySQL')],
+    ['postgresql', 'mysql://u:hunter2@h/d', NO_URL('PostgreSQL')],
+    ['mysql', 'mysql://u:hunter2%@h/d', NO_URL('MySQL')],
+    ['mysql', 'mysql://h/d', NO_URL('MySQL')],
+    ['mysql', 'mysql://u:hunter2@h', NO_URL('MySQL')],
+    ['sqlite3', 'mysql://u:hunter2@h/d', 'found the URL of a database server'],
+  ])('%s at %s is refused without repeating it', (driver, url, words) => {
     const mistakes = complaints(loadToml(MINIMAL_2 + database(driver, url)))
     expect(mistakes).toEqual([expect.stringContaining(`core.database.path: `)])
     expect(mistakes[0]).toContain(words)

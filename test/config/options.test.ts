@@ -1,7 +1,14 @@
 /** What every option accepts and refuses, its default, and in which words it refuses. */
 import { expect, test } from 'bun:test'
 import type { Config } from '../../src/config/model.ts'
-import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
+import {
+  complaints,
+  loaded,
+  loadToml,
+  MINIMAL_2,
+  MINIMAL_3,
+  rowsOf,
+} from '../support/config/loading.ts'
 
 /** The minimal file with one more line in a section, which is that of a listener's element. */
 function withOption(section: string, line: string): string {
@@ -10,13 +17,6 @@ function withOption(section: string, line: string): string {
   const header = /^(udp|http)_trackers$/.test(section) ? `[[${section}]]` : `[${section}]`
   return `${MINIMAL_3}${header}\n${line}\n`
 }
-
-/** Lines of cells, parted by ` | `. */
-const rowsOf = (table: string) =>
-  table
-    .trim()
-    .split('\n')
-    .map((row) => row.split(' | '))
 
 /** Section, line, and the section's value as JSON, as far as it is looked at. */
 const ACCEPTED = rowsOf(`

@@ -61,3 +61,10 @@ export function plain(node: Node): unknown {
   if (node.kind === 'list') return node.items.map(plain)
   return Object.fromEntries([...node.entries].map(([key, value]) => [key, plain(value)]))
 }
+
+/** The cells of a table in a text, one row a line, parted by ` | `. */
+export const rowsOf = (table: string): string[][] =>
+  table
+    .trim()
+    .split('\n')
+    .map((row) => row.split(' | '))
