@@ -70,22 +70,17 @@ class TreeBuilder {
     const name = printPath(before)
     if (this.#tables.has(name) || this.#lists.has(name)) return
     const at = this.#place(before, written)
-    this.#put(
-      before,
-      typeof path[length] === 'number' ? this.#list(name, at) : this.#table(name, at),
-    )
+    if (typeof path[length] === 'number') {
+      const items: Node[] = []
+      this.#lists.set(name, items)
+      this.#put(before, list(items, at))
+    } else this.#put(before, this.#table(name, at))
   }
 
   #table(name: string, at: Place): TableNode {
     const entries = new Map<string, Node>()
     this.#tables.set(name, entries)
     return table(entries, at)
-  }
-
-  #list(name: string, at: Place): Node {
-    const items: Node[] = []
-    this.#lists.set(name, items)
-    return list(items, at)
   }
 
   #put(path: Path, node: Node): void {
@@ -157,7 +152,7 @@ function otherFormat({ name, text }: TomlSource): 'JSON' | 'YAML' | undefined {
   try {
     // Almost any text is YAML: only a mapping can be meant as a configuration.
     const keys = Object.keys(Bun.YAML.parse(text) as object)
-    return keys.length > 0 && keys.every((key) => /^[a-z_]+$/i.test(key)) ? 'YAML' : undefined
+    return keys.length > 0 && keys.every((key) => /^[a-z][\w-]*$/i.test(key)) ? 'YAML' : undefined
   } catch {
     return undefined
   }

@@ -275,7 +275,7 @@ bind_address = "127.0.0.1"
 
   const FOREIGN = 'the configuration is TOML: '
   test.each([
-    ['YAML', 'core:\n  private: false\n'],
+    ['YAML', 'core:\n  private: false\nudp-trackers: []\n'],
     ['YAML', '# mine\n---\ncore: { private: false }\nhttp_trackers:\n  - bind_address: x\n'],
     ['JSON', '{ "core": { "private": false } }'],
     ['JSON', '\n{\n\t"core": { "private": fal'],
@@ -299,12 +299,16 @@ bind_address = "127.0.0.1"
     ])
   })
 
-  test.each(['private: false\n[core]\n', '[core]\nprivate: false', 'a = "b: c', '- a\n', 'word'])(
-    'TOML with a mistake is not taken for another format: %p',
-    (text) => {
-      expect(complaints(loadToml(text))[0]).toContain(': TOML: ')
-    },
-  )
+  test.each([
+    'private: false\n[core]\n',
+    '[core]\nprivate: false',
+    'a = "b: c',
+    '- a\n',
+    'word',
+    '[a.]',
+  ])('TOML with a mistake is not taken for another format: %p', (text) => {
+    expect(complaints(loadToml(text))[0]).toContain(': TOML: ')
+  })
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
     'the section and the key %s are unknown like any other',

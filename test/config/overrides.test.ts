@@ -73,6 +73,12 @@ test.each<[string, string, Readonly<Record<string, string>>, object]>([
     { 'CORE.LISTED': 'true', CORE__DATABASE__DRIVER: 'sqlite3', core__listed: 'false' },
     { core: { listed: false } },
   ],
+  [
+    'a longer path applies after a shorter one',
+    '',
+    { CORE__LISTED: 'true', CORE: '{listed = false}', CORE__DATABASE__DRIVER: 'sqlite3' },
+    { core: { listed: true } },
+  ],
   ['a list replaces the list', TWO, { UDP_TRACKERS: '[{bind_address="0.0.0.0:6"}]' }, ports(6)],
   ['an element has a number', TWO, { [`UDP_TRACKERS__1__${AT}`]: '0.0.0.0:9' }, ports(1, 9)],
   [
