@@ -2,18 +2,10 @@
  * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A
  * syntax error becomes a mistake that shows its line, unless the line may contain a secret.
  */
-import { type AST, ParseError, parseTOML } from 'toml-eslint-parser'
+import { parse, TomlError } from 'smol-toml'
 import type { Mistake } from './mistake.ts'
-import {
-  list,
-  type Node,
-  type Path,
-  type Place,
-  printPath,
-  scalar,
-  type TableNode,
-  table,
-} from './tree.ts'
+import { findPositions, positionKey } from './positions.ts'
+import { list, type Node, type Place, printPath, scalar, type TableNode, table } from './tree.ts'
 
 export interface TomlSource {
   /** Its name in messages. */
@@ -23,98 +15,45 @@ export interface TomlSource {
   readonly quotable: boolean
 }
 
+/** More levels than any option has. */
+const DEEPEST = 64
+
 export function parseToml(source: TomlSource): TableNode | Mistake {
+  // Some editors write a byte order mark.
+  const toml = source.text.replace(/^\uFEFF/, '')
+  let values: unknown
   try {
-    // Some editors write a byte order mark, which TOML does not allow.
-    const text = source.text.replace(/^\uFEFF/, '')
-    return new TreeBuilder(source.name).document(parseTOML(text))
+    // Integers as bigint: TOML's `1` and `1.0` must stay different types.
+    values = parse(toml, { integersAsBigInt: true, maxDepth: DEEPEST })
   } catch (error) {
-    if (error instanceof ParseError) return syntaxMistake(error, source)
-    throw error
+    if (!(error instanceof TomlError)) throw error
+    return syntaxMistake(error, source)
   }
+  const positions = findPositions(toml)
+
+  const nodeOf = (value: unknown, path: readonly (string | number)[]): Node => {
+    const position = positions.get(positionKey(path))
+    const at: Place = { source: source.name, path: printPath(path), ...position }
+    if (Array.isArray(value))
+      return list(
+        value.map((item, i) => nodeOf(item, [...path, i])),
+        at,
+      )
+    if (value instanceof Date) return scalar(value, at)
+    if (typeof value === 'object' && value !== null) return tableOf(value, path, at)
+    if (typeof value === 'string' || typeof value === 'boolean') return scalar(value, at)
+    if (typeof value === 'bigint' || typeof value === 'number') return scalar(value, at)
+    throw new TypeError(`not a TOML value at ${at.path}`)
+  }
+  const tableOf = (values: object, path: readonly (string | number)[], at: Place): TableNode =>
+    table(
+      new Map(Object.entries(values).map(([key, value]) => [key, nodeOf(value, [...path, key])])),
+      at,
+    )
+  return tableOf(values as object, [], { source: source.name, path: '' })
 }
 
-/** A table may be written in several places, so tables and lists are filled while the text is read. */
-class TreeBuilder {
-  readonly #source: string
-  /** Both by path. The parser refuses a text in which a path is a table here and something else there. */
-  readonly #tables = new Map<string, Map<string, Node>>([['', new Map()]])
-  readonly #lists = new Map<string, Node[]>()
-
-  constructor(source: string) {
-    this.#source = source
-  }
-
-  document({ body: [root] }: AST.TOMLProgram): TableNode {
-    for (const part of root.body)
-      if (part.type === 'TOMLKeyValue') this.#pair(part, [])
-      else {
-        for (let length = 1; length <= part.resolvedKey.length; length++)
-          this.#enter(part.resolvedKey, length, part)
-        for (const pair of part.body) this.#pair(pair, part.resolvedKey)
-      }
-    return table(this.#tables.get('')!, { source: this.#source, path: '' })
-  }
-
-  #pair({ key, value }: AST.TOMLKeyValue, within: Path): void {
-    const path = [...within, ...key.keys.map((k) => (k.type === 'TOMLBare' ? k.name : k.value))]
-    key.keys.slice(0, -1).forEach((k, i) => {
-      this.#enter(path, within.length + i + 1, k)
-    })
-    this.#put(path, this.#node(value, path, key.keys.at(-1)!))
-  }
-
-  /** Makes the table or list at the beginning of `path` unless it is there. */
-  #enter(path: Path, length: number, written: AST.HasLocs): void {
-    const before = path.slice(0, length)
-    const name = printPath(before)
-    if (this.#tables.has(name) || this.#lists.has(name)) return
-    const at = this.#place(before, written)
-    if (typeof path[length] === 'number') {
-      const items: Node[] = []
-      this.#lists.set(name, items)
-      this.#put(before, list(items, at))
-    } else this.#put(before, this.#table(name, at))
-  }
-
-  #table(name: string, at: Place): TableNode {
-    const entries = new Map<string, Node>()
-    this.#tables.set(name, entries)
-    return table(entries, at)
-  }
-
-  #put(path: Path, node: Node): void {
-    const parent = printPath(path.slice(0, -1))
-    this.#tables.get(parent)?.set(String(path.at(-1)), node)
-    this.#lists.get(parent)?.push(node)
-  }
-
-  #node(value: AST.TOMLContentNode, path: Path, written: AST.HasLocs): Node {
-    const at = this.#place(path, written)
-    switch (value.type) {
-      case 'TOMLArray':
-        return list(
-          value.elements.map((element, i) => this.#node(element, [...path, i], element)),
-          at,
-        )
-      case 'TOMLInlineTable': {
-        const node = this.#table(at.path, at)
-        for (const pair of value.body) this.#pair(pair, path)
-        return node
-      }
-      case 'TOMLValue':
-        // TOML's `1` and `1.0` must stay different types.
-        return scalar(value.kind === 'integer' ? value.bigint : value.value, at)
-    }
-  }
-
-  #place(path: Path, { loc }: AST.HasLocs): Place {
-    const { line, column } = loc.start
-    return { source: this.#source, path: printPath(path), line, column: column + 1 }
-  }
-}
-
-function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
+function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
   const format = otherFormat(source)
   if (format !== undefined) {
     const message =
@@ -122,19 +61,11 @@ function syntaxMistake(error: ParseError, source: TomlSource): Mistake {
       '`private = false`. `tracker init` writes an example'
     return { path: '', source: source.name, message }
   }
+  const { line, column } = error
+  const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
+  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${reason}` }
   const lines = source.text.split(/\r?\n/)
-  let line = error.lineNumber
-  let column = error.column + 1
-  let words = `${error.message[0]!.toLowerCase()}${error.message.slice(1)}`
-  // What a line lacks is noticed on the next.
-  const before = lines[line - 2] ?? ''
-  if (column === 1 && /^\s*([\w."'-]+\s*=\s*|\[[^\]]*)$/.test(before)) {
-    line--
-    column = before.length + 1
-    words = before.includes('=') ? 'a value is missing' : 'a bracket is missing'
-  }
   const text = lines[line - 1]
-  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${words}` }
   if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake
   const margin = ' '.repeat(String(line).length)
   // Control characters would move the caret, or the terminal.

@@ -1,16 +1,21 @@
 /** What the container's user can do with the files of its volumes, and what to type if it cannot. */
-import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readSmallFile } from '../cli/small-file.ts'
 import { errorCode, systemReason } from '../text/system-errors.ts'
 
 /** Writes a new file, for its owner only: it holds tokens and passwords. undefined: written; else why not. */
 export function installFile(path: string, text: string): string | undefined {
+  // Half a file would be read at the next start.
+  const part = `${path}.part`
   try {
-    writeFileSync(path, text, { flag: 'wx', mode: 0o600 })
+    writeFileSync(part, text, { mode: 0o600 })
+    linkSync(part, path)
     return undefined
   } catch (error) {
     return systemReason(error)
+  } finally {
+    rmSync(part, { force: true })
   }
 }
 

@@ -47,8 +47,8 @@ test.each<[string, string, (string | number)[], string]>([
   ],
   ['an inline table', 'a = { b = 1, c = 2 }', ['a', 'c'], '1:14'],
   ['an inline table over two lines', 'a = [\n  { b = 1 },\n  { b = 2 },\n]', ['a', 1, 'b'], '3:5'],
-  ['an element of an array', 'a = [1, 2,\n 3]', ['a', 2], '2:2'],
-  ['an array in an array', 'a = [[1], [2, 3]]', ['a', 1, 1], '1:15'],
+  ['an element of an array, by its key', 'a = [1, 2,\n 3]', ['a', 2], '1:1'],
+  ['an array in an array, by its key', 'b = 0\na = [[1], [2, 3]]', ['a', 1, 1], '2:1'],
   ['after a comment', '# [x]\na = 1 # b = 2\nc = 3', ['c'], '3:1'],
   ['after a comment in an array', 'a = [ # ]\n 1 ]\nb = 2', ['b'], '3:1'],
   ['after a string with a bracket', 'a = "]\\"}"\nb = 2', ['b'], '2:1'],
@@ -97,7 +97,7 @@ test.each([
   ['a table that is a value', 'a = 1\n[a.b]', '2:2'],
   ['elements added to a closed list', 'a = []\n[[a]]', '2:3'],
   ['a word without quotes', 'a = True', '1:5'],
-  ['a missing bracket', '[a', '1:3'],
+  ['a missing bracket', '[a', '1:2'],
 ])('%s is a mistake with its place', (_what, toml, place) => {
   const mistake = parse(toml)
   if ('entries' in mistake) throw new Error('is accepted')

@@ -14,7 +14,7 @@ export type Room = {
 
 /** Packages and built-ins with exactly one owner (a room or a file). */
 const OWNER: Record<string, string> = {
-  'toml-eslint-parser': 'config/',
+  'smol-toml': 'config/',
   'bun:sqlite': 'database/',
   'mysql2/promise': 'database/mysql.ts',
   'bun:ffi': 'servers/libc.ts',

@@ -1,0 +1,88 @@
+/**
+ * Line and column of every key of a TOML text, for messages: the parser does not tell them. The text has been parsed
+ * successfully, so its statements can be parsed one by one, and each says which keys it wrote.
+ */
+import { parse } from 'smol-toml'
+
+interface Position {
+  /** Both count from 1; a column counts UTF-16 units. */
+  readonly line: number
+  readonly column: number
+}
+
+type Path = readonly (string | number)[]
+
+/** More lines than a statement of a configuration has; in a longer one no further position is looked for. */
+const LONGEST_STATEMENT = 200
+
+/** The key of a path in the result of `findPositions`. */
+export const positionKey = (path: Path): string => JSON.stringify(path.map(String))
+
+/** A header stands for its table, a key for its value and the elements of that. */
+export function findPositions(toml: string): ReadonlyMap<string, Position> {
+  const positions = new Map<string, Position>()
+  const lines = toml.split('\n')
+  /** Elements so far of each array of tables. */
+  const lengths = new Map<string, number>()
+  let within: Path = []
+
+  for (let first = 0, end = 0; first < lines.length; first = end) {
+    let values: object | undefined
+    let text = ''
+    while (values === undefined) {
+      if (end === lines.length || end - first === LONGEST_STATEMENT) return positions
+      text += `${lines[end++]}\n`
+      values = parsed(text)
+    }
+    const mark = (path: Path, at: number) => {
+      const before = text.slice(0, at).split('\n')
+      const position = { line: first + before.length, column: before.at(-1)!.length + 1 }
+      if (!positions.has(positionKey(path))) positions.set(positionKey(path), position)
+    }
+    const start = text.search(/\S/)
+    if (text[start] === '[') {
+      within = []
+      for (let value: unknown = values; ; ) {
+        const [entry] = Object.entries(value as object)
+        if (entry === undefined) break
+        within = [...within, entry[0]]
+        mark(within, start)
+        const name = positionKey(within)
+        const isElement = Array.isArray(entry[1])
+        if (isElement) lengths.set(name, (lengths.get(name) ?? 0) + 1)
+        const length = lengths.get(name)
+        if (length !== undefined) mark((within = [...within, length - 1]), start)
+        value = isElement ? (entry[1] as unknown[])[0] : entry[1]
+      }
+    } else {
+      let next = 0
+      /** `home`: where the key of the value is. */
+      const walk = (value: unknown, path: Path, home: number) => {
+        if (typeof value !== 'object' || value === null || value instanceof Date) return
+        for (const [name, inner] of Object.entries(value)) {
+          const isKey = !Array.isArray(value)
+          const key = isKey ? text.slice(next).search(keyPattern(name)) : -1
+          const at = key < 0 ? home : next + key
+          if (key >= 0) next = at + name.length
+          const below = [...path, isKey ? name : Number(name)]
+          mark(below, at)
+          walk(inner, below, at)
+        }
+      }
+      walk(values, within, start)
+    }
+  }
+  return positions
+}
+
+function parsed(text: string): object | undefined {
+  try {
+    return parse(text, { integersAsBigInt: true })
+  } catch {
+    return undefined
+  }
+}
+
+/** A key as it is written before its value or the next key. */
+const keyPattern = (name: string) =>
+  new RegExp(`(?<![\\w-])["']?${RegExp.escape(name)}["']?\\s*[.=]`)
