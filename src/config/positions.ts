@@ -51,7 +51,10 @@ export function findPositions(toml: string): ReadonlyMap<string, Position> {
         const isElement = Array.isArray(entry[1])
         if (isElement) lengths.set(name, (lengths.get(name) ?? 0) + 1)
         const length = lengths.get(name)
-        if (length !== undefined) mark((within = [...within, length - 1]), start)
+        if (length !== undefined) {
+          within = [...within, length - 1]
+          mark(within, start)
+        }
         value = isElement ? (entry[1] as unknown[])[0] : entry[1]
       }
     } else {

@@ -17,6 +17,8 @@ export interface TomlSource {
 
 /** More levels than any option has. */
 const DEEPEST = 64
+/** Characters of the line that a message shows. */
+const LONGEST_EXCERPT = 160
 
 export function parseToml(source: TomlSource): TableNode | Mistake {
   // Some editors write a byte order mark.
@@ -69,11 +71,10 @@ function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
   if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake
   const margin = ' '.repeat(String(line).length)
   // Control characters would move the caret, or the terminal.
-  const shown = text.replace(/[^\P{C}]/gu, ' ')
-  return {
-    ...mistake,
-    excerpt: `  ${line} | ${shown}\n  ${margin} | ${' '.repeat(Math.max(0, column - 1))}^`,
-  }
+  const from = Math.max(0, column - LONGEST_EXCERPT / 2)
+  const shown = text.slice(from, from + LONGEST_EXCERPT).replace(/[^\P{C}]/gu, ' ')
+  const caret = ' '.repeat(Math.max(0, column - 1 - from))
+  return { ...mistake, excerpt: `  ${line} | ${shown}\n  ${margin} | ${caret}^` }
 }
 
 /** Which format a text that is not TOML has. undefined: it is TOML with a mistake. */

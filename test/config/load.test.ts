@@ -267,6 +267,13 @@ bind_address = "127.0.0.1"
     expect(mistake).not.toContain('hunter2')
   })
 
+  test('of a long line only the part around the mistake is shown', () => {
+    const toml = `a = [${'1, '.repeat(50_000)}x`
+    const [words] = complaints(loadToml(toml))
+    expect(words).toMatch(/^tracker\.toml:1:150006: TOML: /)
+    expect(words!.split('\n').every((line) => line.length < 200)).toBe(true)
+  })
+
   test('a TOML mistake in the environment shows no text', () => {
     expect(complaints(loadIn({ env: { [TEXT]: 'a = hunter2' } }))).toEqual([
       `${TEXT}:1:5: TOML: invalid value`,
