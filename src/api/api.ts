@@ -1,8 +1,4 @@
-/**
- * The management API (docs/behaviours.md A1–A29): its operations as routes of Elysia. Bun matches them on
- * the raw path, and the wildcard route takes everything else, so that Elysia's second router, which misreads
- * paths behind short host names, is never asked.
- */
+/** The management API (docs/behaviours.md A1–A29): an application of Elysia on a socket of its own. */
 import { Elysia, t } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
 import type { Log } from '../log.ts'
@@ -10,15 +6,18 @@ import type { Garbage } from '../servers/garbage.ts'
 import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
-import { json } from './answers.ts'
+import { Answer, json } from './answers.ts'
+import { Tokens } from './authentication.ts'
+import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
-import { keyOperations } from './key-routes.ts'
+import { MOST_BODY_BYTES, readJson } from './json-body.ts'
+import { keyRoutes } from './key-routes.ts'
 import { describe, openApi } from './openapi.ts'
-import type { ApiParts, Operation } from './operation.ts'
-import { Pipeline } from './pipeline.ts'
-import { statsOperations } from './statistics-routes.ts'
-import { torrentOperations } from './torrent-routes.ts'
-import { whitelistOperations } from './whitelist-routes.ts'
+import type { ApiParts, ReadBody } from './parts.ts'
+import { Paths } from './paths.ts'
+import { statisticsRoutes } from './statistics-routes.ts'
+import { torrentRoutes } from './torrent-routes.ts'
+import { whitelistRoutes } from './whitelist-routes.ts'
 
 interface ApiOptions {
   readonly bind: SocketAddress
@@ -27,10 +26,8 @@ interface ApiOptions {
   readonly clock: Clock
   readonly garbage: Garbage
   readonly log: Log
-  /** Version of the program, for the OpenAPI document. */
+  /** Version of the program. */
   readonly version: string
-  /** Operations of others on the same listener. */
-  readonly more?: readonly Operation[]
   /** Time limit until an answer begins, and of a connection without a byte in either direction. */
   readonly limitMilliseconds?: number
   readonly idleSeconds?: number
@@ -39,69 +36,97 @@ interface ApiOptions {
 const LIMIT_MILLISECONDS = 5_000
 /** Longer than the time limit: a connection that waits for an answer is not idle. */
 const IDLE_SECONDS = 12
+/** Bytes of garbage for each byte of a body that was read: copies, objects. */
+const READ = 16
 
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
-  const { parts, clock, garbage } = options
-  const operations: readonly Operation[] = [
-    health,
-    ...statsOperations(parts),
-    ...torrentOperations(parts),
-    ...whitelistOperations(parts),
-    ...keyOperations(parts, clock),
-    { ...openApiOperation, answer: () => json(document) },
-    ...(options.more ?? []),
-  ]
-  const document = openApi(operations, options.version)
-  const pipeline = new Pipeline({
-    parts,
-    operations,
+  const { parts, garbage, version } = options
+  const tokens = new Tokens(parts.tokens)
+  const paths = new Paths()
+  const exchange = new Exchange({
+    tokens,
+    paths,
     garbage,
-    failed: new FailedCalls(options.log, clock),
+    report: parts.report,
+    failed: new FailedCalls(options.log, options.clock),
     milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
-    keepOpen: (request) => app.server?.timeout(request, 0),
   })
-  const routes = { '/*': (request: Request) => pipeline.answer(request, undefined) }
-  const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
-  for (const operation of operations) {
-    const answer = ({ request }: { request: Request }) => pipeline.answer(request, operation)
-    // Elysia must not read bodies: request-body.ts does, behind the token, up to a length, and with the
-    // reference's messages. Bun passes a HEAD to the GET of its path.
-    app.route(operation.method, operation.path, answer, { parse: 'none' })
+  const authorize = ({ request }: { readonly request: Request }): void => tokens.check(request)
+  // Elysia reads bodies before it transforms: nothing of a stranger's body is read.
+  const parse: ReadBody = ({ request }) => {
+    tokens.check(request)
+    return readJson(request, (bytes) => garbage.kept(bytes * READ))
   }
-  const server = await listen(app, {
+  let document = ''
+  const app = new Elysia({
+    strictPath: true,
+    // Unknown members of a body are ignored, not removed.
+    normalize: false,
+    // Messages are made from the values that are wrong, in every environment.
+    allowUnsafeValidationDetails: true,
+    // Elysia's second router, after Bun's, misreads paths behind short host names: it is never asked.
+    serve: { routes: { '/*': (request: Request) => exchange.unmatched(request) } },
+  })
+    .wrap((handle) => (request: Request) => exchange.run(request, handle as unknown as Handle))
+    .onError(({ request, error }) => exchange.fail(request, error))
+    .mapResponse(async ({ request, responseValue, set }) => {
+      if (!(responseValue instanceof Answer)) return undefined
+      const response = await exchange.send(request, responseValue)
+      // With any other status Elysia would make a response of it again, without its length.
+      set.status = 200
+      return response
+    })
+    .get('/', () => json(JSON.stringify({ name: 'tracker', version, ...LINKS })), {
+      detail: describe({
+        id: 'getAbout',
+        tag: 'about',
+        summary: 'What this is, and where the API and its description are',
+        answers: {
+          'application/json': t.Object(
+            { name: t.String(), version: t.String(), api: t.String(), openapi: t.String() },
+            { $id: 'About' },
+          ),
+        },
+        open: true,
+      }),
+    })
+    .get('/api/health_check', () => json('{"status":"Ok"}'), {
+      detail: describe({
+        id: 'getHealth',
+        tag: 'about',
+        summary: 'Whether the API answers',
+        answers: {
+          'application/json': t.Object({ status: t.Literal('Ok') }, { $id: 'Health' }),
+        },
+        open: true,
+      }),
+    })
+    .get(LINKS.openapi, () => json(document), {
+      detail: describe({
+        id: 'getOpenApi',
+        tag: 'about',
+        summary: 'This document',
+        answers: { 'application/json': t.Object({}) },
+        open: true,
+      }),
+    })
+    .group(LINKS.api, (versioned) =>
+      versioned
+        .onTransform(authorize)
+        .use(statisticsRoutes(parts))
+        .use(torrentRoutes(parts))
+        .use(whitelistRoutes(parts, parse))
+        .use(keyRoutes(parts, parse)),
+    )
+  paths.add(app.routes)
+  document = openApi(app, version)
+  return await listen(app, {
     bind: options.bind,
     tls: options.tls,
     idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
-    // Bodies have a limit of their own, with its own text, which a request without a token does not see.
-    mostBodyBytes: Number.MAX_SAFE_INTEGER,
+    mostBodyBytes: MOST_BODY_BYTES,
   })
-  const stop = (graceMilliseconds: number): Promise<void> => {
-    pipeline.endStreams()
-    return server.stop(graceMilliseconds)
-  }
-  return { ...server, stop }
 }
 
-const health: Operation = {
-  method: 'GET',
-  path: '/api/health_check',
-  open: true,
-  answer: () => json('{"status":"Ok"}'),
-  detail: describe({
-    tag: 'health',
-    summary: 'Whether the API answers',
-    answers: { 'application/json': t.Object({ status: t.Literal('Ok') }) },
-    open: true,
-  }),
-}
-
-const openApiOperation = {
-  method: 'GET',
-  path: '/api/openapi.json',
-  detail: describe({
-    tag: 'documentation',
-    summary: 'This document',
-    answers: { 'application/json': t.Object({}) },
-  }),
-} as const
+const LINKS = { api: '/api/v1', openapi: '/api/openapi.json' } as const

@@ -3,7 +3,7 @@
  * `Authorization: Bearer` or as `?token=`. The time of the check reveals nothing about them.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type Answer, badQuery, rejection } from './answers.ts'
+import { badQuery, unauthorized } from './failures.ts'
 
 const SCHEME = 'Bearer'
 
@@ -16,14 +16,15 @@ export class Tokens {
     this.#digests = tokens.filter((token) => token !== '').map((token) => this.#digest(token))
   }
 
-  /** Why the request is refused; undefined: it is not. */
-  refuse(query: URLSearchParams, authorization: string | null): Answer | undefined {
-    const named = query.getAll('token')
-    if (named.length > 1) return badQuery('duplicate field `token`')
+  /** Throws unless the request has a token. */
+  check({ url, headers }: Request): void {
+    const named = searchOf(url).getAll('token')
+    if (named.length > 1) throw badQuery('duplicate field `token`')
+    const authorization = headers.get('authorization')
     const token = bearer(authorization) ?? named[0]
     if (token === undefined)
-      return rejection(authorization === null ? 'unauthorized' : 'unknown token provided')
-    return this.#knows(token) ? undefined : rejection('token not valid')
+      throw unauthorized(authorization === null ? 'unauthorized' : 'unknown token provided')
+    if (!this.#knows(token)) throw unauthorized('token not valid')
   }
 
   #knows(token: string): boolean {
@@ -37,6 +38,14 @@ export class Tokens {
   #digest(token: string): Buffer {
     return createHmac('sha256', this.#secret).update(token).digest()
   }
+}
+
+/** The parameters behind the `?`, repeated ones included. */
+export function searchOf(url: string): URLSearchParams {
+  const [target = ''] = url.split('#', 1)
+  const start = target.indexOf('?')
+  // URLSearchParams drops a leading question mark, even if it belongs to a name.
+  return new URLSearchParams(start < 0 ? '' : `&${target.slice(start + 1)}`)
 }
 
 /**

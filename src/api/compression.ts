@@ -27,11 +27,8 @@ const ENCODERS: Record<Coding, () => Transform> = {
 const PREFERENCE = ['zstd', 'br', 'gzip', 'deflate', 'identity'] as const
 const ALIAS: Record<string, string> = { 'x-gzip': 'gzip' }
 
-/** The coding with the greatest weight in `Accept-Encoding`, `among` these; undefined: none. Malformed weights are ignored. */
-export function preferredCoding(
-  accept: string | null,
-  among: readonly (Coding | 'identity')[] = PREFERENCE,
-): Coding | undefined {
+/** The coding with the greatest weight in `Accept-Encoding`; undefined: none. Malformed weights are ignored. */
+export function preferredCoding(accept: string | null): Coding | undefined {
   const weights = new Map<string, number>()
   for (const piece of (accept ?? '').split(',')) {
     const [name = '', weight] = piece.split(';', 2).map((part) => part.trim().toLowerCase())
@@ -41,7 +38,7 @@ export function preferredCoding(
   }
   let best: (typeof PREFERENCE)[number] = 'identity'
   let most = 0
-  for (const coding of among) {
+  for (const coding of PREFERENCE) {
     const weight = weights.get(coding) ?? 0
     if (weight > most) [best, most] = [coding, weight]
   }
@@ -56,7 +53,7 @@ const readWeight = (text: string): number | undefined =>
 export async function* compressed(
   parts: AsyncIterable<Uint8Array>,
   coding: Coding,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const encoder = ENCODERS[coding]()
   // Ends one side when the other ends or fails; a failure comes out of the encoder.
   pipeline(parts, encoder, () => {})

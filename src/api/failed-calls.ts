@@ -29,10 +29,8 @@ export class FailedCalls {
     this.#clock = clock
   }
 
-  /** Does nothing for a status below 400. */
   log({ call, answer, id, milliseconds }: FailedCall): void {
     const { status, body } = answer
-    if (status < 400) return
     const level = status >= 500 ? 'error' : 'debug'
     if (!this.#log.prints(level)) return
     const suppressed = this.#minutes[level].next(this.#clock.milliseconds())

@@ -1,37 +1,9 @@
 /**
- * The OpenAPI 3.1 document of the management API (docs/behaviours.md A29), and how an operation describes
- * itself in it. Schemas are Elysia's (`t`), which are JSON schema as they are. They describe and never
- * check: mistakes are reported in the reference's own words.
+ * The OpenAPI 3.1 document of the management API (docs/behaviours.md A29), made from Elysia's own list of routes:
+ * the schemas in it are those that check requests. Schemas with an `$id` are named.
  */
-import { type TSchema, t } from 'elysia'
-
-type Response = { readonly description: string; readonly content?: object }
-export type Documentation = {
-  readonly tags: readonly [string]
-  readonly summary: string
-  readonly description?: string
-  readonly parameters?: readonly object[]
-  readonly requestBody?: object
-  readonly responses: Readonly<Record<string, Response | Reference>>
-  readonly security?: readonly []
-}
-type Reference = { readonly $ref: string }
-type Named = readonly [schema: TSchema, description: string]
-
-type Description = {
-  readonly tag: 'health' | 'statistics' | 'torrents' | 'whitelist' | 'keys' | 'documentation'
-  readonly summary: string
-  readonly description?: string
-  readonly parameter?: readonly [name: string, ...Named]
-  readonly query?: Readonly<Record<string, Named>>
-  readonly body?: TSchema
-  /** Schema of the answer 200, by content type. */
-  readonly answers: Readonly<Record<string, TSchema>>
-  /** Statuses besides those that every operation has. */
-  readonly also?: readonly ShownStatus[]
-  /** Needs no token. */
-  readonly open?: boolean
-}
+import { type AnyElysia, type DocumentDecoration, type TSchema, t } from 'elysia'
+import { integer } from './schemas.ts'
 
 const REFUSALS = {
   400: 'A value cannot be read; the text says which and what it should be.',
@@ -43,93 +15,97 @@ const REFUSALS = {
   422: 'The body is JSON of another shape.',
   500: 'The token is missing or not valid, or the request failed; the text says why.',
 } as const
-type ShownStatus = keyof typeof REFUSALS
-const EMPTY: readonly number[] = [404, 408]
+type RefusalStatus = keyof typeof REFUSALS
 
-/** All refusals, for `components.responses`. */
-const refusals = (): Record<string, Response> =>
-  Object.fromEntries(
-    Object.entries(REFUSALS).map(([status, description]) => [
-      status,
-      EMPTY.includes(Number(status))
-        ? { description }
-        : { description, content: contentOf(REFUSAL_TYPES[status] ?? TEXT) },
-    ]),
-  )
-
-export const integer = (minimum = 0, maximum?: number): TSchema =>
-  t.Unsafe<number>({ type: 'integer', minimum, ...(maximum !== undefined && { maximum }) })
 export const nullable = (schema: TSchema): TSchema => t.Union([schema, t.Null()])
-export const infoHash = t.String({ pattern: '^[0-9a-fA-F]{40}$' })
-export const status = t.Object({ status: t.Literal('ok') })
-export const statusCount = t.Object({ status: t.Literal('ok'), count: integer() })
+export const STATUS = t.Object({ status: t.Literal('ok') }, { $id: 'Done' })
+export const COUNTED = t.Object(
+  { status: t.Literal('ok'), count: integer({ minimum: 0 }) },
+  { $id: 'Counted' },
+)
+const REFUSED = t.Object({ status: t.Literal('err'), reason: t.String() }, { $id: 'Refused' })
 
-const MOST_U32 = 2 ** 32 - 1
-export const page: Readonly<Record<string, Named>> = {
-  offset: [integer(0, MOST_U32), 'Items to skip; default 0.'],
-  limit: [integer(0, MOST_U32), 'Maximum number of items in the answer; default 4000.'],
+type Description = {
+  readonly id: string
+  readonly tag: 'about' | 'statistics' | 'torrents' | 'whitelist' | 'keys'
+  readonly summary: string
+  readonly description?: string
+  readonly deprecated?: true
+  /** Schema of the answer 200, by content type. */
+  readonly answers: Readonly<Record<string, TSchema>>
+  /** Statuses besides those that every operation has. */
+  readonly also?: readonly RefusalStatus[]
+  /** Needs no token. */
+  readonly open?: true
 }
 
-const TEXT = { 'text/plain; charset=utf-8': t.String() }
-const REFUSAL_TYPES: Record<string, Record<string, TSchema>> = {
-  409: { 'application/json': t.Object({ status: t.Literal('err'), reason: t.String() }) },
-}
-
-const contentOf = (types: Readonly<Record<string, TSchema>>): object =>
-  Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]))
-
-export function describe(operation: Description): Documentation {
-  const { tag, summary, description, parameter, query = {}, body, answers, also = [] } = operation
-  const inQuery = Object.entries(query).map(([name, [schema, about]]) => ({
-    name,
-    in: 'query',
-    description: about,
-    schema,
-  }))
-  const inPath = parameter && [
-    {
-      name: parameter[0],
-      in: 'path',
-      required: true,
-      schema: parameter[1],
-      description: parameter[2],
-    },
-  ]
-  const shown: ShownStatus[] = [408, ...(operation.open ? [] : [500 as const]), ...also]
+/** How a route describes itself: its `detail`. */
+export function describe(about: Description): DocumentDecoration {
+  const { id, tag, answers, also = [], open, ...rest } = about
+  const shown: RefusalStatus[] = [...also, 408, ...(open ? [] : [500 as const])]
   return {
+    operationId: id,
     tags: [tag],
-    summary,
-    ...(description !== undefined && { description }),
-    parameters: [...(inPath ?? []), ...inQuery],
-    ...(body && {
-      requestBody: { required: true, content: contentOf({ 'application/json': body }) },
-    }),
+    ...rest,
     responses: {
       200: { description: 'Done.', content: contentOf(answers) },
       ...Object.fromEntries(
-        shown.map((code) => [code, { $ref: `#/components/responses/${code}` }]),
+        shown.map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
     },
-    ...(operation.open && { security: [] }),
+    ...(open && { security: [] }),
   }
 }
 
-const ABOUT = `Manages the tracker and reports what it does. Every path except /api/health_check needs one of the tokens in
-\`http_api.access_tokens\`. Failures of authentication have status 500, as clients of this API expect.`
+const contentOf = (types: Readonly<Record<string, TSchema>>) =>
+  Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]))
 
-type Described = {
-  readonly method: string
-  readonly path: string
-  readonly detail?: Documentation
-}
+const refusals = Object.fromEntries(
+  Object.entries(REFUSALS).map(([status, description]) => {
+    if (status === '404' || status === '408') return [status, { description }]
+    const content =
+      status === '409'
+        ? { 'application/json': REFUSED }
+        : { 'text/plain; charset=utf-8': t.String() }
+    return [status, { description, content: contentOf(content) }]
+  }),
+)
 
-/** The document as JSON. Operations without a description are left out. */
-export function openApi(operations: readonly Described[], version: string): string {
-  const paths: Record<string, Record<string, Documentation>> = {}
-  for (const { method, path, detail } of operations) {
-    if (detail === undefined) continue
+const parametersOf = (place: 'path' | 'query', schema: TSchema | undefined) =>
+  Object.entries<TSchema>(schema?.properties ?? {}).map(([name, { description, ...schema }]) => ({
+    name,
+    in: place,
+    required: place === 'path',
+    ...(description !== undefined && { description }),
+    schema,
+  }))
+
+const ABOUT = `Manages the tracker and reports what it does. Every path below /api/v1 needs one of the tokens in
+\`http_api.access_tokens\`. There, failures of authentication have status 500, as clients of this API expect.`
+
+/** The document as JSON. Routes without a `detail` are left out. */
+export function openApi({ routes }: AnyElysia, version: string): string {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const { method, path, hooks } of routes) {
+    if (hooks.detail === undefined) continue
     const template = path.replaceAll(/:([^/]+)/g, '{$1}')
-    paths[template] = { ...paths[template], [method.toLowerCase()]: detail }
+    const operation = {
+      ...hooks.detail,
+      parameters: [...parametersOf('path', hooks.params), ...parametersOf('query', hooks.query)],
+      ...(hooks.body && {
+        requestBody: { required: true, content: contentOf({ 'application/json': hooks.body }) },
+      }),
+    }
+    paths[template] = { ...paths[template], [method.toLowerCase()]: operation }
+  }
+  const schemas: Record<string, unknown> = {}
+  const withReferences = (_name: string, value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value
+    if ('shownAs' in value) return value.shownAs
+    if (!('$id' in value)) return value
+    const { $id, ...schema } = value
+    schemas[String($id)] ??= JSON.parse(JSON.stringify(schema, withReferences))
+    return { $ref: `#/components/schemas/${$id}` }
   }
   return JSON.stringify({
     openapi: '3.1.0',
@@ -141,13 +117,14 @@ export function openApi(operations: readonly Described[], version: string): stri
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }, { token: [] }],
-    paths,
+    paths: JSON.parse(JSON.stringify(paths, withReferences)),
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         token: { type: 'apiKey', in: 'query', name: 'token' },
       },
-      responses: refusals(),
+      responses: JSON.parse(JSON.stringify(refusals, withReferences)),
+      schemas,
     },
   })
 }

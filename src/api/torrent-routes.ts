@@ -1,39 +1,53 @@
 /** Torrents in the management API (docs/behaviours.md A10–A16): one with its peers, and lists. */
-import { t } from 'elysia'
-import { EVENT, INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
+import { Elysia, t } from 'elysia'
+import { EVENT } from '../bittorrent.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
 import { joinPort, printIp } from '../wire/address.ts'
-import { type Answer, badInfoHash, json } from './answers.ts'
-import { describe, infoHash, integer, nullable, page } from './openapi.ts'
-import type { ApiParts, Context, Operation } from './operation.ts'
-import { jsonArray } from './paging.ts'
-import { type Page, readPage } from './parameters.ts'
+import { json } from './answers.ts'
+import { searchOf } from './authentication.ts'
+import { describe, nullable } from './openapi.ts'
+import { jsonArray, type Page } from './paging.ts'
+import type { ApiParts } from './parts.ts'
 import { clientName } from './peer-client.ts'
+import {
+  INFO_HASH,
+  INFO_HASH_LIST,
+  INFO_HASH_SEGMENT,
+  integer,
+  pageQuery,
+  queryOf,
+  readPage,
+} from './schemas.ts'
 
 /** Peers printed at once. */
 const BATCH = 1_024
 
-const FIGURES = { seeders: integer(), completed: integer(), leechers: integer() }
-const SUMMARY = t.Object({ info_hash: infoHash, ...FIGURES })
-const COUNT = integer(-(2 ** 63))
-const MOMENT = integer()
-const PEER = t.Object({
-  peer_id: t.Object({
-    id: t.String({ pattern: '^0x[0-9a-f]{40}$' }),
-    client: nullable(t.String()),
-  }),
-  peer_addr: t.String({ examples: ['1.2.3.4:6881', '[2001:db8::1]:6881'] }),
-  updated: MOMENT,
-  updated_milliseconds_ago: MOMENT,
-  updated_at_ms: MOMENT,
-  uploaded: COUNT,
-  downloaded: COUNT,
-  left: COUNT,
-  event: t.Union(['Started', 'Stopped', 'Completed', 'None'].map((name) => t.Literal(name))),
-})
-const TORRENT = t.Object({ info_hash: infoHash, ...FIGURES, peers: t.Array(PEER) })
+const NUMBER = integer({ minimum: 0 })
+const FIGURES = { seeders: NUMBER, completed: NUMBER, leechers: NUMBER }
+const SUMMARY = t.Object({ info_hash: INFO_HASH, ...FIGURES }, { $id: 'TorrentSummary' })
+const PEER = t.Object(
+  {
+    peer_id: t.Object({
+      id: t.String({ pattern: '^0x[0-9a-f]{40}$' }),
+      client: nullable(t.String()),
+    }),
+    peer_addr: t.String({ examples: ['1.2.3.4:6881', '[2001:db8::1]:6881'] }),
+    updated: NUMBER,
+    updated_milliseconds_ago: NUMBER,
+    updated_at_ms: NUMBER,
+    uploaded: integer(),
+    downloaded: integer(),
+    left: integer(),
+    event: t.Union(['Started', 'Stopped', 'Completed', 'None'].map((name) => t.Literal(name))),
+  },
+  { $id: 'Peer' },
+)
+const TORRENT = t.Object(
+  { info_hash: INFO_HASH, ...FIGURES, peers: t.Array(PEER) },
+  { $id: 'Torrent' },
+)
 const UNKNOWN = 'torrent not known'
 
 const figures = ({ seeders, downloaded, leechers }: TorrentSummary | InspectedTorrent): string =>
@@ -42,20 +56,8 @@ const figures = ({ seeders, downloaded, leechers }: TorrentSummary | InspectedTo
 const printSummary = (torrent: TorrentSummary): string =>
   `{"info_hash":"${torrent.infoHash}",${figures(torrent)}}`
 
-async function one(torrents: TorrentView, { parameter }: Context): Promise<Answer> {
-  const hash = parseInfoHash(parameter)
-  if (hash === undefined) return badInfoHash(parameter)
-  const torrent = await torrents.one(wordsOf(hash))
-  return json(
-    torrent === undefined
-      ? JSON.stringify(UNKNOWN)
-      : printTorrent(parameter.toLowerCase(), torrent),
-  )
-}
-
-/** The same 20 bytes as five words in memory order. */
-const wordsOf = (bytes: Uint8Array): Int32Array =>
-  new Int32Array(bytes.buffer, bytes.byteOffset, INFO_HASH_BYTES / 4)
+/** An info hash as five words in memory order. */
+const wordsOf = (hex: string): Int32Array => new Int32Array(Uint8Array.fromHex(hex).buffer)
 
 async function* printTorrent(hex: string, torrent: InspectedTorrent): AsyncGenerator<string> {
   const peers = await byPeerId(torrent.peers)
@@ -66,20 +68,6 @@ async function* printTorrent(hex: string, torrent: InspectedTorrent): AsyncGener
 
 function* printed(peers: readonly InspectedPeer[], batch: number): Generator<readonly string[]> {
   for (let at = 0; at < peers.length; at += batch) yield peers.slice(at, at + batch).map(printPeer)
-}
-
-async function many(torrents: TorrentView, { query, schema }: Context): Promise<Answer> {
-  const asked = readPage(query, schema)
-  if ('fault' in asked) return asked.fault
-  const named: Int32Array[] = []
-  for (const text of query.getAll('info_hash')) {
-    const hash = parseInfoHash(text)
-    if (hash === undefined) return badInfoHash(text)
-    named.push(wordsOf(hash))
-  }
-  if (named.length === 0) return json(jsonArray(summaries(torrents, asked)))
-  const known = await torrents.some(named)
-  return json(`[${known.map(printSummary).join(',')}]`)
 }
 
 async function* summaries(
@@ -153,32 +141,50 @@ async function mergeRuns(peers: readonly InspectedPeer[], run: number): Promise<
 
 const compare = (a: InspectedPeer, b: InspectedPeer): number => Buffer.compare(a.peerId, b.peerId)
 
-export const torrentOperations = ({ torrents }: ApiParts): readonly Operation[] => [
-  {
-    method: 'GET',
-    path: '/api/v1/torrents',
-    answer: (context) => many(torrents, context),
-    detail: describe({
-      tag: 'torrents',
-      summary: 'The torrents, ascending by info hash',
-      query: {
-        ...page,
-        info_hash: [t.Array(infoHash), 'Only these, in this order; unknown ones are left out.'],
+export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
+  new Elysia()
+    .get(
+      '/torrents',
+      async ({ query }) => {
+        const page = readPage(query, schema)
+        if (query.info_hash === undefined) return json(jsonArray(summaries(torrents, page)))
+        const known = await torrents.some(query.info_hash.split(',').map(wordsOf))
+        return json(`[${known.map(printSummary).join(',')}]`)
       },
-      answers: { 'application/json': t.Array(SUMMARY) },
-      also: [400],
-    }),
-  },
-  {
-    method: 'GET',
-    path: '/api/v1/torrent/:info_hash',
-    answer: (context) => one(torrents, context),
-    detail: describe({
-      tag: 'torrents',
-      summary: 'A torrent with all its peers, ascending by peer id',
-      parameter: ['info_hash', infoHash, '40 hex digits.'],
-      answers: { 'application/json': t.Union([TORRENT, t.Literal(UNKNOWN)]) },
-      also: [400, 404],
-    }),
-  },
-]
+      {
+        // Of a repeated parameter Elysia keeps the last value, and its own schema for lists cannot say which is wrong.
+        transform: ({ request, query }) => {
+          const named = searchOf(request.url).getAll('info_hash')
+          if (named.length > 0) query.info_hash = named.join(',')
+        },
+        query: queryOf({ ...pageQuery(schema), info_hash: t.Optional(INFO_HASH_LIST) }),
+        detail: describe({
+          id: 'listTorrents',
+          tag: 'torrents',
+          summary: 'The torrents, ascending by info hash',
+          answers: { 'application/json': t.Array(SUMMARY) },
+          also: [400],
+        }),
+      },
+    )
+    .get(
+      '/torrent/:info_hash',
+      async ({ params: { info_hash } }) => {
+        const torrent = await torrents.one(wordsOf(info_hash))
+        return json(
+          torrent === undefined
+            ? JSON.stringify(UNKNOWN)
+            : printTorrent(info_hash.toLowerCase(), torrent),
+        )
+      },
+      {
+        params: t.Object({ info_hash: INFO_HASH_SEGMENT }),
+        detail: describe({
+          id: 'getTorrent',
+          tag: 'torrents',
+          summary: 'A torrent with all its peers, ascending by peer id',
+          answers: { 'application/json': t.Union([TORRENT, t.Literal(UNKNOWN)]) },
+          also: [400, 404],
+        }),
+      },
+    )

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES, expectedIn } from '../support/api/cases.ts'
 import { type Serving, serve } from '../support/api/served-api.ts'
-import { ask } from '../support/http-client.ts'
+import { ask, dechunk } from '../support/http-client.ts'
 
 let api: Serving
 beforeAll(async () => {
@@ -27,11 +27,13 @@ describe.each(['3.0.0', '2.0.0'] as const)('the API of schema %s answers', (sche
       status: reply.status,
       type: reply.headers['content-type'],
       allow: reply.headers.allow,
-      body: reply.body.toString(),
+      challenge: reply.headers['www-authenticate'],
+      body: dechunk(reply).toString(),
     }).toEqual({
       status: one.status,
       type: one.method === 'HEAD' ? undefined : one.type,
       allow: one.allow,
+      challenge: one.challenge,
       body: expected instanceof RegExp ? expect.stringMatching(expected) : expected,
     })
   })

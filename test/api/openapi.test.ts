@@ -1,81 +1,142 @@
 /** The OpenAPI document describes every operation, and the cases of the API agree with it (docs/behaviours.md A29). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { CASES } from '../support/api/cases.ts'
-import { askWithToken, type Serving, serve } from '../support/api/served-api.ts'
-import { dechunk } from '../support/http-client.ts'
+import { type Serving, serve } from '../support/api/served-api.ts'
+import { ask, dechunk } from '../support/http-client.ts'
 
-type Schema = {
+type Described = {
   $ref?: string
   content?: Record<string, { schema: object }>
   description?: string
 }
 type Operation = {
-  summary: string
+  operationId: string
   security?: object[]
-  parameters: { name: string; in: string; required?: boolean; schema: object }[]
+  parameters: { name: string; in: string; required: boolean; schema: object }[]
   requestBody?: { content: Record<string, { schema: object }> }
-  responses: Record<string, Schema>
+  responses: Record<string, Described>
 }
 type Document = {
   openapi: string
   info: { version: string }
   security: Record<string, string[]>[]
   paths: Record<string, Record<string, Operation>>
-  components: { securitySchemes: object; responses: Record<string, Schema> }
+  components: { responses: Record<string, Described>; schemas: Record<string, object> }
 }
 
 let api: Serving
 let document: Document
+let text: string
 beforeAll(async () => {
   api = await serve()
-  const reply = await askWithToken(api.url, { path: '/api/openapi.json' })
-  expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json'])
-  document = JSON.parse(dechunk(reply).toString())
+  text = dechunk(await ask(api.url, { path: '/api/openapi.json' })).toString()
+  document = JSON.parse(text)
 })
 afterAll(() => api.stop(0))
 
-test('has every operation', () => {
+test('has every operation, each with an id of its own', () => {
   expect(document.openapi).toBe('3.1.0')
   expect(document.info.version).toBe('1.2.3')
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    Object.entries(methods).map(([method, { operationId, security }]) =>
+      [operationId, method.toUpperCase(), path, ...(security?.length === 0 ? ['open'] : [])].join(
+        ' ',
+      ),
+    ),
   )
   expect(operations.sort()).toEqual([
-    'DELETE /api/v1/key/{seconds_valid_or_key}',
-    'DELETE /api/v1/keys/bulk',
-    'DELETE /api/v1/whitelist/bulk',
-    'DELETE /api/v1/whitelist/{info_hash}',
-    'GET /api/health_check',
-    'GET /api/openapi.json',
-    'GET /api/v1/keys',
-    'GET /api/v1/keys/reload',
-    'GET /api/v1/stats',
-    'GET /api/v1/torrent/{info_hash}',
-    'GET /api/v1/torrents',
-    'GET /api/v1/whitelist',
-    'GET /api/v1/whitelist/reload',
-    'POST /api/v1/key/{seconds_valid_or_key}',
-    'POST /api/v1/keys',
-    'POST /api/v1/keys/bulk',
-    'POST /api/v1/whitelist/bulk',
-    'POST /api/v1/whitelist/{info_hash}',
+    'addKey POST /api/v1/keys',
+    'addKeys POST /api/v1/keys/bulk',
+    'addManyToWhitelist POST /api/v1/whitelist/bulk',
+    'addToWhitelist POST /api/v1/whitelist/{info_hash}',
+    'deleteKey DELETE /api/v1/key/{seconds_valid_or_key}',
+    'deleteKeys DELETE /api/v1/keys/bulk',
+    'generateKey POST /api/v1/key/{seconds_valid_or_key}',
+    'getAbout GET / open',
+    'getHealth GET /api/health_check open',
+    'getOpenApi GET /api/openapi.json open',
+    'getStatistics GET /api/v1/stats',
+    'getTorrent GET /api/v1/torrent/{info_hash}',
+    'listKeys GET /api/v1/keys',
+    'listTorrents GET /api/v1/torrents',
+    'listWhitelist GET /api/v1/whitelist',
+    'reloadKeys GET /api/v1/keys/reload',
+    'reloadWhitelist GET /api/v1/whitelist/reload',
+    'removeFromWhitelist DELETE /api/v1/whitelist/{info_hash}',
+    'removeManyFromWhitelist DELETE /api/v1/whitelist/bulk',
   ])
+  expect(document.security).toEqual([{ bearer: [] }, { token: [] }])
+})
+
+test('names its schemas, and every reference leads somewhere', () => {
+  expect(Object.keys(document.components.schemas).sort()).toEqual([
+    'About',
+    'AuthKey',
+    'Counted',
+    'Done',
+    'Health',
+    'InfoHash',
+    'InfoHashes',
+    'Key',
+    'Keys',
+    'NewKey',
+    'NewKeys',
+    'Peer',
+    'Refused',
+    'Statistics',
+    'Torrent',
+    'TorrentSummary',
+  ])
+  const { schemas, responses } = document.components
+  for (const [, kind, name = ''] of text.matchAll(/"#\/components\/(schemas|responses)\/(\w+)"/g))
+    expect(Object.keys(kind === 'schemas' ? schemas : responses)).toContain(name)
+  // What is only ours is not shown.
+  expect(text).not.toMatch(/"(?:shownAs|\$id|error)":/)
+})
+
+test('shows what is checked', () => {
+  const { schemas } = document.components
+  expect(schemas.InfoHash).toMatchObject({ type: 'string', pattern: '^[0-9a-fA-F]{40}$' })
+  expect(schemas.NewKey).toMatchObject({
+    type: 'object',
+    required: ['key', 'seconds_valid'],
+    properties: {
+      key: { anyOf: [{ $ref: '#/components/schemas/Key' }, { type: 'null' }] },
+      seconds_valid: {
+        anyOf: [{ type: 'integer', minimum: 0, maximum: 8_200_000_000_000 }, { type: 'null' }],
+      },
+    },
+  })
+  expect(document.paths['/api/v1/torrents']?.get?.parameters).toMatchObject([
+    { name: 'offset', in: 'query', schema: { type: 'integer', minimum: 0, maximum: 4294967295 } },
+    { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 0, maximum: 4294967295 } },
+    {
+      name: 'info_hash',
+      in: 'query',
+      schema: { type: 'array', items: { $ref: '#/components/schemas/InfoHash' } },
+    },
+  ])
+  for (const [path, methods] of Object.entries(document.paths))
+    for (const { parameters } of Object.values(methods)) {
+      const name = /\{(.*)\}/.exec(path)?.[1]
+      const inPath = parameters.filter((one) => one.in === 'path')
+      expect(inPath.map((one) => [one.name, one.required])).toEqual(name ? [[name, true]] : [])
+    }
 })
 
 const templateOf = (path: string): string | undefined => {
   const [bare = ''] = path.split('?')
   if (document.paths[bare]) return bare
-  const template = Object.keys(document.paths).find(
+  return Object.keys(document.paths).find(
     (known) => known.replace(/\{.*\}$/, '') === bare.replace(/[^/]*$/, '') && known.endsWith('}'),
   )
-  return template
 }
 
 describe('shows every status and content type that the cases have', () => {
   test.each(CASES.map((one) => [one.name, one] as const))('%s', (_name, one) => {
     const template = templateOf(one.path)
     const operation = template && document.paths[template]?.[(one.method ?? 'GET').toLowerCase()]
-    if (!operation) return expect([404, 405, 400, 500]).toContain(one.status)
+    if (!operation) return expect([404, 405, 400, 401, 500]).toContain(one.status)
     const shown = operation.responses[one.status]
     const response = shown?.$ref
       ? document.components.responses[shown.$ref.split('/').at(-1)!]
@@ -84,19 +145,4 @@ describe('shows every status and content type that the cases have', () => {
     if (one.path.match(/token=/g)?.length !== 2) expect(response?.description).toBeString()
     if (one.type && response) expect(Object.keys(response.content ?? {})).toContain(one.type)
   })
-})
-
-test('every parameter of a path is described, and every operation but health needs a token', () => {
-  for (const [path, methods] of Object.entries(document.paths))
-    for (const operation of Object.values(methods)) {
-      expect(operation.summary).not.toBe('')
-      const name = /\{(.*)\}/.exec(path)?.[1]
-      const inPath = operation.parameters.filter((one) => one.in === 'path')
-      expect(inPath.map((one) => [one.name, one.required])).toEqual(name ? [[name, true]] : [])
-      expect([path, operation.security]).toEqual([
-        path,
-        path === '/api/health_check' ? [] : undefined,
-      ])
-    }
-  expect(document.security).toEqual([{ bearer: [] }, { token: [] }])
 })

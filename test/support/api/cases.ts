@@ -20,6 +20,8 @@ export type Case = {
   /** The body in schema 3.0.0, where it differs. */
   readonly newer?: string | RegExp
   readonly allow?: string
+  /** `www-authenticate`. */
+  readonly challenge?: string
 }
 
 type Outcome = Pick<Case, 'status' | 'type' | 'expected' | 'newer'>
@@ -54,7 +56,17 @@ const unprocessable = (detail: string) => ({
   type: TEXT,
   expected: `Failed to deserialize the JSON body into the target type: ${detail}`,
 })
-const noJson = (detail: string) => bad(`Failed to parse the request body as JSON: ${detail}`)
+const NO_JSON = {
+  status: 400,
+  type: TEXT,
+  expected: /^Failed to parse the request body as JSON: ./,
+}
+/** Outside `/api/v1`. */
+const plain = (status: number, reason: string) => ({
+  status,
+  type: JSON_TYPE,
+  expected: `{"status":"err","reason":"${reason}"}`,
+})
 
 /** `&token=` or `?token=` behind a path. */
 export const withToken = (path: string): string =>
@@ -77,13 +89,8 @@ const OPERATIONS: readonly (readonly [method: string, path: string])[] = [
   ['DELETE', '/api/v1/keys/bulk'],
   ['POST', '/api/v1/key/60'],
   ['DELETE', `/api/v1/key/${KEY}`],
-  ['GET', '/api/openapi.json'],
   // Unknown paths and wrong methods are not told apart from known ones either.
-  ['GET', '/'],
-  ['GET', '/health_check'],
   ['GET', '/api/v1/nothing'],
-  ['GET', '/api/health_check/'],
-  ['POST', '/api/health_check'],
   ['PUT', '/api/v1/stats'],
   ['GET', '/api/v1/torrent/'],
   ['GET', '/api/v1/torrent/%ff'],
@@ -163,12 +170,6 @@ const authentication: readonly Case[] = [
       undefined,
       badQuery('duplicate field `token`'),
     ],
-    [
-      'twice on an unknown path',
-      '/x?token=MyAccessToken&token=',
-      undefined,
-      badQuery('duplicate field `token`'),
-    ],
   ].map(([name, path, authorization, outcome]) => ({
     name: `A2, A3: the token ${name}`,
     path: path as string,
@@ -177,48 +178,92 @@ const authentication: readonly Case[] = [
   })),
 ]
 
-const health: readonly Case[] = [
+const outside: readonly Case[] = [
   {
-    name: 'A9: health',
-    path: '/api/health_check',
+    name: 'A30: what this is',
+    path: '/',
+    status: 200,
+    type: JSON_TYPE,
+    expected:
+      /^\{"name":"tracker","version":"[^"]+","api":"\/api\/v1","openapi":"\/api\/openapi\.json"\}$/,
+  },
+  {
+    name: 'A29: the OpenAPI document',
+    path: '/api/openapi.json',
+    status: 200,
+    type: JSON_TYPE,
+    expected: /^\{"openapi":"3\.1\.0",/,
+  },
+  ...['', '?token=x'].map((query) => ({
+    name: `A9: health${query}`,
+    path: `/api/health_check${query}`,
     status: 200,
     type: JSON_TYPE,
     expected: '{"status":"Ok"}',
-  },
+  })),
+  ...(
+    [
+      ['GET', '/x'],
+      ['GET', '/health_check'],
+      ['GET', '/api'],
+      ['GET', '/api/health_check/'],
+      ['POST', '/api/health_check'],
+      ['POST', '/?a=/api/v1/keys'],
+    ] as const
+  ).flatMap(([method, path]) => [
+    {
+      name: `A30: ${method} ${path} without a token`,
+      method,
+      path,
+      challenge: 'Bearer',
+      ...plain(401, 'unauthorized'),
+    },
+    {
+      name: `A30: ${method} ${path} with a wrong token`,
+      method,
+      path,
+      headers: { authorization: 'Bearer x' },
+      challenge: 'Bearer',
+      ...plain(401, 'token not valid'),
+    },
+  ]),
   {
-    name: 'A9: health with a wrong token',
-    path: '/api/health_check?token=x',
-    status: 200,
-    type: JSON_TYPE,
-    expected: '{"status":"Ok"}',
+    name: 'A30: a token twice',
+    path: '/x?token=MyAccessToken&token=',
+    ...plain(400, 'Failed to deserialize query string: duplicate field `token`'),
   },
-  {
-    name: 'health with the wrong method',
+  ...['/', '/api/health_check', '/api/openapi.json'].map((path) => ({
+    name: `A30: POST ${path} is not allowed`,
     method: 'POST',
-    path: withToken('/api/health_check'),
-    status: 405,
+    path: withToken(path),
+    ...plain(405, 'method not allowed'),
     allow: 'GET,HEAD',
-  },
-]
-
-const routing: readonly Case[] = [
+  })),
   ...[
-    '/',
     '/x',
     '/api',
     '/api/',
     '/api/v1',
-    '/api/v1/',
     '/api/v2/stats',
     '/api/health_check/',
     '/health_check',
-    '/api/v1/stats/',
     '//api/v1/stats',
     '/api//v1/stats',
     '/API/v1/stats',
+    '/api%2Fv1/stats',
+  ].map((path) => ({
+    name: `A30: nothing at ${path}`,
+    path: withToken(path),
+    ...plain(404, 'not found'),
+  })),
+]
+
+const routing: readonly Case[] = [
+  ...[
+    '/api/v1/',
+    '/api/v1/stats/',
     '/api/v1/Stats',
     '/api/v1/st%61ts',
-    '/api%2Fv1/stats',
     '/api/v1/../v1/stats',
     '/api/v1/./stats',
     '/api/v1/%2e%2e/v1/stats',
@@ -260,7 +305,6 @@ const routing: readonly Case[] = [
       ['DELETE', '/api/v1/keys/reload', 'GET,HEAD'],
       ['GET', '/api/v1/keys/bulk', 'POST,DELETE'],
       ['GET', '/api/v1/key/60', 'POST,DELETE'],
-      ['POST', '/api/openapi.json', 'GET,HEAD'],
     ] as const
   ).map(([method, path, allow]) => ({
     name: `${method} ${path} is not allowed`,
@@ -268,20 +312,6 @@ const routing: readonly Case[] = [
     path: withToken(path),
     status: 405,
     allow,
-  })),
-  ...(
-    [
-      ['GET', '/api/v1/torrent/%ff', 'info_hash'],
-      ['POST', '/api/v1/whitelist/a%C3', 'info_hash'],
-      ['DELETE', '/api/v1/whitelist/%ed%a0%80', 'info_hash'],
-      ['POST', '/api/v1/key/%ff', 'seconds_valid_or_key'],
-      ['DELETE', '/api/v1/key/%80', 'seconds_valid_or_key'],
-    ] as const
-  ).map(([method, path, name]) => ({
-    name: `${method} ${path} is no UTF-8`,
-    method,
-    path: withToken(path),
-    ...bad(`Invalid URL: Invalid UTF-8 in \`${name}\``),
   })),
 ]
 
@@ -294,13 +324,13 @@ const stats: readonly Case[] = [
     expected:
       /^\{"torrents":0,"seeders":0,"completed":0,"completed_in_session":0,"completed_persisted":0,"completed_persisted_enabled":(true|false),"leechers":0,"tcp4_connections_handled":0,"tcp4_announces_handled":0,"tcp4_scrapes_handled":0,"tcp6_connections_handled":0,"tcp6_announces_handled":0,"tcp6_scrapes_handled":0,"udp_requests_discarded":0,"udp_requests_aborted":0,"udp_requests_banned":0,"udp_banned_ips_total":0,"udp_avg_connect_processing_time_ns":0,"udp_avg_announce_processing_time_ns":0,"udp_avg_scrape_processing_time_ns":0,"udp4_requests":0,"udp4_connections_handled":0,"udp4_announces_handled":0,"udp4_scrapes_handled":0,"udp4_responses":0,"udp4_errors_handled":0,"udp6_requests":0,"udp6_connections_handled":0,"udp6_announces_handled":0,"udp6_scrapes_handled":0,"udp6_responses":0,"udp6_errors_handled":0\}$/,
   },
-  ...['json', ''].map((format) => ({
-    name: `stats as "${format}"`,
-    path: withToken(`/api/v1/stats?format=${format}`),
+  {
+    name: 'stats as json',
+    path: withToken('/api/v1/stats?format=json'),
     status: 200,
     type: JSON_TYPE,
     expected: /^\{"torrents":0,/,
-  })),
+  },
   {
     name: 'stats for Prometheus',
     path: withToken('/api/v1/stats?format=prometheus'),
@@ -313,11 +343,6 @@ const stats: readonly Case[] = [
     name: 'stats in another format',
     path: withToken('/api/v1/stats?format=XML'),
     ...badQuery('unknown variant `XML`, expected `json` or `prometheus`'),
-  },
-  {
-    name: 'stats in two formats',
-    path: withToken('/api/v1/stats?format=json&format=json'),
-    ...badQuery('duplicate field `format`'),
   },
 ]
 
@@ -369,11 +394,9 @@ const torrents: readonly Case[] = [
         '%EF%BC%91',
         '42949x',
       ].map((value) => [value, badPage(name, 'invalid digit found in string')] as const),
-      ...['4294967296', '99999999999999999999', '4294967296x'].map(
+      ...['4294967296', '99999999999999999999'].map(
         (value) => [value, badPage(name, 'number too large to fit in target type')] as const,
       ),
-      [`1&${name}=1`, badPage(name, 'unsupported value')] as const,
-      [`&${name}=`, badPage(name, 'unsupported value')] as const,
       ...['', '0', '4294967295', '00000000000001', '%2B1'].map(
         (value) => [value, { status: 200, type: JSON_TYPE, expected: '[]' }] as const,
       ),
@@ -383,11 +406,6 @@ const torrents: readonly Case[] = [
       ...outcome,
     })),
   ),
-  {
-    name: 'A15: the first of several mistakes in a page is reported',
-    path: withToken('/api/v1/torrents?limit=99999999999&offset=x'),
-    ...badPage('limit', 'number too large to fit in target type'),
-  },
   ...(
     [
       ['', ''],
@@ -401,6 +419,7 @@ const torrents: readonly Case[] = [
       ['%22%0A%5C', '"\n\\'],
       ['%ff', '\ufffd'],
       [`${HASH}&info_hash=x`, 'x'],
+      [`${HASH},x`, 'x'],
     ] as const
   ).map(([value, shown]) => ({
     name: `A10: torrents?info_hash=${value}`,
@@ -418,11 +437,9 @@ const BAD_PARAMETERS = [
   [`${HASH.slice(1)}&`, `${HASH.slice(1)}&`],
   ['a+b', 'a+b'],
   ['a%2Fb', 'a/b'],
-  ['%zz', '%zz'],
-  ['%', '%'],
   ['%00', '\0'],
   ['%C3%A9', 'é'],
-  ['%EF%BB%BF', '\ufeff'],
+  ['%ff', '\ufffd'],
 ] as const
 const invalidHashes: readonly Case[] = (
   [
@@ -535,7 +552,7 @@ const whitelist: readonly Case[] = [
     'removing many with mistakes among them',
     `{"info_hashes":["${HASH}","x","${OTHER}",""]}`,
     bad(
-      'Invalid URL: nothing was done: info_hashes[1]: string "x", expected a 40 character long string; info_hashes[3]: string "", expected a 40 character long string',
+      'Invalid URL: nothing was done: info_hashes[1]: invalid infohash param: string "x", expected a 40 character long string; info_hashes[3]: invalid infohash param: string "", expected a 40 character long string',
     ),
   ),
   listed(HASH, OTHER),
@@ -546,34 +563,22 @@ const whitelist: readonly Case[] = [
     'POST',
     'a list with a number',
     `{"info_hashes":["${HASH}",5]}`,
-    unprocessable(
-      'info_hashes[1]: invalid type: integer `5`, expected a string at line 1 column 60',
-    ),
+    unprocessable('info_hashes[1]: invalid type: integer `5`, expected a string'),
   ),
-  bulk(
-    'POST',
-    'no list at all',
-    '{}',
-    unprocessable('missing field `info_hashes` at line 1 column 2'),
-  ),
+  bulk('POST', 'no list at all', '{}', unprocessable('missing field `info_hashes`')),
   bulk(
     'POST',
     'two lists',
     '{"info_hashes":[],"info_hashes":[]}',
-    unprocessable('duplicate field `info_hashes` at line 1 column 31'),
+    unprocessable('duplicate field in an object'),
   ),
   bulk(
     'POST',
     'something else',
     '{"info_hashes":"x"}',
-    unprocessable('info_hashes: invalid type: string "x", expected a sequence at line 1 column 18'),
+    unprocessable('info_hashes: invalid type: string "x", expected a sequence'),
   ),
-  bulk(
-    'POST',
-    'half a list',
-    `{"info_hashes":["${HASH}"`,
-    noJson('info_hashes: EOF while parsing a list at line 1 column 58'),
-  ),
+  bulk('POST', 'half a list', `{"info_hashes":["${HASH}"`, NO_JSON),
   listed(),
 ]
 
@@ -596,130 +601,53 @@ const badDuration = (seconds: string) => bad(`Invalid URL: invalid auth key dura
 
 const keyBodies: readonly Case[] = (
   [
-    ['', noJson('EOF while parsing a value at line 1 column 0')],
-    ['  ', noJson('EOF while parsing a value at line 1 column 2')],
-    ['{', noJson('EOF while parsing an object at line 1 column 1')],
-    ['x', noJson('expected value at line 1 column 1')],
-    ['nul', noJson('EOF while parsing a value at line 1 column 3')],
-    ['null', unprocessable('invalid type: null, expected struct AddKeyForm at line 1 column 4')],
-    [
-      '5',
-      unprocessable('invalid type: integer `5`, expected struct AddKeyForm at line 1 column 1'),
-    ],
-    [
-      '1.5',
-      unprocessable(
-        'invalid type: floating point `1.5`, expected struct AddKeyForm at line 1 column 3',
-      ),
-    ],
-    [
-      'true',
-      unprocessable('invalid type: boolean `true`, expected struct AddKeyForm at line 1 column 4'),
-    ],
-    [
-      '"a\\"b"',
-      unprocessable('invalid type: string "a\\"b", expected struct AddKeyForm at line 1 column 6'),
-    ],
-    ['{}', unprocessable('missing field `key` at line 1 column 2')],
-    ['{"key":null}', unprocessable('missing field `seconds_valid` at line 1 column 12')],
-    ['{"seconds_valid":60}', unprocessable('missing field `key` at line 1 column 20')],
-    ['{\n "key": null\n}', unprocessable('missing field `seconds_valid` at line 3 column 1')],
-    [
-      '{"key":null,"key":null,"seconds_valid":1}',
-      unprocessable('duplicate field `key` at line 1 column 17'),
-    ],
-    [
-      '{"seconds_valid":1,"seconds_valid":1}',
-      unprocessable('duplicate field `seconds_valid` at line 1 column 34'),
-    ],
+    ['', NO_JSON],
+    ['{', NO_JSON],
+    ['nul', NO_JSON],
+    ['{"key":null,"seconds_valid":1', NO_JSON],
+    ['{"key":null,"seconds_valid":1} x', NO_JSON],
+    ['{"key":null,"seconds_valid":01}', NO_JSON],
+    ['{"key":"\n","seconds_valid":1}', NO_JSON],
+    ['null', unprocessable('invalid type: null, expected struct AddKeyForm')],
+    ['5', unprocessable('invalid type: integer `5`, expected struct AddKeyForm')],
+    ['true', unprocessable('invalid type: boolean `true`, expected struct AddKeyForm')],
+    ['"a\\"b"', unprocessable('invalid type: string "a\\"b", expected struct AddKeyForm')],
+    // A list of the two values makes no key: [null,null] would make one that never expires.
+    ['[null,null]', unprocessable('invalid type: sequence, expected struct AddKeyForm')],
+    [`["${KEY}",60]`, unprocessable('invalid type: sequence, expected struct AddKeyForm')],
+    ['{}', unprocessable('missing field `key`')],
+    ['{"key":null}', unprocessable('missing field `seconds_valid`')],
+    ['{"seconds_valid":60}', unprocessable('missing field `key`')],
+    ['{"__proto__":{"key":null,"seconds_valid":1}}', unprocessable('missing field `key`')],
+    ['{"key":null,"key":null,"seconds_valid":1}', unprocessable('duplicate field in an object')],
     [
       '{"key":5,"seconds_valid":1}',
-      unprocessable('key: invalid type: integer `5`, expected a string at line 1 column 8'),
+      unprocessable('key: invalid type: integer `5`, expected a string'),
     ],
     [
       '{"key":[],"seconds_valid":1}',
-      unprocessable('key: invalid type: sequence, expected a string at line 1 column 7'),
+      unprocessable('key: invalid type: sequence, expected a string'),
     ],
-    [
-      '{"key":{},"seconds_valid":1}',
-      unprocessable('key: invalid type: map, expected a string at line 1 column 7'),
-    ],
-    [
-      '{"key":null,"seconds_valid":"-1"}',
-      unprocessable('seconds_valid: invalid type: string "-1", expected u64 at line 1 column 32'),
-    ],
-    [
-      '{"key":null,"seconds_valid":"text"}',
-      unprocessable('seconds_valid: invalid type: string "text", expected u64 at line 1 column 34'),
-    ],
-    [
-      '{"key":null,"seconds_valid":-1}',
-      unprocessable('seconds_valid: invalid value: integer `-1`, expected u64 at line 1 column 30'),
-    ],
-    [
-      '{"key":null,"seconds_valid":1.5}',
-      unprocessable(
-        'seconds_valid: invalid type: floating point `1.5`, expected u64 at line 1 column 31',
-      ),
-    ],
-    [
-      '{"key":null,"seconds_valid":1e2}',
-      unprocessable(
-        'seconds_valid: invalid type: floating point `100.0`, expected u64 at line 1 column 31',
-      ),
-    ],
-    [
-      '{"key":null,"seconds_valid":18446744073709551616}',
-      unprocessable(
-        'seconds_valid: invalid type: floating point `1.8446744073709552e19`, expected u64 at line 1 column 48',
-      ),
-    ],
-    [
-      '{"key":null,"seconds_valid":1e999}',
-      noJson('seconds_valid: number out of range at line 1 column 33'),
-    ],
-    [
-      '{"key":null,"seconds_valid":01}',
-      noJson('seconds_valid: invalid number at line 1 column 30'),
-    ],
-    ['{"key":null,"seconds_valid":1', noJson('EOF while parsing an object at line 1 column 29')],
-    ['{"key":null,}', noJson('trailing comma at line 1 column 13')],
-    ['{"key":null "seconds_valid":1}', noJson('expected `,` or `}` at line 1 column 13')],
-    ['{"key" null}', noJson('key: expected `:` at line 1 column 8')],
-    ['{key:null}', noJson('key must be a string at line 1 column 2')],
-    ['{"key":nil,"seconds_valid":1}', noJson('key: expected ident at line 1 column 9')],
-    ['{"key":"a', noJson('key: EOF while parsing a string at line 1 column 9')],
-    ['{"key":"\\x","seconds_valid":1}', noJson('key: invalid escape at line 1 column 10')],
-    [
-      '{"key":"\n"}',
-      noJson(
-        'key: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0',
-      ),
-    ],
-    [
-      '{"key":"\\ud800","seconds_valid":1}',
-      noJson('key: unexpected end of hex escape at line 1 column 15'),
-    ],
-    [
-      '[]',
-      unprocessable(
-        'invalid length 0, expected struct AddKeyForm with 2 elements at line 1 column 2',
-      ),
-    ],
-    [
-      '[null]',
-      unprocessable(
-        'invalid length 1, expected struct AddKeyForm with 2 elements at line 1 column 6',
-      ),
-    ],
-    ['[null,1,2]', noJson('trailing characters at line 1 column 9')],
-    [
-      '[5,1]',
-      unprocessable('[0]: invalid type: integer `5`, expected a string at line 1 column 2'),
-    ],
-    ['{"a":[1,{"b":[}]}', noJson('a: expected value at line 1 column 15')],
+    ['{"key":{},"seconds_valid":1}', unprocessable('key: invalid type: map, expected a string')],
+    ...(
+      [
+        ['"-1"', 'string "-1"'],
+        ['"text"', 'string "text"'],
+        ['-1', 'integer `-1`'],
+        ['-9223372036854775809', 'integer `-9223372036854775809`'],
+        ['1.5', 'floating point `1.5`'],
+        ['18446744073709551616', 'integer `18446744073709551616`'],
+        ['1e999', 'floating point `Infinity`'],
+      ] as const
+    ).map(
+      ([seconds, shown]) =>
+        [
+          `{"key":null,"seconds_valid":${seconds}}`,
+          unprocessable(`seconds_valid: invalid type: ${shown}, expected u64`),
+        ] as const,
+    ),
   ] as const
-).map(([body, outcome]) => post(`a key of ${JSON.stringify(body)}`, body, outcome))
+).map(([body, outcome]) => post(`A19: a key of ${JSON.stringify(body)}`, body, outcome))
 
 const keys: readonly Case[] = [
   { name: 'no keys', path: withToken('/api/v1/keys'), ...created('[]') },
@@ -754,19 +682,17 @@ const keys: readonly Case[] = [
       'failed to delete key: Failed to remove record from Sqlite3 database, error-code: 0',
     ),
   },
-  post('a given key for ever, in a list', `["${KEY}",null]`, created(resource(KEY, 'permanent'))),
+  post(
+    'A7: a given key for ever, and unknown members',
+    `{"a":[{"b":"\\u00e9\\n:"},[[]],-1.5e3,true],"key":"${KEY}","seconds_valid":null,"":{}}`,
+    created(resource(KEY, 'permanent')),
+  ),
   {
     name: 'deleting it',
     method: 'DELETE',
     path: withToken(`/api/v1/key/%30${KEY.slice(1)}`),
     ...DONE,
   },
-  post(
-    'A7: unknown fields, and text after the value',
-    `{"a":[{"b":"\\u00e9\\n"},[[]],-1.5e3,true],"key":"${KEY}","seconds_valid":null,"":{}} x`,
-    created(resource(KEY, 'permanent')),
-  ),
-  { name: 'deleting that', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
   ...keyBodies,
   ...(
     [
@@ -791,11 +717,6 @@ const keys: readonly Case[] = [
     'a time beyond the last expiry',
     '{"key":null,"seconds_valid":8210266876799}',
     badDuration('8210266876799'),
-  ),
-  post(
-    'a time too long before a bad key',
-    '{"key":"x","seconds_valid":18446744073709551615}',
-    badDuration('18446744073709551615'),
   ),
   ...[
     undefined,
@@ -822,7 +743,7 @@ const keys: readonly Case[] = [
       path: withToken('/api/v1/keys'),
       headers: { 'content-type': type },
       body: '{}',
-      ...unprocessable('missing field `key` at line 1 column 2'),
+      ...unprocessable('missing field `key`'),
     }),
   ),
   ...(
@@ -877,7 +798,7 @@ const keys: readonly Case[] = [
     'POST',
     '/api/v1/keys/bulk',
     'many keys',
-    `{"keys":[{"key":"${KEY}","seconds_valid":60},["${KEY.toUpperCase()}",null]]}`,
+    `{"keys":[{"key":"${KEY}","seconds_valid":60},{"key":"${KEY.toUpperCase()}","seconds_valid":null}]}`,
     created(
       /^\[\{"key":"0123456789abcdefghijklmnopqrstuv","valid_until":\d+,.*\},\{"key":"0123456789ABCDEFGHIJKLMNOPQRSTUV","valid_until":null,"expiry_time":null\}\]$/,
     ),
@@ -888,7 +809,7 @@ const keys: readonly Case[] = [
     'many keys with mistakes among them',
     `{"keys":[{"key":null,"seconds_valid":60},{"key":"x","seconds_valid":60},{"key":null,"seconds_valid":18446744073709551615}]}`,
     bad(
-      `Invalid URL: nothing was done: keys[1]: invalid auth key: string "x", ${LENGTH}; keys[2]: invalid auth key duration: "18446744073709551615"`,
+      `Invalid URL: nothing was done: keys[1].key: invalid auth key: string "x", ${LENGTH}; keys[2].seconds_valid: invalid auth key duration: "18446744073709551615"`,
     ),
   ),
   jsonCase(
@@ -896,16 +817,14 @@ const keys: readonly Case[] = [
     '/api/v1/keys/bulk',
     'a form without a field among many',
     '{"keys":[{"key":null,"seconds_valid":1},{"key":null}]}',
-    unprocessable('keys[1]: missing field `seconds_valid` at line 1 column 52'),
+    unprocessable('keys[1]: missing field `seconds_valid`'),
   ),
   jsonCase(
     'POST',
     '/api/v1/keys/bulk',
     'a form of another type among many',
     '{"keys":[{"key":null,"seconds_valid":"x"}]}',
-    unprocessable(
-      'keys[0].seconds_valid: invalid type: string "x", expected u64 at line 1 column 40',
-    ),
+    unprocessable('keys[0].seconds_valid: invalid type: string "x", expected u64'),
   ),
   jsonCase('POST', '/api/v1/keys/bulk', 'no keys to add', '{"keys":[]}', created('[]')),
   jsonCase(
@@ -913,7 +832,7 @@ const keys: readonly Case[] = [
     '/api/v1/keys/bulk',
     'deleting many with a mistake',
     `{"keys":["${KEY}","x"]}`,
-    bad('Invalid URL: nothing was done: keys[1]: Invalid auth key id param "x"'),
+    bad(`Invalid URL: nothing was done: keys[1]: invalid auth key: string "x", ${LENGTH}`),
   ),
   jsonCase(
     'DELETE',
@@ -927,7 +846,7 @@ const keys: readonly Case[] = [
 
 export const CASES: readonly Case[] = [
   ...authentication,
-  ...health,
+  ...outside,
   ...routing,
   ...stats,
   ...torrents,
@@ -988,7 +907,7 @@ export const NEEDS_DATABASE: readonly (readonly [
     'A28',
     'POST',
     '/api/v1/keys/bulk',
-    '{"keys":[[null,60]]}',
+    '{"keys":[{"key":null,"seconds_valid":60}]}',
     'failed to generate key',
     'failed to add key',
   ],

@@ -4,7 +4,7 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
-import type { ApiParts, Operation } from '../../../src/api/operation.ts'
+import type { ApiParts } from '../../../src/api/parts.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
@@ -168,14 +168,13 @@ export type Serving = Awaited<ReturnType<typeof serve>>
 
 export async function serve(
   changes: Partial<ApiParts> & {
-    more?: readonly Operation[]
     limitMilliseconds?: number
     idleSeconds?: number
     withoutDatabase?: boolean
     tls?: TlsConfig
   } = {},
 ) {
-  const { more, limitMilliseconds, idleSeconds, withoutDatabase, tls = null, ...parts } = changes
+  const { limitMilliseconds, idleSeconds, withoutDatabase, tls = null, ...parts } = changes
   const permissions = new MemoryPermissions()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
@@ -189,7 +188,6 @@ export async function serve(
     garbage,
     log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
     version: '1.2.3',
-    ...(more !== undefined && { more }),
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
     ...(idleSeconds !== undefined && { idleSeconds }),
     parts: {

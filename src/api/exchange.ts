@@ -1,0 +1,196 @@
+/**
+ * What every request to the management API has, whatever its route (docs/behaviours.md A1, A5, A6, A8): an id, a
+ * time limit, a line in the log if it fails, and an answer that is compressed and sent as the client takes it.
+ */
+import { NotFoundError, ParseError, ValidationError } from 'elysia'
+import { onceEach, type Report } from '../log.ts'
+import { type Garbage, HTTP_REQUEST } from '../servers/garbage.ts'
+import { rawPath } from '../servers/listen.ts'
+import { Deadline } from '../time/deadline.ts'
+import { nextTurn } from '../time/turns.ts'
+import type { Answer } from './answers.ts'
+import type { Tokens } from './authentication.ts'
+import { compressed, preferredCoding } from './compression.ts'
+import type { FailedCalls } from './failed-calls.ts'
+import { answerTo, Failure, notFound, timedOut } from './failures.ts'
+import { failureOf } from './invalid-request.ts'
+import type { Paths } from './paths.ts'
+
+/** Shorter bodies are not worth compressing. */
+const LEAST_COMPRESSED_BYTES = 32
+/** Characters of a body in parts that are gathered: if it ends before that, its length is known. */
+const GATHERED = 64 * 1024
+/** The request ids of clients that are repeated in the answer's header. */
+const REQUEST_ID = /^[\x20-\x7e]{1,200}$/
+/** Bytes of garbage for each character that is printed: copies, objects. */
+const PRINTED = 8
+
+type Call = { readonly id: string; readonly began: number; isLate: boolean }
+
+/** Makes the response to a request. */
+export type Handle = (request: Request) => Response | Promise<Response>
+
+type ExchangeOptions = {
+  readonly tokens: Tokens
+  readonly paths: Paths
+  readonly report: Report
+  readonly garbage: Garbage
+  readonly failed: FailedCalls
+  /** Time limit until an answer begins. */
+  readonly milliseconds: number
+}
+
+export class Exchange {
+  readonly #tokens: Tokens
+  readonly #paths: Paths
+  readonly #report: Report
+  readonly #garbage: Garbage
+  readonly #failed: FailedCalls
+  readonly #milliseconds: number
+  readonly #calls = new WeakMap<Request, Call>()
+
+  constructor({ tokens, paths, report, garbage, failed, milliseconds }: ExchangeOptions) {
+    this.#tokens = tokens
+    this.#paths = paths
+    this.#report = onceEach(report)
+    this.#garbage = garbage
+    this.#failed = failed
+    this.#milliseconds = milliseconds
+  }
+
+  /** Around everything else: the response of `handle`, or in time that there is none. */
+  async run(request: Request, handle: Handle): Promise<Response> {
+    this.#garbage.made(HTTP_REQUEST + request.url.length)
+    const call = { id: requestId(request), began: performance.now(), isLate: false }
+    this.#calls.set(request, call)
+    const response = Promise.try(handle, request).catch((error) => this.refuse(request, error))
+    if (await Deadline.in(this.#milliseconds).waitFor(response)) return await response
+    call.isLate = true
+    return await this.send(request, this.fail(request, timedOut()))
+  }
+
+  /** The response where no route matches. */
+  unmatched(request: Request): Promise<Response> {
+    return this.run(request, () => this.refuse(request, new NotFoundError()))
+  }
+
+  refuse(request: Request, error: unknown): Promise<Response> {
+    return this.send(request, this.fail(request, error))
+  }
+
+  /** The answer to whatever was thrown. */
+  fail(request: Request, error: unknown): Answer {
+    const failure = this.#failureOf(request, error)
+    const answer = answerTo(failure, rawPath(request))
+    const { id, began } = this.#calls.get(request)!
+    this.#failed.log({
+      call: this.#paths.nameOf(request),
+      answer,
+      id,
+      milliseconds: performance.now() - began,
+    })
+    return answer
+  }
+
+  #failureOf(request: Request, error: unknown): Failure {
+    if (error instanceof Failure) return error
+    if (error instanceof ParseError) return this.#failureOf(request, error.cause)
+    if (error instanceof NotFoundError) return this.#noRoute(request)
+    if (error instanceof ValidationError)
+      // What has a fixed last segment is no parameter: `POST /whitelist/reload`.
+      return error.type === 'params' && this.#paths.isFixed(rawPath(request))
+        ? this.#noRoute(request)
+        : failureOf(error)
+    this.#report(this.#paths.nameOf(request), error)
+    return new Failure(500, 'internal server error')
+  }
+
+  /** Only a client with a token learns what there is. */
+  #noRoute(request: Request): Failure {
+    try {
+      this.#tokens.check(request)
+    } catch (error) {
+      return error as Failure
+    }
+    const methods = this.#paths.methods(rawPath(request))
+    // A path that exists and yet has no route was written differently on the wire (`/v1/../v1`).
+    if (methods === undefined || methods.includes(request.method)) return notFound()
+    return new Failure(405, 'method not allowed', { allow: methods.join(',') })
+  }
+
+  /** Rejects when the beginning of the body cannot be made. */
+  async send(request: Request, { status, type, body, headers: own }: Answer): Promise<Response> {
+    const call = this.#calls.get(request)!
+    const headers = new Headers({ 'x-request-id': call.id, ...own })
+    if (type === undefined) return new Response(null, { status, headers })
+    headers.set('content-type', type)
+    const { head, rest } = await gather(typeof body === 'string' ? body : this.#counted(body))
+    this.#garbage.made(head.length * PRINTED)
+    const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
+    if (isLong) headers.set('vary', 'accept-encoding')
+    const isHead = request.method === 'HEAD'
+    if (rest !== undefined && (isHead || call.isLate)) {
+      void rest.return(undefined)
+      return new Response(null, { status, headers })
+    }
+    const accept = request.headers.get('accept-encoding')
+    const coding = isLong && !isHead ? preferredCoding(accept) : undefined
+    if (coding !== undefined) headers.set('content-encoding', coding)
+    if (coding === undefined && rest === undefined) return new Response(head, { status, headers })
+    const parts = partsOf(head, rest)
+    const sent = coding === undefined ? parts : compressed(parts, coding)
+    return new Response(this.#inTurns(sent, this.#paths.nameOf(request)), { status, headers })
+  }
+
+  async *#counted(parts: AsyncIterable<string>): AsyncGenerator<string> {
+    for await (const part of parts) {
+      this.#garbage.kept(part.length * PRINTED)
+      yield part
+    }
+  }
+
+  /** Each part when the client has taken the one before. */
+  async *#inTurns(parts: AsyncIterable<Bytes>, what: string): AsyncGenerator<Bytes> {
+    try {
+      for await (const part of parts) {
+        // Parts may be made and taken without ever waiting; everything else would never get a turn then.
+        await nextTurn()
+        yield part
+      }
+    } catch (error) {
+      this.#report(what, error)
+      // Breaks the connection off, so that half a list is not taken for a whole one. Bun would print any
+      // error but null on standard error.
+      throw null
+    }
+  }
+}
+
+const requestId = (request: Request): string => {
+  const own = request.headers.get('x-request-id')
+  return own !== null && REQUEST_ID.test(own) ? own : crypto.randomUUID()
+}
+
+type Bytes = Uint8Array<ArrayBuffer>
+/** The beginning of a body, and the parts after it; undefined: none. */
+type Gathered = { readonly head: Bytes; readonly rest: AsyncGenerator<string> | undefined }
+
+async function gather(body: string | AsyncGenerator<string>): Promise<Gathered> {
+  if (typeof body === 'string') return { head: Buffer.from(body), rest: undefined }
+  let head = ''
+  while (head.length < GATHERED) {
+    const { done, value } = await body.next()
+    if (done) return { head: Buffer.from(head), rest: undefined }
+    head += value
+  }
+  return { head: Buffer.from(head), rest: body }
+}
+
+async function* partsOf(head: Bytes, rest: AsyncGenerator<string> | undefined) {
+  try {
+    yield head
+    if (rest !== undefined) for await (const part of rest) yield Buffer.from(part)
+  } finally {
+    await rest?.return(undefined)
+  }
+}

@@ -1,0 +1,23 @@
+/** What the management API is given by the composition root: it opens neither swarm nor database. */
+import type { SchemaVersion } from '../config/model.ts'
+import type { Report } from '../log.ts'
+import type { PermissionStore } from '../storage/permissions.ts'
+import type { Stats } from '../view/statistics.ts'
+import type { TorrentView } from '../view/torrents.ts'
+
+export interface ApiParts {
+  /** Texts that the two generations of the reference word differently follow this one. */
+  readonly schema: SchemaVersion
+  /** Each of them opens every route. */
+  readonly tokens: readonly string[]
+  stats(): Stats
+  readonly torrents: TorrentView
+  /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
+  readonly permissions: PermissionStore | undefined
+  /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
+  readonly databaseName: string
+  readonly report: Report
+}
+
+/** Reads the body of an authorized request: Elysia's `parse` of the routes that have one. */
+export type ReadBody = (context: { readonly request: Request }) => Promise<unknown>
