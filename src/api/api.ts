@@ -12,7 +12,7 @@ import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
 import { keyRoutes } from './key-routes.ts'
-import { describe, openApi } from './openapi.ts'
+import { asJson, describe, openApi } from './openapi.ts'
 import type { ApiParts, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
@@ -38,6 +38,13 @@ const LIMIT_MILLISECONDS = 5_000
 const IDLE_SECONDS = 12
 /** Bytes of garbage for each byte of a body that was read: copies, objects. */
 const READ = 16
+
+const LINKS = { api: '/api/v1', openapi: '/api/openapi.json' } as const
+const ABOUT = t.Object(
+  { name: t.String(), version: t.String(), api: t.String(), openapi: t.String() },
+  { $id: 'About' },
+)
+const HEALTH = t.Object({ status: t.Literal('Ok') }, { $id: 'Health' })
 
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
@@ -78,38 +85,13 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
       return response
     })
     .get('/', () => json(JSON.stringify({ name: 'tracker', version, ...LINKS })), {
-      detail: describe({
-        id: 'getAbout',
-        tag: 'about',
-        summary: 'What this is, and where the API and its description are',
-        answers: {
-          'application/json': t.Object(
-            { name: t.String(), version: t.String(), api: t.String(), openapi: t.String() },
-            { $id: 'About' },
-          ),
-        },
-        open: true,
-      }),
+      detail: describe('getAbout', 'What this is, and where the rest is', asJson(ABOUT)),
     })
     .get('/api/health_check', () => json('{"status":"Ok"}'), {
-      detail: describe({
-        id: 'getHealth',
-        tag: 'about',
-        summary: 'Whether the API answers',
-        answers: {
-          'application/json': t.Object({ status: t.Literal('Ok') }, { $id: 'Health' }),
-        },
-        open: true,
-      }),
+      detail: describe('getHealth', 'Whether the API answers', asJson(HEALTH)),
     })
     .get(LINKS.openapi, () => json(document), {
-      detail: describe({
-        id: 'getOpenApi',
-        tag: 'about',
-        summary: 'This document',
-        answers: { 'application/json': t.Object({}) },
-        open: true,
-      }),
+      detail: describe('getOpenApi', 'This document', asJson(t.Object({}))),
     })
     .group(LINKS.api, (versioned) =>
       versioned
@@ -128,5 +110,3 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     mostBodyBytes: MOST_BODY_BYTES,
   })
 }
-
-const LINKS = { api: '/api/v1', openapi: '/api/openapi.json' } as const

@@ -7,7 +7,7 @@ import { Elysia, t } from 'elysia'
 import type { AuthKey, NewKey, PermissionStore } from '../storage/permissions.ts'
 import { type Answer, json, KEY_TYPE, OK, okCount } from './answers.ts'
 import { disabled, Failure, tryDatabase } from './failures.ts'
-import { COUNTED, describe, nullable, STATUS } from './openapi.ts'
+import { COUNTED, DONE, describe, nullable } from './openapi.ts'
 import { batches, jsonArray } from './paging.ts'
 import type { ApiParts, ReadBody } from './parts.ts'
 import {
@@ -40,8 +40,6 @@ const SHOWN = t.Object(
 )
 const shown = { [KEY_TYPE]: SHOWN }
 const allShown = { [KEY_TYPE]: t.Array(SHOWN) }
-const done = { 'application/json': STATUS }
-const bodyStatuses = [400, 409, 413, 415, 422] as const
 
 /** The last millisecond of the runtime's calendar; a database may hold any number. */
 const LAST_MILLISECOND = 8_640_000_000_000_000n
@@ -69,7 +67,7 @@ const add = (permissions: PermissionStore, what: string, keys: readonly NewKey[]
   tryDatabase(what, async () => (await permissions.addKeys(keys)).map(printKey))
 
 export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse: ReadBody) {
-  return new Elysia()
+  return new Elysia({ tags: ['keys'] })
     .derive(() => {
       if (permissions === undefined) throw disabled('auth keys')
       return { permissions }
@@ -83,13 +81,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       {
         parse,
         body: NEW_KEY,
-        detail: describe({
-          id: 'addKey',
-          tag: 'keys',
-          summary: 'Add a key',
-          answers: shown,
-          also: bodyStatuses,
-        }),
+        detail: describe('addKey', 'Add a key', shown),
       },
     )
     .get(
@@ -104,13 +96,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       },
       {
         query: queryOf(pageQuery(schema)),
-        detail: describe({
-          id: 'listKeys',
-          tag: 'keys',
-          summary: 'The keys, ascending',
-          answers: allShown,
-          also: [400, 409],
-        }),
+        detail: describe('listKeys', 'The keys, ascending', allShown),
       },
     )
     .get(
@@ -120,13 +106,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
         return OK
       },
       {
-        detail: describe({
-          id: 'reloadKeys',
-          tag: 'keys',
-          summary: 'Reload the keys from the database',
-          answers: done,
-          also: [409],
-        }),
+        detail: describe('reloadKeys', 'Reload the keys from the database', DONE),
       },
     )
     .post(
@@ -138,13 +118,8 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       {
         parse,
         body: NEW_KEYS,
-        detail: describe({
-          id: 'addKeys',
-          tag: 'keys',
-          summary: 'Add many keys',
+        detail: describe('addKeys', 'Add many keys', allShown, {
           description: 'All or none. The answer has them in the order of the request.',
-          answers: allShown,
-          also: bodyStatuses,
         }),
       },
     )
@@ -157,14 +132,9 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       {
         parse,
         body: KEYS,
-        detail: describe({
-          id: 'deleteKeys',
-          tag: 'keys',
-          summary: 'Delete many keys',
+        detail: describe('deleteKeys', 'Delete many keys', COUNTED, {
           description:
             'All or none. `count` is how many existed; keys that do not exist are no mistake.',
-          answers: { 'application/json': COUNTED },
-          also: bodyStatuses,
         }),
       },
     )
@@ -177,14 +147,9 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       },
       {
         params: t.Object({ [SEGMENT]: secondsSegment(schema) }),
-        detail: describe({
-          id: 'generateKey',
-          tag: 'keys',
-          summary: 'Generate a key that is valid for so many seconds',
+        detail: describe('generateKey', 'Generate a key that is valid for so many seconds', shown, {
           description: 'Use POST /api/v1/keys instead.',
           deprecated: true,
-          answers: shown,
-          also: [400, 404, 409],
         }),
       },
     )
@@ -200,13 +165,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
         }),
       {
         params: t.Object({ [SEGMENT]: KEY_SEGMENT }),
-        detail: describe({
-          id: 'deleteKey',
-          tag: 'keys',
-          summary: 'Delete a key; fails if it does not exist',
-          answers: done,
-          also: [400, 404, 409],
-        }),
+        detail: describe('deleteKey', 'Delete a key; fails if it does not exist', DONE),
       },
     )
 }

@@ -2,7 +2,14 @@
  * The OpenAPI 3.1 document of the management API (docs/behaviours.md A29), made from Elysia's own list of routes:
  * the schemas in it are those that check requests. Schemas with an `$id` are named.
  */
-import { type AnyElysia, type DocumentDecoration, type TSchema, t } from 'elysia'
+import {
+  type AnyElysia,
+  type DocumentDecoration,
+  type InternalRoute,
+  type TSchema,
+  t,
+} from 'elysia'
+import { TEXT_TYPE } from './answers.ts'
 import { integer } from './schemas.ts'
 
 const REFUSALS = {
@@ -15,58 +22,39 @@ const REFUSALS = {
   422: 'The body is JSON of another shape.',
   500: 'The token is missing or not valid, or the request failed; the text says why.',
 } as const
-type RefusalStatus = keyof typeof REFUSALS
 
 export const nullable = (schema: TSchema): TSchema => t.Union([schema, t.Null()])
-export const STATUS = t.Object({ status: t.Literal('ok') }, { $id: 'Done' })
-export const COUNTED = t.Object(
-  { status: t.Literal('ok'), count: integer({ minimum: 0 }) },
-  { $id: 'Counted' },
-)
 const REFUSED = t.Object({ status: t.Literal('err'), reason: t.String() }, { $id: 'Refused' })
 
-type Description = {
-  readonly id: string
-  readonly tag: 'about' | 'statistics' | 'torrents' | 'whitelist' | 'keys'
-  readonly summary: string
-  readonly description?: string
-  readonly deprecated?: true
-  /** Schema of the answer 200, by content type. */
-  readonly answers: Readonly<Record<string, TSchema>>
-  /** Statuses besides those that every operation has. */
-  readonly also?: readonly RefusalStatus[]
-  /** Needs no token. */
-  readonly open?: true
-}
+/** Schema of the answer 200, by content type. */
+type Answers = Readonly<Record<string, TSchema>>
+export const asJson = (schema: TSchema): Answers => ({ 'application/json': schema })
+export const DONE = asJson(t.Object({ status: t.Literal('ok') }, { $id: 'Done' }))
+export const COUNTED = asJson(
+  t.Object({ status: t.Literal('ok'), count: integer({ minimum: 0 }) }, { $id: 'Counted' }),
+)
 
-/** How a route describes itself: its `detail`. */
-export function describe(about: Description): DocumentDecoration {
-  const { id, tag, answers, also = [], open, ...rest } = about
-  const shown: RefusalStatus[] = [...also, 408, ...(open ? [] : [500 as const])]
-  return {
-    operationId: id,
-    tags: [tag],
-    ...rest,
-    responses: {
-      200: { description: 'Done.', content: contentOf(answers) },
-      ...Object.fromEntries(
-        shown.map((status) => [status, { $ref: `#/components/responses/${status}` }]),
-      ),
-    },
-    ...(open && { security: [] }),
-  }
-}
+/** How a route describes itself besides what its schemas say. */
+export const describe = (
+  operationId: string,
+  summary: string,
+  answers: Answers,
+  more: { readonly description?: string; readonly deprecated?: true } = {},
+): DocumentDecoration => ({
+  operationId,
+  summary,
+  ...more,
+  responses: { 200: { description: 'Done.', content: contentOf(answers) } },
+})
 
 const contentOf = (types: Readonly<Record<string, TSchema>>) =>
   Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]))
 
+const WITHOUT_BODY = ['404', '408']
 const refusals = Object.fromEntries(
   Object.entries(REFUSALS).map(([status, description]) => {
-    if (status === '404' || status === '408') return [status, { description }]
-    const content =
-      status === '409'
-        ? { 'application/json': REFUSED }
-        : { 'text/plain; charset=utf-8': t.String() }
+    if (WITHOUT_BODY.includes(status)) return [status, { description }]
+    const content = status === '409' ? asJson(REFUSED) : { [TEXT_TYPE]: t.String() }
     return [status, { description, content: contentOf(content) }]
   }),
 )
@@ -83,20 +71,47 @@ const parametersOf = (place: 'path' | 'query', schema: TSchema | undefined) =>
 const ABOUT = `Manages the tracker and reports what it does. Every path below /api/v1 needs one of the tokens in
 \`http_api.access_tokens\`. There, failures of authentication have status 500, as clients of this API expect.`
 
-/** The document as JSON. Routes without a `detail` are left out. */
+/** Tags of routes that need a database. */
+const WITH_DATABASE = ['keys', 'whitelist']
+
+/** The statuses that a route has besides 200. */
+function refusalsOf({ path, hooks }: InternalRoute): readonly (keyof typeof REFUSALS)[] {
+  return [
+    ...(hooks.params || hooks.query || hooks.body ? [400 as const] : []),
+    ...(hooks.params ? [404 as const] : []),
+    408,
+    ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
+    ...(hooks.body ? [413 as const, 415 as const, 422 as const] : []),
+    ...(isOpen(path) ? [] : [500 as const]),
+  ]
+}
+
+const isOpen = (path: string): boolean => !path.startsWith('/api/v1/')
+
+function operationOf(route: InternalRoute): object {
+  const { params, query, body, detail } = route.hooks
+  return {
+    ...detail,
+    parameters: [...parametersOf('path', params), ...parametersOf('query', query)],
+    ...(body && {
+      requestBody: { required: true, content: contentOf(asJson(body)) },
+    }),
+    responses: {
+      ...detail?.responses,
+      ...Object.fromEntries(
+        refusalsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
+      ),
+    },
+    ...(isOpen(route.path) && { security: [] }),
+  }
+}
+
+/** The document as JSON. */
 export function openApi({ routes }: AnyElysia, version: string): string {
   const paths: Record<string, Record<string, object>> = {}
-  for (const { method, path, hooks } of routes) {
-    if (hooks.detail === undefined) continue
-    const template = path.replaceAll(/:([^/]+)/g, '{$1}')
-    const operation = {
-      ...hooks.detail,
-      parameters: [...parametersOf('path', hooks.params), ...parametersOf('query', hooks.query)],
-      ...(hooks.body && {
-        requestBody: { required: true, content: contentOf({ 'application/json': hooks.body }) },
-      }),
-    }
-    paths[template] = { ...paths[template], [method.toLowerCase()]: operation }
+  for (const route of routes) {
+    const template = route.path.replaceAll(/:([^/]+)/g, '{$1}')
+    paths[template] = { ...paths[template], [route.method.toLowerCase()]: operationOf(route) }
   }
   const schemas: Record<string, unknown> = {}
   const withReferences = (_name: string, value: unknown): unknown => {

@@ -1,7 +1,7 @@
 /**
  * What clients may send, as schemas that Elysia checks and the OpenAPI document shows. `error` makes the answer
  * to a value that does not fit, in the reference's words (docs/behaviours.md A10, A15, A19–A21, A28); `$id` is the
- * schema's name in the document.
+ * schema's name in the document, and `shownAs` what stands there for a text that we read ourselves.
  */
 import { type TSchema, t } from 'elysia'
 import { KEY_CHARACTERS, parseInfoHash } from '../bittorrent.ts'
@@ -125,20 +125,18 @@ export const INFO_HASH_LIST = t.String({
   shownAs: t.Array(INFO_HASH),
 })
 
-/** Digits in a path or a query: a text for us, in the document the integer that they stand for. */
-const digits = (pattern: string, maximum: number, mistakeIn: (text: string) => Failure) =>
-  t.String({
-    pattern,
-    error: judgeText(mistakeIn),
-    shownAs: { type: 'integer', minimum: 0, maximum },
-  })
-
 export const KEY_SEGMENT = segment(
   KEY,
   judgeText((text) => new Failure(400, `Invalid auth key id param "${echo(text)}"`)),
 )
 export const secondsSegment = (schema: SchemaVersion) =>
-  segment(digits('^\\+?[0-9]+$', MOST_SECONDS, (text) => unreadable(text, schema)))
+  segment(
+    t.String({
+      pattern: '^\\+?[0-9]+$',
+      error: judgeText((text) => unreadable(text, schema)),
+      shownAs: { type: 'integer', minimum: 0, maximum: MOST_SECONDS },
+    }),
+  )
 const unreadable = (text: string, schema: SchemaVersion): Failure =>
   badUrl(
     `Cannot parse \`${schema === '2.0.0' ? debugQuote(echo(text)) : echo(text)}\` to a \`u64\``,
@@ -157,12 +155,14 @@ export const queryOf = <T extends Record<string, TSchema>>(parameters: T) =>
 /** `offset` and `limit` of a list; an empty one counts as absent. */
 export const pageQuery = (schema: SchemaVersion) => {
   const item = (name: string, description: string) =>
-    t.Optional({
-      ...digits('^(\\+?[0-9]+)?$', MOST_U32, () =>
-        badPage(schema, name, 'invalid digit found in string'),
-      ),
-      description,
-    })
+    t.Optional(
+      t.String({
+        pattern: '^(\\+?[0-9]+)?$',
+        description,
+        error: judgeText(() => badPage(schema, name, 'invalid digit found in string')),
+        shownAs: { type: ['integer', 'string'], minimum: 0, maximum: MOST_U32, maxLength: 0 },
+      }),
+    )
   return {
     offset: item('offset', 'Items to skip; default 0.'),
     limit: item('limit', 'Maximum number of items in the answer; default 4000.'),

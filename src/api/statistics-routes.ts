@@ -34,7 +34,7 @@ const STATS = t.Object(
 )
 
 export const statisticsRoutes = ({ stats }: Pick<ApiParts, 'stats'>) =>
-  new Elysia().get(
+  new Elysia({ tags: ['statistics'] }).get(
     '/stats',
     ({ query }) =>
       query.format === 'prometheus'
@@ -42,12 +42,10 @@ export const statisticsRoutes = ({ stats }: Pick<ApiParts, 'stats'>) =>
         : json(printJson(stats())),
     {
       query: queryOf({ format: t.Optional(FORMAT) }),
-      detail: describe({
-        id: 'getStatistics',
-        tag: 'statistics',
-        summary: 'What the tracker holds, and what it has done since it started',
-        answers: { 'application/json': STATS, [PROMETHEUS_TYPE]: t.String() },
-        also: [400],
-      }),
+      detail: describe(
+        'getStatistics',
+        'What the tracker holds, and what it has done since it started',
+        { 'application/json': STATS, [PROMETHEUS_TYPE]: t.String() },
+      ),
     },
   )

@@ -7,7 +7,7 @@ import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torre
 import { joinPort, printIp } from '../wire/address.ts'
 import { json } from './answers.ts'
 import { searchOf } from './authentication.ts'
-import { describe, nullable } from './openapi.ts'
+import { asJson, describe, nullable } from './openapi.ts'
 import { jsonArray, type Page } from './paging.ts'
 import type { ApiParts } from './parts.ts'
 import { clientName } from './peer-client.ts'
@@ -142,7 +142,7 @@ async function mergeRuns(peers: readonly InspectedPeer[], run: number): Promise<
 const compare = (a: InspectedPeer, b: InspectedPeer): number => Buffer.compare(a.peerId, b.peerId)
 
 export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
-  new Elysia()
+  new Elysia({ tags: ['torrents'] })
     .get(
       '/torrents',
       async ({ query }) => {
@@ -158,13 +158,11 @@ export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
           if (named.length > 0) query.info_hash = named.join(',')
         },
         query: queryOf({ ...pageQuery(schema), info_hash: t.Optional(INFO_HASH_LIST) }),
-        detail: describe({
-          id: 'listTorrents',
-          tag: 'torrents',
-          summary: 'The torrents, ascending by info hash',
-          answers: { 'application/json': t.Array(SUMMARY) },
-          also: [400],
-        }),
+        detail: describe(
+          'listTorrents',
+          'The torrents, ascending by info hash',
+          asJson(t.Array(SUMMARY)),
+        ),
       },
     )
     .get(
@@ -179,12 +177,10 @@ export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
       },
       {
         params: t.Object({ info_hash: INFO_HASH_SEGMENT }),
-        detail: describe({
-          id: 'getTorrent',
-          tag: 'torrents',
-          summary: 'A torrent with all its peers, ascending by peer id',
-          answers: { 'application/json': t.Union([TORRENT, t.Literal(UNKNOWN)]) },
-          also: [400, 404],
-        }),
+        detail: describe(
+          'getTorrent',
+          'A torrent with all its peers, ascending by peer id',
+          asJson(t.Union([TORRENT, t.Literal(UNKNOWN)])),
+        ),
       },
     )

@@ -6,7 +6,7 @@ import { Elysia, t } from 'elysia'
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { json, OK, okCount } from './answers.ts'
 import { disabled, tryDatabase } from './failures.ts'
-import { COUNTED, describe, STATUS } from './openapi.ts'
+import { asJson, COUNTED, DONE, describe } from './openapi.ts'
 import { batches, jsonArray } from './paging.ts'
 import type { ApiParts, ReadBody } from './parts.ts'
 import {
@@ -22,11 +22,6 @@ const ADD = 'failed to whitelist torrent'
 const REMOVE = 'failed to remove torrent from whitelist'
 
 const params = t.Object({ info_hash: INFO_HASH_SEGMENT })
-const tag = 'whitelist'
-const answers = { 'application/json': STATUS }
-const counted = { 'application/json': COUNTED }
-const oneStatuses = [400, 404, 409] as const
-const bulkStatuses = [400, 409, 413, 415, 422] as const
 
 /** Info hashes as bytes, one behind the other. In memory of their own: they are sent to the thread of the database. */
 const packed = (hashes: readonly string[]): Uint8Array => Uint8Array.fromHex(hashes.join(''))
@@ -38,7 +33,7 @@ function* hexOf(packed: Uint8Array): Generator<string> {
 }
 
 export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBody) {
-  return new Elysia({ prefix: '/whitelist' })
+  return new Elysia({ prefix: '/whitelist', tags: ['whitelist'] })
     .derive(() => {
       if (permissions === undefined) throw disabled('whitelist')
       return {
@@ -68,13 +63,11 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
       },
       {
         query: queryOf(pageQuery(schema)),
-        detail: describe({
-          id: 'listWhitelist',
-          tag,
-          summary: 'The whitelisted torrents, ascending',
-          answers: { 'application/json': t.Array(INFO_HASH) },
-          also: [400, 409],
-        }),
+        detail: describe(
+          'listWhitelist',
+          'The whitelisted torrents, ascending',
+          asJson(t.Array(INFO_HASH)),
+        ),
       },
     )
     .get(
@@ -84,13 +77,7 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
         return OK
       },
       {
-        detail: describe({
-          id: 'reloadWhitelist',
-          tag,
-          summary: 'Reload the whitelist from the database',
-          answers,
-          also: [409],
-        }),
+        detail: describe('reloadWhitelist', 'Reload the whitelist from the database', DONE),
       },
     )
     .post(
@@ -102,13 +89,8 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
       {
         parse,
         body: INFO_HASHES,
-        detail: describe({
-          id: 'addManyToWhitelist',
-          tag,
-          summary: 'Add many torrents',
+        detail: describe('addManyToWhitelist', 'Add many torrents', COUNTED, {
           description: 'All or none; `count` is the number in the request.',
-          answers: counted,
-          also: bulkStatuses,
         }),
       },
     )
@@ -121,14 +103,9 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
       {
         parse,
         body: INFO_HASHES,
-        detail: describe({
-          id: 'removeManyFromWhitelist',
-          tag,
-          summary: 'Remove many torrents',
+        detail: describe('removeManyFromWhitelist', 'Remove many torrents', COUNTED, {
           description:
             'All or none; `count` is the number in the request. Unknown torrents are no mistake.',
-          answers: counted,
-          also: bulkStatuses,
         }),
       },
     )
@@ -140,13 +117,7 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
       },
       {
         params,
-        detail: describe({
-          id: 'addToWhitelist',
-          tag,
-          summary: 'Add a torrent; adding it twice is no mistake',
-          answers,
-          also: oneStatuses,
-        }),
+        detail: describe('addToWhitelist', 'Add a torrent; adding it twice is no mistake', DONE),
       },
     )
     .delete(
@@ -157,13 +128,11 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
       },
       {
         params,
-        detail: describe({
-          id: 'removeFromWhitelist',
-          tag,
-          summary: 'Remove a torrent; removing an unknown one is no mistake',
-          answers,
-          also: oneStatuses,
-        }),
+        detail: describe(
+          'removeFromWhitelist',
+          'Remove a torrent; removing an unknown one is no mistake',
+          DONE,
+        ),
       },
     )
 }

@@ -32,19 +32,6 @@ describe('a database that fails', () => {
   )
 })
 
-describe('without a database', () => {
-  test.each(NEEDS_DATABASE)('A26, %s: %s %s is a conflict', async (_id, method, path, body) => {
-    await using api = await serve({ withoutDatabase: true })
-    const reply = await askWithToken(api.url, { method, path, ...(body && { body }) })
-    const capability = path.includes('whitelist') ? 'whitelist' : 'auth keys'
-    expect([reply.status, reply.headers['content-type'], reply.body.toString()]).toEqual([
-      409,
-      'application/json',
-      `{"status":"err","reason":"${capability} capability is disabled by configuration"}`,
-    ])
-  })
-})
-
 describe('without tokens every request is refused', () => {
   test.each([
     ['none', []],

@@ -108,8 +108,8 @@ test('shows what is checked', () => {
     },
   })
   expect(document.paths['/api/v1/torrents']?.get?.parameters).toMatchObject([
-    { name: 'offset', in: 'query', schema: { type: 'integer', minimum: 0, maximum: 4294967295 } },
-    { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 0, maximum: 4294967295 } },
+    { name: 'offset', in: 'query', schema: { minimum: 0, maximum: 4294967295, maxLength: 0 } },
+    { name: 'limit', in: 'query', schema: { minimum: 0, maximum: 4294967295, maxLength: 0 } },
     {
       name: 'info_hash',
       in: 'query',

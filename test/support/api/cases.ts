@@ -709,14 +709,19 @@ const keys: readonly Case[] = [
     post(`A19: the key ${key}`, JSON.stringify({ key, seconds_valid: 60 }), badKey(key, reason)),
   ),
   post(
-    'the longest time',
+    'A19: the longest time of 64 bits',
     '{"key":null,"seconds_valid":18446744073709551615}',
     badDuration('18446744073709551615'),
   ),
   post(
-    'a time beyond the last expiry',
-    '{"key":null,"seconds_valid":8210266876799}',
-    badDuration('8210266876799'),
+    'A19: a time too long by a second',
+    '{"key":null,"seconds_valid":8200000000001}',
+    badDuration('8200000000001'),
+  ),
+  post(
+    'A18: the longest time',
+    '{"key":null,"seconds_valid":8200000000000}',
+    created(/^\{"key":"[0-9A-Za-z]{32}","valid_until":820\d{10},"expiry_time":"\+261\d{3}-/),
   ),
   ...[
     undefined,
