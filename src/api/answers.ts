@@ -10,13 +10,13 @@ export class Answer {
   /** Content type; undefined: no body. */
   readonly type: string | undefined
   /** Parts of a sequence are made when the client takes them, so that a long list is never in memory as a whole. */
-  readonly body: string | AsyncIterable<string>
+  readonly body: string | AsyncGenerator<string>
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
     status: number,
     type?: string,
-    body: string | AsyncIterable<string> = '',
+    body: string | AsyncGenerator<string> = '',
     headers: Readonly<Record<string, string>> = {},
   ) {
     this.status = status
@@ -27,7 +27,7 @@ export class Answer {
 }
 
 /** A success. The body is JSON already: numbers in it may have 64 bits, and long lists are made part by part. */
-export const json = (body: string | AsyncIterable<string>, type = JSON_TYPE): Answer =>
+export const json = (body: string | AsyncGenerator<string>, type = JSON_TYPE): Answer =>
   new Answer(200, type, body)
 
 export const OK = json('{"status":"ok"}')

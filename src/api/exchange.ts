@@ -124,7 +124,7 @@ export class Exchange {
     const headers = new Headers({ 'x-request-id': call.id, ...own })
     if (type === undefined) return new Response(null, { status, headers })
     headers.set('content-type', type)
-    const { head, rest } = await gather(typeof body === 'string' ? body : this.#counted(body))
+    const { head, rest } = await gather(body)
     this.#garbage.made(head.length * PRINTED)
     const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
     if (isLong) headers.set('vary', 'accept-encoding')
@@ -137,15 +137,20 @@ export class Exchange {
     const coding = isLong && !isHead ? preferredCoding(accept) : undefined
     if (coding !== undefined) headers.set('content-encoding', coding)
     if (coding === undefined && rest === undefined) return new Response(head, { status, headers })
-    const parts = partsOf(head, rest)
+    const parts = this.#parts(head, rest)
     const sent = coding === undefined ? parts : compressed(parts, coding)
     return new Response(this.#inTurns(sent, this.#paths.nameOf(request)), { status, headers })
   }
 
-  async *#counted(parts: AsyncIterable<string>): AsyncGenerator<string> {
-    for await (const part of parts) {
-      this.#garbage.kept(part.length * PRINTED)
-      yield part
+  async *#parts(head: Bytes, rest: Gathered['rest']): AsyncGenerator<Bytes> {
+    try {
+      yield head
+      for await (const part of rest ?? []) {
+        this.#garbage.kept(part.length * PRINTED)
+        yield Buffer.from(part)
+      }
+    } finally {
+      await rest?.return(undefined)
     }
   }
 
@@ -175,7 +180,7 @@ type Bytes = Uint8Array<ArrayBuffer>
 /** The beginning of a body, and the parts after it; undefined: none. */
 type Gathered = { readonly head: Bytes; readonly rest: AsyncGenerator<string> | undefined }
 
-async function gather(body: string | AsyncGenerator<string>): Promise<Gathered> {
+async function gather(body: Answer['body']): Promise<Gathered> {
   if (typeof body === 'string') return { head: Buffer.from(body), rest: undefined }
   let head = ''
   while (head.length < GATHERED) {
@@ -184,13 +189,4 @@ async function gather(body: string | AsyncGenerator<string>): Promise<Gathered> 
     head += value
   }
   return { head: Buffer.from(head), rest: body }
-}
-
-async function* partsOf(head: Bytes, rest: AsyncGenerator<string> | undefined) {
-  try {
-    yield head
-    if (rest !== undefined) for await (const part of rest) yield Buffer.from(part)
-  } finally {
-    await rest?.return(undefined)
-  }
 }

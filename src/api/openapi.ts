@@ -71,6 +71,8 @@ const parametersOf = (place: 'path' | 'query', schema: TSchema | undefined) =>
 const ABOUT = `Manages the tracker and reports what it does. Every path below /api/v1 needs one of the tokens in
 \`http_api.access_tokens\`. There, failures of authentication have status 500, as clients of this API expect.`
 
+const needsToken = (path: string): boolean => path.startsWith('/api/v1/')
+
 /** Tags of routes that need a database. */
 const WITH_DATABASE = ['keys', 'whitelist']
 
@@ -82,11 +84,9 @@ function refusalsOf({ path, hooks }: InternalRoute): readonly (keyof typeof REFU
     408,
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
     ...(hooks.body ? [413 as const, 415 as const, 422 as const] : []),
-    ...(isOpen(path) ? [] : [500 as const]),
+    ...(needsToken(path) ? [500 as const] : []),
   ]
 }
-
-const isOpen = (path: string): boolean => !path.startsWith('/api/v1/')
 
 function operationOf(route: InternalRoute): object {
   const { params, query, body, detail } = route.hooks
@@ -102,7 +102,7 @@ function operationOf(route: InternalRoute): object {
         refusalsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
     },
-    ...(isOpen(route.path) && { security: [] }),
+    ...(!needsToken(route.path) && { security: [] }),
   }
 }
 

@@ -32,7 +32,7 @@ function typeName(value: unknown): string {
   return `${kind} \`${value}\``
 }
 
-/** Elysia's own takes texts as well. */
+/** In place of Elysia's `t.Integer`, which takes a text of digits as well. */
 export const integer = (range: { readonly minimum?: number; readonly maximum?: number } = {}) =>
   t.Number({ ...range, multipleOf: 1, shownAs: { type: 'integer', ...range } })
 
