@@ -92,7 +92,7 @@ describe.each(PROGRAMS)('%s', (_program, program) => {
         ['POST', 'keys', { key: 'a'.repeat(32), seconds_valid: 100 }],
         ['POST', 'keys', { key: null, seconds_valid: null }],
         ['POST', 'keys', { key: 'b'.repeat(32), seconds_valid: null }],
-        ['POST', 'keys', ['c'.repeat(32), 8_000_000_000_000]],
+        ['POST', 'keys', { key: 'c'.repeat(32), seconds_valid: 8_200_000_000_000 }],
         ['POST', 'key/60', undefined],
       ] as const) {
         const { key } = await tracker.call(method, target, form)
