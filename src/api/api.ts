@@ -1,4 +1,4 @@
-/** The management API (docs/behaviours.md A1–A29): an application of Elysia on a socket of its own. */
+/** The management API (docs/behaviours.md A1–A30): an application of Elysia on a socket of its own. */
 import { Elysia, t } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
 import type { Log } from '../log.ts'
@@ -60,7 +60,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
   })
   const authorize = ({ request }: { readonly request: Request }): void => tokens.check(request)
-  // Elysia reads bodies before it transforms: nothing of a stranger's body is read.
+  // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
   const parse: ReadBody = ({ request }) => {
     tokens.check(request)
     return readJson(request, (bytes) => garbage.kept(bytes * READ))

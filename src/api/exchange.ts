@@ -164,9 +164,8 @@ export class Exchange {
       }
     } catch (error) {
       this.#report(what, error)
-      // Breaks the connection off, so that half a list is not taken for a whole one. Bun would print any
-      // error but null on standard error.
-      throw null
+      // Breaks the connection off, so that half a list is not taken for a whole one.
+      throw error
     }
   }
 }

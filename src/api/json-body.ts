@@ -1,5 +1,5 @@
 /** Reads the JSON body of a request as a value (docs/behaviours.md A7). */
-import { Failure } from './failures.ts'
+import { echo, Failure } from './failures.ts'
 
 /** A longer body is refused here up to twice the length, beyond that by Bun before it is read. */
 const MOST_BYTES = 2_097_152
@@ -21,8 +21,9 @@ export async function readJson(request: Request, read: (bytes: number) => void):
     return parseJson(UTF8.decode(bytes))
   } catch (error) {
     if (error instanceof Failure) throw error
-    // Of the syntax, of UTF-8, or more brackets than the stack holds.
-    throw new Failure(400, `Failed to parse the request body as JSON: ${(error as Error).message}`)
+    // Of the syntax, of UTF-8, or more brackets than the stack holds. It may repeat a part of the text.
+    const detail = echo((error as Error).message)
+    throw new Failure(400, `Failed to parse the request body as JSON: ${detail}`)
   }
 }
 

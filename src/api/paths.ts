@@ -3,10 +3,7 @@ import { rawPath } from '../servers/listen.ts'
 
 type Route = { readonly method: string; readonly path: string }
 
-/**
- * Paths are looked up as they stood on the wire: the URL of a request has `..` resolved, and where that leads is of
- * no interest. At most the last segment of a path is a parameter (`:name`).
- */
+/** At most the last segment of a path is a parameter (`:name`). */
 export class Paths {
   /** By path; a parameter is a blank, which no path has. */
   readonly #routes = new Map<string, Route[]>()

@@ -127,6 +127,7 @@ describe('a body', () => {
     ['a text of a million letters', `{"info_hashes":"${'a'.repeat(1_000_000)}"}`],
     ['a text of escapes', `{"info_hashes":"${'\\u0000'.repeat(300_000)}"}`],
     ['many texts with escapes', `{"info_hashes":[${'"\\n",'.repeat(300_000)}5]}`],
+    ['a word of a million letters', 'a'.repeat(1_000_000)],
     ['a million lines', `${'\n'.repeat(1_000_000)}x`],
     ['zeros', '\0'.repeat(1_000)],
     ['a byte order mark', '\ufeff{"info_hashes":[]}'],
