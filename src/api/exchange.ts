@@ -41,30 +41,20 @@ type ExchangeOptions = {
 }
 
 export class Exchange {
-  readonly #tokens: Tokens
-  readonly #paths: Paths
-  readonly #report: Report
-  readonly #garbage: Garbage
-  readonly #failed: FailedCalls
-  readonly #milliseconds: number
+  readonly #options: ExchangeOptions
   readonly #calls = new WeakMap<Request, Call>()
 
-  constructor({ tokens, paths, report, garbage, failed, milliseconds }: ExchangeOptions) {
-    this.#tokens = tokens
-    this.#paths = paths
-    this.#report = onceEach(report)
-    this.#garbage = garbage
-    this.#failed = failed
-    this.#milliseconds = milliseconds
+  constructor(options: ExchangeOptions) {
+    this.#options = { ...options, report: onceEach(options.report) }
   }
 
   /** Around everything else: the response of `handle`, or in time that there is none. */
   async run(request: Request, handle: Handle): Promise<Response> {
-    this.#garbage.made(HTTP_REQUEST + request.url.length)
+    this.#options.garbage.made(HTTP_REQUEST + request.url.length)
     const call = { id: requestId(request), began: performance.now(), isLate: false }
     this.#calls.set(request, call)
     const response = Promise.try(handle, request).catch((error) => this.refuse(request, error))
-    if (await Deadline.in(this.#milliseconds).waitFor(response)) return await response
+    if (await Deadline.in(this.#options.milliseconds).waitFor(response)) return await response
     call.isLate = true
     return await this.send(request, this.fail(request, timedOut()))
   }
@@ -83,8 +73,8 @@ export class Exchange {
     const failure = this.#failureOf(request, error)
     const answer = answerTo(failure, rawPath(request))
     const { id, began } = this.#calls.get(request)!
-    this.#failed.log({
-      call: this.#paths.nameOf(request),
+    this.#options.failed.log({
+      call: this.#options.paths.nameOf(request),
       answer,
       id,
       milliseconds: performance.now() - began,
@@ -98,21 +88,21 @@ export class Exchange {
     if (error instanceof NotFoundError) return this.#noRoute(request)
     if (error instanceof ValidationError)
       // What has a fixed last segment is no parameter: `POST /whitelist/reload`.
-      return error.type === 'params' && this.#paths.isFixed(rawPath(request))
+      return error.type === 'params' && this.#options.paths.isFixed(rawPath(request))
         ? this.#noRoute(request)
         : failureOf(error)
-    this.#report(this.#paths.nameOf(request), error)
+    this.#options.report(this.#options.paths.nameOf(request), error)
     return new Failure(500, 'internal server error')
   }
 
   /** Only a client with a token learns what there is. */
   #noRoute(request: Request): Failure {
     try {
-      this.#tokens.check(request)
+      this.#options.tokens.check(request)
     } catch (error) {
       return error as Failure
     }
-    const methods = this.#paths.methods(rawPath(request))
+    const methods = this.#options.paths.methods(rawPath(request))
     // A path that exists and yet has no route was written differently on the wire (`/v1/../v1`).
     if (methods === undefined || methods.includes(request.method)) return notFound()
     return new Failure(405, 'method not allowed', { allow: methods.join(',') })
@@ -125,7 +115,7 @@ export class Exchange {
     if (type === undefined) return new Response(null, { status, headers })
     headers.set('content-type', type)
     const { head, rest } = await gather(body)
-    this.#garbage.made(head.length * PRINTED)
+    this.#options.garbage.made(head.length * PRINTED)
     const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
     if (isLong) headers.set('vary', 'accept-encoding')
     const isHead = request.method === 'HEAD'
@@ -139,14 +129,17 @@ export class Exchange {
     if (coding === undefined && rest === undefined) return new Response(head, { status, headers })
     const parts = this.#parts(head, rest)
     const sent = coding === undefined ? parts : compressed(parts, coding)
-    return new Response(this.#inTurns(sent, this.#paths.nameOf(request)), { status, headers })
+    return new Response(this.#inTurns(sent, this.#options.paths.nameOf(request)), {
+      status,
+      headers,
+    })
   }
 
   async *#parts(head: Bytes, rest: Gathered['rest']): AsyncGenerator<Bytes> {
     try {
       yield head
       for await (const part of rest ?? []) {
-        this.#garbage.kept(part.length * PRINTED)
+        this.#options.garbage.kept(part.length * PRINTED)
         yield Buffer.from(part)
       }
     } finally {
@@ -163,7 +156,7 @@ export class Exchange {
         yield part
       }
     } catch (error) {
-      this.#report(what, error)
+      this.#options.report(what, error)
       // Breaks the connection off, so that half a list is not taken for a whole one.
       throw error
     }

@@ -18,10 +18,10 @@ export async function readJson(request: Request, read: (bytes: number) => void):
   if (bytes.length > MOST_BYTES)
     throw new Failure(413, 'Failed to buffer the request body: length limit exceeded')
   try {
-    return parseJson(UTF8.decode(bytes))
+    return parseJson(bytes)
   } catch (error) {
     if (error instanceof Failure) throw error
-    // Of the syntax, of UTF-8, or more brackets than the stack holds. It may repeat a part of the text.
+    // It may repeat a part of the text.
     const detail = echo((error as Error).message)
     throw new Failure(400, `Failed to parse the request body as JSON: ${detail}`)
   }
@@ -40,34 +40,59 @@ const parse: (
 ) => unknown = JSON.parse
 
 /** Integers of 64 bits that no number can hold are bigints. A name that an object has twice is refused. */
-function parseJson(text: string): unknown {
+function parseJson(bytes: Uint8Array): unknown {
+  const membersOfText = countMembers(bytes)
   // The reviver sees the whole value last, as the member of an object that is not in the text.
   let members = -1
-  const value = parse(text, function (_name, found, context) {
+  const value = parse(UTF8.decode(bytes), function (_name, found, context) {
     if (!Array.isArray(this)) members++
     const source = context?.source ?? ''
     const isInexact = typeof found === 'number' && !Number.isSafeInteger(found)
     return isInexact && /^-?\d{1,20}$/.test(source) ? BigInt(source) : found
   })
-  if (members < countMembers(text))
-    throw new Failure(422, `${WRONG_SHAPE}duplicate field in an object`)
+  if (members < membersOfText) throw new Failure(422, `${WRONG_SHAPE}duplicate field in an object`)
   return value
 }
 
 export const WRONG_SHAPE = 'Failed to deserialize the JSON body into the target type: '
 
-const QUOTE = 0x22
-const COLON = 0x3a
-const BACKSLASH = 0x5c
-/** Members of all objects of a JSON text: each has one colon that is in no string. */
-function countMembers(text: string): number {
-  let count = 0
+/** Levels of lists and objects, as the reference's parser, and values: twice as many as any list may have. */
+const MOST_LEVELS = 128
+const MOST_VALUES = 100_000
+
+/**
+ * Members of all objects of a JSON text. Throws before a text could keep the thread busy for long. Counts what stands
+ * outside strings: each member has a colon, each value but the first of a list or object a comma.
+ */
+function countMembers(text: Uint8Array): number {
+  let members = 0
+  let values = 0
+  let level = 0
   let isInString = false
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === QUOTE) isInString = !isInString
-    else if (code === BACKSLASH) at++
-    else if (code === COLON && !isInString) count++
+    const byte = text[at]!
+    if (byte === BYTES.quote) isInString = !isInString
+    else if (byte === BYTES.backslash) at++
+    else if (isInString) continue
+    else if (byte === BYTES.colon) members++
+    else if (byte === BYTES.comma) values++
+    else if (byte === BYTES.openList || byte === BYTES.openObject) {
+      values++
+      level++
+    } else if (byte === BYTES.closeList || byte === BYTES.closeObject) level--
+    if (level > MOST_LEVELS) throw new Error('recursion limit exceeded')
+    if (values > MOST_VALUES) throw new Error('too many values')
   }
-  return count
+  return members
 }
+
+const BYTES = {
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openList: 0x5b,
+  backslash: 0x5c,
+  closeList: 0x5d,
+  openObject: 0x7b,
+  closeObject: 0x7d,
+} as const

@@ -118,6 +118,8 @@ describe('a body', () => {
     ['brackets in an unknown member', `{"x":${'['.repeat(1_000_000)}`],
     ['braces in an unknown member', `{"x":${'{"":'.repeat(500_000)}`],
     ['brackets that close', `{"x":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`],
+    ['many lists in lists', `{"x":[${`${'['.repeat(100)}${']'.repeat(100)},`.repeat(10_000)}1]}`],
+    ['many numbers of 20 digits', `{"x":[${'99999999999999999999,'.repeat(95_000)}1]}`],
     ['a number of a million digits', `{"info_hashes":${'9'.repeat(1_000_000)}}`],
     ['a fraction of a million digits', `{"x":0.${'1'.repeat(1_000_000)}}`],
     ['an exponent of a million digits', `{"info_hashes":1e${'9'.repeat(1_000_000)}}`],
@@ -137,6 +139,15 @@ describe('a body', () => {
     expect([400, 422]).toContain(reply.status)
     expect(reply.headers['content-type']).toBe('text/plain; charset=utf-8')
     expect(reply.body.length).toBeLessThan(500 + 12 * LIMITS.echo)
+  })
+
+  test('of 128 levels is read, and of one more is not', async () => {
+    const nested = (levels: number) =>
+      json(`{"info_hashes":[],"x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)
+    expect((await nested(128)).status).toBe(200)
+    expect((await nested(129)).body.toString()).toBe(
+      'Failed to parse the request body as JSON: recursion limit exceeded',
+    )
   })
 
   test('that is not UTF-8 is refused', async () => {
