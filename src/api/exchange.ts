@@ -119,8 +119,8 @@ export class Exchange {
     const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
     if (isLong) headers.set('vary', 'accept-encoding')
     const isHead = request.method === 'HEAD'
-    if (rest !== undefined && (isHead || call.isLate)) {
-      void rest.return(undefined)
+    if (rest !== undefined && (isHead || call.isLate || request.signal.aborted)) {
+      await rest.return(undefined)
       return new Response(null, { status, headers })
     }
     const accept = request.headers.get('accept-encoding')

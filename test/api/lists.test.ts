@@ -104,6 +104,42 @@ describe('the list of torrents', () => {
     },
   )
 
+  test('is abandoned when its reader left before it began', async () => {
+    const asked = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    let isOver = false
+    await using api = await serve({
+      torrents: {
+        one: async () => undefined,
+        some: async () => [],
+        async *page() {
+          try {
+            asked.resolve()
+            await gate.promise
+            for (;;) yield summaries(1_000)
+          } finally {
+            isOver = true
+          }
+        },
+      },
+    })
+    const socket = await Bun.connect({
+      hostname: '127.0.0.1',
+      port: api.address.port,
+      socket: {
+        open: (self) => void self.write(bytesOf(withToken({ path: '/api/v1/torrents' }))),
+        data() {},
+        error() {},
+      },
+    })
+    await asked.promise
+    socket.terminate()
+    // By the answers to later requests the server has seen that the client left.
+    for (let i = 0; i < 5; i++) await ask(api.url, { path: '/api/health_check' })
+    gate.resolve()
+    await until('the list to be abandoned', () => isOver)
+  })
+
   test('gives the event loop its turns, however fast its parts are made and taken', async () => {
     let began = 0
     let rang = false

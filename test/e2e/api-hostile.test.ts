@@ -5,7 +5,7 @@
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { CASES, TOKEN } from '../support/api/cases.ts'
+import { TOKEN } from '../support/api/cases.ts'
 import { withToken } from '../support/api/served-api.ts'
 import { bothPrograms } from '../support/e2e/program.ts'
 import { OTHER_TOKEN, type RunningTracker, runTracker } from '../support/e2e/tracker-process.ts'
@@ -405,24 +405,6 @@ describe.each(PROGRAMS)('%s', (_program, program) => {
         expect({ seed, method, path, stranger: stranger.status, refused }).toMatchObject({
           refused: true,
         })
-      }
-    })
-
-    test('every case of the table without a token', async () => {
-      for (const { method, path, body, headers } of CASES) {
-        const bare = path.replaceAll(/([?&])token=[^&]*/g, '$1x=y')
-        if (/token|%74oken/i.test(bare) || !bare.startsWith('/api/v1/')) continue
-        const content = body === undefined ? {} : { body }
-        const { authorization: _, ...rest } = headers ?? {}
-        const reply = await send(
-          bytesOf({ method: method ?? 'GET', path: bare, headers: rest, ...content }),
-        )
-        expect([method, bare, reply.status, reply.body.toString()]).toEqual([
-          method,
-          bare,
-          500,
-          method === 'HEAD' ? '' : 'Unhandled rejection: Err { reason: "unauthorized" }',
-        ])
       }
     })
   })
