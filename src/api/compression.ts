@@ -4,24 +4,39 @@
  */
 import { pipeline, type Transform } from 'node:stream'
 import {
+  brotliCompressSync,
   constants,
   createBrotliCompress,
   createDeflate,
   createGzip,
   createZstdCompress,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
 } from 'node:zlib'
 
 type Coding = 'zstd' | 'br' | 'gzip' | 'deflate'
 
-/** The default, 11, takes a thousand times as long as gzip. */
-const BROTLI_QUALITY = 4
+/** The default quality, 11, takes a thousand times as long as gzip. */
+const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }
 
-const ENCODERS: Record<Coding, () => Transform> = {
-  zstd: () => createZstdCompress(),
-  br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
-  gzip: () => createGzip(),
-  deflate: () => createDeflate(),
+type Encoder = {
+  readonly stream: () => Transform
+  readonly whole: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>
 }
+const ENCODERS: Record<Coding, Encoder> = {
+  zstd: { stream: () => createZstdCompress(), whole: zstdCompressSync },
+  br: {
+    stream: () => createBrotliCompress(BROTLI),
+    whole: (bytes) => brotliCompressSync(bytes, BROTLI),
+  },
+  gzip: { stream: () => createGzip(), whole: gzipSync },
+  deflate: { stream: () => createDeflate(), whole: deflateSync },
+}
+
+/** A short body, compressed at once: that takes a tenth of the time. */
+export const compressedWhole = (bytes: Uint8Array, coding: Coding): Uint8Array<ArrayBuffer> =>
+  ENCODERS[coding].whole(bytes)
 
 /** In order of preference: the first of equal weights is used. */
 const PREFERENCE = ['zstd', 'br', 'gzip', 'deflate', 'identity'] as const
@@ -54,7 +69,7 @@ export async function* compressed(
   parts: AsyncIterable<Uint8Array>,
   coding: Coding,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const encoder = ENCODERS[coding]()
+  const encoder = ENCODERS[coding].stream()
   // Ends one side when the other ends or fails; a failure comes out of the encoder.
   pipeline(parts, encoder, () => {})
   yield* encoder

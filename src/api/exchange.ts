@@ -10,7 +10,7 @@ import { Deadline } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { Answer } from './answers.ts'
 import type { Tokens } from './authentication.ts'
-import { compressed, preferredCoding } from './compression.ts'
+import { compressed, compressedWhole, preferredCoding } from './compression.ts'
 import type { FailedCalls } from './failed-calls.ts'
 import { answerTo, Failure, notFound, timedOut } from './failures.ts'
 import { failureOf } from './invalid-request.ts'
@@ -18,7 +18,7 @@ import type { Paths } from './paths.ts'
 
 /** Shorter bodies are not worth compressing. */
 const LEAST_COMPRESSED_BYTES = 32
-/** Characters of a body in parts that are gathered: if it ends before that, its length is known. */
+/** Characters of a body in parts that are gathered: if it ends before that, it is sent in one piece. */
 const GATHERED = 64 * 1024
 /** The request ids of clients that are repeated in the answer's header. */
 const REQUEST_ID = /^[\x20-\x7e]{1,200}$/
@@ -126,7 +126,10 @@ export class Exchange {
     const accept = request.headers.get('accept-encoding')
     const coding = isLong && !isHead ? preferredCoding(accept) : undefined
     if (coding !== undefined) headers.set('content-encoding', coding)
-    if (coding === undefined && rest === undefined) return new Response(head, { status, headers })
+    if (rest === undefined && (coding === undefined || head.length <= GATHERED)) {
+      const whole = coding === undefined ? head : compressedWhole(head, coding)
+      return new Response(whole, { status, headers })
+    }
     const parts = this.#parts(head, rest)
     const sent = coding === undefined ? parts : compressed(parts, coding)
     return new Response(this.#inTurns(sent, this.#options.paths.nameOf(request)), {
