@@ -24,6 +24,8 @@ COPY build.ts tsconfig.json ./
 COPY src/ src/
 COPY share/default/ share/default/
 ARG TARGETARCH
+# The commit, which is not in the context.
+ARG REVISION
 # For the builder's own architecture the executable is made of the builder's Bun.
 RUN set -e; \
   own=$(bun -p process.arch); \
@@ -35,7 +37,7 @@ RUN set -e; \
   esac; \
   if ls /lib/ld-musl-* > /dev/null 2>&1; then build=$build-musl; fi; \
   if [ "$arch" = "$own" ]; then target=; else target=bun-linux-$build; fi; \
-  bun build.ts /out/usr/bin/tracker $target; \
+  SOURCE_COMMIT=$REVISION bun build.ts /out/usr/bin/tracker $target; \
   mkdir -p /out/usr/share/torrust/default /out/var/lib/torrust /out/var/log/torrust /out/etc/torrust /volume; \
   cp -R share/default/config /out/usr/share/torrust/default/; \
   mkdir -m 2770 /volume/tracker

@@ -5,6 +5,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { git, sourceCommit } from './build.ts'
 import { make, type Source } from './release/make.ts'
 import { BUN_VERSION, PLATFORMS } from './release/platforms.ts'
 
@@ -35,13 +36,6 @@ function commandLine() {
   }
 }
 
-/** The output of git; undefined: there is no git, or it failed. */
-function git(...words: readonly string[]): string | undefined {
-  if (!Bun.which('git')) return undefined
-  const { success, stdout } = Bun.spawnSync(['git', ...words], { stderr: 'ignore' })
-  return success ? stdout.toString().trim() : undefined
-}
-
 /** SOURCE_DATE_EPOCH, the convention of reproducible builds, replaces the time of the commit. */
 function source(): Source {
   const given = process.env.SOURCE_DATE_EPOCH
@@ -50,7 +44,7 @@ function source(): Source {
   if (git('status', '--porcelain'))
     console.error('release: uncommitted changes: the archives are not those of the commit')
   const seconds = Number(given ?? git('log', '-1', '--format=%ct') ?? NO_DATE)
-  return { seconds, commit: git('rev-parse', 'HEAD') }
+  return { seconds, commit: sourceCommit() }
 }
 
 async function release(names: readonly string[], directory: string): Promise<void> {

@@ -2,17 +2,16 @@
  * Entry of the process: runs a command and ends with its exit code. The only file that knows the process's
  * arguments, environment and end.
  */
-import { version } from '../package.json' with { type: 'json' }
 import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
 import { EXIT, type Host } from './cli/host.ts'
 import { Misuse } from './cli/invocation.ts'
 import { SIGNALS } from './cli/stop-signal.ts'
 import { TRACKER } from './commands/command-table.ts'
+import { COMMIT, VERSION } from './version.ts'
 
 const readerGone = new AbortController()
 
 const host: Host = {
-  version,
   env: process.env,
   cwd: process.cwd(),
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
@@ -72,7 +71,7 @@ async function main(words: readonly string[]): Promise<number> {
       host.print(parsed.text)
       return EXIT.success
     case 'version':
-      host.print(`tracker ${version}\n`)
+      host.print(`tracker ${VERSION}${COMMIT ? ` (${COMMIT})` : ''}\n`)
       return EXIT.success
     case 'misuse':
       host.complain(`${parsed.message}\n`)

@@ -4,7 +4,14 @@
  */
 import { didYouMean } from '../text/nearest.ts'
 import { quotedWord } from '../text/printable.ts'
-import { acceptedBy, type Command, HELP, type Option, optionsOf, VERSION } from './command.ts'
+import {
+  acceptedBy,
+  type Command,
+  HELP_OPTION,
+  type Option,
+  optionsOf,
+  VERSION_OPTION,
+} from './command.ts'
 import { help } from './help.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -43,8 +50,8 @@ export function parseCommandLine(root: Command, words: readonly string[]): Parse
       const known = acceptedBy(here())
       const { option, spelled, inline } = findOption(known, word)
       if (!option) return misuse(unknownOption(spelled, known))
-      if (option === HELP) return { kind: 'help', text: help(path) }
-      if (option === VERSION) return { kind: 'version' }
+      if (option === HELP_OPTION) return { kind: 'help', text: help(path) }
+      if (option === VERSION_OPTION) return { kind: 'version' }
       if (options.has(option.name)) return misuse(`${spelled} is given twice`)
       if (option.value === undefined) {
         if (inline !== undefined) return misuse(`${spelled} takes no value`)

@@ -42,21 +42,21 @@ export interface Command {
 }
 
 /** Options of every command. */
-export const HELP: Option = { name: 'help', short: 'h', help: 'Show this help.' }
-export const VERSION: Option = { name: 'version', short: 'V', help: 'Show the version.' }
+export const HELP_OPTION: Option = { name: 'help', short: 'h', help: 'Show this help.' }
+export const VERSION_OPTION: Option = { name: 'version', short: 'V', help: 'Show the version.' }
 
 /** `-h` and `-V` included. */
 export const optionsOf = ({ options = [] }: Command): readonly Option[] => [
   ...options,
-  HELP,
-  VERSION,
+  HELP_OPTION,
+  VERSION_OPTION,
 ]
 
 /** The options that a command line accepts here: those of the command, or of all commands below a group. */
 export const acceptedBy = (command: Command): readonly Option[] =>
   command.run
     ? optionsOf(command)
-    : [...(command.commands ?? []).flatMap(acceptedBy), HELP, VERSION]
+    : [...(command.commands ?? []).flatMap(acceptedBy), HELP_OPTION, VERSION_OPTION]
 
 /** A command and all below it, each with the words that lead to it: `tracker config print`. */
 export const everyCommand = (

@@ -1,6 +1,5 @@
 /** What a command may know of the process it runs in. `main.ts` makes the real one. */
 export interface Host {
-  readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. */
   readonly cwd: string

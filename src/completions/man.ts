@@ -1,10 +1,17 @@
 /** The manual page tracker(1), in the format of man(7): the command table, and what applies to all commands. */
-import { type Command, everyCommand, HELP, type Option, VERSION } from '../cli/command.ts'
+import {
+  type Command,
+  everyCommand,
+  HELP_OPTION,
+  type Option,
+  VERSION_OPTION,
+} from '../cli/command.ts'
 import { type Block, blocksOf, type Entry, explained, headsExamples, operand } from '../cli/help.ts'
 import type { Host } from '../cli/host.ts'
 import { DEFAULT_SQLITE_PATH } from '../config/database-settings.ts'
 import { PREFIX } from '../config/overrides.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
+import { VERSION } from '../version.ts'
 
 /** When the texts of this file were last changed. */
 const WRITTEN = '2026-11-27'
@@ -80,11 +87,11 @@ const SIGNALS: readonly Entry[] = [
  * The page is dated by SOURCE_DATE_EPOCH, which the builder of a release may set, and never by the current day:
  * the same source gives the same page.
  */
-export function manualPage(root: Command, { version, env }: Pick<Host, 'version' | 'env'>): string {
+export function manualPage(root: Command, { env }: Pick<Host, 'env'>): string {
   const commands = everyCommand(root)
   const below = commands.filter(({ command }) => command !== root)
   const lines = [
-    `.TH ${root.name.toUpperCase()} 1 ${dateOf(env.SOURCE_DATE_EPOCH)} "${root.name} ${version}" "User Commands"`,
+    `.TH ${root.name.toUpperCase()} 1 ${dateOf(env.SOURCE_DATE_EPOCH)} "${root.name} ${VERSION}" "User Commands"`,
     // Ragged lines without hyphenation: many words are options and names.
     '.ad l',
     '.nh',
@@ -113,7 +120,7 @@ export function manualPage(root: Command, { version, env }: Pick<Host, 'version'
     ...(root.options ?? []).flatMap(optionItem),
     '.PP',
     'With or without a command:',
-    ...[HELP, VERSION].flatMap(optionItem),
+    ...[HELP_OPTION, VERSION_OPTION].flatMap(optionItem),
     ...section('ENVIRONMENT', ENVIRONMENT),
     ...section('FILES', FILES),
     ...section('EXIT STATUS', EXIT_STATUS),

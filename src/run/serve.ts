@@ -8,6 +8,7 @@ import { dump } from '../config/print.ts'
 import { Log } from '../log.ts'
 import { systemClock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
+import { VERSION } from '../version.ts'
 import { start } from './start.ts'
 
 /** Less than orchestrators wait before they kill; open connections get half of it (start.ts). */
@@ -26,7 +27,7 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
     log.info('TRACKER', 'Logging initialized')
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
     log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
-    const running = await start(config, log, host.version)
+    const running = await start(config, log, VERSION)
     // Not in the log, which is kept and read by others: only the one who started the tracker sees it, once.
     if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
     // The last line of a start, which scripts of the reference's users wait for.

@@ -1,8 +1,7 @@
 /** The manual page: valid for the programs that show it, and complete. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { version } from '../../package.json' with { type: 'json' }
-import { type Command, HELP, VERSION } from '../../src/cli/command.ts'
+import { type Command, HELP_OPTION, VERSION_OPTION } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
 import { manualPage } from '../../src/completions/man.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
@@ -13,7 +12,7 @@ const SRC = join(import.meta.dir, '../../src')
 const missing = Bun.which('mandoc') === null
 
 const page = (root: Command = TRACKER, env: Record<string, string> = {}) =>
-  manualPage(root, { version: '1.2.3', env })
+  manualPage(root, { env })
 
 /** The output of `command` for a page. */
 async function filter(command: readonly string[], text: string, env: Record<string, string> = {}) {
@@ -60,7 +59,7 @@ describe.skipIf(missing)('for mandoc', () => {
       if (command.run) expect(text).toContain(`\n       ${name} [options]`)
       for (const option of [
         ...(command.options ?? []),
-        ...(command === TRACKER ? [HELP, VERSION] : []),
+        ...(command === TRACKER ? [HELP_OPTION, VERSION_OPTION] : []),
       ]) {
         const short = option.short ? `-${option.short}, ` : ''
         const value = option.value ? ` ${option.value}` : ''
@@ -162,7 +161,7 @@ test('tracker completions man prints it', async () => {
   using here = workspace()
   expect(await here.run(['completions', 'man'])).toEqual({
     code: 0,
-    out: manualPage(TRACKER, { version, env: {} }),
+    out: manualPage(TRACKER, { env: {} }),
     err: '',
   })
 })

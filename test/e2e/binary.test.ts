@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sourceCommit } from '../../build.ts'
 import { version } from '../../package.json' with { type: 'json' }
 import { workspace } from '../support/cli/workspace.ts'
 import { configuration, listeners } from '../support/configuration.ts'
@@ -23,9 +24,11 @@ const ANY_PORTS = {
 }
 const LAST_LINE = / INFO TRACKER: Tracker successfully shutdown\.\n$/
 
-test('prints its version', async () => {
+test('prints its version, and the commit if the build knew it', async () => {
   await using run = await launch(binary, { words: ['--version'] })
-  expect(await run.ended()).toEqual({ code: 0, out: `tracker ${version}\n`, err: '' })
+  const commit = sourceCommit()?.slice(0, 12)
+  const out = commit ? `tracker ${version} (${commit})\n` : `tracker ${version}\n`
+  expect(await run.ended()).toEqual({ code: 0, out, err: '' })
 })
 
 test('prints its help', async () => {

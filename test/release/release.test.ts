@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sourceCommit } from '../../build.ts'
 import { dependencies, version } from '../../package.json' with { type: 'json' }
 import { fields } from '../../release/packages.ts'
 import { PLATFORMS } from '../../release/platforms.ts'
@@ -34,6 +35,8 @@ const archiveOf = (platform: string) =>
 const at = (platform: string, name = '') => join(room, titleOf(platform), name)
 const executableOf = (platform: string) =>
   at(platform, platform.startsWith('windows') ? 'tracker.exe' : 'tracker')
+const commit = sourceCommit()?.slice(0, 12)
+const shownVersion = commit ? `tracker ${version} (${commit})\n` : `tracker ${version}\n`
 const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
 const hasUnzip = Bun.which('unzip') !== null
 const UNPACKED = NAMES.filter((name) => hasUnzip || !name.startsWith('windows'))
@@ -191,7 +194,7 @@ const program = () => [executableOf(HERE)]
 describe.skipIf(process.platform !== 'linux')('the executable of this machine', () => {
   test('prints its version without any other file', () => {
     const { exitCode, stdout } = Bun.spawnSync([...program(), '--version'], { cwd: room, env: {} })
-    expect([exitCode, stdout.toString()]).toEqual([0, `tracker ${version}\n`])
+    expect([exitCode, stdout.toString()]).toEqual([0, shownVersion])
   })
 
   test('serves with the template of its archive, answers an announce and stops', async () => {
@@ -231,7 +234,7 @@ describe.skipIf(process.platform !== 'linux')('the executable of this machine', 
   const old = Bun.which('qemu-x86_64') ?? Bun.which('qemu-x86_64-static')
   test.skipIf(!old || process.arch !== 'x64')('runs on a processor without AVX', () => {
     const words = [old!, '-cpu', 'Nehalem', ...program(), '--version']
-    expect(Bun.spawnSync(words, { env: {} }).stdout.toString()).toBe(`tracker ${version}\n`)
+    expect(Bun.spawnSync(words, { env: {} }).stdout.toString()).toBe(shownVersion)
   })
 })
 

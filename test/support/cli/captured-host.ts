@@ -6,7 +6,6 @@ export function capturedHost(
 ) {
   const said = { out: '', err: '' }
   const host: Host = {
-    version: '1.2.3',
     env: {},
     cwd: '/',
     colour: false,
