@@ -38,7 +38,7 @@ export async function make(
   const entries = [
     { name: executableOf(platform), bytes: executable, executable: true },
     file('THIRD-PARTY.md', notices(packages, commit)),
-    ...(await contents(seconds)),
+    ...contents(),
   ]
   const bill = billOfMaterials({
     platform,

@@ -2,7 +2,8 @@
  * Entry of the process: runs a command and ends with its exit code. The only file that knows the process's
  * arguments, environment and end.
  */
-import { misuseMessage, parseCommandLine } from './cli/command-line.ts'
+import { CommandLine, misuseMessage } from './cli/command-line.ts'
+import { help } from './cli/help.ts'
 import { EXIT, type Host } from './cli/host.ts'
 import { Misuse } from './cli/invocation.ts'
 import { SIGNALS } from './cli/stop-signal.ts'
@@ -65,27 +66,23 @@ for (const stream of [process.stdout, process.stderr])
 process.exit(code === EXIT.success && outputLost ? EXIT.failure : code)
 
 async function main(words: readonly string[]): Promise<number> {
-  const parsed = parseCommandLine(TRACKER, words)
-  switch (parsed.kind) {
-    case 'help':
-      host.print(parsed.text)
-      return EXIT.success
-    case 'version':
+  const [first, ...rest] = words
+  const line = new CommandLine(TRACKER)
+  try {
+    // Many try `tracker help config` and `tracker version` first.
+    line.read(first === 'help' || first === 'version' ? [...rest, `--${first}`] : words)
+    if (line.asked === 'help') host.print(help(line.path))
+    else if (line.asked === 'version')
       host.print(`tracker ${VERSION}${COMMIT ? ` (${COMMIT})` : ''}\n`)
-      return EXIT.success
-    case 'misuse':
-      host.complain(`${parsed.message}\n`)
+    if (line.asked) return EXIT.success
+    line.finish()
+    return (await line.command.run?.(line, host, TRACKER)) ?? EXIT.failure
+  } catch (error) {
+    if (error instanceof Misuse) {
+      host.complain(`${misuseMessage(line.name, error.message)}\n`)
       return EXIT.misuse
-    case 'run':
-      try {
-        return (await parsed.command.run?.(parsed.invocation, host, TRACKER)) ?? EXIT.failure
-      } catch (error) {
-        if (error instanceof Misuse) {
-          host.complain(`${misuseMessage(parsed.name, error.message)}\n`)
-          return EXIT.misuse
-        }
-        host.complain(`tracker: ${error instanceof Error ? error.stack : error}\n`)
-        return EXIT.failure
-      }
+    }
+    host.complain(`tracker: ${error instanceof Error ? error.stack : error}\n`)
+    return EXIT.failure
   }
 }

@@ -1,136 +1,154 @@
-/**
- * Parses a command line by the command table: the command to run, the help to show, or one line about what is
- * wrong. Knows no command. Pure.
- */
+/** Reads a command line by the command table. Knows no command, prints nothing. */
 import { didYouMean } from '../text/nearest.ts'
 import { quotedWord } from '../text/printable.ts'
 import {
   acceptedBy,
   type Command,
-  HELP_OPTION,
+  everyCommand,
+  HELP,
   type Option,
   optionsOf,
-  VERSION_OPTION,
+  VERSION,
 } from './command.ts'
-import { help } from './help.ts'
-import type { Invocation } from './invocation.ts'
+import { type Invocation, Misuse } from './invocation.ts'
 
-type Parsed =
-  | {
-      readonly kind: 'run'
-      /** The words that lead to it: `tracker config print`. */
-      readonly name: string
-      readonly command: Command
-      readonly invocation: Invocation
-    }
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'version' }
-  | { readonly kind: 'misuse'; readonly message: string }
+/** A command line as far as it was read. */
+export class CommandLine implements Invocation {
+  /** From the root to the command that was named last. */
+  readonly path: [Command, ...Command[]]
+  readonly options = new Map<string, string | true>()
+  readonly arguments: string[] = []
+  /** Only arguments follow: `--` was read. */
+  ended = false
+  /** The option, as it was written, whose value is the next word. */
+  awaited: { readonly option: Option; readonly spelled: string } | undefined
 
-/** `words`: the arguments after the program's name. */
-export function parseCommandLine(root: Command, words: readonly string[]): Parsed {
-  // Many try `tracker help config` first.
-  if (words[0] === 'help') words = [...words.slice(1), '--help']
-  const path: Command[] = [root]
-  const options = new Map<string, string | true>()
-  const args: string[] = []
-  let optionsEnded = false
-  const here = () => path.at(-1)!
-  const name = () => path.map((command) => command.name).join(' ')
-  const misuse = (message: string): Parsed => ({
-    kind: 'misuse',
-    message: misuseMessage(name(), message),
-  })
+  constructor(root: Command) {
+    this.path = [root]
+  }
 
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!
-    const { commands = [], arguments: operands = [] } = here()
-    if (!optionsEnded && word === '--') optionsEnded = true
-    else if (!optionsEnded && word.startsWith('-') && word !== '-') {
-      const known = acceptedBy(here())
-      const { option, spelled, inline } = findOption(known, word)
-      if (!option) return misuse(unknownOption(spelled, known))
-      if (option === HELP_OPTION) return { kind: 'help', text: help(path) }
-      if (option === VERSION_OPTION) return { kind: 'version' }
-      if (options.has(option.name)) return misuse(`${spelled} is given twice`)
-      if (option.value === undefined) {
-        if (inline !== undefined) return misuse(`${spelled} takes no value`)
-        options.set(option.name, true)
-        continue
-      }
-      const value = inline ?? words[++i]
-      // The value was forgotten: a dash begins the next option, and a shell makes an empty word of an unset
-      // variable.
-      if (
-        value === undefined ||
-        (inline === undefined && /^-./.test(value)) ||
-        (option.file && value === '')
+  get command(): Command {
+    return this.path.at(-1)!
+  }
+
+  /** The words that lead to the command: `tracker config print`. */
+  get name(): string {
+    return this.path.map(({ name }) => name).join(' ')
+  }
+
+  /** `--help` or `--version` was read: nothing else matters. */
+  get asked(): 'help' | 'version' | undefined {
+    return this.options.has(HELP.name)
+      ? 'help'
+      : this.options.has(VERSION.name)
+        ? 'version'
+        : undefined
+  }
+
+  /** Reads words up to `--help` or `--version`. Throws `Misuse` with the first mistake. */
+  read(words: readonly string[]): this {
+    for (const word of words) if (!this.asked) this.#step(word)
+    return this
+  }
+
+  /** Throws `Misuse` if something is missing. */
+  finish(): void {
+    if (this.awaited) throw needsValue(this.awaited.option, this.awaited.spelled)
+    const { commands = [], arguments: operands = [], run } = this.command
+    if (!run) throw new Misuse(`needs a command: ${listed(commands.map(({ name }) => name))}`)
+    for (const name of this.options.keys())
+      if (!optionsOf(this.command).some((option) => option.name === name))
+        throw new Misuse(`takes no option --${name}`)
+    const missing = operands.slice(this.arguments.length).find(({ optional }) => !optional)
+    if (missing) throw new Misuse(`needs an argument: ${listed(missing.choices ?? [missing.name])}`)
+  }
+
+  #step(word: string): void {
+    const { commands = [] } = this.command
+    if (this.awaited) {
+      const { option, spelled } = this.awaited
+      // A dash begins the next option: the value was forgotten.
+      if (/^-./.test(word)) throw needsValue(option, spelled)
+      this.#take(option, spelled, word)
+    } else if (!this.ended && word === '--') this.ended = true
+    else if (!this.ended && /^-./.test(word)) this.#option(word)
+    else if (!this.ended && this.arguments.length === 0 && commands.length > 0)
+      this.path.push(
+        commands.find(({ name }) => name === word) ?? unknownCommand(word, this.command),
       )
-        return misuse(`${spelled} needs a value: ${spelled} ${option.value}`)
-      const wrong = wrongChoice(spelled, option.choices, value)
-      if (wrong) return misuse(wrong)
-      options.set(option.name, value)
-    } else if (!optionsEnded && args.length === 0 && commands.length > 0) {
-      const command = commands.find(({ name }) => name === word)
-      if (!command) return misuse(unknownCommand(word, here()))
-      path.push(command)
-    } else if (args.length < operands.length || operands.at(-1)?.repeats) {
-      const argument = operands[args.length]
-      const wrong = wrongChoice(argument?.name ?? '', argument?.choices, word)
-      if (wrong) return misuse(wrong)
-      args.push(word)
-    } else return misuse(`unexpected argument ${quotedWord(word)}`)
+    else this.#argument(word)
   }
 
-  const command = here()
-  const { commands = [], arguments: operands = [] } = command
-  if (!command.run) return misuse(`needs a command: ${listed(commands.map(({ name }) => name))}`)
-  for (const name of options.keys())
-    if (!optionsOf(command).some((option) => option.name === name))
-      return misuse(`takes no option --${name}`)
-  const missing = operands.slice(args.length).find(({ optional }) => !optional)
-  if (missing) {
-    const choices = missing.choices ? ` (${listed(missing.choices)})` : ''
-    return misuse(`needs an argument: ${missing.name}${choices}`)
+  /** `--name`, `--name=value`, `-n` and `-nvalue`. */
+  #option(word: string): void {
+    const [, spelled = '', inline] =
+      /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? /^(-.)(.+)?$/su.exec(word) ?? []
+    const known = acceptedBy(this.command)
+    const option = known.find(({ spellings }) => spellings.includes(spelled))
+    if (!option) throw unknownOption(spelled, known)
+    if (this.options.has(option.name)) throw new Misuse(`${spelled} is given twice`)
+    if (option.value !== undefined && inline === undefined) this.awaited = { option, spelled }
+    else this.#take(option, spelled, inline ?? true)
   }
-  return { kind: 'run', name: name(), command, invocation: { options, arguments: args } }
+
+  #take(option: Option, spelled: string, value: string | true): void {
+    if (option.value === undefined && value !== true) throw new Misuse(`${spelled} takes no value`)
+    // A shell makes an empty word of an unset variable.
+    if (option.file && value === '') throw needsValue(option, spelled)
+    checkChoice(spelled, option.choices, value)
+    this.options.set(option.name, value)
+    this.awaited = undefined
+  }
+
+  #argument(word: string): void {
+    const { arguments: operands = [] } = this.command
+    const last = operands.at(-1)
+    const operand = operands[this.arguments.length] ?? (last?.repeats ? last : undefined)
+    if (!operand) throw new Misuse(`unexpected argument ${quotedWord(word)}`)
+    checkChoice('the argument', operand.choices, word)
+    this.arguments.push(word)
+  }
 }
 
 /** One line about wrong usage of the command `name`. */
 export const misuseMessage = (name: string, message: string): string =>
   `${name}: ${message}${message.endsWith('?') ? '' : '.'} See ${name} --help`
 
-const wrongChoice = (what: string, choices: readonly string[] | undefined, word: string) =>
-  choices && !choices.includes(word)
-    ? `${what} must be ${listed(choices)}, not ${word === '' ? 'empty' : quotedWord(word)}`
-    : undefined
+const needsValue = ({ value }: Option, spelled: string) =>
+  new Misuse(`${spelled} needs a value: ${spelled} ${value}`)
 
-/** `--name`, `--name=value`, `-n` and `-nvalue`. */
-function findOption(options: readonly Option[], word: string) {
-  if (word.startsWith('--')) {
-    const [, name = '', , inline] = /^--([^=]*)(=([\s\S]*))?$/.exec(word) ?? []
-    const option = options.find((one) => one.name === name || one.aliases?.includes(name))
-    return { option, spelled: `--${name}`, inline }
-  }
-  const short = word.slice(1, 2)
-  const option = options.find((one) => one.short === short)
-  return { option, spelled: `-${short}`, inline: word.slice(2) || undefined }
+function checkChoice(what: string, choices: readonly string[] | undefined, word: string | true) {
+  if (choices && word !== true && !choices.includes(word))
+    throw new Misuse(
+      `${what} must be ${listed(choices)}, not ${word === '' ? 'empty' : quotedWord(word)}`,
+    )
 }
 
-function unknownOption(spelled: string, known: readonly Option[]): string {
-  const names = known.flatMap(({ name, aliases = [] }) => [name, ...aliases])
-  const guess = spelled.startsWith('--') ? didYouMean(spelled.slice(2), names, '--') : ''
-  return `unknown option ${quotedWord(spelled)}${guess}`
+function unknownOption(spelled: string, known: readonly Option[]): Misuse {
+  const names = known.flatMap(({ spellings }) => spellings.filter((one) => one.startsWith('--')))
+  const guess = spelled.startsWith('--')
+    ? didYouMean(
+        spelled.slice(2),
+        names.map((one) => one.slice(2)),
+        '--',
+      )
+    : ''
+  return new Misuse(`unknown option ${quotedWord(spelled)}${guess}`)
 }
 
-function unknownCommand(word: string, { commands = [], options = [] }: Command): string {
-  const guess = didYouMean(
-    word,
-    commands.map(({ name }) => name),
-  )
-  const takesFile = options.some(({ name }) => name === 'config')
-  const isFile = takesFile && /\.toml$/i.test(word)
-  return `unknown command ${quotedWord(word)}${isFile ? `, did you mean --config ${quotedWord(word)}?` : guess}`
+function unknownCommand(word: string, group: Command): never {
+  const { commands = [], options = [] } = group
+  const below = everyCommand(group, '').find(({ name }) => name.endsWith(` ${word}`))
+  const guess =
+    options.some(({ name }) => name === 'config') && /\.(toml|ya?ml|json)$/i.test(word)
+      ? `, did you mean --config ${quotedWord(word)}?`
+      : below
+        ? `, did you mean ${below.name.trim()}?`
+        : didYouMean(
+            word,
+            commands.map(({ name }) => name),
+          )
+  throw new Misuse(`unknown command ${quotedWord(word)}${guess}`)
 }
 
 const listed = (names: readonly string[]): string =>

@@ -1,51 +1,35 @@
 /** `tracker bench`. */
-import type { Argument, Command, Option } from '../cli/command.ts'
+import { argument, type Command, option } from '../cli/command.ts'
 import { FORMAT, INSECURE, IPV4, IPV6 } from './shared.ts'
 
-/** The options of both loads; `mix` describes the mixed one. */
-const load = (mix: string): readonly Option[] => [
-  { name: 'duration', value: 'SECONDS', help: 'How long to send, up to 600. Default: 10.' },
-  {
-    name: 'rate',
-    value: 'COUNT',
-    help: 'Requests a second, at most. Default: no limit on loopback, otherwise 1000.',
-  },
-  { name: 'torrents', value: 'COUNT', help: 'Made-up torrents. Default: 10000.' },
-  { name: 'peers', value: 'COUNT', help: 'Made-up peers. Default: two for each torrent.' },
-  { name: 'seeders', value: 'PERCENT', help: 'Share of seeders among them. Default: 75.' },
-  { name: 'numwant', value: 'COUNT', help: 'Peers that each announce asks for. Default: 30.' },
-  {
-    name: 'mix',
-    value: 'MIX',
-    choices: ['mixed', 'announce'],
-    help: `mixed (default): ${mix}; announce: announces only.`,
-  },
-  {
-    name: 'timeout',
-    value: 'SECONDS',
-    help: 'A request without an answer after this time is lost. Default: 2.',
-  },
-  {
-    name: 'seed',
-    value: 'NUMBER',
-    help: 'Another number makes other torrents and peers. Default: 1.',
-  },
-  {
-    name: 'i-own-this-target',
-    help: 'Load a tracker beyond this machine: it is yours, and so is the network.',
-  },
+/** The options of both loads; `mixed` describes the mixed one. */
+const load = (mixed: string) => [
+  option('--duration SECONDS', 'How long to send, up to 600. Default: 10.'),
+  option(
+    '--rate COUNT',
+    'Requests a second, at most. Default: no limit on loopback, otherwise 1000.',
+  ),
+  option('--torrents COUNT', 'Made-up torrents. Default: 10000.'),
+  option('--peers COUNT', 'Made-up peers. Default: two for each torrent.'),
+  option('--seeders PERCENT', 'Share of seeders among them. Default: 75.'),
+  option('--numwant COUNT', 'Peers that each announce asks for. Default: 30.'),
+  option('--mix mixed|announce', `mixed (default): ${mixed}; announce: announces only.`),
+  option('--timeout SECONDS', 'A request without an answer after this time is lost. Default: 2.'),
+  option('--seed NUMBER', 'Another number makes other torrents and peers. Default: 1.'),
+  option(
+    '--i-own-this-target',
+    'Load a tracker beyond this machine: it is yours, and so is the network.',
+  ),
   FORMAT,
   IPV4,
   IPV6,
 ]
 
-const url = (help: string): Argument => ({ name: 'URL', help })
-
-const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them after its peer timeout.
-Each peer announces in turn, the first time with event started. One request before the start, which is
-not counted, checks that the tracker is there. Ctrl-C ends early and prints what was measured.
-The exit code is 1 if no announce was answered.
-`
+const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them after
+its peer timeout. Each peer announces in turn, the first time with event
+started. One request before the start, which is not counted, checks that the
+tracker is there. Ctrl-C ends early and prints what was measured. The exit code
+is 1 if no announce was answered.`
 
 export const BENCH: Command = {
   name: 'bench',
@@ -54,43 +38,42 @@ export const BENCH: Command = {
     {
       name: 'udp',
       help: 'Load a UDP tracker.',
-      details: `${DETAILS}
-Examples:
-  tracker bench udp udp://127.0.0.1:6969
-  tracker bench udp localhost:6969 --rate 5000 --duration 60 --format text
-`,
+      details: DETAILS,
+      examples: [
+        'tracker bench udp udp://127.0.0.1:6969',
+        'tracker bench udp localhost:6969 --rate 5000 --duration 60 --format json',
+      ],
       options: [
-        { name: 'clients', value: 'COUNT', help: 'Sockets, up to 256. Default: 8.' },
-        {
-          name: 'window',
-          value: 'COUNT',
-          help: 'Requests in flight per socket, up to 256. Default: 24.',
-        },
+        option('--clients COUNT', 'Sockets, up to 256. Default: 8.'),
+        option('--window COUNT', 'Requests in flight per socket, up to 256. Default: 24.'),
         ...load('connects, announces and scrapes 50:50:1'),
       ],
-      arguments: [url('The tracker: udp://HOST:PORT or HOST:PORT; a path with a key may follow.')],
+      arguments: [
+        argument('URL', 'The tracker: udp://HOST:PORT or HOST:PORT; a path with a key may follow.'),
+      ],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchUdp(invocation, host),
     },
     {
       name: 'http',
       help: 'Load an HTTP or HTTPS tracker.',
-      details: `${DETAILS}
-Examples:
-  tracker bench http http://127.0.0.1:7070/announce
-  tracker bench http https://tracker.example/announce/KEY --i-own-this-target --rate 200
-`,
+      details: DETAILS,
+      examples: [
+        'tracker bench http http://127.0.0.1:7070/announce',
+        'tracker bench http https://tracker.example/announce/KEY --i-own-this-target --rate 200',
+      ],
       options: [
-        {
-          name: 'clients',
-          value: 'COUNT',
-          help: 'Connections, each with one request in flight, up to 1024. Default: 64.',
-        },
-        { name: 'close', help: 'Open a new connection for each request.' },
+        option(
+          '--clients COUNT',
+          'Connections, each with one request in flight, up to 1024. Default: 64.',
+        ),
+        option('--close', 'Open a new connection for each request.'),
         ...load('announces and scrapes 50:1'),
         INSECURE,
       ],
-      arguments: [url('The tracker: http://HOST:PORT/announce or https://…; a key may follow.')],
+      arguments: [
+        argument('URL', 'The tracker: http://HOST:PORT/announce or https://…; a key may follow.'),
+      ],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchHttp(invocation, host),
     },

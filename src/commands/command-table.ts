@@ -6,22 +6,17 @@ import type { Command } from '../cli/command.ts'
 import { BENCH } from './bench.ts'
 import { CHECK } from './check.ts'
 import { CLIENT } from './client.ts'
-import { COMPLETIONS } from './completions.ts'
+import { COMPLETE, COMPLETIONS } from './completions.ts'
 import { CONFIG, INIT } from './config.ts'
 import { CONTAINER } from './container.ts'
 import { DOCTOR } from './doctor.ts'
 import { HEALTH } from './health.ts'
 import { CONFIG_OPTION } from './shared.ts'
 
-export const TRACKER: Command = {
-  name: 'tracker',
-  help: 'A BitTorrent tracker. Without a command it serves until it is interrupted.',
-  details: `Examples:
-  tracker init
-  tracker config check
-  tracker --config /etc/tracker/tracker.toml`,
+const SERVE: Command = {
+  name: 'serve',
+  help: 'Serve until it is interrupted, as without a command.',
   options: [CONFIG_OPTION],
-  commands: [CONFIG, INIT, CLIENT, CHECK, HEALTH, BENCH, DOCTOR, COMPLETIONS, CONTAINER],
   run: async (invocation, host) => {
     const { EXIT } = await import('../cli/host.ts')
     const { loadConfiguration } = await import('../cli/load-configuration.ts')
@@ -29,4 +24,16 @@ export const TRACKER: Command = {
     if (!loaded) return EXIT.misconfigured
     return (await import('../run/serve.ts')).serve(loaded, host)
   },
+}
+
+export const TRACKER: Command = {
+  ...SERVE,
+  name: 'tracker',
+  help: 'A BitTorrent tracker. Without a command it serves until it is interrupted.',
+  examples: ['tracker init', 'tracker config check', 'tracker --config /etc/tracker/tracker.toml'],
+  commands: [
+    ...[CONFIG, INIT, CLIENT, CHECK, HEALTH, BENCH, DOCTOR, COMPLETIONS, CONTAINER, COMPLETE],
+    // What other servers call it.
+    ...['serve', 'run', 'start'].map((name) => ({ ...SERVE, name, hidden: true })),
+  ],
 }

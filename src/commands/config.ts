@@ -1,5 +1,5 @@
 /** `tracker config` and `tracker init`. */
-import type { Command } from '../cli/command.ts'
+import { argument, type Command, option } from '../cli/command.ts'
 import { CONFIG_OPTION } from './shared.ts'
 
 const setup = () => import('../setup/command.ts')
@@ -11,7 +11,7 @@ export const CONFIG: Command = {
     {
       name: 'print',
       help: 'Print the effective configuration and where each value comes from.',
-      options: [CONFIG_OPTION, { name: 'docs', help: 'Explain every option.' }],
+      options: [CONFIG_OPTION, option('--docs', 'Explain every option.')],
       run: async (invocation, host) => (await setup()).printConfiguration(invocation, host),
     },
     {
@@ -23,10 +23,7 @@ export const CONFIG: Command = {
     {
       name: 'migrate',
       help: 'Print a file of schema 2.0.0 as schema 3.0.0, secrets included.',
-      options: [
-        CONFIG_OPTION,
-        { name: 'output', short: 'o', value: 'FILE', help: 'Write a new file instead.' },
-      ],
+      options: [CONFIG_OPTION, option('-o, --output FILE', 'Write a new file instead.')],
       run: async (invocation, host) => (await setup()).migrateConfiguration(invocation, host),
     },
   ],
@@ -35,6 +32,6 @@ export const CONFIG: Command = {
 export const INIT: Command = {
   name: 'init',
   help: 'Write a configuration file to start from, with a fresh token for the API.',
-  arguments: [{ name: 'PATH', optional: true, help: 'The new file. Default: tracker.toml.' }],
+  arguments: [argument('[PATH]', 'The new file. Default: tracker.toml.')],
   run: async (invocation, host) => (await setup()).init(invocation, host),
 }

@@ -1,33 +1,17 @@
 /** Options that several commands share. */
-import type { Option } from '../cli/command.ts'
+import { option } from '../cli/command.ts'
 
-export const CONFIG_OPTION: Option = {
-  name: 'config',
-  short: 'c',
-  aliases: ['config-toml-path'],
-  value: 'PATH',
-  file: true,
-  help: 'The configuration file. Default: tracker.toml, if there is one.',
-}
-
-export const FORMAT: Option = {
-  name: 'format',
-  value: 'FORMAT',
-  choices: ['json', 'text'],
-  help: 'How to print the result: json (default) or text.',
-}
-
+export const CONFIG_OPTION = option(
+  '-c, --config PATH',
+  'The configuration file. Default: tracker.toml, if there is one.',
+  { file: true, also: ['config-toml-path'] },
+)
+export const FORMAT = option(
+  '--format json|text',
+  'How to print the result. Default: text on a terminal, otherwise json.',
+)
 /** Time limit of each request. */
-export const TIMEOUT: Option = {
-  name: 'timeout',
-  value: 'SECONDS',
-  help: 'How long to wait for each answer. Default: 5.',
-}
-
-export const IPV4: Option = { name: 'ipv4', short: '4', help: 'Ask over IPv4 only.' }
-export const IPV6: Option = { name: 'ipv6', short: '6', help: 'Ask over IPv6 only.' }
-
-export const INSECURE: Option = {
-  name: 'insecure',
-  help: 'Accept any certificate of an https tracker.',
-}
+export const TIMEOUT = option('--timeout SECONDS', 'How long to wait for each answer. Default: 5.')
+export const IPV4 = option('-4, --ipv4', 'Ask over IPv4 only.')
+export const IPV6 = option('-6, --ipv6', 'Ask over IPv6 only.')
+export const INSECURE = option('--insecure', 'Accept any certificate of an https tracker.')

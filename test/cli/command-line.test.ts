@@ -1,40 +1,59 @@
 /** Command lines against the command table: what runs, which help is shown, and the message about wrong usage. */
 import { describe, expect, test } from 'bun:test'
-import type { Command } from '../../src/cli/command.ts'
-import { misuseMessage, parseCommandLine } from '../../src/cli/command-line.ts'
+import { argument, type Command, option } from '../../src/cli/command.ts'
+import { CommandLine, misuseMessage } from '../../src/cli/command-line.ts'
+import { Misuse } from '../../src/cli/invocation.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
 
-const parse = (line: string) => parseCommandLine(TRACKER, line === '' ? [] : line.split(' '))
+/** What a command line is read as, or the message about what is wrong. */
+function read(root: Command, words: readonly string[]) {
+  const line = new CommandLine(root)
+  try {
+    line.read(words)
+    if (line.asked) return `${line.asked} of ${line.name}`
+    line.finish()
+    return [line.name, Object.fromEntries(line.options), ...line.arguments]
+  } catch (error) {
+    if (error instanceof Misuse) return misuseMessage(line.name, error.message)
+    throw error
+  }
+}
+const parse = (line: string) => read(TRACKER, line === '' ? [] : line.split(' '))
 
-describe('what runs', () => {
-  test.each<[string, string, Record<string, string | true>, string[]]>([
-    ['', 'tracker', {}, []],
-    ['--config a.toml', 'tracker', { config: 'a.toml' }, []],
-    ['--config=a.toml', 'tracker', { config: 'a.toml' }, []],
-    ['--config=a=b', 'tracker', { config: 'a=b' }, []],
-    ['-c a.toml', 'tracker', { config: 'a.toml' }, []],
-    ['-ca.toml', 'tracker', { config: 'a.toml' }, []],
-    ['-c -', 'tracker', { config: '-' }, []],
-    ['--config-toml-path a.toml', 'tracker', { config: 'a.toml' }, []],
-    ['config print', 'print', {}, []],
-    ['config print --docs -c a', 'print', { docs: true, config: 'a' }, []],
-    ['--config a config check', 'check', { config: 'a' }, []],
-    ['config -c a check', 'check', { config: 'a' }, []],
-    ['config migrate -o b', 'migrate', { output: 'b' }, []],
-    ['init', 'init', {}, []],
-    ['init a.toml', 'init', {}, ['a.toml']],
-    ['init -- --odd', 'init', {}, ['--odd']],
-  ])('tracker %s', (line, command, options, args) => {
-    const parsed = parse(line)
-    if (parsed.kind !== 'run') throw new Error(JSON.stringify(parsed))
-    expect(parsed.command.name).toBe(command)
-    expect(Object.fromEntries(parsed.invocation.options)).toEqual(options)
-    expect([...parsed.invocation.arguments]).toEqual(args)
-  })
+test.each<[string, string, Record<string, string | true>, ...string[]]>([
+  ['', 'tracker', {}],
+  ['--config a.toml', 'tracker', { config: 'a.toml' }],
+  ['--config=a.toml', 'tracker', { config: 'a.toml' }],
+  ['--config=a=b', 'tracker', { config: 'a=b' }],
+  ['-c a.toml', 'tracker', { config: 'a.toml' }],
+  ['-ca.toml', 'tracker', { config: 'a.toml' }],
+  ['-c -', 'tracker', { config: '-' }],
+  ['--config-toml-path a.toml', 'tracker', { config: 'a.toml' }],
+  ['config print', 'tracker config print', {}],
+  ['config print --docs -c a', 'tracker config print', { docs: true, config: 'a' }],
+  ['--config a config check', 'tracker config check', { config: 'a' }],
+  ['config -c a check', 'tracker config check', { config: 'a' }],
+  ['config migrate -o b', 'tracker config migrate', { output: 'b' }],
+  ['init', 'tracker init', {}],
+  ['init a.toml', 'tracker init', {}, 'a.toml'],
+  ['init -- --odd', 'tracker init', {}, '--odd'],
+  // What other servers call it.
+  ['serve', 'tracker serve', {}],
+  ['run -c a.toml', 'tracker run', { config: 'a.toml' }],
+  ['--config a.toml start', 'tracker start', { config: 'a.toml' }],
+])('tracker %s runs', (line, ...expected) => {
+  expect(parse(line)).toEqual(expected)
+})
 
-  test.each(['--version', '-V', 'config --version', '--config a -V'])('tracker %s', (line) => {
-    expect(parse(line)).toEqual({ kind: 'version' })
-  })
+test.each([
+  ['--version', 'version of tracker'],
+  ['-V', 'version of tracker'],
+  ['config --version', 'version of tracker config'],
+  ['--config a -V', 'version of tracker'],
+  ['-h', 'help of tracker'],
+  ['config print -h --nonsense', 'help of tracker config print'],
+])('tracker %s asks', (line, asked) => {
+  expect(parse(line)).toBe(asked)
 })
 
 describe('wrong usage is reported in one line', () => {
@@ -61,7 +80,17 @@ describe('wrong usage is reported in one line', () => {
     ['--config a --config b', 'tracker: --config is given twice. See tracker --help'],
     ['-c a --config-toml-path b', 'tracker: --config-toml-path is given twice. See tracker --help'],
     ['cnfig', 'tracker: unknown command cnfig, did you mean config? See tracker --help'],
-    ['run', 'tracker: unknown command run. See tracker --help'],
+    ['xyz', 'tracker: unknown command xyz. See tracker --help'],
+    // The commands of a group are missed without it.
+    [
+      'announce',
+      'tracker: unknown command announce, did you mean client announce? See tracker --help',
+    ],
+    [
+      'my.yaml',
+      'tracker: unknown command my.yaml, did you mean --config my.yaml? See tracker --help',
+    ],
+    ['serve x', 'tracker serve: unexpected argument x. See tracker serve --help'],
     [
       'my.toml',
       'tracker: unknown command my.toml, did you mean --config my.toml? See tracker --help',
@@ -96,22 +125,7 @@ describe('wrong usage is reported in one line', () => {
     ['a\nb', 'tracker: unknown command "a\\nb". See tracker --help'],
     ['--a\u001b[31m', 'tracker: unknown option "--a\\u001b[31m". See tracker --help'],
   ])('tracker %s', (line, message) => {
-    expect(parse(line)).toEqual({ kind: 'misuse', message })
-  })
-
-  test('a missing argument is named', () => {
-    const root: Command = {
-      name: 'tool',
-      help: '',
-      options: [],
-      arguments: [{ name: 'FILE', help: '' }],
-      commands: [],
-      run: async () => 0,
-    }
-    expect(parseCommandLine(root, [])).toEqual({
-      kind: 'misuse',
-      message: 'tool: needs an argument: FILE. See tool --help',
-    })
+    expect(parse(line)).toBe(message)
   })
 })
 
@@ -119,83 +133,36 @@ describe('choices and arguments that repeat', () => {
   const tool: Command = {
     name: 'tool',
     help: '',
-    options: [{ name: 'format', short: 'f', value: 'FORMAT', choices: ['json', 'text'], help: '' }],
-    arguments: [
-      { name: 'KIND', choices: ['one', 'two', 'three'], help: '' },
-      { name: 'FILE', optional: true, repeats: true, help: '' },
-    ],
-    commands: [],
+    options: [option('-f, --format json|text', ''), option('--size BYTES', '')],
+    arguments: [argument('one|two|three', ''), argument('[FILE...]', '')],
     run: async () => 0,
   }
 
-  test.each<[string[], Record<string, string>, string[]]>([
-    [['one'], {}, ['one']],
-    [['two', 'a', 'b', 'c'], {}, ['two', 'a', 'b', 'c']],
-    [['three', 'a', '--format', 'text', 'b'], { format: 'text' }, ['three', 'a', 'b']],
-    [['--format=json', 'one'], { format: 'json' }, ['one']],
-    [['-fjson', 'one', '--', '-f'], { format: 'json' }, ['one', '-f']],
-  ])('tool %j', (words, options, args) => {
-    const parsed = parseCommandLine(tool, words)
-    if (parsed.kind !== 'run') throw new Error(JSON.stringify(parsed))
-    expect(Object.fromEntries(parsed.invocation.options)).toEqual(options)
-    expect([...parsed.invocation.arguments]).toEqual(args)
+  test.each<[string[], Record<string, string>, ...string[]]>([
+    [['one'], {}, 'one'],
+    [['two', 'a', 'b', 'c'], {}, 'two', 'a', 'b', 'c'],
+    [['three', 'a', '--format', 'text', 'b'], { format: 'text' }, 'three', 'a', 'b'],
+    [['--format=json', 'one'], { format: 'json' }, 'one'],
+    [['-fjson', 'one', '--', '-f', '--'], { format: 'json' }, 'one', '-f', '--'],
+    [['--size=', 'one'], { size: '' }, 'one'],
+  ])('tool %j', (words, ...expected) => {
+    expect(read(tool, words)).toEqual(['tool', ...expected])
   })
 
   test.each([
     [['--format', 'xml', 'one'], '--format must be json or text, not xml'],
     [['--format=', 'one'], '--format must be json or text, not empty'],
     [['-fJSON', 'one'], '-f must be json or text, not JSON'],
-    [['four'], 'KIND must be one, two or three, not four'],
-    [['a b'], 'KIND must be one, two or three, not "a b"'],
-    [[], 'needs an argument: KIND (one, two or three)'],
+    [['four'], 'the argument must be one, two or three, not four'],
+    [['a b'], 'the argument must be one, two or three, not "a b"'],
+    [[], 'needs an argument: one, two or three'],
   ])('tool %j is refused', (words, message) => {
-    expect(parseCommandLine(tool, words)).toEqual({
-      kind: 'misuse',
-      message: `tool: ${message}. See tool --help`,
-    })
+    expect(read(tool, words)).toBe(`tool: ${message}. See tool --help`)
   })
 
   test('an argument that repeats may be required', () => {
-    const root = { ...tool, options: [], arguments: [{ name: 'FILE', repeats: true, help: '' }] }
-    expect(parseCommandLine(root, [])).toMatchObject({
-      message: 'tool: needs an argument: FILE. See tool --help',
-    })
-    expect(parseCommandLine(root, ['a', 'b'])).toMatchObject({
-      kind: 'run',
-      invocation: { arguments: ['a', 'b'] },
-    })
-  })
-})
-
-test('the name of a command is all words that lead to it', () => {
-  expect(parse('config print')).toMatchObject({ kind: 'run', name: 'tracker config print' })
-  expect(parse('')).toMatchObject({ kind: 'run', name: 'tracker' })
-})
-
-test('a message about wrong usage ends as a sentence, or as a question', () => {
-  expect(misuseMessage('tool', 'this is wrong')).toBe('tool: this is wrong. See tool --help')
-  expect(misuseMessage('tool', 'did you mean that?')).toBe(
-    'tool: did you mean that? See tool --help',
-  )
-})
-
-describe('help', () => {
-  const helpOf = (line: string) => {
-    const parsed = parse(line)
-    return parsed.kind === 'help' ? parsed.text : parsed
-  }
-
-  test.each([
-    ['-h', '--help'],
-    ['help', '--help'],
-    ['help config print', 'config print --help'],
-    ['config print -h --nonsense', 'config print --help'],
-  ])('tracker %s is tracker %s', (line, same) => {
-    expect(helpOf(line)).toBe(helpOf(same))
-    expect(helpOf(line)).toBeString()
-  })
-
-  test('is that of the named command', () => {
-    expect(helpOf('init --help')).toContain('Usage: tracker init [options] [PATH]\n')
+    const root = { ...tool, arguments: [argument('FILE...', '')] }
+    expect(read(root, [])).toBe('tool: needs an argument: FILE. See tool --help')
+    expect(read(root, ['a', 'b'])).toEqual(['tool', {}, 'a', 'b'])
   })
 })

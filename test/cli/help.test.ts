@@ -1,6 +1,6 @@
 /** The text of `--help`: every word of the command table, in lines that fit a terminal. */
 import { describe, expect, test } from 'bun:test'
-import type { Command } from '../../src/cli/command.ts'
+import { argument, type Command, option } from '../../src/cli/command.ts'
 import { help } from '../../src/cli/help.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
 
@@ -9,56 +9,34 @@ const run = async () => 0
 const ASK: Command = {
   name: 'ask',
   help: 'Ask a question, in a sentence that is so long that it continues on the line after the first.',
-  details: `The first line of a paragraph of the source, which was divided where its author liked it,
-goes on here,
+  details: `A paragraph in lines as its author divided them,
 and here:
-  {"but this":   "is as it was, and is not divided however long it may be, for it is an example"}
-  as is this
-and the paragraph goes on.
-
-The second one.
-
-Examples:
-  tool ask one two
-`,
+  {"but this":   "is as it was, and is not divided however long it may be, for it is an example"}`,
+  examples: ['tool ask one two', 'tool ask three'],
   options: [
-    {
-      name: 'format',
-      short: 'f',
-      aliases: ['style', 'form'],
-      value: 'FORMAT',
-      choices: ['json'],
-      help: 'How to answer.',
-    },
-    { name: 'far-too-long-for-one-to-type', value: 'WORD', help: 'Stands alone.' },
-    {
-      name: 'plain',
-      help: 'With an explanation that does not fit beside its name, however narrow that name is.',
-    },
+    option('-f, --format json|text', 'How to answer.', { also: ['style', 'form'] }),
+    option('--far-too-long-for-one-to-type WORD', 'Stands alone.'),
+    option(
+      '--plain',
+      'With an explanation that does not fit beside its name, however narrow that name is.',
+    ),
   ],
-  arguments: [
-    { name: 'WHOM', help: 'An expert.' },
-    { name: 'WHAT', optional: true, repeats: true, help: 'Words.' },
-  ],
-  commands: [],
+  arguments: [argument('WHOM', 'An expert.'), argument('[WHAT...]', 'Words.')],
   run,
 }
 
 const TOOL: Command = {
   name: 'tool',
   help: 'A tool.',
-  options: [],
-  arguments: [],
   commands: [
     ASK,
     {
       name: 'group',
       help: 'A group.',
-      options: [],
-      arguments: [],
       commands: [
-        { name: 'one', help: 'The one.', options: [], arguments: [], commands: [], run },
-        { name: 'two', help: 'The other.', options: [], arguments: [], commands: [], run },
+        { name: 'one', help: 'The one.', run },
+        { name: 'two', help: 'The other.', run },
+        { name: 'three', help: 'Not shown.', hidden: true, run },
       ],
     },
   ],
@@ -72,28 +50,25 @@ after the first.
 Usage: tool ask [options] WHOM [WHAT...]
 
 Arguments:
-  WHOM                 An expert.
-  WHAT                 Words.
+  WHOM                    An expert.
+  WHAT                    Words.
 
 Options:
-  -f, --format FORMAT  How to answer. Also --style, --form.
+  -f, --format json|text  How to answer. Also --style, --form.
   --far-too-long-for-one-to-type WORD
-                       Stands alone.
-  --plain              With an explanation that does not fit beside its name,
-                       however narrow that name is.
-  -h, --help           Show this help.
-  -V, --version        Show the version.
+                          Stands alone.
+  --plain                 With an explanation that does not fit beside its name,
+                          however narrow that name is.
+  -h, --help              Show this help.
+  -V, --version           Show the version.
 
-The first line of a paragraph of the source, which was divided where its author
-liked it, goes on here, and here:
+A paragraph in lines as its author divided them,
+and here:
   {"but this":   "is as it was, and is not divided however long it may be, for it is an example"}
-  as is this
-and the paragraph goes on.
-
-The second one.
 
 Examples:
   tool ask one two
+  tool ask three
 `,
   )
 })
@@ -120,7 +95,9 @@ See tool <command> --help for more.
 describe('of the tracker', () => {
   const walk = (path: readonly Command[]): readonly (readonly Command[])[] => [
     path,
-    ...(path.at(-1)!.commands ?? []).flatMap((one) => walk([...path, one])),
+    ...(path.at(-1)!.commands ?? [])
+      .filter(({ hidden }) => !hidden)
+      .flatMap((one) => walk([...path, one])),
   ]
   const paths = walk([TRACKER]).map((path) => ({
     name: path.map(({ name }) => name).join(' '),

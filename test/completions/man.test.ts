@@ -1,18 +1,18 @@
 /** The manual page: valid for the programs that show it, and complete. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { type Command, HELP_OPTION, VERSION_OPTION } from '../../src/cli/command.ts'
+import { argument, type Command, HELP, option, VERSION } from '../../src/cli/command.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
 import { manualPage } from '../../src/completions/man.ts'
+import { DEFAULT_SQLITE_PATH } from '../../src/config/database-settings.ts'
 import { PREFIX } from '../../src/config/overrides.ts'
+import { DEFAULT_FILE } from '../../src/config/source.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import { runProgram } from '../support/run-program.ts'
 
 const SRC = join(import.meta.dir, '../../src')
 const missing = Bun.which('mandoc') === null
-
-const page = (root: Command = TRACKER, env: Record<string, string> = {}) =>
-  manualPage(root, { env })
+const page = manualPage(TRACKER)
 
 /** The output of `command` for a page. */
 async function filter(command: readonly string[], text: string, env: Record<string, string> = {}) {
@@ -21,6 +21,7 @@ async function filter(command: readonly string[], text: string, env: Record<stri
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8', ...env },
   })
 }
+const lint = (text: string) => filter(['mandoc', '-T', 'lint', '-W', 'warning'], text)
 
 /** The page as readers see it, in lines long enough for any sentence. */
 async function render(text: string): Promise<string> {
@@ -30,54 +31,40 @@ async function render(text: string): Promise<string> {
 }
 
 /** Its own walk over the table, so that the page's walk is tested, too. */
-const everyCommand = (
-  command: Command,
-  name = command.name,
-): { name: string; command: Command }[] => [
-  { name, command },
+const everyCommand = (command: Command, name = command.name): [name: string, Command][] => [
+  [name, command],
   ...(command.commands ?? []).flatMap((one) => everyCommand(one, `${name} ${one.name}`)),
 ]
 
 describe.skipIf(missing)('for mandoc', () => {
   test('it is valid', async () => {
-    expect(await filter(['mandoc', '-T', 'lint', '-W', 'warning'], page())).toEqual({
-      code: 0,
-      out: '',
-      err: '',
-    })
+    expect(await lint(page)).toEqual({ code: 0, out: '', err: '' })
   })
 
-  test('it holds every command with its options, arguments and details', async () => {
-    const text = await render(page())
+  test('it holds every command that is shown, with its options, arguments and details', async () => {
+    const text = await render(page)
+    const words = text.replace(/\s+/g, ' ')
     const sections = text.split(/^ {3}(?=\S)|^(?=\S)/m)
-    for (const { name, command } of everyCommand(TRACKER)) {
-      const section =
-        command === TRACKER
-          ? text
-          : (sections.find((one) => one.startsWith(`${name}\n`)) ?? `no section ${name}`)
-      expect(section).toContain(command.help)
-      if (command.run) expect(text).toContain(`\n       ${name} [options]`)
-      for (const option of [
-        ...(command.options ?? []),
-        ...(command === TRACKER ? [HELP_OPTION, VERSION_OPTION] : []),
-      ]) {
-        const short = option.short ? `-${option.short}, ` : ''
-        const value = option.value ? ` ${option.value}` : ''
-        expect(section).toMatch(
-          new RegExp(
-            `^ +${RegExp.escape(`${short}--${option.name}${value}`)}\\s+${RegExp.escape(option.help)}`,
-            'm',
-          ),
-        )
-        for (const alias of option.aliases ?? []) expect(section).toContain(`--${alias}`)
+    for (const [name, command] of everyCommand(TRACKER)) {
+      const section = sections.find((one) => one.startsWith(`${name}\n`))
+      if (command.hidden) {
+        expect(section).toBeUndefined()
+        continue
       }
-      for (const argument of command.arguments ?? [])
-        expect(section).toMatch(
-          new RegExp(`^ +${argument.name}\\s+${RegExp.escape(argument.help)}`, 'm'),
-        )
-      const words = (part: string) => part.replace(/\s+/g, ' ')
-      for (const line of command.details?.trimEnd().split('\n') ?? [])
-        if (line !== 'Examples:') expect(words(text)).toContain(words(line.trim()))
+      const part = command === TRACKER ? text : (section ?? `no section ${name}`)
+      expect(part).toContain(command === TRACKER ? '' : command.help)
+      if (command.run) expect(text).toContain(`\n       ${name} [options]`)
+      const items = [
+        ...(command.options ?? []).map((one) => [one.usage, one.help] as const),
+        ...(command.arguments ?? []).map((one) => [one.name, one.help] as const),
+        ...(command === TRACKER ? [HELP, VERSION] : []).map(
+          (one) => [one.usage, one.help] as const,
+        ),
+      ]
+      for (const [head, help] of items)
+        expect(part).toMatch(new RegExp(`^ +${RegExp.escape(head)}\\s+${RegExp.escape(help)}`, 'm'))
+      for (const line of [...(command.details?.split('\n') ?? []), ...(command.examples ?? [])])
+        expect(words).toContain(line.trim().replace(/\s+/g, ' '))
     }
   })
 
@@ -86,49 +73,43 @@ describe.skipIf(missing)('for mandoc', () => {
     const root: Command = {
       name: 'tracker',
       help,
-      details: `${help}\nof words.\n\nExamples:\n  ${help}\n  .so /etc/passwd\n  'ti 5`,
-      options: [{ name: 'odd', value: '.X', help }],
-      arguments: [],
-      commands: [],
-      run: async () => 0,
+      commands: [
+        {
+          name: 'odd',
+          help,
+          details: `${help}\n${help}\n  ${help}\n  .so /etc/passwd\n\n'ti 5`,
+          examples: [help],
+          options: [option('--odd .X', help)],
+          arguments: [argument('WORD', help)],
+          run: async () => 0,
+        },
+      ],
     }
-    const text = await render(page(root))
-    expect(text.split(help).length - 1).toBe(4)
+    const text = await render(manualPage(root))
+    expect(text.split(help).length - 1).toBe(7)
     expect(text).toContain('.so /etc/passwd\n')
     expect(text).toContain("'ti 5\n")
     // Some viewers turn these into typographic signs, which cannot be typed.
-    for (const line of page(root).split('\n'))
+    const commands = manualPage(root).split('.SH COMMANDS\n')[1]!.split('.SH OPTIONS')[0]!
+    for (const line of commands.split('\n'))
       if (!line.startsWith('.')) expect(line).not.toMatch(/(?<!\\)[-'`^~]/)
-    expect((await filter(['mandoc', '-T', 'lint', '-W', 'warning'], page(root))).out).toBe('')
+    expect((await lint(manualPage(root))).out).toBe('')
   })
 })
 
 test.skipIf(Bun.which('man') === null)('man shows it without warnings', async () => {
-  const { code, out, err } = await filter(['man', '-l'], page(), { MANWIDTH: '80' })
+  const { code, out, err } = await filter(['man', '-l'], page, { MANWIDTH: '80' })
   expect([code, err]).toEqual([0, ''])
-  for (const title of [
-    'NAME',
-    'SYNOPSIS',
-    'DESCRIPTION',
-    'COMMANDS',
-    'OPTIONS',
-    'ENVIRONMENT',
-    'FILES',
-    'EXIT STATUS',
-    'SIGNALS',
-    'EXAMPLES',
-    'SEE ALSO',
+  expect(out.match(/^[A-Z].*$/gm)).toEqual([
+    expect.stringMatching(/^TRACKER\(1\) .* TRACKER\(1\)$/),
+    ...['NAME', 'SYNOPSIS', 'DESCRIPTION', 'COMMANDS', 'OPTIONS', 'ENVIRONMENT', 'FILES'],
+    ...['EXIT STATUS', 'SIGNALS', 'EXAMPLES', 'SEE ALSO'],
   ])
-    expect(out).toMatch(new RegExp(`^${title}$`, 'm'))
 })
 
-test('every environment variable that the program reads is explained', async () => {
-  const sections = page().replaceAll('\\', '').split('\n.SH ')
-  const text = sections.find((section) => section.startsWith('ENVIRONMENT')) ?? ''
-  const isExplained = (name: string) => text.includes(name) || name.startsWith(PREFIX)
-  const names = new Set<string>()
+test('it names every environment variable that the program reads, and its files', async () => {
+  const names = new Set([PREFIX, DEFAULT_FILE, DEFAULT_SQLITE_PATH])
   for await (const file of new Bun.Glob('**/*.ts').scan(SRC)) {
-    if (file.endsWith('completions/man.ts')) continue
     const source = await Bun.file(join(SRC, file)).text()
     for (const [, quoted, read] of source.matchAll(
       /'(TORRUST_[A-Z_]*|HEALTH_CHECK_[A-Z_]*)'|\benv\.([A-Z_]+)/g,
@@ -136,32 +117,11 @@ test('every environment variable that the program reads is explained', async () 
       names.add(quoted ?? read ?? '')
   }
   expect([...names]).toContain('TORRUST_TRACKER_CONFIG_TOML')
-  expect([...names].filter((name) => !isExplained(name))).toEqual([])
-})
-
-describe('its date', () => {
-  const dateOf = (env: Record<string, string>) =>
-    /^\.TH TRACKER 1 (\S+) /.exec(page(TRACKER, env))?.[1]
-
-  test('is that of the release, if one is given', () => {
-    expect(dateOf({ SOURCE_DATE_EPOCH: '0' })).toBe('1970-01-01')
-    expect(dateOf({ SOURCE_DATE_EPOCH: '1795219200' })).toBe('2026-11-21')
-  })
-
-  test.each(['', 'yesterday', '-1', '1e3', '99999999999999999999'])(
-    'is the date of the texts for %j',
-    (epoch) => {
-      expect(dateOf({ SOURCE_DATE_EPOCH: epoch })).toBe(dateOf({}))
-      expect(dateOf({})).toMatch(/^\d{4}-\d\d-\d\d$/)
-    },
-  )
+  const isNamed = (name: string) => page.includes(name) || name.startsWith(PREFIX)
+  expect([...names].filter((name) => !isNamed(name))).toEqual([])
 })
 
 test('tracker completions man prints it', async () => {
   using here = workspace()
-  expect(await here.run(['completions', 'man'])).toEqual({
-    code: 0,
-    out: manualPage(TRACKER, { env: {} }),
-    err: '',
-  })
+  expect(await here.run(['completions', 'man'])).toEqual({ code: 0, out: page, err: '' })
 })

@@ -113,6 +113,7 @@ describe.each(UNPACKED)('%s', (platform) => {
         ...['licences/LGPL-2.0.txt', 'licences/LGPL-2.1.txt'],
         ...['share/bash-completion/completions/tracker', 'share/man/man1/tracker.1'],
         ...['share/fish/vendor_completions.d/tracker.fish', 'share/zsh/site-functions/_tracker'],
+        'share/powershell/tracker.ps1',
         executableOf(platform).slice(at(platform).length + 1),
         ...copied,
       ].sort(),
