@@ -11,6 +11,26 @@ test('the version is that of the package', async () => {
   expect(await here.run(['--version'])).toEqual({ code: 0, out: `tracker ${version}\n`, err: '' })
 })
 
+test.each(['serve', 'run', 'start'])('T9: tracker %s serves', async (word) => {
+  using here = workspace({ 'tracker.toml': '' })
+  const { code, err } = await here.run([word])
+  expect([code, err]).toEqual([78, expect.stringContaining('mistakes in tracker.toml\n')])
+})
+
+test.each([
+  [['version'], ['--version']],
+  [['help'], ['--help']],
+  [
+    ['help', 'config', 'print'],
+    ['config', 'print', '--help'],
+  ],
+])('T9: tracker %j is tracker %j', async (words, same) => {
+  using here = workspace()
+  const result = await here.run(words)
+  expect(result).toEqual(await here.run(same))
+  expect(result).toMatchObject({ code: 0, err: '' })
+})
+
 test('help goes to the standard output', async () => {
   using here = workspace()
   const { code, out, err } = await here.run(['--help'])
@@ -18,7 +38,7 @@ test('help goes to the standard output', async () => {
   expect(out).toContain('Usage: tracker [options]')
 })
 
-test('wrong usage ends with 2 and one line on the standard error', async () => {
+test('T9: wrong usage ends with 2 and one line on the standard error', async () => {
   using here = workspace()
   expect(await here.run(['--confg', 'x'])).toEqual({
     code: 2,

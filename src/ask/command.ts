@@ -1,7 +1,7 @@
 /** `tracker client`: asks one tracker about torrents, as a BitTorrent client would, and prints its answers. */
 import { EXIT, type Host } from '../cli/host.ts'
-import { type Invocation, optionValue } from '../cli/invocation.ts'
-import { Progress, printResult } from '../cli/output.ts'
+import type { Invocation } from '../cli/invocation.ts'
+import { Progress, printResult, wantsText } from '../cli/output.ts'
 import { announce, type ScrapeAnswer, scrape } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { oneLine } from '../text/printable.ts'
@@ -87,7 +87,7 @@ export async function scrapeCommand(invocation: Invocation, host: Host): Promise
     const returned = hashes.length - missing.length
     const warning = truncationDocument(hashes.length, returned, message)
     host.complain(
-      optionValue(invocation, 'format') === 'text'
+      wantsText(host, invocation)
         ? `tracker client scrape: ${where}: ${message}\n`
         : `${JSON.stringify(warning)}\n`,
     )

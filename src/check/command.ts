@@ -8,7 +8,7 @@ import {
   readAskOptions,
   secondsValue,
 } from '../cli/invocation.ts'
-import { Progress, printResult } from '../cli/output.ts'
+import { Progress, printResult, wantsText } from '../cli/output.ts'
 import { readSmallFile } from '../cli/small-file.ts'
 import { readInfoHash } from '../client/torrent-file.ts'
 import { oneLine } from '../text/printable.ts'
@@ -33,10 +33,10 @@ export async function check(invocation: Invocation, host: Host): Promise<number>
     using _line = progress.every(() => `${done} of ${targets.length} checked`)
     return await checkAll(targets, options, () => void done++)
   })()
-  const isText = optionValue(invocation, 'format') === 'text'
+  const isText = wantsText(host, invocation)
   for (const finding of findings) {
     const where = `tracker check: ${finding.url} (${finding.remote})`
-    // With --format text the result itself says why.
+    // The text itself says why.
     if (!isHealthy(finding) && !isText) host.complain(`${where}: ${reasons(finding)}\n`)
     if (finding.left !== undefined)
       host.complain(

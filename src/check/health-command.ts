@@ -1,7 +1,7 @@
 /** `tracker health`: one request to the health API, for the health check of a container. */
 import { EXIT, type Host } from '../cli/host.ts'
-import { type Invocation, Misuse, optionValue, secondsValue } from '../cli/invocation.ts'
-import { printResult } from '../cli/output.ts'
+import { type Invocation, Misuse, secondsValue } from '../cli/invocation.ts'
+import { printResult, wantsText } from '../cli/output.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth, printService } from '../client/health-report.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
@@ -43,8 +43,8 @@ export async function health(invocation: Invocation, host: Host): Promise<number
       '',
     ].join('\n'),
   )
-  // With --format text the result itself says why.
-  if (trouble !== null && optionValue(invocation, 'format') !== 'text')
+  // The text itself says why.
+  if (trouble !== null && !wantsText(host, invocation))
     host.complain(`tracker health: ${url.href}: ${trouble}\n`)
   return message === null ? EXIT.success : EXIT.failure
 }

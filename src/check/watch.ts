@@ -1,7 +1,7 @@
 /** `tracker check --watch`: prints each answer while targets are asked repeatedly, and the statistics at the end. */
 import { EXIT, type Host } from '../cli/host.ts'
-import { type Invocation, optionValue } from '../cli/invocation.ts'
-import { printResult } from '../cli/output.ts'
+import type { Invocation } from '../cli/invocation.ts'
+import { printResult, wantsText } from '../cli/output.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
 import type { CheckOptions } from './checks.ts'
 import { monitor, type Probe, seriesOf, type Times } from './monitor.ts'
@@ -22,7 +22,7 @@ export async function watch(
   host.readerGone.addEventListener('abort', leave)
   // The reader of the probes may go away, too.
   process.stderr.on('error', leave)
-  const isText = optionValue(invocation, 'format') === 'text'
+  const isText = wantsText(host, invocation)
   const line = isText ? probeText : (probe: Probe) => JSON.stringify(probeDocument(probe))
   const series = await seriesOf(targets, options)
   await monitor(series, options, times, stop.signal, (probe) => host.complain(`${line(probe)}\n`))

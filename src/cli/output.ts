@@ -2,9 +2,13 @@
 import type { Host } from './host.ts'
 import { type Invocation, optionValue } from './invocation.ts'
 
+/** Whether the result is wanted as text for people: by `--format`, or because a terminal shows it. */
+export const wantsText = (host: Host, invocation: Invocation): boolean =>
+  (optionValue(invocation, 'format') ?? (host.outIsTerminal ? 'text' : 'json')) === 'text'
+
 /**
- * Prints one JSON document for programs, or text for people with `--format text`. `text` makes the lines, each
- * with its newline; it is called only if they are wanted.
+ * Prints text for people, or one JSON document for programs. `text` makes the lines, each with its newline; it is
+ * called only if they are wanted.
  */
 export function printResult(
   host: Host,
@@ -12,7 +16,7 @@ export function printResult(
   result: unknown,
   text: () => string,
 ): void {
-  if (optionValue(invocation, 'format') === 'text') host.print(text())
+  if (wantsText(host, invocation)) host.print(text())
   // One line in a pipe, as the reference's tools print it; indented on a terminal.
   else host.print(`${JSON.stringify(result, null, host.outIsTerminal ? 2 : 0)}\n`)
 }

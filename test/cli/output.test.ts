@@ -13,28 +13,22 @@ const never = (): string => {
 }
 const RESULT = { seeders: 1, peers: ['127.0.0.1:6881'] }
 
-test.each([asked(), asked(['format', 'json'])])(
-  'a document is one line for a pipe',
-  (invocation) => {
-    const { host, said } = capturedHost()
-    printResult(host, invocation, RESULT, never)
-    expect(said).toEqual({ out: '{"seeders":1,"peers":["127.0.0.1:6881"]}\n', err: '' })
-  },
-)
+const LINE = '{"seeders":1,"peers":["127.0.0.1:6881"]}\n'
+const INDENTED = '{\n  "seeders": 1,\n  "peers": [\n    "127.0.0.1:6881"\n  ]\n}\n'
+const TEXT = 'one\ntwo\n'
 
-test('a document is indented on a terminal', () => {
-  const { host, said } = capturedHost({ outIsTerminal: true })
-  printResult(host, asked(), RESULT, never)
-  expect(said).toEqual({
-    out: '{\n  "seeders": 1,\n  "peers": [\n    "127.0.0.1:6881"\n  ]\n}\n',
-    err: '',
-  })
-})
-
-test.each([true, false])('text stays as it is, terminal or not (%s)', (outIsTerminal) => {
+test.each([
+  ['a pipe', false, undefined, LINE],
+  ['a pipe', false, 'json', LINE],
+  ['a pipe', false, 'text', TEXT],
+  ['a terminal', true, undefined, TEXT],
+  ['a terminal', true, 'json', INDENTED],
+  ['a terminal', true, 'text', TEXT],
+])('T8: a result for %s (%p, --format %s)', (_where, outIsTerminal, format, out) => {
   const { host, said } = capturedHost({ outIsTerminal })
-  printResult(host, asked(['format', 'text']), RESULT, () => 'one\ntwo\n')
-  expect(said).toEqual({ out: 'one\ntwo\n', err: '' })
+  const invocation = format === undefined ? asked() : asked(['format', format])
+  printResult(host, invocation, RESULT, () => (out === TEXT ? TEXT : never()))
+  expect(said).toEqual({ out, err: '' })
 })
 
 describe('progress', () => {
