@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { TRACKER } from '../src/commands/command-table.ts'
 import { manualPage } from '../src/completions/man.ts'
-import type { Entry } from './archive.ts'
+import type { Entry } from './pack.ts'
 
 /** Copied from the project unchanged. Each pattern must match a file. */
 const COPIED = ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/**/*', 'share/**/*']

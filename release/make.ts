@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from '../build.ts'
 import { dependencies, version } from '../package.json' with { type: 'json' }
-import { type Entry, tarGz, zip } from './archive.ts'
 import { contents, file } from './contents.ts'
 import { withoutSignature } from './macho.ts'
 import { notices } from './notices.ts'
+import { type Entry, tarGz, zip } from './pack.ts'
 import { packagesAmong } from './packages.ts'
 import { BUN_VERSION, executableOf, isWindows, type Platform } from './platforms.ts'
 import { billOfMaterials } from './sbom.ts'
@@ -50,9 +50,12 @@ export async function make(
     seconds,
   })
   return new Map([
-    [`${name}${isWindows(platform) ? '.zip' : '.tar.gz'}`, pack(inside(name, entries), seconds)],
+    [
+      `${name}${isWindows(platform) ? '.zip' : '.tar.gz'}`,
+      await pack(inside(name, entries), seconds),
+    ],
     [`${name}.cdx.json`, new TextEncoder().encode(bill)],
-    [`${name}.maps.tar.gz`, tarGz(inside(`${name}.maps`, maps), seconds)],
+    [`${name}.maps.tar.gz`, await tarGz(inside(`${name}.maps`, maps), seconds)],
   ])
 }
 

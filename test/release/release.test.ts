@@ -265,7 +265,7 @@ test.skipIf(!cloned)(
       cpSync(join(ROOT, name), join(elsewhere, name), { recursive: true })
     }
     const installed = Bun.spawnSync(
-      [process.execPath, 'install', '--frozen-lockfile', '--production', '--silent'],
+      [process.execPath, 'install', '--frozen-lockfile', '--silent'],
       { cwd: elsewhere },
     )
     expect(installed.exitCode).toBe(0)
