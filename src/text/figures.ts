@@ -38,9 +38,12 @@ export function percent(share: number): string {
 export function aligned(rows: readonly (readonly string[])[], words: number): string[] {
   const widths: number[] = []
   for (const row of rows)
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  const fit = (cell: string, i: number): string =>
-    i < words ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+    for (const [i, cell] of row.entries())
+      widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(cell))
+  const fit = (cell: string, i: number): string => {
+    const space = ' '.repeat(widths[i]! - Bun.stringWidth(cell))
+    return i < words ? cell + space : space + cell
+  }
   return rows.map((row) => row.map(fit).join('  ').trimEnd())
 }
 

@@ -1,25 +1,18 @@
 /** What the system's error codes mean, in the words of each kind of message. Pure. */
+import { constants } from 'node:os'
+import { getSystemErrorMessage } from 'node:util'
 
 /** The code of a system error, such as `ENOENT`; empty if it has none. */
 export const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : ''
 
+const NUMBERS: Readonly<Record<string, number>> = constants.errno
+
 type Words = Readonly<Record<string, string>>
 
-/** Why a call failed. */
-const REASONS: Words = {
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space left',
-  ENOTDIR: 'not a directory',
-  EPERM: 'operation not permitted',
-  EROFS: 'read-only file system',
-}
-
-/** Why a file could not be read. */
+/** Why a file could not be read, where the system's words are about more than one file. */
 const READING: Words = {
-  ...REASONS,
+  EISDIR: 'is a directory',
   ENOENT: 'no such file',
   ENOTDIR: 'no such file',
   EPERM: 'permission denied',
@@ -44,27 +37,27 @@ const CREATING: Words = {
   EROFS: 'the disk is read-only',
 }
 
-/** Why a call failed: `permission denied`, or the bare code. */
-export const systemReason = (error: unknown): string =>
-  REASONS[errorCode(error)] ?? codeOrMessage(error)
+/** Why a call failed, in the system's words: `permission denied`; or the message of an error that is not the system's. */
+export function systemReason(error: unknown): string {
+  const number = NUMBERS[errorCode(error)]
+  return number === undefined ? codeOrMessage(error) : getSystemErrorMessage(-number)
+}
 
 /** Why a file could not be read: `no such file`. */
 export const fileReason = (error: unknown): string =>
-  READING[errorCode(error)] ?? cannotBeRead(error)
+  READING[errorCode(error)] ?? systemReason(error)
 
 /** The same as the predicate of a sentence: `does not exist`. */
 export const unreadable = (error: unknown): string =>
-  UNREADABLE[errorCode(error)] ?? cannotBeRead(error)
+  UNREADABLE[errorCode(error)] ?? `cannot be read (${systemReason(error)})`
 
 /** Why a new file could not be written: `exists already, nothing was written`. */
 export function notWritten(error: unknown): string {
   const reason = CREATING[errorCode(error)]
   return reason === undefined
-    ? `cannot be written (${codeOrMessage(error)})`
+    ? `cannot be written (${systemReason(error)})`
     : `${reason}, nothing was written`
 }
-
-const cannotBeRead = (error: unknown): string => `cannot be read (${codeOrMessage(error)})`
 
 /** The code of a system error; the message of another. */
 export const codeOrMessage = (error: unknown): string =>

@@ -15,10 +15,11 @@ const failed = (code: string) => Object.assign(new Error('a message'), { code })
 test.each([
   ['EACCES', 'permission denied', 'permission denied', 'may not be read by this user'],
   ['EPERM', 'operation not permitted', 'permission denied', 'may not be read by this user'],
-  ['EISDIR', 'is a directory', 'is a directory', 'is a directory'],
+  ['EISDIR', 'illegal operation on a directory', 'is a directory', 'is a directory'],
   ['ENOENT', 'no such file or directory', 'no such file', 'does not exist'],
   ['ENOTDIR', 'not a directory', 'no such file', 'does not exist'],
-  ['EIO', 'EIO', 'cannot be read (EIO)', 'cannot be read (EIO)'],
+  ['EIO', 'i/o error', 'i/o error', 'cannot be read (i/o error)'],
+  ['ENOVA', 'ENOVA', 'ENOVA', 'cannot be read (ENOVA)'],
 ])('%s', (code, reason, read, predicate) => {
   const error = failed(code)
   expect([systemReason(error), fileReason(error), unreadable(error)]).toEqual([
@@ -34,7 +35,7 @@ test.each([
   ['ENOENT', 'its directory does not exist, nothing was written'],
   ['EACCES', 'permission denied, nothing was written'],
   ['EROFS', 'the disk is read-only, nothing was written'],
-  ['ENOSPC', 'cannot be written (ENOSPC)'],
+  ['ENOSPC', 'cannot be written (no space left on device)'],
 ])('a new file, %s', (code, words) => {
   expect(notWritten(failed(code))).toBe(words)
 })
@@ -45,7 +46,7 @@ test('errors without a code are described by their message', () => {
     'too large',
     'text',
   ])
-  expect(fileReason(new Error('is too large'))).toBe('cannot be read (is too large)')
+  expect(fileReason(new Error('is too large'))).toBe('is too large')
 })
 
 test('the codes are those of the system', () => {
