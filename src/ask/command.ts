@@ -1,7 +1,7 @@
 /** `tracker client`: asks one tracker about torrents, as a BitTorrent client would, and prints its answers. */
 import { EXIT, type Host } from '../cli/host.ts'
 import type { Invocation } from '../cli/invocation.ts'
-import { Progress, printResult, wantsText } from '../cli/output.ts'
+import { printResult, showProgress, wantsText } from '../cli/output.ts'
 import { announce, type ScrapeAnswer, scrape } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { oneLine } from '../text/printable.ts'
@@ -53,8 +53,10 @@ async function announceAll(
   host: Host,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
-  using progress = new Progress(host)
-  using _line = progress.every(() => `${where}: ${outcomes.length} of ${hashes.length} announced`)
+  using _line = showProgress(
+    host,
+    () => `${where}: ${outcomes.length} of ${hashes.length} announced`,
+  )
   while (outcomes.length < hashes.length) {
     const some = hashes.slice(outcomes.length, outcomes.length + AT_ONCE)
     outcomes.push(
@@ -102,8 +104,7 @@ async function scrapeAll(
   { url, where, hashes, options }: Questions,
   host: Host,
 ): Promise<ScrapeAnswer | ClientFailure> {
-  using progress = new Progress(host)
-  using _line = progress.every(() => `${where}: waiting for the answer`)
+  using _line = showProgress(host, () => `${where}: waiting for the answer`)
   return await scrape(url, hashes, options).catch(failureOf)
 }
 

@@ -9,7 +9,7 @@ import {
   readFamily,
   secondsValue,
 } from '../cli/invocation.ts'
-import { Progress, printResult } from '../cli/output.ts'
+import { printResult, showProgress } from '../cli/output.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { getHttp } from '../client/http.ts'
@@ -93,8 +93,7 @@ async function drive(
 ): Promise<void> {
   const signal = stopSignal(host)
   signal.promise.then(() => run.stop())
-  using progress = new Progress(host)
-  using _line = progress.every(liveFigures(plan, run))
+  using _line = showProgress(host, liveFigures(plan, run))
   try {
     await run.drive(generator)
   } finally {

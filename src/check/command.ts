@@ -8,7 +8,7 @@ import {
   readAskOptions,
   secondsValue,
 } from '../cli/invocation.ts'
-import { Progress, printResult, wantsText } from '../cli/output.ts'
+import { printResult, showProgress, wantsText } from '../cli/output.ts'
 import { readSmallFile } from '../cli/small-file.ts'
 import { readInfoHash } from '../client/torrent-file.ts'
 import { oneLine } from '../text/printable.ts'
@@ -29,8 +29,7 @@ export async function check(invocation: Invocation, host: Host): Promise<number>
 
   let done = 0
   const findings = await (async () => {
-    using progress = new Progress(host)
-    using _line = progress.every(() => `${done} of ${targets.length} checked`)
+    using _line = showProgress(host, () => `${done} of ${targets.length} checked`)
     return await checkAll(targets, options, () => void done++)
   })()
   const isText = wantsText(host, invocation)

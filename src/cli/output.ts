@@ -21,42 +21,28 @@ export function printResult(
   else host.print(`${JSON.stringify(result, null, host.outIsTerminal ? 2 : 0)}\n`)
 }
 
-/** Progress appears after this time: shorter work needs none. */
-const BEGIN_MILLISECONDS = 1_000
+/** Shorter work needs no progress. */
+const EVERY_MILLISECONDS = 1_000
 const CLEAR = '\r\x1b[K'
 /** Lines are cut at the terminal's edge: of a line that wraps, only the last part could be cleared. */
 const [CUT, WRAP] = ['\x1b[?7l', '\x1b[?7h']
 
-/** One line on a terminal that says what is going on. Dispose of it before anything else is printed. */
-export class Progress implements Disposable {
-  readonly #host: Host
-  readonly #since = performance.now()
-  #shown = false
-
-  /** Prints nothing unless the standard error is a terminal. */
-  constructor(host: Host) {
-    this.#host = host
-  }
-
-  /** Replaces the line; `text` has no line break. Does nothing in the first second. */
-  show(text: string): void {
-    if (!this.#host.errIsTerminal || performance.now() - this.#since < BEGIN_MILLISECONDS) return
-    this.#shown = true
-    this.#host.complain(`${CLEAR}${CUT}${text}${WRAP}`)
-  }
-
-  /** Shows `text()` once a second until the result is disposed of. */
-  every(text: () => string): Disposable {
-    const timer = setInterval(() => this.show(text()), BEGIN_MILLISECONDS)
-    return { [Symbol.dispose]: () => clearInterval(timer) }
-  }
-
-  clear(): void {
-    if (this.#shown) this.#host.complain(CLEAR)
-    this.#shown = false
-  }
-
-  [Symbol.dispose](): void {
-    this.clear()
+/**
+ * Shows `text()`, which has no line break, once a second where the standard error is a terminal. Dispose of it before
+ * anything else is printed: that clears the line.
+ */
+export function showProgress(host: Host, text: () => string): Disposable {
+  if (!host.errIsTerminal) return { [Symbol.dispose]: () => {} }
+  let isShown = false
+  const timer = setInterval(() => {
+    isShown = true
+    host.complain(`${CLEAR}${CUT}${text()}${WRAP}`)
+  }, EVERY_MILLISECONDS)
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      if (isShown) host.complain(CLEAR)
+      isShown = false
+    },
   }
 }

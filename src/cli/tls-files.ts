@@ -103,14 +103,7 @@ function noCertificate(path: string, text: string): Fault {
   const word = shellWord(path)
   const wrong = `${path} holds no certificate in PEM form`
   if (PRIVATE_KEY.test(text)) return [`${wrong}, but a private key`, SWAPPED]
-  const isPem = text.includes('-----BEGIN')
-  if (!isPem && codeOf(() => new X509Certificate(Buffer.from(text, 'latin1'))) === undefined)
-    return [
-      `${wrong}, but one in DER form`,
-      `convert it with \`openssl x509 -inform DER -in ${word} -out ${word}.pem\``,
-    ]
-  if (text === '') return [`${path} is empty`, 'name the file with the certificate and its chain']
-  return [wrong, `\`openssl x509 -in ${word} -noout -subject\` must show one`]
+  return [wrong, `convert it with \`openssl x509 -in ${word} -out ${word}.pem\``]
 }
 
 /** undefined: it holds a readable key. */
@@ -118,7 +111,6 @@ function noKey(path: string, text: string): Fault | undefined {
   const word = shellWord(path)
   const code = codeOf(() => createPrivateKey(text))
   if (code === undefined) return undefined
-  if (text === '') return [`${path} is empty`, 'name the file with the private key']
   if (code.includes('UNSUPPORTED')) return unsupported(path)
   if (code === 'ERR_MISSING_PASSPHRASE')
     return [
@@ -127,16 +119,7 @@ function noKey(path: string, text: string): Fault | undefined {
     ]
   const wrong = `${path} holds no private key in PEM form`
   if (text.match(CERTIFICATE)) return [`${wrong}, but a certificate`, SWAPPED]
-  const bytes = Buffer.from(text, 'latin1')
-  const isDer = (['pkcs8', 'pkcs1', 'sec1'] as const).some(
-    (type) => codeOf(() => createPrivateKey({ key: bytes, format: 'der', type })) === undefined,
-  )
-  if (isDer)
-    return [
-      `${wrong}, but one in DER form`,
-      `convert it with \`openssl pkey -inform DER -in ${word} -out ${word}.pem\``,
-    ]
-  return [wrong, `\`openssl pkey -in ${word} -noout\` must find one`]
+  return [wrong, `convert it with \`openssl pkey -in ${word} -out ${word}.pem\``]
 }
 
 /** undefined: they belong together. */

@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, secondsValue } from '../cli/invocation.ts'
 import { loadConfiguration } from '../cli/load-configuration.ts'
-import { Progress, printResult } from '../cli/output.ts'
+import { printResult, showProgress } from '../cli/output.ts'
 import { several } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { certificates } from './certificates.ts'
@@ -28,8 +28,7 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
   const { config } = loaded
 
   let tracker: ReturnType<typeof askTracker> | undefined
-  using progress = new Progress(host)
-  using _line = progress.every(() => 'tracker doctor: waiting for answers')
+  using progress = showProgress(host, () => 'tracker doctor: waiting for answers')
   const findings = await runChecks(CHECKS, {
     config,
     machine: new Machine(),
@@ -41,7 +40,7 @@ export async function doctor(invocation: Invocation, host: Host): Promise<number
       return tracker
     },
   })
-  progress.clear()
+  progress[Symbol.dispose]()
   const summary = summaryOf(findings)
   printResult(host, invocation, { findings, summary }, () =>
     reportText(findings, host.colour, host.columns),

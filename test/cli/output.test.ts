@@ -1,7 +1,7 @@
 /** What commands print: results as one document or as text, and a line of progress that leaves no trace. */
-import { afterEach, beforeEach, describe, expect, jest, spyOn, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, jest, test } from 'bun:test'
 import type { Invocation } from '../../src/cli/invocation.ts'
-import { Progress, printResult } from '../../src/cli/output.ts'
+import { printResult, showProgress } from '../../src/cli/output.ts'
 import { capturedHost } from '../support/cli/captured-host.ts'
 
 const asked = (...options: [string, string][]): Invocation => ({
@@ -36,87 +36,35 @@ describe('progress', () => {
   /** Cut at the terminal's edge. */
   const shown = (text: string) => `${CLEAR}\x1b[?7l${text}\x1b[?7h`
 
-  /** The clock of the line, in milliseconds. */
-  let now = 0
-  let clock: ReturnType<typeof spyOn>
-  beforeEach(() => {
-    now = 0
-    jest.useFakeTimers()
-    clock = spyOn(performance, 'now').mockImplementation(() => now)
-  })
-  afterEach(() => {
-    clock.mockRestore()
-    jest.useRealTimers()
-  })
+  beforeEach(() => void jest.useFakeTimers())
+  afterEach(() => void jest.useRealTimers())
 
-  /** Lets time pass, for the clock and for timers. */
-  function pass(milliseconds: number): void {
-    now += milliseconds
-    jest.advanceTimersByTime(milliseconds)
-  }
-
-  describe('on a terminal', () => {
-    test('is not shown in the first second', () => {
-      const { host, said } = capturedHost({ errIsTerminal: true })
-      {
-        using progress = new Progress(host)
-        progress.show('1 of 9')
-        pass(999)
-        progress.show('8 of 9')
-      }
-      expect(said).toEqual({ out: '', err: '' })
-    })
-
-    test('replaces each text by the next, and clears the last one', () => {
-      const { host, said } = capturedHost({ errIsTerminal: true })
-      {
-        using progress = new Progress(host)
-        pass(1000)
-        progress.show('1 of 2')
-        progress.show('2 of 2')
-        expect(said.err).toBe(`${shown('1 of 2')}${shown('2 of 2')}`)
-      }
-      expect(said).toEqual({ out: '', err: `${shown('1 of 2')}${shown('2 of 2')}${CLEAR}` })
-    })
-
-    test('is not cleared twice', () => {
-      const { host, said } = capturedHost({ errIsTerminal: true })
-      {
-        using progress = new Progress(host)
-        pass(1000)
-        progress.show('x')
-        progress.clear()
-        progress.clear()
-      }
-      expect(said.err).toBe(`${shown('x')}${CLEAR}`)
-    })
-
-    test('is updated every second until that is disposed of', () => {
-      const { host, said } = capturedHost({ errIsTerminal: true })
-      using progress = new Progress(host)
-      let done = 0
-      {
-        using _line = progress.every(() => `${done} done`)
-        pass(999)
-        expect(said.err).toBe('')
-        done = 3
-        pass(1)
-        done = 7
-        pass(1000)
-        expect(said.err).toBe(`${shown('3 done')}${shown('7 done')}`)
-      }
-      pass(5000)
-      expect(said.err).toBe(`${shown('3 done')}${shown('7 done')}`)
-    })
-  })
-
-  test('without a terminal there is no progress', () => {
-    const { host, said } = capturedHost({ outIsTerminal: true })
+  test('replaces each text by the next, once a second, and is cleared once', () => {
+    const { host, said } = capturedHost({ errIsTerminal: true })
+    let done = 0
     {
-      using progress = new Progress(host)
-      using _line = progress.every(() => 'x')
-      pass(5000)
-      progress.show('y')
+      using progress = showProgress(host, () => `${done} done`)
+      jest.advanceTimersByTime(999)
+      expect(said.err).toBe('')
+      done = 3
+      jest.advanceTimersByTime(1)
+      done = 7
+      jest.advanceTimersByTime(1000)
+      expect(said.err).toBe(`${shown('3 done')}${shown('7 done')}`)
+      progress[Symbol.dispose]()
+    }
+    jest.advanceTimersByTime(5000)
+    expect(said).toEqual({ out: '', err: `${shown('3 done')}${shown('7 done')}${CLEAR}` })
+  })
+
+  test.each([
+    ['of work that is soon done', true, 999],
+    ['without a terminal', false, 5000],
+  ])('%s is not shown', (_what, errIsTerminal, milliseconds) => {
+    const { host, said } = capturedHost({ outIsTerminal: true, errIsTerminal })
+    {
+      using _progress = showProgress(host, () => 'x')
+      jest.advanceTimersByTime(milliseconds)
     }
     expect(said).toEqual({ out: '', err: '' })
   })

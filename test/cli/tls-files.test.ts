@@ -15,14 +15,10 @@ const tlsOf = (cert: string, key: string) => ({ ssl_cert_path: at(cert), ssl_key
 
 /** Further files, made by openssl. */
 const MADE = `
-openssl x509 -in one.pem -outform DER -out cert.der
-openssl pkcs8 -topk8 -nocrypt -in one.key -outform DER -out key8.der
-openssl ec -in one.key -outform DER -out key1.der
 openssl pkey -in one.key -aes256 -passout pass:secret -out locked8.key
 openssl ec -in one.key -aes256 -passout pass:secret -out locked1.key
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp224r1 -nodes -days 2 -subj /CN=a -keyout odd.key -out odd.pem
-openssl pkey -in one.key -pubout -out public.pem
-openssl req -new -key one.key -subj /CN=a -out request.pem
+openssl x509 -in one.pem -outform DER -out cert.der
 openssl pkcs12 -export -in one.pem -inkey one.key -passout pass:secret -out both.p12
 openssl ecparam -name prime256v1 -genkey -out params.key
 openssl req -x509 -key params.key -days 2 -subj /CN=a -out params.pem
@@ -63,15 +59,12 @@ const GOOD = [
 /** Certificate, key, and what is wrong with them. */
 const BAD = [
   ['gone.pem', 'one.key', ['gone.pem does not exist']],
-  ['one.pem', 'gone.key', ['gone.key does not exist']],
   ['directory', 'directory', ['directory is a directory', 'directory is a directory']],
-  ['empty', 'one.key', ['empty is empty']],
-  ['one.pem', 'empty', ['empty is empty']],
+  ['empty', 'one.key', ['empty holds no certificate in PEM form']],
+  ['one.pem', 'empty', ['empty holds no private key in PEM form']],
   ['one.pem', 'other.key', ['other.key is not the key of ROOM/one.pem']],
   ['chain.pem', 'one.key', ['one.key is not the key of ROOM/chain.pem']],
-  ['cert.der', 'one.key', ['cert.der holds no certificate in PEM form, but one in DER form']],
-  ['one.pem', 'key8.der', ['key8.der holds no private key in PEM form, but one in DER form']],
-  ['one.pem', 'key1.der', ['key1.der holds no private key in PEM form, but one in DER form']],
+  ['cert.der', 'one.key', ['cert.der holds no certificate in PEM form']],
   ['one.pem', 'locked8.key', ['locked8.key holds a private key with a password']],
   ['one.pem', 'locked1.key', ['locked1.key holds a private key with a password']],
   [
@@ -83,10 +76,7 @@ const BAD = [
     ],
   ],
   ['garbage', 'one.key', ['garbage holds no certificate in PEM form']],
-  ['one.pem', 'garbage', ['garbage holds no private key in PEM form']],
   ['half.pem', 'one.key', ['half.pem holds no certificate in PEM form']],
-  ['request.pem', 'one.key', ['request.pem holds no certificate in PEM form']],
-  ['one.pem', 'public.pem', ['public.pem holds no private key in PEM form']],
   [
     'both.p12',
     'both.p12',
@@ -127,14 +117,6 @@ describe('files that Bun does not serve with are reported, with a remedy and wit
     expect(judgeTls(tlsOf('pipe', 'one.key'), '/').faults.map(({ wrong }) => wrong)).toEqual([
       `${at('pipe')} is not a regular file`,
     ])
-  })
-
-  test('relative paths begin in the given directory', () => {
-    const tls = { ssl_cert_path: 'one.pem', ssl_key_path: 'other.key' }
-    expect(judgeTls(tls, room.path).faults.map(({ wrong }) => wrong)).toEqual([
-      'other.key is not the key of one.pem',
-    ])
-    expect(judgeTls({ ...tls, ssl_key_path: 'one.key' }, room.path).faults).toEqual([])
   })
 })
 
@@ -191,13 +173,5 @@ tracker.toml:23:1: http_api.tls_config.ssl_key_path: bad tls config: other.key i
     ])
     const name = 'TORRUST_TRACKER_CONFIG_OVERRIDE_HTTP_TRACKERS__0__TSL_CONFIG__SSL_KEY_PATH'
     expect((await here.run(['config', 'check'], { [name]: 'one.key' })).code).toBe(0)
-  })
-
-  test('that names good files is right', async () => {
-    using here = workspace({
-      ...files(),
-      'tracker.toml': MINIMAL_3 + http('one.pem', 'one.key') + QUIET,
-    })
-    expect(await here.run(['config', 'check'])).toMatchObject({ code: 0, err: '' })
   })
 })
