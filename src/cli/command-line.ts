@@ -2,15 +2,19 @@
 import { didYouMean } from '../text/nearest.ts'
 import { quotedWord } from '../text/printable.ts'
 import {
+  type Argument,
   acceptedBy,
   type Command,
   everyCommand,
-  HELP,
   type Option,
   optionsOf,
-  VERSION,
 } from './command.ts'
 import { type Invocation, Misuse } from './invocation.ts'
+
+interface Awaited {
+  readonly option: Option
+  readonly spelled: string
+}
 
 /** A command line as far as it was read. */
 export class CommandLine implements Invocation {
@@ -21,7 +25,7 @@ export class CommandLine implements Invocation {
   /** Only arguments follow: `--` was read. */
   ended = false
   /** The option, as it was written, whose value is the next word. */
-  awaited: { readonly option: Option; readonly spelled: string } | undefined
+  awaited: Awaited | undefined
 
   constructor(root: Command) {
     this.path = [root]
@@ -38,11 +42,14 @@ export class CommandLine implements Invocation {
 
   /** `--help` or `--version` was read: nothing else matters. */
   get asked(): 'help' | 'version' | undefined {
-    return this.options.has(HELP.name)
-      ? 'help'
-      : this.options.has(VERSION.name)
-        ? 'version'
-        : undefined
+    return (['help', 'version'] as const).find((name) => this.options.has(name))
+  }
+
+  /** What the next word would be as an argument; undefined: too many. */
+  get operand(): Argument | undefined {
+    const { arguments: operands = [] } = this.command
+    const last = operands.at(-1)
+    return operands[this.arguments.length] ?? (last?.repeats ? last : undefined)
   }
 
   /** Reads words up to `--help` or `--version`. Throws `Misuse` with the first mistake. */
@@ -53,7 +60,7 @@ export class CommandLine implements Invocation {
 
   /** Throws `Misuse` if something is missing. */
   finish(): void {
-    if (this.awaited) throw needsValue(this.awaited.option, this.awaited.spelled)
+    if (this.awaited) throw needsValue(this.awaited)
     const { commands = [], arguments: operands = [], run } = this.command
     if (!run) throw new Misuse(`needs a command: ${listed(commands.map(({ name }) => name))}`)
     for (const name of this.options.keys())
@@ -66,10 +73,9 @@ export class CommandLine implements Invocation {
   #step(word: string): void {
     const { commands = [] } = this.command
     if (this.awaited) {
-      const { option, spelled } = this.awaited
       // A dash begins the next option: the value was forgotten.
-      if (/^-./.test(word)) throw needsValue(option, spelled)
-      this.#take(option, spelled, word)
+      if (/^-./.test(word)) throw needsValue(this.awaited)
+      this.#take(this.awaited, word)
     } else if (!this.ended && word === '--') this.ended = true
     else if (!this.ended && /^-./.test(word)) this.#option(word)
     else if (!this.ended && this.arguments.length === 0 && commands.length > 0)
@@ -88,24 +94,21 @@ export class CommandLine implements Invocation {
     if (!option) throw unknownOption(spelled, known)
     if (this.options.has(option.name)) throw new Misuse(`${spelled} is given twice`)
     if (option.value !== undefined && inline === undefined) this.awaited = { option, spelled }
-    else this.#take(option, spelled, inline ?? true)
+    else this.#take({ option, spelled }, inline ?? true)
   }
 
-  #take(option: Option, spelled: string, value: string | true): void {
+  #take({ option, spelled }: Awaited, value: string | true): void {
     if (option.value === undefined && value !== true) throw new Misuse(`${spelled} takes no value`)
     // A shell makes an empty word of an unset variable.
-    if (option.file && value === '') throw needsValue(option, spelled)
+    if (option.file && value === '') throw needsValue({ option, spelled })
     checkChoice(spelled, option.choices, value)
     this.options.set(option.name, value)
     this.awaited = undefined
   }
 
   #argument(word: string): void {
-    const { arguments: operands = [] } = this.command
-    const last = operands.at(-1)
-    const operand = operands[this.arguments.length] ?? (last?.repeats ? last : undefined)
-    if (!operand) throw new Misuse(`unexpected argument ${quotedWord(word)}`)
-    checkChoice('the argument', operand.choices, word)
+    if (!this.operand) throw new Misuse(`unexpected argument ${quotedWord(word)}`)
+    checkChoice('the argument', this.operand.choices, word)
     this.arguments.push(word)
   }
 }
@@ -114,8 +117,8 @@ export class CommandLine implements Invocation {
 export const misuseMessage = (name: string, message: string): string =>
   `${name}: ${message}${message.endsWith('?') ? '' : '.'} See ${name} --help`
 
-const needsValue = ({ value }: Option, spelled: string) =>
-  new Misuse(`${spelled} needs a value: ${spelled} ${value}`)
+const needsValue = ({ option, spelled }: Awaited) =>
+  new Misuse(`${spelled} needs a value: ${spelled} ${option.value}`)
 
 function checkChoice(what: string, choices: readonly string[] | undefined, word: string | true) {
   if (choices && word !== true && !choices.includes(word))
@@ -125,15 +128,8 @@ function checkChoice(what: string, choices: readonly string[] | undefined, word:
 }
 
 function unknownOption(spelled: string, known: readonly Option[]): Misuse {
-  const names = known.flatMap(({ spellings }) => spellings.filter((one) => one.startsWith('--')))
-  const guess = spelled.startsWith('--')
-    ? didYouMean(
-        spelled.slice(2),
-        names.map((one) => one.slice(2)),
-        '--',
-      )
-    : ''
-  return new Misuse(`unknown option ${quotedWord(spelled)}${guess}`)
+  const long = known.flatMap(({ spellings }) => spellings.filter((one) => one.startsWith('--')))
+  return new Misuse(`unknown option ${quotedWord(spelled)}${didYouMean(spelled, long)}`)
 }
 
 function unknownCommand(word: string, group: Command): never {

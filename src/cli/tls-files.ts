@@ -56,7 +56,6 @@ export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
 
 type Fault = readonly [wrong: string, remedy: string]
 
-/** The bytes as latin1 text, so that other formats than PEM are still recognised. */
 function readText(path: string): string | Fault {
   try {
     // Opening a pipe would block.
@@ -65,8 +64,8 @@ function readText(path: string): string | Fault {
       return [`${path} is not a regular file`, 'name a file']
     // Some editors begin a file with a byte order mark; the TLS library skips it, too.
     return Buffer.from(readSmallFile(path))
-      .toString('latin1')
-      .replace(/^\xef\xbb\xbf/, '')
+      .toString()
+      .replace(/^\ufeff/, '')
   } catch (error) {
     return [`${path} ${unreadable(error)}`, REMEDIES[errorCode(error)] ?? letThrough(path)]
   }

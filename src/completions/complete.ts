@@ -34,12 +34,10 @@ export function fitting(root: Command, words: readonly string[]): readonly strin
         .map((one) => `${one}\t${help}`),
     )
   if (!ended && current.startsWith('-')) return free
-  const { commands = [], arguments: operands = [] } = command
+  const { commands = [] } = command
   if (!ended && commands.length > 0)
     return commands.filter(({ hidden }) => !hidden).map(({ name, help }) => `${name}\t${help}`)
-  const last = operands.at(-1)
-  const operand = operands[line.arguments.length] ?? (last?.repeats ? last : undefined)
-  if (operand) return valuesOf(operand)
+  if (line.operand) return valuesOf(line.operand)
   return ended || current !== '' ? [] : free
 }
 
