@@ -2,32 +2,52 @@
 import type { Host } from './host.ts'
 import type { Invocation } from './invocation.ts'
 
-/** What an option takes, or an argument. */
-interface Value {
-  /** As help shows it: `-c, --config PATH`, `[TARGET...]`. */
-  readonly usage: string
-  /** The only words that it takes. */
-  readonly choices: readonly string[] | undefined
-  /** May be the path of an existing file. */
-  readonly file: boolean
-  readonly help: string
+/** An option from its usage: `--watch`, `-c, --config PATH`, `--format json|text`. `also`: other long names. */
+export function option(
+  usage: string,
+  help: string,
+  { file = false, also = [] }: { readonly file?: boolean; readonly also?: readonly string[] } = {},
+) {
+  const [, short, name = '', value] = /^(?:(-\w), )?--([\w-]+)(?: (.+))?$/.exec(usage) ?? []
+  const long = [name, ...also].map((one) => `--${one}`)
+  return {
+    /** The main long name, without dashes. */
+    name,
+    usage,
+    /** Every way to write it, with dashes. */
+    spellings: short ? [short, ...long] : long,
+    /** What its value is called; undefined: it takes none. */
+    value,
+    /** The only values that it takes. */
+    choices: choicesOf(value),
+    /** The value is the path of an existing file. */
+    file,
+    help: also.length > 0 ? `${help} Also ${long.slice(1).join(', ')}.` : help,
+  }
 }
 
-export interface Option extends Value {
-  /** The main long name, without dashes. */
-  readonly name: string
-  /** Every way to write it, with dashes. */
-  readonly spellings: readonly string[]
-  /** What its value is called; undefined: it takes none. */
-  readonly value: string | undefined
+/** An argument from its usage: `URL`, `[PATH]`, `HASH...`, `bash|zsh`. */
+export function argument(usage: string, help: string, { file = false } = {}) {
+  const name = usage.replace(/^\[|(\.\.\.)?\]?$/g, '')
+  return {
+    name,
+    usage,
+    optional: usage.startsWith('['),
+    /** Takes all words that are left; only the last argument may. */
+    repeats: usage.includes('...'),
+    /** The only words that it takes. */
+    choices: choicesOf(name),
+    /** May be the path of an existing file. */
+    file,
+    help,
+  }
 }
 
-export interface Argument extends Value {
-  readonly name: string
-  readonly optional: boolean
-  /** Takes all words that are left; only the last argument may. */
-  readonly repeats: boolean
-}
+const choicesOf = (value: string | undefined) =>
+  value?.includes('|') ? value.split('|') : undefined
+
+export type Option = Readonly<ReturnType<typeof option>>
+export type Argument = Readonly<ReturnType<typeof argument>>
 
 export interface Command {
   readonly name: string
@@ -45,48 +65,6 @@ export interface Command {
   /** Resolves with the exit code. `root` is the whole table. Absent: one of `commands` must be named. */
   run?(invocation: Invocation, host: Host, root: Command): Promise<number>
 }
-
-interface More {
-  readonly file?: boolean
-  /** Other long names, without dashes. */
-  readonly also?: readonly string[]
-}
-
-/** An option from its usage: `--watch`, `-c, --config PATH`, `--format json|text` with the only values it takes. */
-export function option(
-  usage: string,
-  help: string,
-  { file = false, also = [] }: More = {},
-): Option {
-  const [, short, name = '', value] = /^(?:(-\w), )?--([\w-]+)(?: (.+))?$/.exec(usage) ?? []
-  const long = [name, ...also].map((one) => `--${one}`)
-  return {
-    name,
-    usage,
-    spellings: short ? [short, ...long] : long,
-    value,
-    choices: choicesOf(value),
-    file,
-    help: also.length > 0 ? `${help} Also ${long.slice(1).join(', ')}.` : help,
-  }
-}
-
-/** An argument from its usage: `URL`, `[PATH]`, `HASH...`, `bash|zsh`. */
-export function argument(usage: string, help: string, { file = false } = {}): Argument {
-  const name = usage.replace(/^\[|(\.\.\.)?\]?$/g, '')
-  return {
-    name,
-    usage,
-    optional: usage.startsWith('['),
-    repeats: usage.includes('...'),
-    choices: choicesOf(name),
-    file,
-    help,
-  }
-}
-
-const choicesOf = (value: string | undefined) =>
-  value?.includes('|') ? value.split('|') : undefined
 
 /** Options of every command. */
 export const HELP = option('-h, --help', 'Show this help.')

@@ -14,7 +14,7 @@ export function help(path: readonly Command[]): string {
   const name = path.map((one) => one.name).join(' ')
   const { commands = [], arguments: operands = [], details, examples, run } = command
   const usage = [
-    ...(run ? [usageOf(name, command)] : []),
+    ...(run ? [[name, '[options]', ...operands.map((one) => one.usage)].join(' ')] : []),
     ...(commands.length > 0 ? [`${name} <command>`] : []),
   ]
   const below = everyCommand(command, '').filter(
@@ -39,10 +39,6 @@ export function help(path: readonly Command[]): string {
   ]
   return `${blocks.join('\n\n')}\n`
 }
-
-/** `tracker init [options] [PATH]` */
-export const usageOf = (name: string, { arguments: operands = [] }: Command): string =>
-  [name, '[options]', ...operands.map(({ usage }) => usage)].join(' ')
 
 function print([name, explanation]: Row, width: number): string {
   const margin = `\n${' '.repeat(width + 4)}`
