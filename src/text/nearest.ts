@@ -1,7 +1,7 @@
 /** The known word that a mistyped one was probably meant to be, for messages that suggest it. Pure. */
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
