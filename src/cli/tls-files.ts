@@ -2,7 +2,7 @@
  * Whether the two files of a `tls_config` can serve HTTPS, and if not, what is wrong with them. `config check`,
  * the start of the tracker and the doctor all ask here and so agree; the TLS library has the last word.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
@@ -48,8 +48,16 @@ export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
   const cert = read('ssl_cert_path')
   const key = read('ssl_key_path')
   const chain = cert === undefined ? [] : parseChain(cert)
-  if (cert !== undefined && chain.length === 0) add('ssl_cert_path', noCertificate(certPath, cert))
-  if (key !== undefined) add('ssl_key_path', noKey(keyPath, key))
+  if (cert !== undefined && chain.length === 0)
+    add(
+      'ssl_cert_path',
+      notPem(certPath, 'certificate', PRIVATE_KEY.test(cert) && 'private key', 'x509'),
+    )
+  if (key !== undefined && !PRIVATE_KEY.test(key))
+    add(
+      'ssl_key_path',
+      notPem(keyPath, 'private key', parseChain(key).length > 0 && 'certificate', 'pkey'),
+    )
   if (faults.length === 0) add('ssl_key_path', noPair(certPath, cert!, keyPath, key!))
   return { faults, chain }
 }
@@ -96,55 +104,41 @@ function parseChain(text: string): readonly X509Certificate[] {
   }
 }
 
-const SWAPPED = '`ssl_cert_path` is for the certificate, `ssl_key_path` for its key'
-
-function noCertificate(path: string, text: string): Fault {
+/** `instead`: what it holds, which belongs into the other file. `command`: of openssl, for files of this kind. */
+function notPem(path: string, what: string, instead: string | false, command: string): Fault {
+  const wrong = `${path} holds no ${what} in PEM form`
   const word = shellWord(path)
-  const wrong = `${path} holds no certificate in PEM form`
-  if (PRIVATE_KEY.test(text)) return [`${wrong}, but a private key`, SWAPPED]
-  return [wrong, `convert it with \`openssl x509 -in ${word} -out ${word}.pem\``]
+  return instead
+    ? [
+        `${wrong}, but a ${instead}`,
+        '`ssl_cert_path` is for the certificate, `ssl_key_path` for its key',
+      ]
+    : [wrong, `convert it with \`openssl ${command} -in ${word} -out ${word}.pem\``]
 }
 
-/** undefined: it holds a readable key. */
-function noKey(path: string, text: string): Fault | undefined {
-  const word = shellWord(path)
-  const code = codeOf(() => createPrivateKey(text))
-  if (code === undefined) return undefined
-  if (code.includes('UNSUPPORTED')) return unsupported(path)
-  if (code === 'ERR_MISSING_PASSPHRASE')
-    return [
-      `${path} holds a private key with a password`,
-      `take the password off with \`openssl pkey -in ${word} -out ${word}.open\``,
-    ]
-  const wrong = `${path} holds no private key in PEM form`
-  if (text.match(CERTIFICATE)) return [`${wrong}, but a certificate`, SWAPPED]
-  return [wrong, `convert it with \`openssl pkey -in ${word} -out ${word}.pem\``]
-}
-
-/** undefined: they belong together. */
+/** undefined: the TLS library takes them. */
 function noPair(certPath: string, cert: string, keyPath: string, key: string): Fault | undefined {
-  const code = codeOf(() => createSecureContext({ cert, key }))
-  if (code === undefined) return undefined
-  if (code.includes('MISMATCH'))
-    return [
-      `${keyPath} is not the key of ${certPath}`,
-      'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
-    ]
-  if (code.includes('UNSUPPORTED')) return unsupported(keyPath)
-  return [`${certPath} and ${keyPath} cannot be used (${code})`, 'make them again']
-}
-
-const unsupported = (path: string): Fault => [
-  `${path} is a key of a kind that cannot be used here`,
-  'make one with RSA or on the curve P-256, and a certificate for it',
-]
-
-/** OpenSSL's code of the error; undefined: no error. */
-function codeOf(attempt: () => unknown): string | undefined {
   try {
-    attempt()
+    createSecureContext({ cert, key })
     return undefined
   } catch (error) {
-    return codeOrMessage(error)
+    const code = codeOrMessage(error)
+    const word = shellWord(keyPath)
+    if (code.includes('MISMATCH'))
+      return [
+        `${keyPath} is not the key of ${certPath}`,
+        'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
+      ]
+    if (code.includes('BAD_DECRYPT'))
+      return [
+        `${keyPath} holds a private key with a password`,
+        `take the password off with \`openssl pkey -in ${word} -out ${word}.open\``,
+      ]
+    if (code.includes('UNSUPPORTED'))
+      return [
+        `${keyPath} is a key of a kind that cannot be used here`,
+        'make one with RSA or on the curve P-256, and a certificate for it',
+      ]
+    return [`${certPath} and ${keyPath} cannot be used (${code})`, 'make them again']
   }
 }
