@@ -12,13 +12,13 @@ current shell:
   tracker completions powershell | Out-String | Invoke-Expression
 
 To keep them, write them to where the shell looks for them, as the examples do;
-for zsh, that is a directory of its fpath. The scripts ask the program what
-fits, so they need not be written again after an update.`,
+for zsh, that is a directory of its fpath. For PowerShell, add the line above to
+$PROFILE. The scripts ask the program what fits, so they need not be written
+again after an update.`,
   examples: [
     'tracker completions bash > ~/.local/share/bash-completion/completions/tracker',
     'tracker completions zsh > ~/.zfunc/_tracker',
     'tracker completions fish > ~/.config/fish/completions/tracker.fish',
-    'tracker completions powershell >> $PROFILE',
     'tracker completions man > ~/.local/share/man/man1/tracker.1',
     'tracker completions man | man -l -',
   ],
