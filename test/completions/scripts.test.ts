@@ -24,6 +24,8 @@ describe.each(Object.keys(SHELLS) as (keyof typeof SHELLS)[])('%s', (shell) => {
       )
       session.type('tracker config ch\t--config=ot\t\r')
       await session.shows('RAN:config check --config=other.toml')
+      session.type('~/bin/tracker completions zs\t\r')
+      await session.shows('RAN:completions zsh')
       // Not the name of a file where none may stand.
       session.type('tracker bench udp ot\t --\t\x03\rtracker init -- ot\t\r')
       await session.shows('RAN:init -- ot\r\n')
