@@ -41,10 +41,11 @@ function source(): Source {
   const given = process.env.SOURCE_DATE_EPOCH
   if (given !== undefined && !/^\d{1,10}$/.test(given))
     throw new Error(`SOURCE_DATE_EPOCH must be seconds since 1970, not ${given}`)
-  if (git('status', '--porcelain'))
+  const commit = sourceCommit()
+  if (commit && git('status', '--porcelain'))
     console.error('release: uncommitted changes: the archives are not those of the commit')
-  const seconds = Number(given ?? git('log', '-1', '--format=%ct') ?? NO_DATE)
-  return { seconds, commit: sourceCommit() }
+  const time = commit && git('log', '-1', '--format=%ct', commit)
+  return { seconds: Number(given ?? time ?? NO_DATE), commit }
 }
 
 async function release(names: readonly string[], directory: string): Promise<void> {
