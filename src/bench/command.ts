@@ -1,6 +1,6 @@
 /** `tracker bench`: a load test of a tracker, by default only of one on this machine. */
 import { isLoopback } from '../bittorrent.ts'
-import type { Host } from '../cli/host.ts'
+import { EXIT, type Host } from '../cli/host.ts'
 import {
   type Invocation,
   Misuse,
@@ -19,13 +19,11 @@ import { UdpClient } from '../client/udp.ts'
 import { joinPort, parseIp } from '../wire/address.ts'
 import { scrapeQuery } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
-import { HttpLoad } from './http-load.ts'
-import { type LoadGenerator, type LoadOptions, LoadRun, type Mix } from './load-run.ts'
+import { HttpWire } from './http-load.ts'
+import { Load, type Mix, type Wire } from './load.ts'
 import { Population } from './population.ts'
 import { type LoadConfiguration, reportOf, reportText } from './report.ts'
-import { Tally } from './tally.ts'
-import { UdpLoad } from './udp-load.ts'
-import { MAX_WINDOW } from './udp-slots.ts'
+import { MAX_WINDOW, UdpWire, type WireOptions } from './udp-load.ts'
 
 /** Default of requests per second over a network. */
 const REMOTE_RATE = 1_000
@@ -36,18 +34,18 @@ type Plan = ReturnType<typeof readPlan>
 
 export function benchUdp(invocation: Invocation, host: Host): Promise<number> {
   const plan = readPlan(invocation, ['udp'], { most: 256, fallback: 8 })
-  return bench(plan, invocation, host, {}, (options, run) =>
-    UdpLoad.open({ ...options, window: plan.window }, run),
+  return bench(plan, invocation, host, {}, (options) =>
+    UdpWire.open({ ...options, window: plan.window }),
   )
 }
 
 export function benchHttp(invocation: Invocation, host: Host): Promise<number> {
   const plan = readPlan(invocation, ['http', 'https'], { most: 1_024, fallback: 64 })
   const { url, insecure } = plan
-  const close = invocation.options.has('close')
-  return bench(plan, invocation, host, { close }, async (options, run) => {
+  const closes = invocation.options.has('close')
+  return bench(plan, invocation, host, { close: closes }, (options) => {
     const tls = url.scheme === 'https'
-    return new HttpLoad({ ...options, host: url.host, tls, insecure, closes: close }, run)
+    return new HttpWire({ ...options, host: url.host, tls, insecure, closes })
   })
 }
 
@@ -56,24 +54,23 @@ async function bench(
   invocation: Invocation,
   host: Host,
   more: Partial<LoadConfiguration>,
-  open: (options: LoadOptions, run: LoadRun) => Promise<LoadGenerator>,
+  open: (options: WireOptions) => Wire | Promise<Wire>,
 ): Promise<number> {
   try {
     const address = await findTracker(plan)
-    const isLocal = isLocalAddress(address)
-    const rate = plan.rate ?? (isLocal ? undefined : REMOTE_RATE)
+    const rate = plan.rate ?? (isLocalAddress(address) ? undefined : REMOTE_RATE)
     const population = new Population(plan)
-    const run = new LoadRun({ ...plan, rate }, new Tally())
     const { port, path } = plan.url
-    const generator = await open({ ...plan, address, port, path, population }, run)
+    const wire = await open({ ...plan, address, port, pathOf: () => path, population })
     const before = process.cpuUsage()
-    await drive(run, generator, plan, host)
+    const load = new Load({ ...plan, rate, population })
+    await drive(load, wire, plan, host)
     const { user, system } = process.cpuUsage(before)
     const configuration = { ...configurationOf(plan, address, rate), ...more }
-    const cores = (user + system) / 1e6 / run.seconds
-    const report = reportOf(configuration, run, cores)
+    const cores = (user + system) / 1e6 / load.seconds
+    const report = reportOf(configuration, load, cores)
     printResult(host, invocation, report, () => reportText(report))
-    return verdict(run, cores, host)
+    return verdict(load, cores, host)
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
     const { kind, message } = error
@@ -81,39 +78,35 @@ async function bench(
       host,
       kind === 'refusal' ? `the tracker refuses: ${message || 'it gives no reason'}` : message,
     )
-    return 1
+    return EXIT.failure
   }
 }
 
-async function drive(
-  run: LoadRun,
-  generator: LoadGenerator,
-  plan: Plan,
-  host: Host,
-): Promise<void> {
+async function drive(load: Load, wire: Wire, plan: Plan, host: Host): Promise<void> {
   const signal = stopSignal(host)
-  signal.promise.then(() => run.stop())
-  using _line = showProgress(host, liveFigures(plan, run))
+  signal.promise.then(() => load.stop())
+  using _line = showProgress(host, liveFigures(plan, load))
   try {
-    await run.drive(generator)
+    await load.drive(wire)
   } finally {
+    wire.close()
     signal.forget()
   }
 }
 
 /** The line of progress: rates since the previous line, the rest since the start. */
-function liveFigures(plan: Plan, run: LoadRun): () => string {
+function liveFigures(plan: Plan, load: Load): () => string {
   let last = { seconds: 0, answers: 0 }
   return () => {
-    const { tally } = run
-    const now = { seconds: run.seconds, answers: tally.answers }
+    const { tally } = load
+    const now = { seconds: load.seconds, answers: tally.answers }
     const elapsed = Math.max(now.seconds - last.seconds, 0.001)
     const perSecond = Math.round((now.answers - last.answers) / elapsed)
     last = now
     const { errors, malformed, lost, latency } = tally.total()
     const bad = errors + malformed + lost
     const [p50, p99] = [0.5, 0.99].map((share) => latency.percentile(share).toFixed(2))
-    if (!run.isSending)
+    if (!load.isSending)
       return `waiting for what is in flight, at most ${plan.timeoutMilliseconds / 1000} s`
     const time = `${Math.round(now.seconds)} of ${plan.durationMilliseconds / 1000} s`
     return `${time}: ${perSecond} answers/s, ${bad} errors or lost, p50 ${p50} ms, p99 ${p99} ms`
@@ -121,8 +114,8 @@ function liveFigures(plan: Plan, run: LoadRun): () => string {
 }
 
 /** The exit code. A tracker that answers no announce fails the test, whatever else it answers. */
-function verdict(run: LoadRun, cores: number, host: Host): 0 | 1 {
-  const { tally, silence, options } = run
+function verdict(load: Load, cores: number, host: Host): 0 | 1 {
+  const { tally, silence, options } = load
   const { requests, answers, errors, malformed, lost } = tally.kinds[ACTION.announce]!
   if (answers > 0) {
     // A second more than the time limit: at a rate of 1 the last request may be that old.

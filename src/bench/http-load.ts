@@ -2,298 +2,265 @@
  * Loads an HTTP tracker (BEP 3, 23, 48) like many clients: connections with one request in flight each, kept open
  * where the tracker allows it.
  */
-
-import { type AnnounceEvent, EVENT, INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
-import { requestTarget } from '../client/tracker-url.ts'
-import { joinPort } from '../wire/address.ts'
-import {
-  announceQuery,
-  readAnnounceBody,
-  readScrapeBody,
-  scrapeQuery,
-} from '../wire/http-client.ts'
+import { endOfValue } from '../wire/bencode.ts'
+import { type Reading, readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
-import { HttpConnection, type HttpReply, type HttpTarget } from './http-connection.ts'
-import { type LoadGenerator, type LoadOptions, type LoadRun, MIXED } from './load-run.ts'
-import { CLIENT, LEFT, type Population, Random } from './population.ts'
+import { type HttpReply, readHttpReply } from './http-reply.ts'
+import { HttpRequests } from './http-requests.ts'
+import type { Client, Load, Wire } from './load.ts'
+import type { WireOptions } from './udp-load.ts'
 
 /** Before a connection that failed is opened again, so that failures do not become a busy loop. */
 const REST_MILLISECONDS = 100
 
-const MIXED_SUM = MIXED.announce + MIXED.scrape
+const NOTHING = Buffer.alloc(0)
 
-export interface HttpLoadOptions extends LoadOptions, HttpTarget {
+export interface HttpOptions extends WireOptions {
+  /** Name of the host, without brackets. */
+  readonly host: string
+  readonly tls: boolean
+  /** Certificates are not verified. */
+  readonly insecure: boolean
   /** A connection for each request. */
   readonly closes: boolean
 }
 
-export class HttpLoad implements LoadGenerator {
-  readonly #options: HttpLoadOptions
-  readonly #run: LoadRun
-  readonly #random: Random
-  readonly #requests: HttpRequestWriter
-  readonly #connections: readonly HttpConnection[]
-  /** Connections that were open before: opening them again is a reconnect. */
-  readonly #opened = new Set<HttpConnection>()
-  /** Connections whose next request has been charged to the rate already. */
-  readonly #paid = new Set<HttpConnection>()
+export class HttpWire implements Wire {
+  load!: Load
+  readonly options: HttpOptions
+  readonly clients: readonly HttpClient[]
+  readonly requests: HttpRequests
   /** Whether a connection carries more than one request. Some trackers close it without saying so. */
-  #reuses: boolean
-  /** The connection that sends first. It changes every turn, because a rate may not allow a request for each. */
-  #first = 0
+  reuses: boolean
 
-  constructor(options: HttpLoadOptions, run: LoadRun) {
-    this.#options = options
-    this.#run = run
-    this.#random = new Random(options.seed)
-    this.#reuses = !options.closes
-    const host = joinPort(options.host, options.port)
-    this.#requests = new HttpRequestWriter(options.population, { ...options, host })
-    const events = {
-      opened: (connection: HttpConnection) => this.#begin(connection),
-      failed: (connection: HttpConnection) => this.#rest(connection, 'socketErrors'),
-      received: (bytes: number) => {
-        run.tally.bytesReceived += bytes
-      },
-      replied: (connection: HttpConnection, reply: HttpReply | 'bad') =>
-        this.#take(connection, reply),
-      lost: (connection: HttpConnection, isUnheard: boolean) => this.#lose(connection, isUnheard),
-      strayed: (connection: HttpConnection) => this.#rest(connection, 'strays'),
-    }
-    this.#connections = Array.from(
-      { length: options.clients },
-      () => new HttpConnection(options, events),
-    )
-  }
-
-  get inFlight(): number {
-    return this.#connections.reduce((sum, { isWaiting }) => sum + Number(isWaiting), 0)
-  }
-
-  turn(now: number): void {
-    const latest = now - this.#run.options.timeoutMilliseconds
-    this.#first = (this.#first + 1) % this.#connections.length
-    for (let i = 0; i < this.#connections.length; i++) {
-      const connection = this.#connections[(this.#first + i) % this.#connections.length]!
-      if (connection.isWaiting && connection.sentAt <= latest) this.#giveUp(connection)
-      this.#sendOne(connection, now)
-    }
+  constructor(options: HttpOptions) {
+    this.options = options
+    this.reuses = !options.closes
+    this.requests = new HttpRequests(options)
+    this.clients = Array.from({ length: options.clients }, () => new HttpClient(this))
   }
 
   close(): void {
-    for (const connection of this.#connections)
-      if (connection.isWaiting) this.#giveUp(connection)
-      else connection.close()
+    for (const client of this.clients) client.close()
+  }
+}
+
+class HttpClient implements Client {
+  readonly #wire: HttpWire
+  #state: 'closed' | 'opening' | 'open' = 'closed'
+  #socket: Bun.Socket | undefined
+  /** Counts the sockets, so that late events of an old one are ignored. */
+  #attempt = 0
+  /** Requests in flight, 0 or 1; kind of the last one, and when it was sent. */
+  #inFlight = 0
+  #kind = 0
+  #sentAt = 0
+  /** Answers that came over this socket. */
+  #answers = 0
+  #received: Buffer = NOTHING
+  #unsent: Uint8Array = NOTHING
+  #wasOpen = false
+  /** When it may be opened again. */
+  #restsUntil = 0
+
+  constructor(wire: HttpWire) {
+    this.#wire = wire
   }
 
-  #giveUp(connection: HttpConnection): void {
-    this.#run.tally.kinds[connection.kind]!.lost++
-    connection.close()
+  get inFlight(): number {
+    return this.#inFlight
   }
 
-  #begin(connection: HttpConnection): void {
-    if (this.#opened.has(connection)) this.#run.tally.reconnects++
-    this.#opened.add(connection)
-    this.#sendOne(connection, performance.now())
+  room(now: number): number {
+    if (this.#state === 'closed') return Number(now >= this.#restsUntil)
+    return this.#state === 'open' ? 1 - this.#inFlight : 0
   }
 
-  #lose(connection: HttpConnection, isUnheard: boolean): void {
-    const counts = this.#run.tally.kinds[connection.kind]!
-    if (isUnheard) {
-      // The connection had been closed before the request came: it does not count as sent.
-      this.#reuses = false
-      counts.requests--
-      this.#sendOne(connection, performance.now())
+  /** Opening is charged to the rate in place of the first request, which is sent as soon as it is open. */
+  send(_count: number, now: number): void {
+    if (this.#state === 'closed') this.#open()
+    else this.#ask(now)
+  }
+
+  giveUp(latest: number): void {
+    if (this.#inFlight === 0 || this.#sentAt > latest) return
+    this.#wire.load.tally.kinds[this.#kind]!.lost++
+    this.close()
+  }
+
+  /** Gives up the request in flight without counting it; no more events come from this socket. */
+  close(): void {
+    this.#attempt++
+    this.#state = 'closed'
+    this.#inFlight = 0
+    this.#unsent = NOTHING
+    this.#socket?.terminate()
+    this.#socket = undefined
+  }
+
+  #open(): void {
+    const { address, port, host, tls, insecure } = this.#wire.options
+    const attempt = ++this.#attempt
+    const isCurrent = () => attempt === this.#attempt
+    this.#state = 'opening'
+    const failed = () => {
+      if (isCurrent()) this.#fail('socketErrors')
+    }
+    Bun.connect({
+      hostname: address.ip,
+      port,
+      ...(tls && { tls: { serverName: host, rejectUnauthorized: !insecure } }),
+      socket: {
+        open: (socket) => {
+          if (!isCurrent()) socket.terminate()
+          else if (!tls) this.#opened(socket)
+        },
+        ...(tls && {
+          handshake: (socket: Bun.Socket, success: boolean, doubt: Error | null) => {
+            if (isCurrent() && (insecure || (success && !doubt))) return this.#opened(socket)
+            socket.terminate()
+            failed()
+          },
+        }),
+        data: (_socket, bytes) => {
+          if (isCurrent()) this.#take(bytes)
+        },
+        drain: () => {
+          if (isCurrent()) this.#write(this.#unsent)
+        },
+        close: () => {
+          if (isCurrent()) this.#closed()
+        },
+        error() {},
+        connectError: failed,
+      },
+    }).catch(failed)
+  }
+
+  #opened(socket: Bun.Socket): void {
+    const { load } = this.#wire
+    if (this.#wasOpen) load.tally.reconnects++
+    this.#wasOpen = true
+    this.#socket = socket
+    this.#state = 'open'
+    this.#answers = 0
+    if (load.isSending) this.#ask(performance.now())
+  }
+  #fail(cause: 'socketErrors' | 'strays'): void {
+    this.close()
+    this.#wire.load.tally[cause]++
+    this.#restsUntil = performance.now() + REST_MILLISECONDS
+  }
+
+  #ask(now: number): void {
+    const { load, requests } = this.#wire
+    this.#kind = load.draw(false)
+    const request = requests.write(this.#kind, load.peerFor(this.#kind))
+    load.tally.sent(this.#kind, 1, request.length)
+    this.#inFlight = 1
+    this.#sentAt = now
+    this.#received = NOTHING
+    this.#write(request)
+  }
+
+  /** `bytes` may be overwritten when this returns. */
+  #write(bytes: Uint8Array): void {
+    const written = Math.max(0, this.#socket?.write(bytes) ?? 0)
+    this.#unsent = written === bytes.length ? NOTHING : bytes.slice(written)
+  }
+
+  #take(bytes: Buffer): void {
+    this.#wire.load.tally.bytesReceived += bytes.length
+    if (this.#inFlight === 0) {
+      this.#fail('strays')
       return
     }
-    counts.lost++
-    connection.restsUntil = performance.now() + REST_MILLISECONDS
+    const all = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
+    const reply = readHttpReply(all, false)
+    // The socket reuses the memory of `bytes`.
+    if (reply === 'more') this.#received = all === bytes ? Buffer.from(bytes) : all
+    else this.#replied(reply)
   }
 
-  #rest(connection: HttpConnection, cause: 'socketErrors' | 'strays'): void {
-    this.#run.tally[cause]++
-    connection.restsUntil = performance.now() + REST_MILLISECONDS
-  }
-
-  #sendOne(connection: HttpConnection, now: number): void {
-    const { pace, tally, isSending } = this.#run
-    if (!isSending || connection.isWaiting || connection.state === 'opening') return
-    if (connection.state === 'closed') {
-      if (now < connection.restsUntil || pace.allowed(now) < 1) return
-      // Opening is charged to the rate in place of the first request.
-      pace.spend(1)
-      this.#paid.add(connection)
-      connection.open()
-      return
-    }
-    if (!this.#paid.delete(connection)) {
-      if (pace.allowed(now) < 1) return
-      pace.spend(1)
-    }
-    const kind = this.#choose()
-    const request = this.#write(kind)
-    tally.kinds[kind]!.requests++
-    tally.bytesSent += request.length
-    connection.send(kind, request, now)
-  }
-
-  #choose(): number {
-    const isScrape =
-      this.#options.mix === 'mixed' && this.#random.word() % MIXED_SUM >= MIXED.announce
-    return isScrape ? ACTION.scrape : ACTION.announce
-  }
-
-  /** Scrapes draw a peer and do not change whose turn it is to announce. */
-  #write(kind: number): Uint8Array {
-    const { population } = this.#options
-    if (kind === ACTION.announce) return this.#requests.announce(population.nextPeer())
-    return this.#requests.scrape(this.#random.word() % population.peers)
-  }
-
-  #take(connection: HttpConnection, reply: HttpReply | 'bad'): void {
-    const counts = this.#run.tally.kinds[connection.kind]!
+  #replied(reply: HttpReply | 'bad'): void {
+    const { load, reuses } = this.#wire
+    const counts = load.tally.kinds[this.#kind]!
     const now = performance.now()
-    counts.latency.record(now - connection.sentAt)
-    if (reply === 'bad') {
-      counts.malformed++
-      return
-    }
-    counts[this.#judge(connection.kind, reply)]++
-    if (!reply.staysOpen || !this.#reuses) connection.close()
-    this.#sendOne(connection, now)
+    counts.latency.record(now - this.#sentAt)
+    this.#inFlight = 0
+    this.#answers++
+    counts[reply === 'bad' ? 'malformed' : this.#judge(reply)]++
+    if (reply === 'bad' || !reply.staysOpen || !reuses) this.close()
+    if (reply !== 'bad') load.offer(this, now)
   }
 
-  #judge(kind: number, { status, body }: HttpReply): 'answers' | 'errors' | 'malformed' {
-    const { tally } = this.#run
-    const reading = kind === ACTION.announce ? readAnnounceBody(body) : readScrapeBody(body)
-    if ('failure' in reading) {
-      tally.countText(reading.failure)
-      return 'errors'
-    }
-    if (status !== 200) {
-      tally.countText(`HTTP status ${status}`)
+  #judge({ status, body }: HttpReply): 'answers' | 'errors' | 'malformed' {
+    const { tally } = this.#wire.load
+    const reading = this.#kind === ACTION.announce ? readPeerCount(body) : readScrapeBody(body)
+    if ('failure' in reading || status !== 200) {
+      tally.countText('failure' in reading ? reading.failure : `HTTP status ${status}`)
       return 'errors'
     }
     if ('fault' in reading) return 'malformed'
-    if ('peers' in reading.answer) tally.peersTold += reading.answer.peers.length
+    if (typeof reading.answer === 'number') tally.peersTold += reading.answer
     return 'answers'
   }
+
+  /** The server closed the connection. */
+  #closed(): void {
+    const { load } = this.#wire
+    const isOpening = this.#state === 'opening'
+    const isWaiting = this.#inFlight > 0
+    const isUnheard = this.#received.length === 0 && this.#answers > 0
+    const reply = isWaiting ? readHttpReply(this.#received, true) : 'bad'
+    this.close()
+    const counts = load.tally.kinds[this.#kind]!
+    if (isOpening) this.#fail('socketErrors')
+    else if (reply !== 'bad' && reply !== 'more') this.#replied(reply)
+    else if (isWaiting && isUnheard) {
+      // It had been closed before the request came, which therefore does not count as sent.
+      this.#wire.reuses = false
+      counts.requests--
+      load.offer(this, performance.now())
+    } else if (isWaiting) {
+      counts.lost++
+      this.#restsUntil = performance.now() + REST_MILLISECONDS
+    }
+  }
 }
 
-/** Placeholders: for each peer they are overwritten. */
-const HASH = new Uint8Array(INFO_HASH_BYTES).fill(0xff)
-const ESCAPED_HASH = '%FF'.repeat(INFO_HASH_BYTES)
-const NUMBER = '0'.repeat(PEER_ID_BYTES - CLIENT.length)
-const PORT = 10_000
-
-const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
-
-interface HttpRequestOptions {
-  /** Path and query of the announce URL. */
-  readonly path: string
-  /** Value of the Host header. */
-  readonly host: string
-  readonly want: number
-  /** A connection for each request. */
-  readonly closes: boolean
+/** Peers in the answer to an announce. */
+function readPeerCount(body: Buffer): Reading<number> {
+  const peers = countPeers(body)
+  if (peers !== undefined) return { answer: peers }
+  const reading = readAnnounceBody(body)
+  return 'answer' in reading ? { answer: reading.answer.peers.length } : reading
 }
 
-/** A request, and where the parts are that differ from peer to peer. */
-interface Form {
-  readonly bytes: Buffer
-  readonly hash: number
-  /** Behind the last digit of the peer's number. */
-  readonly numberEnd: number
-  readonly port: number
-}
+/** Bytes of a peer, by the bencoded key of its list. */
+const PEER_BYTES: Readonly<Record<string, number>> = { '5:peers': 6, '6:peers6': 18 }
+const [D, E, I] = [0x64, 0x65, 0x69]
 
 /**
- * Writes requests: each form once, then only the parts that differ from peer to peer. All requests of a kind have one
- * length.
+ * Peers in an answer of the usual, compact form; undefined: it must be read to be judged, which takes as long as all
+ * the rest of a request.
  */
-export class HttpRequestWriter {
-  readonly #population: Population
-  readonly #infoHash = new Uint8Array(INFO_HASH_BYTES)
-  /** By event, then by leecher (0) or seeder (1). */
-  readonly #announces: Readonly<Record<'started' | 'none', readonly [Form, Form]>>
-  readonly #scrape: Form
-
-  constructor(population: Population, options: HttpRequestOptions) {
-    this.#population = population
-    const announces = (event: AnnounceEvent): [Form, Form] => [
-      announceForm(options, event, LEFT),
-      announceForm(options, event, 0),
-    ]
-    this.#announces = { started: announces(EVENT.started), none: announces(EVENT.none) }
-    this.#scrape = form(requestText(options, 'scrape', scrapeQuery([HASH])))
+function countPeers(body: Buffer): number | undefined {
+  let peers = 0
+  let hasInterval = false
+  let at = 1
+  if (body[0] !== D) return undefined
+  while (body[at] !== E) {
+    const keyEnd = endOfValue(body, at)
+    const end = keyEnd < 0 ? keyEnd : endOfValue(body, keyEnd)
+    if (end < 0) return undefined
+    const key = body.toString('latin1', at, keyEnd)
+    if (key === '14:failure reason') return undefined
+    if (key === '8:interval') hasInterval = body[keyEnd] === I
+    const peerBytes = PEER_BYTES[key]
+    if (peerBytes !== undefined)
+      peers += Number.parseInt(body.toString('latin1', keyEnd, keyEnd + 8), 10) / peerBytes
+    at = end
   }
-
-  /** The bytes are overwritten by the next call, as are those of `scrape`. */
-  announce(peer: number): Buffer {
-    const population = this.#population
-    const forms = this.#announces[population.allStarted ? 'none' : 'started']
-    const { bytes, hash, numberEnd, port } = forms[population.isSeeder(peer) ? 1 : 0]
-    this.#writeHash(peer, bytes, hash)
-    population.writeNumber(peer, bytes, numberEnd)
-    let rest = population.portOf(peer)
-    for (let i = String(PORT).length - 1; i >= 0; i--) {
-      bytes[port + i] = 0x30 + (rest % 10)
-      rest = (rest / 10) | 0
-    }
-    return bytes
-  }
-
-  /** A scrape of the torrent of `peer`. */
-  scrape(peer: number): Buffer {
-    this.#writeHash(peer, this.#scrape.bytes, this.#scrape.hash)
-    return this.#scrape.bytes
-  }
-
-  #writeHash(peer: number, bytes: Buffer, at: number): void {
-    this.#population.copyInfoHash(peer, this.#infoHash)
-    for (let i = 0; i < INFO_HASH_BYTES; i++) {
-      const byte = this.#infoHash[i]!
-      bytes[at + i * 3 + 1] = HEXADECIMAL[byte >> 4]!
-      bytes[at + i * 3 + 2] = HEXADECIMAL[byte & 15]!
-    }
-  }
+  return hasInterval && at === body.length - 1 && Number.isInteger(peers) ? peers : undefined
 }
-
-function announceForm(options: HttpRequestOptions, event: AnnounceEvent, left: number): Form {
-  const fields = {
-    infoHash: HASH,
-    peerId: Buffer.from(CLIENT + NUMBER),
-    port: PORT,
-    uploaded: 0,
-    downloaded: 0,
-    left,
-    event,
-    compact: true,
-    want: options.want,
-    key: 1,
-  }
-  return form(requestText(options, 'announce', announceQuery(fields)))
-}
-
-/** Without Accept-Encoding, so that all trackers do the same work. */
-function requestText(
-  options: HttpRequestOptions,
-  kind: 'announce' | 'scrape',
-  query: string,
-): string {
-  return [
-    `GET ${requestTarget(options.path, kind, query)} HTTP/1.1`,
-    `Host: ${options.host}`,
-    'User-Agent: tracker-bench',
-    `Connection: ${options.closes ? 'close' : 'keep-alive'}`,
-    '\r\n',
-  ].join('\r\n')
-}
-
-/** Finds the last placeholders: the path before the query may look like them. */
-const form = (text: string): Form => ({
-  bytes: Buffer.from(text),
-  hash: text.lastIndexOf(ESCAPED_HASH),
-  numberEnd: text.lastIndexOf(NUMBER) + NUMBER.length,
-  port: text.lastIndexOf(`port=${PORT}`) + 'port='.length,
-})

@@ -2,23 +2,23 @@
  * Who announces what: made-up peers in made-up torrents, drawn from a seed, so that a run can be repeated. Every
  * torrent has at least one peer; the others follow popularity (Zipf), as in the field.
  */
-import { INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
+import { type AnnounceEvent, EVENT, INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
 
 /** The torrent of rank k draws 1/k^EXPONENT of the peers that the first one draws. */
 const EXPONENT = 1
 
 /** Ports of five digits, so that all HTTP requests have one length. */
 const FIRST_PORT = 10_000
-const PORTS = 55_000
+const PORTS = 2 ** 16 - FIRST_PORT
 
 /** The peer id begins with this; the number of the peer follows. */
 export const CLIENT = '-TB0100-'
 const DIGITS = PEER_ID_BYTES - CLIENT.length
 
 /** Bytes left of a leecher. */
-export const LEFT = 1024 * 1024
+const LEFT = 1024 * 1024
 
-interface PopulationOptions {
+export interface PopulationOptions {
   readonly seed: number
   readonly torrents: number
   /** At least as many as torrents. */
@@ -32,14 +32,15 @@ export class Population {
   readonly #torrentOf: Uint32Array
   readonly #portOf: Uint16Array
   readonly #seeds: Uint8Array
-  readonly #hashes: Uint8Array
+  /** The info hashes of all torrents, one behind another. Those of a seed do not depend on how many they are. */
+  readonly hashes: Uint8Array
   #next = 0
 
   constructor({ seed, torrents, peers, seeders }: PopulationOptions) {
     const random = new Random(seed)
     this.peers = peers
-    this.#hashes = new Uint8Array(torrents * INFO_HASH_BYTES)
-    const words = new Uint32Array(this.#hashes.buffer)
+    this.hashes = new Uint8Array(torrents * INFO_HASH_BYTES)
+    const words = new Uint32Array(this.hashes.buffer)
     for (let i = 0; i < words.length; i++) words[i] = random.word()
     this.#torrentOf = gather(torrents, peers, random)
     // A tracker knows a peer by address and port. All have one address, so ports must differ within a torrent.
@@ -67,13 +68,19 @@ export class Population {
     return this.#portOf[peer]!
   }
 
-  isSeeder(peer: number): boolean {
-    return this.#seeds[peer] === 1
+  /** Bytes left. */
+  leftOf(peer: number): number {
+    return this.#seeds[peer] === 1 ? 0 : LEFT
+  }
+
+  /** The event of an announce: `started` in the first turn of each peer. */
+  eventOf(_peer: number): AnnounceEvent {
+    return this.allStarted ? EVENT.none : EVENT.started
   }
 
   copyInfoHash(peer: number, into: Uint8Array): void {
     const from = this.#torrentOf[peer]! * INFO_HASH_BYTES
-    for (let i = 0; i < INFO_HASH_BYTES; i++) into[i] = this.#hashes[from + i]!
+    for (let i = 0; i < INFO_HASH_BYTES; i++) into[i] = this.hashes[from + i]!
   }
 
   /** Writes the digits of the peer id that ends at `end`, behind `CLIENT`. */

@@ -2,7 +2,7 @@
 
 import type { Histogram } from '../memory/histogram.ts'
 import { aligned, plural, rounded } from '../text/figures.ts'
-import type { Ended, LoadRun } from './load-run.ts'
+import type { Ended, Load } from './load.ts'
 import { KINDS, type KindTally } from './tally.ts'
 
 /** The options of the test, repeated in the result. */
@@ -29,17 +29,17 @@ export interface LoadConfiguration {
 
 type LoadReport = ReturnType<typeof reportOf>
 
-export function reportOf(configuration: LoadConfiguration, run: LoadRun, generatorCpu: number) {
-  const { tally } = run
+export function reportOf(configuration: LoadConfiguration, load: Load, generatorCpu: number) {
+  const { tally } = load
   const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
     ([, { requests }]) => requests > 0,
   )
   return {
     configuration,
-    ended: run.ended,
+    ended: load.ended,
     /** Time of sending. */
-    seconds: rounded(run.seconds, 3),
-    answers_per_second: rounded(run.answersPerSecond, 1),
+    seconds: rounded(load.seconds, 3),
+    answers_per_second: rounded(load.answersPerSecond, 1),
     ...countsOf(tally.total()),
     kinds: Object.fromEntries(used.map(([name, counts]) => [name, countsOf(counts)])),
     peers_told: tally.peersTold,

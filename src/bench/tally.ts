@@ -51,6 +51,12 @@ export class Tally {
   readonly #texts = new Map<string, number>()
   #otherTexts = 0
 
+  /** Counts requests of a kind, each of so many bytes. Negative: they were counted, but not sent. */
+  sent(kind: number, requests: number, bytes: number): void {
+    this.kinds[kind]!.requests += requests
+    this.bytesSent += requests * bytes
+  }
+
   /** Counts the text of an error, made printable. */
   countText(text: string): void {
     const line = oneLine(text)

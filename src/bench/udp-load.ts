@@ -1,7 +1,6 @@
 /**
  * Loads a UDP tracker (BEP 15, auth keys by BEP 41) like many clients: sockets with a window of requests in flight
- * each. A request allocates nothing, and a socket sends the requests of one turn of the event loop with one system
- * call.
+ * each. A request allocates nothing.
  */
 import {
   type AnnounceEvent,
@@ -11,271 +10,65 @@ import {
   PEER_ID_BYTES,
 } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
+import type { Address } from '../client/resolve.ts'
 import { urlData } from '../client/tracker-url.ts'
+import { type Libc, libc } from '../servers/libc.ts'
 import { ACTION, ANSWER, readI32 } from '../wire/udp.ts'
 import {
   ANSWER_HEADER,
   type Connection,
   REQUEST,
-  readConnection,
   urlDataBytes,
   writeAnnounceRequest,
   writeConnectRequest,
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
-import { type LoadGenerator, type LoadOptions, type LoadRun, MIXED } from './load-run.ts'
-import { CLIENT, LEFT, type Population, Random } from './population.ts'
-import { FREE, UdpClientSlots } from './udp-slots.ts'
+import type { Client, Load, Wire } from './load.ts'
+import { CLIENT, type Population, Random } from './population.ts'
+import { KINDS } from './tally.ts'
+import { BATCH, DirectSockets, Outgoing, openBunSocket, type UdpSocket } from './udp-socket.ts'
 
 /** How long a connection id is used (BEP 15), and how often one is asked for while there is none. */
 const CONNECTION_MILLISECONDS = 60_000
 const ASK_AGAIN_MILLISECONDS = 1_000
 
-/** A socket that receives more datagrams than this many windows in one turn of the event loop is flooded. */
+/** A transaction id is the number of a slot in the low bits, and how often the slot was used above them. */
+const SLOT_BITS = 8
+const USES = 2 ** (32 - SLOT_BITS) - 1
+export const MAX_WINDOW = 2 ** SLOT_BITS
+/** In place of a kind: the slot is free. */
+const FREE = 255
+
+/** A socket of Bun that receives more datagrams than this many windows in one turn of the event loop is flooded. */
 const FLOOD_WINDOWS = 4
 const FLOOD_SPARE = 256
 
-const MIXED_SUM = MIXED.connect + MIXED.announce + MIXED.scrape
+export interface WireOptions {
+  readonly address: Address
+  readonly port: number
+  /** Path and query of a peer's announce URL, empty if it has none; may hold an auth key. All have one length. */
+  readonly pathOf: (peer: number) => string
+  readonly population: Population
+  /** Peers asked for in each announce. */
+  readonly want: number
+  readonly seed: number
+  /** Sockets or connections. */
+  readonly clients: number
+}
 
-export interface UdpLoadOptions extends LoadOptions {
+export interface UdpOptions extends WireOptions {
   /** Requests in flight of each socket, up to `MAX_WINDOW`. */
   readonly window: number
 }
 
-export class UdpLoad implements LoadGenerator {
-  readonly #options: UdpLoadOptions
-  readonly #run: LoadRun
-  readonly #random: Random
-  readonly #clients: readonly UdpClientSlots[]
-  readonly #peerBytes: number
-  readonly #requests: UdpRequestWriter
-  readonly #endTurn = () => {
-    this.#turning = false
-    this.#send(performance.now())
-  }
-  #turning = false
-  #closed = false
-  /** The socket that sends first. It changes every turn, because a rate may not allow requests for each. */
-  #first = 0
-
-  /** Rejects with `ClientFailure` when a socket cannot be opened. */
-  static async open(options: UdpLoadOptions, run: LoadRun): Promise<UdpLoad> {
-    const load = new UdpLoad(options, run)
-    try {
-      for (const client of load.#clients) await load.#openSocket(client)
-    } catch (error) {
-      load.close()
-      const why = error instanceof Error ? error.message : String(error)
-      throw new ClientFailure('connect', `cannot open a socket: ${why}`)
-    }
-    return load
-  }
-
-  private constructor(options: UdpLoadOptions, run: LoadRun) {
-    this.#options = options
-    this.#run = run
-    this.#random = new Random(options.seed)
-    this.#peerBytes = endpointBytes(options.address.family)
-    const requests = new UdpRequestWriter(options.population, options.path, options.want)
-    this.#requests = requests
-    this.#clients = Array.from({ length: options.clients }, () => {
-      const slots = new UdpClientSlots(options.window, requests.lengths, this.#random.word())
-      for (let slot = 0; slot < options.window; slot++)
-        requests.prepare(slots.bytes, slots.at(slot))
-      return slots
-    })
-  }
-
-  async #openSocket(client: UdpClientSlots): Promise<void> {
-    const { address, port } = this.#options
-    const socket = await Bun.udpSocket({
-      hostname: address.family === 4 ? '0.0.0.0' : '::',
-      connect: { hostname: address.ip, port },
-      socket: {
-        data: (from, packet) => {
-          if (from === client.socket) this.#receive(client, packet)
-        },
-        // Without this handler an ICMP error (a port without a listener) ends the process.
-        error: () => {
-          this.#run.tally.socketErrors++
-        },
-      },
-    })
-    if (this.#closed) socket.close()
-    else client.socket = socket
-  }
-
-  get inFlight(): number {
-    return this.#clients.reduce((sum, client) => sum + client.inFlight, 0)
-  }
-
-  turn(now: number): void {
-    const latest = now - this.#run.options.timeoutMilliseconds
-    for (const client of this.#clients) this.#dropOlder(client, latest)
-    this.#send(now)
-  }
-
-  close(): void {
-    this.#closed = true
-    for (const client of this.#clients) {
-      this.#dropOlder(client, Number.POSITIVE_INFINITY)
-      client.socket?.close()
-      client.socket = undefined
-    }
-  }
-
-  /** Counts the requests sent until `latest` as lost. */
-  #dropOlder(client: UdpClientSlots, latest: number): void {
-    for (let slot = 0; slot < client.kinds.length; slot++) {
-      const kind = client.kinds[slot]!
-      if (kind === FREE || client.sent[slot]! > latest) continue
-      this.#run.tally.kinds[kind]!.lost++
-      client.release(slot)
-    }
-  }
-
-  #receive(client: UdpClientSlots, packet: Uint8Array): void {
-    const { tally } = this.#run
-    tally.bytesReceived += packet.length
-    if (!this.#turning) {
-      this.#turning = true
-      setImmediate(this.#endTurn)
-    }
-    const slot = this.#slotOf(client, packet)
-    if (slot < 0) tally.strays++
-    else this.#take(client, slot, packet)
-    // Bun reads a socket until it is empty, which never happens in a flood.
-    const limit = this.#options.window * FLOOD_WINDOWS + FLOOD_SPARE
-    if (++client.readInTurn > limit) this.#replaceSocket(client)
-  }
-
-  /** The slot of the request that the packet answers; -1: it answers none in flight. */
-  #slotOf(client: UdpClientSlots, packet: Uint8Array): number {
-    if (packet.length < ANSWER_HEADER) return -1
-    return client.slotOf(readI32(packet, 4))
-  }
-
-  #take(client: UdpClientSlots, slot: number, packet: Uint8Array): void {
-    const { tally } = this.#run
-    const kind = client.kinds[slot]!
-    const counts = tally.kinds[kind]!
-    const now = performance.now()
-    counts.latency.record(now - client.sent[slot]!)
-    client.release(slot)
-    const action = readI32(packet, 0)
-    if (action === ACTION.error) {
-      counts.errors++
-      tally.countText(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
-      client.askSoon(ASK_AGAIN_MILLISECONDS)
-    } else if (action === kind && this.#read(client, kind, packet, now)) counts.answers++
-    else counts.malformed++
-  }
-
-  /** false: the answer does not have the shape of its kind. */
-  #read(client: UdpClientSlots, kind: number, packet: Uint8Array, now: number): boolean {
-    if (kind === ACTION.announce) {
-      const bytes = packet.length - ANSWER.peersAt
-      if (bytes < 0 || bytes % this.#peerBytes !== 0) return false
-      this.#run.tally.peersTold += bytes / this.#peerBytes
-      return true
-    }
-    if (kind === ACTION.scrape) return packet.length === ANSWER.entriesAt + ANSWER.entry
-    const connection = readConnection(packet)
-    if (!connection) return false
-    client.connection = connection
-    client.askAt = now + CONNECTION_MILLISECONDS
-    return true
-  }
-
-  /** The new socket has another port, which the sender of the flood does not know. */
-  #replaceSocket(client: UdpClientSlots): void {
-    this.#run.tally.floods++
-    this.#dropOlder(client, Number.POSITIVE_INFINITY)
-    client.socket?.close()
-    client.disconnect()
-    this.#openSocket(client).catch(() => {
-      this.#run.tally.socketErrors++
-    })
-  }
-
-  #send(now: number): void {
-    const clients = this.#clients
-    this.#first = (this.#first + 1) % clients.length
-    for (let i = 0; i < clients.length; i++) {
-      const client = clients[(this.#first + i) % clients.length]!
-      client.readInTurn = 0
-      if (client.free > 0 && this.#run.isSending) this.#sendSome(client, now)
-    }
-  }
-
-  #sendSome(client: UdpClientSlots, now: number): void {
-    const { pace } = this.#run
-    const due = client.connection ? client.free : Number(now >= client.askAt)
-    const count = Math.min(client.free, due, pace.allowed(now))
-    if (!client.socket || count <= 0) return
-    client.beginBatch()
-    for (let i = 0; i < count; i++) this.#add(client, now)
-    pace.spend(count)
-    const sent = this.#handOver(client.socket, client.batch)
-    this.#run.tally.unsent += count - sent
-    client.takeBack(sent, (kind) => this.#count(kind, -1))
-  }
-
-  /** Returns how many datagrams the kernel took. */
-  #handOver(socket: NonNullable<UdpClientSlots['socket']>, batch: readonly Uint8Array[]): number {
-    // The first error may be a late one of an earlier datagram.
-    for (let attempt = 0; attempt < 2; attempt++)
-      try {
-        return socket.sendMany(batch)
-      } catch {
-        this.#run.tally.socketErrors++
-      }
-    return 0
-  }
-
-  #add(client: UdpClientSlots, now: number): void {
-    const kind = this.#choose(client, now)
-    const slot = client.take(kind, now)
-    const { bytes } = client
-    const at = client.at(slot)
-    const transaction = client.transactionOf(slot)
-    if (kind === ACTION.connect || !client.connection) writeConnectRequest(bytes, at, transaction)
-    else this.#requests.ask(kind, this.#peerFor(kind), bytes, at, client.connection, transaction)
-    this.#count(kind, 1)
-  }
-
-  #count(kind: number, requests: number): void {
-    this.#run.tally.kinds[kind]!.requests += requests
-    this.#run.tally.bytesSent += requests * this.#requests.lengths[kind]!
-  }
-
-  #choose(client: UdpClientSlots, now: number): number {
-    if (now >= client.askAt) {
-      client.askAt = now + ASK_AGAIN_MILLISECONDS
-      client.askedAt = now
-      return ACTION.connect
-    }
-    if (this.#options.mix === 'announce') return ACTION.announce
-    const draw = this.#random.word() % MIXED_SUM
-    if (draw < MIXED.connect) return ACTION.connect
-    return draw < MIXED.connect + MIXED.announce ? ACTION.announce : ACTION.scrape
-  }
-
-  /** Scrapes draw a peer and do not change whose turn it is to announce. */
-  #peerFor(kind: number): number {
-    const { population } = this.#options
-    if (kind === ACTION.announce) return population.nextPeer()
-    return this.#random.word() % population.peers
-  }
-}
-
-/** Writes requests into memory of the caller. Allocates nothing. */
-class UdpRequestWriter {
-  /** Bytes of a request by kind. */
-  readonly lengths: readonly number[]
-  readonly #population: Population
-  readonly #path: string
+export class UdpWire implements Wire {
+  load!: Load
+  readonly options: UdpOptions
+  readonly clients: readonly UdpClient[]
+  readonly read: ((waitMilliseconds: number) => boolean) | undefined
+  readonly outgoing: Outgoing
+  readonly #sockets: DirectSockets | undefined
   readonly #fields = {
     infoHash: new Uint8Array(INFO_HASH_BYTES),
     peerId: new Uint8Array(PEER_ID_BYTES),
@@ -288,43 +81,255 @@ class UdpRequestWriter {
     port: 0,
   }
   readonly #scraped = [this.#fields.infoHash]
+  #closed = false
 
-  /** `path` of the announce URL; `want`: peers asked for. */
-  constructor(population: Population, path: string, want: number) {
-    this.#population = population
-    this.#path = urlData(path)
-    const announce = REQUEST.announce + urlDataBytes(this.#path)
-    this.lengths = [REQUEST.connect, announce, REQUEST.header + INFO_HASH_BYTES]
-    this.#fields.want = want
+  /**
+   * `system`: the calls of the C library; null: Bun's sockets are used, as where there are none. Rejects with
+   * `ClientFailure` when a socket cannot be opened.
+   */
+  static async open(options: UdpOptions, system: Libc | null = libc() ?? null): Promise<UdpWire> {
+    const announce = REQUEST.announce + urlDataBytes(urlData(options.pathOf(0)))
+    const outgoing = new Outgoing([REQUEST.connect, announce, REQUEST.header + INFO_HASH_BYTES])
+    const { address, port } = options
+    const wire = new UdpWire(
+      options,
+      outgoing,
+      system ? new DirectSockets(system, address, port, outgoing) : undefined,
+    )
+    try {
+      for (const client of wire.clients) await wire.openSocket(client)
+    } catch (error) {
+      wire.close()
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ClientFailure('connect', `cannot open a socket: ${why}`)
+    }
+    return wire
+  }
+
+  private constructor(options: UdpOptions, outgoing: Outgoing, sockets: DirectSockets | undefined) {
+    this.options = options
+    this.outgoing = outgoing
+    this.#sockets = sockets
+    this.read = sockets && ((wait) => sockets.read(wait))
+    const random = new Random(options.seed)
+    this.clients = Array.from({ length: options.clients }, () => new UdpClient(this, random.word()))
+    this.#fields.want = options.want
     this.#fields.peerId.set(Buffer.from(CLIENT))
   }
 
-  /** Writes the part that all announces in this place have in common. */
-  prepare(out: Uint8Array, at: number): void {
-    writeUrlData(out, at + REQUEST.announce, this.#path)
+  async openSocket(client: UdpClient): Promise<void> {
+    const { address, port } = this.options
+    const events = {
+      take: (bytes: Uint8Array, at: number, length: number) => client.take(bytes, at, length),
+      fail: () => void this.load.tally.socketErrors++,
+    }
+    const socket = this.#sockets
+      ? this.#sockets.open(events)
+      : await openBunSocket(address, port, events)
+    if (!socket) throw new Error('the system refuses')
+    if (this.#closed) socket.close()
+    else client.socket = socket
   }
 
-  /** An announce of `peer`, or a scrape of its torrent. */
-  ask(
-    kind: number,
-    peer: number,
-    out: Uint8Array,
-    at: number,
-    connection: Connection,
-    transaction: number,
-  ): void {
-    const population = this.#population
+  close(): void {
+    this.#closed = true
+    for (const client of this.clients) client.disconnect()
+  }
+
+  /** Writes an announce of `peer`, or a scrape of its torrent. */
+  write(kind: number, peer: number, at: number, connection: Connection, transaction: number): void {
+    const { population, pathOf } = this.options
+    const { bytes } = this.outgoing
     const fields = this.#fields
     population.copyInfoHash(peer, fields.infoHash)
     if (kind === ACTION.scrape) {
-      writeScrapeRequest(out, at, connection, transaction, this.#scraped)
+      writeScrapeRequest(bytes, at, connection, transaction, this.#scraped)
       return
     }
     population.writeNumber(peer, fields.peerId, PEER_ID_BYTES)
-    fields.left = population.isSeeder(peer) ? 0 : LEFT
-    fields.event = population.allStarted ? EVENT.none : EVENT.started
+    fields.left = population.leftOf(peer)
+    fields.event = population.eventOf(peer)
     fields.port = population.portOf(peer)
     fields.key = peer
-    writeAnnounceRequest(out, at, connection, transaction, fields)
+    writeAnnounceRequest(bytes, at, connection, transaction, fields)
+    writeUrlData(bytes, at + REQUEST.announce, urlData(pathOf(peer)))
+  }
+}
+
+class UdpClient implements Client {
+  /** undefined while it is being opened. */
+  socket: UdpSocket | undefined
+  readonly #wire: UdpWire
+  #connection: Connection | undefined
+  /** When the next connection id is due, and when one was last asked for. */
+  #askAt = 0
+  #askedAt = 0
+  /** By slot: kind of the request in flight, when it was sent, and how often the slot was used. */
+  readonly #kinds: Uint8Array
+  readonly #sentAt: Float64Array
+  readonly #uses: Uint32Array
+  /** A stack of free slots. */
+  readonly #free: Uint8Array
+  #freeCount: number
+  /** Slots of the requests that are sent together: as many for each kind as may be. */
+  readonly #batch = new Uint8Array(KINDS.length * BATCH)
+  #readInTurn = 0
+  #turning = false
+
+  /** `seed` makes transaction ids differ from run to run. */
+  constructor(wire: UdpWire, seed: number) {
+    const { window } = wire.options
+    this.#wire = wire
+    this.#kinds = new Uint8Array(window).fill(FREE)
+    this.#sentAt = new Float64Array(window)
+    this.#uses = new Uint32Array(window).fill(seed >>> SLOT_BITS)
+    this.#free = Uint8Array.from({ length: window }, (_, slot) => slot)
+    this.#freeCount = window
+  }
+
+  get inFlight(): number {
+    return this.#kinds.length - this.#freeCount
+  }
+
+  room(now: number): number {
+    if (!this.socket) return 0
+    const most = this.#connection ? BATCH : Number(now >= this.#askAt)
+    return Math.min(this.#freeCount, most)
+  }
+
+  send(count: number, now: number): void {
+    const { outgoing, load } = this.#wire
+    outgoing.counts.fill(0)
+    for (let i = 0; i < count; i++) this.#add(now)
+    const sent = this.socket!.send(outgoing)
+    if (sent === count) return
+    load.tally.unsent += count - sent
+    let number = 0
+    for (const [kind, added] of outgoing.counts.entries())
+      for (let i = 0; i < added; i++)
+        if (number++ >= sent) {
+          this.#release(this.#batch[kind * BATCH + i]!)
+          load.tally.sent(kind, -1, outgoing.lengths[kind]!)
+        }
+  }
+
+  /** Writes one request more. */
+  #add(now: number): void {
+    const { outgoing, load } = this.#wire
+    const kind = this.#choose(now)
+    const slot = this.#free[--this.#freeCount]!
+    const i = outgoing.counts[kind]!++
+    this.#batch[kind * BATCH + i] = slot
+    this.#kinds[slot] = kind
+    this.#sentAt[slot] = now
+    this.#uses[slot] = (this.#uses[slot]! + 1) & USES
+    const at = outgoing.at(kind, i)
+    const transaction = (this.#uses[slot]! << SLOT_BITS) | slot
+    if (kind === ACTION.connect) writeConnectRequest(outgoing.bytes, at, transaction)
+    else this.#wire.write(kind, load.peerFor(kind), at, this.#connection!, transaction)
+    load.tally.sent(kind, 1, outgoing.lengths[kind]!)
+  }
+
+  #choose(now: number): number {
+    if (now < this.#askAt) return this.#wire.load.draw(true)
+    this.#askAt = now + ASK_AGAIN_MILLISECONDS
+    this.#askedAt = now
+    return ACTION.connect
+  }
+
+  /** Takes a datagram that has arrived. */
+  take(bytes: Uint8Array, at: number, length: number): void {
+    const { load, read } = this.#wire
+    const { tally } = load
+    tally.bytesReceived += length
+    const slot = length < ANSWER_HEADER ? -1 : this.#slotOf(readI32(bytes, at + 4))
+    if (slot < 0) tally.strays++
+    else this.#answered(slot, bytes, at, length)
+    if (!read) this.#endTurnSoon()
+  }
+
+  /** The slot of the request in flight with this transaction id; -1: there is none. */
+  #slotOf(transaction: number): number {
+    const slot = transaction & (MAX_WINDOW - 1)
+    const isOurs = slot < this.#kinds.length && this.#kinds[slot] !== FREE
+    return isOurs && this.#uses[slot] === transaction >>> SLOT_BITS ? slot : -1
+  }
+
+  #answered(slot: number, bytes: Uint8Array, at: number, length: number): void {
+    const { tally } = this.#wire.load
+    const kind = this.#kinds[slot]!
+    const now = performance.now()
+    const counts = tally.kinds[kind]!
+    counts.latency.record(now - this.#sentAt[slot]!)
+    this.#release(slot)
+    const action = readI32(bytes, at)
+    if (action === ACTION.error) {
+      counts.errors++
+      tally.countText(Buffer.from(bytes.subarray(at + ANSWER_HEADER, at + length)).toString())
+      // A new connection id may help, but not more often than this.
+      this.#askAt = Math.min(this.#askAt, this.#askedAt + ASK_AGAIN_MILLISECONDS)
+    } else if (action === kind && this.#read(kind, bytes, at, length, now)) counts.answers++
+    else counts.malformed++
+  }
+
+  /** false: the answer does not have the shape of its kind. */
+  #read(kind: number, bytes: Uint8Array, at: number, length: number, now: number): boolean {
+    if (kind === ACTION.announce) {
+      const peers = (length - ANSWER.peersAt) / endpointBytes(this.#wire.options.address.family)
+      if (peers < 0 || !Number.isInteger(peers)) return false
+      this.#wire.load.tally.peersTold += peers
+      return true
+    }
+    if (kind === ACTION.scrape) return length === ANSWER.entriesAt + ANSWER.entry
+    if (length !== ANSWER.connect) return false
+    this.#connection = { high: readI32(bytes, at + 8), low: readI32(bytes, at + 12) }
+    this.#askAt = now + CONNECTION_MILLISECONDS
+    return true
+  }
+
+  /** Bun brings the datagrams one by one: the room that they make is used when the event loop has brought all. */
+  #endTurnSoon(): void {
+    // Bun reads a socket until it is empty, which never happens in a flood.
+    const limit = this.#kinds.length * FLOOD_WINDOWS + FLOOD_SPARE
+    if (++this.#readInTurn > limit && this.socket) this.#replaceSocket()
+    if (this.#turning) return
+    this.#turning = true
+    setImmediate(() => {
+      this.#turning = false
+      this.#readInTurn = 0
+      this.#wire.load.offer(this, performance.now())
+    })
+  }
+
+  /** The new socket has another port, which the sender of the flood does not know. */
+  #replaceSocket(): void {
+    const { tally } = this.#wire.load
+    tally.floods++
+    this.giveUp(Number.POSITIVE_INFINITY)
+    this.disconnect()
+    this.#wire.openSocket(this).catch(() => {
+      tally.socketErrors++
+    })
+  }
+
+  giveUp(latest: number): void {
+    for (let slot = 0; slot < this.#kinds.length; slot++) {
+      const kind = this.#kinds[slot]!
+      if (kind === FREE || this.#sentAt[slot]! > latest) continue
+      this.#wire.load.tally.kinds[kind]!.lost++
+      this.#release(slot)
+    }
+  }
+
+  #release(slot: number): void {
+    this.#kinds[slot] = FREE
+    this.#free[this.#freeCount++] = slot
+  }
+
+  disconnect(): void {
+    this.socket?.close()
+    this.socket = undefined
+    this.#connection = undefined
+    this.#askAt = 0
   }
 }

@@ -29,8 +29,17 @@ const EAGAIN = 11
  * address and its length, vector and its length, ancillary data and its length, flags, bytes received. A
  * vector (`struct iovec`) is an address and a length.
  */
-const MESSAGE = { name: 0, nameBytes: 1, vector: 2, vectors: 3, received: 7, words: 8 } as const
-const VECTOR = { base: 0, bytes: 1, words: 2 } as const
+export const MESSAGE = {
+  name: 0,
+  nameBytes: 1,
+  vector: 2,
+  vectors: 3,
+  control: 4,
+  controlBytes: 5,
+  received: 7,
+  words: 8,
+} as const
+export const VECTOR = { base: 0, bytes: 1, words: 2 } as const
 const SOCKADDR_IN6_BYTES = 28
 
 /**

@@ -16,6 +16,8 @@ const open = (library: string) => {
     getrlimit: { args: [i32, ptr], returns: i32 },
     shutdown: { args: [i32, i32], returns: i32 },
     socket: { args: [i32, i32, i32], returns: i32 },
+    connect: { args: [i32, ptr, u32], returns: i32 },
+    poll: { args: [ptr, u64, i32], returns: i32 },
     getsockname: { args: [i32, ptr, ptr], returns: i32 },
     sendmmsg: { args: [i32, ptr, u32, i32], returns: i32 },
     recvmmsg: { args: [i32, ptr, u32, i32, ptr], returns: i32 },

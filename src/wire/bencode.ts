@@ -219,7 +219,7 @@ export function bencodeSpans(bytes: Uint8Array): Map<string, Uint8Array> | undef
 }
 
 /** Index after the value that begins at `at`; -1: not a value. */
-function endOfValue(bytes: Uint8Array, at: number): number {
+export function endOfValue(bytes: Uint8Array, at: number): number {
   let open = 0
   do {
     const kind = bytes[at]

@@ -12,14 +12,19 @@ import {
 } from './bencode.ts'
 import { type AnnounceQuestion, type AnnounceReply, type Peer, readPeers } from './udp-client.ts'
 
-/** Escapes every byte that is not a letter or a digit, so that no tracker misreads one. */
-const escapeBytes = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => {
-    const character = String.fromCharCode(byte)
-    return /[0-9A-Za-z]/.test(character)
-      ? character
-      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }).join('')
+/** By byte: itself if it is a letter or a digit, otherwise escaped, so that no tracker misreads one. */
+const ESCAPED = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte)
+  return /[0-9A-Za-z]/.test(character)
+    ? character
+    : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+})
+
+function escapeBytes(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i++) text += ESCAPED[bytes[i]!]
+  return text
+}
 
 /** The query of an announce, without the question mark. */
 export function announceQuery(fields: AnnounceQuestion): string {

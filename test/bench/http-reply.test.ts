@@ -1,6 +1,6 @@
 /** Reading answers of HTTP servers: whole, in pieces, malformed. */
 import { describe, expect, test } from 'bun:test'
-import { MAX_REPLY_BYTES, readHttpReply } from '../../src/bench/http-connection.ts'
+import { MAX_REPLY_BYTES, readHttpReply } from '../../src/bench/http-reply.ts'
 
 const read = (text: string, isClosed = false) => {
   const reply = readHttpReply(Buffer.from(text, 'latin1'), isClosed)

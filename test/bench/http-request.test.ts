@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'bun:test'
-import { HttpRequestWriter } from '../../src/bench/http-load.ts'
+import { HttpRequests } from '../../src/bench/http-requests.ts'
 import { Population } from '../../src/bench/population.ts'
 
-const OPTIONS = { path: '/announce', host: 'tracker.example:7070', want: 30, closes: false }
+const OPTIONS = {
+  pathOf: () => '/announce',
+  host: 'tracker.example',
+  port: 7070,
+  want: 30,
+  closes: false,
+}
+const [ANNOUNCE, SCRAPE] = [1, 2]
 
 const population = () => new Population({ seed: 7, torrents: 50, peers: 100, seeders: 50 })
 
@@ -25,12 +32,12 @@ function parse(request: Buffer) {
 
 test('requests carry what the population knows of each peer', () => {
   const people = population()
-  const requests = new HttpRequestWriter(people, OPTIONS)
+  const requests = new HttpRequests({ ...OPTIONS, population: people })
   const hash = new Uint8Array(20)
   for (let turn = 0; turn < 200; turn++) {
     const peer = people.nextPeer()
     people.copyInfoHash(peer, hash)
-    const { path, head, values } = parse(requests.announce(peer))
+    const { path, head, values } = parse(requests.write(ANNOUNCE, peer))
     expect(path).toBe('/announce')
     expect(head).toContain('Host: tracker.example:7070')
     expect(head).toContain('Connection: keep-alive')
@@ -41,12 +48,12 @@ test('requests carry what the population knows of each peer', () => {
       port: `${people.portOf(peer)}`,
       uploaded: '0',
       downloaded: '0',
-      left: people.isSeeder(peer) ? '0' : `${1024 * 1024}`,
+      left: `${people.leftOf(peer)}`,
       ...(turn < 100 && { event: 'started' }),
       compact: '1',
       numwant: '30',
     })
-    const scrape = parse(requests.scrape(peer))
+    const scrape = parse(requests.write(SCRAPE, peer))
     expect([scrape.path, scrape.values]).toEqual([
       '/scrape',
       { info_hash: Buffer.from(hash).toString('hex') },
@@ -61,19 +68,28 @@ describe.each([
 ])('a path such as %s', (path, scraped) => {
   test('stays as it is', () => {
     const people = population()
-    const requests = new HttpRequestWriter(people, { ...OPTIONS, path })
+    const requests = new HttpRequests({ ...OPTIONS, population: people, pathOf: () => path })
     const hash = new Uint8Array(20)
     people.copyInfoHash(5, hash)
-    const announce = parse(requests.announce(5))
+    const announce = parse(requests.write(ANNOUNCE, 5))
     expect(announce.path).toBe(path.split('?')[0]!)
     expect(announce.values.port).toBe(`${people.portOf(5)}`)
     expect(announce.values.peer_id).toBe('-TB0100-000000000005')
     expect(announce.values.info_hash).toBe(Buffer.from(hash).toString('hex'))
-    expect(parse(requests.scrape(5)).path).toBe(scraped)
+    expect(parse(requests.write(SCRAPE, 5)).path).toBe(scraped)
   })
 })
 
+test('each peer may have a key of its own', () => {
+  const pathOf = (peer: number) => `/announce/KEY${peer}`
+  const requests = new HttpRequests({ ...OPTIONS, population: population(), pathOf })
+  for (const peer of [1, 2, 1]) {
+    expect(parse(requests.write(ANNOUNCE, peer)).path).toBe(`/announce/KEY${peer}`)
+    expect(parse(requests.write(SCRAPE, peer)).path).toBe(`/scrape/KEY${peer}`)
+  }
+})
+
 test('a connection for one request says so in its header', () => {
-  const requests = new HttpRequestWriter(population(), { ...OPTIONS, closes: true })
-  expect(parse(requests.scrape(0)).head).toContain('Connection: close')
+  const requests = new HttpRequests({ ...OPTIONS, population: population(), closes: true })
+  expect(parse(requests.write(SCRAPE, 0)).head).toContain('Connection: close')
 })

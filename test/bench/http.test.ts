@@ -1,7 +1,7 @@
 /** The HTTP load against our tracker, and against broken and hostile servers. */
 
 import { describe, expect, test } from 'bun:test'
-import type { LoadRun } from '../../src/bench/load-run.ts'
+import type { Load } from '../../src/bench/load.ts'
 import type { Tally } from '../../src/bench/tally.ts'
 import { joinPort } from '../../src/wire/address.ts'
 import { type Exchange, keepAliveServer } from '../support/bench/keep-alive.ts'
@@ -13,7 +13,7 @@ import { runTracker } from '../support/e2e/tracker-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 /** Most connections of two clients that rest for a tenth of a second after each failure. */
-const mostAfterRests = ({ seconds }: LoadRun): number => 2 * (2 + seconds * 10)
+const mostAfterRests = ({ seconds }: Load): number => 2 * (2 + seconds * 10)
 
 const GOOD = 'd8:intervali5e5:peers12:abcdefghijkle'
 const SCRAPED = `d5:filesd20:${'x'.repeat(20)}d8:completei1e10:downloadedi2e10:incompletei3eeee`

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { Pace } from '../../src/bench/load-run.ts'
+import { Pace } from '../../src/bench/load.ts'
 import { dice, seed } from '../support/random.ts'
 
 /** Spends all that is allowed at each moment. */

@@ -16,7 +16,7 @@ function allPeers(options: typeof OPTIONS) {
       hash: Buffer.from(hash).toString('hex'),
       id: id.toString(),
       port: population.portOf(peer),
-      seeder: population.isSeeder(peer),
+      seeder: population.leftOf(peer) === 0,
     }
   })
 }
@@ -50,14 +50,14 @@ test('the same seed draws the same, another one something else', () => {
     expect(hashes(1).isDisjointFrom(hashes(seed))).toBe(true)
 })
 
-test('the first round of announces is known as such', () => {
+test('the first announce of each peer is `started`', () => {
   const population = new Population({ ...OPTIONS, torrents: 1, peers: 3 })
-  const started = Array.from({ length: 5 }, () => [population.nextPeer(), population.allStarted])
+  const started = Array.from({ length: 5 }, () => [population.nextPeer(), population.eventOf(0)])
   expect(started).toEqual([
-    [0, false],
-    [1, false],
-    [2, false],
-    [0, true],
-    [1, true],
+    [0, 2],
+    [1, 2],
+    [2, 2],
+    [0, 0],
+    [1, 0],
   ])
 })

@@ -1,69 +1,71 @@
 /** Short load tests in this process. */
 import { expect } from 'bun:test'
-import { HttpLoad, type HttpLoadOptions } from '../../../src/bench/http-load.ts'
-import { type LoadGenerator, LoadRun, type LoadRunOptions } from '../../../src/bench/load-run.ts'
+import { type HttpOptions, HttpWire } from '../../../src/bench/http-load.ts'
+import { Load, type LoadOptions, type Wire } from '../../../src/bench/load.ts'
 import { Population } from '../../../src/bench/population.ts'
-import { Tally } from '../../../src/bench/tally.ts'
-import { UdpLoad, type UdpLoadOptions } from '../../../src/bench/udp-load.ts'
+import type { Tally } from '../../../src/bench/tally.ts'
+import { type UdpOptions, UdpWire, type WireOptions } from '../../../src/bench/udp-load.ts'
+import { libc } from '../../../src/servers/libc.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
-/** Generous time limits: a busy machine loses no request, and nothing hangs for ever. */
-const GENEROUS = {
-  durationMilliseconds: PATIENCE_MILLISECONDS,
-  timeoutMilliseconds: PATIENCE_MILLISECONDS,
-  rate: undefined,
-}
-
-export type Settings<T> = Partial<T & LoadRunOptions> & {
+/** The options of the load are mixed with those of its transport. */
+type Settings<T> = Partial<T & LoadOptions> & {
   readonly port: number
-  /** Asked in every turn; true ends the run. By default after a hundred replies of any kind. */
+  readonly path?: string
+  /** true ends the run. By default after a hundred replies of any kind. */
   readonly enough?: (tally: Tally) => boolean
 }
 
 /** For trackers that do not answer: requests are lost soon. */
 export const IMPATIENT = { timeoutMilliseconds: 200 }
 
-export async function loadUdp(settings: Settings<UdpLoadOptions>) {
-  const run = new LoadRun({ ...GENEROUS, ...settings }, new Tally())
-  const options = { ...load(), window: 8, ...settings }
-  return await drive(run, await UdpLoad.open(options, run), settings.enough)
+/** How UDP sockets are read: by our own system calls, or by Bun. */
+export type Reader = 'direct' | 'bun'
+
+export async function loadUdp(settings: Settings<UdpOptions> & { readonly reader?: Reader }) {
+  const { reader = 'direct', ...rest } = settings
+  const options = { ...defaults(rest.path), window: 8, ...rest }
+  const system = reader === 'direct' ? libc() : null
+  return await drive(options, await UdpWire.open(options, system), rest.enough)
 }
 
-export async function loadHttp(settings: Settings<HttpLoadOptions>) {
-  const run = new LoadRun({ ...GENEROUS, ...settings }, new Tally())
+export async function loadHttp(settings: Settings<HttpOptions>) {
   const web = { host: 'tracker.invalid', tls: false, insecure: false, closes: false }
-  return await drive(run, new HttpLoad({ ...load(), ...web, ...settings }, run), settings.enough)
+  const options = { ...defaults(settings.path), ...web, ...settings }
+  return await drive(options, new HttpWire(options), settings.enough)
 }
 
-const load = () => ({
-  address: { ip: '127.0.0.1', family: 4 } as const,
-  path: '',
+/** With generous time limits: a busy machine loses no request, and nothing hangs for ever. */
+const defaults = (path = ''): WireOptions & LoadOptions => ({
+  address: { ip: '127.0.0.1', family: 4 },
+  port: 0,
+  pathOf: () => path,
   population: new Population({ seed: 1, torrents: 50, peers: 100, seeders: 75 }),
-  mix: 'announce' as const,
+  mix: 'announce',
   want: 30,
   seed: 1,
   clients: 2,
+  durationMilliseconds: PATIENCE_MILLISECONDS,
+  timeoutMilliseconds: PATIENCE_MILLISECONDS,
+  rate: undefined,
 })
 
 /** Runs until there is enough, and checks that every request is counted as answered, bad or lost. */
 async function drive(
-  run: LoadRun,
-  generator: LoadGenerator,
+  options: LoadOptions,
+  wire: Wire,
   enough = ({ replies }: Tally) => replies >= 100,
 ) {
-  await run.drive({
-    get inFlight() {
-      return generator.inFlight
-    },
-    turn(now) {
-      if (enough(run.tally)) run.stop()
-      generator.turn(now)
-    },
-    close: () => generator.close(),
-  })
+  const run = new Load(options)
+  const timer = setInterval(() => enough(run.tally) && run.stop(), 1)
+  try {
+    await run.drive(wire)
+  } finally {
+    clearInterval(timer)
+    wire.close()
+  }
   expect(run.ended).toBe('interrupted')
   for (const { requests, answers, errors, malformed, lost } of run.tally.kinds)
     expect(answers + errors + malformed + lost).toBe(requests)
-  expect(generator.inFlight).toBe(0)
   return { run, tally: run.tally, total: run.tally.total() }
 }
