@@ -5,24 +5,15 @@
  */
 import { setPriority } from 'node:os'
 import { trackerStart } from './contenders.ts'
+import { infoHashes, withDefaults } from './load.ts'
 import type { Plan } from './plan.ts'
 import { CORE, median, thousands } from './results.ts'
-import {
-  applyLoad,
-  LOAD_CORE,
-  type Load,
-  printed,
-  type Result,
-  type Serving,
-  serve,
-} from './run.ts'
+import { applyLoad, LOAD_CORE, type LoadChanges, type Result, type Serving, serve } from './run.ts'
 
 const TOKEN = crypto.randomUUID()
-const POPULATION = { mix: 'announce', torrents: '1000000', peers: '2000000' }
-/** Enough sockets for a port for each peer; 192 requests in flight, as in the other jobs. */
-const SOCKETS = { sockets: '32', window: '6' }
+const POPULATION = { mix: 'announce', torrents: 1_000_000, peers: 2_000_000 } as const
 /** Longer than any measurement: the load is ended early. */
-const LOAD_SECONDS = '120'
+const LOAD_SECONDS = 120
 const ANSWER_MS = 10_000
 /** Time limit of all requests of one kind; the rest is not sent. */
 const ASKING_MS = 30_000
@@ -37,7 +28,7 @@ type Question = {
 type Timing = { readonly ms: readonly number[]; readonly bytes: number; readonly wrong: number }
 
 export async function measureApi(plan: Plan): Promise<void> {
-  const load: Load = { ...POPULATION, ...SOCKETS, ...plan.load, seconds: LOAD_SECONDS, fill: '0' }
+  const load = { ...POPULATION, ...plan.load, seconds: LOAD_SECONDS, fill: false }
   const start = trackerStart(plan.trackers[0]!, 'udp', async ({ apiPort }) => ({
     tables: `[http_api]\nbind_address = "127.0.0.1:${apiPort}"\naccess_tokens = { bench = "${TOKEN}" }`,
   }))
@@ -45,7 +36,7 @@ export async function measureApi(plan: Plan): Promise<void> {
   if (!server) throw new Error(`the tracker does not exist: ${plan.trackers[0]}`)
   stayBesideTheLoad()
   await isUp(server)
-  await applyLoad(server, { ...load, fill: '1', seconds: '0.1' }).result
+  await applyLoad(server, { ...load, fill: true, seconds: 0.1 }).result
   const undisturbed = async () => void (await Bun.sleep(plan.seconds * 1000))
   const { result: alone } = await underLoad(server, load, undisturbed)
   const lines = [['none', '', '', '', '', '', ...announces(alone, alone), '', '', '']]
@@ -62,8 +53,8 @@ export async function measureApi(plan: Plan): Promise<void> {
     console.log(`| ${line.join(' | ')} |`)
 }
 
-function questions(load: Load): Question[] {
-  const hashes = printed('udp', load, 'hashes').trimEnd().split('\n')
+function questions(load: LoadChanges): Question[] {
+  const hashes = infoHashes(withDefaults(load))
   const count = hashes.length
   const page = (offset: number, limit: number): Question => ({
     name: `torrents?offset=${offset}&limit=${limit}`,
@@ -136,7 +127,7 @@ async function ask(
 }
 
 /** Runs `work` while the load runs; returns the outcome of both. */
-async function underLoad<T>(server: Serving, load: Load, work: () => Promise<T>) {
+async function underLoad<T>(server: Serving, load: LoadChanges, work: () => Promise<T>) {
   const running = applyLoad(server, load)
   try {
     const outcome = await work()

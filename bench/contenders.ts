@@ -1,7 +1,7 @@
 /** How each of the compared servers is started: on one port, with one thread, without logging. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, HERE, npmTracker, OUT, ROOT } from './build.ts'
+import { find, HERE, npmTracker, ROOT } from './build.ts'
 import type { Setting, Start, Transport } from './plan.ts'
 
 export type Contender = { name: string; udp?: Start; http?: Start }
@@ -19,15 +19,11 @@ export function contenders(trackers: readonly string[]): Contender[] {
     ...trackers.map((command, i) => tracker(`tracker${i ? i + 1 : ''}`, command)),
     {
       name: 'echo',
-      udp: async ({ port }) => [join(OUT, 'udp-echo'), `${port}`, ECHO_PEERS, ECHO_SECONDS],
-    },
-    {
-      name: 'bun-echo',
-      udp: async ({ port }) => [process.execPath, join(HERE, 'bun-echo.ts'), `${port}`, ECHO_PEERS],
+      udp: async ({ port }) => bun('udp-echo.ts', port, ECHO_PEERS, ECHO_SECONDS),
     },
     {
       name: 'elysia',
-      http: async ({ port }) => [process.execPath, join(HERE, 'elysia-empty.ts'), `${port}`],
+      http: async ({ port }) => bun('elysia-empty.ts', port),
     },
     { name: 'opentracker', udp: opentracker, http: opentracker },
     { name: 'aquatic', udp: aquatic('aquatic_udp', 1), http: aquatic('aquatic_http', 2) },
@@ -35,6 +31,12 @@ export function contenders(trackers: readonly string[]): Contender[] {
     { name: 'npm', udp: npm('udp'), http: npm('http') },
   ]
 }
+
+const bun = (file: string, ...words: (string | number)[]) => [
+  process.execPath,
+  join(HERE, file),
+  ...words.map(String),
+]
 
 /** This tracker, or another build of it. */
 const tracker = (name: string, commandLine: string): Contender => ({
@@ -81,7 +83,7 @@ bind_address = "127.0.0.1:${sparePort}"
 const opentracker: Start = async ({ room, port, hashes }) => {
   const program = find('opentracker')
   if (!program) return undefined
-  await Bun.write(join(room, 'whitelist'), hashes())
+  await Bun.write(join(room, 'whitelist'), `${hashes().join('\n')}\n`)
   const where = ['-i', '127.0.0.1', '-p', `${port}`, '-P', `${port}`]
   return [program, ...where, '-d', '.', '-w', 'whitelist']
 }

@@ -6,12 +6,13 @@
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
-import { compile, installCrates } from './build.ts'
+import { installCrates } from './build.ts'
 import { FROM_SOURCE } from './contenders.ts'
+import type { LoadOptions } from './load.ts'
 import { compareModes } from './modes.ts'
 import { comparePersistence } from './persistence.ts'
 import type { Plan, Transport } from './plan.ts'
-import { compare } from './side-by-side.ts'
+import { compare, type Panel } from './side-by-side.ts'
 
 const USAGE = `usage: bun bench/main.ts JOB [options]
   udp, http, all    this tracker and others side by side
@@ -21,8 +22,8 @@ const USAGE = `usage: bun bench/main.ts JOB [options]
   api               the management API of a tracker with a million torrents, idle and under load
   --rounds N        rounds; in each every server runs once (5)
   --seconds S       measured seconds of each run (3; persistence 10)
-  --only A,B        only these: tracker, echo, bun-echo, elysia, opentracker, aquatic,
-                    torrust, npm; public, listed, private, both; none, sqlite3, mysql, postgresql
+  --only A,B        only these: tracker, echo, elysia, opentracker, aquatic, torrust, npm;
+                    public, listed, private, both; none, sqlite3, mysql, postgresql
   --mix M           mixed or announce (side by side: both; else announce)
   --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side, repeat it for another build
   --whitelist N     modes: entries, including the torrents of the load (1000000)
@@ -31,9 +32,10 @@ const USAGE = `usage: bun bench/main.ts JOB [options]
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N
                     passed to the load generator
   --rate N          requests per second, to compare latencies at equal load (as many as possible)
+  --results FILE    side by side: write the results, for bun bench/plot.ts FILE
   --install         build the Rust trackers into bench/out/cargo first`
 
-const FOR_THE_LOAD = ['seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate']
+const FOR_THE_LOAD = ['seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate'] as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
     whitelist: { type: 'string', default: '1000000' },
     keys: { type: 'string', default: '100000' },
     requests: { type: 'string', default: '100' },
+    results: { type: 'string' },
     install: { type: 'boolean' },
     help: { type: 'boolean' },
     seconds: { type: 'string' },
@@ -59,44 +62,58 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const JOBS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = {
-  udp: (plan) => compare('udp', plan),
-  http: (plan) => compare('http', plan),
-  async all(plan) {
-    await compare('udp', plan)
-    await compare('http', plan)
-  },
-  modes: (plan) => compareModes(values.transport as Transport, plan),
+const TRANSPORTS = ['udp', 'http'] as const
+const MIXES = ['mixed', 'announce'] as const
+
+const JOBS: Readonly<Record<string, (plan: Plan) => Promise<unknown>>> = {
+  udp: (plan) => sideBySide(['udp'], plan),
+  http: (plan) => sideBySide(['http'], plan),
+  all: (plan) => sideBySide(TRANSPORTS, plan),
+  modes: (plan) => compareModes(oneOf(TRANSPORTS, values.transport)!, plan),
   persistence: comparePersistence,
   api: measureApi,
 }
 
 const what = positionals[0] ?? ''
 const job = Object.hasOwn(JOBS, what) ? JOBS[what] : undefined
-const known = positionals.length === 1 && ['udp', 'http'].includes(values.transport)
-if (values.help || !job || !known) {
+const mix = values.mix === undefined ? undefined : oneOf(MIXES, values.mix)
+const isUnderstood =
+  job && positionals.length === 1 && oneOf(TRANSPORTS, values.transport) && (mix || !values.mix)
+if (values.help || !isUnderstood) {
   console.error(USAGE)
   process.exit(values.help ? 0 : 2)
 }
-compile()
 if (values.install) installCrates()
-console.log(`${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Bun ${Bun.version}`)
+const machine = `${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Bun ${Bun.version}`
+console.log(machine)
 await job(planned())
 
 function planned(): Plan {
-  const seconds = values.seconds ?? (what === 'persistence' ? '10' : '3')
-  const given = Object.entries(values).filter(([name]) => FOR_THE_LOAD.includes(name))
+  const seconds = Number(values.seconds ?? (what === 'persistence' ? 10 : 3))
+  const given = FOR_THE_LOAD.filter((name) => values[name] !== undefined)
+  const load = Object.fromEntries(given.map((name) => [name, Number(values[name])]))
   const chosen = values.only?.split(',')
   return {
     rounds: Number(values.rounds),
-    seconds: Number(seconds),
+    seconds,
     trackers: values.tracker,
-    mixes: values.mix === undefined ? undefined : [values.mix],
-    load: { seconds, ...(Object.fromEntries(given) as Record<string, string>) },
+    mixes: mix && [mix],
+    load: { seconds, ...(load satisfies Partial<LoadOptions>) },
     whitelist: Number(values.whitelist),
     keys: Number(values.keys),
     requests: Number(values.requests),
     chooses: (name) => !chosen || chosen.includes(name),
     heading: `${values.rounds} rounds of ${seconds} s, medians`,
   }
+}
+
+async function sideBySide(transports: readonly Transport[], plan: Plan): Promise<void> {
+  const panels: Panel[] = []
+  for (const transport of transports) panels.push(...(await compare(transport, plan)))
+  if (values.results !== undefined)
+    await Bun.write(values.results, `${JSON.stringify({ machine, panels }, null, 1)}\n`)
+}
+
+function oneOf<T extends string>(words: readonly T[], word: string): T | undefined {
+  return words.find((known) => known === word)
 }

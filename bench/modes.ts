@@ -5,12 +5,14 @@
 import { Database } from 'bun:sqlite'
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Mix } from '../src/bench/load.ts'
 import { OUT } from './build.ts'
 import { type Flavour, trackerStart } from './contenders.ts'
+import { authKeys, infoHashes, withDefaults } from './load.ts'
 import type { Plan, Setting, Transport } from './plan.ts'
 import { CORE, type Column, CPU, cpu, DOUBTS, MEMORY, RATE, ratio, table } from './results.ts'
 import { inTurns } from './rounds.ts'
-import { applyLoad, type Load, printed, type Result, roomOf, type Serving, serve } from './run.ts'
+import { applyLoad, type LoadChanges, type Result, roomOf, type Serving, serve } from './run.ts'
 import { removeFile } from './stores.ts'
 
 const MODES = [
@@ -22,7 +24,7 @@ const MODES = [
 type Mode = (typeof MODES)[number]
 
 /** A seed of torrents and keys that are not in the database. */
-const STRANGER = '987654321'
+const STRANGER = 987_654_321
 const FILE = 'tracker.db'
 
 const COLUMNS: readonly Column<Result>[] = [
@@ -54,11 +56,10 @@ export async function compareModes(transport: Transport, plan: Plan): Promise<vo
 async function run(
   mode: Mode,
   transport: Transport,
-  mix: string,
+  mix: Mix,
   plan: Plan,
 ): Promise<Result | undefined> {
-  const keys = mode.private ? { keys: `${plan.keys}` } : undefined
-  const load = { mix, ...plan.load, ...keys }
+  const load = { mix, ...plan.load, keys: mode.private ? plan.keys : 0 }
   const start = trackerStart(plan.trackers[0]!, transport, (setting) =>
     flavour(mode, setting, plan),
   )
@@ -76,16 +77,16 @@ async function run(
 }
 
 /** A tracker without access control would look fast, so unknown torrents and keys must be refused. */
-async function prove(server: Serving, load: Load): Promise<void> {
-  const stranger = { ...load, mix: 'announce', seed: STRANGER, seconds: '0.2', fill: '0' }
-  const { announces, errors } = await applyLoad(server, stranger).result
+async function prove(server: Serving, load: LoadChanges): Promise<void> {
+  const stranger = { mix: 'announce', seed: STRANGER, seconds: 0.2, fill: false } as const
+  const { announces, errors } = await applyLoad(server, { ...load, ...stranger }).result
   if (announces > 0 || errors === 0)
     throw new Error(`it accepted ${announces} announces of unknown torrents or keys`)
 }
 
 async function flavour(mode: Mode, { room }: Setting, plan: Plan): Promise<Flavour> {
   if (!mode.listed && !mode.private) return {}
-  const seed = plan.load.seed ?? '1'
+  const { seed } = withDefaults(plan.load)
   const { whitelist, keys } = plan
   copyFileSync(accessDatabase({ seed, whitelist, keys }), join(room, FILE))
   const tables = `[core.database]\ndriver = "sqlite3"\npath = "./${FILE}"`
@@ -101,7 +102,7 @@ const SCHEMA = `
     completed INTEGER DEFAULT 0 NOT NULL
   )`
 
-type Extent = { readonly seed: string; readonly whitelist: number; readonly keys: number }
+type Extent = { readonly seed: number; readonly whitelist: number; readonly keys: number }
 
 /**
  * Path of a database as the reference's 2024 generation leaves it (docs/behaviours.md D2), with the torrents of loads
@@ -111,13 +112,8 @@ type Extent = { readonly seed: string; readonly whitelist: number; readonly keys
 function accessDatabase({ seed, whitelist, keys }: Extent): string {
   const path = join(OUT, `access-${seed}-${whitelist}-${keys}.db`)
   if (existsSync(path)) return path
-  // Both load generators draw the same, and the hash of torrent 7 does not depend on the number of torrents.
-  const count = `${whitelist}`
-  const load = { mix: 'announce', seed, torrents: count, peers: count, keys: `${keys}` }
-  const hashes = lines(printed('udp', load, 'hashes'))
-  const names = lines(printed('udp', load, 'keys'))
-  if (hashes.length !== whitelist || names.length !== keys)
-    throw new Error('the load generator printed too little')
+  // The hash of torrent 7 does not depend on the number of torrents.
+  const load = withDefaults({ seed, torrents: whitelist, keys })
   const unfinished = `${path}.new`
   rmSync(unfinished, { force: true })
   {
@@ -129,12 +125,10 @@ function accessDatabase({ seed, whitelist, keys }: Extent): string {
       for (const value of values) prepared.run(value)
     }
     database.transaction(() => {
-      insert('INSERT INTO whitelist (info_hash) VALUES (?)', hashes)
-      insert('INSERT INTO keys (key, valid_until) VALUES (?, NULL)', names)
+      insert('INSERT INTO whitelist (info_hash) VALUES (?)', infoHashes(load))
+      insert('INSERT INTO keys (key, valid_until) VALUES (?, NULL)', authKeys(load))
     })()
   }
   renameSync(unfinished, path)
   return path
 }
-
-const lines = (text: string) => text.split('\n').filter((line) => line !== '')

@@ -1,14 +1,17 @@
 /** What the command line asks for, and how servers are started: shared by all jobs. */
 
+import type { Mix } from '../src/bench/load.ts'
+import type { LoadOptions } from './load.ts'
+
 export type Plan = {
   readonly rounds: number
   readonly seconds: number
   /** Command lines of this tracker, one for each build. */
   readonly trackers: readonly string[]
   /** undefined: the job chooses. */
-  readonly mixes: readonly string[] | undefined
-  /** Options for the load generators, as given. */
-  readonly load: Readonly<Record<string, string>>
+  readonly mixes: readonly Mix[] | undefined
+  /** What differs from the usual load. */
+  readonly load: Partial<LoadOptions>
   /** Entries of the whitelist and auth keys, for modes that have them. */
   readonly whitelist: number
   readonly keys: number
@@ -31,8 +34,8 @@ export type Setting = {
   apiPort: number
   /** An empty directory, which is the working directory of the server. */
   room: string
-  /** The info hashes that will be announced, in hexadecimal, one a line. */
-  hashes: () => string
+  /** The info hashes that will be announced, in hexadecimal. */
+  hashes: () => string[]
 }
 
 /** Writes the files of a server and returns its command line; undefined: it is not installed. */

@@ -24,7 +24,7 @@ const answers = (result: Result) => result.perSecond * result.seconds
 export const cpu = (result: Result) => ((result.userMs + result.systemMs) * 1000) / answers(result)
 const share = (part: number) => `${(part * 100).toFixed(0)} %`
 export const thousands = (value: number) => `${(value / 1000).toFixed(1)}k`
-export const milliseconds = (us: number) => (us / 1000).toFixed(2)
+export const milliseconds = (value: number) => value.toFixed(2)
 
 /** The ratio of a figure to that of the server `to`. */
 export const ratio = <R>(to: string, of: (result: R) => number): Cell<R> => {
@@ -45,16 +45,22 @@ export const MEMORY: Column<Result> = ['RSS MB', (r) => (r.residentKb / 1024).to
 export const DOUBTS: readonly Column<Result>[] = [
   ['peers/answer', (r) => r.peersPerAnswer.toFixed(1)],
   ['errors', (r) => `${r.errors + r.malformed}`],
-  ['lost', (r) => `${r.lost + r.unsent}`],
+  ['lost', (r) => `${r.lost}`],
   ['generator spare', (r) => share(r.generatorIdle)],
 ]
+
+/** Of every server that ran. */
+export const mediansOf = <R extends Record<string, number>>(rows: readonly Row<R>[]): Others<R> =>
+  Object.fromEntries(
+    rows.filter(({ results }) => results.length > 0).map((row) => [row.name, medians(row.results)]),
+  )
 
 export function table<R extends Record<string, number>>(
   columns: readonly Column<R>[],
   rows: readonly Row<R>[],
 ): string {
   const ran = rows.filter((row) => row.results.length > 0)
-  const others: Others<R> = Object.fromEntries(ran.map((row) => [row.name, medians(row.results)]))
+  const others = mediansOf(rows)
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const cells = ({ name, results }: Row<R>) =>
     columns.map(([, cell]) => cell(others[name]!, others, results))

@@ -1,44 +1,21 @@
 /** A measurement: a fresh server on one core, a load generator on another, one result. */
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { REQUEST, writeConnectRequest } from '../src/wire/udp-client.ts'
-import { OUT } from './build.ts'
+import { ClientFailure } from '../src/client/failure.ts'
+import { getHttp } from '../src/client/http.ts'
+import { UdpClient } from '../src/client/udp.ts'
+import { HERE, OUT } from './build.ts'
+import { infoHashes, type LoadOptions, type LoadResult, withDefaults } from './load.ts'
 import type { Start, Transport } from './plan.ts'
 
 const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
 
-/** The report of a load generator; times are in microseconds unless the name says otherwise. */
-const FIELDS = [
-  'seconds',
-  'fillSeconds',
-  'perSecond',
-  'announcesPerSecond',
-  'connects',
-  'announces',
-  'scrapes',
-  'errors',
-  'malformed',
-  'lost',
-  'unsent',
-  'reconnects',
-  'completions',
-  'completionsLate',
-  'peersPerAnswer',
-  'generatorIdle',
-  'userMs',
-  'systemMs',
-  'residentKb',
-  'p50',
-  'p90',
-  'p99',
-  'p999',
-] as const
 /** `startMs`: from the start of the process to its first answer. */
-export type Result = Record<(typeof FIELDS)[number] | 'startMs', number>
+export type Result = LoadResult & { readonly startMs: number }
 
-/** Options of a load generator by name, without dashes. */
-export type Load = { readonly mix: string; readonly [option: string]: string }
+/** What differs from the usual load. */
+export type LoadChanges = Partial<LoadOptions>
 
 /** A running server. Disposing of it ends its process. */
 export type Serving = AsyncDisposable & {
@@ -56,7 +33,7 @@ export async function measure(
   name: string,
   start: Start,
   transport: Transport,
-  load: Load,
+  load: LoadChanges,
 ): Promise<Result | undefined> {
   await using server = await serve(name, start, transport, load)
   return server && (await applyLoad(server, load).result)
@@ -71,13 +48,13 @@ export async function serve(
   name: string,
   start: Start,
   transport: Transport,
-  load: Load,
+  load: LoadChanges,
 ): Promise<Serving | undefined> {
   const room = roomOf(name, transport)
   rmSync(room, { recursive: true, force: true })
   mkdirSync(room, { recursive: true })
   const [port, sparePort, apiPort] = freePorts()
-  const hashes = () => printed(transport, load, 'hashes')
+  const hashes = () => infoHashes(withDefaults({ ...load, transport }))
   const command = await start({ port, sparePort, apiPort, room, hashes })
   if (!command) return undefined
   await using starting = new AsyncDisposableStack()
@@ -94,41 +71,24 @@ export async function serve(
 }
 
 /** Loads a server. `end` makes the load generator stop and report early. */
-export function applyLoad(server: Serving, load: Load): { result: Promise<Result>; end(): void } {
-  const words = ['--port', `${server.port}`, '--pid', `${server.pid}`, ...options(load)]
-  const pinned = ['taskset', '-c', LOAD_CORE, program(server.transport), ...words]
-  const generator = Bun.spawn(pinned, { stderr: 'pipe' })
+export function applyLoad(
+  { transport, port, pid, name, startMs }: Serving,
+  changes: LoadChanges,
+): { result: Promise<Result>; end(): void } {
+  const options: LoadChanges = { ...changes, transport, port, pid }
+  const program = [process.execPath, join(HERE, 'load.ts'), JSON.stringify(options)]
+  const generator = Bun.spawn(['taskset', '-c', LOAD_CORE, ...program], { stderr: 'pipe' })
   running.add(generator)
   const report = async (): Promise<Result> => {
     const output = await new Response(generator.stdout).text()
     const complaint = await new Response(generator.stderr).text()
     const failed = await generator.exited
     running.delete(generator)
-    if (failed) throw new Error(`${server.name}: ${complaint.trim()}`)
-    return readResult(JSON.parse(output), server.startMs)
+    if (failed) throw new Error(`${name}: ${complaint.trim()}`)
+    const result: LoadResult = JSON.parse(output)
+    return { ...result, startMs }
   }
   return { result: report(), end: () => generator.kill('SIGTERM') }
-}
-
-/** The info hashes or auth keys of a load, one a line. */
-export function printed(transport: Transport, load: Load, what: 'hashes' | 'keys'): string {
-  const command = [program(transport), ...options(load), `--print-${what}`]
-  return Bun.spawnSync(command).stdout.toString()
-}
-
-const program = (transport: Transport) => join(OUT, `${transport}-load`)
-const options = (load: Load) =>
-  Object.entries(load).flatMap(([name, value]) => [`--${name}`, value])
-
-function readResult(value: unknown, startMs: number): Result {
-  const found = value as Partial<Record<string, unknown>>
-  const read = (field: string) => {
-    const number = found[field]
-    if (typeof number !== 'number') throw new Error(`the load generator did not report ${field}`)
-    return number
-  }
-  const fields = FIELDS.map((field) => [field, read(field)])
-  return { ...Object.fromEntries(fields), startMs } as Result
 }
 
 /** Ports that are free for TCP now, and unlikely to be in use for UDP. */
@@ -180,52 +140,26 @@ const ASK_EVERY_MS = 5
 
 /** Asks a starting server until it answers. false: it did not in time, or it has ended (`gone`). */
 async function isReady(transport: Transport, port: number, gone: () => boolean): Promise<boolean> {
-  const ask = transport === 'udp' ? askUdp : askHttp
   const deadline = performance.now() + READY_MS
   while (performance.now() < deadline && !gone()) {
-    if (await ask(port)) return true
+    if (await answers(transport, port)) return true
     await Bun.sleep(ASK_EVERY_MS)
   }
   return false
 }
 
-async function askUdp(port: number): Promise<boolean> {
-  const request = new Uint8Array(REQUEST.connect)
-  writeConnectRequest(request, 0, 1)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const socket = await Bun.udpSocket({
-    connect: { hostname: '127.0.0.1', port },
-    socket: { data: () => resolve(true), error: () => resolve(false) },
-  })
-  const timer = setTimeout(() => resolve(false), ANSWER_MS)
+async function answers(transport: Transport, port: number): Promise<boolean> {
+  const address = { ip: '127.0.0.1', family: 4 } as const
+  const options = { milliseconds: ANSWER_MS, attempts: 1 }
   try {
-    socket.send(request)
-    return await promise
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
-    socket.close()
-  }
-}
-
-/** The kernel accepts connections before the server does, so only bytes or a close count as an answer. */
-async function askHttp(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), ANSWER_MS)
-  try {
-    const socket = await Bun.connect({
-      hostname: '127.0.0.1',
-      port,
-      socket: { data: () => resolve(true), close: () => resolve(true) },
-    })
-    socket.write('GET /announce HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
-    const answered = await promise
-    socket.terminate()
-    return answered
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
+    if (transport === 'udp') {
+      using client = await UdpClient.open(address, port, options)
+      await client.connect()
+    } else await getHttp(new URL(`http://127.0.0.1:${port}/announce`), options)
+    return true
+  } catch (error) {
+    if (!(error instanceof ClientFailure)) throw error
+    // The kernel accepts connections before the server does. Any answer counts.
+    return error.kind !== 'connect' && error.kind !== 'timeout'
   }
 }

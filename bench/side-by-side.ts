@@ -8,6 +8,7 @@ import {
   cpu,
   DOUBTS,
   MEMORY,
+  mediansOf,
   milliseconds,
   RATE,
   ratio,
@@ -16,8 +17,16 @@ import {
 import { inTurns } from './rounds.ts'
 import { measure, type Result } from './run.ts'
 
-export async function compare(transport: Transport, plan: Plan): Promise<void> {
-  for (const mix of plan.mixes ?? ['mixed', 'announce']) {
+/** The medians of one table by server, as a results file has them. */
+export type Panel = {
+  readonly transport: Transport
+  readonly mix: string
+  readonly servers: Readonly<Record<string, Result>>
+}
+
+export async function compare(transport: Transport, plan: Plan): Promise<Panel[]> {
+  const panels: Panel[] = []
+  for (const mix of plan.mixes ?? (['mixed', 'announce'] as const)) {
     const load = { mix, ...plan.load }
     const players = contenders(plan.trackers).flatMap(({ name, ...starts }) => {
       const start = starts[transport]
@@ -29,7 +38,9 @@ export async function compare(transport: Transport, plan: Plan): Promise<void> {
     )
     console.log(`\n${transport}, ${mix} (${plan.heading})\n`)
     console.log(table(columns(LIMIT[transport]), rows))
+    panels.push({ transport, mix, servers: mediansOf(rows) })
   }
+  return panels
 }
 
 /** `limit`: the contender that shows the limit of the transport. */
