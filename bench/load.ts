@@ -23,7 +23,7 @@ const DEFAULTS = {
   want: 30,
   /** Sockets or connections, and requests in flight of each socket. */
   sockets: 8,
-  window: 24,
+  window: 20,
   /** A request without an answer for this long is lost. */
   timeoutMs: 500,
   /** Requests per second; 0: as many as possible. */

@@ -11,6 +11,7 @@ import {
 } from '../cli/invocation.ts'
 import { printResult, showProgress } from '../cli/output.ts'
 import { stopSignal } from '../cli/stop-signal.ts'
+import { askInTurn } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { getHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
@@ -27,6 +28,11 @@ import { MAX_WINDOW, UdpWire, type WireOptions } from './udp-load.ts'
 
 /** Default of requests per second over a network. */
 const REMOTE_RATE = 1_000
+/**
+ * Requests in flight of each UDP socket. Those of eight fit into three quarters of Linux's default receive buffer, which
+ * is as much as it holds while it is read.
+ */
+const WINDOW = 20
 /** Processor time in cores from which on the load test itself may be the limit. */
 const BUSY_CORES = 0.95
 
@@ -158,16 +164,10 @@ async function findTracker(plan: Plan): Promise<Address> {
     throw new Misuse(
       `URL leads to ${foreign.ip}, which is not this machine's loopback: a load test of a tracker that is not yours is an attack; if it is yours, say --i-own-this-target`,
     )
-  const failures: ClientFailure[] = []
-  for (const address of addresses)
-    try {
-      await probe(plan, address)
-      return address
-    } catch (error) {
-      if (!(error instanceof ClientFailure)) throw error
-      failures.push(error)
-    }
-  throw failures[0]!
+  return await askInTurn(addresses, async (address) => {
+    await probe(plan, address)
+    return address
+  })
 }
 
 const isLocalAddress = ({ ip, family }: Address): boolean => isLoopback(parseIp(ip)!, family)
@@ -212,7 +212,7 @@ function readPlan(
     rate: numberValue(invocation, 'rate', { min: 1, max: 10_000_000 }, undefined),
     mix,
     clients: count('clients', 1, clients.most, clients.fallback),
-    window: url.scheme === 'udp' ? count('window', 1, MAX_WINDOW, 24) : 1,
+    window: url.scheme === 'udp' ? count('window', 1, MAX_WINDOW, WINDOW) : 1,
     torrents,
     peers,
     seeders: count('seeders', 0, 100, 75),

@@ -84,16 +84,23 @@ export function scrape(
   })
 }
 
-/** Tries one address of each family: two of the same family lead to the same machine, or to one like it. */
+/** Asks one address of each family: two of the same family lead to the same machine, or to one like it. */
 async function atFirst<T>(
   url: TrackerUrl,
   options: AskOptions,
   ask: (address: Address) => Promise<T>,
 ): Promise<T> {
   const all = await resolve(url.host, options)
-  const addresses = all.filter(
-    ({ family }, i) => all.findIndex((other) => other.family === family) === i,
-  )
+  const isFirst = ({ family }: Address, i: number) =>
+    all.findIndex((other) => other.family === family) === i
+  return await askInTurn(all.filter(isFirst), ask)
+}
+
+/** The answer of the first address that can be reached. Rejects with `ClientFailure` and nothing else. */
+export async function askInTurn<T>(
+  addresses: readonly Address[],
+  ask: (address: Address) => Promise<T>,
+): Promise<T> {
   const failures: ClientFailure[] = []
   for (const address of addresses)
     try {
@@ -104,13 +111,8 @@ async function atFirst<T>(
       if (error.kind !== 'connect' && error.kind !== 'timeout') throw error
       failures.push(error)
     }
-  if (failures.length === 1) throw failures[0]!
-  const last = failures.at(-1)!
-  throw new ClientFailure(
-    last.kind,
-    failures.map(({ message }) => message).join('; '),
-    last.transaction,
-  )
+  const { kind, transaction } = failures.at(-1)!
+  throw new ClientFailure(kind, failures.map(({ message }) => message).join('; '), transaction)
 }
 
 const chunks = <T>(items: readonly T[], size: number): readonly T[][] =>

@@ -94,65 +94,51 @@ const MOST_NAMED = 10
 export const printService = ({ service, type, message }: ServiceHealth): string =>
   `${type === undefined ? '' : `${type} `}${service}: ${message}`
 
+/** Any JSON, with the members of an object. */
+type Json = Readonly<Record<string, unknown>>
+const membersOf = (value: unknown): Json =>
+  typeof value === 'object' && value !== null ? (value as Json) : {}
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? oneLine(value) : undefined
+
 function readReport(body: Uint8Array): ParsedReport {
-  const report = readObject(body)
-  const [status, degraded] = ['status', 'degraded'].map((name) => {
-    const value = report.get(name)
-    return typeof value === 'string' ? oneLine(value) : undefined
-  })
-  const details = report.get('details')
+  let report: Json = {}
+  try {
+    report = membersOf(JSON.parse(Buffer.from(body).toString()))
+  } catch {
+    // Not JSON, or nested deeper than the parser can go.
+  }
+  const { details, database, memory } = report
   const services = Array.isArray(details) ? details.map(readService) : []
-  const database = report.get('database')
-  const memory = membersOf(report.get('memory'))
-  const [used, limit] = [memory.get('used'), memory.get('limit')]
+  const { used, limit } = membersOf(memory)
   return {
-    status: status ?? null,
+    status: textOf(report.status) ?? null,
+    // The database stands beside the listeners; older versions of this tracker listed it among them.
     services: database === undefined ? services : [...services, readDatabase(database)],
-    degraded,
+    degraded: textOf(report.degraded),
     memory: typeof used === 'number' && typeof limit === 'number' ? { used, limit } : undefined,
   }
 }
 
-/** The database stands beside the listeners; older versions of this tracker listed it among them. */
-function readDatabase(database: unknown): ServiceHealth {
-  const driver = membersOf(database).get('driver')
-  return {
-    service: typeof driver === 'string' ? oneLine(driver) : 'without a name',
-    type: 'database',
-    ...readResult(database),
-  }
-}
+const readDatabase = (database: unknown): ServiceHealth => ({
+  service: textOf(membersOf(database).driver) ?? 'without a name',
+  type: 'database',
+  ...readResult(database),
+})
 
 function readService(detail: unknown): ServiceHealth {
-  const members = membersOf(detail)
-  const text = (name: string): string | undefined => {
-    const value = members.get(name)
-    return typeof value === 'string' ? oneLine(value) : undefined
-  }
-  const type = text('service_type')
+  const { service_binding, binding, service_type } = membersOf(detail)
+  const type = textOf(service_type)
   return {
-    service: text('service_binding') ?? text('binding') ?? 'a service without a name',
+    service: textOf(service_binding) ?? textOf(binding) ?? 'a service without a name',
     ...(type !== undefined && { type }),
     ...readResult(detail),
   }
 }
 
 function readResult(detail: unknown): Pick<ServiceHealth, 'status' | 'message'> {
-  const result = membersOf(membersOf(detail).get('result'))
-  const [status, message] = result.has('Ok')
-    ? (['Ok', result.get('Ok')] as const)
-    : (['Error', result.get('Err')] as const)
-  return { status, message: typeof message === 'string' ? oneLine(message) : 'no result' }
+  const result = membersOf(membersOf(detail).result)
+  const status = 'Ok' in result ? 'Ok' : 'Error'
+  return { status, message: textOf(status === 'Ok' ? result.Ok : result.Err) ?? 'no result' }
 }
-
-function readObject(body: Uint8Array): ReadonlyMap<string, unknown> {
-  try {
-    return membersOf(JSON.parse(Buffer.from(body).toString()))
-  } catch {
-    // Not JSON, or nested deeper than the parser can go.
-    return new Map()
-  }
-}
-
-const membersOf = (value: unknown): ReadonlyMap<string, unknown> =>
-  new Map<string, unknown>(typeof value === 'object' && value !== null ? Object.entries(value) : [])

@@ -1,5 +1,4 @@
 /** Asks HTTP servers: trackers (BEP 3, 48), and others for a small body. Never through a proxy. */
-import { gunzipSync } from 'node:zlib'
 import type { ScrapeEntry } from '../bittorrent.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
@@ -12,7 +11,7 @@ import {
   scrapeQuery,
 } from '../wire/http-client.ts'
 import type { AnnounceQuestion, AnnounceReply } from '../wire/udp-client.ts'
-import { ClientFailure, noAnswerWithin, unreachableBy } from './failure.ts'
+import { ClientFailure, type FailureKind, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { requestUrl, shownPath, type TrackerUrl } from './tracker-url.ts'
 
@@ -98,8 +97,6 @@ export async function getHttp(
       redirect: 'manual',
       keepalive: false,
       signal: AbortSignal.timeout(milliseconds),
-      // Bun reports what it cannot decompress on the standard error.
-      decompress: false,
       ...(url.protocol === 'https:' && {
         tls: { serverName: name, rejectUnauthorized: !insecure },
       }),
@@ -109,7 +106,7 @@ export async function getHttp(
       status: response.status,
       statusText: response.statusText,
       location: location === null ? undefined : (URL.parse(location, url.href)?.href ?? location),
-      body: decompress(await readBody(response), response.headers.get('content-encoding')),
+      body: await readBody(response),
     }
   } catch (error) {
     throw explain(error, placeOf(url), milliseconds)
@@ -121,19 +118,6 @@ const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
 const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 class TooLong extends Error {}
-class Undecodable extends Error {}
-
-/** Decompresses a body: some servers compress although `identity` was asked for. */
-function decompress(body: Uint8Array, encoding: string | null): Uint8Array {
-  if (encoding === null || encoding === 'identity') return body
-  if (encoding !== 'gzip') throw new Undecodable(`encoded as ${oneLine(encoding)}`)
-  try {
-    return gunzipSync(body, { maxOutputLength: MOST_BODY_BYTES })
-  } catch (error) {
-    if (error instanceof RangeError) throw new TooLong()
-    throw new Undecodable('labelled gzip but is not')
-  }
-}
 
 async function readBody(response: Response): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
@@ -148,21 +132,20 @@ async function readBody(response: Response): Promise<Uint8Array> {
 }
 
 function explain(error: unknown, where: string, milliseconds: number): ClientFailure {
-  if (error instanceof TooLong)
-    return new ClientFailure('garbage', `${where}: the answer is longer than 1 MiB`)
-  if (error instanceof Undecodable)
-    return new ClientFailure('garbage', `${where}: the answer is ${error.message}`)
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
   const code = errorCode(error)
-  if (name === 'TimeoutError')
-    return new ClientFailure('timeout', `${where}: ${noAnswerWithin(milliseconds)}`)
-  if (code === 'ENOTFOUND') return new ClientFailure('resolve', `${where}: no such host`)
+  const failed = (kind: FailureKind, what: string) => new ClientFailure(kind, `${where}: ${what}`)
+  if (error instanceof TooLong) return failed('garbage', 'the answer is longer than 1 MiB')
+  if (name === 'TimeoutError') return failed('timeout', noAnswerWithin(milliseconds))
+  if (code === 'ENOTFOUND') return failed('resolve', 'no such host')
   const unreachable = unreachableBy(code)
-  if (unreachable) return new ClientFailure('connect', `${where}: ${unreachable}`)
+  if (unreachable) return failed('connect', unreachable)
   if (code === 'ConnectionClosed' || code === 'ECONNRESET')
-    return new ClientFailure('garbage', `${where}: the connection was closed before an answer came`)
+    return failed('garbage', 'the connection was closed before an answer came')
+  if (/Zlib|Brotli|Zstd|Decompression/.test(code))
+    return failed('garbage', `the answer cannot be decompressed (${code})`)
   const why = oneLine(message)
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/i.test(code) || /certificate/i.test(message))
-    return new ClientFailure('tls', `${where}: ${why} (${code})`)
-  return new ClientFailure('garbage', `${where}: no HTTP answer (${code || why})`)
+    return failed('tls', `${why} (${code})`)
+  return failed('garbage', `no HTTP answer (${code || why})`)
 }

@@ -31,12 +31,9 @@ async function lookUp(host: string, milliseconds: number): Promise<readonly Addr
       () => lookup(host, { all: true }),
       () => late,
     )
-    const addresses = new Map<string, Address>()
-    for (const { address } of answers) {
-      const bytes = parseIp(address)
-      if (bytes) addresses.set(address, addressOf(bytes))
-    }
-    if (addresses.size > 0) return [...addresses.values()]
+    const texts = new Set(answers.map(({ address }) => address))
+    const addresses = Array.from(texts, parseIp).flatMap((ip) => (ip ? [addressOf(ip)] : []))
+    if (addresses.length > 0) return addresses
   } catch (error) {
     if (error === late) throw error
   }

@@ -66,20 +66,10 @@ const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** The 20 bytes that 32 characters stand for (RFC 4648); undefined: other characters. */
 function fromBase32(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(INFO_HASH_BYTES)
-  let held = 0
-  let bits = 0
-  let at = 0
-  for (const character of text.toLowerCase()) {
-    const value = BASE32.indexOf(character)
-    if (value < 0) return undefined
-    held = ((held << 5) | value) & 0xfff
-    bits += 5
-    if (bits < 8) continue
-    bits -= 8
-    bytes[at++] = held >> bits
-  }
-  return bytes
+  const values = Array.from(text.toLowerCase(), (character) => BASE32.indexOf(character))
+  if (values.includes(-1)) return undefined
+  const bits = values.map((value) => value.toString(2).padStart(5, '0')).join('')
+  return Uint8Array.from(bits.match(/.{8}/g)!, (byte) => Number.parseInt(byte, 2))
 }
 
 /** The hash of the `info` dictionary, byte for byte as it stands in the file; undefined: not a torrent. */

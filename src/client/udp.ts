@@ -1,6 +1,5 @@
 /** Asks one UDP tracker at one address (BEP 15, 41). */
-import type { Family, ScrapeEntry } from '../bittorrent.ts'
-import { LIMITS } from '../limits.ts'
+import { type Family, INFO_HASH_BYTES, type ScrapeEntry } from '../bittorrent.ts'
 import { plural } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
@@ -94,25 +93,22 @@ export class UdpClient implements Disposable {
 
   /** Asks for a new connection id, even if the old one is still good. */
   async connect(): Promise<void> {
-    const transaction = randomTransaction()
-    const request = new Uint8Array(REQUEST.connect)
-    writeConnectRequest(request, 0, transaction)
-    const packet = await this.#ask(request, transaction, ACTION.connect)
+    const { packet } = await this.#ask(ACTION.connect, REQUEST.connect, writeConnectRequest)
     const connection = readConnection(packet)
-    if (!connection) throw this.#garbage('a connect', packet)
+    if (!connection) throw this.#garbage(ACTION.connect, packet)
     this.#connection = { ...connection, since: performance.now() }
   }
 
   /** With the transaction id, signed. */
   async announce(question: AnnounceQuestion): Promise<AnnounceReply & { transaction: number }> {
     const connection = await this.#connected()
-    const transaction = randomTransaction()
-    const request = new Uint8Array(REQUEST.announce + urlDataBytes(this.#path))
-    writeAnnounceRequest(request, 0, connection, transaction, question)
-    writeUrlData(request, REQUEST.announce, this.#path)
-    const packet = await this.#ask(request, transaction, ACTION.announce)
+    const length = REQUEST.announce + urlDataBytes(this.#path)
+    const { transaction, packet } = await this.#ask(ACTION.announce, length, (out, at, id) => {
+      writeAnnounceRequest(out, at, connection, id, question)
+      writeUrlData(out, REQUEST.announce, this.#path)
+    })
     const answer = readAnnounceAnswer(packet, this.#family)
-    if (!answer) throw this.#garbage('an announce', packet)
+    if (!answer) throw this.#garbage(ACTION.announce, packet)
     return { ...answer, transaction }
   }
 
@@ -121,12 +117,12 @@ export class UdpClient implements Disposable {
     hashes: readonly Uint8Array[],
   ): Promise<{ transaction: number; entries: ScrapeEntry[] }> {
     const connection = await this.#connected()
-    const transaction = randomTransaction()
-    const request = new Uint8Array(REQUEST.header + 20 * LIMITS.udpScrapeHashes)
-    const length = writeScrapeRequest(request, 0, connection, transaction, hashes)
-    const packet = await this.#ask(request.subarray(0, length), transaction, ACTION.scrape)
+    const length = REQUEST.header + INFO_HASH_BYTES * hashes.length
+    const { transaction, packet } = await this.#ask(ACTION.scrape, length, (out, at, id) =>
+      writeScrapeRequest(out, at, connection, id, hashes),
+    )
     const entries = readScrapeAnswer(packet)
-    if (!entries || entries.length > hashes.length) throw this.#garbage('a scrape', packet)
+    if (!entries || entries.length > hashes.length) throw this.#garbage(ACTION.scrape, packet)
     return { transaction, entries }
   }
 
@@ -140,8 +136,18 @@ export class UdpClient implements Disposable {
     return this.#connection!
   }
 
-  /** The answer with this action. Sends again while none comes, since either datagram may be lost. */
-  async #ask(request: Uint8Array, transaction: number, action: number): Promise<Uint8Array> {
+  /**
+   * The answer with this action to the request of `length` bytes that `write` makes. Sends again while none comes,
+   * since either datagram may be lost.
+   */
+  async #ask(
+    action: number,
+    length: number,
+    write: (out: Uint8Array, at: number, transaction: number) => void,
+  ): Promise<{ transaction: number; packet: Uint8Array }> {
+    const transaction = crypto.getRandomValues(new Int32Array(1))[0]!
+    const request = new Uint8Array(length)
+    write(request, 0, transaction)
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     this.#waiting = { transaction, resolve, reject }
     this.#strays = 0
@@ -162,8 +168,8 @@ export class UdpClient implements Disposable {
     try {
       const packet = await promise
       const answered = readI32(packet, 0)
-      if (answered === action) return packet
-      if (answered !== ACTION.error) throw this.#garbage(NAMES[action]!, packet)
+      if (answered === action) return { transaction, packet }
+      if (answered !== ACTION.error) throw this.#garbage(action, packet)
       const text = oneLine(Buffer.from(packet.subarray(ANSWER_HEADER)).toString())
       throw new ClientFailure('refusal', text, transaction)
     } finally {
@@ -193,10 +199,13 @@ export class UdpClient implements Disposable {
     )
   }
 
-  #garbage(kind: string, packet: Uint8Array): ClientFailure {
+  #garbage(action: number, packet: Uint8Array): ClientFailure {
     const bytes = Buffer.from(packet.subarray(0, 16)).toString('hex')
     const what = `action ${readI32(packet, 0)}, ${packet.length} bytes: ${bytes}`
-    return new ClientFailure('garbage', `${this.#where}: not an answer to ${kind} (${what}…)`)
+    return new ClientFailure(
+      'garbage',
+      `${this.#where}: not an answer to ${NAMES[action]} (${what}…)`,
+    )
   }
 
   #unreachable(error: unknown): ClientFailure {
@@ -205,10 +214,5 @@ export class UdpClient implements Disposable {
   }
 }
 
-const NAMES: Readonly<Record<number, string>> = {
-  [ACTION.connect]: 'a connect',
-  [ACTION.announce]: 'an announce',
-  [ACTION.scrape]: 'a scrape',
-}
-
-const randomTransaction = (): number => crypto.getRandomValues(new Int32Array(1))[0]!
+/** By action. */
+const NAMES = ['a connect', 'an announce', 'a scrape']

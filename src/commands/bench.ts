@@ -45,7 +45,7 @@ export const BENCH: Command = {
       ],
       options: [
         option('--clients COUNT', 'Sockets, up to 256. Default: 8.'),
-        option('--window COUNT', 'Requests in flight per socket, up to 256. Default: 24.'),
+        option('--window COUNT', 'Requests in flight per socket, up to 256. Default: 20.'),
         ...load('connects, announces and scrapes 50:50:1'),
       ],
       arguments: [

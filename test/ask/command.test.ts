@@ -252,50 +252,12 @@ describe('no tracker, or a bad one: one line, exit code 1', () => {
       respond(page),
       `/announce: ${isHtml}; it begins with ${JSON.stringify(page)}; ${keyHint}`,
     ],
-    ['an empty answer', '', respond(''), `/announce: no bencoded answer (empty); ${keyHint}`],
-    [
-      'a list',
-      '',
-      respond('le'),
-      `/announce: no bencoded dictionary; it begins with "le"; ${keyHint}`,
-    ],
-    [
-      'a redirection',
-      '',
-      respond('', '302 Found', 'Location: https://b.example/a\r\n'),
-      '/announce: HTTP status 302 Found, moved to https://b.example/a',
-    ],
-    ['an error', '', respond('', '500 Oops'), '/announce: HTTP status 500 Oops'],
-    ['something else', '', 'SSH-2.0-OpenSSH_9.2\r\n', /\/announce: no HTTP answer \(\w+\)/],
-    [
-      'half an answer',
-      '',
-      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nd8:',
-      '/announce: no answer within 2 s',
-    ],
   ])('%s', async (_name, path, answer, message) => {
     using server = await fakeHttpServer((_request, socket) => void socket.write(answer))
     const url = `http://${HERE}:${server.port}${path}`
     const { code, out, err } = await client('announce', url, HASH, '--timeout', 2)
     expect([code, out]).toEqual([1, ''])
-    const begin = `tracker client announce: ${at}`
-    if (typeof message === 'string') expect(err).toBe(`${begin}${message}\n`)
-    else expect(err).toMatch(message)
-    expect(err.trimEnd()).not.toInclude('\n')
-  })
-
-  test('an answer without an end', async () => {
-    using server = await fakeHttpServer((_request, socket) => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n')
-      const more = setInterval(() => {
-        if (socket.write(Buffer.alloc(64 * 1024, '1')) === -1) clearInterval(more)
-      }, 1)
-    })
-    expect(await client('scrape', `http://${HERE}:${server.port}`, HASH)).toEqual({
-      code: 1,
-      out: '',
-      err: `tracker client scrape: ${at}/scrape: the answer is longer than 1 MiB\n`,
-    })
+    expect(err).toBe(`tracker client announce: ${at}${message}\n`)
   })
 
   test('HTTP without TLS where HTTPS was asked for', async () => {
@@ -314,29 +276,15 @@ describe('no tracker, or a bad one: one line, exit code 1', () => {
     )
   })
 
-  test.each([
-    ['silence', () => {}, 'no answer within 2 s'],
-    [
-      'another kind of answer',
-      (request, answer) => answer(answerTo(request, 2)),
-      /not an answer to an announce \(action 2, 8 bytes: 00000002.*…\)/,
-    ],
-    [
-      'half a peer',
-      (request, answer) => answer(answerTo(request, 1, 1, 1, 1, 1)),
-      /not an answer to an announce \(action 1, 24 bytes: 00000001.*…\)/,
-    ],
-  ] satisfies [string, Behaviour, string | RegExp][])(
-    '%s over UDP',
-    async (_name, behave, message) => {
-      using tracker = await udp(behave)
-      const url = `udp://${HERE}:${tracker.port}`
-      const { code, out, err } = await client('announce', url, HASH, '--timeout=2')
-      expect([code, out]).toEqual([1, ''])
-      expect(err).toMatch(message)
-      expect(err).toMatch(/^tracker client announce: udp:\/\/127\.0\.0\.1:PORT: [^\n]+\n$/)
-    },
-  )
+  test('silence over UDP', async () => {
+    using tracker = await udp(() => {})
+    const url = `udp://${HERE}:${tracker.port}`
+    expect(await client('announce', url, HASH, '--timeout=0.3')).toEqual({
+      code: 1,
+      out: '',
+      err: 'tracker client announce: udp://127.0.0.1:PORT: no answer within 0.3 s\n',
+    })
+  })
 
   test('nothing listens, or the name has no address', async () => {
     const port = await freePort()
@@ -380,18 +328,9 @@ describe('wrong usage: one line, exit code 2, nothing is asked', () => {
     [[URL, HASH, '-4', '-6'], '--ipv4 and --ipv6 exclude each other'],
     [[URL, HASH, '--timeout', '0'], '--timeout must be from 0.01 to 3600 seconds, not 0'],
     [[URL, HASH, '--port', '0'], '--port must be a whole number from 1 to 65535, not 0'],
-    [[URL, HASH, '--port', '65536'], '--port must be a whole number from 1 to 65535, not 65536'],
     [
       [URL, HASH, '--left', '9007199254740992'],
       '--left must be a whole number from 0 to 9007199254740991, not 9007199254740992',
-    ],
-    [
-      [URL, HASH, '--uploaded=-1'],
-      '--uploaded must be a whole number from 0 to 9007199254740991, not -1',
-    ],
-    [
-      [URL, HASH, '--downloaded=1e3'],
-      '--downloaded must be a whole number from 0 to 9007199254740991, not 1e3',
     ],
     [
       [URL, HASH, '--key', '4294967296'],

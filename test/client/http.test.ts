@@ -161,15 +161,13 @@ describe('ends in time, and closes the connection, when', () => {
     const answers = [
       encoded('gzip', Bun.gzipSync(Buffer.from(GOOD))),
       encoded('gzip', Buffer.from(GOOD)),
-      encoded('br', Buffer.from(GOOD)),
     ]
     using server = await fakeHttpServer((_request, socket) => socket.write(answers.shift()!))
     expect((await announceAt(server.port)).interval).toBe(5)
-    for (const what of ['labelled gzip but is not', 'encoded as br'])
-      expect(await failure(announceAt(server.port))).toEqual([
-        'garbage',
-        `http://tracker.invalid:PORT/announce: the answer is ${what}`,
-      ])
+    expect(await failure(announceAt(server.port))).toEqual([
+      'garbage',
+      'http://tracker.invalid:PORT/announce: the answer cannot be decompressed (ZlibError)',
+    ])
   })
 
   test('a small body decompresses to a large one', async () => {

@@ -146,6 +146,17 @@ describe('does not take for an answer', () => {
     )
   })
 
+  test('half a peer', async () => {
+    using tracker = await fakeUdpTracker(
+      '127.0.0.1',
+      silentBut((request, answer) => answer(answerTo(request, 1, 1, 1, 1, 1))),
+    )
+    using client = await open(tracker.port)
+    const [kind, message] = await failure(client.announce(question))
+    expect(kind).toBe('garbage')
+    expect(message).toContain('not an answer to an announce (action 1, 24 bytes: 00000001')
+  })
+
   test('a connection id of the wrong size', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) =>
       answer(answerTo(request, 0, 1)),
