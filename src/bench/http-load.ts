@@ -5,7 +5,7 @@
 import { endOfValue } from '../wire/bencode.ts'
 import { type Reading, readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
-import { type HttpReply, readHttpReply } from './http-reply.ts'
+import { HttpReplies, type HttpReply } from './http-reply.ts'
 import { HttpRequests } from './http-requests.ts'
 import type { Client, Load, Wire } from './load.ts'
 import type { WireOptions } from './udp-load.ts'
@@ -30,6 +30,7 @@ export class HttpWire implements Wire {
   readonly options: HttpOptions
   readonly clients: readonly HttpClient[]
   readonly requests: HttpRequests
+  readonly replies = new HttpReplies()
   /** Whether a connection carries more than one request. Some trackers close it without saying so. */
   reuses: boolean
 
@@ -176,7 +177,7 @@ class HttpClient implements Client {
       return
     }
     const all = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
-    const reply = readHttpReply(all, false)
+    const reply = this.#wire.replies.read(all, false)
     // The socket reuses the memory of `bytes`.
     if (reply === 'more') this.#received = all === bytes ? Buffer.from(bytes) : all
     else this.#replied(reply)
@@ -208,11 +209,11 @@ class HttpClient implements Client {
 
   /** The server closed the connection. */
   #closed(): void {
-    const { load } = this.#wire
+    const { load, replies } = this.#wire
     const isOpening = this.#state === 'opening'
     const isWaiting = this.#inFlight > 0
     const isUnheard = this.#received.length === 0 && this.#answers > 0
-    const reply = isWaiting ? readHttpReply(this.#received, true) : 'bad'
+    const reply = isWaiting ? replies.read(this.#received, true) : 'bad'
     this.close()
     const counts = load.tally.kinds[this.#kind]!
     if (isOpening) this.#fail('socketErrors')
@@ -237,9 +238,9 @@ function readPeerCount(body: Buffer): Reading<number> {
   return 'answer' in reading ? { answer: reading.answer.peers.length } : reading
 }
 
-/** Bytes of a peer, by the bencoded key of its list. */
-const PEER_BYTES: Readonly<Record<string, number>> = { '5:peers': 6, '6:peers6': 18 }
-const [D, E, I] = [0x64, 0x65, 0x69]
+const [D, E, L, COLON] = [...Buffer.from('del:')]
+/** What the keys begin with that matter: enough to tell them from all others that trackers send. */
+const [PEERS, PEERS6, INTERVAL, FAILURE] = ['5:p', '6:p', '8:i', '14:'].map(Buffer.from)
 
 /**
  * Peers in an answer of the usual, compact form; undefined: it must be read to be judged, which takes as long as all
@@ -254,13 +255,21 @@ function countPeers(body: Buffer): number | undefined {
     const keyEnd = endOfValue(body, at)
     const end = keyEnd < 0 ? keyEnd : endOfValue(body, keyEnd)
     if (end < 0) return undefined
-    const key = body.toString('latin1', at, keyEnd)
-    if (key === '14:failure reason') return undefined
-    if (key === '8:interval') hasInterval = body[keyEnd] === I
-    const peerBytes = PEER_BYTES[key]
-    if (peerBytes !== undefined)
-      peers += Number.parseInt(body.toString('latin1', keyEnd, keyEnd + 8), 10) / peerBytes
+    if (begins(body, at, FAILURE!)) return undefined
+    if (begins(body, at, INTERVAL!)) hasInterval = true
+    const peerBytes = begins(body, at, PEERS!) ? 6 : begins(body, at, PEERS6!) ? 18 : 0
+    if (peerBytes > 0) {
+      if (body[keyEnd] === L) return undefined
+      let colon = keyEnd
+      while (body[colon] !== COLON && colon < end) colon++
+      peers += (end - colon - 1) / peerBytes
+    }
     at = end
   }
   return hasInterval && at === body.length - 1 && Number.isInteger(peers) ? peers : undefined
+}
+
+function begins(body: Buffer, at: number, start: Buffer): boolean {
+  for (let i = 0; i < start.length; i++) if (body[at + i] !== start[i]) return false
+  return true
 }

@@ -1,4 +1,4 @@
-/** Reads answers of HTTP servers as RFC 9112 says. Pure. */
+/** Reads answers of HTTP servers as RFC 9112 says. */
 
 /** Most bytes of one answer: one with 1,000 IPv6 peers has 18 kB. */
 export const MAX_REPLY_BYTES = 128 * 1024
@@ -16,38 +16,65 @@ const HEAD_END = '\r\n\r\n'
 const CHUNK_SIZE = /^([0-9a-f]{1,6})[ \t]*(;|$)/i
 const MAX_SIZE_LINE = 256
 
-/**
- * `bytes` are all that the server has sent since the request; `isClosed`: it will send no more. `more`: the answer
- * is incomplete. `bad`: it is not HTTP/1, too long, or more than one answer.
- */
-export function readHttpReply(bytes: Buffer, isClosed: boolean): HttpReply | 'more' | 'bad' {
-  if (bytes.length > MAX_REPLY_BYTES) return 'bad'
-  const incomplete = isClosed ? 'bad' : 'more'
-  const headEnd = bytes.indexOf(HEAD_END)
-  if (headEnd < 0) return incomplete
-  const head = bytes.toString('latin1', 0, headEnd)
-  const [, minor, status] = /^HTTP\/1\.(\d) ([2-5]\d\d)(?: |\r|$)/.exec(head) ?? []
-  if (minor === undefined) return 'bad'
-  const connection = /\r\nconnection:[ \t]*([^\r]*)/i.exec(head)?.[1]?.toLowerCase() ?? ''
-  const isKept = minor === '0' ? connection.includes('keep-alive') : !connection.includes('close')
-  const reply = (body: Buffer, staysOpen: boolean) => ({
-    status: Number(status),
-    staysOpen,
-    body,
-  })
+interface Head extends Omit<HttpReply, 'body'> {
+  readonly isChunked: boolean
+  /** Bytes of the body. */
+  readonly length: number | undefined
+}
 
-  const at = headEnd + HEAD_END.length
-  if (/\r\ntransfer-encoding:[^\r]*chunked[ \t]*(?:\r|$)/i.test(head)) {
-    const body = readChunks(bytes, at)
-    if (typeof body !== 'string') return reply(body, isKept)
-    return body === 'more' ? incomplete : 'bad'
+const MOST_HEADS = 256
+
+export class HttpReplies {
+  /** Heads by their text: most are like others of the same second. */
+  readonly #heads = new Map<string, Head | 'bad'>()
+
+  /**
+   * `bytes` are all that the server has sent since the request; `isClosed`: it will send no more. `more`: the answer
+   * is incomplete. `bad`: it is not HTTP/1, too long, or more than one answer.
+   */
+  read(bytes: Buffer, isClosed: boolean): HttpReply | 'more' | 'bad' {
+    if (bytes.length > MAX_REPLY_BYTES) return 'bad'
+    const incomplete = isClosed ? 'bad' : 'more'
+    const headEnd = bytes.indexOf(HEAD_END)
+    if (headEnd < 0) return incomplete
+    const head = this.#readHead(bytes.toString('latin1', 0, headEnd))
+    if (head === 'bad') return 'bad'
+    const { status, staysOpen, isChunked, length } = head
+    const at = headEnd + HEAD_END.length
+    if (isChunked) {
+      const body = readChunks(bytes, at)
+      if (typeof body !== 'string') return { status, staysOpen, body }
+      return body === 'more' ? incomplete : 'bad'
+    }
+    // Without a length the body ends with the connection.
+    if (length === undefined)
+      return isClosed ? { status, staysOpen: false, body: bytes.subarray(at) } : 'more'
+    const end = at + length
+    if (end > MAX_REPLY_BYTES || bytes.length > end) return 'bad'
+    return bytes.length < end ? incomplete : { status, staysOpen, body: bytes.subarray(at, end) }
   }
-  const length = /\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r|$)/i.exec(head)?.[1]
-  // Without a length the body ends with the connection.
-  if (length === undefined) return isClosed ? reply(bytes.subarray(at), false) : 'more'
-  const end = at + Number(length)
-  if (end > MAX_REPLY_BYTES || bytes.length > end) return 'bad'
-  return bytes.length < end ? incomplete : reply(bytes.subarray(at, end), isKept)
+
+  #readHead(text: string): Head | 'bad' {
+    let head = this.#heads.get(text)
+    if (head) return head
+    if (this.#heads.size === MOST_HEADS) this.#heads.clear()
+    head = parseHead(text)
+    this.#heads.set(text, head)
+    return head
+  }
+}
+
+function parseHead(text: string): Head | 'bad' {
+  const [, minor, status] = /^HTTP\/1\.(\d) ([2-5]\d\d)(?: |\r|$)/.exec(text) ?? []
+  if (minor === undefined) return 'bad'
+  const connection = /\r\nconnection:[ \t]*([^\r]*)/i.exec(text)?.[1]?.toLowerCase() ?? ''
+  const length = /\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r|$)/i.exec(text)?.[1]
+  return {
+    status: Number(status),
+    staysOpen: minor === '0' ? connection.includes('keep-alive') : !connection.includes('close'),
+    isChunked: /\r\ntransfer-encoding:[^\r]*chunked[ \t]*(?:\r|$)/i.test(text),
+    length: length === undefined ? undefined : Number(length),
+  }
 }
 
 function readChunks(bytes: Buffer, at: number): Buffer | 'more' | 'bad' {

@@ -1,9 +1,11 @@
 /** Reading answers of HTTP servers: whole, in pieces, malformed. */
 import { describe, expect, test } from 'bun:test'
-import { MAX_REPLY_BYTES, readHttpReply } from '../../src/bench/http-reply.ts'
+import { HttpReplies, MAX_REPLY_BYTES } from '../../src/bench/http-reply.ts'
+
+const replies = new HttpReplies()
 
 const read = (text: string, isClosed = false) => {
-  const reply = readHttpReply(Buffer.from(text, 'latin1'), isClosed)
+  const reply = replies.read(Buffer.from(text, 'latin1'), isClosed)
   if (typeof reply === 'string') return reply
   return [reply.status, Buffer.from(reply.body).toString('latin1'), reply.staysOpen]
 }

@@ -118,6 +118,15 @@ test('a connection that the server announces to close is not used again', async 
   expect(total.answers).toBe(total.requests)
 })
 
+test.each([
+  ['compact, of both families', `5:peers6:${'x'.repeat(6)}6:peers636:${'y'.repeat(36)}`, 3],
+  ['that trackers list one by one', '5:peersld2:ip9:192.0.2.14:porti12345eed2:ip3:::14:porti2eee', 2],
+])('peers are counted: %s', async (_what, peers, count) => {
+  using server = await keepAliveServer(({ write }) => write(respond(`d8:intervali5e${peers}e`)))
+  const { tally, total } = await loadHttp({ port: server.port })
+  expect([total.answers, tally.peersTold]).toEqual([total.requests, total.requests * count])
+})
+
 test('an answer in pieces is one answer', async () => {
   using server = await keepAliveServer(({ write }) => {
     const [first, ...rest] = respond(GOOD).match(/[\s\S]{1,20}/g)!
