@@ -120,7 +120,11 @@ test('a connection that the server announces to close is not used again', async 
 
 test.each([
   ['compact, of both families', `5:peers6:${'x'.repeat(6)}6:peers636:${'y'.repeat(36)}`, 3],
-  ['that trackers list one by one', '5:peersld2:ip9:192.0.2.14:porti12345eed2:ip3:::14:porti2eee', 2],
+  [
+    'that trackers list one by one',
+    '5:peersld2:ip9:192.0.2.14:porti12345eed2:ip3:::14:porti2eee',
+    2,
+  ],
 ])('peers are counted: %s', async (_what, peers, count) => {
   using server = await keepAliveServer(({ write }) => write(respond(`d8:intervali5e${peers}e`)))
   const { tally, total } = await loadHttp({ port: server.port })
