@@ -3,33 +3,16 @@
 import type { Histogram } from '../memory/histogram.ts'
 import { aligned, plural, rounded } from '../text/figures.ts'
 import type { Ended, Load } from './load.ts'
+import type { configurationOf } from './plan.ts'
 import { KINDS, type KindTally } from './tally.ts'
-
-/** The options of the test, repeated in the result. */
-export interface LoadConfiguration {
-  readonly url: string
-  /** `ip:port` that was asked. */
-  readonly address: string
-  readonly mix: string
-  readonly duration_seconds: number
-  /** Requests per second; null: no limit. */
-  readonly rate: number | null
-  readonly clients: number
-  /** Most requests in flight of each client. */
-  readonly window: number
-  readonly torrents: number
-  readonly peers: number
-  readonly seeders_percent: number
-  readonly numwant: number
-  readonly timeout_seconds: number
-  readonly seed: number
-  /** HTTP: a connection for each request. */
-  readonly close?: boolean
-}
 
 type LoadReport = ReturnType<typeof reportOf>
 
-export function reportOf(configuration: LoadConfiguration, load: Load, generatorCpu: number) {
+export function reportOf(
+  configuration: ReturnType<typeof configurationOf>,
+  load: Load,
+  generatorCpu: number,
+) {
   const { tally } = load
   const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
     ([, { requests }]) => requests > 0,
