@@ -27,39 +27,44 @@ const text = (request: DataView, words: string) =>
 test.each([
   ['127.0.0.1', 4, 'direct'],
   ['::1', 6, 'direct'],
+  ['127.0.0.1', 4, 'old'],
   ['127.0.0.1', 4, 'bun'],
-] as const)('our tracker at %s and the load count the same', async (ip, family, reader) => {
-  const listeners = `
+] as const)(
+  'our tracker at %s (IPv%d, read by %s) and the load count the same',
+  async (ip, family, reader) => {
+    const listeners = `
 [[udp_trackers]]
 bind_address = "${joinPort(ip, 0)}"
 tracker_usage_statistics = true
 `
-  await using tracker = await runTracker(source, { listeners })
-  const { tally, total } = await loadUdp({
-    port: tracker.udp[0]!,
-    address: { ip, family },
-    reader,
-    mix: 'mixed',
-    clients: 3,
-    enough: ({ kinds }) => kinds.every(({ answers }) => answers > 100),
-  })
-  expect([total.errors, total.malformed, total.lost]).toEqual([0, 0, 0])
-  const [connects, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
-  expect(tally.peersTold).toBeGreaterThan(announces!)
-  expect(tally.bytesSent).toBe(connects! * 16 + announces! * 98 + scrapes! * 36)
-  expect(total.latency.count).toBe(total.requests)
-  const stats = await tracker.stats()
-  expect(Number(stats.seeders) + Number(stats.leechers)).toBe(100)
-  expect(stats).toMatchObject({
-    torrents: 50,
-    [`udp${family}_requests`]: total.requests,
-    [`udp${family}_connections_handled`]: connects,
-    [`udp${family}_announces_handled`]: announces,
-    [`udp${family}_scrapes_handled`]: scrapes,
-    [`udp${family}_responses`]: total.answers,
-    [`udp${family}_errors_handled`]: 0,
-  })
-})
+    await using tracker = await runTracker(source, { listeners })
+    const { tally, total } = await loadUdp({
+      port: tracker.udp[0]!,
+      address: { ip, family },
+      reader,
+      mix: 'mixed',
+      clients: 3,
+      enough: ({ kinds }) => kinds.every(({ answers }) => answers > 100),
+    })
+    expect([total.errors, total.malformed, total.lost]).toEqual([0, 0, 0])
+    expect([tally.unsent, tally.socketErrors]).toEqual([0, 0])
+    const [connects, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
+    expect(tally.peersTold).toBeGreaterThan(announces!)
+    expect(tally.bytesSent).toBe(connects! * 16 + announces! * 98 + scrapes! * 36)
+    expect(total.latency.count).toBe(total.requests)
+    const stats = await tracker.stats()
+    expect(Number(stats.seeders) + Number(stats.leechers)).toBe(100)
+    expect(stats).toMatchObject({
+      torrents: 50,
+      [`udp${family}_requests`]: total.requests,
+      [`udp${family}_connections_handled`]: connects,
+      [`udp${family}_announces_handled`]: announces,
+      [`udp${family}_scrapes_handled`]: scrapes,
+      [`udp${family}_responses`]: total.answers,
+      [`udp${family}_errors_handled`]: 0,
+    })
+  },
+)
 
 test('announces look like those of clients, and carry the auth key of the URL', async () => {
   const seen: { port: number; event: number; end: string }[] = []
