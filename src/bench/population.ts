@@ -4,9 +4,6 @@
  */
 import { type AnnounceEvent, EVENT, INFO_HASH_BYTES, PEER_ID_BYTES } from '../bittorrent.ts'
 
-/** The torrent of rank k draws 1/k^EXPONENT of the peers that the first one draws. */
-const EXPONENT = 1
-
 /** Ports of five digits, so that all HTTP requests have one length. */
 const FIRST_PORT = 10_000
 const PORTS = 2 ** 16 - FIRST_PORT
@@ -95,15 +92,11 @@ export class Population {
 
 /** Draws the torrent of each peer. */
 function gather(torrents: number, peers: number, random: Random): Uint32Array {
-  const reach = new Float64Array(torrents)
-  let total = 0
-  for (let rank = 0; rank < torrents; rank++) {
-    total += (rank + 1) ** -EXPONENT
-    reach[rank] = total
-  }
-  const torrentOf = new Uint32Array(peers)
-  for (let peer = 0; peer < peers; peer++)
-    torrentOf[peer] = peer < torrents ? peer : firstThatReaches(reach, random.share() * total)
+  // A power that is drawn evenly falls on rank k about as often as 1/k (Zipf).
+  const popular = () => Math.floor(torrents ** random.share()) - 1
+  const torrentOf = Uint32Array.from({ length: peers }, (_, peer) =>
+    peer < torrents ? peer : popular(),
+  )
   for (let peer = peers - 1; peer > 0; peer--) {
     const other = Math.floor(random.share() * (peer + 1))
     const kept = torrentOf[peer]!
@@ -111,17 +104,6 @@ function gather(torrents: number, peers: number, random: Random): Uint32Array {
     torrentOf[other] = kept
   }
   return torrentOf
-}
-
-function firstThatReaches(reach: Float64Array, point: number): number {
-  let low = 0
-  let high = reach.length - 1
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (reach[middle]! < point) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** The generator sfc32: good statistics, not for secrets. */
