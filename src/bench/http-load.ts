@@ -6,23 +6,18 @@ import { endOfValue } from '../wire/bencode.ts'
 import { type Reading, readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpReplies, type HttpReply } from './http-reply.ts'
-import { HttpRequests } from './http-requests.ts'
-import type { Client, Load, Wire } from './load.ts'
-import type { WireOptions } from './udp-load.ts'
+import { type HttpRequestOptions, HttpRequests } from './http-requests.ts'
+import type { Client, Load, Wire, WireOptions } from './load.ts'
 
 /** Before a connection that failed is opened again, so that failures do not become a busy loop. */
 const REST_MILLISECONDS = 100
 
 const NOTHING = Buffer.alloc(0)
 
-export interface HttpOptions extends WireOptions {
-  /** Name of the host, without brackets. */
-  readonly host: string
+export interface HttpOptions extends WireOptions, HttpRequestOptions {
   readonly tls: boolean
   /** Certificates are not verified. */
   readonly insecure: boolean
-  /** A connection for each request. */
-  readonly closes: boolean
 }
 
 export class HttpWire implements Wire {

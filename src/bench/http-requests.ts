@@ -7,7 +7,8 @@ import { requestPath, requestTarget } from '../client/tracker-url.ts'
 import { joinPort } from '../wire/address.ts'
 import { announceQuery, scrapeQuery } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
-import { CLIENT, type Population } from './population.ts'
+import type { WireOptions } from './load.ts'
+import { CLIENT } from './population.ts'
 
 /** A request, and where the parts are that differ from peer to peer. */
 interface Form {
@@ -30,14 +31,10 @@ const METHOD = 'GET '
 const SCRAPE = 4
 const HEXADECIMAL = Buffer.from('0123456789ABCDEF')
 
-export interface HttpRequestOptions {
-  readonly population: Population
-  /** Path and query of a peer's announce URL. All have one length. */
-  readonly pathOf: (peer: number) => string
+export interface HttpRequestOptions
+  extends Pick<WireOptions, 'population' | 'pathOf' | 'port' | 'want'> {
   /** Name of the host, without brackets. */
   readonly host: string
-  readonly port: number
-  readonly want: number
   /** A connection for each request. */
   readonly closes: boolean
 }

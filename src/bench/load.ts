@@ -2,6 +2,7 @@
  * The loop of a load test, whatever the transport: who sends next, how much and of which kind, what is given up as
  * lost, and the end by its own clock, whatever the tracker does.
  */
+import type { Address } from '../client/resolve.ts'
 import { ACTION } from '../wire/udp.ts'
 import { type Population, Random } from './population.ts'
 import { Tally } from './tally.ts'
@@ -34,6 +35,20 @@ export interface LoadOptions {
   readonly rate: number | undefined
   /** Never sleeps, so that no tracker pays for waking it. Takes a whole core. */
   readonly spins?: boolean
+}
+
+/** What the clients of both transports need to know. */
+export interface WireOptions {
+  readonly address: Address
+  readonly port: number
+  /** Path and query of a peer's announce URL, empty if it has none; may hold an auth key. All have one length. */
+  readonly pathOf: (peer: number) => string
+  readonly population: Population
+  /** Peers asked for in each announce. */
+  readonly want: number
+  readonly seed: number
+  /** Sockets or connections. */
+  readonly clients: number
 }
 
 /** A socket or a connection. It counts its requests and their answers in the tally of the load. */

@@ -10,7 +10,6 @@ import {
   PEER_ID_BYTES,
 } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
-import type { Address } from '../client/resolve.ts'
 import { urlData } from '../client/tracker-url.ts'
 import { type Libc, libc } from '../servers/libc.ts'
 import { ACTION, ANSWER, readI32 } from '../wire/udp.ts'
@@ -24,8 +23,8 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
-import type { Client, Load, Wire } from './load.ts'
-import { CLIENT, type Population, Random } from './population.ts'
+import type { Client, Load, Wire, WireOptions } from './load.ts'
+import { CLIENT, Random } from './population.ts'
 import { KINDS } from './tally.ts'
 import { BATCH, DirectSockets, Outgoing, openBunSocket, type UdpSocket } from './udp-socket.ts'
 
@@ -43,19 +42,6 @@ const FREE = 255
 /** A socket of Bun that receives more datagrams than this many windows in one turn of the event loop is flooded. */
 const FLOOD_WINDOWS = 4
 const FLOOD_SPARE = 256
-
-export interface WireOptions {
-  readonly address: Address
-  readonly port: number
-  /** Path and query of a peer's announce URL, empty if it has none; may hold an auth key. All have one length. */
-  readonly pathOf: (peer: number) => string
-  readonly population: Population
-  /** Peers asked for in each announce. */
-  readonly want: number
-  readonly seed: number
-  /** Sockets or connections. */
-  readonly clients: number
-}
 
 export interface UdpOptions extends WireOptions {
   /** Requests in flight of each socket, up to `MAX_WINDOW`. */

@@ -1,10 +1,10 @@
 /** Short load tests in this process. */
 import { expect } from 'bun:test'
 import { type HttpOptions, HttpWire } from '../../../src/bench/http-load.ts'
-import { Load, type LoadOptions, type Wire } from '../../../src/bench/load.ts'
+import { Load, type LoadOptions, type Wire, type WireOptions } from '../../../src/bench/load.ts'
 import { Population } from '../../../src/bench/population.ts'
 import type { Tally } from '../../../src/bench/tally.ts'
-import { type UdpOptions, UdpWire, type WireOptions } from '../../../src/bench/udp-load.ts'
+import { type UdpOptions, UdpWire } from '../../../src/bench/udp-load.ts'
 import { libc } from '../../../src/servers/libc.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
