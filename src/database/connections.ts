@@ -1,19 +1,19 @@
 /**
  * A few connections to one database server, shared by all calls: a call has one to itself for its whole
- * transaction. It ends by its deadline, whatever the server does. A connection that did not answer in time
- * is dropped: a late answer would be taken for that of the next question.
+ * transaction. A connection that did not answer by the deadline of its call is dropped: a late answer would be
+ * taken for that of the next question. (The pools of the client libraries cannot give up one connection that
+ * hangs.)
  */
 import { Deadline, TooLate } from '../time/deadline.ts'
 import {
-  CALL_MILLISECONDS,
   closed,
   DatabaseError,
   DRIVER_NAMES,
   driverDeadline,
+  late,
   queryFailed,
-  RETURN_MILLISECONDS,
 } from './contract.ts'
-import { connectBy, type Server, type Session } from './session.ts'
+import { type Connection, connectBy, type Server, type Sessions, type Work } from './session.ts'
 
 const MOST_CONNECTIONS = 4
 /** A connection that was idle for longer is not used: routers forget it without telling either end. */
@@ -24,27 +24,30 @@ const STATEMENT_MILLISECONDS = 3_250
 /** Time for disconnecting politely. */
 const LEAVE_MILLISECONDS = 500
 
-type Idle = { readonly session: Session; readonly since: number }
-/** Gets a session; undefined: there is room for another connection. */
-type Waiting = (session: Session | undefined) => void
+type Idle = { readonly connection: Connection; readonly since: number }
 
-export class Connections {
+export class Connections implements Sessions {
+  readonly about: string
   readonly #server: Server
   /** The one that was used last is at the end, and is used next. */
   #idle: Idle[] = []
-  readonly #waiting = new Set<Waiting>()
   readonly #running = new Set<Promise<unknown>>()
   /** Connections that exist or are being made. */
   #open = 0
+  /** Resolves when a call need no longer wait for a connection. */
+  #freed = Promise.withResolvers<void>()
   #closing: Promise<void> | undefined
 
   constructor(server: Server) {
+    this.about = server.about
     this.#server = server
   }
 
-  /** Rejects with a `DatabaseError` only. Work that collided with another transaction is done again. */
-  async run<T>(work: (session: Session) => Promise<T>, deadline = driverDeadline()): Promise<T> {
-    if (this.#closing) throw closed(this.#server.about)
+  async run<T>(
+    work: (connection: Connection) => Promise<T>,
+    deadline = driverDeadline(),
+  ): Promise<T> {
+    if (this.#closing) throw closed(this.about)
     const call = this.#try(work, deadline)
     this.#running.add(call)
     try {
@@ -56,113 +59,99 @@ export class Connections {
     }
   }
 
-  /** Waits for the calls in hand, which end by their deadlines. */
+  /** Work that collided with another transaction is done again. */
+  transact<T>(work: Work<T>, deadline?: Deadline): Promise<T> {
+    return this.run(async (connection) => {
+      await connection.write('START TRANSACTION')
+      try {
+        const result = await work(connection)
+        await connection.write('COMMIT')
+        return result
+      } catch (error) {
+        // The next call must not get a connection that cannot even roll back.
+        await connection.write('ROLLBACK').catch(() => connection.destroy())
+        throw error
+      }
+    }, deadline)
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled(this.#running)
-      await Promise.all(this.#idle.map(({ session }) => leave(session)))
+      await Promise.all(this.#idle.map(({ connection }) => leave(connection)))
     })()
     return this.#closing
   }
 
-  async #try<T>(work: (session: Session) => Promise<T>, deadline: Deadline): Promise<T> {
+  async #try<T>(work: (connection: Connection) => Promise<T>, deadline: Deadline): Promise<T> {
     for (let times = 1; ; times++) {
-      const session = await this.#take(deadline)
+      const connection = await this.#take(deadline)
       let isLate = false
       try {
-        return await deadline.run(() => work(session))
+        return await deadline.run(() => work(connection))
       } catch (error) {
         isLate = deadline.isOver
-        if (!session.alive || isLate || !this.#server.failureOf(error).again) throw error
+        if (!connection.alive || isLate || !this.#server.failureOf(error).again) throw error
       } finally {
-        this.#giveBack(session, isLate)
+        this.#giveBack(connection, isLate)
       }
       // Jitter, so that two conflicting transactions do not collide again.
       await deadline.run(() => Bun.sleep(Math.random() * 10 * times))
     }
   }
 
-  async #take(deadline: Deadline): Promise<Session> {
+  async #take(deadline: Deadline): Promise<Connection> {
     for (;;) {
       const idle = this.#idle.pop()
-      if (idle?.session.alive && idle.since > performance.now() - IDLE_MILLISECONDS)
-        return idle.session
-      if (idle) this.#drop(idle.session)
+      if (idle?.connection.alive && idle.since > performance.now() - IDLE_MILLISECONDS)
+        return idle.connection
+      if (idle) this.#drop(idle.connection)
       else if (this.#open < MOST_CONNECTIONS) return await this.#connect(deadline)
-      else {
-        const session = await this.#wait(deadline)
-        if (session) return session
-      }
+      else await deadline.run(() => this.#freed.promise)
     }
   }
 
-  async #connect(deadline: Deadline): Promise<Session> {
+  async #connect(deadline: Deadline): Promise<Connection> {
     this.#open++
     try {
       return await connectBy(deadline, this.#server, LOCK_MILLISECONDS, STATEMENT_MILLISECONDS)
     } catch (error) {
-      this.#makeRoom()
+      this.#open--
+      this.#free()
       throw error
     }
   }
 
-  #wait(deadline: Deadline): Promise<Session | undefined> {
-    return deadline.run((signal) => {
-      const { promise, resolve } = Promise.withResolvers<Session | undefined>()
-      signal.addEventListener('abort', () => this.#waiting.delete(resolve))
-      this.#waiting.add(resolve)
-      return promise
-    })
+  #giveBack(connection: Connection, isLate: boolean): void {
+    if (!isLate && connection.alive) this.#idle.push({ connection, since: performance.now() })
+    // The idle ones most likely met the same fate.
+    else for (const lost of [{ connection }, ...this.#idle.splice(0)]) this.#drop(lost.connection)
+    this.#free()
   }
 
-  #giveBack(session: Session, isLate: boolean): void {
-    if (isLate || !session.alive) {
-      this.#drop(session)
-      // The idle ones most likely met the same fate.
-      for (const { session } of this.#idle.splice(0)) this.#drop(session)
-      return
-    }
-    const [next] = this.#waiting
-    if (next) {
-      this.#waiting.delete(next)
-      next(session)
-    } else this.#idle.push({ session, since: performance.now() })
-  }
-
-  #drop(session: Session): void {
-    session.destroy()
-    this.#makeRoom()
-  }
-
-  #makeRoom(): void {
+  #drop(connection: Connection): void {
+    connection.destroy()
     this.#open--
-    const [next] = this.#waiting
-    if (next) {
-      this.#waiting.delete(next)
-      next(undefined)
-    }
+  }
+
+  /** Lets the calls that wait try again, in their order. */
+  #free(): void {
+    this.#freed.resolve()
+    this.#freed = Promise.withResolvers()
   }
 
   #errorOf(error: unknown): DatabaseError {
     if (error instanceof DatabaseError) return error
-    const { about, driver } = this.#server
-    if (error instanceof TooLate)
-      return new DatabaseError(
-        'late',
-        // A caller with an earlier deadline has a message of its own.
-        `the ${DRIVER_NAMES[driver]} database ${about} gave no answer within ${CALL_MILLISECONDS - RETURN_MILLISECONDS} ms`,
-      )
+    if (error instanceof TooLate) return late(this.about)
+    const { driver } = this.#server
     const { fault, reason } = this.#server.failureOf(error)
-    return fault === 'unreachable'
-      ? new DatabaseError(
-          fault,
-          `Failed to connect to ${DRIVER_NAMES[driver]} database: ${about}: ${reason}`,
-        )
-      : queryFailed(driver, fault, reason)
+    if (fault !== 'unreachable') return queryFailed(driver, fault, reason)
+    const where = `${DRIVER_NAMES[driver]} database: ${this.about}`
+    return new DatabaseError(fault, `Failed to connect to ${where}: ${reason}`)
   }
 }
 
-async function leave(session: Session): Promise<void> {
-  await Deadline.in(LEAVE_MILLISECONDS).waitFor(session.end().catch(() => undefined))
-  session.destroy()
+async function leave(connection: Connection): Promise<void> {
+  await Deadline.in(LEAVE_MILLISECONDS).waitFor(connection.end().catch(() => undefined))
+  connection.destroy()
 }

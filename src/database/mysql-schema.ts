@@ -3,9 +3,8 @@
  * state from which the next start continues.
  */
 import { KEY_CHARACTERS } from '../bittorrent.ts'
-import { definitionOf, HASH_DIGITS, NAME_CHARACTERS, TABLES } from './schema.ts'
-import { changedByAnother, type ServerSchema } from './server-schema.ts'
-import type { Session } from './session.ts'
+import { changedByAnother, narrow, type SchemaDialect } from './migrate.ts'
+import { HASH_DIGITS, NAME_CHARACTERS } from './schema.ts'
 
 /**
  * For keys: case counts, in MySQL and MariaDB alike. Not a `…_bin` collation: the newest reference takes such a
@@ -21,17 +20,7 @@ const WITHOUT_TRANSACTIONS = /^(MyISAM|Aria)$/i
 const LOCK_SECONDS = 8
 const INCORRECT_STRING = 1366
 
-type Column = {
-  /** `int`, `varchar` … */
-  readonly kind: string
-  /** With its length. */
-  readonly type: string
-  readonly nullable: boolean
-  /** '' if it is not text. */
-  readonly collation: string
-}
-
-export const mysqlSchema: ServerSchema<Column> = {
+export const mysqlSchema: SchemaDialect = {
   types: {
     id: 'INT NOT NULL AUTO_INCREMENT PRIMARY KEY',
     hash: `VARCHAR(${HASH_DIGITS}) CHARACTER SET ascii COLLATE ascii_general_ci NOT NULL UNIQUE`,
@@ -40,6 +29,11 @@ export const mysqlSchema: ServerSchema<Column> = {
     second: 'BIGINT NULL',
     name: `VARCHAR(${NAME_CHARACTERS}) NOT NULL UNIQUE`,
   },
+  columns: `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME
+    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`,
+  uniqueColumns: `SELECT MIN(COLUMN_NAME) FROM information_schema.STATISTICS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? GROUP BY INDEX_NAME
+    HAVING COUNT(*) = 1 AND MAX(NON_UNIQUE) = 0 AND MAX(COALESCE(SUB_PART, 0)) = 0`,
 
   async lock(session) {
     const [row] = await session.rows(
@@ -48,63 +42,25 @@ export const mysqlSchema: ServerSchema<Column> = {
     if (String(row?.[0]) !== '1') throw changedByAnother()
   },
 
-  async columnsOf(session, table) {
-    const rows = await session.rows(
-      `SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME
-      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`,
-      [table],
-    )
-    return new Map(
-      rows.map((row) => {
-        const [name, kind, type, nullable, collation] = row.map((text) => String(text ?? ''))
-        const column = { kind: kind!.toLowerCase(), type: type!, collation: collation! }
-        return [name!.toLowerCase(), { ...column, nullable: nullable === 'YES' }]
-      }),
-    )
-  },
-
-  async uniqueColumns(session, table) {
-    const rows = await session.rows(
-      `SELECT MIN(COLUMN_NAME) FROM information_schema.STATISTICS
-      WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? GROUP BY INDEX_NAME
-      HAVING COUNT(*) = 1 AND MAX(NON_UNIQUE) = 0 AND MAX(COALESCE(SUB_PART, 0)) = 0`,
-      [table],
-    )
-    return new Set(rows.map(([name]) => String(name).toLowerCase()))
-  },
-
-  async createTable(session, table) {
-    await session.write(
-      `CREATE TABLE IF NOT EXISTS "${table}" (${definitionOf(table, this.types)}) ENGINE = InnoDB`,
-    )
-    const [row] = await session.rows(
+  async update(session, table, columns) {
+    const [engine] = await session.rows(
       'SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
       [table],
     )
-    if (WITHOUT_TRANSACTIONS.test(String(row?.[0])))
+    if (WITHOUT_TRANSACTIONS.test(String(engine?.[0])))
       await session.write(`ALTER TABLE "${table}" ENGINE = InnoDB`)
-  },
-
-  async update(session, table, columns) {
-    for (const [name, kind] of Object.entries(TABLES[table])) {
-      if (kind !== 'count' && kind !== 'second') continue
-      const column = columns.get(name)!
-      if (column.kind === 'bigint' && (kind !== 'second' || column.nullable)) continue
+    for (const { name, kind } of narrow(table, columns))
       await session.write(`ALTER TABLE "${table}" MODIFY "${name}" ${this.types[kind]}`)
+    const key = columns.get('key')
+    if (!key?.collation.endsWith('_ci')) return
+    const modify = (collation: string) =>
+      session.write(`ALTER TABLE "keys" MODIFY "key" ${key.type} ${collation} NOT NULL`)
+    try {
+      await modify(CASE_COUNTS)
+    } catch (error) {
+      if (!(error instanceof Error && 'errno' in error && error.errno === INCORRECT_STRING))
+        throw error
+      await modify(BYTES_COUNT)
     }
-    if (table === 'keys') await letCaseCount(session, columns.get('key')!)
   },
-}
-
-async function letCaseCount(session: Session, { type, collation }: Column): Promise<void> {
-  if (!collation.endsWith('_ci')) return
-  const modify = (how: string) =>
-    session.write(`ALTER TABLE "keys" MODIFY "key" ${type} ${how} NOT NULL`)
-  try {
-    await modify(CASE_COUNTS)
-  } catch (error) {
-    if (!(error instanceof Error && 'errno' in error && error.errno === INCORRECT_STRING))
-      throw error
-    await modify(BYTES_COUNT)
-  }
 }

@@ -4,21 +4,21 @@
  */
 import { connect as connectSocket, type Socket } from 'node:net'
 import {
-  type Connection,
   type ConnectionOptions,
   createConnection,
+  type Connection as MysqlClient,
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
 import { type Database, placeOf } from './contract.ts'
+import { MYSQL } from './dialects.ts'
 import { failureOf } from './mysql-failure.ts'
 import { mysqlSchema } from './mysql-schema.ts'
 import { openServer } from './server-opening.ts'
-import { MYSQL } from './server-sql.ts'
-import type { Row, Server, ServerConfig, Session, Value } from './session.ts'
+import type { Connection, Row, Server, ServerConfig, Value } from './session.ts'
 
 const KEEP_ALIVE_MILLISECONDS = 30_000
-/** More than there are texts (server-sql.ts): none is prepared twice on one connection. */
+/** More than there are texts (dialects.ts): none is prepared twice on one connection. */
 const MOST_STATEMENTS = 300
 
 /** Connects, and brings the tables up to date (schema.ts). */
@@ -43,19 +43,19 @@ export class MysqlServer implements Server {
     signal: AbortSignal,
     lockMilliseconds: number,
     statementMilliseconds: number,
-  ): Promise<Session> {
-    const session = await this.#logIn(signal)
+  ): Promise<Connection> {
+    const connection = await this.#logIn(signal)
     try {
-      for (const statement of MYSQL.settings(lockMilliseconds, statementMilliseconds))
-        await session.write(statement)
-      return session
+      for (const statement of settings(lockMilliseconds, statementMilliseconds))
+        await connection.write(statement)
+      return connection
     } catch (error) {
-      session.destroy()
+      connection.destroy()
       throw error
     }
   }
 
-  async #logIn(signal: AbortSignal): Promise<Session> {
+  async #logIn(signal: AbortSignal): Promise<Connection> {
     if (!this.#plain)
       try {
         return await logIn(this.#config, signal, TLS)
@@ -65,6 +65,24 @@ export class MysqlServer implements Server {
       }
     return await logIn(this.#config, signal, {})
   }
+}
+
+/**
+ * What every session must be, whatever the defaults of the server are. Limits as in `Server.connect`.
+ * REPEATABLE READ, because READ COMMITTED is refused where the binary log holds statements. `/*M!` is read by
+ * MariaDB only, `/*!5` by MySQL only, for SELECT.
+ */
+function settings(lockMilliseconds: number, statementMilliseconds: number): string[] {
+  const lockSeconds = Math.max(1, Math.floor(lockMilliseconds / 1_000))
+  return [
+    'SET NAMES utf8mb4',
+    `SET SESSION autocommit = 1, default_storage_engine = InnoDB,
+      sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION',
+      lock_wait_timeout = ${lockSeconds}, innodb_lock_wait_timeout = ${lockSeconds}
+      /*M!100102 , max_statement_time = ${statementMilliseconds / 1_000} */
+      /*!50708 , max_execution_time = ${statementMilliseconds} */`,
+    'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+  ]
 }
 
 /**
@@ -80,7 +98,7 @@ async function logIn(
   config: ServerConfig,
   signal: AbortSignal,
   options: ConnectionOptions,
-): Promise<Session> {
+): Promise<Connection> {
   signal.throwIfAborted()
   const { host, port, user, password, database } = config
   const socket = isPath(host) ? connectSocket({ path: host }) : connectSocket({ host, port })
@@ -88,7 +106,7 @@ async function logIn(
   socket.setKeepAlive(true, KEEP_ALIVE_MILLISECONDS)
   signal.addEventListener('abort', () => socket.destroy(signal.reason))
   try {
-    const connection = await createConnection({
+    const client = await createConnection({
       ...options,
       stream: socket,
       user,
@@ -103,27 +121,27 @@ async function logIn(
       // Otherwise it builds its parsers as source text that contains names from the server.
       disableEval: true,
     })
-    return new MysqlSession(connection, socket)
+    return new MysqlConnection(client, socket)
   } catch (error) {
     socket.destroy()
     throw error
   }
 }
 
-class MysqlSession implements Session {
+class MysqlConnection implements Connection {
   alive = true
-  readonly #connection: Connection
+  readonly #client: MysqlClient
   readonly #socket: Socket
 
-  constructor(connection: Connection, socket: Socket) {
-    this.#connection = connection
+  constructor(client: MysqlClient, socket: Socket) {
+    this.#client = client
     this.#socket = socket
     const gone = () => {
       this.alive = false
     }
     // Without a listener an error between two calls would end the thread.
-    connection.on('error', gone)
-    connection.on('end', gone)
+    client.on('error', gone)
+    client.on('end', gone)
     socket.on('close', gone)
   }
 
@@ -144,8 +162,8 @@ class MysqlSession implements Session {
     // Not every server can prepare the statements that begin and end a transaction.
     const [result] =
       values.length === 0
-        ? await this.#connection.query<T>(options)
-        : await this.#connection.execute<T>(options, [...values])
+        ? await this.#client.query<T>(options)
+        : await this.#client.execute<T>(options, [...values])
     return result
   }
 
@@ -157,6 +175,6 @@ class MysqlSession implements Session {
 
   async end(): Promise<void> {
     this.alive = false
-    await this.#connection.end()
+    await this.#client.end()
   }
 }

@@ -5,8 +5,8 @@
  */
 import { SQL } from 'bun'
 import { KEY_CHARACTERS } from '../bittorrent.ts'
-import { definitionOf, HASH_DIGITS, NAME_CHARACTERS, TABLES } from './schema.ts'
-import { changedByAnother, type ServerSchema } from './server-schema.ts'
+import { changedByAnother, narrow, type SchemaDialect } from './migrate.ts'
+import { HASH_DIGITS, NAME_CHARACTERS } from './schema.ts'
 
 /** Compared and ordered by bytes, whatever language the database is set to. */
 const TEXT = (length: number) => `VARCHAR(${length}) COLLATE "C" NOT NULL UNIQUE`
@@ -15,9 +15,7 @@ const TEXT = (length: number) => `VARCHAR(${length}) COLLATE "C" NOT NULL UNIQUE
 const LOCK = 0x74_72_61_63_6bn
 const LOCK_TIMEOUT = '55P03'
 
-type Column = { readonly type: string; readonly notNull: boolean }
-
-export const postgresSchema: ServerSchema<Column> = {
+export const postgresSchema: SchemaDialect = {
   types: {
     id: 'SERIAL PRIMARY KEY',
     hash: TEXT(HASH_DIGITS),
@@ -26,6 +24,13 @@ export const postgresSchema: ServerSchema<Column> = {
     second: 'BIGINT',
     name: TEXT(NAME_CHARACTERS),
   },
+  // Of the table that the search path finds. A new one is made in the first schema of the path.
+  columns: `SELECT attname::text, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
+    WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped`,
+  uniqueColumns: `SELECT attname::text FROM pg_index JOIN pg_attribute
+      ON attrelid = indrelid AND attnum = indkey[0]
+    WHERE indrelid = to_regclass(?) AND indisunique AND indnkeyatts = 1
+      AND indpred IS NULL AND indexprs IS NULL AND indisvalid`,
 
   async lock(session) {
     try {
@@ -37,45 +42,11 @@ export const postgresSchema: ServerSchema<Column> = {
     }
   },
 
-  async columnsOf(session, table) {
-    const rows = await session.rows(
-      `SELECT attname::text, format_type(atttypid, NULL), attnotnull FROM pg_attribute
-      WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped`,
-      [table],
-    )
-    return new Map(
-      rows.map(([name, type, notNull]) => [
-        String(name),
-        { type: String(type), notNull: notNull === true },
-      ]),
-    )
-  },
-
-  async uniqueColumns(session, table) {
-    const rows = await session.rows(
-      `SELECT attname::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-      WHERE indrelid = to_regclass(?) AND indisunique AND indnkeyatts = 1
-        AND indpred IS NULL AND indexprs IS NULL AND indisvalid`,
-      [table],
-    )
-    return new Set(rows.map(([name]) => String(name)))
-  },
-
-  /** In the first schema of the search path, unless another schema of the path has it. */
-  async createTable(session, table) {
-    const [row] = await session.rows('SELECT to_regclass(?)::text', [table])
-    if (row?.[0] !== null) return
-    await session.write(`CREATE TABLE "${table}" (${definitionOf(table, this.types)})`)
-  },
-
   async update(session, table, columns) {
-    for (const [name, kind] of Object.entries(TABLES[table])) {
-      if (kind !== 'count' && kind !== 'second') continue
-      const { type, notNull } = columns.get(name)!
-      if (type !== 'bigint')
-        await session.write(`ALTER TABLE "${table}" ALTER COLUMN ${name} TYPE BIGINT`)
-      if (kind === 'second' && notNull)
-        await session.write(`ALTER TABLE "${table}" ALTER COLUMN ${name} DROP NOT NULL`)
+    for (const { name, kind, isWide, isNullable } of narrow(table, columns)) {
+      const alter = `ALTER TABLE "${table}" ALTER COLUMN ${name}`
+      if (!isWide) await session.write(`${alter} TYPE BIGINT`)
+      if (kind === 'second' && !isNullable) await session.write(`${alter} DROP NOT NULL`)
     }
   },
 }

@@ -6,11 +6,11 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { type ReservedSQL, SQL } from 'bun'
 import { type Database, placeOf } from './contract.ts'
+import { POSTGRES } from './dialects.ts'
 import { failureOf } from './postgres-failure.ts'
 import { postgresSchema } from './postgres-schema.ts'
 import { openServer } from './server-opening.ts'
-import { POSTGRES } from './server-sql.ts'
-import type { Row, Server, ServerConfig, Session, Value } from './session.ts'
+import type { Connection, Row, Server, ServerConfig, Value } from './session.ts'
 
 /** Never reached: the deadlines of callers are shorter. 0 would mean half a minute to the client. */
 const CONNECT_SECONDS = 20
@@ -34,7 +34,7 @@ export class PostgresServer implements Server {
     signal: AbortSignal,
     lockMilliseconds: number,
     statementMilliseconds: number,
-  ): Promise<Session> {
+  ): Promise<Connection> {
     signal.throwIfAborted()
     const life = { alive: true }
     const client = clientOf(this.#config, life)
@@ -42,15 +42,24 @@ export class PostgresServer implements Server {
     signal.addEventListener('abort', giveUp)
     try {
       // Reserved, because the client would replace a lost connection in the middle of a transaction.
-      const session = new PostgresSession(client, await client.reserve(), life)
-      for (const statement of POSTGRES.settings(lockMilliseconds, statementMilliseconds))
-        await session.write(statement)
-      return session
+      const connection = new PostgresConnection(client, await client.reserve(), life)
+      for (const [name, value] of Object.entries(SETTINGS))
+        await connection.write(`SET ${name} = ${value}`)
+      await connection.write(`SET lock_timeout = ${lockMilliseconds}`)
+      await connection.write(`SET statement_timeout = ${statementMilliseconds}`)
+      return connection
     } catch (error) {
       giveUp()
       throw await explained(error, this.#config.host)
     }
   }
+}
+
+/** What every session must be, whatever the defaults of server, user and database are. */
+const SETTINGS = {
+  client_encoding: `'UTF8'`,
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: `'read committed'`,
 }
 
 function clientOf(config: ServerConfig, life: { alive: boolean }): SQL {
@@ -97,7 +106,7 @@ async function explained(error: unknown, host: string): Promise<unknown> {
   })
 }
 
-class PostgresSession implements Session {
+class PostgresConnection implements Connection {
   readonly #client: SQL
   readonly #connection: ReservedSQL
   readonly #life: { alive: boolean }

@@ -15,16 +15,17 @@
  *
  * Step 5: neither generation writes that row before it needs it, and the newest counts from nothing when it
  * is absent. The sum of the stored counts is the better first value. Trackers with 1.9 billion stored
- * torrents exist: a table that cannot be summed within `SUMMING_MILLISECONDS` counts from 0, because no
- * start may hang on it. An existing row is never touched, whatever the sum is.
+ * torrents exist: a table that cannot be summed within some seconds counts from 0, because no start may hang
+ * on it. An existing row is never touched, whatever the sum is.
  *
  * `_sqlx_migrations`, the history of the newest generation, is neither created nor written. Where it is
  * absent, that generation adopts a database with a nullable `valid_until` and the aggregate table, which
  * these steps leave. Where it is present, each migration that is still to come finds its work done
  * (`IF NOT EXISTS`) or does it again.
  */
-import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
+import { INFO_HASH_BYTES, isAuthKey } from '../bittorrent.ts'
 import type { KeyRow } from './contract.ts'
+import { type Row, wholeNumber } from './session.ts'
 
 /** The columns of each table in their order, under the reference's names, and what they hold. */
 export const TABLES = {
@@ -36,48 +37,11 @@ export const TABLES = {
 export type Table = keyof typeof TABLES
 export const TABLE_NAMES = Object.keys(TABLES) as Table[]
 
-/**
- * The type of each kind of column in a dialect. Unique: `hash` (40 hex digits; other programs may have written
- * upper case), `key` (32 characters, case counts) and `name` (50 characters). `count` has 64 bits, is not null
- * and 0 by default; `second` has 64 bits, null = for ever.
- */
-export type ColumnTypes = Readonly<
-  Record<'id' | 'hash' | 'count' | 'key' | 'second' | 'name', string>
->
-
 export const HASH_DIGITS = INFO_HASH_BYTES * 2
 export const NAME_CHARACTERS = 50
 
-/** What stands between the parentheses of a CREATE TABLE. */
-export const definitionOf = (table: Table, types: ColumnTypes): string =>
-  Object.entries(TABLES[table])
-    .map(([column, kind]) => `"${column}" ${types[kind]}`)
-    .join(', ')
-
-/**
- * Why an existing table is another program's: others call their tables `torrents` and `keys`, too. undefined:
- * it is ours. `unique`: the columns with a unique index of their own.
- */
-export function foreignBecause(
-  table: Table,
-  columns: { has(column: string): boolean },
-  unique: { has(column: string): boolean },
-): string | undefined {
-  const wanted = Object.keys(TABLES[table])
-  const missing = wanted.find((column) => !columns.has(column))
-  const what =
-    missing === undefined
-      ? unique.has(wanted[1]!)
-        ? undefined
-        : `allows the same "${wanted[1]}" twice`
-      : `has no column "${missing}"`
-  return what && `its table "${table}" ${what}, so another program made it`
-}
-
 /** Metric name of the row that counts the completions of all torrents. */
 export const TOTAL = 'torrents_downloads_total'
-
-export const SUMMING_MILLISECONDS = 4_000
 
 /** The least possible id; `Part.next` counts from it, so that 0 is the beginning. */
 export const LEAST_ID = -(2n ** 63n)
@@ -110,17 +74,14 @@ export function packHashes(column: readonly unknown[]): Uint8Array {
 }
 
 /** Keys from rows of key and `valid_until`. */
-export function readKeyRows(rows: readonly (readonly unknown[])[]): KeyRow[] {
+export function readKeyRows(rows: readonly Row[]): KeyRow[] {
   const keys: KeyRow[] = []
   for (const [key, validUntil] of rows) {
     if (typeof key !== 'string' || !isAuthKey(key)) continue
-    if (validUntil === null) keys.push({ key, validUntil })
+    const second = wholeNumber(validUntil)
     // The reference ignores the sign.
-    else if (typeof validUntil === 'bigint')
-      keys.push({ key, validUntil: validUntil < 0n ? -validUntil : validUntil })
+    if (second !== null) keys.push({ key, validUntil: second < 0n ? -second : second })
+    else if (validUntil === null) keys.push({ key, validUntil })
   }
   return keys
 }
-
-/** `KEY_CHARACTERS` letters and digits, as a regular expression of every dialect. */
-export const KEY_PATTERN = `^[0-9A-Za-z]{${KEY_CHARACTERS}}$`

@@ -1,6 +1,6 @@
 /**
- * What the drivers of database servers share below the contract: a connection, and a server that gives
- * connections. Nothing here knows what is stored.
+ * What the drivers share below the contract: a session with a database, where sessions come from, and a server
+ * that is connected to. Nothing here knows what is stored.
  */
 import type { DatabaseConfig } from '../config/model.ts'
 import type { Deadline } from '../time/deadline.ts'
@@ -12,14 +12,32 @@ export type Value = string | bigint | number | null
 /** Columns in the order of the statement. Whole numbers are bigint, number or text: see `wholeNumber`. */
 export type Row = readonly unknown[]
 
-/** One connection. It does one thing at a time; everything may reject with the errors of the library. */
+/** It does one thing at a time; everything may reject with the errors of the library. */
 export interface Session {
-  /** Once false it stays false. */
-  readonly alive: boolean
   /** `?` stands for a value; values are sent beside the statement, never inside it. */
   rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]>
   /** The number of rows that it changed. */
   write(sql: string, values?: readonly Value[]): Promise<number>
+}
+
+export type Work<T> = (session: Session) => Promise<T>
+
+/** The sessions of one database, shared by all calls. Every call ends by its deadline, and rejects with a `DatabaseError` only. */
+export interface Sessions {
+  /** Driver and place, without secrets. */
+  readonly about: string
+  /** Statements that each stand for themselves. */
+  run<T>(work: Work<T>, deadline?: Deadline): Promise<T>
+  /** All of the work or, if it throws, nothing of it. It may be done again from the start. */
+  transact<T>(work: Work<T>, deadline?: Deadline): Promise<T>
+  /** Waits for the calls in hand. Later ones reject. */
+  close(): Promise<void>
+}
+
+/** A session over a network. */
+export interface Connection extends Session {
+  /** Once false it stays false. */
+  readonly alive: boolean
   /** At once. What it is doing rejects or never settles. */
   destroy(): void
   /** Disconnects politely. */
@@ -32,7 +50,7 @@ export interface Failure {
   /** In words, without secrets. */
   readonly reason: string
   /** Nothing was done, and the same work may well succeed if it is repeated. */
-  readonly again: boolean
+  readonly again?: boolean
 }
 
 export interface Server {
@@ -40,7 +58,7 @@ export interface Server {
   readonly about: string
   readonly driver: 'mysql' | 'postgresql'
   /**
-   * A session whose server stops waiting for a lock and stops a statement after these times, 0 = never. They
+   * A connection whose server stops waiting for a lock and stops a statement after these times, 0 = never. They
    * relieve the server, as far as it can; deadlines do not depend on them. When `signal` aborts, which it does
    * only while this connects, nothing of the connection is left.
    */
@@ -48,7 +66,7 @@ export interface Server {
     signal: AbortSignal,
     lockMilliseconds: number,
     statementMilliseconds: number,
-  ): Promise<Session>
+  ): Promise<Connection>
   failureOf(error: unknown): Failure
 }
 
@@ -58,11 +76,11 @@ export const connectBy = (
   server: Server,
   lockMilliseconds: number,
   statementMilliseconds: number,
-): Promise<Session> =>
+): Promise<Connection> =>
   deadline.run(async (signal) => {
-    const session = await server.connect(signal, lockMilliseconds, statementMilliseconds)
-    if (signal.aborted) session.destroy()
-    return session
+    const connection = await server.connect(signal, lockMilliseconds, statementMilliseconds)
+    if (signal.aborted) connection.destroy()
+    return connection
   })
 
 /** A whole number in any form in which the libraries return it; null for NULL and everything else. */

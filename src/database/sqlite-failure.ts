@@ -1,60 +1,23 @@
 /**
- * The errors of SQLite, as `DatabaseError`s. Its messages name tables and columns, never a bound value; all our
+ * The errors of SQLite, as faults of the contract. Its messages name tables and columns, never a bound value; all our
  * values are bound.
  */
-import type { DatabaseConfig } from '../config/model.ts'
-import { cannotOpen, DatabaseError, type Fault, queryFailed } from './contract.ts'
-import { ForeignFile } from './sqlite-schema.ts'
+import type { Fault } from './contract.ts'
+import type { Failure } from './session.ts'
 
-/** SQLite's name of an error (`SQLITE_BUSY_RECOVERY`); '' for other errors. */
+/** SQLite's name of an error (`SQLITE_BUSY_RECOVERY`), or the system's when a directory cannot be made; '' for others. */
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-
-/** SQLite's names, and the system's when a directory cannot be made. */
-const CANNOT_WRITE = /^(SQLITE_(CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|EROFS|ENOENT)/
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : `${error}`)
 
 /** Another connection holds a lock: the same may succeed a moment later. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
-export function queryFailure(error: unknown): DatabaseError {
-  if (error instanceof DatabaseError) return error
-  return queryFailed('sqlite3', faultOf(error), messageOf(error))
-}
-
-export function openingFailure(
-  config: DatabaseConfig & { driver: 'sqlite3' },
-  error: unknown,
-): DatabaseError {
-  if (error instanceof ForeignFile) return cannotOpen(config, 'invalid', error.message)
-  const code = codeOf(error)
-  if (code === 'SQLITE_NOTADB')
-    return cannotOpen(
-      config,
-      'invalid',
-      `${config.path} is no SQLite database: name another file in core.database.path, or move this one away`,
-    )
-  if (/^SQLITE_CORRUPT/.test(code))
-    return cannotOpen(
-      config,
-      'invalid',
-      `${messageOf(error)}: restore ${config.path} from a backup, or move it away`,
-    )
-  if (isBusy(error))
-    return cannotOpen(
-      config,
-      'refused',
-      'another program holds it locked: stop that one, or wait for it',
-    )
-  if (CANNOT_WRITE.test(code))
-    return cannotOpen(
-      config,
-      'refused',
-      `${messageOf(error)}: let the tracker write the file and its directory, or name another file in core.database.path`,
-    )
-  return cannotOpen(config, faultOf(error), messageOf(error))
-}
+export const failureOf = (error: unknown): Failure => ({
+  fault: faultOf(error),
+  reason: messageOf(error),
+})
 
 function faultOf(error: unknown): Fault {
   const code = codeOf(error)
@@ -63,4 +26,28 @@ function faultOf(error: unknown): Fault {
   if (/^SQLITE_(IOERR|CANTOPEN)/.test(code)) return 'unreachable'
   if (/^SQLITE_CONSTRAINT/.test(code) && messageOf(error).endsWith(' keys.key')) return 'duplicate'
   return 'refused'
+}
+
+/** Why the file does not open, with the remedy. */
+const OPENING: readonly (readonly [RegExp, (message: string, path: string) => string])[] = [
+  [
+    /^SQLITE_NOTADB/,
+    (_, path) =>
+      `${path} is no SQLite database: name another file in core.database.path, or move this one away`,
+  ],
+  [
+    /^SQLITE_CORRUPT/,
+    (message, path) => `${message}: restore ${path} from a backup, or move it away`,
+  ],
+  [/^SQLITE_(BUSY|LOCKED)/, () => 'another program holds it locked: stop that one, or wait for it'],
+  [
+    /^(SQLITE_(CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|EROFS|ENOENT)/,
+    (message) =>
+      `${message}: let the tracker write the file and its directory, or name another file in core.database.path`,
+  ],
+]
+
+export function openingReason(error: unknown, path: string): string {
+  const words = OPENING.find(([code]) => code.test(codeOf(error)))?.[1]
+  return words?.(messageOf(error), path) ?? messageOf(error)
 }

@@ -212,7 +212,7 @@ describe('a file that is not ours', () => {
     file.sql('CREATE TABLE torrents (infohash TEXT PRIMARY KEY, completed INTEGER)')
     expect(await refused(file)).toEqual([
       'invalid',
-      'its table "torrents" has no column "id", so another program made it: name another file',
+      'its table "torrents" has no column "id", so another program made it: name another database',
     ])
   })
 
@@ -222,7 +222,7 @@ describe('a file that is not ours', () => {
     const [fault, message] = await refused(file)
     expect([fault, message]).toEqual([
       'invalid',
-      'its table "torrents" allows the same "info_hash" twice, so another program made it: name another file',
+      'its table "torrents" allows the same "info_hash" twice, so another program made it: name another database',
     ])
   })
 

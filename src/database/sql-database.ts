@@ -1,28 +1,37 @@
 /**
- * The contract on the tables of a database server, the same for every dialect. Row ids have 32 bits and every
- * attempt to insert uses one up, even if the row exists: only new rows are inserted.
+ * The contract on tables, the same for every dialect. Row ids of servers have 32 bits and every attempt to insert
+ * uses one up, even if the row exists: only new rows are inserted.
  */
 import { isAuthKey } from '../bittorrent.ts'
 import type { Deadline } from '../time/deadline.ts'
-import { Connections } from './connections.ts'
 import { type Database, type KeyRow, NO_ROW, type Part } from './contract.ts'
-import { formsOf, hashTexts, LEAST_ID, limited, packHashes, readKeyRows, TOTAL } from './schema.ts'
-import { batch, type Dialect, PART_ROWS, padded } from './server-sql.ts'
-import { type Row, type Server, type Session, wholeNumber } from './session.ts'
+import { batch, type Dialect, PART_ROWS, padded } from './dialects.ts'
+import {
+  formsOf,
+  hashTexts,
+  LARGEST,
+  LEAST_ID,
+  limited,
+  packHashes,
+  readKeyRows,
+  TOTAL,
+} from './schema.ts'
+import { type Row, type Session, type Sessions, wholeNumber } from './session.ts'
 
-export class ServerDatabase implements Database {
+export class SqlDatabase implements Database {
   readonly about: string
-  readonly #connections: Connections
+  readonly #sessions: Sessions
   readonly #sql: Dialect
 
-  constructor(server: Server, sql: Dialect) {
-    this.about = server.about
-    this.#connections = new Connections(server)
+  constructor(sessions: Sessions, sql: Dialect) {
+    this.about = sessions.about
+    this.#sessions = sessions
     this.#sql = sql
   }
 
-  async ping(deadline?: Deadline): Promise<void> {
-    await this.#rows(deadline, this.#sql.ping)
+  /** An empty transaction: a file answers reads although it is locked, or gone. */
+  ping(deadline?: Deadline): Promise<void> {
+    return this.#sessions.transact(async () => undefined, deadline)
   }
 
   readWhitelist(from: bigint, deadline?: Deadline): Promise<Part<Uint8Array>> {
@@ -39,34 +48,35 @@ export class ServerDatabase implements Database {
 
   addToWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
     const texts = inOrder(hashTexts(hashes))
-    return this.#transact(deadline, async (session) => {
+    return this.#sessions.transact(async (session) => {
       const rows = await padded(session, this.#sql.knownHashes, texts.flatMap(formsOf))
       const known = new Set(rows.map(([text]) => lower(text)))
       const missing = texts.filter((text) => !known.has(text))
       await batch(session, this.#sql.addHashes, missing.map(alone))
-    })
+    }, deadline)
   }
 
   async removeFromWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
     const forms = inOrder(hashTexts(hashes)).flatMap(formsOf)
-    await this.#transact(deadline, (session) =>
-      batch(session, this.#sql.removeHashes, forms.map(alone)),
+    await this.#sessions.transact(
+      (session) => batch(session, this.#sql.removeHashes, forms.map(alone)),
+      deadline,
     )
   }
 
   readKeys(from: bigint, deadline?: Deadline): Promise<Part<readonly KeyRow[]>> {
     return this.#readPart(deadline, this.#sql.readKeys, from, (rows) =>
-      keyRows(rows.map(([, key, validUntil]) => [key, validUntil])),
+      readKeyRows(rows.map(([, key, validUntil]) => [key, validUntil])),
     )
   }
 
   async listKeys(offset: number, limit: number, deadline?: Deadline): Promise<readonly KeyRow[]> {
     const page = [BigInt(limit), BigInt(offset)]
-    return keyRows(await this.#rows(deadline, this.#sql.listKeys, page))
+    return readKeyRows(await this.#rows(deadline, this.#sql.listKeys, page))
   }
 
   addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
-    return this.#transact(deadline, async (session) => {
+    return this.#sessions.transact(async (session) => {
       const ending = rows.filter((row) => row.validUntil !== null)
       const permanent = rows.filter((row) => row.validUntil === null)
       await batch(
@@ -79,19 +89,20 @@ export class ServerDatabase implements Database {
         this.#sql.addPermanentKeys,
         permanent.map((row) => [row.key]),
       )
-    })
+    }, deadline)
   }
 
   removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number> {
     // Servers do not get to interpret anything else (trailing spaces, zero bytes).
     const names = inOrder(keys).filter(isAuthKey)
-    return this.#transact(deadline, (session) =>
-      batch(session, this.#sql.removeKeys, names.map(alone)),
+    return this.#sessions.transact(
+      (session) => batch(session, this.#sql.removeKeys, names.map(alone)),
+      deadline,
     )
   }
 
   removeKeysExpiredBefore(second: bigint, deadline?: Deadline): Promise<number> {
-    return this.#connections.run(
+    return this.#sessions.transact(
       (session) => session.write(this.#sql.removeExpired, [second, -second]),
       deadline,
     )
@@ -99,7 +110,7 @@ export class ServerDatabase implements Database {
 
   async downloadsOf(hashes: Uint8Array, deadline?: Deadline): Promise<Float64Array> {
     const texts = hashTexts(hashes)
-    const rows = await this.#connections.run(
+    const rows = await this.#sessions.run(
       (session) => padded(session, this.#sql.completed, inOrder(texts).flatMap(formsOf)),
       deadline,
     )
@@ -119,7 +130,7 @@ export class ServerDatabase implements Database {
     provenBy?: number,
     deadline?: Deadline,
   ): Promise<number> {
-    return this.#transact(deadline, async (session) => {
+    return this.#sessions.transact(async (session) => {
       const added = sumsByTorrent(hashTexts(hashes), counts)
       // The total first: its lock serializes writers, so they cannot deadlock on the rows of torrents.
       const before = await this.#lockTotal(session)
@@ -137,11 +148,11 @@ export class ServerDatabase implements Database {
       const after = limited(counts.reduce((sum, count) => sum + BigInt(count), before))
       await session.write(this.#sql.setTotal, [after, TOTAL])
       return Number(after)
-    })
+    }, deadline)
   }
 
   close(): Promise<void> {
-    return this.#connections.close()
+    return this.#sessions.close()
   }
 
   #rows(
@@ -149,7 +160,7 @@ export class ServerDatabase implements Database {
     sql: string,
     values: readonly (string | bigint)[] = [],
   ): Promise<readonly Row[]> {
-    return this.#connections.run((session) => session.rows(sql, values), deadline)
+    return this.#sessions.run((session) => session.rows(sql, values), deadline)
   }
 
   async #readPart<T>(
@@ -159,24 +170,8 @@ export class ServerDatabase implements Database {
     read: (rows: readonly Row[]) => T,
   ): Promise<Part<T>> {
     const rows = await this.#rows(deadline, sql, [LEAST_ID + from])
-    const last = rows.length < PART_ROWS ? null : wholeNumber(rows.at(-1)![0])
-    return { rows: read(rows), next: last === null ? undefined : last - LEAST_ID + 1n }
-  }
-
-  /** All of the work or, if it throws, nothing of it. */
-  #transact<T>(deadline: Deadline | undefined, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#connections.run(async (session) => {
-      await session.write(this.#sql.begin)
-      try {
-        const result = await work(session)
-        await session.write(this.#sql.commit)
-        return result
-      } catch (error) {
-        // The next call must not get a session that cannot even roll back.
-        await session.write(this.#sql.rollback).catch(() => session.destroy())
-        throw error
-      }
-    }, deadline)
+    const last = rows.length < PART_ROWS ? LARGEST : wholeNumber(rows.at(-1)![0])!
+    return { rows: read(rows), next: last === LARGEST ? undefined : last - LEAST_ID + 1n }
   }
 
   async #lockTotal(session: Session): Promise<bigint> {
@@ -211,9 +206,6 @@ function countIn(value: unknown): bigint {
   const count = wholeNumber(value)
   return count !== null && count > 0n ? count : 0n
 }
-
-const keyRows = (rows: readonly Row[]): KeyRow[] =>
-  readKeyRows(rows.map(([key, validUntil]) => [key, wholeNumber(validUntil)]))
 
 /** In the order of `inOrder`. */
 function sumsByTorrent(texts: readonly string[], counts: Float64Array): Map<string, bigint> {
