@@ -1,6 +1,7 @@
 /**
  * The database as the rest of the program uses it: in a thread of its own (worker.ts) that is called by
- * message. It never holds up the thread that calls, and the next call replaces a thread that died.
+ * message. It never holds up the thread that calls, and the next call replaces a thread that died. A call ends by
+ * its deadline, whatever the thread does.
  */
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
@@ -10,13 +11,11 @@ import {
   closed,
   type Database,
   DatabaseError,
-  type KeyRow,
+  late,
   OPENING_MILLISECONDS,
-  type Part,
   placeOf,
 } from './contract.ts'
-import { ThreadClient } from './thread-client.ts'
-import type { Method } from './thread-service.ts'
+import type { Answer, Method, Question } from './thread-service.ts'
 
 /** Entry of the thread: its file in the source; in the compiled binary its name beside the main entry. */
 const WORKER_URL: string = new URL(
@@ -24,163 +23,223 @@ const WORKER_URL: string = new URL(
   import.meta.url,
 ).href
 
-/** Wait before a thread that died young is replaced; doubled each time the next one dies young, too. */
-const FIRST_WAIT_MILLISECONDS = 100
-const LONGEST_WAIT_MILLISECONDS = 30_000
-/** A thread that lived this long died of something else. */
-const LONG_LIFE_MILLISECONDS = 60_000
+/** The methods that are called by message, and how many arguments stand before the deadline. */
+const ARGUMENTS: Readonly<Record<Method, number>> = {
+  ping: 0,
+  readWhitelist: 1,
+  listWhitelist: 2,
+  addToWhitelist: 1,
+  removeFromWhitelist: 1,
+  readKeys: 1,
+  listKeys: 2,
+  addKeys: 1,
+  removeKeys: 1,
+  removeKeysExpiredBefore: 1,
+  downloadsOf: 1,
+  downloadsTotal: 0,
+  addDownloads: 3,
+}
+
+/** Between the starts of two threads: one that dies at once must not keep the machine busy. */
+const RESTART_MILLISECONDS = 1_000
+
+/** The most calls that the thread has not answered: calls that hang must not pile up. */
+const MOST_UNANSWERED = 1_000
+
+/**
+ * Time for the calls that were made before the close, and for disconnecting. A stop takes less than ten
+ * seconds with this, the grace of connections (run/start.ts) and the last write (storage/open.ts).
+ */
+const CLOSING_MILLISECONDS = 1_500
 
 type RemoteOptions = {
   /** Called with lines for the log, without secrets. */
   readonly report?: (trouble: string) => void
   /** Entry of the thread, for tests. */
   readonly url?: string
+  /** The longest that opening takes. A start of the program must end. */
+  readonly milliseconds?: number
 }
 
 /** Resolves when it is open. Rejects with one line: the failure, the place, and the remedy if there is one. */
 export async function openDatabase(
   config: DatabaseConfig,
-  options: RemoteOptions = {},
+  { report, url = WORKER_URL, milliseconds = OPENING_MILLISECONDS }: RemoteOptions = {},
 ): Promise<Database> {
-  const database = new RemoteDatabase(config, options)
-  try {
-    await database.opened()
-    return database
-  } catch (error) {
-    database.abandon()
-    throw error
-  }
-}
+  const about = placeOf(config)
+  let thread: DatabaseThread | undefined
+  let notBefore = 0
+  let isClosed = false
 
-class RemoteDatabase implements Database {
-  readonly about: string
-  readonly #config: DatabaseConfig
-  readonly #options: RemoteOptions
-  #thread: ThreadClient | undefined
-  #born = 0
-  /** No thread is started before this moment. */
-  #notBefore = 0
-  #wait = 0
-  #isClosed = false
-
-  constructor(config: DatabaseConfig, options: RemoteOptions) {
-    this.about = placeOf(config)
-    this.#config = config
-    this.#options = options
-    this.#start()
+  const start = (): DatabaseThread => {
+    notBefore = performance.now() + RESTART_MILLISECONDS
+    const started = new DatabaseThread(config, url, {
+      report: (what, words) => report?.(`${what}: ${withoutSecrets(config, words)}`),
+      onEnd: () => {
+        thread = undefined
+      },
+    })
+    thread = started
+    return started
   }
 
-  /** The database of the first thread is open. Only this has a limit: a start of the program must end. */
-  opened(): Promise<void> {
-    const seconds = OPENING_MILLISECONDS / 1_000
-    return Deadline.in(OPENING_MILLISECONDS).run(
-      () => this.#thread!.opened,
-      () => cannotOpen(this.#config, 'late', `no answer within ${seconds} s`),
-    )
-  }
-
-  ping(deadline?: Deadline): Promise<void> {
-    return this.#call('ping', deadline)
-  }
-  readWhitelist(from: bigint, deadline?: Deadline): Promise<Part<Uint8Array>> {
-    return this.#call('readWhitelist', deadline, from)
-  }
-  listWhitelist(offset: number, limit: number, deadline?: Deadline): Promise<Uint8Array> {
-    return this.#call('listWhitelist', deadline, offset, limit)
-  }
-  addToWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
-    return this.#call('addToWhitelist', deadline, copyOf(hashes))
-  }
-  removeFromWhitelist(hashes: Uint8Array, deadline?: Deadline): Promise<void> {
-    return this.#call('removeFromWhitelist', deadline, copyOf(hashes))
-  }
-  readKeys(from: bigint, deadline?: Deadline): Promise<Part<readonly KeyRow[]>> {
-    return this.#call('readKeys', deadline, from)
-  }
-  listKeys(offset: number, limit: number, deadline?: Deadline): Promise<readonly KeyRow[]> {
-    return this.#call('listKeys', deadline, offset, limit)
-  }
-  addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
-    return this.#call('addKeys', deadline, rows)
-  }
-  removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number> {
-    return this.#call('removeKeys', deadline, keys)
-  }
-  removeKeysExpiredBefore(second: bigint, deadline?: Deadline): Promise<number> {
-    return this.#call('removeKeysExpiredBefore', deadline, second)
-  }
-  downloadsOf(hashes: Uint8Array, deadline?: Deadline): Promise<Float64Array> {
-    return this.#call('downloadsOf', deadline, copyOf(hashes))
-  }
-  downloadsTotal(deadline?: Deadline): Promise<number> {
-    return this.#call('downloadsTotal', deadline)
-  }
-  addDownloads(
-    hashes: Uint8Array,
-    counts: Float64Array,
-    provenBy?: number,
-    deadline?: Deadline,
-  ): Promise<number> {
-    return this.#call('addDownloads', deadline, copyOf(hashes), copyOf(counts), provenBy)
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#thread?.close()
-  }
-
-  /** Without waiting for anything: no call was made yet. */
-  abandon(): void {
-    this.#isClosed = true
-    this.#thread?.abandon()
-  }
-
-  async #call<M extends Method>(
-    method: M,
-    given: Deadline | undefined,
-    ...args: Parameters<Database[M]>
-  ): Promise<Awaited<ReturnType<Database[M]>>> {
-    if (this.#isClosed) throw closed(this.about)
-    const deadline = given?.within(CALL_MILLISECONDS) ?? Deadline.in(CALL_MILLISECONDS)
-    // At once if there is a thread: a close that follows then waits for this call.
-    const thread = this.#thread ?? (await this.#nextThread(deadline))
-    // The thread answers with what `method` resolved with (thread-service.ts).
-    return (await thread.call(method, args, deadline)) as Awaited<ReturnType<Database[M]>>
-  }
-
-  /** A thread in place of the one that died, after the wait that is due. */
-  async #nextThread(deadline: Deadline): Promise<ThreadClient> {
+  /** A thread in place of the one that died. */
+  const nextThread = async (deadline: Deadline): Promise<DatabaseThread> => {
     for (;;) {
-      if (this.#isClosed) throw closed(this.about)
-      if (this.#thread) return this.#thread
-      const wait = this.#notBefore - performance.now()
-      if (wait <= 0) return this.#start()
-      if (this.#notBefore > deadline.at)
-        throw new DatabaseError('unreachable', `the database ${this.about} was lost a moment ago`)
+      const wait = notBefore - performance.now()
+      if (isClosed) throw closed(about)
+      if (thread) return thread
+      if (wait <= 0) return start()
+      if (notBefore > deadline.at)
+        throw new DatabaseError('unreachable', `the database ${about} was lost a moment ago`)
       await Bun.sleep(wait)
     }
   }
 
-  #start(): ThreadClient {
-    this.#born = performance.now()
-    this.#thread = new ThreadClient({
-      config: this.#config,
-      url: this.#options.url ?? WORKER_URL,
-      onTrouble: (what, words) =>
-        this.#options.report?.(`${what}: ${withoutSecrets(this.#config, words)}`),
-      onEnd: () => this.#ended(),
-    })
-    return this.#thread
+  const call = async (method: Method, given: readonly unknown[]): Promise<unknown> => {
+    if (isClosed) throw closed(about)
+    const count = ARGUMENTS[method]
+    const asked = given[count] as Deadline | undefined
+    const deadline = asked?.within(CALL_MILLISECONDS) ?? Deadline.in(CALL_MILLISECONDS)
+    // A message sends all the memory behind a view, and the caller may change its bytes while the call waits.
+    const args = given
+      .slice(0, count)
+      .map((arg) => (arg instanceof Uint8Array || arg instanceof Float64Array ? arg.slice() : arg))
+    // At once if there is a thread: a close that follows then waits for this call.
+    return await (thread ?? (await nextThread(deadline))).call(method, args, deadline)
   }
 
-  #ended(): void {
-    this.#thread = undefined
-    const now = performance.now()
-    const diedYoung = now - this.#born < LONG_LIFE_MILLISECONDS
-    this.#wait = diedYoung
-      ? Math.min(Math.max(this.#wait * 2, FIRST_WAIT_MILLISECONDS), LONGEST_WAIT_MILLISECONDS)
-      : 0
-    this.#notBefore = now + this.#wait
+  const first = start()
+  try {
+    await Deadline.in(milliseconds).run(
+      () => first.opened,
+      () => cannotOpen(config, 'late', `no answer within ${milliseconds / 1_000} s`),
+    )
+  } catch (error) {
+    first.end(closed(about))
+    throw error
+  }
+  const methods = Object.fromEntries(
+    (Object.keys(ARGUMENTS) as Method[]).map((method) => [
+      method,
+      (...given: unknown[]) => call(method, given),
+    ]),
+  ) as unknown as Pick<Database, Method>
+  const close = async () => {
+    isClosed = true
+    await thread?.close()
+  }
+  return { about, close, ...methods }
+}
+
+/** The caller's side of one database thread. Calls wait until its database is open, and all end when it does. */
+class DatabaseThread {
+  /** Rejects when the database does not open, or the thread ends before it does. */
+  readonly opened: Promise<unknown>
+  readonly #place: string
+  readonly #worker: Worker
+  readonly #report: (what: string, words: string) => void
+  readonly #onEnd: () => void
+  /** Calls that the thread has not answered. Their callers may have given up. */
+  readonly #unanswered = new Map<number, PromiseWithResolvers<unknown>>()
+  #lastId = 0
+  /**
+   * How far the clock of the thread is ahead of this one's, or less: messages take time. So a deadline comes
+   * earlier there than here, never later, and what a caller has given up is never begun.
+   */
+  #ahead = Number.NEGATIVE_INFINITY
+  #isEnded = false
+
+  constructor(
+    config: DatabaseConfig,
+    url: string,
+    {
+      report,
+      onEnd,
+    }: {
+      /** Called with an unforeseen error and its original words, which may hold secrets. */
+      readonly report: (what: string, words: string) => void
+      /** Called once, when the thread has ended. */
+      readonly onEnd: () => void
+    },
+  ) {
+    this.#place = placeOf(config)
+    this.#report = report
+    this.#onEnd = onEnd
+    this.#worker = new Worker(url)
+    let words = 'it ended'
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<Answer>) =>
+      this.#received(data),
+    )
+    this.#worker.addEventListener('error', (event) => {
+      event.preventDefault()
+      words = event.message
+    })
+    this.#worker.addEventListener('close', () => {
+      if (this.#isEnded) return
+      report('the database thread died', words)
+      this.end(this.#lost())
+    })
+    this.opened = this.#ask('open', [config])
+    // Later calls report the failure to callers that do not await this.
+    this.opened.catch((error) => this.end(error))
+  }
+
+  async call(method: Method, args: readonly unknown[], deadline: Deadline): Promise<unknown> {
+    const ask = async () => {
+      await this.opened
+      if (this.#isEnded) throw this.#lost()
+      if (this.#unanswered.size >= MOST_UNANSWERED)
+        throw new DatabaseError(
+          'late',
+          `the database ${this.#place} does not answer, and ${MOST_UNANSWERED} calls wait already`,
+        )
+      return await this.#ask(method, args, deadline.at + this.#ahead)
+    }
+    return await deadline.run(ask, () => late(this.#place))
+  }
+
+  /** Resolves when the thread has closed the database, or takes too long. Never rejects. */
+  async close(): Promise<void> {
+    const closing = this.opened.then(() => this.#ask('close', []))
+    await Deadline.in(CLOSING_MILLISECONDS).waitFor(closing.catch(() => undefined))
+    this.end(closed(this.#place))
+  }
+
+  /** Ends the thread at once. */
+  end(why: DatabaseError): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#worker.terminate()
+    for (const { reject } of this.#unanswered.values()) reject(why)
+    this.#onEnd()
+  }
+
+  #ask(
+    method: Question['method'],
+    args: readonly unknown[],
+    deadline = Number.POSITIVE_INFINITY,
+  ): Promise<unknown> {
+    const id = ++this.#lastId
+    const answer = Promise.withResolvers<unknown>()
+    this.#unanswered.set(id, answer)
+    this.#worker.postMessage({ id, method, args, deadline } satisfies Question)
+    return answer.promise
+  }
+
+  #received(answer: Answer): void {
+    this.#ahead = Math.max(this.#ahead, answer.now - performance.now())
+    const { resolve, reject } = this.#unanswered.get(answer.id)!
+    this.#unanswered.delete(answer.id)
+    if ('failure' in answer) {
+      const { fault, message, bug } = answer.failure
+      if (bug !== undefined) this.#report(message, bug)
+      reject(new DatabaseError(fault, message))
+    } else resolve(answer.value)
+  }
+
+  #lost(): DatabaseError {
+    return new DatabaseError('unreachable', `the database ${this.#place} was lost: its thread died`)
   }
 }
 
@@ -191,9 +250,3 @@ function withoutSecrets(config: DatabaseConfig, words: string): string {
   const masked = password === '' ? line : line.replaceAll(password, '***')
   return masked.replace(/\b[0-9A-Za-z]{32,}\b/g, '***')
 }
-
-/**
- * A message sends all the memory behind a view and shares what is shared memory; and the caller may change
- * its bytes while the call still waits for a thread.
- */
-const copyOf = <T extends Uint8Array | Float64Array>(view: T): T => view.slice() as T

@@ -178,9 +178,10 @@ class SqliteFile implements Sessions {
   }
 
   #prepared(sql: string): Statement<unknown, SQLQueryBindings[]> {
-    let statement = this.#statements.get(sql)
-    if (statement === undefined)
-      this.#statements.set(sql, (statement = this.#connection.prepare(sql)))
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#connection.prepare<unknown, SQLQueryBindings[]>(sql)
+    this.#statements.set(sql, statement)
     return statement
   }
 }

@@ -5,69 +5,37 @@ import type { MessagePort } from 'node:worker_threads'
 import { type Database, driverDeadline, RETURN_MILLISECONDS } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import {
-  CallState,
-  type FromDatabase,
-  serveDatabase,
-  type ToDatabase,
-} from '../../src/database/thread-service.ts'
+import { type Answer, type Question, serveDatabase } from '../../src/database/thread-service.ts'
 import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { until } from '../support/until.ts'
 
-/** The thread's side without a thread: a database that notes how long its calls have, and answers. */
-async function service() {
+test("the thread's side returns before the deadline, and begins no call that is late", async () => {
+  const answers: Answer[] = []
   const port = Object.assign(new EventEmitter(), {
-    postMessage: (message: FromDatabase) => answers.push(message),
+    postMessage: (message: Answer) => answers.push(message),
   })
-  const answers: FromDatabase[] = []
   const left: number[] = []
   const ping = async (deadline: Deadline) => {
     left.push(deadline.left)
   }
   const database = { about: 'nowhere', ping } as unknown as Database
   serveDatabase(port as unknown as MessagePort, async () => database)
-  const send = async (message: ToDatabase) => {
-    port.emit('message', message)
+  const ask = async (method: Question['method'], milliseconds: number) => {
+    port.emit('message', { id: 1, method, args: [], deadline: performance.now() + milliseconds })
     await Bun.sleep(0)
   }
-  const call = { kind: 'call', id: 1, method: 'ping', args: [] } as const
-  return { send, call, answers, left }
-}
-
-describe("the thread's side", () => {
-  const config = { driver: 'sqlite3', path: 'nowhere' } as const
-  /** How far the clock of the caller is ahead of the thread's. */
-  const AHEAD = 500_000
-  const caller = () => performance.now() + AHEAD
-
-  test('measures a deadline by its own clock, however late the message is, and returns earlier', async () => {
-    const { send, call, left } = await service()
-    await send({ kind: 'open', config, sentAt: caller() })
-    const state = () => new CallState().memory
-    await send({ ...call, state: state(), sentAt: caller(), deadline: caller() + 4_000 })
-    expect(left[0]).toBeWithin(3_500, 4_001 - RETURN_MILLISECONDS)
-    // On its way for two seconds, as when the thread was busy.
-    const sentAt = caller() - 2_000
-    await send({ ...call, state: state(), sentAt, deadline: sentAt + 4_000 })
-    expect(left[1]).toBeWithin(1_500, 2_001 - RETURN_MILLISECONDS)
-  })
-
-  test('begins no call that is late or that its caller gave up', async () => {
-    const { send, call, answers, left } = await service()
-    await send({ kind: 'open', config, sentAt: caller() })
-    const sentAt = caller()
-    await send({ ...call, state: new CallState().memory, sentAt, deadline: sentAt - 1 })
-    const given = new CallState()
-    given.giveUp()
-    await send({ ...call, state: given.memory, sentAt, deadline: sentAt + 4_000 })
-    expect(left).toEqual([])
-    const message = 'the database nowhere has not answered within 4 s; nothing was changed'
-    const late = { fault: 'late', message } as const
-    expect(answers.slice(1)).toEqual([1, 1].map((id) => ({ kind: 'rejected', id, ...late })))
-  })
+  await ask('open', 4_000)
+  await ask('ping', 4_000)
+  await ask('ping', RETURN_MILLISECONDS)
+  await ask('ping', -1)
+  expect(left.length).toBe(1)
+  expect(left[0]).toBeWithin(3_500, 4_001 - RETURN_MILLISECONDS)
+  const message = 'the database nowhere has not answered within 4 s; nothing was changed'
+  const failure = { fault: 'late', message }
+  expect(answers.slice(2)).toMatchObject([{ failure }, { failure }])
 })
 
 describe.concurrent('a locked file', () => {

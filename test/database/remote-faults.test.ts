@@ -3,10 +3,12 @@ import { describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Database, DatabaseError } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
+import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { FAULTY_URL } from '../support/database/faulty-worker.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { until } from '../support/until.ts'
 
 /** `reports`: the lines for the log. */
 function faulty(
@@ -25,12 +27,12 @@ function faulty(
     }
   })
 }
-const bring = (database: Database, fault: string, word = '') =>
-  database.removeKeys([`${fault}|${word}`])
+const bring = (database: Database, fault: string, word = '', deadline?: Deadline) =>
+  database.removeKeys([`${fault}|${word}`], deadline)
 
 describe.concurrent("the database's thread", () => {
   faulty('that forgets a call is late with that one only', async (database, _file, reports) => {
-    const forgotten = failureOf(() => bring(database, 'hangs'))
+    const forgotten = failureOf(() => bring(database, 'hangs', '', Deadline.in(1_000)))
     await database.addToWhitelist(hashes(1))
     expect((await forgotten).fault).toBe('late')
     expect(await database.listWhitelist(0, 9)).toEqual(hashes(1))
@@ -39,12 +41,13 @@ describe.concurrent("the database's thread", () => {
 
   faulty('that is blocked does not do later what its caller gave up', async (database, file) => {
     const go = `${file.path}.go`
-    const blocked = failureOf(() => bring(database, 'blocks', go))
+    const deadline = Deadline.in(1_000)
+    const blocked = failureOf(() => bring(database, 'blocks', go, deadline))
     const given = [
-      () => database.addToWhitelist(hashes(1)),
-      () => database.addKeys([{ key: key(1), validUntil: null }]),
-      () => database.addDownloads(hashes(1), Float64Array.of(1)),
-      () => database.ping(),
+      () => database.addToWhitelist(hashes(1), deadline),
+      () => database.addKeys([{ key: key(1), validUntil: null }], deadline),
+      () => database.addDownloads(hashes(1), Float64Array.of(1), undefined, deadline),
+      () => database.ping(deadline),
     ].map(faultOf)
     expect(await Promise.all(given)).toEqual(['late', 'late', 'late', 'late'])
     expect((await blocked).fault).toBe('late')
@@ -125,15 +128,14 @@ describe.concurrent("the database's thread", () => {
     expect(reports[0]).toBe('the database thread died: error: died over ***')
   })
 
-  faulty('that dies again and again is left alone for longer', async (database, file) => {
+  faulty('that dies again and again is replaced once a second at most', async (database, file) => {
     writeFileSync(`${file.path}.dead`, '')
     expect(await faultOf(() => bring(database, 'throws'))).toBe('unreachable')
-    const messages: string[] = []
     const lost = `the database sqlite3:${file.path} was lost a moment ago`
-    while (messages.at(-1) !== lost && messages.length < 20)
-      messages.push((await failureOf(() => database.ping())).message)
-    expect(messages.at(-1)).toBe(lost)
-    expect(messages.length).toBeWithin(4, 12)
+    await until('a call that cannot wait for the next thread', async () => {
+      await faultOf(() => database.ping())
+      return (await failureOf(() => database.ping(Deadline.in(100)))).message === lost
+    })
   })
 
   faulty('that breaks the contract is an error and a report', async (database, _file, reports) => {
@@ -169,25 +171,23 @@ describe.concurrent("the database's thread", () => {
     await using file = new SqliteFile()
     const reports: string[] = []
     const report = (trouble: string) => reports.push(trouble)
-    const open = () => openDatabase(file.config, { report, url: FAULTY_URL })
+    const open = (milliseconds = 9_000) =>
+      openDatabase(file.config, { report, url: FAULTY_URL, milliseconds })
     writeFileSync(`${file.path}.mute`, '')
-    const mute = await failureOf(open)
+    const mute = await failureOf(() => open(500))
     expect([mute.fault, mute.message]).toEqual([
       'late',
-      `cannot open the database sqlite3:${file.path}: no answer within 9 s`,
+      `cannot open the database sqlite3:${file.path}: no answer within 0.5 s`,
     ])
     rmSync(`${file.path}.mute`)
     writeFileSync(`${file.path}.dead`, '')
-    const dead = await failureOf(open)
-    expect([dead.fault, dead.message]).toEqual([
-      'refused',
-      `cannot open the database sqlite3:${file.path}: the driver failed`,
-    ])
+    const dead = await failureOf(() => open())
+    expect([dead.fault, dead.message]).toEqual(['refused', 'the database driver failed'])
     expect(reports).toEqual(['the database driver failed: Error: dead from the start'])
     const lost = await failureOf(() => openDatabase(file.config, { report, url: 'data:,throw' }))
     expect([lost.fault, lost.message]).toEqual([
       'unreachable',
-      `cannot open the database sqlite3:${file.path}: its thread died`,
+      `the database sqlite3:${file.path} was lost: its thread died`,
     ])
     expect(reports[1]).toStartWith('the database thread died: ')
   })
