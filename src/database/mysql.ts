@@ -12,7 +12,7 @@ import {
 } from 'mysql2/promise'
 import { type Database, placeOf } from './contract.ts'
 import { MYSQL } from './dialects.ts'
-import { failureOf } from './mysql-failure.ts'
+import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
 import { mysqlSchema } from './mysql-schema.ts'
 import { openServer } from './server-opening.ts'
 import type { Connection, Row, Server, ServerConfig, Value } from './session.ts'
@@ -178,3 +178,29 @@ class MysqlConnection implements Connection {
     await this.#client.end()
   }
 }
+
+/** By the numbers of the servers, which both MySQL and MariaDB have, or the names of errors of library and network. */
+const MEANINGS: readonly Meaning[] = [
+  // The server shuts down, has no connection to spare, or ended this one (KILL, too long idle).
+  [/^(1040|1053|1077|1079|1317|1927|3169|4031) /, 'unreachable'],
+  // The statement reached its time limit (MariaDB, MySQL).
+  [/^(1969|3024) /, 'late'],
+  // Another transaction was first, or changed what this one had read: this one is undone.
+  [/^(1213|1020) /, 'again'],
+  // A duplicate of an `id` means that the server has run out of them.
+  [/^1062 (?!.*PRIMARY'$)/, 'duplicate', 'one of the rows is there already'],
+  [/^1049 Unknown database '(.*)'$/, 'refused', 'database "$1" does not exist: create it first'],
+  [/^ECONNREFUSED /, 'unreachable', 'connection refused'],
+  [/^ENOTFOUND /, 'unreachable', 'no host has this name'],
+  [/^[A-Z]/, 'unreachable'],
+]
+
+function failureOf(error: unknown): Failure {
+  const { message } = error instanceof Error ? error : { message: String(error) }
+  const { sqlState, errno, code, fatal } = error as Partial<MysqlError>
+  // An SQL state means that the error comes from the server.
+  const name = sqlState !== undefined ? errno : (code ?? (fatal === undefined ? '' : 'FATAL'))
+  return failureFrom(name, withoutValues(message), MEANINGS)
+}
+
+type MysqlError = Record<'sqlState' | 'errno' | 'code' | 'fatal', unknown>

@@ -3,11 +3,10 @@
  * setting that the client would otherwise take from the environment is given.
  */
 import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import { type ReservedSQL, SQL } from 'bun'
 import { type Database, placeOf } from './contract.ts'
 import { POSTGRES } from './dialects.ts'
-import { failureOf } from './postgres-failure.ts'
+import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
 import { postgresSchema } from './postgres-schema.ts'
 import { openServer } from './server-opening.ts'
 import type { Connection, Row, Server, ServerConfig, Value } from './session.ts'
@@ -92,19 +91,16 @@ function clientOf(config: ServerConfig, life: { alive: boolean }): SQL {
 
 /** The client has one error for an unknown host name and for a closed port. */
 async function explained(error: unknown, host: string): Promise<unknown> {
-  if (!(error instanceof SQL.PostgresError) || error.code !== 'ERR_POSTGRES_CONNECTION_REFUSED')
+  if (!(error instanceof SQL.PostgresError) || error.code !== REFUSED || host.startsWith('/'))
     return error
-  const isKnown =
-    isIP(host) !== 0 ||
-    host.startsWith('/') ||
-    (await lookup(host).then(
-      () => true,
-      () => false,
-    ))
-  return new SQL.PostgresError(isKnown ? 'connection refused' : 'no host has this name', {
-    code: error.code,
-  })
+  const isKnown = await lookup(host).then(
+    () => true,
+    () => false,
+  )
+  return isKnown ? error : new SQL.PostgresError('no host has this name', { code: 'CONNECTION' })
 }
+
+const REFUSED = 'ERR_POSTGRES_CONNECTION_REFUSED'
 
 class PostgresConnection implements Connection {
   readonly #client: SQL
@@ -146,4 +142,26 @@ class PostgresConnection implements Connection {
     await this.#connection.release()
     await this.#client.close()
   }
+}
+
+/** By SQL states, or the client's own names of errors. */
+const MEANINGS: readonly Meaning[] = [
+  // The server shuts down, starts, has no connection to spare, or ended this one.
+  [/^(08...|57P0[1-5]|25P03|53300) /, 'unreachable'],
+  // The statement reached its time limit.
+  [/^57014 /, 'late'],
+  // Serialization failure, deadlock: this transaction is undone.
+  [/^(40001|40P01) /, 'again'],
+  // A duplicate of an `id` means that the sequence was set back.
+  [/^23505 (?!.*_pkey)/, 'duplicate', 'one of the rows is there already'],
+  [/^3D000 (.*)/, 'refused', '$1: create it first'],
+  [new RegExp(`^${REFUSED} `), 'unreachable', 'connection refused'],
+  [/^\w*(CONNECTION|TIMEOUT|TLS)/, 'unreachable'],
+]
+
+/** The values of a row are in the details of an error, which are never shown, and seldom in its message. */
+function failureOf(error: unknown): Failure {
+  const { message, errno, code } =
+    error instanceof SQL.PostgresError ? error : { message: String(error), errno: '', code: '' }
+  return failureFrom(errno ?? code, withoutValues(message), MEANINGS)
 }

@@ -4,7 +4,7 @@
  */
 import type { DatabaseConfig } from '../config/model.ts'
 import type { Deadline } from '../time/deadline.ts'
-import type { Fault } from './contract.ts'
+import type { Failure } from './failure.ts'
 
 export type ServerConfig = Extract<DatabaseConfig, { host: string }>
 
@@ -42,15 +42,6 @@ export interface Connection extends Session {
   destroy(): void
   /** Disconnects politely. */
   end(): Promise<void>
-}
-
-/** What an error of the library means. */
-export interface Failure {
-  readonly fault: Fault
-  /** In words, without secrets. */
-  readonly reason: string
-  /** Nothing was done, and the same work may well succeed if it is repeated. */
-  readonly again?: boolean
 }
 
 export interface Server {

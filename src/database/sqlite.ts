@@ -4,8 +4,8 @@
  * for locks of other processes without holding up the calls behind.
  */
 import { Database as Connection, type SQLQueryBindings, type Statement } from 'bun:sqlite'
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
 import {
@@ -19,11 +19,10 @@ import {
   queryFailed,
 } from './contract.ts'
 import { SQLITE } from './dialects.ts'
+import { type Failure, failureFrom, type Meaning } from './failure.ts'
 import { migrate } from './migrate.ts'
-import { makeFile, OpenFile } from './open-file.ts'
 import type { Session, Sessions, Work } from './session.ts'
 import { SqlDatabase } from './sql-database.ts'
-import { failureOf, isBusy, openingReason } from './sqlite-failure.ts'
 import { sqliteSchema } from './sqlite-schema.ts'
 
 /** How long another process may hold a lock that is needed, if the deadline is not earlier. */
@@ -34,11 +33,9 @@ const RETRY_MILLISECONDS = 10
 export async function openSqlite(
   config: DatabaseConfig & { driver: 'sqlite3' },
 ): Promise<Database> {
-  const path = resolve(config.path)
   let file: SqliteFile | undefined
   try {
-    if (isDirectory(path))
-      throw new DatabaseError('invalid', 'it is a directory: name a file in it')
+    const path = resolve(config.path)
     makeFile(path)
     file = new SqliteFile(path, placeOf(config))
     await file.prepare()
@@ -46,25 +43,40 @@ export async function openSqlite(
   } catch (error) {
     await file?.close()
     if (error instanceof DatabaseError) throw cannotOpen(config, error.fault, error.message)
-    throw cannotOpen(config, failureOf(error).fault, openingReason(error, config.path))
+    const { fault, reason } = failureOf(error, OPENING)
+    throw cannotOpen(
+      config,
+      fault,
+      reason.replace('PATH', () => config.path),
+    )
   }
 }
 
-function isDirectory(path: string): boolean {
+/**
+ * Creates the file if it is missing, and its directories. SQLite would make it readable by everyone, but the keys
+ * in it are for its owner alone; `-wal` and `-shm` get the rights of the file. An existing file is never opened here:
+ * closing it would drop the locks that SQLite holds.
+ */
+function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory())
+    throw new DatabaseError('invalid', 'it is a directory: name a file in it')
+  if (there !== undefined) return
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')
-      throw new DatabaseError('invalid', 'a part of its path is a file: name another directory')
-    throw error
+    closeSync(openSync(path, 'a', 0o600))
+  } catch {
+    // SQLite cannot create it either, and reports why.
   }
 }
 
 /** One connection for all calls. Calls that wait for a lock of another process let the others pass. */
 class SqliteFile implements Sessions {
   readonly about: string
+  readonly #path: string
   readonly #connection: Connection
-  readonly #file: OpenFile
+  /** The file that the connection has open. */
+  readonly #opened: BigIntStats | undefined
   /** By their texts, of which there are few (dialects.ts). */
   readonly #statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>()
   /** What uses the connection. */
@@ -79,8 +91,9 @@ class SqliteFile implements Sessions {
 
   constructor(path: string, about: string) {
     this.about = about
+    this.#path = path
     this.#connection = new Connection(path, { create: true, safeIntegers: true, strict: true })
-    this.#file = new OpenFile(path, about)
+    this.#opened = fileAt(path)
   }
 
   async prepare(): Promise<void> {
@@ -165,8 +178,7 @@ class SqliteFile implements Sessions {
   async #all<T>(work: Work<T>): Promise<T> {
     this.#connection.run('BEGIN IMMEDIATE')
     try {
-      // Never into a file that the next start would not find.
-      this.#file.assertStillThere()
+      this.#assertStillThere()
       const result = await work(this.#session)
       this.#connection.run('COMMIT')
       return result
@@ -177,6 +189,19 @@ class SqliteFile implements Sessions {
     }
   }
 
+  /**
+   * SQLite goes on with a deleted or replaced file and reports nothing: what is written then is gone at the next
+   * start. While the file is open, no other file can have its inode number.
+   */
+  #assertStillThere(): void {
+    const [opened, now] = [this.#opened, fileAt(this.#path)]
+    if (opened && now && now.ino === opened.ino && now.dev === opened.dev) return
+    throw new DatabaseError(
+      'invalid',
+      `the database ${this.about}: the file was removed or replaced while in use: restart the tracker`,
+    )
+  }
+
   #prepared(sql: string): Statement<unknown, SQLQueryBindings[]> {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
@@ -185,3 +210,42 @@ class SqliteFile implements Sessions {
     return statement
   }
 }
+
+const fileAt = (path: string): BigIntStats | undefined =>
+  statSync(path, { bigint: true, throwIfNoEntry: false })
+
+/** Another connection holds a lock: the same may succeed a moment later. */
+const BUSY = /^SQLITE_(BUSY|LOCKED)/
+const isBusy = (error: unknown): boolean => BUSY.test(codeOf(error))
+
+/** By SQLite's names. Its messages name tables and columns, never a bound value; all our values are bound. */
+const MEANINGS: readonly Meaning[] = [
+  [/^SQLITE_(CORRUPT|NOTADB)/, 'invalid'],
+  // After a disk error it is unknown how much of the transaction is on the disk.
+  [/^SQLITE_(IOERR|CANTOPEN)/, 'unreachable'],
+  [/^SQLITE_CONSTRAINT.* keys\.key$/, 'duplicate'],
+]
+
+/** The same when the file is opened, with the remedy. By the system's names when a directory cannot be made. */
+const OPENING: readonly Meaning[] = [
+  [
+    /^SQLITE_NOTADB/,
+    'invalid',
+    'PATH is no SQLite database: name another file in core.database.path, or move this one away',
+  ],
+  [/^SQLITE_CORRUPT\S* (.*)/, 'invalid', '$1: restore PATH from a backup, or move it away'],
+  [BUSY, 'refused', 'another program holds it locked: stop that one, or wait for it'],
+  [/^(ENOTDIR|EEXIST)/, 'invalid', 'a part of its path is a file: name another directory'],
+  [
+    /^(?:SQLITE_(?:CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|EROFS|ENOENT)\S* (.*)/,
+    'refused',
+    '$1: let the tracker write the file and its directory, or name another file in core.database.path',
+  ],
+  ...MEANINGS,
+]
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
+
+const failureOf = (error: unknown, meanings: readonly Meaning[] = MEANINGS): Failure =>
+  failureFrom(codeOf(error), error instanceof Error ? error.message : String(error), meanings)
