@@ -29,46 +29,28 @@ export class MysqlServer implements Server {
   readonly driver = 'mysql'
   readonly about: string
   readonly failureOf = failureOf
+  readonly settings = settings
   readonly #config: ServerConfig
-  /** The server has no certificate. */
-  #plain: boolean
+  #options: ConnectionOptions
 
   constructor(config: ServerConfig) {
     this.#config = config
+    this.#options = isPath(config.host) ? {} : TLS
     this.about = placeOf(config)
-    this.#plain = isPath(config.host)
   }
 
-  async connect(
-    signal: AbortSignal,
-    lockMilliseconds: number,
-    statementMilliseconds: number,
-  ): Promise<Connection> {
-    const connection = await this.#logIn(signal)
+  async connect(signal: AbortSignal): Promise<Connection> {
     try {
-      for (const statement of settings(lockMilliseconds, statementMilliseconds))
-        await connection.write(statement)
-      return connection
+      return await logIn(this.#config, signal, this.#options)
     } catch (error) {
-      connection.destroy()
-      throw error
+      if (!(error instanceof Error && 'code' in error && error.code === NO_TLS)) throw error
+      this.#options = {}
+      return await logIn(this.#config, signal, this.#options)
     }
-  }
-
-  async #logIn(signal: AbortSignal): Promise<Connection> {
-    if (!this.#plain)
-      try {
-        return await logIn(this.#config, signal, TLS)
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === NO_TLS)) throw error
-        this.#plain = true
-      }
-    return await logIn(this.#config, signal, {})
   }
 }
 
 /**
- * What every session must be, whatever the defaults of the server are. Limits as in `Server.connect`.
  * REPEATABLE READ, because READ COMMITTED is refused where the binary log holds statements. `/*M!` is read by
  * MariaDB only, `/*!5` by MySQL only, for SELECT.
  */

@@ -22,6 +22,7 @@ export class PostgresServer implements Server {
   readonly driver = 'postgresql'
   readonly about: string
   readonly failureOf = failureOf
+  readonly settings = settings
   readonly #config: ServerConfig
 
   constructor(config: ServerConfig) {
@@ -29,23 +30,13 @@ export class PostgresServer implements Server {
     this.about = placeOf(config)
   }
 
-  async connect(
-    signal: AbortSignal,
-    lockMilliseconds: number,
-    statementMilliseconds: number,
-  ): Promise<Connection> {
+  async connect(signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted()
-    const life = { alive: true }
-    const client = clientOf(this.#config, life)
-    const giveUp = () => void client.close({ timeout: 0 })
+    const connection = new PostgresConnection(this.#config)
+    const giveUp = () => connection.destroy()
     signal.addEventListener('abort', giveUp)
     try {
-      // Reserved, because the client would replace a lost connection in the middle of a transaction.
-      const connection = new PostgresConnection(client, await client.reserve(), life)
-      for (const [name, value] of Object.entries(SETTINGS))
-        await connection.write(`SET ${name} = ${value}`)
-      await connection.write(`SET lock_timeout = ${lockMilliseconds}`)
-      await connection.write(`SET statement_timeout = ${statementMilliseconds}`)
+      await connection.open()
       return connection
     } catch (error) {
       giveUp()
@@ -54,15 +45,18 @@ export class PostgresServer implements Server {
   }
 }
 
-/** What every session must be, whatever the defaults of server, user and database are. */
-const SETTINGS = {
-  client_encoding: `'UTF8'`,
-  standard_conforming_strings: 'on',
-  default_transaction_isolation: `'read committed'`,
-}
+const settings = (lockMilliseconds: number, statementMilliseconds: number): string[] => [
+  `SET client_encoding = 'UTF8'`,
+  'SET standard_conforming_strings = on',
+  `SET default_transaction_isolation = 'read committed'`,
+  `SET lock_timeout = ${lockMilliseconds}`,
+  `SET statement_timeout = ${statementMilliseconds}`,
+]
 
-function clientOf(config: ServerConfig, life: { alive: boolean }): SQL {
-  const { host, port, user, password, database } = config
+function clientOf(
+  { host, port, user, password, database }: ServerConfig,
+  onclose: () => void,
+): SQL {
   return new SQL({
     adapter: 'postgres',
     // May be a directory of sockets.
@@ -83,9 +77,7 @@ function clientOf(config: ServerConfig, life: { alive: boolean }): SQL {
     connectionTimeout: CONNECT_SECONDS,
     bigint: true,
     prepare: true,
-    onclose: () => {
-      life.alive = false
-    },
+    onclose,
   })
 }
 
@@ -103,18 +95,19 @@ async function explained(error: unknown, host: string): Promise<unknown> {
 const REFUSED = 'ERR_POSTGRES_CONNECTION_REFUSED'
 
 class PostgresConnection implements Connection {
+  alive = true
   readonly #client: SQL
-  readonly #connection: ReservedSQL
-  readonly #life: { alive: boolean }
+  #reserved: ReservedSQL | undefined
 
-  constructor(client: SQL, connection: ReservedSQL, life: { alive: boolean }) {
-    this.#client = client
-    this.#connection = connection
-    this.#life = life
+  constructor(config: ServerConfig) {
+    this.#client = clientOf(config, () => {
+      this.alive = false
+    })
   }
 
-  get alive(): boolean {
-    return this.#life.alive
+  /** Reserved, because the client would replace a lost connection in the middle of a transaction. */
+  async open(): Promise<void> {
+    this.#reserved = await this.#client.reserve()
   }
 
   async rows(sql: string, values?: readonly Value[]): Promise<readonly Row[]> {
@@ -128,18 +121,18 @@ class PostgresConnection implements Connection {
   #do(sql: string, values: readonly Value[] = []): SQL.Query<unknown[][]> {
     let count = 0
     const numbered = sql.replaceAll('?', () => `$${++count}`)
-    return this.#connection.unsafe<unknown[][]>(numbered, [...values]).values()
+    return this.#reserved!.unsafe<unknown[][]>(numbered, [...values]).values()
   }
 
   destroy(): void {
-    this.#life.alive = false
+    this.alive = false
     void this.#client.close({ timeout: 0 })
   }
 
   async end(): Promise<void> {
-    this.#life.alive = false
+    this.alive = false
     // Closing waits for reserved connections.
-    await this.#connection.release()
+    await this.#reserved?.release()
     await this.#client.close()
   }
 }

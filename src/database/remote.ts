@@ -73,14 +73,13 @@ export async function openDatabase(
 
   const start = (): DatabaseThread => {
     notBefore = performance.now() + RESTART_MILLISECONDS
-    const started = new DatabaseThread(config, url, {
+    thread = new DatabaseThread(config, url, {
       report: (what, words) => report?.(`${what}: ${withoutSecrets(config, words)}`),
       onEnd: () => {
         thread = undefined
       },
     })
-    thread = started
-    return started
+    return thread
   }
 
   /** A thread in place of the one that died. */
@@ -132,14 +131,21 @@ export async function openDatabase(
   return { about, close, ...methods }
 }
 
+type ThreadOptions = {
+  /** Called with an unforeseen error and its original words, which may hold secrets. */
+  readonly report: (what: string, words: string) => void
+  /** Called once, when the thread has ended. */
+  readonly onEnd: () => void
+}
+
 /** The caller's side of one database thread. Calls wait until its database is open, and all end when it does. */
 class DatabaseThread {
   /** Rejects when the database does not open, or the thread ends before it does. */
   readonly opened: Promise<unknown>
   readonly #place: string
   readonly #worker: Worker
-  readonly #report: (what: string, words: string) => void
-  readonly #onEnd: () => void
+  readonly #report: ThreadOptions['report']
+  readonly #onEnd: ThreadOptions['onEnd']
   /** Calls that the thread has not answered. Their callers may have given up. */
   readonly #unanswered = new Map<number, PromiseWithResolvers<unknown>>()
   #lastId = 0
@@ -150,19 +156,7 @@ class DatabaseThread {
   #ahead = Number.NEGATIVE_INFINITY
   #isEnded = false
 
-  constructor(
-    config: DatabaseConfig,
-    url: string,
-    {
-      report,
-      onEnd,
-    }: {
-      /** Called with an unforeseen error and its original words, which may hold secrets. */
-      readonly report: (what: string, words: string) => void
-      /** Called once, when the thread has ended. */
-      readonly onEnd: () => void
-    },
-  ) {
+  constructor(config: DatabaseConfig, url: string, { report, onEnd }: ThreadOptions) {
     this.#place = placeOf(config)
     this.#report = report
     this.#onEnd = onEnd

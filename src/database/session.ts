@@ -48,20 +48,18 @@ export interface Server {
   /** Driver and place, without secrets. */
   readonly about: string
   readonly driver: 'mysql' | 'postgresql'
+  /** When `signal` aborts, which it does only while this connects, nothing of the connection is left. */
+  connect(signal: AbortSignal): Promise<Connection>
   /**
-   * A connection whose server stops waiting for a lock and stops a statement after these times, 0 = never. They
-   * relieve the server, as far as it can; deadlines do not depend on them. When `signal` aborts, which it does
-   * only while this connects, nothing of the connection is left.
+   * Statements that make a session what it must be, whatever the defaults of the server are. It stops waiting for a
+   * lock and stops a statement after these times, 0 = never: that relieves the server, as far as it can. Deadlines do
+   * not depend on it.
    */
-  connect(
-    signal: AbortSignal,
-    lockMilliseconds: number,
-    statementMilliseconds: number,
-  ): Promise<Connection>
+  settings(lockMilliseconds: number, statementMilliseconds: number): string[]
   failureOf(error: unknown): Failure
 }
 
-/** `server.connect` by the deadline, even if the server falls silent in the middle of a greeting. */
+/** A connection with these settings by the deadline, even if the server falls silent in the middle of a greeting. */
 export const connectBy = (
   deadline: Deadline,
   server: Server,
@@ -69,9 +67,18 @@ export const connectBy = (
   statementMilliseconds: number,
 ): Promise<Connection> =>
   deadline.run(async (signal) => {
-    const connection = await server.connect(signal, lockMilliseconds, statementMilliseconds)
-    if (signal.aborted) connection.destroy()
-    return connection
+    const connection = await server.connect(signal)
+    const destroy = () => connection.destroy()
+    signal.addEventListener('abort', destroy)
+    try {
+      signal.throwIfAborted()
+      for (const statement of server.settings(lockMilliseconds, statementMilliseconds))
+        await connection.write(statement)
+      return connection
+    } catch (error) {
+      destroy()
+      throw error
+    }
   })
 
 /** A whole number in any form in which the libraries return it; null for NULL and everything else. */
