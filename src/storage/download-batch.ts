@@ -6,6 +6,7 @@
  */
 import { NO_ROW } from '../database/contract.ts'
 import type { Swarm } from '../swarm/swarm.ts'
+import type { Deadline } from '../time/deadline.ts'
 import type { NewRows } from './new-rows.ts'
 import { addStored, applyEach, hasOwed, OwedTorrents, takeOwed } from './owed.ts'
 import type { WatchedDatabase } from './watched-database.ts'
@@ -19,7 +20,7 @@ const FIRST_TAKEN = 4
 
 export class DownloadBatch {
   readonly #swarm: Swarm
-  readonly #database: WatchedDatabase
+  readonly #watch: WatchedDatabase
   readonly #newRows: NewRows
   readonly #torrents = new OwedTorrents(MOST)
   /** How many of them were looked up; whether an attempt to write them may have succeeded unseen. */
@@ -32,9 +33,9 @@ export class DownloadBatch {
   /** Completions written since the start. */
   written = 0
 
-  constructor(swarm: Swarm, database: WatchedDatabase, newRows: NewRows) {
+  constructor(swarm: Swarm, watch: WatchedDatabase, newRows: NewRows) {
     this.#swarm = swarm
-    this.#database = database
+    this.#watch = watch
     this.#newRows = newRows
   }
 
@@ -57,18 +58,17 @@ export class DownloadBatch {
       this.#nextShard = (this.#nextShard + 1) % shards.length
       const before = torrents.count
       // A shard that is locked right now has its turn next time.
-      if (hasOwed(shard)) takeOwed(shard, torrents, this.#taken, 0)
+      if (hasOwed(shard)) takeOwed(shard, torrents, this.#taken)
       idle = torrents.count > before ? 0 : idle + 1
       if (idle === 0 && this.#taken < TAKEN) this.#taken++
     }
     return torrents.count === MOST
   }
 
-  /** Looks up and writes the torrents in hand. `isOver`: whether to hurry. */
-  async store(isOver: () => boolean): Promise<void> {
-    // At the end the stored counts are not needed any more.
+  /** Looks up and writes the torrents in hand. At the end, once `isOver`, their stored counts are not needed. */
+  async store(isOver: () => boolean, deadline?: Deadline): Promise<void> {
     while (this.#looked < this.#torrents.count && !isOver()) await this.#lookUp(isOver)
-    await this.#write()
+    await this.#write(deadline)
     this.#torrents.count = 0
     this.#looked = 0
     this.#wasTried = false
@@ -82,8 +82,8 @@ export class DownloadBatch {
       if (wanted[place] === 1 || (owed[place]! > 0 && this.#newRows.isLimited)) places.push(place)
     if (places.length > 0) {
       const hashes = this.#torrents.pick(places)
-      const stored = await this.#database.ask((database) => database.downloadsOf(hashes))
-      const add = (i: number) => addStored(this.#swarm, words, places[i]! * 5, stored[i]!, 0)
+      const stored = await this.#watch.database.downloadsOf(hashes)
+      const add = (i: number) => addStored(this.#swarm, words, places[i]! * 5, stored[i]!)
       await applyEach(places.length, add, isOver)
       this.#dropBeyondLimit(places.filter((_, i) => stored[i] === NO_ROW))
     }
@@ -97,7 +97,7 @@ export class DownloadBatch {
       if (owed[place]! > 0 && !this.#newRows.take(owed[place]!)) owed[place] = 0
   }
 
-  async #write(): Promise<void> {
+  async #write(deadline?: Deadline): Promise<void> {
     const { owed, count } = this.#torrents
     const places: number[] = []
     for (let place = 0; place < count; place++) if (owed[place]! > 0) places.push(place)
@@ -107,9 +107,9 @@ export class DownloadBatch {
     const sum = this.owed()
     const provenBy = this.#wasTried ? this.total + sum : undefined
     this.#wasTried = true
-    this.total = await this.#database.write((database) =>
-      database.addDownloads(hashes, counts, provenBy),
-    )
+    const { database } = this.#watch
+    this.total = await database.addDownloads(hashes, counts, provenBy, deadline)
+    this.#watch.worked()
     this.written += sum
   }
 }

@@ -4,6 +4,7 @@
  * the database is away everything that is owed waits in the swarm, merged per torrent, except one batch in hand.
  * Where completions are not kept it only watches the database. One thread alone must use it.
  */
+import type { Database } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
@@ -34,7 +35,7 @@ const RUSH_MILLISECONDS = 20
 
 export class DownloadCounts implements Disposable {
   readonly #swarm: Swarm
-  readonly #database: WatchedDatabase
+  readonly #watch: WatchedDatabase
   readonly #pace: Pace
   readonly #batch: DownloadBatch
   readonly #lookups: ScrapeLookups
@@ -47,17 +48,16 @@ export class DownloadCounts implements Disposable {
 
   constructor({ swarm, database, log, pace = PACE, newRowsPerSecond }: DownloadCountsOptions) {
     this.#swarm = swarm
-    this.#database = database
+    this.#watch = database
     this.#pace = pace
     this.#newRows = new NewRows({ perSecond: newRowsPerSecond, log })
     this.#batch = new DownloadBatch(swarm, database, this.#newRows)
-    this.#lookups = new ScrapeLookups(swarm, database)
+    this.#lookups = new ScrapeLookups(swarm, database.database)
   }
 
   /** Rejects with a DatabaseError. */
   async start(): Promise<void> {
-    if (this.#swarm.persistent)
-      this.#batch.total = await this.#database.ask((database) => database.downloadsTotal())
+    if (this.#swarm.persistent) this.#batch.total = await this.#watch.database.downloadsTotal()
     this.#plan()
     if (this.#swarm.persistent) void this.#listen()
   }
@@ -85,7 +85,7 @@ export class DownloadCounts implements Disposable {
     await deadline.waitFor(this.#writeAll(deadline))
     const lost = this.waiting()
     this.#newRows.report(true)
-    if (lost > 0) this.#database.gaveUp(`${lost} completed download(s) could not be written`)
+    if (lost > 0) this.#watch.gaveUp(`${lost} completed download(s) could not be written`)
     return lost
   }
 
@@ -100,7 +100,7 @@ export class DownloadCounts implements Disposable {
     if (this.#isStopping) return
     this.#timer = setTimeout(() => {
       this.#begin(() => this.#cycle()).then(() => this.#plan())
-    }, this.#database.retry ?? this.#pace.cycleMilliseconds)
+    }, this.#watch.retry ?? this.#pace.cycleMilliseconds)
   }
 
   /** One thing at a time. `work` never rejects. */
@@ -121,7 +121,7 @@ export class DownloadCounts implements Disposable {
   /** Never rejects. */
   async #answer(): Promise<void> {
     // A batch that is still in hand has failed, and changes the answers.
-    if (this.#isStopping || this.#database.retry !== undefined) return
+    if (this.#isStopping || this.#watch.retry !== undefined) return
     try {
       await this.#lookups.answer(() => this.#isStopping)
     } catch (error) {
@@ -140,10 +140,10 @@ export class DownloadCounts implements Disposable {
       }
       if (isStopping()) return
       await this.#lookups.answer(isStopping)
-      await this.#database.check()
+      await this.#watch.check()
       this.#newRows.report()
       const written = this.#batch.written - this.#writtenBefore
-      this.#database.recovered(
+      this.#watch.recovered(
         this.#swarm.persistent ? `${written} completed download(s) caught up` : 'nothing was lost',
       )
       this.#writtenBefore = this.#batch.written
@@ -159,7 +159,7 @@ export class DownloadCounts implements Disposable {
       // The rest may be in a shard that is locked.
       let isStuck = this.#batch.isEmpty
       try {
-        await this.#batch.store(() => true)
+        await this.#batch.store(() => true, deadline)
       } catch (error) {
         this.#failed(error)
         isStuck = true
@@ -169,12 +169,10 @@ export class DownloadCounts implements Disposable {
   }
 
   #failed(error: unknown): void {
-    this.#database.failed(
-      error,
-      this.#swarm.persistent
-        ? 'completed downloads wait in memory until it works again'
-        : 'it will be asked again',
-    )
+    const consequence = this.#swarm.persistent
+      ? 'completed downloads wait in memory until it works again'
+      : 'it will be asked again'
+    this.#watch.failed(error, this.#isStopping ? undefined : consequence)
   }
 }
 
@@ -187,10 +185,10 @@ const MOST_EACH = 15
  */
 class ScrapeLookups {
   readonly #swarm: Swarm
-  readonly #database: WatchedDatabase
+  readonly #database: Database
   readonly #hashes: Hashes
 
-  constructor(swarm: Swarm, database: WatchedDatabase) {
+  constructor(swarm: Swarm, database: Database) {
     this.#swarm = swarm
     this.#database = database
     this.#hashes = new Hashes(MOST_EACH * swarm.shards.length)
@@ -200,11 +198,11 @@ class ScrapeLookups {
   async answer(isOver: () => boolean): Promise<void> {
     const hashes = this.#hashes
     if (hashes.count === 0)
-      for (const shard of this.#swarm.shards) takeLookups(shard, hashes, MOST_EACH, 0)
+      for (const shard of this.#swarm.shards) takeLookups(shard, hashes, MOST_EACH)
     if (hashes.count === 0 || isOver()) return
     const asked = hashes.pick(Array(hashes.count).keys())
-    const stored = await this.#database.ask((database) => database.downloadsOf(asked))
-    const answer = (i: number) => answerLookup(this.#swarm, hashes.words, i * 5, stored[i]!, 0)
+    const stored = await this.#database.downloadsOf(asked)
+    const answer = (i: number) => answerLookup(this.#swarm, hashes.words, i * 5, stored[i]!)
     await applyEach(stored.length, answer, isOver)
     hashes.count = 0
   }

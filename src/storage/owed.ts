@@ -1,8 +1,8 @@
 /**
  * The control thread's side of the ledgers and of the stored counts in the swarm: takes out what is owed to
  * the database and what is to be looked up there, and puts in the answers. Holds one lock at a time, for some
- * hundreds of torrents at most, and waits for it no longer than it is told: its holder may be dead, and the
- * control thread is the one to notice.
+ * hundreds of torrents at most, and never waits for it: its holder may be dead, and the control thread is the one
+ * to notice.
  */
 import { HEADER, NIL, TORRENT } from '../swarm/layout.ts'
 import type { Shard } from '../swarm/shard.ts'
@@ -50,17 +50,9 @@ export class OwedTorrents extends Hashes {
 export const hasOwed = (shard: Shard): boolean =>
   shard.torrents.ledger.on && shard.torrents.header[HEADER.listed]! > 0
 
-/**
- * Takes the `most` torrents that waited longest, while there is room in `into`. false = the lock stayed busy
- * for `milliseconds`.
- */
-export function takeOwed(
-  shard: Shard,
-  into: OwedTorrents,
-  most: number,
-  milliseconds: number,
-): boolean {
-  return locked(shard, milliseconds, () => {
+/** Takes the `most` torrents that waited longest, while there is room in `into`. false = the lock is busy. */
+export function takeOwed(shard: Shard, into: OwedTorrents, most: number): boolean {
+  return locked(shard, () => {
     const { ledger, records } = shard.torrents
     const end = Math.min(into.most, into.count + most)
     for (let torrent = ledger.first(); torrent !== NIL && into.count < end; ) {
@@ -78,33 +70,22 @@ export function takeOwed(
 
 /**
  * Adds the stored count of the torrent `words[at…]` to the count that clients see, unless the torrent is gone
- * or had it already. false = the lock stayed busy for `milliseconds`.
+ * or had it already. false = the lock is busy.
  */
-export function addStored(
-  swarm: Swarm,
-  words: Int32Array,
-  at: number,
-  stored: number,
-  milliseconds: number,
-): boolean {
+export function addStored(swarm: Swarm, words: Int32Array, at: number, stored: number): boolean {
   const { infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
-  return locked(shard, milliseconds, () => {
+  return locked(shard, () => {
     const torrent = torrents.find(infoHash, hash)
     if (torrent !== NIL) give(torrents, torrent, stored)
   })
 }
 
 /** Takes the info hashes that scrapes want looked up, at most `most`. false = as above. */
-export function takeLookups(
-  shard: Shard,
-  into: Hashes,
-  most: number,
-  milliseconds: number,
-): boolean {
+export function takeLookups(shard: Shard, into: Hashes, most: number): boolean {
   const { header, stored } = shard.torrents
   if (header[HEADER.askedFrom] === header[HEADER.askedTo]) return true
-  return locked(shard, milliseconds, () => {
+  return locked(shard, () => {
     const end = Math.min(into.most, into.count + most)
     while (into.count < end && stored.take(into.words, into.count * 5)) into.count++
   })
@@ -114,16 +95,10 @@ export function takeLookups(
  * Answers a lookup: for the next scrape, or to the torrent if it came in the meantime and has no count. Never
  * while a batch is in hand that changes the answer. false = as above.
  */
-export function answerLookup(
-  swarm: Swarm,
-  words: Int32Array,
-  at: number,
-  count: number,
-  milliseconds: number,
-): boolean {
+export function answerLookup(swarm: Swarm, words: Int32Array, at: number, count: number): boolean {
   const { infoHash, hash, shard } = placeOf(swarm, words, at)
   const { torrents } = shard
-  return locked(shard, milliseconds, () => {
+  return locked(shard, () => {
     const torrent = torrents.find(infoHash, hash)
     if (torrent === NIL) return torrents.stored.file(infoHash, hash, countOf(count))
     torrents.stored.withdraw(infoHash, hash)
@@ -167,8 +142,8 @@ function placeOf(swarm: Swarm, words: Int32Array, at: number) {
 const countOf = (stored: number): number =>
   stored > 0 ? Math.min(stored, Number.MAX_SAFE_INTEGER) : 0
 
-const locked = (shard: Shard, milliseconds: number, change: () => void): boolean =>
-  shard.tryHold(milliseconds, () => {
+const locked = (shard: Shard, change: () => void): boolean =>
+  shard.tryHold(0, () => {
     change()
     return true
   }) ?? false

@@ -4,17 +4,20 @@
  */
 import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
-import type { Table } from '../access/table.ts'
-import { packHashes, type Whitelist } from '../access/whitelist.ts'
+import type { Entries, Table } from '../access/table.ts'
+import { packHashes } from '../access/whitelist.ts'
 import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {
   CALL_MILLISECONDS,
+  closed,
   type Database,
   DatabaseError,
   type Fault,
   isNotBegun,
   type KeyRow,
+  late,
   MOST_EXPIRED_KEYS,
+  notBegun,
   type Part,
 } from '../database/contract.ts'
 import type { Log } from '../log.ts'
@@ -31,8 +34,6 @@ export const EXPIRED_IN_DATABASE_SECONDS = 7 * 86_400
 /** Attempts to generate keys that do not exist; only very bad luck needs the second. */
 const ATTEMPTS = 3
 const TARGET = 'PERMISSIONS'
-const HASHES = 'whitelisted torrents'
-const KEYS = 'keys'
 
 /** Beyond this (year 262142) a reference tracker on the same database could not print the expiry. */
 export const LAST_EXPIRY_SECOND = 8_210_266_876_799n
@@ -70,26 +71,54 @@ export type PermissionFault = Error & { readonly fault: Fault }
 
 type PermissionsOptions = {
   readonly database: WatchedDatabase
-  /** A table that is absent is not kept in memory: nothing reads it, and the database has everything. */
   readonly access: Access | undefined
   readonly clock: Clock
   readonly log: Log
 }
 
+/** A table that serving threads read, and what fills it. */
+type Mirror = {
+  readonly name: 'whitelist' | 'keys'
+  readonly entries: string
+  /** undefined: nothing reads it, and the database has everything. */
+  readonly table: Table | undefined
+  /** All that the database holds, part by part. */
+  parts(): AsyncGenerator<Entries, void, void>
+}
+
 export class Permissions implements PermissionStore {
-  readonly #database: WatchedDatabase
-  readonly #whitelist: Whitelist | undefined
-  readonly #keys: Keys | undefined
+  readonly #watch: WatchedDatabase
+  readonly #database: Database
+  readonly #keyTable: Keys | undefined
+  readonly #whitelist: Mirror
+  readonly #keys: Mirror
   readonly #purges: boolean
   readonly #clock: Clock
   readonly #log: Log
   readonly #queue: OperationQueue
   #isEnding = false
 
-  constructor({ database, access, clock, log }: PermissionsOptions) {
+  constructor({ database: watch, access, clock, log }: PermissionsOptions) {
+    const { database } = watch
+    this.#watch = watch
     this.#database = database
-    this.#whitelist = access?.whitelist
-    this.#keys = access?.keys
+    this.#keyTable = access?.keys
+    this.#whitelist = {
+      name: 'whitelist',
+      entries: 'whitelisted torrents',
+      table: access?.whitelist,
+      parts: () => parts((from) => database.readWhitelist(from), packHashes),
+    }
+    this.#keys = {
+      name: 'keys',
+      entries: 'keys',
+      table: access?.keys,
+      parts: () =>
+        parts(
+          (from) => database.readKeys(from),
+          (rows) => pack(rows.map(keyOf)),
+        ),
+    }
     this.#purges = access?.checksExpiration ?? false
     this.#clock = clock
     this.#log = log
@@ -99,85 +128,76 @@ export class Permissions implements PermissionStore {
   /** Fills the tables, which are empty, before the first request. */
   load(): Promise<void> {
     return this.#queue.inTurn(async () => {
-      if (this.#whitelist !== undefined) {
-        for await (const hashes of this.#hashes())
-          if (!(await finish(this.#whitelist.putAll(packHashes(hashes)))))
-            throw full(this.#whitelist, HASHES)
-        this.#log.info(TARGET, `${this.#whitelist.size} torrents are whitelisted`)
-      }
-      if (this.#keys !== undefined) {
-        for await (const rows of this.#keyRows())
-          if (!(await finish(this.#keys.putAll(pack(rows.map(keyOf))))))
-            throw full(this.#keys, KEYS)
-        this.#log.info(TARGET, `${this.#keys.size} keys are known`)
+      for (const mirror of [this.#whitelist, this.#keys]) {
+        const { table, entries } = mirror
+        if (table === undefined) continue
+        for await (const part of mirror.parts())
+          if (!(await finish(table.putAll(part)))) throw full(mirror)
+        this.#log.info(TARGET, `${table.size} ${entries} are known`)
       }
     })
   }
 
   addToWhitelist(hashes: Uint8Array): Promise<void> {
     return this.#queue.inTime(async (deadline) => {
-      assertRoom(this.#whitelist, HASHES, hashes.length / INFO_HASH_BYTES)
-      await this.#write((database) => database.addToWhitelist(hashes, deadline))
-      if (this.#whitelist !== undefined) await finish(this.#whitelist.putAll(packHashes(hashes)))
+      assertRoom(this.#whitelist, hashes.length / INFO_HASH_BYTES)
+      await this.#write(this.#database.addToWhitelist(hashes, deadline))
+      const { table } = this.#whitelist
+      if (table !== undefined) await finish(table.putAll(packHashes(hashes)))
     })
   }
 
   removeFromWhitelist(hashes: Uint8Array): Promise<void> {
     return this.#queue.inTime(async (deadline) => {
-      await this.#write((database) => database.removeFromWhitelist(hashes, deadline))
-      const { words } = packHashes(hashes)
-      if (this.#whitelist !== undefined) await finish(this.#whitelist.removeAll(words))
+      await this.#write(this.#database.removeFromWhitelist(hashes, deadline))
+      const { table } = this.#whitelist
+      if (table !== undefined) await finish(table.removeAll(packHashes(hashes).words))
     })
   }
 
   reloadWhitelist(): Promise<void> {
     // Without the deadline: a long list is read to its end, although the caller hears no more of it.
-    return this.#queue.inTime(() => this.#readWhitelist())
+    return this.#queue.inTime(() => this.#reload(this.#whitelist))
   }
 
   listWhitelist(offset: number, limit: number): Promise<Uint8Array> {
-    return this.#queue.inTime((deadline) =>
-      this.#database.ask((database) => database.listWhitelist(offset, limit, deadline)),
-    )
+    return this.#queue.inTime((deadline) => this.#database.listWhitelist(offset, limit, deadline))
   }
 
   addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
-      assertRoom(this.#keys, KEYS, keys.length)
+      assertRoom(this.#keys, keys.length)
       const added = await this.#store(keys, deadline)
-      if (this.#keys !== undefined) await finish(this.#keys.putAll(pack(added)))
+      if (this.#keyTable !== undefined) await finish(this.#keyTable.putAll(pack(added)))
       return added
     })
   }
 
   removeKeys(keys: readonly string[]): Promise<number> {
     return this.#queue.inTime(async (deadline) => {
-      const count = await this.#write((database) => database.removeKeys(keys, deadline))
+      const count = await this.#write(this.#database.removeKeys(keys, deadline))
       const { words } = packKeys(keys.map((key) => ({ key, validUntil: 0 })))
-      if (this.#keys !== undefined) await finish(this.#keys.removeAll(words))
+      if (this.#keyTable !== undefined) await finish(this.#keyTable.removeAll(words))
       return count
     })
   }
 
   reloadKeys(): Promise<void> {
-    return this.#queue.inTime(() => this.#readKeys())
+    return this.#queue.inTime(() => this.#reload(this.#keys))
   }
 
   listKeys(offset: number, limit: number): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
-      const rows = await this.#database.ask((database) =>
-        database.listKeys(offset, limit, deadline),
-      )
+      const rows = await this.#database.listKeys(offset, limit, deadline)
       return rows.map(keyOf)
     })
   }
 
   /** To be called from time to time: forgets keys that expired long ago, if expiry is checked. Never rejects. */
   async purge(): Promise<void> {
-    const keys = this.#keys
-    if (!this.#purges || keys === undefined) return
+    if (!this.#purges || this.#keyTable === undefined) return
     // The log has the reason; the next call tries again.
-    await this.#purge(keys).catch(() => undefined)
+    await this.#purge(this.#keyTable).catch(() => undefined)
   }
 
   /** Resolves when all operations are done, or after a moment if the database does not answer. */
@@ -186,23 +206,13 @@ export class Permissions implements PermissionStore {
     return this.#queue.end()
   }
 
-  #readWhitelist(): Promise<void> {
-    return this.#reported('reloading the whitelist', async () => {
+  #reload(mirror: Mirror): Promise<void> {
+    return this.#reported(`reloading the ${mirror.name}`, async () => {
       // Nothing to fill, but a database that cannot be read is an error all the same.
-      if (this.#whitelist === undefined)
-        return void (await this.#database.ask((database) => database.listWhitelist(0, 1)))
+      if (mirror.table === undefined) return void (await mirror.parts().next())
       // All of it is read before anything changes.
-      const parts = await Array.fromAsync(this.#hashes(), packHashes)
-      if (!(await finish(this.#whitelist.replace(parts)))) throw full(this.#whitelist, HASHES)
-    })
-  }
-
-  #readKeys(): Promise<void> {
-    return this.#reported('reloading the keys', async () => {
-      if (this.#keys === undefined)
-        return void (await this.#database.ask((database) => database.listKeys(0, 1)))
-      const parts = await Array.fromAsync(this.#keyRows(), (rows) => pack(rows.map(keyOf)))
-      if (!(await finish(this.#keys.replace(parts)))) throw full(this.#keys, KEYS)
+      const read = await Array.fromAsync(mirror.parts())
+      if (!(await finish(mirror.table.replace(read)))) throw full(mirror)
     })
   }
 
@@ -213,21 +223,19 @@ export class Permissions implements PermissionStore {
     await this.#queue.inTurn(() => finish(table.removeExpired(gone)))
     const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
     const remove = () =>
-      this.#reported('removing expired keys', () =>
-        this.#database.ask((database) => database.removeKeysExpiredBefore(second)),
-      )
+      this.#reported('removing expired keys', () => this.#database.removeKeysExpiredBefore(second))
     // Each in a turn of its own: other operations wait for one of them, not for all.
     while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
   }
 
   /** After a write whose outcome is unknown, memory and database may differ. */
-  async #write<T>(change: (database: Database) => Promise<T>): Promise<T> {
+  async #write<T>(change: Promise<T>): Promise<T> {
     try {
-      return await this.#database.ask(change)
+      return await change
     } catch (error) {
       const fault = error instanceof DatabaseError ? error.fault : 'late'
       const isInDoubt = (fault === 'late' && !isNotBegun(error)) || fault === 'unreachable'
-      if (isInDoubt) this.#database.whenItWorks(this.#readAgain)
+      if (isInDoubt) this.#watch.whenItWorks(this.#readAgain)
       throw error
     }
   }
@@ -235,11 +243,11 @@ export class Permissions implements PermissionStore {
   readonly #readAgain = async (): Promise<void> => {
     try {
       await Promise.all([
-        this.#queue.inTurn(() => this.#readWhitelist()),
-        this.#queue.inTurn(() => this.#readKeys()),
+        this.#queue.inTurn(() => this.#reload(this.#whitelist)),
+        this.#queue.inTurn(() => this.#reload(this.#keys)),
       ])
     } catch {
-      this.#database.whenItWorks(this.#readAgain)
+      this.#watch.whenItWorks(this.#readAgain)
     }
   }
 
@@ -255,21 +263,13 @@ export class Permissions implements PermissionStore {
       if (!named.every(({ key }) => isAuthKey(key)))
         throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
       try {
-        await this.#write((database) => database.addKeys(named.map(rowOf), deadline))
+        await this.#write(this.#database.addKeys(named.map(rowOf), deadline))
         return named
       } catch (error) {
         const isTaken = error instanceof DatabaseError && error.fault === 'duplicate'
         if (!isTaken || left === 1) throw error
       }
     }
-  }
-
-  #hashes(): AsyncGenerator<Uint8Array, void, void> {
-    return parts((from) => this.#database.ask((database) => database.readWhitelist(from)))
-  }
-
-  #keyRows(): AsyncGenerator<readonly KeyRow[], void, void> {
-    return parts((from) => this.#database.ask((database) => database.readKeys(from)))
   }
 
   /** Logs a failure. */
@@ -285,32 +285,27 @@ export class Permissions implements PermissionStore {
   }
 }
 
-type OperationLimits = {
-  /** Less than the API gives a request (A6), more than one call of the database may take. */
-  readonly operationMilliseconds: number
-  /** Time for the operations at the end: a database that hangs must not keep the program. */
-  readonly endMilliseconds: number
-}
-const LIMITS: OperationLimits = { operationMilliseconds: 4_500, endMilliseconds: 1_000 }
+/** Time for the operations at the end: a database that hangs must not keep the program. */
+const END_MILLISECONDS = 1_000
 
 /** Operations, one after the other. */
 export class OperationQueue {
   readonly #about: string
-  readonly #limits: OperationLimits
+  readonly #milliseconds: number
   #last: Promise<unknown> = Promise.resolve()
   /** Nothing is begun any more. */
   #isOver = false
 
-  /** `about`: the database, for messages. */
-  constructor(about: string, limits = LIMITS) {
+  /** `about`: the database, for messages. `milliseconds`: less than the API gives a request (A6). */
+  constructor(about: string, milliseconds = CALL_MILLISECONDS) {
     this.#about = about
-    this.#limits = limits
+    this.#milliseconds = milliseconds
   }
 
   /** Does `work` when all earlier operations have ended, well or badly. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
-      if (this.#isOver) throw this.#error('unreachable', 'is being closed')
+      if (this.#isOver) throw closed(this.#about)
       return work()
     })
     this.#last = turn.catch(() => undefined)
@@ -322,60 +317,47 @@ export class OperationQueue {
    * begun by the deadline is never done. Work that has begun may use the deadline, and goes on after it.
    */
   inTime<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const { operationMilliseconds } = this.#limits
-    const deadline = Deadline.in(operationMilliseconds)
+    const deadline = Deadline.in(this.#milliseconds)
     let isBegun = false
-    const late = () => {
-      const rest = isBegun ? 'whether it will be done is not known' : 'nothing was changed'
-      const seconds = operationMilliseconds / 1_000
-      return this.#error('late', `has not answered within ${seconds} s; ${rest}`)
-    }
     const turn = this.inTurn(async () => {
-      if (deadline.isOver) throw late()
+      if (deadline.isOver) throw notBegun(this.#about)
       isBegun = true
-      // After a long wait in the queue the call has less time than its own messages say.
-      const isCut = deadline.left < CALL_MILLISECONDS
-      try {
-        return await work(deadline)
-      } catch (error) {
-        if (!isCut || !(error instanceof DatabaseError) || error.fault !== 'late') throw error
-        isBegun = !isNotBegun(error)
-        throw late()
-      }
+      return await work(deadline)
     })
-    return deadline.run(() => turn, late)
+    return deadline.run(
+      () => turn,
+      () => (isBegun ? late(this.#about) : notBegun(this.#about)),
+    )
   }
 
   /**
    * Resolves when everything is done, or after a moment: from then on nothing is begun. The database is closed
    * next, which ends what still hangs.
    */
-  async end(): Promise<void> {
-    const isDone = await Deadline.in(this.#limits.endMilliseconds).waitFor(this.#last)
-    if (!isDone) this.#isOver = true
-  }
-
-  #error(fault: Fault, what: string): DatabaseError {
-    return new DatabaseError(fault, `the database ${this.#about} ${what}`)
+  async end(milliseconds = END_MILLISECONDS): Promise<void> {
+    this.#isOver = !(await Deadline.in(milliseconds).waitFor(this.#last))
   }
 }
 
-/** A long table of the database, part by part. */
-async function* parts<T>(read: (from: bigint) => Promise<Part<T>>): AsyncGenerator<T, void, void> {
+/** A long table of the database, part by part, as `pack` returns it. */
+async function* parts<T>(
+  read: (from: bigint) => Promise<Part<T>>,
+  pack: (rows: T) => Entries,
+): AsyncGenerator<Entries, void, void> {
   for (let from: bigint | undefined = 0n; from !== undefined; ) {
     const { rows, next }: Part<T> = await read(from)
-    yield rows
+    yield pack(rows)
     from = next
   }
 }
 
 /** Before the database is changed: what it holds must fit in memory. */
-function assertRoom(table: Table | undefined, what: string, count: number): void {
-  if (table !== undefined && !table.hasRoom(count)) throw full(table, what)
+function assertRoom(mirror: Mirror, count: number): void {
+  if (mirror.table?.hasRoom(count) === false) throw full(mirror)
 }
 
-const full = (table: Table, what: string): DatabaseError =>
-  new DatabaseError('refused', `the memory has room for ${table.capacity} ${what} and no more`)
+const full = ({ table, entries }: Mirror): DatabaseError =>
+  new DatabaseError('refused', `the memory has room for ${table!.capacity} ${entries} and no more`)
 
 const rowOf = ({ key, expires }: AuthKey): KeyRow => ({
   key,

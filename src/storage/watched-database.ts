@@ -1,6 +1,5 @@
 /**
- * The one way from the tracker's memory to the database: keys, whitelist and download counts call it through
- * this. It knows whether the database works, for the health report; it tells the log once when the database
+ * The watch over the database that keys, whitelist and download counts share. It knows whether the database works, for the health report; it tells the log once when the database
  * begins to fail and once when it works again; it decides how long to wait before the next attempt; and it
  * calls those that wait until it works again.
  */
@@ -33,13 +32,11 @@ type WatchedOptions = {
   readonly pace?: WatchPace
 }
 
-type Question<T> = (database: Database) => Promise<T>
-
 const TARGET = 'DATABASE'
 
 export class WatchedDatabase {
   readonly about: string
-  readonly #database: Database
+  readonly database: Database
   readonly #clock: Clock
   readonly #log: Log
   readonly #pace: WatchPace
@@ -53,7 +50,7 @@ export class WatchedDatabase {
 
   constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
     this.about = database.about
-    this.#database = database
+    this.database = database
     this.#clock = clock
     this.#log = log
     this.#pace = pace
@@ -71,19 +68,12 @@ export class WatchedDatabase {
   }
 
   /**
-   * For calls whose success proves nothing: a locked or deleted file still answers a read, and a key that was
-   * written says nothing of the download counts that could not be.
+   * A write of a cycle or a ping succeeded. The success of others proves nothing: a locked or deleted file still
+   * answers a read, and a key that was written says nothing of the download counts that could not be.
    */
-  ask<T>(question: Question<T>): Promise<T> {
-    return question(this.#database)
-  }
-
-  /** For writes of a cycle and pings: their success shows that the database works. */
-  async write<T>(question: Question<T>): Promise<T> {
-    const answer = await question(this.#database)
+  worked(): void {
     this.#lastSuccess = performance.now()
     this.#works = true
-    return answer
   }
 
   /**
@@ -104,16 +94,18 @@ export class WatchedDatabase {
     const now = performance.now()
     const isQuiet = now - this.#lastSuccess >= quietMilliseconds
     const isAwaited = this.#waiting.size > 0 && now - this.#waitingSince >= quietMilliseconds
-    if (isQuiet || isAwaited || this.#trouble !== undefined)
-      await this.write((database) => database.ping())
+    if (isQuiet || isAwaited || this.#trouble !== undefined) {
+      await this.database.ping()
+      this.worked()
+    }
     if (!isAwaited) return
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const work of waiting) work()
   }
 
-  /** A call of a cycle failed: the whole cycle will be tried again. `consequence` is for the log. */
-  failed(error: unknown, consequence: string): void {
+  /** A call of a cycle failed. `consequence` is for the log; undefined: what follows will be logged (`gaveUp`). */
+  failed(error: unknown, consequence: string | undefined): void {
     const message = error instanceof Error ? error.message : String(error)
     this.#works = false
     if (this.#trouble !== undefined) {
@@ -123,7 +115,8 @@ export class WatchedDatabase {
     }
     const { firstRetryMilliseconds: retry } = this.#pace
     this.#trouble = { since: this.#clock.milliseconds(), message, retry }
-    this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
+    if (consequence !== undefined)
+      this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
   }
 
   /** Everything that waited is done. `done` is for the log. */

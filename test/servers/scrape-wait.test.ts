@@ -43,10 +43,10 @@ async function scene(stored: (hash: string) => number) {
   const serving = await serve({ tracker })
   const answer = () => {
     const hashes = new Hashes(1_000)
-    for (const shard of swarm.shards) takeLookups(shard, hashes, 100, 0)
+    for (const shard of swarm.shards) takeLookups(shard, hashes, 100)
     for (let i = 0; i < hashes.count; i++) {
       const hash = Buffer.from(hashes.bytes.subarray(i * 20, i * 20 + 20)).toString()
-      answerLookup(swarm, hashes.words, i * 5, stored(hash), 0)
+      answerLookup(swarm, hashes.words, i * 5, stored(hash))
     }
     return hashes.count
   }

@@ -39,7 +39,8 @@ describe('a check', () => {
     await using its = await watch({ ...SELDOM, quietMilliseconds: 30 })
     const end = performance.now() + 100
     while (performance.now() < end) {
-      await its.watched.write((database) => database.addKeys([]))
+      await its.watched.database.addKeys([])
+      its.watched.worked()
       await its.watched.check()
     }
     // Once or twice where the machine stops for as long as that.
@@ -53,7 +54,7 @@ describe('a check', () => {
   test('pings although reads succeed: they do while the file is locked or gone', async () => {
     await using its = await watch({ ...SELDOM, quietMilliseconds: 30 })
     await Bun.sleep(31)
-    await its.watched.ask((database) => database.listKeys(0, 1))
+    await its.watched.database.listKeys(0, 1)
     await its.watched.check()
     expect(its.fated.count('ping')).toBe(1)
   })
@@ -79,8 +80,8 @@ describe('the state', () => {
     its.watched.failed(new DatabaseError('late', 'no answer'), 'it is tried again')
     const failing = { ok: false, since: 1_000_000_000, message: 'no answer' } as const
     expect(its.watched.state()).toEqual(failing)
-    await its.watched.ask((database) => database.listKeys(0, 1))
-    await its.watched.ask((database) => database.addKeys([]))
+    await its.watched.database.listKeys(0, 1)
+    await its.watched.database.addKeys([])
     expect(its.watched.state()).toEqual(failing)
     its.fated.fate = () => 'refused'
     await expect(its.watched.check()).rejects.toThrow('the disk is full')

@@ -41,7 +41,7 @@ class Lender {
   /** `[number of the hash, owed, wanted]` of each entry that was taken. */
   take(most = 100): [number, number, boolean][] {
     this.dues.count = 0
-    expect(takeOwed(this.shard, this.dues, most, 0)).toBe(true)
+    expect(takeOwed(this.shard, this.dues, most)).toBe(true)
     expect(faults(this.world.memory, SHARD)).toEqual([])
     const names = this.hashes.map(hashHex)
     return Array.from({ length: this.dues.count }, (_, i) => [
@@ -51,7 +51,7 @@ class Lender {
     ])
   }
   answer(n: number, stored: number): void {
-    expect(addStored(this.world.swarm, this.hashes[n]!, 0, stored, 0)).toBe(true)
+    expect(addStored(this.world.swarm, this.hashes[n]!, 0, stored)).toBe(true)
     expect(faults(this.world.memory, SHARD)).toEqual([])
   }
   /** As the control thread does when thread `DEAD` died with the lock. */
@@ -126,9 +126,9 @@ describe('the ledger', () => {
     const lender = new Lender()
     for (const n of [0, 1, 2]) lender.complete(n)
     const small = new OwedTorrents(2)
-    expect(takeOwed(lender.shard, small, 100, 0)).toBe(true)
+    expect(takeOwed(lender.shard, small, 100)).toBe(true)
     expect(small.count).toBe(2)
-    expect(takeOwed(lender.shard, small, 100, 0)).toBe(true)
+    expect(takeOwed(lender.shard, small, 100)).toBe(true)
     expect(small.count).toBe(2)
     expect(lender.take()).toEqual([[0, 1, true]])
   })
@@ -218,8 +218,8 @@ describe('the ledger', () => {
     lender.complete(0)
     const other = new Lock(lender.world.memory.shards[SHARD]!.torrents, HEADER.lock, DEAD)
     other.acquire()
-    expect(takeOwed(lender.shard, lender.dues, 10, 0)).toBe(false)
-    expect(addStored(lender.world.swarm, lender.hashes[0]!, 0, 5, 0)).toBe(false)
+    expect(takeOwed(lender.shard, lender.dues, 10)).toBe(false)
+    expect(addStored(lender.world.swarm, lender.hashes[0]!, 0, 5)).toBe(false)
     expect([other.holder(), lender.dues.count]).toEqual([DEAD, 0])
     other.release()
     expect(lender.take()).toEqual([[0, 1, true]])
@@ -380,11 +380,11 @@ test(`two threads complete torrents while a third takes what they owe (SEED=${se
   const told = new Map<string, number>()
   const take = () => {
     dues.count = 0
-    if (!takeOwed(shard, dues, 3, 1)) return true
+    if (!takeOwed(shard, dues, 3)) return true
     for (let i = 0; i < dues.count; i++) {
       const name = hashHex(dues.words.subarray(i * 5, i * 5 + 5))
       told.set(name, (told.get(name) ?? 0) + dues.owed[i]!)
-      if (dues.wanted[i] === 1) while (!addStored(world.swarm, dues.words, i * 5, 1_000, 1));
+      if (dues.wanted[i] === 1) while (!addStored(world.swarm, dues.words, i * 5, 1_000));
     }
     return dues.count > 0
   }

@@ -31,13 +31,13 @@ class Asker {
   questions(most = 1_000): string[] {
     const taken = new Hashes(1_000)
     const shard = this.world.swarm.shards[SHARD]!
-    expect(takeLookups(shard, taken, most, 0)).toBe(true)
+    expect(takeLookups(shard, taken, most)).toBe(true)
     return Array.from({ length: taken.count }, (_, i) =>
       hashHex(taken.words.subarray(i * 5, i * 5 + 5)),
     )
   }
   file(hash: Int32Array, count: number): void {
-    expect(answerLookup(this.world.swarm, hash, 0, count, 0)).toBe(true)
+    expect(answerLookup(this.world.swarm, hash, 0, count)).toBe(true)
   }
   faults(): string[] {
     return faults(this.world.memory, SHARD)
@@ -142,7 +142,7 @@ describe('a torrent that enters memory', () => {
     expect([asker.questions(), asker.faults()]).toEqual([[], []])
     // A count it has already is not added a second time, from either source.
     asker.file(hash, 5)
-    expect(addStored(asker.world.swarm, hash, 0, 5, 0)).toBe(true)
+    expect(addStored(asker.world.swarm, hash, 0, 5)).toBe(true)
     expect(asker.world.scrape(hash).downloaded).toBe(5)
   })
 
@@ -239,7 +239,7 @@ test('where completions are not stored no question is asked and no memory is tou
   world.tell(hash, {})
   expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
   const taken = new Hashes(10)
-  expect(takeLookups(world.swarm.shards[SHARD]!, taken, 10, 0)).toBe(true)
+  expect(takeLookups(world.swarm.shards[SHARD]!, taken, 10)).toBe(true)
   expect([taken.count, faults(world.memory, SHARD)]).toEqual([0, []])
 })
 

@@ -79,7 +79,7 @@ function compare(before: State, after: State, done: State): { lost: string[]; in
 /** The completions that a test has taken so far. */
 const taken = new OwedTorrents(100)
 function take(swarm: Swarm): void {
-  takeOwed(swarm.shards[SHARD]!, taken, 100, 0)
+  takeOwed(swarm.shards[SHARD]!, taken, 100)
 }
 
 /** By torrent: completions that are owed or were taken, and whether its stored count is wanted. */
@@ -216,7 +216,7 @@ const cases: Record<string, Case> = {
     prepare: () => {
       fill(hash, 4, 10)
       take(world.swarm)
-      for (let i = 0; i < taken.count; i++) addStored(world.swarm, taken.words, i * 5, 7, 0)
+      for (let i = 0; i < taken.count; i++) addStored(world.swarm, taken.words, i * 5, 7)
       taken.count = 0
       say(world.swarm, hashes[9]!, { peer: 3, event: EVENT.completed })
     },
@@ -235,7 +235,7 @@ const cases: Record<string, Case> = {
       fill(hash, 4, 10)
       take(world.swarm)
     },
-    change: (swarm) => addStored(swarm, hash, 0, 1234, 0),
+    change: (swarm) => addStored(swarm, hash, 0, 1234),
   },
   'a scrape that asks the database': {
     prepare: () => {
