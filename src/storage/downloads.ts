@@ -70,10 +70,6 @@ export class DownloadCounts implements Disposable {
   waiting(): number {
     return this.#batch.owed() + this.#swarm.owed()
   }
-  /** Completions that were not stored, because too many torrents had their first. */
-  dropped(): number {
-    return this.#newRows.dropped
-  }
 
   /**
    * Stops, and writes everything that is owed. Call it after the last announce. Resolves with the number of

@@ -30,10 +30,8 @@ export class NewRows {
   /** Rows that may be written, as of `#since`. */
   #room: number
   #since: number
-  /** Completions dropped before this episode; undefined = nothing is dropped. */
-  #episode: { readonly before: number; last: number } | undefined
-  /** Completions dropped since the start. */
-  dropped = 0
+  /** Completions that were dropped, and when the last was; undefined = nothing is dropped. */
+  #episode: { dropped: number; last: number } | undefined
 
   constructor({ perSecond, log, milliseconds = () => performance.now() }: NewRowsOptions) {
     this.#perSecond = perSecond
@@ -58,28 +56,24 @@ export class NewRows {
       this.#room--
       return true
     }
-    this.#drop(completions, now)
-    return false
-  }
-
-  #drop(completions: number, now: number): void {
     if (this.#episode === undefined) {
-      this.#episode = { before: this.dropped, last: now }
+      this.#episode = { dropped: 0, last: now }
       this.#log.warn(
         TARGET,
         `more than ${this.#perSecond} torrents a second were completed for the first time: those beyond ` +
           'are not stored until it is fewer again (abuse.max_new_rows_per_second)',
       )
     }
+    this.#episode.dropped += completions
     this.#episode.last = now
-    this.dropped += completions
+    return false
   }
 
   /** Tells the log if it is over, or if the tracker stops. Call it from time to time. */
   report(isStopping = false): void {
     if (this.#episode === undefined) return
     if (!isStopping && this.#milliseconds() - this.#episode.last < QUIET_MILLISECONDS) return
-    const dropped = this.dropped - this.#episode.before
+    const { dropped } = this.#episode
     this.#episode = undefined
     this.#log.warn(TARGET, `${dropped} completed download(s) of new torrents were not stored`)
   }

@@ -31,8 +31,6 @@ export const PURGE_EVERY_MILLISECONDS = 10 * 60_000
 export const EXPIRED_IN_MEMORY_MILLISECONDS = 3_600_000
 export const EXPIRED_IN_DATABASE_SECONDS = 7 * 86_400
 
-/** Attempts to generate keys that do not exist; only very bad luck needs the second. */
-const ATTEMPTS = 3
 const TARGET = 'PERMISSIONS'
 
 /** Beyond this (year 262142) a reference tracker on the same database could not print the expiry. */
@@ -89,10 +87,10 @@ type Mirror = {
 export class Permissions implements PermissionStore {
   readonly #watch: WatchedDatabase
   readonly #database: Database
-  readonly #keyTable: Keys | undefined
+  /** Keys that are forgotten when they have expired. */
+  readonly #expiring: Keys | undefined
   readonly #whitelist: Mirror
   readonly #keys: Mirror
-  readonly #purges: boolean
   readonly #clock: Clock
   readonly #log: Log
   readonly #queue: OperationQueue
@@ -102,7 +100,7 @@ export class Permissions implements PermissionStore {
     const { database } = watch
     this.#watch = watch
     this.#database = database
-    this.#keyTable = access?.keys
+    this.#expiring = access?.checksExpiration ? access.keys : undefined
     this.#whitelist = {
       name: 'whitelist',
       entries: 'whitelisted torrents',
@@ -119,7 +117,6 @@ export class Permissions implements PermissionStore {
           (rows) => pack(rows.map(keyOf)),
         ),
     }
-    this.#purges = access?.checksExpiration ?? false
     this.#clock = clock
     this.#log = log
     this.#queue = new OperationQueue(database.about)
@@ -166,9 +163,17 @@ export class Permissions implements PermissionStore {
 
   addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
+      const { table } = this.#keys
       assertRoom(this.#keys, keys.length)
-      const added = await this.#store(keys, deadline)
-      if (this.#keyTable !== undefined) await finish(this.#keyTable.putAll(pack(added)))
+      const now = BigInt(this.#clock.milliseconds())
+      const added = keys.map(({ key, secondsValid }) => ({
+        key: key ?? randomKey(),
+        expires: secondsValid === null ? null : now + secondsValid * 1000n,
+      }))
+      if (!added.every(({ key }) => isAuthKey(key)))
+        throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
+      await this.#write(this.#database.addKeys(added.map(rowOf), deadline))
+      if (table !== undefined) await finish(table.putAll(pack(added)))
       return added
     })
   }
@@ -176,8 +181,9 @@ export class Permissions implements PermissionStore {
   removeKeys(keys: readonly string[]): Promise<number> {
     return this.#queue.inTime(async (deadline) => {
       const count = await this.#write(this.#database.removeKeys(keys, deadline))
+      const { table } = this.#keys
       const { words } = packKeys(keys.map((key) => ({ key, validUntil: 0 })))
-      if (this.#keyTable !== undefined) await finish(this.#keyTable.removeAll(words))
+      if (table !== undefined) await finish(table.removeAll(words))
       return count
     })
   }
@@ -193,11 +199,23 @@ export class Permissions implements PermissionStore {
     })
   }
 
-  /** To be called from time to time: forgets keys that expired long ago, if expiry is checked. Never rejects. */
+  /**
+   * To be called from time to time: forgets keys that expired long ago, if expiry is checked. Memory first, which must
+   * not grow while the database fails. Never rejects: the log has the reason, and the next call tries again.
+   */
   async purge(): Promise<void> {
-    if (!this.#purges || this.#keyTable === undefined) return
-    // The log has the reason; the next call tries again.
-    await this.#purge(this.#keyTable).catch(() => undefined)
+    const table = this.#expiring
+    if (table === undefined) return
+    const now = this.#clock.milliseconds()
+    const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
+    const remove = () =>
+      this.#reported('removing expired keys', () => this.#database.removeKeysExpiredBefore(second))
+    try {
+      const gone = now - EXPIRED_IN_MEMORY_MILLISECONDS
+      await this.#queue.inTurn(() => finish(table.removeExpired(gone)))
+      // Each in a turn of its own: other operations wait for one of them, not for all.
+      while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
+    } catch {}
   }
 
   /** Resolves when all operations are done, or after a moment if the database does not answer. */
@@ -214,18 +232,6 @@ export class Permissions implements PermissionStore {
       const read = await Array.fromAsync(mirror.parts())
       if (!(await finish(mirror.table.replace(read)))) throw full(mirror)
     })
-  }
-
-  /** Memory first, which must not grow while the database fails. */
-  async #purge(table: Keys): Promise<void> {
-    const now = this.#clock.milliseconds()
-    const gone = now - EXPIRED_IN_MEMORY_MILLISECONDS
-    await this.#queue.inTurn(() => finish(table.removeExpired(gone)))
-    const second = BigInt(Math.floor(now / 1000) - EXPIRED_IN_DATABASE_SECONDS)
-    const remove = () =>
-      this.#reported('removing expired keys', () => this.#database.removeKeysExpiredBefore(second))
-    // Each in a turn of its own: other operations wait for one of them, not for all.
-    while (!this.#isEnding && (await this.#queue.inTurn(remove)) === MOST_EXPIRED_KEYS);
   }
 
   /** After a write whose outcome is unknown, memory and database may differ. */
@@ -248,27 +254,6 @@ export class Permissions implements PermissionStore {
       ])
     } catch {
       this.#watch.whenItWorks(this.#readAgain)
-    }
-  }
-
-  /** Writes the keys to the database, and generates those that are not given. */
-  async #store(keys: readonly NewKey[], deadline: Deadline): Promise<AuthKey[]> {
-    const now = BigInt(this.#clock.milliseconds())
-    const generates = keys.some(({ key }) => key === null)
-    for (let left = generates ? ATTEMPTS : 1; ; left--) {
-      const named = keys.map(({ key, secondsValid }) => ({
-        key: key ?? randomKey(),
-        expires: secondsValid === null ? null : now + secondsValid * 1000n,
-      }))
-      if (!named.every(({ key }) => isAuthKey(key)))
-        throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
-      try {
-        await this.#write(this.#database.addKeys(named.map(rowOf), deadline))
-        return named
-      } catch (error) {
-        const isTaken = error instanceof DatabaseError && error.fault === 'duplicate'
-        if (!isTaken || left === 1) throw error
-      }
     }
   }
 

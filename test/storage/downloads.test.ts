@@ -143,7 +143,7 @@ describe('torrents without a row', () => {
     const first = stored(file)
     const known = Object.keys(first.counts).filter((hash) => hash !== A && hash !== B)
     expect([known.length, first.counts[A], first.counts[B], first.total]).toEqual([3, 11, 1, 15])
-    expect([run.downloads.dropped(), run.downloads.persistedTotal()]).toEqual([47, 15])
+    expect(run.downloads.persistedTotal()).toBe(15)
     // The second announce of the same unknown torrent gets no row either.
     for (const peer of [2, 3]) {
       for (const hash of [...strangers, a, b]) run.complete(hash, peer)
@@ -155,7 +155,7 @@ describe('torrents without a row', () => {
       [B]: 3,
       ...Object.fromEntries(known.map((hash) => [hash, 3])),
     })
-    expect([total, run.downloads.dropped()]).toEqual([25, 3 * 47])
+    expect(total).toBe(25)
     await run.stop()
     expect(run.said()).toEqual([
       expect.stringMatching(/^ WARN DATABASE: more than 0.003 torrents a second /),
@@ -188,8 +188,9 @@ describe('torrents without a row', () => {
     const { counts, total } = stored(file)
     expect(left).toEqual([])
     expect([Object.keys(counts).length, counts[A], total]).toEqual([4, 11, 14])
-    expect([run.downloads.dropped(), run.downloads.persistedTotal()]).toEqual([47, 14])
+    expect(run.downloads.persistedTotal()).toBe(14)
     await run.stop()
+    expect(run.said().at(-1)).toContain('47 completed download(s) of new torrents were not stored')
   })
 })
 

@@ -191,31 +191,6 @@ describe('K7, K12, K13: keys', () => {
     expect(its.access!.keys!.size).toBe(1)
   })
 
-  test('a generated name that is taken is generated again; a given one is not tried again', async () => {
-    const tried: string[][] = []
-    let unlucky = 2
-    await using its = await open({
-      around: (real) => ({
-        addKeys: async (rows) => {
-          tried.push(rows.map((row) => row.key))
-          if (unlucky-- > 0) throw new DatabaseError('duplicate', 'taken')
-          await real.addKeys(rows)
-        },
-      }),
-    })
-    const [added] = await its.permissions.addKeys([{ key: null, secondsValid: null }])
-    expect(new Set(tried.flat()).size).toBe(3)
-    expect([added!.key, its.validUntil(added!.key)]).toEqual([tried[2]![0]!, Infinity])
-    unlucky = 3
-    expect(await faultOf(its.permissions.addKeys([{ key: null, secondsValid: null }]))).toBe(
-      'duplicate',
-    )
-    expect(tried.length).toBe(6)
-    unlucky = 1
-    expect(await faultOf(its.permissions.addKeys([plain(1)]))).toBe('duplicate')
-    expect(tried.length).toBe(7)
-  })
-
   test('a malformed key is refused, and no message contains it', async () => {
     await using its = await open()
     const odd = 'this is no key but perhaps secret'
