@@ -1,13 +1,13 @@
 /** Migration of old tables on MySQL or MariaDB, in place (docs/behaviours.md D3), and peculiarities of these servers. */
 import { describe, expect, test } from 'bun:test'
 import { hashes, key } from '../support/database/hashes.ts'
-import { migratesOldTables } from '../support/database/server-migration.ts'
+import { migratesOldTables } from '../support/database/migration.ts'
 import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 
 const server = testServer('mysql')
 
 describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
-  if (server) migratesOldTables(server)
+  migratesOldTables('mysql', () => ServerPlace.on(server!))
 
   test('rows whose text is no valid key stay', async () => {
     await using place = await ServerPlace.on(server!)

@@ -1,12 +1,12 @@
 /** Migration of old tables on PostgreSQL, in place (docs/behaviours.md D3). */
 import { describe, expect, test } from 'bun:test'
-import { migratesOldTables } from '../support/database/server-migration.ts'
+import { migratesOldTables } from '../support/database/migration.ts'
 import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 
 const server = testServer('postgresql')
 
 describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
-  if (server) migratesOldTables(server)
+  migratesOldTables('postgresql', () => ServerPlace.on(server!))
 
   test('tables are used where the search path finds them', async () => {
     await using place = await ServerPlace.on(server!)

@@ -7,16 +7,11 @@ import { join } from 'node:path'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
-import { type Place, signsContract } from '../support/database/suite.ts'
+import { signsContract } from '../support/database/suite.ts'
+import { THOROUGH } from '../support/thorough.ts'
 
-signsContract('sqlite3', 'sqlite3', async (): Promise<Place> => {
-  const file = new SqliteFile()
-  return {
-    open: () => openSqlite(file.config),
-    sql: async (statement) => file.sql(statement),
-    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
-  }
-})
+// Through the thread as well in remote.test.ts.
+if (THOROUGH) signsContract('sqlite3', 'sqlite3', async () => SqliteFile.place())
 
 test('rows of types that only SQLite lets stand there mean nothing', async () => {
   await using file = new SqliteFile()
