@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
+import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
@@ -69,7 +70,7 @@ describe.concurrent('a file', () => {
     const database = await openDatabase(file.config)
     await database.ping()
     await using holder = await lock(file)
-    const { fault, message } = await failureOf(() => database.ping())
+    const { fault, message } = await failureOf(() => database.ping(Deadline.in(1_000)))
     expect([fault, message]).toEqual([
       'refused',
       'The Sqlite3 query was malformed: database is locked',

@@ -82,7 +82,7 @@ export function survivesFaults(server: ServerConfig): void {
       const database = await openDriver(way.config)
       await Promise.all(Array.from({ length: 20 }, () => database.ping()))
       way.fallSilent()
-      expect(await faultOf(() => database.ping())).toBe('late')
+      expect(await faultOf(() => database.ping(Deadline.in(500)))).toBe('late')
       await database.ping()
       await database.close()
     })
@@ -101,10 +101,10 @@ export function survivesFaults(server: ServerConfig): void {
     expect(await Promise.all([call(300), call(300)])).toEqual(['late', 'late'])
     expect(performance.now() - began).toBeWithin(290, 3_000)
     // All connections are taken for longer than this call can wait for one.
-    const taken = Array.from({ length: 4 }, () => call(3_500))
+    const taken = Array.from({ length: 4 }, () => call(1_500))
     const late = performance.now()
     expect(await call(300)).toBe('late')
-    expect(performance.now() - late).toBeWithin(290, 3_000)
+    expect(performance.now() - late).toBeWithin(290, 1_400)
     expect(new Set(await Promise.all(taken))).toEqual(new Set(['late']))
     way.pieces = Number.POSITIVE_INFINITY
     await database.ping()
@@ -118,7 +118,7 @@ export function survivesFaults(server: ServerConfig): void {
       await using way = await BreakingWay.to(place.config)
       const database = await openDriver(way.config)
       way.pieces = pieces
-      const fault = await faultOf(() => database.ping())
+      const fault = await faultOf(() => database.ping(Deadline.in(1_000)))
       way.pieces = Number.POSITIVE_INFINITY
       await database.ping()
       await database.close()
@@ -224,14 +224,15 @@ export function survivesFaults(server: ServerConfig): void {
         try {
           await own.freeze()
           // More calls than connections: those in line are late as well.
+          const by = Deadline.in(1_000)
           const calls = Array.from({ length: 6 }, () => [
-            faultOf(() => database.ping()),
-            faultOf(() => database.addDownloads(hashes(2), Float64Array.of(1, 1), 4)),
-            faultOf(() => database.readKeys(0n)),
+            faultOf(() => database.ping(by)),
+            faultOf(() => database.addDownloads(hashes(2), Float64Array.of(1, 1), 4, by)),
+            faultOf(() => database.readKeys(0n, by)),
           ])
           expect(new Set(await Promise.all(calls.flat()))).toEqual(new Set(['late']))
           // All connections are new ones now, and get no greeting.
-          expect(await faultOf(() => database.ping())).toBe('late')
+          expect(await faultOf(() => database.ping(Deadline.in(500)))).toBe('late')
         } finally {
           own.thaw()
         }
