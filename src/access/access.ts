@@ -3,8 +3,8 @@
  * nothing for it.
  */
 import type { Seed } from '../memory/hash.ts'
-import { createKeys, KEY_CAPACITY, Keys } from './keys.ts'
-import { createWhitelist, WHITELIST_CAPACITY, Whitelist } from './whitelist.ts'
+import { createKeys, Keys } from './keys.ts'
+import { createWhitelist, Whitelist } from './whitelist.ts'
 
 /** What every thread is given; survives `postMessage`. */
 export type AccessMemory = {
@@ -32,10 +32,8 @@ export function createAccessMemory(rules: AccessRules): AccessMemory | undefined
   if (!listed && !isPrivate) return undefined
   try {
     return {
-      whitelist: listed
-        ? createWhitelist(seed, rules.whitelistCapacity ?? WHITELIST_CAPACITY)
-        : undefined,
-      keys: isPrivate ? createKeys(seed, rules.keyCapacity ?? KEY_CAPACITY) : undefined,
+      whitelist: listed ? createWhitelist(seed, rules.whitelistCapacity) : undefined,
+      keys: isPrivate ? createKeys(seed, rules.keyCapacity) : undefined,
       checksExpiration,
     }
   } catch {

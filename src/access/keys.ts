@@ -8,7 +8,7 @@ import { createTable, type Entries, type Slices, Table } from './table.ts'
 
 const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
 /** More than any community has. Only address space is reserved: untouched pages cost nothing. */
-export const KEY_CAPACITY = 2 ** 22
+const KEY_CAPACITY = 2 ** 22
 
 /** Less than any millisecond until which a key can be good. */
 export const UNKNOWN = -1

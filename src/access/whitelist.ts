@@ -9,7 +9,7 @@ import { createTable, type Entries, Table } from './table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
 /** More than any tracker lists. Only address space is reserved: untouched pages cost nothing. */
-export const WHITELIST_CAPACITY = 2 ** 24
+const WHITELIST_CAPACITY = 2 ** 24
 
 export const createWhitelist = (seed: Seed, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)

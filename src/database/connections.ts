@@ -6,10 +6,10 @@
  */
 import { Deadline, TooLate } from '../time/deadline.ts'
 import {
+  CALL_MILLISECONDS,
   closed,
   DatabaseError,
   DRIVER_NAMES,
-  driverDeadline,
   late,
   queryFailed,
 } from './contract.ts'
@@ -45,7 +45,7 @@ export class Connections implements Sessions {
 
   async run<T>(
     work: (connection: Connection) => Promise<T>,
-    deadline = driverDeadline(),
+    deadline = Deadline.in(CALL_MILLISECONDS),
   ): Promise<T> {
     if (this.#closing) throw closed(this.about)
     const call = this.#try(work, deadline)

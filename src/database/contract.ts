@@ -10,7 +10,7 @@
  * every read (schema.ts).
  */
 import type { DatabaseConfig } from '../config/model.ts'
-import { Deadline } from '../time/deadline.ts'
+import type { Deadline } from '../time/deadline.ts'
 
 /** The longest that a call takes: less than the management API gives a request (5 s). */
 export const CALL_MILLISECONDS = 4_000
@@ -21,9 +21,6 @@ export const CALL_MILLISECONDS = 4_000
 export const RETURN_MILLISECONDS = 250
 /** The longest that opening takes: connecting, creating and migrating the tables. */
 export const OPENING_MILLISECONDS = 9_000
-
-/** The deadline of a driver for a call that was given none. */
-export const driverDeadline = (): Deadline => Deadline.in(CALL_MILLISECONDS - RETURN_MILLISECONDS)
 
 /** The most keys that one `removeKeysExpiredBefore` removes: every server does that in time. */
 export const MOST_EXPIRED_KEYS = 10_000

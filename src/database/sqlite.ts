@@ -9,11 +9,11 @@ import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
 import {
+  CALL_MILLISECONDS,
   cannotOpen,
   closed,
   type Database,
   DatabaseError,
-  driverDeadline,
   notBegun,
   placeOf,
   queryFailed,
@@ -109,7 +109,7 @@ class SqliteFile implements Sessions {
     }, Deadline.in(LOCK_MILLISECONDS))
   }
 
-  run<T>(work: Work<T>, deadline = driverDeadline()): Promise<T> {
+  run<T>(work: Work<T>, deadline = Deadline.in(CALL_MILLISECONDS)): Promise<T> {
     const read = () => {
       // It may have been closed while this waited for a lock.
       if (this.#isClosed) throw closed(this.about)
@@ -118,7 +118,7 @@ class SqliteFile implements Sessions {
     return this.#call(() => this.#whenFree(read, deadline.within(LOCK_MILLISECONDS)))
   }
 
-  transact<T>(work: Work<T>, deadline = driverDeadline()): Promise<T> {
+  transact<T>(work: Work<T>, deadline = Deadline.in(CALL_MILLISECONDS)): Promise<T> {
     return this.#call(async () => {
       const before = this.#lastWrite
       const free = deadline.within(LOCK_MILLISECONDS)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { EventEmitter } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
-import { type Database, driverDeadline, RETURN_MILLISECONDS } from '../../src/database/contract.ts'
+import { type Database, RETURN_MILLISECONDS } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { type Answer, type Question, serveDatabase } from '../../src/database/thread-service.ts'
@@ -96,8 +96,4 @@ describe.concurrent('a locked file', () => {
     })
     await database.close()
   })
-})
-
-test('a driver that is called without a deadline has one', () => {
-  expect(driverDeadline().left).toBeWithin(3_600, 3_751)
 })

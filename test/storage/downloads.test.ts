@@ -356,6 +356,19 @@ describe('at the end', () => {
     ])
   })
 
+  test('a file that another program locks is not waited for longer than allowed', async () => {
+    const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
+    run.complete(a)
+    using _ = file.locked()
+    const began = performance.now()
+    expect(await run.stop(400)).toBe(1)
+    // Not for as long as other writes wait for a lock.
+    expect(performance.now() - began).toBeWithin(390, 2_500)
+    expect(run.said()).toEqual([
+      expect.stringContaining('1 completed download(s) could not be written'),
+    ])
+  })
+
   test('a database that never answers is not waited for longer than allowed', async () => {
     const run = await start()
     const never = Promise.withResolvers<void>()
