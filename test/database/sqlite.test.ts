@@ -4,6 +4,7 @@ import { heapStats } from 'bun:jsc'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { NO_ROW } from '../../src/database/contract.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
@@ -46,6 +47,29 @@ test('rows are read whatever their ids are', async () => {
   }
   expect(await database.readWhitelist(0n)).toEqual({ rows: hashes(5, 0), next: undefined })
   expect((await database.readKeys(0n)).rows.map((row) => row.key)).toEqual([0, 1, 2, 3, 4].map(key))
+  await database.close()
+})
+
+test('no call sees what a transaction has done so far', async () => {
+  await using file = new SqliteFile()
+  const database = await openSqlite(file.config)
+  const last = hashes(1, 3_000).toHex()
+  file.sql(`CREATE TRIGGER no BEFORE INSERT ON torrents WHEN NEW.info_hash = '${last}'
+    BEGIN SELECT RAISE(ABORT, 'forbidden'); END`)
+  let isOver = false
+  const writing = database
+    .addDownloads(hashes(3_000), new Float64Array(3_000).fill(1))
+    .finally(() => {
+      isOver = true
+    })
+  const seen = new Set<number>()
+  const reading = (async () => {
+    do seen.add((await database.downloadsOf(hashes(1)))[0]!)
+    while (!isOver)
+  })()
+  await expect(writing).rejects.toThrow('forbidden')
+  await reading
+  expect([...seen]).toEqual([NO_ROW])
   await database.close()
 })
 
