@@ -76,19 +76,14 @@ export class SqlDatabase implements Database {
   }
 
   addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
+    const ending = rows.filter((row) => row.validUntil !== null)
+    // On their own: a client may prepare a statement anew for every pattern of nulls.
+    const permanent = rows.filter((row) => row.validUntil === null)
+    const values = ending.map(({ key, validUntil }) => [key, validUntil])
+    const names = permanent.map(({ key }) => [key])
     return this.#sessions.transact(async (session) => {
-      const ending = rows.filter((row) => row.validUntil !== null)
-      const permanent = rows.filter((row) => row.validUntil === null)
-      await batch(
-        session,
-        this.#sql.addKeys,
-        ending.map((row) => [row.key, row.validUntil]),
-      )
-      await batch(
-        session,
-        this.#sql.addPermanentKeys,
-        permanent.map((row) => [row.key]),
-      )
+      await batch(session, this.#sql.addKeys, values)
+      await batch(session, this.#sql.addPermanentKeys, names)
     }, deadline)
   }
 

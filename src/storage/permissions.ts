@@ -46,24 +46,18 @@ export type AuthKey = {
 /** An auth key to add: `key` null = generate one; `secondsValid` null = permanent, else up to `LAST_EXPIRY_SECOND`. */
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
-/**
- * Each method changes the database first, then the tables that the
- * serving threads read. It rejects with a `PermissionFault` when the database fails: nothing was changed
- * then, unless the message says that this is not known. Calls are carried out one after the other, in their order.
- */
-export interface PermissionStore {
-  /** Packed info hashes, 20 bytes each. */
-  addToWhitelist(hashes: Uint8Array): Promise<void>
-  removeFromWhitelist(hashes: Uint8Array): Promise<void>
-  reloadWhitelist(): Promise<void>
-  listWhitelist(offset: number, limit: number): Promise<Uint8Array>
-  /** In the order of `keys`. `duplicate` when a key exists already or is given twice: nothing was added. */
-  addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]>
-  /** The number of keys that existed. */
-  removeKeys(keys: readonly string[]): Promise<number>
-  reloadKeys(): Promise<void>
-  listKeys(offset: number, limit: number): Promise<readonly AuthKey[]>
-}
+/** What the management API uses of it. */
+export type PermissionStore = Pick<
+  Permissions,
+  | 'addToWhitelist'
+  | 'removeFromWhitelist'
+  | 'reloadWhitelist'
+  | 'listWhitelist'
+  | 'addKeys'
+  | 'removeKeys'
+  | 'reloadKeys'
+  | 'listKeys'
+>
 
 export type PermissionFault = Error & { readonly fault: Fault }
 
@@ -84,7 +78,12 @@ type Mirror = {
   parts(): AsyncGenerator<Entries, void, void>
 }
 
-export class Permissions implements PermissionStore {
+/**
+ * Each method changes the database first, then the tables that the serving threads read. It rejects with a
+ * `PermissionFault` when the database fails: nothing was changed then, unless the message leaves that open. Calls
+ * are carried out one after the other, in their order.
+ */
+export class Permissions {
   readonly #watch: WatchedDatabase
   readonly #database: Database
   /** Keys that are forgotten when they have expired. */
@@ -135,6 +134,7 @@ export class Permissions implements PermissionStore {
     })
   }
 
+  /** Packed info hashes, 20 bytes each. */
   addToWhitelist(hashes: Uint8Array): Promise<void> {
     return this.#queue.inTime(async (deadline) => {
       assertRoom(this.#whitelist, hashes.length / INFO_HASH_BYTES)
@@ -161,6 +161,7 @@ export class Permissions implements PermissionStore {
     return this.#queue.inTime((deadline) => this.#database.listWhitelist(offset, limit, deadline))
   }
 
+  /** In the order of `keys`. `duplicate` when a key exists already or is given twice: nothing was added. */
   addKeys(keys: readonly NewKey[]): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
       const { table } = this.#keys
@@ -178,6 +179,7 @@ export class Permissions implements PermissionStore {
     })
   }
 
+  /** The number of keys that existed. */
   removeKeys(keys: readonly string[]): Promise<number> {
     return this.#queue.inTime(async (deadline) => {
       const count = await this.#write(this.#database.removeKeys(keys, deadline))
