@@ -1,7 +1,7 @@
 /**
  * An absolute time limit. The caller makes it and it travels with the call, so that every wait on the way
  * counts and no callee has to guess how much time is left. It is measured with a clock that never goes back, which
- * has an origin of its own in every thread: see `database/thread-client.ts` for how one travels there.
+ * has an origin of its own in every thread: see `database/remote.ts` for how one travels there.
  */
 
 /** Longer timers fire at once. */
