@@ -55,10 +55,8 @@ export class Gate {
 
   /** Why the visitor may not announce the info hash in `words` (five); undefined: it may. */
   announce(visitor: Visitor, words: Int32Array): Fault | undefined {
-    if (visitor.proof !== 'connected') {
-      const fault = this.#proofFault(visitor, 'announceUnproven')
-      if (fault !== undefined) return fault
-    }
+    const unproven = this.#proofFault(visitor, 'announceUnproven')
+    if (unproven !== undefined) return unproven
     if (visitor.shows === 'malformed') return 'keyMalformed'
     if (this.#access !== undefined) {
       const fault = this.#keyFault(this.#access, visitor)
@@ -70,10 +68,8 @@ export class Gate {
 
   /** Why the visitor may not scrape; undefined: it may, though it may learn nothing (`knows`). */
   scrape(visitor: Visitor): Fault | undefined {
-    if (visitor.proof !== 'connected') {
-      const fault = this.#proofFault(visitor, 'scrapeUnproven')
-      if (fault !== undefined) return fault
-    }
+    const unproven = this.#proofFault(visitor, 'scrapeUnproven')
+    if (unproven !== undefined) return unproven
     return visitor.shows === 'malformed' ? 'keyMalformed' : visitor.fault
   }
 
@@ -103,7 +99,7 @@ export class Gate {
 
   #proofFault({ address, proof }: Visitor, unproven: Refusal): Fault | undefined {
     const { idErrors } = this.#rules
-    if (idErrors === 'serve') return undefined
+    if (proof === 'connected' || idErrors === 'serve') return undefined
     if (idErrors === 'ban' && this.#bans.has(address)) return 'banned'
     if (proof === 'valid') return undefined
     // A proof that is only late was good once: the client is slow, or a clock was set.

@@ -73,12 +73,14 @@ export async function openDatabase(
 
   const start = (): DatabaseThread => {
     notBefore = performance.now() + RESTART_MILLISECONDS
-    thread = new DatabaseThread(config, url, {
-      report: (what, words) => report?.(`${what}: ${withoutSecrets(config, words)}`),
-      onEnd: () => {
+    thread = new DatabaseThread(
+      config,
+      url,
+      (what, words) => report?.(`${what}: ${withoutSecrets(config, words)}`),
+      () => {
         thread = undefined
       },
-    })
+    )
     return thread
   }
 
@@ -131,12 +133,8 @@ export async function openDatabase(
   return { about, close, ...methods }
 }
 
-type ThreadOptions = {
-  /** Called with an unforeseen error and its original words, which may hold secrets. */
-  readonly report: (what: string, words: string) => void
-  /** Called once, when the thread has ended. */
-  readonly onEnd: () => void
-}
+/** Is told of an unforeseen error in its original words, which may hold secrets. */
+type Report = (what: string, words: string) => void
 
 /** The caller's side of one database thread. Calls wait until its database is open, and all end when it does. */
 class DatabaseThread {
@@ -144,8 +142,8 @@ class DatabaseThread {
   readonly opened: Promise<unknown>
   readonly #place: string
   readonly #worker: Worker
-  readonly #report: ThreadOptions['report']
-  readonly #onEnd: ThreadOptions['onEnd']
+  readonly #report: Report
+  readonly #onEnd: () => void
   /** Calls that the thread has not answered. Their callers may have given up. */
   readonly #unanswered = new Map<number, PromiseWithResolvers<unknown>>()
   #lastId = 0
@@ -156,7 +154,8 @@ class DatabaseThread {
   #ahead = Number.NEGATIVE_INFINITY
   #isEnded = false
 
-  constructor(config: DatabaseConfig, url: string, { report, onEnd }: ThreadOptions) {
+  /** `onEnd` is called once, when the thread has ended. */
+  constructor(config: DatabaseConfig, url: string, report: Report, onEnd: () => void) {
     this.#place = placeOf(config)
     this.#report = report
     this.#onEnd = onEnd

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { hashes } from '../support/database/hashes.ts'
+import { migratesOldTables } from '../support/database/migration.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import {
   PrivateServer,
@@ -113,5 +114,30 @@ describe.skipIf(!server)(server ? 'with a server that encrypts' : skipReason('po
         WHERE datname = '${place.config.database}' AND application_name = 'tracker'`),
     ).toEqual([[true]])
     await database.close()
+  })
+})
+
+describe.skipIf(!server)(server ? 'with tables of the reference' : skipReason('postgresql'), () => {
+  migratesOldTables('postgresql', () => ServerPlace.on(server!))
+
+  test('tables are used where the search path finds them', async () => {
+    await using place = await ServerPlace.on(server!)
+    await place.sql('CREATE SCHEMA first')
+    await place.sql(`ALTER DATABASE ${place.config.database} SET search_path = first, public`)
+    await place.sql(
+      'CREATE TABLE public.whitelist (id SERIAL PRIMARY KEY, info_hash VARCHAR(40) NOT NULL UNIQUE)',
+    )
+    const database = await place.open()
+    await database.close()
+    expect(
+      await place.sql(
+        `SELECT schemaname::text, tablename::text FROM pg_tables WHERE schemaname IN ('first', 'public') ORDER BY 1, 2`,
+      ),
+    ).toEqual([
+      ['first', 'keys'],
+      ['first', 'torrent_aggregate_metrics'],
+      ['first', 'torrents'],
+      ['public', 'whitelist'],
+    ])
   })
 })

@@ -1,17 +1,18 @@
-/** The SQLite driver on its own thread's side: the contract, and what only a file can do. */
+/** SQLite, through its thread and without: the contract, and what only a file can do. */
 
 import { heapStats } from 'bun:jsc'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NO_ROW } from '../../src/database/contract.ts'
+import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { signsContract } from '../support/database/suite.ts'
 import { THOROUGH } from '../support/thorough.ts'
 
-// Through the thread as well in remote.test.ts.
+signsContract('sqlite3 on its thread', 'sqlite3', async () => SqliteFile.place(openDatabase))
 if (THOROUGH) signsContract('sqlite3', 'sqlite3', async () => SqliteFile.place())
 
 test('rows of types that only SQLite lets stand there mean nothing', async () => {

@@ -1,18 +1,11 @@
 /** The watch over the database: when it pings, which state it reports, and what it calls once the database works. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { Access, createAccessMemory } from '../../src/access/access.ts'
-import { UNKNOWN } from '../../src/access/keys.ts'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { Log } from '../../src/log.ts'
-import { Permissions } from '../../src/storage/permissions.ts'
 import { WatchedDatabase, type WatchPace } from '../../src/storage/watched-database.ts'
-import { keyOf } from '../support/access/entries.ts'
-import { faultOf } from '../support/database/failure.ts'
-import { key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
-import { Fated, PACE, Run } from '../support/storage/fated-run.ts'
-import { until } from '../support/until.ts'
+import { Fated } from '../support/storage/fated-run.ts'
 
 const HOUR = 3_600_000
 const SELDOM = { firstRetryMilliseconds: 4, longestRetryMilliseconds: 16, quietMilliseconds: HOUR }
@@ -128,27 +121,4 @@ describe('what waits until the database works', () => {
     expect(calls[1]! - calls[0]!).toBeGreaterThanOrEqual(99)
     expect(calls[2]! - calls[1]!).toBeGreaterThanOrEqual(99)
   })
-})
-
-test('a key whose write was not answered is in memory once the database works, without a reload', async () => {
-  const run = await Run.start(file, { pace: { ...PACE, quietMilliseconds: 50 } })
-  const rules = { listed: true, private: true, checksExpiration: true, seed: Int32Array.of(1) }
-  const memory = createAccessMemory({ ...rules, whitelistCapacity: 100, keyCapacity: 100 })!
-  const access = new Access(memory, true)
-  const clock = { seconds: () => 1_000_000, milliseconds: () => 1_000_000_000 }
-  const { watched, log } = run
-  const permissions = new Permissions({ database: watched, access, clock, log })
-  const validUntil = () => access.keys!.validUntil(keyOf(key(1)).words)
-
-  run.fated.fate = (call) => (call === 'addKeys' ? 'done unseen' : 'lost')
-  const add = () => permissions.addKeys([{ key: key(1), secondsValid: null }])
-  expect(await faultOf(add)).toBe('unreachable')
-  await until('the failure to be seen', () => !watched.state().ok)
-  await until('some retries', () => run.fated.count('ping') > 3)
-  expect([validUntil(), run.fated.count('readKeys')]).toEqual([UNKNOWN, 0])
-  run.fated.fate = () => 'fine'
-  await until('the key to be known', () => validUntil() === Infinity)
-  expect(run.fated.count('readKeys')).toBe(1)
-  await permissions[Symbol.asyncDispose]()
-  await run.stop()
 })
