@@ -45,8 +45,8 @@ export class WatchedDatabase {
   /** Whether the last write or ping succeeded, and when one did. */
   #works = true
   #lastSuccess: number = performance.now()
-  readonly #waiting = new Set<() => void>()
-  #waitingSince = 0
+  /** What is called when the database works again, and since when that is wanted. */
+  #waiting: { readonly work: () => void; readonly since: number } | undefined
 
   constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
     this.about = database.about
@@ -78,11 +78,10 @@ export class WatchedDatabase {
 
   /**
    * Calls `work`, which must not throw, once when the database is seen to work, a quiet time from now at the
-   * earliest: a write whose outcome is unknown may still be under way. The same function waits only once.
+   * earliest: a write whose outcome is unknown may still be under way. It is always the same `work`.
    */
   whenItWorks(work: () => void): void {
-    if (this.#waiting.size === 0) this.#waitingSince = performance.now()
-    this.#waiting.add(work)
+    this.#waiting ??= { work, since: performance.now() }
   }
 
   /**
@@ -93,15 +92,15 @@ export class WatchedDatabase {
     const { quietMilliseconds } = this.#pace
     const now = performance.now()
     const isQuiet = now - this.#lastSuccess >= quietMilliseconds
-    const isAwaited = this.#waiting.size > 0 && now - this.#waitingSince >= quietMilliseconds
-    if (isQuiet || isAwaited || this.#trouble !== undefined) {
+    const awaited =
+      this.#waiting && now - this.#waiting.since >= quietMilliseconds ? this.#waiting : undefined
+    if (isQuiet || awaited || this.#trouble !== undefined) {
       await this.database.ping()
       this.worked()
     }
-    if (!isAwaited) return
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const work of waiting) work()
+    if (!awaited) return
+    this.#waiting = undefined
+    awaited.work()
   }
 
   /** A call of a cycle failed. `consequence` is for the log; undefined: what follows will be logged (`gaveUp`). */
