@@ -22,7 +22,10 @@ export interface Session {
 
 export type Work<T> = (session: Session) => Promise<T>
 
-/** The sessions of one database, shared by all calls. Every call ends by its deadline, and rejects with a `DatabaseError` only. */
+/**
+ * The sessions of one database, shared by all calls. Every call ends by its deadline, and rejects with a
+ * `DatabaseError` only.
+ */
 export interface Sessions {
   /** Driver and place, without secrets. */
   readonly about: string

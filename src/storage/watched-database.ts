@@ -1,7 +1,7 @@
 /**
- * The watch over the database that keys, whitelist and download counts share. It knows whether the database works, for the health report; it tells the log once when the database
- * begins to fail and once when it works again; it decides how long to wait before the next attempt; and it
- * calls those that wait until it works again.
+ * The watch over the database that keys, whitelist and download counts share. It knows whether the database works,
+ * for the health report; it tells the log once when the database begins to fail and once when it works again; it
+ * decides how long to wait before the next attempt; and it calls what waits until it works again.
  */
 import type { Database } from '../database/contract.ts'
 import type { Log } from '../log.ts'

@@ -347,10 +347,10 @@ describe('at the end', () => {
 
   test('what cannot be written is reported, and in time', async () => {
     const run = await start({ pace: { ...PACE, cycleMilliseconds: 1_000_000 } })
-    run.fated.fate = () => 'refused'
+    run.fated.fate = () => (run.fated.count('addDownloads') === 1 ? 'refused' : 'not begun')
     for (const peer of [1, 2, 3]) run.complete(a, peer)
     expect(await run.stop(50)).toBe(3)
-    // Once: nothing waits in memory any more.
+    // Once, with the reason of the attempt that had time: nothing waits in memory any more.
     expect(run.said()).toEqual([
       'ERROR DATABASE: PLACE: 3 completed download(s) could not be written: the disk is full',
     ])

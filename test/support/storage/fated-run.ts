@@ -1,6 +1,6 @@
 /** A swarm, a database that can be made to fail in every way of the contract, and what joins them. */
 import { EVENT } from '../../../src/bittorrent.ts'
-import { type Database, DatabaseError } from '../../../src/database/contract.ts'
+import { type Database, DatabaseError, notBegun } from '../../../src/database/contract.ts'
 import { openSqlite } from '../../../src/database/sqlite.ts'
 import { Log } from '../../../src/log.ts'
 import { DownloadCounts } from '../../../src/storage/downloads.ts'
@@ -9,8 +9,8 @@ import type { SwarmMemory } from '../../../src/swarm/swarm.ts'
 import type { SqliteFile } from '../database/sqlite-file.ts'
 import { hashHex, World } from '../swarm/harness.ts'
 
-/** What becomes of a call: nothing special; not done and no answer; done and no answer; refused. */
-export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused'
+/** What becomes of a call: nothing special; not done and no answer; done and no answer; refused; no time was left. */
+export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused' | 'not begun'
 
 /** Passes every call on to a real database, unless `fate` says otherwise. */
 export class Fated {
@@ -40,6 +40,7 @@ export class Fated {
       await this.before
       const fate = this.fate(name)
       if (fate === 'lost') throw new DatabaseError('late', 'no answer')
+      if (fate === 'not begun') throw notBegun('nowhere')
       if (fate === 'refused') throw new DatabaseError('refused', 'the disk is full')
       const answer = await really()
       if (fate === 'done unseen') throw new DatabaseError('unreachable', 'the connection was lost')
