@@ -8,12 +8,13 @@ import { createWhitelist, packHashes, Whitelist } from '../../src/access/whiteli
 import { hashWords, keyWords, packed } from '../support/access/entries.ts'
 import { BUSY, type ReaderResult, type ReaderTask, TIMES } from '../support/access/reader-worker.ts'
 import { dice, seed } from '../support/random.ts'
+import { repeated } from '../support/thorough.ts'
 
 const READERS = 2
 const STAYS = 400
 /** Entries added during the test, enough for the table to grow all the time. */
 const END = 40_000
-const CHANGES = 150_000
+const CHANGES = repeated(150_000)
 /** Answers of each reader while things change; otherwise it would have nothing to judge. */
 const ENOUGH = 5_000
 

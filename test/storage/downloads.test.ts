@@ -11,6 +11,7 @@ import { type Fate, PACE, Run, store, stored } from '../support/storage/fated-ru
 import type { HammerResult } from '../support/swarm/hammer-worker.ts'
 import { hashHex, hashWords, type World } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
+import { repeated } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
 
 let file: SqliteFile
@@ -455,7 +456,7 @@ test(`two threads complete torrents while the database fails in every way (SEED=
         thread,
         seed: seed + thread * 2 + round,
         hashes,
-        steps: 15_000,
+        steps: repeated(15_000),
         progress: new SharedArrayBuffer(64),
       })
       return { worker, done }
@@ -475,7 +476,9 @@ test(`two threads complete torrents while the database fails in every way (SEED=
     await run.stop(20_000)
     expect(run.fated.mostBusy).toBe(1)
     expect(faults(run.world.memory)).toEqual([])
-    expect(stored(file).counts).toEqual(Object.fromEntries(expected))
+    // In a short run some torrents have no completion, and no row.
+    const rows = [...expected].filter(([, completed]) => completed > 0)
+    expect(stored(file).counts).toEqual(Object.fromEntries(rows))
     expect(stored(file).total).toBe([...expected.values()].reduce((sum, one) => sum + one, 0))
   }
 })
