@@ -13,17 +13,11 @@ type DatabaseState =
   | { readonly ok: false; readonly since: number; readonly message: string }
 
 export type WatchPace = {
-  /** Before the first retry; each further wait is twice as long. */
-  readonly firstRetryMilliseconds: number
-  readonly longestRetryMilliseconds: number
+  readonly retryMilliseconds: number
   /** After so long without a successful write the database is asked whether it works. */
   readonly quietMilliseconds: number
 }
-const PACE: WatchPace = {
-  firstRetryMilliseconds: 500,
-  longestRetryMilliseconds: 10_000,
-  quietMilliseconds: 5_000,
-}
+const PACE: WatchPace = { retryMilliseconds: 2_000, quietMilliseconds: 5_000 }
 
 type WatchedOptions = {
   readonly database: Database
@@ -41,7 +35,7 @@ export class WatchedDatabase {
   readonly #log: Log
   readonly #pace: WatchPace
   /** From the first failure until everything that waited for the database is done. */
-  #trouble: { readonly since: number; message: string; retry: number } | undefined
+  #trouble: { readonly since: number; message: string } | undefined
   /** Whether the last write or ping succeeded, and when one did. */
   #works = true
   #lastSuccess: number = performance.now()
@@ -64,7 +58,7 @@ export class WatchedDatabase {
 
   /** Milliseconds until the next attempt; undefined: nothing has failed. */
   get retry(): number | undefined {
-    return this.#trouble?.retry
+    return this.#trouble && this.#pace.retryMilliseconds
   }
 
   /**
@@ -109,11 +103,9 @@ export class WatchedDatabase {
     this.#works = false
     if (this.#trouble !== undefined) {
       this.#trouble.message = message
-      this.#trouble.retry = Math.min(this.#trouble.retry * 2, this.#pace.longestRetryMilliseconds)
       return
     }
-    const { firstRetryMilliseconds: retry } = this.#pace
-    this.#trouble = { since: this.#clock.milliseconds(), message, retry }
+    this.#trouble = { since: this.#clock.milliseconds(), message }
     if (consequence !== undefined)
       this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
   }

@@ -282,26 +282,14 @@ describe('a database that fails', () => {
     await run.stop()
   })
 
-  test('is asked less and less often', async () => {
-    const run = await start({ pace: { ...PACE, longestRetryMilliseconds: 400 } })
-    const waits: number[] = []
-    const real = globalThis.setTimeout
+  test('is asked again after a pause', async () => {
+    const run = await start({ pace: { ...PACE, retryMilliseconds: 100 } })
     run.fated.fate = () => 'lost'
-    globalThis.setTimeout = Object.assign(
-      (work: () => void, milliseconds: number) => {
-        waits.push(milliseconds)
-        return real(work, 0)
-      },
-      { __promisify__: real.__promisify__ },
-    ) as typeof setTimeout
-    try {
-      for (let turn = 0; turn < 200_000 && run.fated.calls.length < 12; turn++)
-        await new Promise(setImmediate)
-    } finally {
-      globalThis.setTimeout = real
-    }
-    const doubled = waits.slice(waits.indexOf(8))
-    expect(doubled.slice(0, 8)).toEqual([8, 16, 32, 64, 128, 256, 400, 400])
+    await until('the failure to be seen', () => !run.watched.state().ok)
+    const before = run.fated.calls.length
+    const began = performance.now()
+    await until('three more attempts', () => run.fated.calls.length >= before + 3)
+    expect(performance.now() - began).toBeGreaterThan(290)
     await run.stop()
   })
 

@@ -59,7 +59,7 @@ async function open({ around, ...rules }: Wishes = {}) {
     () => 0,
     (line) => lines.push(line),
   )
-  const pace = { firstRetryMilliseconds: 500, longestRetryMilliseconds: 500, quietMilliseconds: 0 }
+  const pace = { retryMilliseconds: 500, quietMilliseconds: 0 }
   const watched = new WatchedDatabase({ database: used, clock, log, pace })
   const permissions = new Permissions({ database: watched, access, clock, log })
   return {

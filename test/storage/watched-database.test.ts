@@ -8,7 +8,7 @@ import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Fated } from '../support/storage/fated-run.ts'
 
 const HOUR = 3_600_000
-const SELDOM = { firstRetryMilliseconds: 4, longestRetryMilliseconds: 16, quietMilliseconds: HOUR }
+const SELDOM = { retryMilliseconds: 4, quietMilliseconds: HOUR }
 
 let file: SqliteFile
 beforeEach(() => {

@@ -57,8 +57,7 @@ export class Fated {
 export const PACE = {
   cycleMilliseconds: 4,
   breathMilliseconds: 1,
-  firstRetryMilliseconds: 4,
-  longestRetryMilliseconds: 16,
+  retryMilliseconds: 10,
   quietMilliseconds: 20,
 }
 
