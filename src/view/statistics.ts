@@ -6,48 +6,6 @@
 import type { Counter, Kind, Metrics } from '../memory/counters.ts'
 import type { Totals } from '../swarm/swarm.ts'
 
-/** Names of the figures, in the order of the answer. */
-export const FIGURES = [
-  'torrents',
-  'seeders',
-  'completed',
-  'completed_in_session',
-  'completed_persisted',
-  'completed_persisted_enabled',
-  'leechers',
-  'tcp4_connections_handled',
-  'tcp4_announces_handled',
-  'tcp4_scrapes_handled',
-  'tcp6_connections_handled',
-  'tcp6_announces_handled',
-  'tcp6_scrapes_handled',
-  'udp_requests_discarded',
-  'udp_requests_aborted',
-  'udp_requests_banned',
-  'udp_banned_ips_total',
-  'udp_avg_connect_processing_time_ns',
-  'udp_avg_announce_processing_time_ns',
-  'udp_avg_scrape_processing_time_ns',
-  'udp4_requests',
-  'udp4_connections_handled',
-  'udp4_announces_handled',
-  'udp4_scrapes_handled',
-  'udp4_responses',
-  'udp4_errors_handled',
-  'udp6_requests',
-  'udp6_connections_handled',
-  'udp6_announces_handled',
-  'udp6_scrapes_handled',
-  'udp6_responses',
-  'udp6_errors_handled',
-] as const
-
-export type Stats = {
-  readonly [Name in (typeof FIGURES)[number]]: Name extends 'completed_persisted_enabled'
-    ? boolean
-    : number
-}
-
 export type StatisticsSources = {
   readonly metrics: Metrics
   /** Rows of the listeners whose requests are shown. */
@@ -59,66 +17,87 @@ export type StatisticsSources = {
   readonly persistedDownloads: (() => number) | undefined
 }
 
-const FAMILIES = ['ipv4', 'ipv6'] as const
-type Family = (typeof FAMILIES)[number]
+/** What a figure is read from. */
+class Source {
+  readonly totals: Totals
+  readonly persisted: number | undefined
+  readonly banned: number
+  readonly #sources: StatisticsSources
 
-export function readStatistics(sources: StatisticsSources): Stats {
-  const { metrics, udp, http } = sources
-  const totals = sources.totals()
-  const sum = (listeners: readonly number[], counter: Counter, family: Family): number =>
-    listeners.reduce((all, listener) => all + metrics.read(listener, counter)[family], 0)
-  const both = (counter: Counter): number =>
-    FAMILIES.reduce((all, family) => all + sum(udp, counter, family), 0)
-  const persisted = sources.persistedDownloads?.()
-  const tcp = (family: Family) => {
-    const announces = sum(http, 'announces', family)
-    const scrapes = sum(http, 'scrapes', family)
-    return { connections: announces + scrapes, announces, scrapes }
+  constructor(sources: StatisticsSources) {
+    this.totals = sources.totals()
+    this.persisted = sources.persistedDownloads?.()
+    this.banned = sources.bannedIps()
+    this.#sources = sources
   }
-  const [tcp4, tcp6] = [tcp('ipv4'), tcp('ipv6')]
-  return {
-    torrents: totals.torrents,
-    seeders: totals.seeders,
-    // As the newest generation: the total of all runs if the database keeps it, else of this run.
-    completed: persisted ?? totals.completions,
-    completed_in_session: totals.completions,
-    completed_persisted: persisted ?? 0,
-    completed_persisted_enabled: persisted !== undefined,
-    leechers: totals.leechers,
-    tcp4_connections_handled: tcp4.connections,
-    tcp4_announces_handled: tcp4.announces,
-    tcp4_scrapes_handled: tcp4.scrapes,
-    tcp6_connections_handled: tcp6.connections,
-    tcp6_announces_handled: tcp6.announces,
-    tcp6_scrapes_handled: tcp6.scrapes,
-    udp_requests_discarded: both('discarded'),
-    udp_requests_aborted: both('aborted'),
-    udp_requests_banned: both('banned'),
-    udp_banned_ips_total: sources.bannedIps(),
-    udp_avg_connect_processing_time_ns: mean(metrics, udp, 'connect'),
-    udp_avg_announce_processing_time_ns: mean(metrics, udp, 'announce'),
-    udp_avg_scrape_processing_time_ns: mean(metrics, udp, 'scrape'),
-    udp4_requests: sum(udp, 'received', 'ipv4'),
-    udp4_connections_handled: sum(udp, 'connects', 'ipv4'),
-    udp4_announces_handled: sum(udp, 'announces', 'ipv4'),
-    udp4_scrapes_handled: sum(udp, 'scrapes', 'ipv4'),
-    udp4_responses: sum(udp, 'responses', 'ipv4'),
-    udp4_errors_handled: sum(udp, 'errors', 'ipv4'),
-    udp6_requests: sum(udp, 'received', 'ipv6'),
-    udp6_connections_handled: sum(udp, 'connects', 'ipv6'),
-    udp6_announces_handled: sum(udp, 'announces', 'ipv6'),
-    udp6_scrapes_handled: sum(udp, 'scrapes', 'ipv6'),
-    udp6_responses: sum(udp, 'responses', 'ipv6'),
-    udp6_errors_handled: sum(udp, 'errors', 'ipv6'),
+  tcp4 = (counter: Counter): number => this.#sum(this.#sources.http, counter).ipv4
+  tcp6 = (counter: Counter): number => this.#sum(this.#sources.http, counter).ipv6
+  udp4 = (counter: Counter): number => this.#sum(this.#sources.udp, counter).ipv4
+  udp6 = (counter: Counter): number => this.#sum(this.#sources.udp, counter).ipv6
+
+  /** Mean of the means of the listeners that have samples, as in the reference. */
+  mean(kind: Kind): number {
+    const means = this.#sources.udp
+      .map((listener) => this.#sources.metrics.processing(listener, kind))
+      .filter(({ samples }) => samples > 0)
+      .map(({ nanoseconds, samples }) => nanoseconds / samples)
+    return Math.round(means.reduce((sum, mean) => sum + mean, 0) / (means.length || 1))
+  }
+
+  #sum(listeners: readonly number[], counter: Counter): { ipv4: number; ipv6: number } {
+    const sum = { ipv4: 0, ipv6: 0 }
+    for (const listener of listeners) {
+      const { ipv4, ipv6 } = this.#sources.metrics.read(listener, counter)
+      sum.ipv4 += ipv4
+      sum.ipv6 += ipv6
+    }
+    return sum
   }
 }
 
-/** Mean of the means of the listeners that have samples, as in the reference. */
-function mean(metrics: Metrics, listeners: readonly number[], kind: Kind): number {
-  const means = listeners
-    .map((listener) => metrics.processing(listener, kind))
-    .filter(({ samples }) => samples > 0)
-    .map(({ nanoseconds, samples }) => nanoseconds / samples)
-  const all = means.reduce((sum, one) => sum + one, 0)
-  return means.length === 0 ? 0 : Math.round(all / means.length)
+/** In the order of the answer. */
+const TABLE = {
+  torrents: ({ totals }: Source) => totals.torrents,
+  seeders: ({ totals }: Source) => totals.seeders,
+  // As the newest generation: the total of all runs if the database keeps it, else of this run.
+  completed: ({ persisted, totals }: Source) => persisted ?? totals.completions,
+  completed_in_session: ({ totals }: Source) => totals.completions,
+  completed_persisted: ({ persisted }: Source) => persisted ?? 0,
+  completed_persisted_enabled: ({ persisted }: Source) => persisted !== undefined,
+  leechers: ({ totals }: Source) => totals.leechers,
+  tcp4_connections_handled: ({ tcp4 }: Source) => tcp4('announces') + tcp4('scrapes'),
+  tcp4_announces_handled: ({ tcp4 }: Source) => tcp4('announces'),
+  tcp4_scrapes_handled: ({ tcp4 }: Source) => tcp4('scrapes'),
+  tcp6_connections_handled: ({ tcp6 }: Source) => tcp6('announces') + tcp6('scrapes'),
+  tcp6_announces_handled: ({ tcp6 }: Source) => tcp6('announces'),
+  tcp6_scrapes_handled: ({ tcp6 }: Source) => tcp6('scrapes'),
+  udp_requests_discarded: ({ udp4, udp6 }: Source) => udp4('discarded') + udp6('discarded'),
+  udp_requests_aborted: ({ udp4, udp6 }: Source) => udp4('aborted') + udp6('aborted'),
+  udp_requests_banned: ({ udp4, udp6 }: Source) => udp4('banned') + udp6('banned'),
+  udp_banned_ips_total: ({ banned }: Source) => banned,
+  udp_avg_connect_processing_time_ns: (source: Source) => source.mean('connect'),
+  udp_avg_announce_processing_time_ns: (source: Source) => source.mean('announce'),
+  udp_avg_scrape_processing_time_ns: (source: Source) => source.mean('scrape'),
+  udp4_requests: ({ udp4 }: Source) => udp4('received'),
+  udp4_connections_handled: ({ udp4 }: Source) => udp4('connects'),
+  udp4_announces_handled: ({ udp4 }: Source) => udp4('announces'),
+  udp4_scrapes_handled: ({ udp4 }: Source) => udp4('scrapes'),
+  udp4_responses: ({ udp4 }: Source) => udp4('responses'),
+  udp4_errors_handled: ({ udp4 }: Source) => udp4('errors'),
+  udp6_requests: ({ udp6 }: Source) => udp6('received'),
+  udp6_connections_handled: ({ udp6 }: Source) => udp6('connects'),
+  udp6_announces_handled: ({ udp6 }: Source) => udp6('announces'),
+  udp6_scrapes_handled: ({ udp6 }: Source) => udp6('scrapes'),
+  udp6_responses: ({ udp6 }: Source) => udp6('responses'),
+  udp6_errors_handled: ({ udp6 }: Source) => udp6('errors'),
+}
+
+export type Stats = { readonly [Name in keyof typeof TABLE]: ReturnType<(typeof TABLE)[Name]> }
+
+/** Names of the figures, in the order of the answer. */
+export const FIGURES = Object.keys(TABLE) as readonly (keyof Stats)[]
+
+export function readStatistics(sources: StatisticsSources): Stats {
+  const source = new Source(sources)
+  return Object.fromEntries(FIGURES.map((name) => [name, TABLE[name](source)])) as Stats
 }
