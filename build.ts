@@ -1,5 +1,5 @@
 /**
- * `bun run build [FILE [TARGET]]`: one executable with the serving and the database thread inside, by default
+ * `bun run build [FILE [TARGET]]`: one executable with its threads inside, by default
  * `dist/tracker` for this platform. `TARGET`: another platform, by Bun's name.
  */
 
@@ -27,7 +27,12 @@ export async function compile(
 ): Promise<readonly string[]> {
   const commit = sourceCommit()
   const { metafile } = await Bun.build({
-    entrypoints: ['src/main.ts', 'src/run/thread.ts', 'src/database/worker.ts'],
+    entrypoints: [
+      'src/main.ts',
+      'src/run/thread.ts',
+      'src/database/worker.ts',
+      'src/view/order-worker.ts',
+    ],
     // The working directory belongs to the operator: the runtime must not read its own files there.
     compile: { outfile, autoloadDotenv: false, autoloadBunfig: false, ...(target && { target }) },
     minify: { whitespace: true, syntax: true, identifiers: false },

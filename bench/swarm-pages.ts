@@ -1,6 +1,7 @@
 /**
- * How long a page of the list of torrents takes (`GET /api/v1/torrents`), and how long it holds a lock.
- * No other thread wants the locks here: a hold is what an announce would wait for.
+ * How long a page of the list of torrents takes (`GET /api/v1/torrents`), how long it holds a lock, and how long it
+ * keeps the event loop from everything else. No other thread wants the locks here: a hold is what an announce would
+ * wait for. The first page waits until all torrents are in order; those that follow share the order.
  */
 
 import { Lock } from '../src/memory/lock.ts'
@@ -23,17 +24,21 @@ export async function pages(page: string): Promise<Line> {
   const bench = new TrackerAlone()
   bench.fill(new Population(PEERS, TORRENTS))
   const holds = watchLocks()
+  using listing = new Listing(bench.swarm)
   const list = async (cutoff: number) => {
     const began = performance.now()
     let count = 0
-    for await (const some of new Listing(bench.swarm).list(cutoff, offset, limit))
-      count += some.length
+    for await (const some of listing.list(cutoff, offset, limit)) count += some.length
     if (count !== limit) throw new Error(`${count} torrents instead of ${limit}`)
     return performance.now() - began
   }
+  const loop = new LoopWatch()
   const first = await list(bench.seconds - TIMEOUT_SECONDS)
+  const blocked = await loop.longest()
   const ms: number[] = []
   for (let i = 1; i < TIMES; i++) ms.push(await list(bench.seconds - TIMEOUT_SECONDS))
+  const blockedLater = await loop.longest()
+  loop.stop()
   const { length } = holds
   // Now every peer is looked at, because none may be counted.
   for (let i = 0; i < TIMES; i++) await list(bench.seconds)
@@ -44,10 +49,39 @@ export async function pages(page: string): Promise<Line> {
     'first ms': first,
     'median ms': sorted(ms)[TIMES >> 1]!,
     'longest ms': Math.max(...ms),
+    'loop blocked ms': blocked,
+    '… later ms': blockedLater,
     'locks/page': length / TIMES,
     'median hold µs': own[own.length >> 1]! * 1000,
     'longest hold ms': own.at(-1)!,
     '… by the clock ms': Math.max(...holds.map(({ wall }) => wall)),
+  }
+}
+
+/** The longest time between two turns of the event loop since the last question. */
+class LoopWatch {
+  #last = performance.now()
+  #longest = 0
+  #isOver = false
+
+  constructor() {
+    this.#turn()
+  }
+  #turn(): void {
+    const now = performance.now()
+    this.#longest = Math.max(this.#longest, now - this.#last)
+    this.#last = now
+    if (!this.#isOver) setImmediate(() => this.#turn())
+  }
+  /** What ran before the question counts as well. */
+  async longest(): Promise<number> {
+    await new Promise(setImmediate)
+    const longest = this.#longest
+    this.#longest = 0
+    return longest
+  }
+  stop(): void {
+    this.#isOver = true
   }
 }
 

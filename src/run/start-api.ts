@@ -34,6 +34,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   if (http_api === null) return undefined
   sayStarting('API', http_api, log)
   const sources = statisticsSources(setting)
+  const torrents = torrentView(swarm, () => tracker.cutoff())
   const api = await serveApi({
     bind: http_api.bind_address,
     tls: http_api.tls_config,
@@ -45,14 +46,18 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       schema: config.metadata.schema_version,
       tokens: Object.values(http_api.access_tokens),
       stats: () => readStatistics(sources),
-      torrents: torrentView(swarm, () => tracker.cutoff()),
+      torrents,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
       report: (what, error) => log.error('API', `internal error: ${what}: ${error}`),
     },
   })
   log.info('API', `Started on: ${api.url}`)
-  return api
+  const stop = async (graceMilliseconds: number): Promise<void> => {
+    await api.stop(graceMilliseconds)
+    torrents[Symbol.dispose]()
+  }
+  return { ...api, stop }
 }
 
 /** Listeners have their rows of counters in the order of the configuration, UDP before HTTP. */

@@ -344,12 +344,14 @@ export type TorrentArrays = Readonly<ReturnType<typeof carveTorrents>>
 export const partOrder = ({ part }: FamilyRow): number =>
   part === undefined ? PART.order : TORRENT.order
 
+type HotArray = Pick<PeerArrays, 'hot' | 'stride'>
+
 /** Second (since `EPOCH`) of the last announce of the peer at `slot`. */
-export const seenAt = ({ hot, stride }: PeerArrays, slot: number): number => {
+export const seenAt = ({ hot, stride }: HotArray, slot: number): number => {
   const at = (slot + 1) * stride
   return hot[at - 3]! | (hot[at - 2]! << 16)
 }
-export const flagsAt = ({ hot, stride }: PeerArrays, slot: number): number =>
+export const flagsAt = ({ hot, stride }: HotArray, slot: number): number =>
   hot[(slot + 1) * stride - 1]!
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */

@@ -102,6 +102,8 @@ function assertRows(families: readonly FamilyRow[]): void {
 }
 
 export class Swarm {
+  /** What the threads share. */
+  readonly shared: SwarmMemory
   readonly shards: readonly Shard[]
   /** Rings when a scrape asks for a stored count. */
   readonly asked: Bell
@@ -117,6 +119,7 @@ export class Swarm {
    */
   constructor(memory: SwarmMemory, thread: number, seed: number, alone = false, release?: Release) {
     const { families } = memory
+    this.shared = memory
     const budget = new Budget(memory.budget)
     this.#budget = budget
     this.#families = families

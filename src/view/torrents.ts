@@ -2,8 +2,19 @@
  * The swarm as the management API shows it: one torrent with its peers, which are copied here, and lists of
  * torrents (listing.ts). It only reads, allocates freely, and holds a lock for copying alone.
  */
-import { type AnnounceEvent, COUNT, PEER_ID_BYTES, type PeerFamily } from '../bittorrent.ts'
-import { DETAIL, EPOCH, EVENT_MASK, flagsAt, MOST, NIL, seenAt } from '../swarm/layout.ts'
+import { type AnnounceEvent, COUNT, type PeerFamily } from '../bittorrent.ts'
+import {
+  CHUNK,
+  DETAIL,
+  EPOCH,
+  EVENT_MASK,
+  type FamilyRow,
+  flagsAt,
+  MOST,
+  NIL,
+  type PeerArrays,
+  seenAt,
+} from '../swarm/layout.ts'
 import type { Peers } from '../swarm/peers.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { finish } from '../time/turns.ts'
@@ -52,12 +63,13 @@ export function torrentView(
   swarm: Swarm,
   cutoff: () => number,
   longestWaitMilliseconds?: number,
-): TorrentView {
-  const listing = new Listing(swarm, longestWaitMilliseconds)
+): TorrentView & Disposable {
+  const listing = new Listing(swarm, { longestWaitMilliseconds })
   return {
     one: (words) => finish(peersOf(swarm, words, cutoff()), longestWaitMilliseconds),
     some: (hashes) => listing.summaries(cutoff(), hashes),
     page: (offset, limit) => listing.list(cutoff(), offset, limit),
+    [Symbol.dispose]: () => listing[Symbol.dispose](),
   }
 }
 
@@ -81,31 +93,35 @@ export function* peersOf(
   let isKnown = false
   let downloaded = 0
   for (const peers of shard.families) {
-    const slice = new Slice(peers)
     const listed = new Set<string>()
     // Downwards: a peer that fills a hole comes from above, and a repetition can be struck out where an
     // omission could not.
     for (let to: number = MOST; to > 0; ) {
-      const rest = shard.tryRead(0, () => {
+      const runs = shard.tryRead(0, () => {
         const torrent = shard.torrents.find(words, hash)
         // It may be removed between two slices: what was read is still an answer.
-        if (torrent === NIL) return 0
+        if (torrent === NIL) {
+          to = 0
+          return []
+        }
         isKnown = true
         downloaded = shard.torrents.downloaded(torrent)
-        return slice.copy(torrent, to)
+        const end = Math.min(to, peers.count(torrent))
+        to = Math.max(0, end - SLICE)
+        return copyRuns(peers, torrent, to, end)
       })
       // Its holder may be dead, and the control thread, which notices that, must not wait for it.
-      if (rest === undefined) {
+      if (runs === undefined) {
         yield false
         continue
       }
       if (!isKnown) return undefined
-      to = rest
-      for (const peer of slice.peers(cutoff - EPOCH)) {
-        const endpoint = `${peer.endpoint}`
-        if (!listed.has(endpoint)) found.push(peer)
-        listed.add(endpoint)
-      }
+      for (const run of runs)
+        for (const peer of peersIn(run, peers.row, cutoff - EPOCH)) {
+          const endpoint = `${peer.endpoint}`
+          if (!listed.has(endpoint)) found.push(peer)
+          listed.add(endpoint)
+        }
       yield true
     }
   }
@@ -113,62 +129,52 @@ export function* peersOf(
   return { seeders, leechers: found.length - seeders, downloaded, peers: found }
 }
 
-/** A copy of some peers of one family as they lie in the shard, made before the lock is taken. */
-class Slice {
-  readonly #peers: Peers
-  readonly #width: number
-  readonly #endpoints: Uint16Array
-  readonly #details = new Int32Array(SLICE * DETAIL.words)
-  readonly #seen = new Int32Array(SLICE)
-  readonly #flags = new Uint8Array(SLICE)
-  #length = 0
+/** Peers whose slots follow one another, as they lie in the shard. */
+type Run = Pick<PeerArrays, 'hot' | 'stride' | 'details'>
 
-  constructor(peers: Peers) {
-    this.#peers = peers
-    this.#width = peers.width
-    this.#endpoints = new Uint16Array(SLICE * this.#width)
+/** Copies the peers at positions `from` to `to`−1, the highest run first. The caller holds the shard's lock. */
+function copyRuns({ arrays, slots }: Peers, torrent: number, from: number, to: number): Run[] {
+  const { hot, stride, details } = arrays
+  const runs: Run[] = []
+  for (let end = to; end > from; ) {
+    // Positions of a chunk have slots that follow one another.
+    const start = Math.max(from, (end - 1) & -CHUNK)
+    const slot = slots.slotAt(torrent, start)
+    const stop = slot + end - start
+    runs.push({
+      hot: hot.slice(slot * stride, stop * stride),
+      stride,
+      details: details.slice(slot * DETAIL.words, stop * DETAIL.words),
+    })
+    end = start
   }
+  return runs
+}
 
-  /** Copies the peers at positions below `to`, the highest first. Where to go on; 0 = all done. */
-  copy(torrent: number, to: number): number {
-    const { slots } = this.#peers
-    const end = Math.min(to, this.#peers.count(torrent))
-    const from = Math.max(0, end - SLICE)
-    this.#length = end - from
-    for (let i = 0; i < this.#length; i++) this.#copyPeer(slots.slotAt(torrent, end - 1 - i), i)
-    return from
-  }
-
-  #copyPeer(slot: number, i: number): void {
-    const { arrays } = this.#peers
-    const width = this.#width
-    for (let half = 0; half < width; half++)
-      this.#endpoints[i * width + half] = arrays.hot[slot * arrays.stride + half]!
-    for (let word = 0; word < DETAIL.words; word++)
-      this.#details[i * DETAIL.words + word] = arrays.details[slot * DETAIL.words + word]!
-    this.#seen[i] = seenAt(arrays, slot)
-    this.#flags[i] = flagsAt(arrays, slot)
-  }
-
-  *peers(cutoff: number): Generator<InspectedPeer> {
-    const bytes = this.#width * 2
-    for (let i = 0; i < this.#length; i++) {
-      if (this.#seen[i]! <= cutoff) continue
-      yield {
-        family: this.#peers.row.family,
-        endpoint: new Uint8Array(this.#endpoints.buffer, i * bytes, bytes).slice(),
-        peerId: new Uint8Array(this.#details.buffer, i * DETAIL.words * 4, PEER_ID_BYTES).slice(),
-        seen: this.#seen[i]! + EPOCH,
-        uploaded: this.#count(i, COUNT.uploaded),
-        downloaded: this.#count(i, COUNT.downloaded),
-        left: this.#count(i, COUNT.left),
-        event: (this.#flags[i]! & EVENT_MASK) as AnnounceEvent,
-      }
+/** The peers of a run that were seen after `cutoff`, which is counted from `EPOCH`. */
+function* peersIn(
+  run: Run,
+  { family, halves }: FamilyRow,
+  cutoff: number,
+): Generator<InspectedPeer> {
+  const { hot, stride, details } = run
+  for (let i = 0; i * stride < hot.length; i++) {
+    const seen = seenAt(run, i)
+    if (seen <= cutoff) continue
+    const words = details.subarray(i * DETAIL.words, (i + 1) * DETAIL.words)
+    const count = (at: number): bigint => {
+      const high = BigInt(words[DETAIL.counts + at]! >>> 0)
+      return (high << 32n) | BigInt(words[DETAIL.counts + at + 1]! >>> 0)
     }
-  }
-
-  #count(i: number, at: number): bigint {
-    const word = i * DETAIL.words + DETAIL.counts + at
-    return (BigInt(this.#details[word]! >>> 0) << 32n) | BigInt(this.#details[word + 1]! >>> 0)
+    yield {
+      family,
+      endpoint: new Uint8Array(hot.slice(i * stride, i * stride + halves).buffer),
+      peerId: new Uint8Array(words.slice(0, DETAIL.idWords).buffer),
+      seen: seen + EPOCH,
+      uploaded: count(COUNT.uploaded),
+      downloaded: count(COUNT.downloaded),
+      left: count(COUNT.left),
+      event: (flagsAt(run, i) & EVENT_MASK) as AnnounceEvent,
+    }
   }
 }

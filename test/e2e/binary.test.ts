@@ -9,7 +9,7 @@ import { workspace } from '../support/cli/workspace.ts'
 import { configuration, listeners } from '../support/configuration.ts'
 import { compiled, freePort, launch } from '../support/e2e/program.ts'
 import { sample } from '../support/thorough.ts'
-import { connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
+import { announcePacket, connected, connectPacket, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 // Several processes are started, and a client that does not finish costs a grace period of five seconds.
@@ -137,6 +137,23 @@ describe.each(sample([1, 2]))('with %d serving threads', (workers) => {
       run.child.kill(signal)
       expect((await run.ended()).code).toBe(signal === 'SIGKILL' ? 137 : 0)
     }
+  })
+
+  test('A13: lists a swarm that a thread of its own puts in order', async () => {
+    const api = '[http_api]\nbind_address = "127.0.0.1:0"\naccess_tokens = { admin = "token" }'
+    await using run = await launch(binary, { toml: toml(`${listeners()}\n${api}`) })
+    const { udp_trackers } = await run.services()
+    const [, url] = await run.says(/INFO API:\S* Started on: (http\S+)/)
+    using peer = await connected(Number(udp_trackers[0]!.split(':')[1]))
+    const hashes = Array.from({ length: 9_000 }, (_, n) => Bun.SHA1.hash(`${n}`, 'hex'))
+    for (let at = 0; at < hashes.length; at += 50) {
+      for (const hash of hashes.slice(at, at + 50))
+        peer.send(announcePacket(peer.id, { infoHash: Buffer.from(hash, 'hex') }))
+      for (let i = 0; i < 50; i++) await peer.receive()
+    }
+    const page = await fetch(`${url}/api/v1/torrents?token=token&offset=100&limit=5000`)
+    const shown = (await page.json()) as { info_hash: string }[]
+    expect(shown.map(({ info_hash }) => info_hash)).toEqual(hashes.sort().slice(100, 5_100))
   })
 
   test.concurrent.each(['SIGINT', 'SIGTERM'] as const)(

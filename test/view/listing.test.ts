@@ -1,13 +1,12 @@
 /** Torrents in the order of their info hashes, against sorting all of them. */
-import { describe, expect, spyOn, test } from 'bun:test'
+import { afterEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
-import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
-import { SHARDS } from '../../src/swarm/swarm.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing, type TorrentSummary } from '../../src/view/listing.ts'
-import { inOrder } from '../../src/view/order.ts'
+import { hashesFrom, type Order, orderOf } from '../../src/view/order.ts'
 import { dice, seed } from '../support/random.ts'
+import { captureWorkers } from '../support/run/captured-workers.ts'
 import {
   hashesOfShard,
   hashHex,
@@ -15,19 +14,34 @@ import {
   THREE_FAMILIES,
   World,
 } from '../support/swarm/harness.ts'
-import { until } from '../support/until.ts'
 
 const HUGE = 2 ** 32 - 1
-const OTHER = 2
+/** More torrents than are put in order at once. */
+const MANY = 9_000
+const retention = { removePeerless: true }
 
-async function read(
-  world: World,
+type Options = ConstructorParameters<typeof Listing>[1]
+const listings: Listing[] = []
+function listingOf(world: World, options?: Options): Listing {
+  const listing = new Listing(world.swarm, options)
+  listings.push(listing)
+  return listing
+}
+afterEach(() => {
+  for (const listing of listings.splice(0)) listing[Symbol.dispose]()
+})
+
+const read = async (
+  listing: Listing,
   offset: number,
   limit: number,
   cutoff = 0,
-): Promise<TorrentSummary[]> {
-  const parts = await Array.fromAsync(new Listing(world.swarm).list(cutoff, offset, limit))
-  return parts.flat()
+): Promise<TorrentSummary[]> => (await Array.fromAsync(listing.list(cutoff, offset, limit))).flat()
+
+/** What `orderOf` finds, as text. */
+const ordered = (world: World): string[] | undefined => {
+  const order = orderOf(world.swarm)
+  return order && hashesFrom(order, 0, HUGE).map(hashHex)
 }
 
 /** Info hash of `bytes`, the rest random. */
@@ -49,12 +63,6 @@ function crowd(count: number, roll: (sides: number) => number): Int32Array[] {
   return Array.from({ length: count }, () => hashOf(roll, ...prefixes[roll(prefixes.length)]!))
 }
 
-function fill(world: World, hashes: readonly Int32Array[], roll: (sides: number) => number): void {
-  for (const hash of hashes)
-    for (let peer = roll(3); peer >= 0; peer--)
-      world.tell(hash, { peer, family: world.families[peer] ?? 4, left: BigInt(roll(2)), want: 0 })
-}
-
 /** All of the torrents as scrapes say it, sorted by the text of their hash. */
 function naively(world: World, hashes: readonly Int32Array[]): TorrentSummary[] {
   const all = new Map(hashes.map((hash) => [hashHex(hash), world.scrape(hash)]))
@@ -63,61 +71,53 @@ function naively(world: World, hashes: readonly Int32Array[]): TorrentSummary[] 
     .sort((one, other) => (one.infoHash < other.infoHash ? -1 : 1))
 }
 
-test(`pages agree with sorting all torrents (SEED=${seed})`, async () => {
-  const roll = dice()
-  const world = new World({ bytes: 64 * 2 ** 20, seed, families: THREE_FAMILIES })
-  const hashes = crowd(5_000, roll)
-  fill(world, hashes, roll)
-  const all = naively(world, hashes)
-  expect(await read(world, 0, HUGE)).toEqual(all)
-  const edges = [0, 1, 2, 1999, 2000, 2001, 4999, 5000, 5001, HUGE, roll(5000), roll(5000)]
-  for (const offset of edges)
-    for (const limit of [0, 1, 2, 100, 1999, 2000, 2001, 5000, HUGE])
-      expect([offset, limit, await read(world, offset, limit)]).toEqual([
-        offset,
-        limit,
-        all.slice(offset, offset + limit),
-      ])
-})
+/** A swarm whose order is made by a thread. */
+function crowded(): { world: World; hashes: Int32Array[] } {
+  const world = new World({ bytes: 32 * 2 ** 20 })
+  const hashes = Array.from({ length: MANY }, (_, n) => hashWords(n))
+  for (const hash of hashes) world.tell(hash, { want: 0 })
+  return { world, hashes }
+}
 
-test(`every boundary of a page is met exactly (SEED=${seed})`, async () => {
-  const roll = dice()
-  const world = new World({ bytes: 16 * 2 ** 20, seed })
-  const hashes = crowd(60, roll)
-  fill(world, hashes, roll)
-  const all = naively(world, hashes)
-  for (let offset = 0; offset <= 61; offset++)
-    expect([offset, await read(world, offset, 7)]).toEqual([offset, all.slice(offset, offset + 7)])
-})
+function remove(world: World, hashes: readonly Int32Array[]): void {
+  for (const hash of hashes) world.tell(hash, { event: EVENT.stopped })
+  for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
+}
 
-test(`more torrents under one prefix than the buffer holds are all listed (SEED=${seed})`, async () => {
-  const roll = dice()
-  const world = new World({ bytes: 128 * 2 ** 20, seed })
-  // 70,000 that differ only in their last three bytes, and some on either side.
-  const same = Array.from({ length: 17 }, () => roll(256))
-  const hashes = [
-    ...Array.from({ length: 70_000 }, (_, i) => hashOf(roll, ...same, i >>> 16, i >>> 8, i)),
-    ...Array.from({ length: 500 }, () => hashOf(roll)),
-  ]
-  for (const hash of hashes) world.tell(hash, { left: 1n, want: 0 })
-  const all = hashes.map(hashHex).sort()
-  const names = (rows: TorrentSummary[]) => rows.map(({ infoHash }) => infoHash)
-  expect(names(await read(world, 0, HUGE))).toEqual(all)
-  for (const offset of [0, 32_767, 32_768, 65_536, 69_999, 70_400])
-    expect(names(await read(world, offset, 40_000))).toEqual(all.slice(offset, offset + 40_000))
-})
+test.each([60, 5_000, 12_000])(
+  `pages of %d torrents agree with sorting all of them (SEED=${seed})`,
+  async (count) => {
+    const roll = dice()
+    const world = new World({ bytes: 64 * 2 ** 20, seed, families: THREE_FAMILIES })
+    const hashes = crowd(count, roll)
+    for (const hash of hashes)
+      for (let peer = roll(3); peer >= 0; peer--)
+        world.tell(hash, { peer, family: world.families[peer]!, left: BigInt(roll(2)), want: 0 })
+    const all = naively(world, hashes)
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    expect(await read(listing, 0, HUGE)).toEqual(all)
+    const edges = [0, 1, 1999, 2000, 2001, count - 1, count, count + 1, HUGE, roll(count)]
+    for (const offset of edges)
+      for (const limit of [0, 1, 2, 100, 1999, 2000, 2001, HUGE])
+        expect([offset, limit, await read(listing, offset, limit)]).toEqual([
+          offset,
+          limit,
+          all.slice(offset, offset + limit),
+        ])
+  },
+)
 
 test('an empty swarm has an empty list', async () => {
-  const world = new World({})
-  expect(await read(world, 0, HUGE)).toEqual([])
-  expect(await read(world, HUGE, HUGE)).toEqual([])
+  const listing = listingOf(new World({}))
+  expect(await read(listing, 0, HUGE)).toEqual([])
+  expect(await read(listing, HUGE, HUGE)).toEqual([])
 })
 
-test('a list of some thousand torrents is read in slices, and other tasks run between them', async () => {
+test('a long list is given in parts, and other tasks run between and within them', async () => {
   const world = new World({ bytes: 32 * 2 ** 20 })
-  for (let n = 0; n < 9_000; n++) world.tell(hashWords(n), { want: 0 })
+  for (let n = 0; n < 5_000; n++) world.tell(hashWords(n), { want: 0 })
   let milliseconds = 0
-  const clock = spyOn(performance, 'now').mockImplementation(() => (milliseconds += 2))
+  using clock = spyOn(performance, 'now').mockImplementation(() => (milliseconds += 2))
   let turns = 0
   let isReading = true
   const count = () => {
@@ -126,372 +126,248 @@ test('a list of some thousand torrents is read in slices, and other tasks run be
   }
   setImmediate(count)
   const parts: number[] = []
-  for await (const part of new Listing(world.swarm).list(0, 0, HUGE)) parts.push(part.length)
+  for await (const part of listingOf(world).list(0, 0, HUGE)) parts.push(part.length)
   isReading = false
-  clock.mockRestore()
-  expect(parts).toEqual([2_000, 2_000, 2_000, 2_000, 1_000])
-  // Two looks at each shard, and at least one hold of each lock.
-  expect(turns).toBeGreaterThan(3 * SHARDS)
+  expect(clock).toHaveBeenCalled()
+  expect(parts).toEqual([2_000, 2_000, 1_000])
+  // A turn is over at the second look at the clock.
+  expect(turns).toBeGreaterThan(2_000)
 })
 
-describe('expired peers', () => {
-  test('are counted as a scrape counts them, small swarms and large', async () => {
-    const world = new World({})
-    const small = hashWords(1)
-    const large = hashWords(2)
-    const fresh = hashWords(3)
-    for (const family of [4, 6] as const) {
-      for (let peer = 0; peer < 6; peer++)
-        world.tell(small, { family, peer, left: BigInt(peer % 2) })
-      for (let peer = 0; peer < 70; peer++) world.tell(large, { family, peer, left: 1n })
-    }
-    world.now += 60
-    world.tell(small, { family: 6, peer: 9 })
-    world.tell(fresh, { peer: 9, left: 1n })
-    world.now += 60
-    const listed = await read(world, 0, 10, world.cutoff)
-    expect(listed).toEqual(naively(world, [small, large, fresh]))
-    expect(listed.map(({ seeders, leechers }) => [seeders, leechers]).sort()).toEqual([
-      [0, 1],
-      [0, 140],
-      [1, 0],
-    ])
-  })
-
-  test('are not removed: a list changes nothing', async () => {
-    const world = new World({})
-    world.tell(hashWords(1), {})
-    world.now += 1000
-    expect(await read(world, 0, 10, world.cutoff)).toMatchObject([{ seeders: 0, leechers: 0 }])
-    expect(world.swarm.totals()).toMatchObject({ torrents: 1, seeders: 1 })
-  })
-})
-
-test('a completed torrent is listed with its count', async () => {
+test('expired peers are counted as a scrape counts them, and nothing is removed', async () => {
   const world = new World({})
-  world.tell(hashWords(1), { peer: 1, left: 1n })
-  world.tell(hashWords(1), { peer: 1, event: EVENT.completed })
-  expect(await read(world, 0, 10)).toEqual([
-    { infoHash: hashHex(hashWords(1)), seeders: 1, leechers: 0, downloaded: 1 },
+  const [small, large, fresh] = [1, 2, 3].map(hashWords) as [Int32Array, Int32Array, Int32Array]
+  for (const family of [4, 6] as const) {
+    for (let peer = 0; peer < 6; peer++) world.tell(small, { family, peer, left: BigInt(peer % 2) })
+    for (let peer = 0; peer < 70; peer++) world.tell(large, { family, peer, left: 1n })
+  }
+  world.now += 60
+  world.tell(small, { family: 6, peer: 9 })
+  world.tell(fresh, { peer: 9, left: 1n })
+  world.tell(fresh, { peer: 9, event: EVENT.completed })
+  world.now += 60
+  const before = world.swarm.totals()
+  const listed = await read(listingOf(world), 0, 10, world.cutoff)
+  expect(world.swarm.totals()).toEqual(before)
+  expect(listed).toEqual(naively(world, [small, large, fresh]))
+  expect(
+    listed.map(({ seeders, leechers, downloaded }) => [seeders, leechers, downloaded]).sort(),
+  ).toEqual([
+    [0, 140, 0],
+    [1, 0, 0],
+    [1, 0, 1],
   ])
 })
 
-describe('given info hashes', () => {
-  test('are summed up in the order asked, repetitions repeated, unknown ones left out', async () => {
-    const world = new World({})
-    for (const n of [1, 2, 3]) world.tell(hashWords(n), { left: BigInt(n % 2) })
-    const asked = [3, 9, 1, 3, 2, 8].map(hashWords)
-    const rows = await new Listing(world.swarm).summaries(0, asked)
-    expect(rows.map(({ infoHash }) => infoHash)).toEqual(
-      [3, 1, 3, 2].map((n) => hashHex(hashWords(n))),
-    )
-    expect(rows.map(({ leechers }) => leechers)).toEqual([1, 1, 1, 0])
-    expect(await new Listing(world.swarm).summaries(0, [])).toEqual([])
-  })
+test('given info hashes are listed as asked, repetitions repeated, unknown ones left out', async () => {
+  const world = new World({})
+  for (const n of [1, 2, 3]) world.tell(hashWords(n), { left: BigInt(n % 2) })
+  const rows = await listingOf(world).summaries(0, [3, 9, 1, 3, 2, 8].map(hashWords))
+  expect(rows.map(({ infoHash }) => infoHash)).toEqual(
+    [3, 1, 3, 2].map((n) => hashHex(hashWords(n))),
+  )
+  expect(rows.map(({ leechers }) => leechers)).toEqual([1, 1, 1, 0])
+  expect(await listingOf(world).summaries(0, [])).toEqual([])
 })
 
-describe('a shard that is locked', () => {
-  const SHARD = 3
-  function lockOne() {
-    const world = new World({ thread: 1 })
-    const [hash] = hashesOfShard(world.swarm, SHARD, 1) as [Int32Array]
-    world.tell(hash, {})
-    const lock = new Lock(world.memory.shards[SHARD]!.torrents, HEADER.lock, OTHER)
-    lock.acquire()
-    return { world, hash, lock }
+describe('while the torrents are read', () => {
+  /** The order, read while `meanwhile` happens between the words of info hash number `n` and its check. */
+  function orderWhile(world: World, n: number, meanwhile: () => void): string[] | undefined {
+    const { swarm } = world
+    const { hash } = swarm
+    let reads = 0
+    using _ = spyOn(swarm, 'hash').mockImplementation((words, at) => {
+      if (at !== undefined && words.length > 5 && reads++ === n) meanwhile()
+      return hash.call(swarm, words, at)
+    })
+    const names = ordered(world)
+    expect(reads).toBeGreaterThan(n)
+    return names
   }
+  const names = (hashes: readonly Int32Array[]) => hashes.map(hashHex).sort()
 
-  test('is waited for, while other tasks run', async () => {
-    const { world, hash, lock } = lockOne()
-    const listing = new Listing(world.swarm, 60_000)
-    let rows: TorrentSummary[] | undefined
-    const reading = Array.fromAsync(listing.list(0, 0, 10)).then((parts) => {
-      rows = parts.flat()
-    })
-    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-    expect([rows, lock.holder()]).toEqual([undefined, OTHER])
-    lock.release()
-    await until('the list', () => rows !== undefined)
-    await reading
-    expect(rows).toMatchObject([{ infoHash: hashHex(hash) }])
-  })
-
-  test('is given up after a while', async () => {
-    const { world, hash, lock } = lockOne()
-    const listing = new Listing(world.swarm, 20)
-    const complaint = /a part of the swarm stayed locked for 20 ms/
-    await expect(Array.fromAsync(listing.list(0, 0, 10))).rejects.toThrow(complaint)
-    await expect(listing.summaries(0, [hash])).rejects.toThrow(complaint)
-    expect(lock.holder()).toBe(OTHER)
-  })
-})
-
-describe('while the list is read', () => {
-  /** Reads all, and lets `meanwhile` run as often as a lock is released. */
-  async function readWhile(
-    world: World,
-    meanwhile: (release: number) => void,
-    offset = 0,
-  ): Promise<string[]> {
-    let releases = 0
-    let isInside = false
-    for (const { lock } of world.swarm.shards) {
-      const release = lock.release.bind(lock)
-      lock.release = () => {
-        release()
-        if (isInside) return
-        isInside = true
-        meanwhile(releases++)
-        isInside = false
-      }
-    }
-    const rows = await read(world, offset, HUGE)
-    return rows.map(({ infoHash }) => infoHash)
-  }
-  const retention = { removePeerless: true }
-
-  test('a torrent that is removed and comes again is not listed twice', async () => {
+  test('a sweep that moves torrents hides none of them and lists none twice', () => {
     const world = new World({})
-    const hashes = hashesOfShard(world.swarm, 3, 30)
-    for (const hash of hashes) world.tell(hash, {})
-    const names = await readWhile(world, (release) => {
-      // The first torrent, listed by now, comes back in the record of one that is not yet.
-      if (release !== 0) return
-      const [first, later] = [hashes[0]!, hashes[20]!]
-      for (const hash of [first, later]) world.tell(hash, { event: EVENT.stopped })
-      world.swarm.shards[3]!.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-      world.tell(first, {})
-    })
-    expect(names).toEqual(
-      hashes
-        .filter((_, n) => n !== 20)
-        .map(hashHex)
-        .sort(),
-    )
-  })
-
-  test('a salvage that gives every torrent another record hides none of them', async () => {
-    const world = new World({})
-    const shard = 3
-    const hashes = hashesOfShard(world.swarm, shard, 60)
-    for (const hash of hashes) world.tell(hash, {})
-    // The first ones went, so that a salvage moves all that are left.
-    for (const hash of hashes.slice(0, 20)) world.tell(hash, { event: EVENT.stopped })
-    world.swarm.shards[shard]!.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-    const names = await readWhile(world, (release) => {
-      if (release !== 0) return
-      new Int32Array(world.memory.shards[shard]!.torrents)[HEADER.lock] = OTHER
-      expect(world.swarm.salvage(OTHER)).toBe(1)
-    })
-    expect(names).toEqual(hashes.slice(20).map(hashHex).sort())
-  })
-
-  test('a sweep that moves torrents to other records hides none of them', async () => {
-    const world = new World({})
-    const shard = world.swarm.shards[3]!
     const hashes = hashesOfShard(world.swarm, 3, 400)
+    const { torrents } = world.swarm.shards[3]!
     for (const hash of hashes) world.tell(hash, {})
-    // The first ones went, so that a sweep moves the last ones to where the list has been.
+    // The first ones went, so that a sweep moves the last ones to where the reading comes later.
     for (const hash of hashes.slice(0, 270)) {
-      world.tell(hash, { event: EVENT.stopped })
-      shard.torrents.remove(shard.torrents.find(hash, world.swarm.hash(hash)))
-    }
-    const names = await readWhile(world, (release) => {
-      if (release === 1) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-    })
-    expect(shard.torrents.header[HEADER.torrentHigh]!).toBeLessThan(270)
-    expect(names).toEqual(hashes.slice(270).map(hashHex).sort())
-  })
-
-  test('a sweep that moves a torrent while all are counted does not hide it', async () => {
-    const world = new World({ bytes: 16 * 2 ** 20 })
-    const shard = world.swarm.shards[3]!
-    const { torrents } = shard
-    // The first of the list stands behind the first stride of the count, with gaps before it.
-    const hashes = hashesOfShard(world.swarm, 3, 4_200).sort((one, other) =>
-      hashHex(one) < hashHex(other) ? 1 : -1,
-    )
-    for (const hash of hashes) world.tell(hash, { want: 0 })
-    for (const hash of hashes.slice(0, 4_190)) {
       world.tell(hash, { event: EVENT.stopped })
       torrents.remove(torrents.find(hash, world.swarm.hash(hash)))
     }
-    const { records } = torrents
-    let strides = 0
-    Object.defineProperty(torrents, 'records', {
-      get: () => {
-        if (++strides === 2) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-        return records
-      },
-    })
-    const rows = await read(world, 0, HUGE)
-    expect(torrents.header[HEADER.torrentHigh]!).toBeLessThan(4_096)
-    const names = hashes.slice(4_190).map(hashHex).reverse()
-    expect(rows.map(({ infoHash }) => infoHash)).toEqual(names)
+    const found = orderWhile(world, 100, () => remove(world, []))
+    expect(torrents.header[HEADER.torrentHigh]!).toBeLessThan(270)
+    expect(found).toEqual(names(hashes.slice(270)))
   })
 
-  test.each(['counted', 'found'] as const)(
-    'a shard that is being salvaged is waited for when its torrents are %s',
-    async (look) => {
-      const world = new World({})
-      const [early] = hashesOfShard(world.swarm, 0, 1) as [Int32Array]
-      const hashes = hashesOfShard(world.swarm, 3, 40)
-      for (const hash of [early, ...hashes]) world.tell(hash, {})
-      const memory = new Uint8Array(world.memory.shards[3]!.torrents)
-      const whole = memory.slice()
-      const { header } = world.swarm.shards[3]!.torrents
-      let isSalvaged = false
-      const begin = () => {
-        if (isSalvaged) return
-        isSalvaged = true
-        world.swarm.shards[3]!.reset()
-        header[HEADER.salvages]! |= 1
-      }
-      // All is counted before the first lock is taken, and the torrents of shard 3 are found later.
-      const { lock } = world.swarm.shards[0]!
-      const tryAcquire = lock.tryAcquire.bind(lock)
-      lock.tryAcquire = (milliseconds) => {
-        begin()
-        return tryAcquire(milliseconds)
-      }
-      if (look === 'counted') begin()
-      let rows: TorrentSummary[] | undefined
-      const reading = read(world, 0, HUGE).then((all) => {
-        rows = all
+  test('a record that another torrent gets makes no torrent that never was there', () => {
+    const world = new World({})
+    const hashes = hashesOfShard(world.swarm, 3, 31)
+    for (const hash of hashes.slice(0, 30)) world.tell(hash, {})
+    const { torrents } = world.swarm.shards[3]!
+    const [gone, come] = [hashes[20]!, hashes[30]!]
+    const at = torrents.find(gone, world.swarm.hash(gone))
+    const found = orderWhile(world, 9, () => {
+      remove(world, [gone])
+      world.tell(come, {})
+      expect(torrents.find(come, world.swarm.hash(come))).toBe(at)
+    })
+    expect(found).toEqual(names(hashes.slice(0, 30).filter((hash) => hash !== gone)))
+  })
+
+  test('a salvage hides nothing: they are read again', () => {
+    const world = new World({})
+    const hashes = hashesOfShard(world.swarm, 3, 60)
+    for (const hash of hashes) world.tell(hash, {})
+    const salvage = () => {
+      new Int32Array(world.memory.shards[3]!.torrents)[HEADER.lock] = 2
+      expect(world.swarm.salvage(2)).toBe(1)
+    }
+    expect(orderWhile(world, 30, salvage)).toBeUndefined()
+    expect(ordered(world)).toEqual(names(hashes))
+  })
+
+  test('a shard that is being salvaged is waited for', async () => {
+    const world = new World({})
+    for (const hash of hashesOfShard(world.swarm, 3, 40)) world.tell(hash, {})
+    const { header } = world.swarm.shards[3]!.torrents
+    header[HEADER.salvages]! |= 1
+    let rows: TorrentSummary[] | undefined
+    const reading = read(listingOf(world), 0, HUGE).then((all) => {
+      rows = all
+    })
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    expect(rows).toBeUndefined()
+    header[HEADER.salvages]!++
+    await reading
+    expect(rows).toHaveLength(40)
+  })
+
+  test(`two threads that announce hide nothing that lasts (SEED=${seed})`, async () => {
+    const world = new World({ bytes: 64 * 2 ** 20, seed })
+    const lasting = Array.from({ length: 3_000 }, (_, n) => hashWords(n))
+    for (const hash of lasting) world.tell(hash, { want: 0 })
+    const passing = Array.from({ length: 3_000 }, (_, n) => hashWords(10_000 + n))
+    const progress = new SharedArrayBuffer(64)
+    const workers = [2, 3].map((thread) => {
+      const worker = new Worker(new URL('../support/swarm/hammer-worker.ts', import.meta.url).href)
+      const done = new Promise((resolve, reject) => {
+        worker.onmessage = resolve
+        worker.onerror = ({ message }) => reject(new Error(message))
       })
-      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-      expect([isSalvaged, rows]).toEqual([true, undefined])
-      const salvages = header[HEADER.salvages]!
-      memory.set(whole)
-      header[HEADER.salvages] = salvages + 1
-      await reading
-      expect(rows).toHaveLength(41)
+      const task = { memory: world.memory, thread, seed: seed + thread * 2, progress }
+      worker.postMessage({ ...task, hashes: passing, steps: 15_000 })
+      return { worker, done }
+    })
+    let isWorking = true
+    const finished = Promise.all(workers.map(({ done }) => done)).finally(() => {
+      isWorking = false
+    })
+    const known = new Set(names([...lasting, ...passing]))
+    let lists = 0
+    for (; isWorking; lists++) {
+      const found = ordered(world)!
+      expect(found).toEqual(found.toSorted())
+      const here = new Set(found)
+      expect(here.size).toBe(found.length)
+      expect(names(lasting).filter((name) => !here.has(name))).toEqual([])
+      expect(found.filter((name) => !known.has(name))).toEqual([])
+      for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 500, 0)
+      await new Promise(setImmediate)
+    }
+    await finished
+    for (const { worker } of workers) worker.terminate()
+    expect(lists).toBeGreaterThan(3)
+  })
+})
+
+describe('A13: a large swarm', () => {
+  test('is put in order by one thread for all requests, which ends with it', async () => {
+    const { world } = crowded()
+    using workers = captureWorkers()
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    const pages = [0, 100, 8_900].map((offset) => read(listing, offset, 100))
+    for (const page of await Promise.all(pages)) expect(page).toHaveLength(100)
+    expect(await read(listing, 200, 100)).toHaveLength(100)
+    expect(workers.all).toHaveLength(1)
+    while (!workers.all[0]!.ended) await Bun.sleep(1)
+  })
+
+  test('gives back the memory of its order when it is not used any more', async () => {
+    const { world } = crowded()
+    using workers = captureWorkers()
+    const reading = read(listingOf(world, { keptMilliseconds: 1 }), 0, 1)
+    const { promise, resolve } = Promise.withResolvers<Order>()
+    workers.all[0]!.worker.addEventListener('message', ({ data }) => resolve(data))
+    const { hashes, places } = await promise
+    expect(places).toHaveLength(MANY)
+    expect(await reading).toHaveLength(1)
+    while (hashes.length + places.length > 0) await Bun.sleep(1)
+  })
+
+  test('keeps its order for a while: what came since is not in it, what went is left out', async () => {
+    const { world, hashes } = crowded()
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    const before = await read(listing, 0, HUGE)
+    world.tell(hashWords(MANY), {})
+    const gone = hashes.filter((hash) => hashHex(hash) < before[50]!.infoHash)
+    remove(world, gone)
+    expect(gone).toHaveLength(50)
+    expect(await read(listing, 0, 2_500)).toEqual(before.slice(50, 2_550))
+    expect(await read(listing, 2_000, HUGE)).toEqual(before.slice(2_000))
+  })
+
+  test('is put in order again afterwards, also in the middle of a list', async () => {
+    const { world, hashes } = crowded()
+    const listing = listingOf(world, { keptMilliseconds: 0 })
+    const all = hashes.map(hashHex).sort()
+    const rows: string[] = []
+    for await (const part of listing.list(0, 0, HUGE)) {
+      rows.push(...part.map(({ infoHash }) => infoHash))
+      // All that was listed so far is gone from the next order.
+      if (rows.length === 2_000)
+        remove(
+          world,
+          hashes.filter((hash) => hashHex(hash) <= rows.at(-1)!),
+        )
+      await Bun.sleep(5)
+    }
+    expect(rows).toEqual(all)
+  })
+
+  const FAULTS = {
+    'cannot start': { url: 'data:text/javascript,throw new Error("broken")', says: 'broken' },
+    'ends without a word': { url: 'data:text/javascript,0', says: 'the thread ended' },
+    hangs: { url: 'data:text/javascript,setInterval(() => {}, 1e6)', says: 'within 100 ms' },
+  }
+  test.each(Object.entries(FAULTS))(
+    'a thread that %s fails the lists that wait, and no later one',
+    async (_what, { url, says }) => {
+      const { world } = crowded()
+      using workers = captureWorkers()
+      const listing = listingOf(world, { url, sortMilliseconds: 100 })
+      for (let round = 1; round < 3; round++) {
+        const both = await Promise.allSettled([read(listing, 0, 1), read(listing, 5, 1)])
+        for (const result of both) {
+          const { message } = (result as PromiseRejectedResult).reason
+          expect(message).toStartWith('the torrents were not put in order')
+          expect(message).toContain(says)
+        }
+        await Bun.sleep(1)
+        expect(workers.all).toHaveLength(round)
+      }
+      while (!workers.all.every(({ ended }) => ended)) await Bun.sleep(1)
     },
   )
 
-  /** Reads a page; `meanwhile` runs when all is counted and found, just before the first is copied. */
-  function readAfter(world: World, meanwhile: () => void, offset: number, limit: number) {
-    let isFirst = true
-    for (const { lock } of world.swarm.shards) {
-      const tryAcquire = lock.tryAcquire.bind(lock)
-      lock.tryAcquire = (milliseconds) => {
-        if (isFirst) {
-          isFirst = false
-          meanwhile()
-        }
-        return tryAcquire(milliseconds)
-      }
-    }
-    return read(world, offset, limit)
-  }
-  const remove = (world: World, hashes: readonly Int32Array[]) => {
-    for (const hash of hashes) world.tell(hash, { event: EVENT.stopped })
-    for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-  }
-
-  test('a torrent that is removed leaves nothing behind in the list', async () => {
-    const world = new World({})
-    const roll = dice()
-    // Free records look like a hash of zeroes. Many, because only the first shard is found by then.
-    const hashes = Array.from({ length: 600 }, () => hashOf(roll, 0, 0))
-    for (const hash of hashes) world.tell(hash, {})
-    const rows = await readAfter(world, () => remove(world, hashes.slice(0, 500)), 0, HUGE)
-    expect(rows.map(({ infoHash }) => infoHash)).toEqual(hashes.slice(500).map(hashHex).sort())
+  test('ends its thread when the tracker stops', async () => {
+    const { world } = crowded()
+    using workers = captureWorkers()
+    const listing = listingOf(world, { url: 'data:text/javascript,setInterval(() => {}, 1e6)' })
+    const reading = read(listing, 0, 1)
+    listing[Symbol.dispose]()
+    await expect(reading).rejects.toThrow('the thread ended')
+    while (!workers.all[0]!.ended) await Bun.sleep(1)
   })
-
-  test('a torrent in the record of another is not listed in its place', async () => {
-    const world = new World({})
-    const hashes = hashesOfShard(world.swarm, 3, 30).toSorted((one, other) =>
-      hashHex(one) < hashHex(other) ? -1 : 1,
-    )
-    for (const hash of hashes.slice(0, 29)) world.tell(hash, {})
-    const takeOver = () => {
-      remove(world, hashes.slice(0, 1))
-      world.tell(hashes[29]!, {})
-    }
-    const rows = await readAfter(world, takeOver, 0, 3)
-    expect(rows.map(({ infoHash }) => infoHash)).toEqual(hashes.slice(1, 4).map(hashHex))
-  })
-
-  test('torrents to be skipped that are gone by then are skipped behind them', async () => {
-    const world = new World({})
-    const roll = dice()
-    const first = Array.from({ length: 20 }, () => hashOf(roll, 0x11, 0x11))
-    const second = Array.from({ length: 20 }, () => hashOf(roll, 0x99, 0x99))
-    for (const hash of [...first, ...second]) world.tell(hash, {})
-    const rows = await readAfter(world, () => remove(world, first), 15, 5)
-    expect(rows.map(({ infoHash }) => infoHash)).toEqual(second.map(hashHex).sort().slice(15))
-  })
-
-  test('torrents under a crowded prefix that are removed do not end the list', async () => {
-    const roll = dice()
-    const world = new World({ bytes: 128 * 2 ** 20 })
-    const same = Array(18).fill(0x40)
-    const crowded = Array.from({ length: 33_000 }, (_, i) => hashOf(roll, ...same, i >>> 8, i))
-    const behind = Array.from({ length: 20 }, () => hashOf(roll, 0x90))
-    for (const hash of [...crowded, ...behind]) world.tell(hash, { want: 0 })
-    const listing = new Listing(world.swarm)
-    const names: string[] = []
-    let isFirst = true
-    for await (const part of listing.list(0, 0, HUGE)) {
-      names.push(...part.map(({ infoHash }) => infoHash))
-      if (isFirst) {
-        for (const hash of crowded) world.tell(hash, { event: EVENT.stopped })
-        for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
-      }
-      isFirst = false
-    }
-    expect(names.slice(-20)).toEqual(behind.map(hashHex).sort())
-    expect(new Set(names).size).toBe(names.length)
-  })
-})
-
-test(`lists stay in order and whole while two threads announce (SEED=${seed})`, async () => {
-  const world = new World({ bytes: 64 * 2 ** 20, seed })
-  const lasting = Array.from({ length: 3_000 }, (_, n) => hashWords(n))
-  for (const hash of lasting) world.tell(hash, { want: 0 })
-  const passing = Array.from({ length: 3_000 }, (_, n) => hashWords(10_000 + n))
-  const progress = new SharedArrayBuffer(64)
-  const workers = [2, 3].map((thread) => {
-    const worker = new Worker(new URL('../support/swarm/hammer-worker.ts', import.meta.url).href)
-    const done = new Promise((resolve, reject) => {
-      worker.onmessage = resolve
-      worker.onerror = ({ message }) => reject(new Error(message))
-    })
-    const task = { memory: world.memory, thread, seed: seed + thread * 2, progress }
-    worker.postMessage({ ...task, hashes: passing, steps: 30_000 })
-    return { worker, done }
-  })
-  let isWorking = true
-  const finished = Promise.all(workers.map(({ done }) => done)).finally(() => {
-    isWorking = false
-  })
-  const known = new Set([...lasting, ...passing].map(hashHex))
-  const retention = { removePeerless: true }
-  let lists = 0
-  for (; isWorking; lists++) {
-    const names = (await read(world, 0, HUGE)).map(({ infoHash }) => infoHash)
-    expect(names).toEqual(names.toSorted())
-    const here = new Set(names)
-    expect(here.size).toBe(names.length)
-    expect(lasting.filter((hash) => !here.has(hashHex(hash)))).toEqual([])
-    expect(names.filter((name) => !known.has(name))).toEqual([])
-    for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 500, 0)
-  }
-  await finished
-  for (const { worker } of workers) worker.terminate()
-  expect(lists).toBeGreaterThan(3)
-})
-
-test(`rows are sorted, however many bytes they have in common (SEED=${seed})`, () => {
-  const roll = dice()
-  for (let round = 0; round < 200; round++) {
-    const rows = new Int32Array(roll(60) * 8)
-    const bytes = new Uint8Array(rows.buffer)
-    // Few different bytes, so that rows have long common prefixes and some are equal.
-    for (let i = 0; i < bytes.length; i++) bytes[i] = i % 32 < 18 ? 0x7f + roll(2) : roll(3)
-    const text = (row: number) => hashHex(rows.subarray(row * 8, row * 8 + 5))
-    const all = new Set(Array.from({ length: rows.length / 8 }, (_, row) => text(row)))
-    expect([...inOrder(rows, 8)].map(text)).toEqual([...all].sort())
-  }
 })
