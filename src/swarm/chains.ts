@@ -49,10 +49,16 @@ export class Chains {
     this.#release = options.release
   }
 
+  /** No entries, and no buckets either, so that a table that is never used needs no memory. */
   reset(): void {
     this.#header[this.#entries] = 0
-    this.#header[this.#width] = 1
+    this.#header[this.#width] = 0
+  }
+
+  /** Makes the first bucket: without it there is nothing to look up. */
+  begin(): void {
     this.#buckets[0] = NIL
+    this.#header[this.#width] = 1
   }
 
   /** First entry of the chain in which all with this hash are; NIL = none. */
@@ -62,6 +68,7 @@ export class Chains {
 
   add(entry: number, hash: number): void {
     const header = this.#header
+    if (header[this.#width] === 0) this.begin()
     this.#prepend(entry, bucketOf(hash, header[this.#width]!))
     if (++header[this.#entries]! > header[this.#width]!) this.#split()
   }

@@ -94,41 +94,33 @@ export const HEADER = {
   /** Where the ring of questions begins and ends, counted without end; see stored.ts. */
   askedFrom: 52,
   askedTo: 53,
-  /** What the buffer says it is: see HEAD. */
+  /** What the shard says it is: see HEAD. */
   head: 112,
-  words: 128,
+  words: 144,
 } as const
 
-/**
- * What a buffer says it is, so that a later program can reopen, refuse or convert it: 16 words, in a torrent
- * buffer at `HEADER.head`, in a buffer of peers at the front. See head.ts.
- */
+/** What a shard says it is, so that a later program can reopen, refuse or convert its memory. See head.ts. */
 export const HEAD = {
   magic: 0,
   version: 1,
-  /** Family of the peers; 0 = a torrent buffer. */
-  family: 2,
-  /** Most torrents, or slots of peers. */
-  capacity: 3,
-  /** Torrents: as many where completions are kept for a database, else 0. */
-  ledger: 4,
-  /** Peers: halves of an endpoint. */
-  halves: 5,
   /** Number of the shard. */
-  shard: 6,
-  /** Torrents: the families of the swarm in the order of their rows, 0 behind the last. */
-  families: 7,
-  mostFamilies: 5,
+  shard: 2,
+  /** Most torrents; and as many where completions are kept for a database, else 0. */
+  torrents: 3,
+  ledger: 4,
   /** Four words that keep strangers from choosing info hashes or endpoints that share a chain. */
-  seed: 12,
-  words: 16,
+  seed: 5,
+  /** The families of the swarm in the order of their rows, 0 behind the last; and the most peers of each. */
+  families: 9,
+  slots: 14,
+  mostFamilies: 5,
 } as const
 /** "SWRM" in the byte order of the machine that wrote it. */
 export const MAGIC = 0x4d52_5753
 /** Grows with every change to what stands where. */
-export const VERSION = 1
+export const VERSION = 2
 
-/** The seed in the header of a torrent buffer, the same in every buffer of the swarm. */
+/** The same in every shard of the swarm. */
 export const seedIn = (header: Int32Array): Seed =>
   header.slice(HEADER.head + HEAD.seed, HEADER.head + HEAD.seed + SEED_WORDS)
 
@@ -320,8 +312,9 @@ export function carveTorrents(
   }
   const arrays = {
     header: carver.words(HEADER.words),
-    records: carver.words(torrents * TORRENT.words),
+    // Here, because the first is always in use: one page then holds it and the header.
     buckets: carver.words(torrents),
+    records: carver.words(torrents * TORRENT.words),
     runs: carveRuns(carver, torrents / BATCH),
     /** By torrent: its neighbours in the ledger's list, and completions that are owed to the database. */
     ledgerNext: byTorrent(ledger, 1),
@@ -356,12 +349,7 @@ export const flagsAt = ({ hot, stride }: HotArray, slot: number): number =>
 
 /** One family of a shard, structure of arrays: index = slot, unless it says otherwise. */
 export const carvePeers = (carver: Carver, row: FamilyRow, slots: number) => ({
-  /** See HEAD. */
-  head: carver.words(HEAD.words),
-  /**
-   * Buckets of the index of large swarms. They come first, because their first word is always in use: one page then
-   * holds it and the head.
-   */
+  /** Buckets of the index of large swarms. */
   buckets: carver.words(slots),
   /** `stride` halves a slot, see `hotHalves`. */
   hot: carver.halves(slots * hotHalves(row)),

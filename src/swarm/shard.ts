@@ -8,7 +8,7 @@ import { hashInfoHash, infoHashSecrets } from '../memory/hash.ts'
 import { Lock } from '../memory/lock.ts'
 import type { Release } from '../memory/reserve.ts'
 import { Account, type Budget } from './budget.ts'
-import { openShard } from './head.ts'
+import { readHead } from './head.ts'
 import {
   Carver,
   carvePeers,
@@ -50,7 +50,10 @@ export class Shard {
   readonly #header: Int32Array
   readonly #records: Int32Array
 
-  /** Attaches to the memory of shard `number`. Throws an Error that says why when its heads are not these. */
+  /**
+   * Attaches to the memory of shard `number`, which the first to do so makes an empty shard. Throws an Error that
+   * says why when its head is not this.
+   */
   constructor(
     memory: ShardMemory,
     families: readonly FamilyRow[],
@@ -60,8 +63,7 @@ export class Shard {
     alone = false,
     release: Release = () => {},
   ) {
-    const capacity = openShard(memory, families, number)
-    if (typeof capacity === 'string') throw new Error(capacity)
+    const capacity = readHead(memory, families, number)
     const arrays = carveTorrents(new Carver(memory.torrents), capacity, families)
     const { header, records, parts } = arrays
     this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
@@ -90,6 +92,7 @@ export class Shard {
       .reduce((flags, row) => flags | (SIZE_MASK << row.bits), 0)
     this.#header = header
     this.#records = records
+    if (header[HEADER.torrentBuckets] === 0) this.reset()
   }
 
   /** An empty shard. No other thread may use it yet, or the caller holds the lock. */

@@ -7,7 +7,7 @@ import { Bell, createBell } from '../memory/bell.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
-import { writeHeads } from './head.ts'
+import { writeHead } from './head.ts'
 import {
   BATCH,
   CHUNK,
@@ -61,8 +61,8 @@ export type Totals = {
 }
 
 /**
- * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are kept in a database. Throws
- * RangeError when the system gives no address space.
+ * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are kept in a database. One thread must have
+ * opened it before others do. Throws RangeError when the system gives no address space.
  */
 export function createSwarmMemory(
   maxBytes: number,
@@ -78,16 +78,13 @@ export function createSwarmMemory(
   const capacity = { torrents, ledger: persistent ? torrents : 0, slots }
   const torrentBytes = sizeOf((carver) => carveTorrents(carver, capacity, families))
   const peerBytes = families.map((row, i) => sizeOf((carver) => carvePeers(carver, row, slots[i]!)))
-  const shards = Array.from({ length: SHARDS }, () => ({
-    torrents: reserve(torrentBytes),
-    peers: peerBytes.map(reserve),
-  }))
+  const shards = Array.from({ length: SHARDS }, (_, number) => {
+    const memory = { torrents: reserve(torrentBytes), peers: peerBytes.map(reserve) }
+    writeHead(memory, families, capacity, number, seed)
+    return memory
+  })
   const budget = new SharedArrayBuffer(8)
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
-  for (const [number, memory] of shards.entries()) {
-    writeHeads(memory, families, capacity, number, seed)
-    new Shard(memory, families, number, 1, new Budget(budget)).reset()
-  }
   return { families, shards, budget, asked: createBell() }
 }
 

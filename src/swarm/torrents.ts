@@ -84,6 +84,7 @@ export class Torrents {
     header[HEADER.downloads] = 0
     header[HEADER.downloadsHigh] = 0
     this.#chains.reset()
+    this.#chains.begin()
     this.ledger.reset()
     this.stored.reset()
     // Free records must be zero: a thread may die between `create` and the first peer, and the next salvage

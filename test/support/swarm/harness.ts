@@ -8,7 +8,7 @@ import {
   PeerList,
   WANT_DEFAULT,
 } from '../../../src/bittorrent.ts'
-import { openShard } from '../../../src/swarm/head.ts'
+import { readHead } from '../../../src/swarm/head.ts'
 import {
   Carver,
   carvePeers,
@@ -214,8 +214,7 @@ export function arraysOf(
   { families, shards }: Pick<SwarmMemory, 'families' | 'shards'>,
   shard: ShardMemory,
 ): { torrents: TorrentArrays; peers: PeerArrays[] } {
-  const capacity = openShard(shard, families, shards.indexOf(shard))
-  if (typeof capacity === 'string') throw new Error(capacity)
+  const capacity = readHead(shard, families, shards.indexOf(shard))
   return {
     torrents: carveTorrents(new Carver(shard.torrents), capacity, families),
     peers: families.map((row, i) =>
