@@ -92,8 +92,8 @@ function watchLocks(): readonly Hold[] {
   const holds: Hold[] = []
   const { tryAcquire, release } = Lock.prototype
   let watch: Stopwatch | undefined
-  Lock.prototype.tryAcquire = function (milliseconds) {
-    const acquired = tryAcquire.call(this, milliseconds)
+  Lock.prototype.tryAcquire = function () {
+    const acquired = tryAcquire.call(this)
     if (acquired) watch = new Stopwatch()
     return acquired
   }

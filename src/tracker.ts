@@ -177,7 +177,7 @@ export class Tracker {
   /**
    * Forgets expired peers and idle torrents, and gives back the memory they had, in slices: each step of
    * the generator holds one lock for less than a millisecond, and yields false when another thread held the
-   * lock for too long.
+   * lock.
    */
   *sweep(): Generator<boolean, void, void> {
     this.#swarm.audit()
@@ -185,7 +185,7 @@ export class Tracker {
       const cursor = new SweepCursor()
       for (let done: boolean | undefined = false; done !== true; ) {
         const now = this.#clock.seconds()
-        done = shard.sweep(cursor, this.cutoff(now), this.rules, this.#sweepUnits, 0, now)
+        done = shard.sweep(cursor, this.cutoff(now), this.rules, this.#sweepUnits, now)
         if (this.#sweepUnits < SWEEP_UNITS) this.#sweepUnits++
         yield done !== undefined
       }

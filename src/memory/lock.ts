@@ -34,17 +34,28 @@ export class Lock {
   }
 
   acquire(): void {
-    if (this.#alone) return
-    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#me) !== 0)
-      this.#wait(Number.POSITIVE_INFINITY)
+    if (this.tryAcquire()) return
+    const words = this.#words
+    const at = this.#at
+    // From here on the word is taken with CONTENDED set: others may sleep on it, too.
+    for (;;) {
+      const word = Atomics.load(words, at)
+      if (word === 0) {
+        if (Atomics.compareExchange(words, at, 0, this.#me | CONTENDED) === 0) return
+      } else if (
+        (word & CONTENDED) !== 0 ||
+        Atomics.compareExchange(words, at, word, word | CONTENDED) === word
+      )
+        Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
+    }
   }
 
-  /** false = another thread held it for all of `milliseconds`. For threads that must not hang. */
-  tryAcquire(milliseconds: number): boolean {
+  /** false = another thread holds it, and no short while was enough. For threads that must not hang. */
+  tryAcquire(): boolean {
     return (
       this.#alone ||
       Atomics.compareExchange(this.#words, this.#at, 0, this.#me) === 0 ||
-      this.#wait(milliseconds)
+      this.#spin()
     )
   }
 
@@ -64,28 +75,12 @@ export class Lock {
     )
   }
 
-  #wait(milliseconds: number): boolean {
+  #spin(): boolean {
     const words = this.#words
     const at = this.#at
     for (let spin = 0; spin < SPINS; spin++)
       if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, this.#me) === 0)
         return true
-    // From here on the word is taken with CONTENDED set: others may sleep on it, too.
-    for (let left = milliseconds; ; ) {
-      const word = Atomics.load(words, at)
-      if (word === 0) {
-        if (Atomics.compareExchange(words, at, 0, this.#me | CONTENDED) === 0) return true
-        continue
-      }
-      if (left <= 0) return false
-      if (
-        (word & CONTENDED) !== 0 ||
-        Atomics.compareExchange(words, at, word, word | CONTENDED) === word
-      ) {
-        const slept = Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
-        // Being woken in vain takes little time but might repeat without end: count it, too.
-        left -= slept === 'timed-out' ? SLEEP_MILLISECONDS : 1
-      }
-    }
+    return false
   }
 }

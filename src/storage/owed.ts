@@ -143,7 +143,7 @@ const countOf = (stored: number): number =>
   stored > 0 ? Math.min(stored, Number.MAX_SAFE_INTEGER) : 0
 
 const locked = (shard: Shard, change: () => void): boolean =>
-  shard.tryHold(0, () => {
+  shard.tryHold(() => {
     change()
     return true
   }) ?? false

@@ -86,8 +86,6 @@ export const HEADER = {
   owed: 14,
   /** Grows with every salvage, which renumbers the torrents; odd while one is under way. */
   salvages: 48,
-  /** Times that the sweep renumbered a torrent. */
-  moves: 49,
   /** KiB of the budget that this shard holds, and how many of them hold nothing. See budget.ts. */
   paid: 50,
   spare: 51,

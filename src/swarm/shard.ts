@@ -143,28 +143,25 @@ export class Shard {
   /**
    * Looks at about `units` peers or torrents from where `cursor` stands: removes those that expired, moves the
    * rest together, and moves the cursor on; at last gives back the memory that nothing is kept in. A peer seen
-   * well after `now` counts as seen now. true = the shard is through; undefined = its lock stayed busy for
-   * `milliseconds`, and nothing was done.
+   * well after `now` counts as seen now. true = the shard is through; undefined = its lock is busy, and nothing was
+   * done.
    */
   sweep(
     cursor: SweepCursor,
     cutoff: number,
     retention: Retention,
     units: number,
-    milliseconds: number,
     now: number = MOST,
   ): boolean | undefined {
-    return this.tryHold(milliseconds, () =>
-      sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units),
-    )
+    return this.tryHold(() => sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units))
   }
 
   /**
-   * What `work` returns, run with the lock; undefined = the lock stayed busy for `milliseconds`, and it was not
-   * run. Announces and scrapes do the same without a closure.
+   * What `work` returns, run with the lock; undefined = the lock is busy, and it was not run. Announces and scrapes do
+   * the same without a closure.
    */
-  tryHold<T>(milliseconds: number, work: () => T): T | undefined {
-    if (!this.lock.tryAcquire(milliseconds)) return undefined
+  tryHold<T>(work: () => T): T | undefined {
+    if (!this.lock.tryAcquire()) return undefined
     try {
       return work()
     } catch (error) {
@@ -176,8 +173,8 @@ export class Shard {
   }
 
   /** The same for work that only reads: an error of its own leaves the shard as it is. */
-  tryRead<T>(milliseconds: number, work: () => T): T | undefined {
-    if (!this.lock.tryAcquire(milliseconds)) return undefined
+  tryRead<T>(work: () => T): T | undefined {
+    if (!this.lock.tryAcquire()) return undefined
     try {
       return work()
     } finally {

@@ -189,7 +189,7 @@ export class Swarm {
     const locked: Shard[] = []
     try {
       for (const shard of this.shards) {
-        if (!shard.lock.tryAcquire(0)) return false
+        if (!shard.lock.tryAcquire()) return false
         locked.push(shard)
       }
       this.#budget.correct(locked.reduce((sum, { account }) => sum + account.paid, 0))

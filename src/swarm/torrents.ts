@@ -200,13 +200,12 @@ export class Torrents {
     if (!this.#runs.isBeyond(torrent)) return NIL
     const to = this.#runs.takeBetter(torrent, 0)
     if (to === NIL) return NIL
-    const { records, header } = this
+    const { records } = this
     for (const { words, stride } of this.#beside) copy(words, torrent, to, stride)
     this.ledger.renumber(torrent, to)
     const at = torrent * TORRENT.words
     records.copyWithin(to * TORRENT.words, at, at + TORRENT.words)
     this.#chains.replace(torrent, this.#hashOf(torrent), to)
-    header[HEADER.moves] = (header[HEADER.moves]! + 1) & MOST
     return to
   }
 

@@ -88,7 +88,7 @@ export class Listing implements Disposable {
     for (const words of hashes) {
       const hash = this.#swarm.hash(words)
       const shard = this.#swarm.shardOf(hash)
-      const look = () => shard.tryRead(0, () => summaryOf(shard, words, hash, cutoff - EPOCH))
+      const look = () => shard.tryRead(() => summaryOf(shard, words, hash, cutoff - EPOCH))
       const summary = look() ?? (await patiently(look, this.#options.longestWaitMilliseconds))
       if (summary !== 'unknown') known.push(summary)
       if (turns.isOver) await turns.next()

@@ -97,7 +97,7 @@ export function* peersOf(
     // Downwards: a peer that fills a hole comes from above, and a repetition can be struck out where an
     // omission could not.
     for (let to: number = MOST; to > 0; ) {
-      const runs = shard.tryRead(0, () => {
+      const runs = shard.tryRead(() => {
         const torrent = shard.torrents.find(words, hash)
         // It may be removed between two slices: what was read is still an answer.
         if (torrent === NIL) {

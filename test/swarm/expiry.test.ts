@@ -24,7 +24,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
 
 function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0, world.now)
+    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, world.now)
 }
 
 describe('S10: a peer that did not announce for the time-out', () => {
@@ -95,7 +95,7 @@ describe('S11: a sweep keeps a torrent', () => {
     for (const shard of world.swarm.shards) {
       const cursor = new SweepCursor()
       const retention = { removePeerless: true }
-      while (!shard.sweep(cursor, world.cutoff, retention, units, 0)) slices++
+      while (!shard.sweep(cursor, world.cutoff, retention, units)) slices++
     }
     expect(slices).toBeGreaterThanOrEqual(units === 1 ? 1000 : 0)
     expect(world.swarm.totals()).toMatchObject({ torrents: 14, seeders: 28, leechers: 0 })

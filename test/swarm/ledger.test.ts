@@ -36,7 +36,7 @@ class Lender {
   }
   sweep(): void {
     const retention = { removePeerless: true }
-    this.shard.sweep(new SweepCursor(), this.world.cutoff, retention, 1e6, 0)
+    this.shard.sweep(new SweepCursor(), this.world.cutoff, retention, 1e6)
   }
   /** `[number of the hash, owed, wanted]` of each entry that was taken. */
   take(most = 100): [number, number, boolean][] {

@@ -25,7 +25,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
 
 function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, 0)
+    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6)
 }
 
 describe('S1: a peer is identified by its address and port', () => {

@@ -100,7 +100,7 @@ test.each(['after a death', 'after an error'])(
       expect(() => world.swarm.salvage(DEAD)).toThrow('a bug')
     } else
       expect(() =>
-        shard.tryHold(0, () => {
+        shard.tryHold(() => {
           throw new Error('an error')
         }),
       ).toThrow('a bug')
@@ -263,7 +263,7 @@ test('an error that changes nothing leaves the shard as it is, and frees it', ()
   const broken = () => {
     throw new Error('while reading')
   }
-  expect(() => shard.tryRead(0, broken)).toThrow('while reading')
+  expect(() => shard.tryRead(broken)).toThrow('while reading')
   const unknown = new Announce()
   unknown.family = 77 as never
   expect(() => world.swarm.announce(unknown, 1_700_000_000, 0, 1, new Answer([]))).toThrow(

@@ -174,7 +174,7 @@ describe('a torrent that enters memory', () => {
     expect(asker.questions()).toEqual([hashHex(hash)])
     asker.world.tell(hash, { event: EVENT.stopped })
     const { swarm, cutoff } = asker.world
-    swarm.shards[SHARD]!.sweep(new SweepCursor(), cutoff, { removePeerless: true }, 1e6, 0)
+    swarm.shards[SHARD]!.sweep(new SweepCursor(), cutoff, { removePeerless: true }, 1e6)
     expect(swarm.totals().torrents).toBe(0)
     asker.file(hash, 9)
     expect([asker.ask(hash), asker.faults()]).toEqual([9, []])

@@ -158,7 +158,7 @@ test.each(KINDS)(
         const shard = [3, 17][roll(2)]!
         const cursor = sweeps.get(shard) ?? new SweepCursor()
         const retention = { removePeerless: false }
-        const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40), 0)!
+        const done = world.swarm.shards[shard]!.sweep(cursor, cutoff, retention, 1 + roll(40))!
         if (done) sweeps.delete(shard)
         else sweeps.set(shard, cursor)
         const isHere = (words: Int32Array) =>
@@ -172,7 +172,7 @@ test.each(KINDS)(
         const removePeerless = roll(4) > 0
         for (const shard of world.swarm.shards) {
           const cursor = new SweepCursor()
-          while (!shard.sweep(cursor, cutoff, { removePeerless }, 1 + roll(60), 0));
+          while (!shard.sweep(cursor, cutoff, { removePeerless }, 1 + roll(60)));
         }
         sweeps.clear()
         const torrents = twin.torrents.size

@@ -81,7 +81,7 @@ function crowded(): { world: World; hashes: Int32Array[] } {
 
 function remove(world: World, hashes: readonly Int32Array[]): void {
   for (const hash of hashes) world.tell(hash, { event: EVENT.stopped })
-  for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6, 0)
+  for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6)
 }
 
 test.each([60, 5_000, 12_000])(
@@ -273,7 +273,7 @@ describe('while the torrents are read', () => {
       expect(here.size).toBe(found.length)
       expect(names(lasting).filter((name) => !here.has(name))).toEqual([])
       expect(found.filter((name) => !known.has(name))).toEqual([])
-      for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 500, 0)
+      for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 500)
       await new Promise(setImmediate)
     }
     await finished

@@ -166,7 +166,7 @@ describe('between two slices of a large swarm', () => {
       for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
       const retention = { removePeerless: true }
       const shard = world.swarm.shardOf(world.swarm.hash(hash))
-      shard.sweep(new SweepCursor(), world.cutoff, retention, 10, 0)
+      shard.sweep(new SweepCursor(), world.cutoff, retention, 10)
       expect(world.swarm.totals().torrents).toBe(0)
     })
     expect(torrent.peers).toHaveLength(512)

@@ -55,7 +55,7 @@ self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
     if (roll(50) === 0) {
       const shard = roll(cursors.length)
       const at = world.swarm.shards[shard]!
-      if (at.sweep(cursors[shard]!, world.cutoff, retention, 1 + roll(50), 0) === true)
+      if (at.sweep(cursors[shard]!, world.cutoff, retention, 1 + roll(50)) === true)
         cursors[shard] = new SweepCursor()
     }
     Atomics.add(done, thread, 1)
