@@ -49,13 +49,13 @@ export class Chains {
     this.#release = options.release
   }
 
-  /** No entries, and no buckets either, so that a table that is never used needs no memory. */
+  /** No entries. A table that was never used goes on without a bucket, and so without memory. */
   reset(): void {
     this.#header[this.#entries] = 0
-    this.#header[this.#width] = 0
+    if (this.#header[this.#width] !== 0) this.begin()
   }
 
-  /** Makes the first bucket: without it there is nothing to look up. */
+  /** Only the first bucket: without it there is nothing to look up. */
   begin(): void {
     this.#buckets[0] = NIL
     this.#header[this.#width] = 1

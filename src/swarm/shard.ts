@@ -92,6 +92,7 @@ export class Shard {
       .reduce((flags, row) => flags | (SIZE_MASK << row.bits), 0)
     this.#header = header
     this.#records = records
+    // Never again: a reset goes from many buckets to one.
     if (header[HEADER.torrentBuckets] === 0) this.reset()
   }
 
@@ -161,15 +162,14 @@ export class Shard {
    * the same without a closure.
    */
   tryHold<T>(work: () => T): T | undefined {
-    if (!this.lock.tryAcquire()) return undefined
-    try {
-      return work()
-    } catch (error) {
-      this.salvage()
-      throw error
-    } finally {
-      this.lock.release()
-    }
+    return this.tryRead(() => {
+      try {
+        return work()
+      } catch (error) {
+        this.salvage()
+        throw error
+      }
+    })
   }
 
   /** The same for work that only reads: an error of its own leaves the shard as it is. */

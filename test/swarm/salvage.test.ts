@@ -13,6 +13,7 @@ import {
   TORRENT,
   USED,
 } from '../../src/swarm/layout.ts'
+import { Swarm } from '../../src/swarm/swarm.ts'
 import { dice, seed } from '../support/random.ts'
 import {
   arraysOf,
@@ -22,6 +23,7 @@ import {
   THREE_FAMILIES,
   World,
 } from '../support/swarm/harness.ts'
+import { Trap, tornSwarm } from '../support/swarm/torn.ts'
 import { faults } from '../support/swarm/whole.ts'
 import { topWordsOf } from '../support/swarm/whole-runs.ts'
 
@@ -77,6 +79,24 @@ test('a completion that was counted before a salvage is not counted again after 
   // So is that of a peer that had nothing left by then, but once had.
   world.tell(hash, { peer: 3, event: EVENT.completed })
   expect(world.udp.answer.downloaded).toBe(3)
+})
+
+test('a thread that attaches in the middle of a salvage leaves the shard alone', () => {
+  const world = new World({ bytes: 16 * 1024 })
+  for (const hash of hashesOfShard(world.swarm, SHARD, 3)) world.tell(hash, {})
+  const trap = new Trap()
+  const shard = tornSwarm(world.memory, DEAD, trap).shards[SHARD]!
+  const image = () => Bun.hash(world.memory.shards[SHARD]!.torrents)
+  let writes = 0
+  trap.step = () => {
+    const before = image()
+    new Swarm(world.memory, DEAD + 1, 1)
+    expect([writes++, image()]).toEqual([writes - 1, before])
+  }
+  shard.salvage()
+  trap.step = () => {}
+  expect(writes).toBeGreaterThan(50)
+  expect(faults(world.memory)).toEqual([])
 })
 
 test.each(['after a death', 'after an error'])(
