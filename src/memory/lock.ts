@@ -34,23 +34,11 @@ export class Lock {
   }
 
   acquire(): void {
-    if (this.tryAcquire()) return
-    const words = this.#words
-    const at = this.#at
-    // From here on the word is taken with CONTENDED set: others may sleep on it, too.
-    for (;;) {
-      const word = Atomics.load(words, at)
-      if (word === 0) {
-        if (Atomics.compareExchange(words, at, 0, this.#me | CONTENDED) === 0) return
-      } else if (
-        (word & CONTENDED) !== 0 ||
-        Atomics.compareExchange(words, at, word, word | CONTENDED) === word
-      )
-        Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
-    }
+    if (this.#alone) return
+    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#me) !== 0) this.#wait()
   }
 
-  /** false = another thread holds it, and no short while was enough. For threads that must not hang. */
+  /** false = another thread holds it, and goes on holding it for a short while. For threads that must not hang. */
   tryAcquire(): boolean {
     return (
       this.#alone ||
@@ -82,5 +70,22 @@ export class Lock {
       if (Atomics.load(words, at) === 0 && Atomics.compareExchange(words, at, 0, this.#me) === 0)
         return true
     return false
+  }
+
+  #wait(): void {
+    const words = this.#words
+    const at = this.#at
+    if (this.#spin()) return
+    // From here on the word is taken with CONTENDED set: others may sleep on it, too.
+    for (;;) {
+      const word = Atomics.load(words, at)
+      if (word === 0) {
+        if (Atomics.compareExchange(words, at, 0, this.#me | CONTENDED) === 0) return
+      } else if (
+        (word & CONTENDED) !== 0 ||
+        Atomics.compareExchange(words, at, word, word | CONTENDED) === word
+      )
+        Atomics.wait(words, at, word | CONTENDED, SLEEP_MILLISECONDS)
+    }
   }
 }
