@@ -18,20 +18,20 @@ export type Order = {
 }
 
 /** Records that have to be looked at for an order. */
-export const recordsIn = ({ shards }: Swarm): number =>
-  shards.reduce((sum, shard) => sum + highOf(shard), 0)
+export const recordsIn = ({ shards }: Swarm): number => sum(shards.map(highOf))
 
 /**
  * All torrents that are there from beginning to end; of those that come or go meanwhile some. undefined: a shard was
  * salvaged meanwhile, and torrents seemed to be missing.
  */
 export function orderOf(swarm: Swarm): Order | undefined {
-  const hashes = new Int32Array(recordsIn(swarm) * WORDS)
+  const highs = swarm.shards.map(highOf)
+  const hashes = new Int32Array(sum(highs) * WORDS)
   let end = 0
-  for (const shard of swarm.shards) {
+  for (const [i, shard] of swarm.shards.entries()) {
     const { header } = shard.torrents
     const salvages = Atomics.load(header, HEADER.salvages)
-    end = readHashes(swarm, shard, hashes, end)
+    end = readHashes(swarm, shard, highs[i]!, hashes, end)
     if ((salvages & 1) === 1 || Atomics.load(header, HEADER.salvages) !== salvages) return undefined
   }
   const places = new Uint32Array(end / WORDS)
@@ -39,13 +39,21 @@ export function orderOf(swarm: Swarm): Order | undefined {
   return { hashes, places: places.subarray(0, sort(hashes, places, 0)) }
 }
 
+/** End of the records that may be in use. */
 const highOf = ({ torrents }: Shard): number => torrents.header[HEADER.torrentHigh]!
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
 
-/** Copies the info hashes of a shard to `into[end…]`, as far as there is room. The new end. */
-function readHashes(swarm: Swarm, shard: Shard, into: Int32Array, end: number): number {
+/** Copies the info hashes in the records below `high` of a shard to `into[end…]`. The new end. */
+function readHashes(
+  swarm: Swarm,
+  shard: Shard,
+  high: number,
+  into: Int32Array,
+  end: number,
+): number {
   const { records } = shard.torrents
   // Downwards, as the sweep moves torrents: one that it moves may be read twice, but never missed.
-  for (let torrent = highOf(shard) - 1; torrent >= 0 && end < into.length; torrent--) {
+  for (let torrent = high - 1; torrent >= 0; torrent--) {
     const at = torrent * TORRENT.words
     if ((records[at + TORRENT.flags]! & USED) === 0) continue
     for (let i = 0; i < WORDS; i++) into[end + i] = records[at + i]!

@@ -201,6 +201,18 @@ describe('while the torrents are read', () => {
     expect(found).toEqual(names(hashes.slice(270)))
   })
 
+  test('torrents that come leave room for those that were there', () => {
+    const world = new World({})
+    // Records come by 64: there is none to spare.
+    const here = [...hashesOfShard(world.swarm, 3, 64), ...hashesOfShard(world.swarm, 20, 64)]
+    for (const hash of here) world.tell(hash, {})
+    const later = hashesOfShard(world.swarm, 20, 128).slice(64)
+    const found = orderWhile(world, 0, () => {
+      for (const hash of later) world.tell(hash, {})
+    })
+    expect(found).toEqual(expect.arrayContaining(here.map(hashHex)))
+  })
+
   test('a record that another torrent gets makes no torrent that never was there', () => {
     const world = new World({})
     const hashes = hashesOfShard(world.swarm, 3, 31)
@@ -346,7 +358,9 @@ describe('A13: a large swarm', () => {
     async (_what, { url, says }) => {
       const { world } = crowded()
       using workers = captureWorkers()
-      const listing = listingOf(world, { url, sortMilliseconds: 100 })
+      // However busy the machine is, the others fail before their time is over.
+      const sortMilliseconds = says.startsWith('within') ? 100 : 60_000
+      const listing = listingOf(world, { url, sortMilliseconds })
       for (let round = 1; round < 3; round++) {
         const both = await Promise.allSettled([read(listing, 0, 1), read(listing, 5, 1)])
         for (const result of both) {
@@ -354,7 +368,7 @@ describe('A13: a large swarm', () => {
           expect(message).toStartWith('the torrents were not put in order')
           expect(message).toContain(says)
         }
-        await Bun.sleep(1)
+        await Bun.sleep(5)
         expect(workers.all).toHaveLength(round)
       }
       while (!workers.all.every(({ ended }) => ended)) await Bun.sleep(1)
