@@ -5,7 +5,7 @@
  * of its own. Opens no socket.
  */
 import { Visitor } from '../access/gate.ts'
-import type { ScrapeEntry } from '../bittorrent.ts'
+import type { ScrapeEntry, ShownKey } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
@@ -36,7 +36,9 @@ type PeerAddress = (request: Request) => { readonly address: string } | null
 const BINARY = { headers: { 'content-type': 'application/octet-stream' } }
 const TEXT = { headers: { 'content-type': 'text/plain; charset=utf-8' } }
 const JSON_TYPE = { headers: { 'content-type': 'application/json' } }
-const ROUTE = /^\/(?:announce|scrape)(?:\/[^/]+)?$|^\/health_check$/
+const ROUTE = /^\/(?:(?:announce|scrape)(?:\/[^/]+)?|[^/]+\/(?:announce|scrape)|health_check)$/
+/** `key` is also a parameter of clients (a number that only they know), whose value is shorter. */
+const QUERY_KEY = /[?&](?:pass)?key=([0-9A-Za-z]{32})(?![^&#])/
 const DNS_NAME = /^(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i
 
 export class HttpRequests {
@@ -66,7 +68,7 @@ export class HttpRequests {
     this.#scrape = this.#scrapeOf(this.#query)
   }
 
-  /** `key` is the path segment behind `/announce/`, percent-decoded; undefined: there is none. */
+  /** `key` is the path segment behind or before `announce`, percent-decoded; undefined: there is none. */
   announce(request: Request, key?: string): Response {
     try {
       return this.#answerAnnounce(request, key)
@@ -214,9 +216,16 @@ export class HttpRequests {
     visitor.fault = this.#options.listener.network.on_reverse_proxy
       ? this.#locateForwarded(request)
       : this.#locateConnected(request)
-    if (key === undefined) visitor.shows = 'none'
-    else visitor.shows = visitor.key.read(key) ? 'key' : 'malformed'
+    visitor.shows = this.#shown(request, key)
     return visitor
+  }
+
+  #shown({ url }: Request, key: string | undefined): ShownKey {
+    const visitor = this.#visitor
+    if (key !== undefined) return visitor.key.read(key) ? 'key' : 'malformed'
+    if (!this.#tracker.isPrivate) return 'none'
+    const inQuery = QUERY_KEY.exec(url)?.[1]
+    return inQuery !== undefined && visitor.key.read(inQuery) ? 'key' : 'none'
   }
 
   #locateConnected(request: Request): Refusal | undefined {

@@ -16,7 +16,7 @@ const IDLE_SECONDS = 5
 const MOST_BODY_BYTES = 64 * 1024
 
 type Keyed = Bun.BunRequest<string>
-/** The path segment behind the route, percent-decoded. */
+/** The path segment beside the route's name, percent-decoded. */
 const key = (request: Keyed): string | undefined => request.params.key
 
 /** Opens the listener. Rejects with one line that names the cause. */
@@ -24,13 +24,20 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const { listener } = options
   const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
+  const announceWithKey = {
+    GET: (request: Keyed) => requests.announce(request, key(request)),
+    HEAD,
+  }
+  const scrapeWithKey = { GET: (request: Keyed) => requests.scrape(request, key(request)), HEAD }
   // Bun's own routes, which Elysia passes on: its context would cost every announce 5 %, and its own router,
   // which the wildcard keeps out of the way, misreads paths behind short host names.
   const routes = {
     '/announce': { GET: (request: Request) => requests.announce(request), HEAD },
-    '/announce/:key': { GET: (request: Keyed) => requests.announce(request, key(request)), HEAD },
+    '/announce/:key': announceWithKey,
+    '/:key/announce': announceWithKey,
     '/scrape': { GET: (request: Request) => requests.scrape(request), HEAD },
-    '/scrape/:key': { GET: (request: Keyed) => requests.scrape(request, key(request)), HEAD },
+    '/scrape/:key': scrapeWithKey,
+    '/:key/scrape': scrapeWithKey,
     '/*': (request: Request) => requests.other(request),
   }
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } }).get(

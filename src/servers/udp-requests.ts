@@ -23,7 +23,7 @@ import {
   writeScrape,
   writeScrapeEntry,
 } from '../wire/udp.ts'
-import { readUrlKey } from '../wire/url-data.ts'
+import { UrlKeys } from '../wire/url-data.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import { type Datagrams, LATE, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'
@@ -52,6 +52,7 @@ export class UdpRequests {
   readonly #request = new UdpRequest()
   readonly #visitor = new Visitor('forged')
   readonly #announce = new Announce()
+  readonly #urlKeys = new UrlKeys()
   /** By family of the connection: only its own peers are listed. */
   readonly #answers: readonly [Answer, Answer]
   readonly #scrape: DatagramScrape
@@ -177,7 +178,7 @@ export class UdpRequests {
     // What is refused for its connection id is not worth a look at its key.
     if (tracker.isPrivate && (visitor.proof === 'valid' || tracker.rules.idErrors === 'serve')) {
       const { bytes } = this.#datagrams
-      visitor.shows = readUrlKey(bytes, i * SLOT_BYTES, this.#length, visitor.key)
+      visitor.shows = this.#urlKeys.read(bytes, i * SLOT_BYTES, this.#length, visitor.key)
     }
     const outcome = tracker.announce(visitor, this.#announce, listenerRules, answer, this.#now)
     if (outcome !== 'served') return this.#refused(outcome, familyOffset)

@@ -138,6 +138,31 @@ describe('HTTP', () => {
       expect((await get(tracker.url, announce(EXPIRED))).value.get('complete')).toBe(1)
       expect(seeders(await get(tracker.url, scrape(hashA, EXPIRED)))).toEqual([1])
     })
+    test.each<[form: string, path: string, query: string, text: keyof typeof TEXT | 'served']>([
+      ['before the last segment', `/${GOOD}/REQUEST`, '', 'served'],
+      ['before it, escaped', `/${GOOD.replace('A', '%41')}/REQUEST`, '', 'served'],
+      ['before it, unknown', `/${UNKNOWN}/REQUEST`, `&key=${GOOD}`, 'unknown'],
+      ['before it, malformed', '/INVALID_KEY/REQUEST', `&key=${GOOD}`, 'malformed'],
+      ['as passkey', '/REQUEST', `&passkey=${GOOD}`, 'served'],
+      ['as key', '/REQUEST', `&key=${GOOD}`, 'served'],
+      ['as key, behind that of the client', '/REQUEST', `&key=1F2E3D4C&key=${GOOD}&a=b`, 'served'],
+      ['as an expired passkey', '/REQUEST', `&passkey=${EXPIRED}`, 'expired'],
+      ['as an unknown passkey', '/REQUEST', `&passkey=${UNKNOWN}`, 'unknown'],
+      ['as the random key of a client', '/REQUEST', '&key=1F2E3D4C', 'missing'],
+      ['as a passkey that is too long', '/REQUEST', `&passkey=${GOOD}0`, 'missing'],
+      ['as a parameter of another name', '/REQUEST', `&sitekey=${GOOD}`, 'missing'],
+      ['behind the last segment, unknown', `/REQUEST/${UNKNOWN}`, `&passkey=${GOOD}`, 'unknown'],
+    ])('K16: a key %s', async (_form, path, query, text) => {
+      await using tracker = await serve({ tracker: trackerOf('private') })
+      await get(tracker.url, announce(GOOD))
+      const ask = (request: string, parameters: string) =>
+        get(tracker.url, `${path.replace('REQUEST', request)}?${parameters}${query}`)
+      const failure = text === 'served' ? undefined : TEXT[text]
+      expect((await ask('announce', announceQuery())).failure).toBe(failure)
+      const scraped = await ask('scrape', `info_hash=${percent(hashA)}`)
+      if (text === 'malformed') expect(scraped.failure).toBe(failure)
+      else expect(seeders(scraped)).toEqual([text === 'served' ? 1 : 0])
+    })
     test('the key of one request is not that of the next', async () => {
       await using tracker = await serve({ tracker: trackerOf('private') })
       await get(tracker.url, announce(GOOD))
@@ -215,6 +240,10 @@ describe('UDP', () => {
   test.each([
     ['a good key', urlData(`/announce/${GOOD}`), 1],
     ['a good key and a query', urlData(`/announce/${GOOD}?a=b`), 1],
+    ['a good key before the last segment', urlData(`/${GOOD}/announce`), 1],
+    ['a good passkey', urlData(`/announce?passkey=${GOOD}`), 1],
+    ['the random key of a client', urlData('/announce?key=1F2E3D4C'), TEXT.missing],
+    ['an unknown key before the last segment', urlData(`/${UNKNOWN}/announce`), TEXT.unknown],
     ['no options', [], TEXT.missing],
     ['no key', urlData('/announce'), TEXT.missing],
     ['a malformed key', urlData('/announce/short'), TEXT.malformed],

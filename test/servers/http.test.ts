@@ -297,8 +297,12 @@ describe('keys', () => {
     'K6: %s is no key, even in public mode',
     async (bad) => {
       await using tracker = await serve()
-      for (const query of [announcePath(), scrapePath(hashA)]) {
-        const reply = await get(tracker.url, query.replace('?', `/${bad}?`))
+      const paths = [announcePath(), scrapePath(hashA)].flatMap((path) => [
+        path.replace('?', `/${bad}?`),
+        `/${bad}${path}`,
+      ])
+      for (const path of paths) {
+        const reply = await get(tracker.url, path)
         expect(reply.status).toBe(200)
         expect(reply.headers['content-type']).toBe('text/plain; charset=utf-8')
         expect(reply.failure).toBe(
@@ -313,7 +317,7 @@ describe('keys', () => {
     expect((await get(tracker.url, announcePath().replace('?', `/${good}?`))).failure).toBe(
       undefined,
     )
-    const scraped = await get(tracker.url, scrapePath(hashA).replace('?', `/${good}?`))
+    const scraped = await get(tracker.url, `/${good}${scrapePath(hashA)}`)
     expect(files(scraped)).toHaveLength(1)
   })
 
@@ -370,6 +374,10 @@ describe('routes', () => {
     '/announce//K',
     '/announce/K/x',
     '//announce',
+    '/K/announce/',
+    '/K/announce/x',
+    '/x/K/announce',
+    '/K/health_check',
     '/scrape/',
     '/health_check/',
     '/Announce',
@@ -388,7 +396,8 @@ describe('routes', () => {
     '%s is not allowed where GET is, and not found elsewhere',
     async (method) => {
       await using tracker = await serve()
-      for (const path of [announcePath(), '/announce/K', '/scrape', '/scrape/K', '/health_check']) {
+      const withKey = ['/announce/K', '/K/announce', '/scrape/K', '/K/scrape']
+      for (const path of [announcePath(), '/scrape', '/health_check', ...withKey]) {
         const reply = await request(tracker.url, `${method} ${path}`)
         expect([reply.status, reply.body.length, reply.headers.allow]).toEqual([405, 0, 'GET,HEAD'])
       }
@@ -399,7 +408,7 @@ describe('routes', () => {
 
   test('H2: HEAD gets the head of an answer and changes nothing', async () => {
     await using tracker = await serve()
-    for (const path of [announcePath(), announcePath().replace('?', '/K?'), scrapePath(hashA)]) {
+    for (const path of [announcePath(), '/announce/K', '/K/announce', scrapePath(hashA)]) {
       const reply = await request(tracker.url, `HEAD ${path}`)
       expect([reply.status, reply.body.length]).toEqual([200, 0])
       expect(reply.headers['content-type']).toBe('application/octet-stream')

@@ -12,7 +12,7 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../../src/wire/udp-client.ts'
-import { readUrlKey } from '../../src/wire/url-data.ts'
+import { UrlKeys } from '../../src/wire/url-data.ts'
 
 const fields = {
   infoHash: Uint8Array.from({ length: 20 }, (_, i) => i),
@@ -81,7 +81,7 @@ test.each([0, 1, 254, 255, 256, 600])(
     writeAnnounceRequest(packet, 0, connection, 9, fields)
     expect(98 + writeUrlData(packet, 98, path)).toBe(packet.length)
     const read = new Key()
-    expect(readUrlKey(packet, 0, packet.length, read)).toBe('key')
+    expect(new UrlKeys().read(packet, 0, packet.length, read)).toBe('key')
     expect(Buffer.from(read.bytes).toString()).toBe(key)
   },
 )

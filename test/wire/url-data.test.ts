@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { Key } from '../../src/bittorrent.ts'
 import { LIMITS } from '../../src/limits.ts'
 import { ANNOUNCE } from '../../src/wire/udp.ts'
-import { readUrlKey } from '../../src/wire/url-data.ts'
+import { UrlKeys } from '../../src/wire/url-data.ts'
 import { dice, seed } from '../support/random.ts'
 
 const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
@@ -24,7 +24,7 @@ function read(options: readonly number[]): string {
   const packet = packetOf(options)
   const memory = new Uint8Array(2 * LIMITS.datagram + packet.length).fill(0x41)
   memory.set(packet, 7)
-  const verdict = readUrlKey(memory, 7, packet.length, key)
+  const verdict = new UrlKeys().read(memory, 7, packet.length, key)
   return verdict === 'key' ? Buffer.from(key.bytes).toString('latin1') : verdict
 }
 
@@ -44,6 +44,15 @@ describe('a key is found', () => {
     ['when its query is cut off', [2, 255, ...text(`${URL}?cut`)]],
     ['when the datagram ends with it, whatever was promised', [2, 255, ...text(URL)]],
     ['before a stray byte', [...urlData(URL), 2]],
+    ['before the last segment', urlData(`/${KEY}/announce`)],
+    ['before the last segment, with a query', urlData(`/${KEY}/announce?passkey=x`)],
+    ['as passkey', urlData(`/announce?passkey=${KEY}`)],
+    ['as key', urlData(`/announce?key=${KEY}`)],
+    ['as a parameter among others', urlData(`/announce?a&b==c&passkey=${KEY}&d=e`)],
+    ['as a parameter of an empty key', urlData(`/announce/?key=${KEY}`)],
+    ['as a parameter behind the random key of a client', urlData(`/?key=1F2E3D4C&key=${KEY}`)],
+    ['as a parameter in several options', [...urlData('/announce?passk'), ...urlData(`ey=${KEY}`)]],
+    ['as a parameter that ends where it is cut off', [2, 255, ...text(`/?passkey=${KEY}`)]],
   ])('%s', (_what, options) => {
     expect(read(options)).toBe(KEY)
   })
@@ -57,7 +66,14 @@ describe('the URL has no key', () => {
     ['without a URL', [2, 0]],
     ['with a stray byte', [2]],
     ['with the plain URL', urlData('/announce')],
-    ['with the plain URL and a query', urlData(`/announce?key=${KEY}`)],
+    ['with the plain URL and a query', urlData('/announce?a=b&key=1F2E3D4C')],
+    ['with a parameter that is too short', urlData(`/announce?passkey=${KEY.slice(1)}`)],
+    ['with a parameter that is too long', urlData(`/announce?passkey=${KEY}0`)],
+    ['with a parameter of another name', urlData(`/announce?sitekey=${KEY}&keys=${KEY}&=${KEY}`)],
+    ['with a parameter that has an escape', urlData(`/announce?passkey=%41${KEY.slice(1)}`)],
+    ['with two segments before the last', urlData(`/a/${KEY}/announce`)],
+    ['with nothing before the last segment', urlData('//announce')],
+    ['without a slash', urlData(`${KEY}/announce`)],
     ['with an empty key', urlData('/announce/')],
     ['with an empty key and a query', urlData('/announce/?a=b')],
     ['with the root', urlData('/')],
@@ -74,6 +90,8 @@ describe('the URL has no key', () => {
 describe('the key is malformed', () => {
   test.each([
     ['too short', urlData(URL.slice(0, -1))],
+    ['too short, before the last segment', urlData(`/${KEY.slice(1)}/announce`)],
+    ['too short, whatever the query says', urlData(`${URL.slice(0, -1)}?key=${KEY}`)],
     ['too short, with a query', urlData(`${URL.slice(0, -1)}?a`)],
     ['too long', urlData(`${URL}0`)],
     ['with a slash behind it', urlData(`${URL}/`)],
@@ -100,7 +118,7 @@ test('U13: bytes beyond the limit of a datagram are ignored', () => {
   expect(read([...padding(room), ...option])).toBe('none')
 })
 
-/** The slow twin: joins all URL data, then reads its path. */
+/** The slow twin: joins all URL data, then reads its path and query. */
 function naive(options: readonly number[]): string {
   let url = ''
   for (let at = 0; at < options.length && options[at] !== 0; ) {
@@ -111,10 +129,13 @@ function naive(options: readonly number[]): string {
       at += 2 + length
     }
   }
-  const [path = ''] = url.split('?')
-  if (!path.startsWith('/announce/') || path === '/announce/') return 'none'
-  const key = path.slice('/announce/'.length)
-  return /^[0-9A-Za-z]{32}$/.test(key) ? key : 'malformed'
+  const [path = ''] = url.split('?', 1)
+  const inPath = /^\/announce\/(.+)$/s.exec(path) ?? /^\/([^/]+)\/announce$/.exec(path)
+  const isKey = (text = '') => /^[0-9A-Za-z]{32}$/.test(text)
+  if (inPath !== null) return isKey(inPath[1]) ? inPath[1]! : 'malformed'
+  const pairs = url.slice(path.length + 1).split('&')
+  const values = pairs.map((pair) => /^(?:key|passkey)=(.*)$/s.exec(pair)?.[1])
+  return values.find(isKey) ?? 'none'
 }
 
 test(`any datagram is read as the slow twin reads it, and none throws (SEED=${seed})`, () => {
@@ -122,7 +143,15 @@ test(`any datagram is read as the slow twin reads it, and none throws (SEED=${se
   const seen = { none: 0, malformed: 0, key: 0 }
   for (let i = 0; i < 20_000; i++) {
     const options: number[] = []
-    const url = [URL, `${URL}?q`, '/announce', URL.slice(0, roll(50)), `${URL}${roll(9)}`][roll(5)]!
+    const url = [
+      URL,
+      `${URL}?q`,
+      '/announce',
+      URL.slice(0, roll(50)),
+      `${URL}${roll(9)}`,
+      `/${KEY}/announce`,
+      `/announce?${['', 'a&', 'key=12&'][roll(3)]}${['pass', ''][roll(2)]}key=${KEY}${['', '&b', '0'][roll(3)]}`,
+    ][roll(7)]!
     for (let at = 0; at < url.length; ) {
       const length = 1 + roll(40)
       options.push(...urlData(url.slice(at, at + length)))
