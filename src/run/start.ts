@@ -24,6 +24,7 @@ import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { printAddress } from '../wire/address.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { apiService, sayWhatStarts, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
 import { startSweeper } from './sweeper.ts'
@@ -32,6 +33,8 @@ import { Threads } from './threads.ts'
 /** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
+/** Time between two looks at how much memory is left. */
+const MEMORY_MILLISECONDS = 1_000
 
 export type Running = AsyncDisposable & {
   readonly ports: Threads['ports']
@@ -106,6 +109,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
 
   const interval = config.core.inactive_peer_cleanup_interval
   starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
+  const memoryWatch = new MemoryWatch(swarm, log)
+  const looking = setInterval(() => memoryWatch.look(performance.now()), MEMORY_MILLISECONDS)
+  starting.defer(() => clearInterval(looking))
   const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
   const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER_MILLISECONDS))
   starting.defer(() => clearInterval(forgiving))
@@ -125,6 +131,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     bind,
     services: () => services,
     database: storage?.health,
+    memory: () => memoryWatch.health(),
     draining: () => draining,
     garbage,
   })

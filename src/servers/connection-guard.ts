@@ -7,7 +7,7 @@
  * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
  * stop accepting for a while. The kernel finds, ends and blocks connections (tcp-sockets.ts).
  */
-import type { Log } from '../log.ts'
+import { type Log, Trouble } from '../log.ts'
 import { type Connection, type Look, printClient } from './tcp-sockets.ts'
 
 /** What the guard must know about the listeners on one port. */
@@ -62,8 +62,6 @@ const COUNT_MILLISECONDS = 1_000
 /** Share of the time that counting may take, far from the limit and near it: many connections are counted less often. */
 const SHARE = 0.01
 const SHARE_NEAR = 0.1
-/** Trouble is over when no connection had to be closed for this long. */
-const QUIET_MILLISECONDS = 60_000
 
 /** Descriptors that are kept free: an eighth of all, but no more than any burst needs. */
 export const reserveOf = (limit: number): number => Math.min(1_024, Math.max(8, limit >> 3))
@@ -89,8 +87,10 @@ export class ConnectionGuard {
     this.#options = options
     this.#ports = new Set(options.ports.keys())
     this.#reserve = reserveOf(options.sockets.limit)
-    this.#crowd = new Trouble(options.log, 'HTTP TRACKER')
-    this.#shortage = new Trouble(options.log, 'TRACKER')
+    const closed = (count: number, seconds: number) =>
+      `${count} connections were closed within ${seconds} s`
+    this.#crowd = new Trouble(options.log, 'HTTP TRACKER', closed)
+    this.#shortage = new Trouble(options.log, 'TRACKER', closed)
     this.#timer = setTimeout(() => this.#run(), PROBE_MILLISECONDS)
   }
 
@@ -115,8 +115,8 @@ export class ConnectionGuard {
       this.#nextNear = now + took / SHARE_NEAR
       this.#nextFar = now + Math.max(COUNT_MILLISECONDS, took / SHARE)
     }
-    this.#crowd.endAt(now)
-    this.#shortage.endAt(now)
+    this.#crowd.pass(now)
+    this.#shortage.pass(now)
     return isNear
   }
 
@@ -220,37 +220,4 @@ function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
   const made: V[] = []
   map.set(key, made)
   return made
-}
-
-/** Trouble that is logged when it begins and when it is over, however long it lasts. */
-class Trouble {
-  readonly #log: Log
-  readonly #target: string
-  #ended = 0
-  #began = 0
-  #last = 0
-
-  constructor(log: Log, target: string) {
-    this.#log = log
-    this.#target = target
-  }
-
-  /** `ended` connections were closed just now. */
-  add(now: number, ended: number, what: () => string): void {
-    if (ended === 0) return
-    if (this.#ended === 0) {
-      this.#began = now
-      this.#log.warn(this.#target, what())
-    }
-    this.#ended += ended
-    this.#last = now
-  }
-
-  /** Logs the end of the trouble when it was quiet for long enough. */
-  endAt(now: number): void {
-    if (this.#ended === 0 || now - this.#last < QUIET_MILLISECONDS) return
-    const seconds = Math.round((this.#last - this.#began) / 1000)
-    this.#log.info(this.#target, `${this.#ended} connections were closed within ${seconds} s`)
-    this.#ended = 0
-  }
 }

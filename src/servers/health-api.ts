@@ -29,11 +29,20 @@ export type HealthDatabase = {
   verdict(): Verdict
 }
 
+/** The memory of torrents and peers, in bytes. The reference does not report it. */
+export type HealthMemory = {
+  readonly used: number
+  readonly limit: number
+  /** Why clients are not served as they should be; undefined: they are. */
+  readonly degraded: string | undefined
+}
+
 interface HealthOptions {
   readonly bind: SocketAddress
   readonly services: () => readonly HealthService[]
   /** undefined: no database is configured. */
   readonly database: HealthDatabase | undefined
+  readonly memory: () => HealthMemory
   /** Whether the tracker is stopping. */
   readonly draining: () => boolean
   readonly garbage: Garbage
@@ -52,6 +61,12 @@ export type HealthReport = {
   readonly details: readonly HealthDetail[]
   /** Absent without a database. */
   readonly database?: { readonly driver: string; readonly result: Verdict }
+  readonly memory: { readonly used: number; readonly limit: number }
+  /**
+   * Why clients are not served as they should be; absent: they are. The status stays Ok: the reference's clients
+   * know no other word, and what restarts a tracker that is not Ok would lose every peer.
+   */
+  readonly degraded?: string
 }
 
 type HealthDetail = {
@@ -68,16 +83,20 @@ const IDLE_SECONDS = 30
 const MOST_BODY_BYTES = 64 * 1024
 
 /** Probes all services at once. */
-async function checkHealth({ services, database }: HealthOptions): Promise<HealthReport> {
+async function checkHealth(options: HealthOptions): Promise<HealthReport> {
+  const { services, database } = options
   const details = await Promise.all(services().map(check))
   const watched = database && { driver: database.driver, result: database.verdict() }
   const failed = [...details, ...(watched ? [watched] : [])].some(({ result }) => 'Err' in result)
   const status = details.length === 0 ? 'None' : failed ? 'Error' : 'Ok'
+  const { used, limit, degraded } = options.memory()
   return {
     status,
     message: status === 'Error' ? 'health check failed' : '',
     details,
     ...(watched && { database: watched }),
+    memory: { used, limit },
+    ...(degraded !== undefined && { degraded }),
   }
 }
 

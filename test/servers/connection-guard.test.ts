@@ -143,7 +143,7 @@ describe('an address that has more connections than it may', () => {
     expect(free.sockets.crowd).toEqual({ 1: 500 })
   })
 
-  test('is named once, and what was closed is told when it is over', async () => {
+  test('is named once, and what was closed is told every minute and when it is over', async () => {
     const { sockets, lines, pass } = guard()
     for (let second = 0; second < 50; second++) {
       sockets.open(1, 30)
@@ -153,14 +153,18 @@ describe('an address that has more connections than it may', () => {
       ' WARN HTTP TRACKER: 127.0.0.1 has 120 connections, more than abuse.max_connections_per_address = 100: the oldest are closed\n',
     ])
     for (let second = 0; second < 59; second++) await pass()
-    expect(lines).toHaveLength(1)
+    expect(lines.slice(1)).toEqual([
+      ' WARN HTTP TRACKER: 1400 connections were closed within 60 s\n',
+    ])
     await pass()
-    expect(lines[1]).toBe(' INFO HTTP TRACKER: 1400 connections were closed within 46 s\n')
+    expect(lines[2]).toBe(
+      ' INFO HTTP TRACKER: It is over: 1400 connections were closed within 46 s\n',
+    )
     for (let second = 0; second < 100; second++) await pass()
-    expect(lines).toHaveLength(2)
+    expect(lines).toHaveLength(3)
     sockets.open(2, 101)
     await pass()
-    expect(lines[2]).toContain('127.0.0.2 has 101 connections')
+    expect(lines[3]).toContain('127.0.0.2 has 101 connections')
   })
 })
 

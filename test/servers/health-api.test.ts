@@ -19,15 +19,18 @@ async function health(
 ) {
   const bind = { ip: '127.0.0.1', port: 0 }
   const garbage = new CountedGarbage()
+  const memory = { used: 5, limit: 9, degraded: undefined as string | undefined }
   const server = await serveHealth({
     bind,
     services: () => services,
     database,
+    memory: () => memory,
     draining,
     garbage,
   })
   return {
     url: `http://127.0.0.1:${server.port}`,
+    memory,
     garbage,
     [Symbol.asyncDispose]: async () => {
       await server.stop()
@@ -100,7 +103,9 @@ describe('the report', () => {
     await using api = await health()
     const reply = await get(api.url, '/health_check')
     expect([reply.status, reply.headers['content-type']]).toEqual([200, 'application/json'])
-    expect(reply.body.toString()).toBe('{"status":"None","message":"","details":[]}')
+    expect(reply.body.toString()).toBe(
+      '{"status":"None","message":"","details":[],"memory":{"used":5,"limit":9}}',
+    )
   })
 
   test('O2: has the fields of both generations, in their order', async () => {
@@ -132,6 +137,7 @@ describe('the report', () => {
             result: { Ok: '200 OK' },
           },
         ],
+        memory: { used: 5, limit: 9 },
       }),
     )
   })
@@ -165,9 +171,21 @@ describe('the report', () => {
         message: '',
         details: [],
         database: { driver: 'sqlite3', result: verdict },
+        memory: { used: 5, limit: 9 },
       })
     },
   )
+
+  test('O2: says why clients are not served as they should be, and stays Ok', async () => {
+    using fake = await udp(connected)
+    await using api = await health([udpService(fake.address)])
+    expect((await report(api.url)).report).not.toHaveProperty('degraded')
+    api.memory.degraded = 'memory is full'
+    expect(await report(api.url)).toMatchObject({
+      status: 200,
+      report: { status: 'Ok', memory: { used: 5, limit: 9 }, degraded: 'memory is full' },
+    })
+  })
 
   test('asks the API at its own path', async () => {
     using api = tcp('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')

@@ -1,0 +1,59 @@
+/**
+ * Says when the memory of torrents and peers is nearly spent, and when announces are refused because it is. Looks
+ * at counters that the serving threads keep anyway: no announce waits for it, and none is logged.
+ */
+import { type Log, Trouble } from '../log.ts'
+import type { HealthMemory } from '../servers/health-api.ts'
+import type { Swarm } from '../swarm/swarm.ts'
+import { size } from '../text/figures.ts'
+
+const TARGET = 'TRACKER'
+/** Shares of the memory in use from which on it is nearly spent, and below which it no longer is. */
+const SHORT = 0.9
+const ENOUGH = 0.8
+
+export class MemoryWatch {
+  readonly #swarm: Pick<Swarm, 'memory' | 'totals'>
+  readonly #log: Log
+  readonly #full: Trouble
+  #isShort = false
+  #refusals = 0
+
+  constructor(swarm: Pick<Swarm, 'memory' | 'totals'>, log: Log) {
+    this.#swarm = swarm
+    this.#log = log
+    const said = (count: number, seconds: number) =>
+      `${count} announces were refused or not remembered within ${seconds} s, because memory was full`
+    this.#full = new Trouble(log, TARGET, said)
+  }
+
+  /** Call it about once a second. `now`: milliseconds of any origin. */
+  look(now: number): void {
+    const { used, limit } = this.#swarm.memory()
+    const isShort = used >= limit * (this.#isShort ? ENOUGH : SHORT)
+    if (isShort !== this.#isShort) {
+      this.#isShort = isShort
+      if (isShort) this.#log.warn(TARGET, `memory is nearly full: ${this.#state()}`)
+      else this.#log.info(TARGET, `memory is no longer nearly full: ${this.#state()}`)
+    }
+    const { refusals } = this.#swarm.totals()
+    // Fewer than before: a shard was emptied.
+    this.#full.add(now, Math.max(0, refusals - this.#refusals), () => this.#whatIsFull())
+    this.#refusals = refusals
+    this.#full.pass(now)
+  }
+
+  health(): HealthMemory {
+    const degraded = this.#full.isOn ? this.#whatIsFull() : undefined
+    return { ...this.#swarm.memory(), degraded }
+  }
+
+  #whatIsFull(): string {
+    return `memory is full, new torrents are refused and new peers are not remembered: ${this.#state()}`
+  }
+
+  #state(): string {
+    const { used, limit } = this.#swarm.memory()
+    return `${size(used)} of ${size(limit)} are in use; runtime.max_memory sets the limit`
+  }
+}
