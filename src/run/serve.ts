@@ -8,7 +8,7 @@ import { dump } from '../config/print.ts'
 import { Log } from '../log.ts'
 import { systemClock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
-import { VERSION } from '../version.ts'
+import { COMMIT, VERSION } from '../version.ts'
 import { start } from './start.ts'
 
 /** Less than orchestrators wait before they kill; open connections get half of it (start.ts). */
@@ -24,14 +24,16 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
   const hungUp = onHangUp(log)
   process.on('SIGHUP', hungUp)
   try {
-    log.info('TRACKER', 'Logging initialized')
+    log.info('TRACKER', `tracker ${VERSION}${COMMIT === undefined ? '' : ` (${COMMIT})`}`)
+    log.info('CONFIGURATION', `Read from ${loaded.source}`)
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
-    log.info('CONFIGURATION', `Configuration:\n${dump(config)}`)
+    if (log.prints('debug')) log.debug('CONFIGURATION', `Configuration:\n${dump(config)}`)
     const running = await start(config, log, VERSION)
     // Not in the log, which is kept and read by others: only the one who started the tracker sees it, once.
     if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
-    // The last line of a start, which scripts of the reference's users wait for.
-    log.info('TRACKER', 'Tracker shutdown signal handlers installed.')
+    // The last line of a start, whose second half scripts of the reference's users wait for.
+    const ready = `Ready in ${Math.round(performance.now())} ms.`
+    log.info('TRACKER', `${ready} Tracker shutdown signal handlers installed.`)
     const signal = await stop.promise
     log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
     running.drain()

@@ -1,51 +1,47 @@
 /** The services of a configuration, as the log and the health report name them. */
-import type { Config, HttpTrackerConfig } from '../config/model.ts'
-import type { Log } from '../log.ts'
+import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
-import { printAddress } from '../wire/address.ts'
+import { joinPort } from '../wire/address.ts'
 import type { Threads } from './threads.ts'
 
-/** Logs what is about to start, before anything is opened: a failure comes behind what caused it. */
-export function sayWhatStarts({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
-  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
-    log.warn('TRACKER', 'No services enabled in configuration')
-  if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
-  if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
-  if (http_api === null) log.info('TRACKER', 'No API block in configuration')
-  for (const { bind_address } of udp_trackers ?? [])
-    log.info('UDP TRACKER', `Starting on: ${printAddress(bind_address)}`)
-  for (const listener of http_trackers ?? []) sayStarting('HTTP TRACKER', listener, log)
+/** Targets of the log. */
+export const TARGETS = { udp_tracker: 'UDP TRACKER', http_tracker: 'HTTP TRACKER' } as const
+
+type TrackerService = HealthService & {
+  readonly type: keyof typeof TARGETS
+  /** What clients are given, as far as the configuration tells: with HOST and KEY in place of what it does not. */
+  readonly announceUrl: string
 }
 
-/** The lines before a listener that may serve HTTPS. */
-export function sayStarting(
-  target: string,
-  { bind_address, tls_config }: Pick<HttpTrackerConfig, 'bind_address' | 'tls_config'>,
-  log: Log,
-): void {
-  if (tls_config !== null) {
-    log.info(target, `Using https: cert path: ${tls_config.ssl_cert_path}.`)
-    log.info(target, `Using https: key path: ${tls_config.ssl_key_path}.`)
+/** Every tracker listener with the port it got. */
+export function trackerServices(config: Config, ports: Threads['ports']): TrackerService[] {
+  const path = config.core.private ? '/announce/KEY' : '/announce'
+  const service = (
+    type: TrackerService['type'],
+    scheme: TrackerService['scheme'],
+    { bind_address, network, public_url: publicUrl }: UdpTrackerConfig | HttpTrackerConfig,
+    port: number,
+  ): TrackerService => {
+    const { ip } = bind_address
+    const isAny = ip === '0.0.0.0' || ip === '::'
+    const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
+    return {
+      type,
+      scheme,
+      address: { ip, port },
+      url: urlAt(ip),
+      publicUrl,
+      announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
+    }
   }
-  const scheme = tls_config === null ? 'http' : 'https'
-  log.info(target, `Starting on: ${scheme}://${printAddress(bind_address)}`)
-}
-
-/** Every tracker listener with the port it got, as the health report asks them. */
-export function trackerServices(config: Config, ports: Threads['ports']): HealthService[] {
-  const udp = (config.udp_trackers ?? []).map((listener, i): HealthService => {
-    const address = { ip: listener.bind_address.ip, port: ports.udp[i]! }
-    const url = `udp://${printAddress(address)}`
-    return { type: 'udp_tracker', scheme: 'udp', address, url, publicUrl: listener.public_url }
-  })
-  const http = (config.http_trackers ?? []).map((listener, i): HealthService => {
-    const address = { ip: listener.bind_address.ip, port: ports.http[i]! }
-    const scheme = listener.tls_config === null ? 'http' : 'https'
-    const url = `${scheme}://${printAddress(address)}`
-    return { type: 'http_tracker', scheme, address, url, publicUrl: listener.public_url }
-  })
-  return [...udp, ...http]
+  const { udp_trackers, http_trackers } = config
+  return [
+    ...(udp_trackers ?? []).map((one, i) => service('udp_tracker', 'udp', one, ports.udp[i]!)),
+    ...(http_trackers ?? []).map((one, i) =>
+      service('http_tracker', one.tls_config ? 'https' : 'http', one, ports.http[i]!),
+    ),
+  ]
 }
 
 /** The management API, as the health report asks it. */

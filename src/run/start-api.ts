@@ -12,7 +12,6 @@ import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
-import { sayStarting } from './services.ts'
 
 type ApiSetting = {
   readonly config: Config
@@ -32,7 +31,6 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   const { config, log, storage, swarm, tracker } = setting
   const { http_api } = config
   if (http_api === null) return undefined
-  sayStarting('API', http_api, log)
   const sources = statisticsSources(setting)
   const torrents = torrentView(swarm, () => tracker.cutoff())
   const api = await serveApi({

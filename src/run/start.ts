@@ -15,17 +15,18 @@ import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
-import { type HealthServer, type HealthService, serveHealth } from '../servers/health-api.ts'
+import { type HealthServer, serveHealth } from '../servers/health-api.ts'
 import { pageRelease } from '../servers/pages.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { several, size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { printAddress } from '../wire/address.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import { apiService, sayWhatStarts, trackerServices } from './services.ts'
+import { apiService, TARGETS, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
 import { startSweeper } from './sweeper.ts'
 import { Threads } from './threads.ts'
@@ -50,7 +51,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   await using starting = new AsyncDisposableStack()
   const udp = config.udp_trackers ?? []
   const http = config.http_trackers ?? []
-  sayWhatStarts(config, log)
+  sayWhatIsMissing(config, log)
 
   // For the API and health; if this thread serves trackers as well, those have their own.
   const garbage = starting.use(new Garbage())
@@ -68,6 +69,8 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const bans = new Bans(rules, banSeed)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   const metrics = new Metrics(count, udp.length + http.length)
+  const budget = `at most ${size(swarm.memory().limit)} of memory for torrents and peers`
+  log.info('TRACKER', `${several(count, 'thread')}, ${budget} (runtime.max_memory)`)
 
   // Opened before the first announce, because a private tracker must know its keys; closed after the last one.
   const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
@@ -103,30 +106,28 @@ export async function start(config: Config, log: Log, version: string): Promise<
     onStart: ({ receiveBuffers }) => warnOfBuffers(receiveBuffers),
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
-  const services: HealthService[] = trackerServices(config, threads.ports)
-  for (const { type, url } of services)
-    log.info(type === 'udp_tracker' ? 'UDP TRACKER' : 'HTTP TRACKER', `Started on: ${url}`)
+  const trackers = trackerServices(config, threads.ports)
+  for (const { type, url, announceUrl } of trackers)
+    log.info(TARGETS[type], `Started on: ${url}`, { announce: announceUrl })
 
+  const every = (milliseconds: number, act: () => void) => {
+    const timer = setInterval(act, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS))
+    starting.defer(() => clearInterval(timer))
+  }
   const interval = config.core.inactive_peer_cleanup_interval
   starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
   const memoryWatch = new MemoryWatch(swarm, log)
-  const looking = setInterval(() => memoryWatch.look(performance.now()), MEMORY_MILLISECONDS)
-  starting.defer(() => clearInterval(looking))
-  const reset = config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000
-  const forgiving = setInterval(() => bans.reset(), Math.min(reset, LONGEST_TIMER_MILLISECONDS))
-  starting.defer(() => clearInterval(forgiving))
+  every(MEMORY_MILLISECONDS, () => memoryWatch.look(performance.now()))
+  every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
 
   const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }
   const api = await startApi(about)
-  if (api !== undefined) {
-    starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
-    services.push(apiService(config, api))
-  }
+  if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
+  const services = [...trackers, ...(api === undefined ? [] : [apiService(config, api)])]
 
   // Last: its first answer means that everything else is up.
   let draining = false
   const { bind_address: bind } = config.health_check_api
-  log.info('HEALTH CHECK API', `Starting on: http://${printAddress(bind)}`)
   health = await serveHealth({
     bind,
     services: () => services,
@@ -151,6 +152,15 @@ export async function start(config: Config, log: Log, version: string): Promise<
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** In the words of the reference. */
+function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
+  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
+    log.warn('TRACKER', 'No services enabled in configuration')
+  if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
+  if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
+  if (http_api === null) log.info('TRACKER', 'No API block in configuration')
 }
 
 /** undefined: the system does not list connections. */

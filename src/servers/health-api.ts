@@ -11,15 +11,14 @@ import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
 /** A listener of this tracker. */
 export type HealthService = {
+  readonly type: 'udp_tracker' | 'http_tracker' | 'tracker_rest_api'
+  readonly scheme: 'udp' | 'http' | 'https'
   /** Where it listens, with its actual port. */
   readonly address: SocketAddress
   /** `scheme://ip:port` of the same. */
   readonly url: string
   readonly publicUrl: string | null
-} & (
-  | { readonly type: 'udp_tracker'; readonly scheme: 'udp' }
-  | { readonly type: 'http_tracker' | 'tracker_rest_api'; readonly scheme: 'http' | 'https' }
-)
+}
 
 /** The database, which is watched all the time. The reference does not report it. */
 export type HealthDatabase = {

@@ -34,7 +34,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
 
   test('during the start stops nothing either', async () => {
     await using run = await launch(binary, { toml: configuration() })
-    await run.says(/Logging initialized/)
+    await run.says(/CONFIGURATION: Read from/)
     run.child.kill('SIGHUP')
     await run.services()
     expect((await run.stop()).code).toBe(0)

@@ -105,10 +105,9 @@ test('TLS listeners are shared by threads too', async () => {
       HEALTH,
     workers: 2,
   })
-  expect(tracker.lines.join('')).toContain(
-    `Started on: https://127.0.0.1:${tracker.ports.http[0]}\n`,
-  )
-  const answer = await announceOver(`https://127.0.0.1:${tracker.ports.http[0]}`, 3, 7001)
+  const url = `https://127.0.0.1:${tracker.ports.http[0]}`
+  expect(tracker.lines.join('')).toContain(`Started on: ${url} announce=${url}/announce\n`)
+  const answer = await announceOver(url, 3, 7001)
   expect(answer).toContain('8:completei1e')
 })
 
