@@ -43,6 +43,8 @@ const TEXTS = {
   /** The `ip` that the client names is a DNS name, or nothing that could be an address. */
   addressIsName: 'DNS names are not supported for the announce ip parameter',
   addressInvalid: 'The announce ip parameter must be an IPv4 or IPv6 literal',
+  /** Its sender showed too many wrong connection ids. UDP gives no answer at all, and HTTP has no such ids. */
+  banned: 'too many wrong connection ids',
   /** Memory is spent. */
   full: 'Tracker error: tracker is full, come back later',
 } as const satisfies Record<string, string | Record<RefusalSchema, string>>
@@ -50,8 +52,8 @@ const TEXTS = {
 export type Refusal = keyof typeof TEXTS
 export const REFUSALS = Object.keys(TEXTS) as readonly Refusal[]
 
-/** How a request ended. `banned`: it gets no answer, because of the wrong connection ids of its sender. */
-export type Outcome = 'served' | 'banned' | Refusal
+/** How a request ended. */
+export type Outcome = 'served' | Refusal
 
 /** The texts of one generation, in two halves around DETAIL where they have it: a flood is refused in them. */
 const partsOf = (schema: RefusalSchema) =>

@@ -4,7 +4,7 @@
  * shown), auth key, whitelist, fault of the peer's address (docs/behaviours.md H3, K6, K9, U3, U5).
  */
 import { Address, Key, type ShownKey } from '../bittorrent.ts'
-import type { Outcome, Refusal } from '../refusal.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Rules } from '../rules.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Access } from './access.ts'
@@ -34,8 +34,6 @@ export class Visitor {
   }
 }
 
-type Fault = Exclude<Outcome, 'served'>
-
 export class Gate {
   readonly #rules: Rules
   readonly #clock: Clock
@@ -54,7 +52,7 @@ export class Gate {
   }
 
   /** Why the visitor may not announce the info hash in `words` (five); undefined: it may. */
-  announce(visitor: Visitor, words: Int32Array): Fault | undefined {
+  announce(visitor: Visitor, words: Int32Array): Refusal | undefined {
     const unproven = this.#proofFault(visitor, 'announceUnproven')
     if (unproven !== undefined) return unproven
     if (visitor.shows === 'malformed') return 'keyMalformed'
@@ -67,7 +65,7 @@ export class Gate {
   }
 
   /** Why the visitor may not scrape; undefined: it may, though it may learn nothing (`knows`). */
-  scrape(visitor: Visitor): Fault | undefined {
+  scrape(visitor: Visitor): Refusal | undefined {
     const unproven = this.#proofFault(visitor, 'scrapeUnproven')
     if (unproven !== undefined) return unproven
     return visitor.shows === 'malformed' ? 'keyMalformed' : visitor.fault
@@ -97,7 +95,7 @@ export class Gate {
     this.#access?.whitelist?.expect(words, count)
   }
 
-  #proofFault({ address, proof }: Visitor, unproven: Refusal): Fault | undefined {
+  #proofFault({ address, proof }: Visitor, unproven: Refusal): Refusal | undefined {
     const { idErrors } = this.#rules
     if (proof === 'connected' || idErrors === 'serve') return undefined
     if (idErrors === 'ban' && this.#bans.has(address)) return 'banned'

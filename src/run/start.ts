@@ -15,7 +15,8 @@ import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
 import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
-import { type HealthServer, serveHealth } from '../servers/health-api.ts'
+import { serveHealth } from '../servers/health-api.ts'
+import type { HttpServer } from '../servers/listen.ts'
 import { pageRelease } from '../servers/pages.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
@@ -24,7 +25,6 @@ import { several, size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
-import { printAddress } from '../wire/address.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { apiService, TARGETS, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
@@ -56,12 +56,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
   // For the API and health; if this thread serves trackers as well, those have their own.
   const garbage = starting.use(new Garbage())
   // Starts last and stops last: it reports that the tracker is stopping for as long as it does.
-  let health: HealthServer | undefined
-  starting.defer(() => health?.stop())
+  let health: HttpServer | undefined
+  starting.defer(() => health?.stop(0))
 
   const count = threadCount(config, log)
   const memory = reserve(config)
-  const swarm = new Swarm(memory, count + 1, random32(), count === 1, pageRelease())
+  const swarm = new Swarm(memory, count + 1, drawSeed()[0]!, count === 1, pageRelease())
   const accessMemory = createAccessMemory({ ...accessOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
   const rules = Rules.of(rulesOf(config))
@@ -80,7 +80,6 @@ export async function start(config: Config, log: Log, version: string): Promise<
   starting.defer(() => {
     for (const each of descriptors.flat()) if (each !== undefined) closeDescriptors(each)
   })
-  const warnOfBuffers = warnOnce(log)
   const threads = await Threads.start({
     count,
     setup: {
@@ -96,16 +95,15 @@ export async function start(config: Config, log: Log, version: string): Promise<
       http,
     },
     log,
-    milliseconds: systemClock.milliseconds,
     onDeath: (thread) => {
       const salvaged = swarm.salvage(thread)
       bans.unlock()
       for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
       if (salvaged > 0) log.error('TRACKER', `salvaged ${salvaged} shard(s) it had left locked`)
     },
-    onStart: ({ receiveBuffers }) => warnOfBuffers(receiveBuffers),
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
+  warnOfBuffer(threads.receiveBuffer, log)
   const trackers = trackerServices(config, threads.ports)
   for (const { type, url, announceUrl } of trackers)
     log.info(TARGETS[type], `Started on: ${url}`, { announce: announceUrl })
@@ -115,7 +113,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     starting.defer(() => clearInterval(timer))
   }
   const interval = config.core.inactive_peer_cleanup_interval
-  starting.use(startSweeper(tracker, interval, log, systemClock.milliseconds))
+  starting.use(startSweeper(tracker, interval, log))
   const memoryWatch = new MemoryWatch(swarm, log)
   every(MEMORY_MILLISECONDS, () => memoryWatch.look(performance.now()))
   every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
@@ -127,26 +125,25 @@ export async function start(config: Config, log: Log, version: string): Promise<
 
   // Last: its first answer means that everything else is up.
   let draining = false
-  const { bind_address: bind } = config.health_check_api
   health = await serveHealth({
-    bind,
-    services: () => services,
+    bind: config.health_check_api.bind_address,
+    services,
     database: storage?.health,
     memory: () => memoryWatch.health(),
     draining: () => draining,
     garbage,
   })
-  const healthUrl = `http://${printAddress({ ip: bind.ip, port: health.port })}`
-  log.info('HEALTH CHECK API', `Started on: ${healthUrl}`)
+  log.info('HEALTH CHECK API', `Started on: ${health.url}`)
 
-  const guard = startGuard(config, threads.ports.http, [api?.address.port, health.port], log)
+  const operators = [health.address.port, ...(api === undefined ? [] : [api.address.port])]
+  const guard = startGuard(config, threads.ports.http, operators, log)
   if (guard !== undefined) starting.use(guard)
 
   const running = starting.move()
   return {
     ports: threads.ports,
     apiPort: api?.address.port,
-    healthPort: health.port,
+    healthPort: health.address.port,
     drain: () => {
       draining = true
     },
@@ -167,7 +164,7 @@ function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log
 function startGuard(
   { http_trackers, abuse }: Config,
   http: readonly number[],
-  operators: readonly (number | undefined)[],
+  operators: readonly number[],
   log: Log,
 ): ConnectionGuard | undefined {
   const sockets = TcpSockets.open()
@@ -177,9 +174,7 @@ function startGuard(
       const isShared = http_trackers![i]!.network.on_reverse_proxy
       return [port, { isOperators: false, isShared }] as const
     }),
-    ...operators
-      .filter((port) => port !== undefined)
-      .map((port) => [port, { isOperators: true, isShared: false }] as const),
+    ...operators.map((port) => [port, { isOperators: true, isShared: false }] as const),
   ])
   const mostPerAddress = abuse.max_connections_per_address
   return new ConnectionGuard({ sockets, ports, mostPerAddress, log })
@@ -232,18 +227,11 @@ const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): RuleVal
   banLimit: udp_tracker_server.max_connection_id_errors_per_ip,
 })
 
-const random32 = (): number => crypto.getRandomValues(new Uint32Array(1))[0]!
-
-/** Warns once when the kernel grants smaller receive buffers than were asked for. */
-function warnOnce(log: Log): (buffers: readonly (number | undefined)[]) => void {
-  let warned = false
-  return (buffers) => {
-    const least = Math.min(...buffers.map((bytes) => bytes ?? Number.POSITIVE_INFINITY))
-    if (least >= LIMITS.udpReceiveBuffer || warned) return
-    warned = true
-    log.warn(
-      'UDP TRACKER',
-      `the kernel limits receive buffers to ${Math.floor(least / 1024)} KiB, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
-    )
-  }
+/** `bytes`: of the sockets of a thread. */
+function warnOfBuffer(bytes: number, log: Log): void {
+  if (bytes >= LIMITS.udpReceiveBuffer) return
+  log.warn(
+    'UDP TRACKER',
+    `the kernel limits receive buffers to ${size(bytes)}, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
+  )
 }

@@ -12,23 +12,18 @@ const TARGET = 'TORRENT CLEANUP'
 const BUSY_WAIT_MILLISECONDS = 5
 
 /** Disposing it stops a running sweep after its slice. `intervalSeconds` 0: no sweeps. */
-export function startSweeper(
-  tracker: Tracker,
-  intervalSeconds: number,
-  log: Log,
-  milliseconds: () => number,
-): Disposable {
+export function startSweeper(tracker: Tracker, intervalSeconds: number, log: Log): Disposable {
   let disposed = false
   let timer: Timer | undefined
   const sweep = async () => {
-    const started = milliseconds()
+    const began = performance.now()
     log.info(TARGET, 'Cleaning up torrents..')
     try {
       for (const moved of tracker.sweep()) {
         if (disposed) return
         await (moved ? nextTurn() : Bun.sleep(BUSY_WAIT_MILLISECONDS))
       }
-      log.info(TARGET, `Cleaned up torrents in: ${milliseconds() - started}ms`)
+      log.info(TARGET, `Cleaned up torrents in: ${Math.round(performance.now() - began)}ms`)
     } catch (error) {
       log.error(TARGET, `the sweep failed and will be tried again: ${error}`)
     }

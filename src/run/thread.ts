@@ -8,7 +8,7 @@ import { Bans } from '../access/bans.ts'
 import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
 import { Log, type LogOptions, type Report } from '../log.ts'
 import { Metrics } from '../memory/counters.ts'
-import type { Seed } from '../memory/hash.ts'
+import { drawSeed, type Seed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
 import { ConnectionIds } from '../servers/connection-id.ts'
 import type { Descriptors } from '../servers/direct-socket.ts'
@@ -71,8 +71,7 @@ export type FromThread =
 
 /** Opens everything or nothing. Rejects with one line that names the cause. */
 export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
-  const seed = crypto.getRandomValues(new Uint32Array(1))[0]!
-  const swarm = new Swarm(setup.swarm, setup.thread, seed, setup.threads === 1)
+  const swarm = new Swarm(setup.swarm, setup.thread, drawSeed()[0]!, setup.threads === 1)
   const access = setup.access && new Access(setup.access, setup.threads === 1)
   const rules = new Rules(setup.rules)
   const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)

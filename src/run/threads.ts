@@ -25,11 +25,8 @@ type ThreadsOptions = {
   /** The setup of every thread, without its number. */
   readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>
   readonly log: Log
-  readonly milliseconds: () => number
   /** Called when thread number `thread` no longer runs, before it is replaced. */
   readonly onDeath: (thread: number) => void
-  /** Called for every thread that started, with what it opened. */
-  readonly onStart: (opened: Opened) => void
 }
 
 export class Threads {
@@ -70,6 +67,12 @@ export class Threads {
     }
   }
 
+  /** Bytes of the smallest receive buffer of a UDP socket; Infinity: none is known. */
+  get receiveBuffer(): number {
+    const opened = this.#serving.flatMap((serving) => serving.opened.receiveBuffers)
+    return Math.min(...opened.map((bytes = Infinity) => bytes))
+  }
+
   /** Stops listening everywhere; connections have `graceMilliseconds` to end. */
   async stop(graceMilliseconds: number): Promise<void> {
     this.#stopping = true
@@ -85,7 +88,7 @@ export class Threads {
 
   async #open(thread: number): Promise<void> {
     const setup = { ...this.#setup, thread, threads: this.#options.count }
-    const born = this.#options.milliseconds()
+    const born = performance.now()
     const serving =
       this.#options.count === 1
         ? await startThread(setup)
@@ -94,7 +97,6 @@ export class Threads {
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
     this.#rememberPorts(serving.opened)
-    this.#options.onStart(serving.opened)
   }
 
   /** The first thread decides what port 0 means; the others and its replacement open the same. */
@@ -117,10 +119,10 @@ export class Threads {
   #died(thread: number, born: number, reason: string): void {
     delete this.#serving[thread - 1]
     if (this.#stopping) return
-    const { log, milliseconds } = this.#options
+    const { log } = this.#options
     log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
     this.#salvage(thread)
-    const lived = milliseconds() - born
+    const lived = performance.now() - born
     this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
   }
 

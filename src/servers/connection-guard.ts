@@ -78,8 +78,8 @@ export class ConnectionGuard {
   /** Earliest times of the next count. */
   #nextFar = 0
   #nextNear = 0
-  /** By port the clients whose new connections are not accepted for the moment. */
-  #blocked: ReadonlyMap<number, readonly string[]> = new Map()
+  /** Whether new connections of some clients are not accepted for the moment. */
+  #isBlocking = false
   readonly #crowd: Trouble
   readonly #shortage: Trouble
 
@@ -105,7 +105,7 @@ export class ConnectionGuard {
   async tick(now: number): Promise<boolean> {
     const { sockets } = this.#options
     const free = sockets.lowestFree()
-    const isNear = free < 0 || free >= sockets.limit - this.#reserve || this.#blocked.size > 0
+    const isNear = free < 0 || free >= sockets.limit - this.#reserve || this.#isBlocking
     if (now >= (isNear ? this.#nextNear : this.#nextFar)) {
       const began = performance.now()
       const look = await sockets.look(this.#ports)
@@ -124,7 +124,7 @@ export class ConnectionGuard {
     this.#isOver = true
     clearTimeout(this.#timer)
     const { sockets } = this.#options
-    if (this.#blocked.size > 0) this.#block(await sockets.look(this.#ports), [])
+    if (this.#isBlocking) this.#block(await sockets.look(this.#ports), [])
     sockets[Symbol.dispose]()
   }
 
@@ -153,20 +153,18 @@ export class ConnectionGuard {
   /** Each connection with its place among those of its client; the newest has 0. */
   #rank(connections: readonly Connection[]): readonly Ranked[] {
     const seen = new Map<number, { readonly peer: string; readonly order: number }>()
-    const ofClient = new Map<string, (Ranked & { rank: number })[]>()
     const ranked = connections.map((connection) => {
-      const { fd, peer, port, client } = connection
+      const { fd, peer, port } = connection
       const before = this.#seen.get(fd)
       const mark = before?.peer === peer ? before : { peer, order: this.#order++ }
       seen.set(fd, mark)
-      const { isShared, isOperators } = this.#options.ports.get(port)!
-      const one = { ...connection, order: mark.order, isOperators, rank: 0 }
-      // Behind a proxy each connection counts as a client of its own.
-      if (!isShared) listOf(ofClient, `${isOperators} ${client}`).push(one)
-      return one
+      return { ...connection, ...this.#options.ports.get(port)!, order: mark.order, rank: 0 }
     })
     this.#seen = seen
-    for (const all of ofClient.values())
+    // Behind a proxy each connection counts as a client of its own.
+    const alone = ranked.filter(({ isShared }) => !isShared)
+    const clients = Map.groupBy(alone, ({ isOperators, client }) => `${isOperators} ${client}`)
+    for (const all of clients.values())
       for (const [rank, one] of all.sort((a, b) => b.order - a.order).entries()) one.rank = rank
     return ranked
   }
@@ -191,14 +189,13 @@ export class ConnectionGuard {
 
   /** Until the next count accepts no new connection of the clients whose connections were ended. */
   #block({ listeners }: Look, ended: readonly Connection[]): void {
-    if (ended.length === 0 && this.#blocked.size === 0) return
-    const blocked = new Map<number, string[]>()
-    for (const { port, client } of ended) {
-      const clients = listOf(blocked, port)
-      if (!clients.includes(client)) clients.push(client)
+    if (ended.length === 0 && !this.#isBlocking) return
+    const blocked = Map.groupBy(ended, ({ port }) => port)
+    for (const { fd, port } of listeners) {
+      const clients = new Set(blocked.get(port)?.map(({ client }) => client))
+      this.#options.sockets.block(fd, [...clients])
     }
-    for (const { fd, port } of listeners) this.#options.sockets.block(fd, blocked.get(port) ?? [])
-    this.#blocked = blocked
+    this.#isBlocking = ended.length > 0
   }
 }
 
@@ -212,12 +209,4 @@ type Ranked = Connection & {
 function mostOf(connections: readonly Ranked[]): readonly [client: string, count: number] {
   const most = connections.reduce((a, b) => (b.rank > a.rank ? b : a))
   return [printClient(most.client), most.rank + 1]
-}
-
-function listOf<K, V>(map: Map<K, V[]>, key: K): V[] {
-  const there = map.get(key)
-  if (there !== undefined) return there
-  const made: V[] = []
-  map.set(key, made)
-  return made
 }

@@ -17,28 +17,20 @@ export async function assertFree(
   udp: readonly Listener[],
   http: readonly TcpListener[],
 ): Promise<void> {
-  for (const { bind_address, network } of udp) {
+  const listeners = [
+    ...udp.map((listener) => ({ ...listener, scheme: 'udp' })),
+    ...http.map((listener) => ({ ...listener, scheme: listener.tls_config ? 'https' : 'http' })),
+  ]
+  for (const { bind_address, network, scheme } of listeners) {
     const { ip, port } = bind_address
+    const ipv6Only = network.ipv6_v6only
     if (port === 0) continue
+    const bind = { hostname: ip, port, ipv6Only, socket: { data() {} } }
     try {
-      const socket = await Bun.udpSocket({
-        hostname: ip,
-        port,
-        ...udpFlags({ reusePort: false, ipv6Only: network.ipv6_v6only }),
-      })
-      socket.close()
+      if (scheme !== 'udp') Bun.listen(bind).stop(true)
+      else (await Bun.udpSocket({ ...bind, ...udpFlags({ reusePort: false, ipv6Only }) })).close()
     } catch (error) {
-      throw listenError('udp', ip, port, error)
-    }
-  }
-  for (const { bind_address, network, tls_config } of http) {
-    const { ip, port } = bind_address
-    if (port === 0) continue
-    try {
-      const options = { hostname: ip, port, ipv6Only: network.ipv6_v6only, socket: { data() {} } }
-      Bun.listen(options).stop(true)
-    } catch (error) {
-      throw listenError(tls_config === null ? 'http' : 'https', ip, port, error)
+      throw listenError(scheme, ip, port, error)
     }
   }
 }

@@ -6,7 +6,7 @@
 import { Elysia } from 'elysia'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
-import { listen } from './listen.ts'
+import { type HttpServer, listen } from './listen.ts'
 import { probeHttp, probeUdp, type Verdict } from './probe.ts'
 
 /** A listener of this tracker. */
@@ -38,7 +38,7 @@ export type HealthMemory = {
 
 interface HealthOptions {
   readonly bind: SocketAddress
-  readonly services: () => readonly HealthService[]
+  readonly services: readonly HealthService[]
   /** undefined: no database is configured. */
   readonly database: HealthDatabase | undefined
   readonly memory: () => HealthMemory
@@ -47,17 +47,11 @@ interface HealthOptions {
   readonly garbage: Garbage
 }
 
-export interface HealthServer {
-  readonly port: number
-  /** Closes every connection, whether its report is finished or not. */
-  stop(): Promise<void>
-}
-
 export type HealthReport = {
   readonly status: 'Ok' | 'Error' | 'None'
   readonly message: string
   /** Only listeners: typed clients parse every `binding` as a socket address. */
-  readonly details: readonly HealthDetail[]
+  readonly details: readonly Awaited<ReturnType<typeof check>>[]
   /** Absent without a database. */
   readonly database?: { readonly driver: string; readonly result: Verdict }
   readonly memory: { readonly used: number; readonly limit: number }
@@ -68,15 +62,6 @@ export type HealthReport = {
   readonly degraded?: string
 }
 
-type HealthDetail = {
-  readonly service_binding: string
-  readonly binding: string
-  readonly service_type: HealthService['type']
-  readonly public_url: string | null
-  readonly info: string
-  readonly result: Verdict
-}
-
 /** Longer than the slowest probe: a connection that waits for a report is not idle. */
 const IDLE_SECONDS = 30
 const MOST_BODY_BYTES = 64 * 1024
@@ -84,7 +69,7 @@ const MOST_BODY_BYTES = 64 * 1024
 /** Probes all services at once. */
 async function checkHealth(options: HealthOptions): Promise<HealthReport> {
   const { services, database } = options
-  const details = await Promise.all(services().map(check))
+  const details = await Promise.all(services.map(check))
   const watched = database && { driver: database.driver, result: database.verdict() }
   const failed = [...details, ...(watched ? [watched] : [])].some(({ result }) => 'Err' in result)
   const status = details.length === 0 ? 'None' : failed ? 'Error' : 'Ok'
@@ -99,24 +84,24 @@ async function checkHealth(options: HealthOptions): Promise<HealthReport> {
   }
 }
 
-async function check(service: HealthService): Promise<HealthDetail> {
-  const { address, scheme, type, url } = service
+/** What is asked, in the words of the reference, and at which path. */
+const PROBES = {
+  udp_tracker: ['the udp tracker', ''],
+  http_tracker: ['http tracker', '/health_check'],
+  tracker_rest_api: ['api', '/api/health_check'],
+} as const
+
+async function check({ type, scheme, address, url, publicUrl }: HealthService) {
   const binding = printAddress(address)
-  const about = { binding, service_type: type, public_url: service.publicUrl }
-  if (scheme === 'udp')
-    return {
-      service_binding: url,
-      ...about,
-      info: `checking the udp tracker health check at: ${binding}`,
-      result: await probeUdp(address),
-    }
-  const [name, path] =
-    type === 'http_tracker' ? ['http tracker', '/health_check'] : ['api', '/api/health_check']
+  const [name, path] = PROBES[type]
+  const isUdp = scheme === 'udp'
   return {
-    service_binding: `${url}/`,
-    ...about,
-    info: `checking ${name} health check at: ${url}${path}`,
-    result: await probeHttp(scheme, address, path),
+    service_binding: isUdp ? url : `${url}/`,
+    binding,
+    service_type: type,
+    public_url: publicUrl,
+    info: `checking ${name} health check at: ${isUdp ? binding : url + path}`,
+    result: await (isUdp ? probeUdp(address) : probeHttp(scheme, address, path)),
   }
 }
 
@@ -124,7 +109,7 @@ const json = (value: unknown, status: number): Response =>
   new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 
 /** Opens the listener. Rejects with one line that names the cause. */
-export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
+export async function serveHealth(options: HealthOptions): Promise<HttpServer> {
   /** The report that is being made. Requests share it, so that they cannot pile up probes. */
   let underWay: Promise<HealthReport> | undefined
   const report = (): Promise<HealthReport> => {
@@ -147,11 +132,10 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } })
     .get('/', ({ request }) => empty(request))
     .get('/health_check', ({ request }) => health(request))
-  const server = await listen(app, {
+  return listen(app, {
     bind: options.bind,
     tls: null,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })
-  return { port: server.address.port, stop: () => server.stop(0) }
 }

@@ -54,7 +54,7 @@ export class HttpRequests {
   readonly #scrape: Scrape
   #answers: HttpAnswers
   /** Version of the rules that the answers follow. */
-  #version: number
+  #version = 0
 
   constructor(options: HttpRequestsOptions, peerAddress: PeerAddress) {
     this.#options = options
@@ -63,8 +63,7 @@ export class HttpRequests {
     this.#peerAddress = peerAddress
     this.#report = onceEach(options.report)
     this.#garbage = options.garbage
-    this.#version = options.tracker.rules.version
-    this.#answers = this.#makeAnswers()
+    this.#answers = this.#followRules()
     this.#scrape = this.#scrapeOf(this.#query)
   }
 
@@ -123,7 +122,7 @@ export class HttpRequests {
     if (query.ip !== '' && this.#options.listener.use_ip_from_query_string) this.#believe(query.ip)
     announce.port = query.port
 
-    if (this.#tracker.rules.version !== this.#version) this.#followRules()
+    if (this.#tracker.rules.version !== this.#version) this.#answers = this.#followRules()
     const answer = this.#answers.prepare(announce.family, query.compact)
     const outcome = this.#tracker.announce(visitor, announce, this.#options.listenerRules, answer)
     if (outcome !== 'served') return this.#refused(outcome, announce.infoHash)
@@ -196,14 +195,11 @@ export class HttpRequests {
     return new Response(body)
   }
 
-  #followRules(): void {
-    this.#version = this.#tracker.rules.version
-    this.#answers = this.#makeAnswers()
-  }
-
   /** Memory of answers, and what they say in advance, as the rules want them now. */
-  #makeAnswers(): HttpAnswers {
-    const { interval, intervalMin, maxPeers } = this.#tracker.rules
+  #followRules(): HttpAnswers {
+    // The version before the values: they may change meanwhile.
+    const { version, interval, intervalMin, maxPeers } = this.#tracker.rules
+    this.#version = version
     return new HttpAnswers({ interval, intervalMin, maxPeers })
   }
 
@@ -275,9 +271,7 @@ export class HttpRequests {
   }
 
   /** `detail`: see `refusalText`. */
-  #refused(refusal: Refusal | 'banned', detail?: Uint8Array | string): Response {
-    // Wrong connection ids are what bans punish, and HTTP has none.
-    if (refusal === 'banned') throw new Error('an HTTP client is banned')
+  #refused(refusal: Refusal, detail?: Uint8Array | string): Response {
     this.#count(AT.errors)
     this.#count(AT.responses)
     const text = refusalText(refusal, this.#tracker.rules.schema, detail)

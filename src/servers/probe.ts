@@ -22,33 +22,45 @@ export const reachable = ({ ip, port }: SocketAddress): SocketAddress => ({
   port,
 })
 
-export async function probeUdp(bind: SocketAddress): Promise<Verdict> {
-  const { ip, port } = reachable(bind)
+/** Opens a connection, waits for the first verdict on it, and closes it. */
+async function probe(
+  milliseconds: number,
+  failed: (why: string) => Verdict,
+  open: (judge: (verdict: Verdict) => void) => Promise<() => void>,
+): Promise<Verdict> {
   const { promise, resolve } = Promise.withResolvers<Verdict>()
-  const late: Verdict = { Err: 'Timed Out' }
-  const timer = setTimeout(resolve, UDP_MILLISECONDS, late)
-  let socket: { send(bytes: Uint8Array): unknown; close(): void } | undefined
+  const timer = setTimeout(() => resolve(failed('operation timed out')), milliseconds)
+  const opening = open(resolve)
+  opening.catch((error: Error) => resolve(failed(error.message)))
   try {
-    socket = await Bun.udpSocket({
-      hostname: ip.includes(':') ? '::' : '0.0.0.0',
-      connect: { hostname: ip, port },
-      socket: {
-        data: (_socket, answer) => resolve(isConnect(answer) ? OK : { Err: 'Did not Connect' }),
-        // The port is closed; the reference calls that a time-out.
-        error: () => resolve(late),
-      },
-    })
-    socket.send(CONNECT)
     return await promise
-  } catch {
-    return late
   } finally {
     clearTimeout(timer)
-    socket?.close()
+    opening.then(
+      (close) => close(),
+      () => {},
+    )
   }
 }
 
-const OK: Verdict = { Ok: 'Connected' }
+export function probeUdp(bind: SocketAddress): Promise<Verdict> {
+  const { ip, port } = reachable(bind)
+  const failed = (): Verdict => ({ Err: 'Timed Out' })
+  return probe(UDP_MILLISECONDS, failed, async (judge) => {
+    const socket = await Bun.udpSocket({
+      hostname: ip.includes(':') ? '::' : '0.0.0.0',
+      connect: { hostname: ip, port },
+      socket: {
+        data: (_socket, answer) =>
+          judge(isConnect(answer) ? { Ok: 'Connected' } : { Err: 'Did not Connect' }),
+        // The port is closed; the reference calls that a time-out.
+        error: () => judge(failed()),
+      },
+    })
+    socket.send(CONNECT)
+    return () => socket.close()
+  })
+}
 
 /** Whether it answers our connect: request and answer have action and transaction id in common (BEP 15). */
 const isConnect = (answer: Uint8Array): boolean =>
@@ -56,10 +68,10 @@ const isConnect = (answer: Uint8Array): boolean =>
   CONNECT.subarray(-ANSWER_HEADER).every((byte, i) => byte === answer[i])
 
 /**
- * Requests a path and judges the status line. `fetch` would use a proxy named in the environment, and keep
- * connections that delay the stop of the server.
+ * Requests a path and judges the status line. `fetch` would start a thread of its own for it, and keep connections
+ * that delay the stop of the server.
  */
-export async function probeHttp(
+export function probeHttp(
   scheme: 'http' | 'https',
   bind: SocketAddress,
   path: string,
@@ -69,39 +81,27 @@ export async function probeHttp(
   const failed = (why: string): Verdict => ({
     Err: `error sending request for url (${scheme}://${host}${path}): ${why}`,
   })
-  const { promise, resolve } = Promise.withResolvers<Verdict>()
-  const timer = setTimeout(() => resolve(failed('operation timed out')), HTTP_MILLISECONDS)
   const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
-  let head = ''
-  let socket: { terminate(): void } | undefined
-  const opening = Bun.connect({
-    hostname: ip,
-    port,
-    // Our own listener, contacted by its address: the certificate is for a host name.
-    ...(scheme === 'https' && { tls: { rejectUnauthorized: false } }),
-    socket: {
-      open: (opened) => void (scheme === 'http' && opened.write(request)),
-      handshake: (opened) => void opened.write(request),
-      data(_socket, bytes) {
-        head += bytes.toString('latin1')
-        const status = /^HTTP\/1\.[01] (\d{3}[^\r\n]*)\r\n/.exec(head)?.[1]
-        if (status !== undefined) resolve(status.startsWith('2') ? { Ok: status } : { Err: status })
-        else if (head.length > MOST_STATUS_BYTES) resolve(failed('not an HTTP answer'))
+  return probe(HTTP_MILLISECONDS, failed, async (judge) => {
+    let head = ''
+    const socket = await Bun.connect({
+      hostname: ip,
+      port,
+      // Our own listener, contacted by its address: the certificate is for a host name.
+      ...(scheme === 'https' && { tls: { rejectUnauthorized: false } }),
+      socket: {
+        open: (opened) => void (scheme === 'http' && opened.write(request)),
+        handshake: (opened) => void opened.write(request),
+        data(_socket, bytes) {
+          head += bytes.toString('latin1')
+          const status = /^HTTP\/1\.[01] (\d{3}[^\r\n]*)\r\n/.exec(head)?.[1]
+          if (status !== undefined) judge(status.startsWith('2') ? { Ok: status } : { Err: status })
+          else if (head.length > MOST_STATUS_BYTES) judge(failed('not an HTTP answer'))
+        },
+        close: () => judge(failed('connection closed before message completed')),
+        error: (_socket, error) => judge(failed(error.message)),
       },
-      close: () => resolve(failed('connection closed before message completed')),
-      error: (_socket, error) => resolve(failed(error.message)),
-    },
+    })
+    return () => socket.terminate()
   })
-  opening.then(
-    (opened) => {
-      socket = opened
-    },
-    (error: Error) => resolve(failed(error.message)),
-  )
-  try {
-    return await promise
-  } finally {
-    clearTimeout(timer)
-    socket?.terminate()
-  }
 }

@@ -253,7 +253,7 @@ export class UdpRequests {
   }
 
   /** The answer to a request that is not served; 0 = none is due. */
-  #refused(refusal: Refusal | 'banned', familyOffset: number): number {
+  #refused(refusal: Refusal, familyOffset: number): number {
     if (refusal === 'banned') {
       this.#counters[AT.banned + familyOffset]!++
       return 0

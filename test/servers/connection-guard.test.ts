@@ -1,5 +1,5 @@
 /** Whose connections are ended, and when, over a kernel that a test makes up. */
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import { Log } from '../../src/log.ts'
 import {
   ConnectionGuard,
@@ -82,7 +82,10 @@ class MadeUp implements Sockets {
 }
 
 const guards: ConnectionGuard[] = []
+// However busy this machine is, no count takes any time, and the guard does not look by itself.
+beforeEach(() => void spyOn(performance, 'now').mockReturnValue(0))
 afterEach(async () => {
+  mock.restore()
   for (const guard of guards.splice(0)) await guard[Symbol.asyncDispose]()
 })
 

@@ -22,18 +22,18 @@ async function health(
   const memory = { used: 5, limit: 9, degraded: undefined as string | undefined }
   const server = await serveHealth({
     bind,
-    services: () => services,
+    services,
     database,
     memory: () => memory,
     draining,
     garbage,
   })
   return {
-    url: `http://127.0.0.1:${server.port}`,
+    url: server.url,
     memory,
     garbage,
     [Symbol.asyncDispose]: async () => {
-      await server.stop()
+      await server.stop(0)
       garbage[Symbol.dispose]()
     },
   }
