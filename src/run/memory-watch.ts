@@ -29,18 +29,19 @@ export class MemoryWatch {
 
   /** Call it about once a second. `now`: milliseconds of any origin. */
   look(now: number): void {
-    const { used, limit } = this.#swarm.memory()
-    const isShort = used >= limit * (this.#isShort ? ENOUGH : SHORT)
-    if (isShort !== this.#isShort) {
-      this.#isShort = isShort
-      if (isShort) this.#log.warn(TARGET, `memory is nearly full: ${this.#state()}`)
-      else this.#log.info(TARGET, `memory is no longer nearly full: ${this.#state()}`)
-    }
     const { refusals } = this.#swarm.totals()
     // Fewer than before: a shard was emptied.
     this.#full.add(now, Math.max(0, refusals - this.#refusals), () => this.#whatIsFull())
     this.#refusals = refusals
     this.#full.pass(now)
+    const { used, limit } = this.#swarm.memory()
+    const isShort = used >= limit * (this.#isShort ? ENOUGH : SHORT)
+    if (isShort === this.#isShort) return
+    this.#isShort = isShort
+    const state = `${size(used)} of ${size(limit)} are in use`
+    if (!isShort) this.#log.info(TARGET, `memory is no longer nearly full: ${state}`)
+    else if (!this.#full.isOn)
+      this.#log.warn(TARGET, `memory is nearly full: ${state}. ${this.#whatToDo()}`)
   }
 
   health(): HealthMemory {
@@ -49,11 +50,11 @@ export class MemoryWatch {
   }
 
   #whatIsFull(): string {
-    return `memory is full, new torrents are refused and new peers are not remembered: ${this.#state()}`
+    return `memory is full: new torrents are refused, and new peers are not remembered. ${this.#whatToDo()}`
   }
 
-  #state(): string {
-    const { used, limit } = this.#swarm.memory()
-    return `${size(used)} of ${size(limit)} are in use; runtime.max_memory sets the limit`
+  #whatToDo(): string {
+    const limit = size(this.#swarm.memory().limit)
+    return `Raise runtime.max_memory, now ${limit}, if the machine has more`
   }
 }
