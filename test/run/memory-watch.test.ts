@@ -95,7 +95,7 @@ test('refused announces are told at once, counted every minute, and told when th
   expect(pass(1, 1)).toEqual([` WARN TRACKER: ${FULL}`])
 })
 
-test('a tracker that is full says so in its log and in its health report', async () => {
+test('S13: a tracker that is full refuses new torrents, serves on, and says so in its log and in its health report', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2, maxMemory: '16MiB' })
   const health = async () =>
@@ -114,6 +114,8 @@ test('a tracker that is full says so in its log and in its health report', async
   using peer = await udpPeer(tracker.ports.udp[0]!)
   await expect(peer.announce(hashOf(0xee))).rejects.toThrow('tracker is full, come back later')
   await until('the warning', () => tracker.lines.some((line) => line.includes('memory is full')))
+  // A torrent that is there goes on: the first one.
+  expect((await peer.announce(new Uint8Array(20))).seeders).toBeGreaterThan(0)
   const ill = await health()
   expect(ill.status).toBe('Ok')
   expect(ill.degraded).toStartWith('memory is full: new torrents are refused')

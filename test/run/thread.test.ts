@@ -72,34 +72,6 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
   await first.stop(0)
 })
 
-test('threads that share a port share nothing but the swarm', async () => {
-  const shared = {
-    swarm: createSwarmMemory(64 * 2 ** 20, Int32Array.of(1)),
-    threads: 2,
-  }
-  const metrics = new Metrics(2, 1).memory
-  const one = await startThread(setupOf(udp(0), { ...shared, metrics, thread: 1 }))
-  const [port] = one.opened.udpPorts as [number]
-  const two = await startThread(setupOf(udp(port), { ...shared, metrics, thread: 2 }))
-  using before = await udpPeer(port)
-  await before.announce(hashOf(1), { port: 7001 })
-  await one.stop(0)
-  using after = await udpPeer(port)
-  expect((await after.announce(hashOf(1), { left: 1 })).peers).toEqual(['7f0000011b59'])
-  await two.stop(0)
-})
-
-test('S9: an external address stands for peers of this machine', async () => {
-  const network = 'network.external_ip = "203.0.113.7"\n'
-  const thread = await startThread(setupOf(udp(0, network)))
-  const [port] = thread.opened.udpPorts as [number]
-  using one = await udpPeer(port)
-  await one.announce(hashOf(1), { port: 7001 })
-  using other = await udpPeer(port)
-  expect((await other.announce(hashOf(1), { left: 1 })).peers).toEqual(['cb0071071b59'])
-  await thread.stop(0)
-})
-
 test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
   const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!

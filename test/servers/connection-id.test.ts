@@ -1,6 +1,7 @@
+/** UDP connection ids: for whom and how long they are good, and the hash that they are made of. */
 import { expect, test } from 'bun:test'
 import { Address } from '../../src/bittorrent.ts'
-import { ConnectionIds } from '../../src/servers/connection-id.ts'
+import { ConnectionIds, SipHash } from '../../src/servers/connection-id.ts'
 import { writeSource } from '../../src/wire/address.ts'
 import { dice, seed } from '../support/random.ts'
 
@@ -62,4 +63,24 @@ test(`no altered id passes, neither its second nor its tag (SEED=${seed})`, () =
   }
   for (let i = 0; i < 10_000; i++)
     expect(ids().check(from('192.0.2.1'), NOW, roll(2 ** 31), NOW)).not.toBe('expired')
+})
+
+/** SipHash-2-4 with 64 bits, published by its authors: key and message count up from 0; by length of the message. */
+const VECTORS = `
+  310e0edd47db6f72 fd67dc93c539f874 5a4fa9d909806c0d 2d7efbd796666785 b7877127e09427cf 8da699cd64557618
+  cee3fe586e46c9cb 37d1018bf50002ab 6224939a79f5f593 b0e4a90bdf82009e f3b9dd94c5bb5d7a a7ad6b22462fb3f4
+  fbe50e86bc8f1e75 903d84c02756ea14 eef27a8e90ca23f7 e545be4961ca29a1 db9bc2577fcc2a3f 9447be2cf5e99a69
+  9cd38d96f0b3c14b bd6179a71dc96dbb 98eea21af25cd6be c7673b2eb0cbf2d0 883ea3e395675393 c8ce5ccd8c030ca8
+`
+
+test.each(
+  VECTORS.trim()
+    .split(/\s+/)
+    .map((vector, length) => [length, vector] as const),
+)('the hash of %d bytes is the published one', (length, vector) => {
+  const message = new Uint8Array(Math.ceil(length / 8) * 8 + 16)
+  for (let i = 0; i < length; i++) message[i] = i
+  const siphash = new SipHash(Uint8Array.from({ length: 16 }, (_, i) => i))
+  const low = siphash.tag(new Int32Array(message.buffer), length)
+  expect(Buffer.from(Int32Array.of(low, siphash.high).buffer).toString('hex')).toBe(vector)
 })
