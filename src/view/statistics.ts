@@ -90,6 +90,7 @@ const TABLE = {
   udp6_scrapes_handled: ({ udp6 }: Source) => udp6('scrapes'),
   udp6_responses: ({ udp6 }: Source) => udp6('responses'),
   udp6_errors_handled: ({ udp6 }: Source) => udp6('errors'),
+  announces_refused_full: ({ totals }: Source) => totals.refusals,
 }
 
 export type Stats = { readonly [Name in keyof typeof TABLE]: ReturnType<(typeof TABLE)[Name]> }

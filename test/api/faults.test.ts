@@ -173,5 +173,5 @@ test('M1, M6: stats show what there is, and the boolean is a number for Promethe
   expect(json.body.toString()).toBe(JSON.stringify(shown))
   const lines = await askWithToken(api.url, { path: '/api/v1/stats?format=prometheus' })
   expect(lines.body.toString().split('\n')).toContain('completed_persisted_enabled 1')
-  expect(lines.body.toString().split('\n')).toHaveLength(32)
+  expect(lines.body.toString().split('\n')).toHaveLength(33)
 })

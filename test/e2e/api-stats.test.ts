@@ -52,7 +52,8 @@ const FIELDS = `torrents seeders completed completed_in_session completed_persis
   udp_avg_connect_processing_time_ns udp_avg_announce_processing_time_ns
   udp_avg_scrape_processing_time_ns udp4_requests udp4_connections_handled udp4_announces_handled
   udp4_scrapes_handled udp4_responses udp4_errors_handled udp6_requests udp6_connections_handled
-  udp6_announces_handled udp6_scrapes_handled udp6_responses udp6_errors_handled`.split(/\s+/)
+  udp6_announces_handled udp6_scrapes_handled udp6_responses udp6_errors_handled
+  announces_refused_full`.split(/\s+/)
 const OLD = `torrents seeders completed leechers tcp4_connections_handled tcp4_announces_handled
   tcp4_scrapes_handled tcp6_connections_handled tcp6_announces_handled tcp6_scrapes_handled
   udp4_connections_handled udp4_announces_handled udp4_scrapes_handled udp6_connections_handled

@@ -3,7 +3,14 @@ import { expect, test } from 'bun:test'
 import { AT, type Counter, Metrics, TIME_AT } from '../../src/memory/counters.ts'
 import { readStatistics, type StatisticsSources } from '../../src/view/statistics.ts'
 
-const TOTALS = { torrents: 3, seeders: 5, leechers: 7, downloads: 11, completions: 13, refusals: 0 }
+const TOTALS = {
+  torrents: 3,
+  seeders: 5,
+  leechers: 7,
+  downloads: 11,
+  completions: 13,
+  refusals: 19,
+}
 const [UDP_A, UDP_B, HTTP_A, HTTP_B] = [0, 1, 2, 3] as const
 
 /** Two threads, four listeners; every counter of every row differs from every other. */
@@ -62,6 +69,7 @@ test('threads and listeners are summed, families and transports are not', () => 
     udp6_requests: sum(udp, 'received') * 1_000,
     udp6_connections_handled: sum(udp, 'connects') * 1_000,
     udp6_errors_handled: sum(udp, 'errors') * 1_000,
+    announces_refused_full: 19,
   })
 })
 
@@ -78,9 +86,10 @@ test('a listener without statistics counts unseen; without any, all is zero but 
     completed_in_session,
     leechers,
     udp_banned_ips_total,
+    announces_refused_full,
     ...none
   } = readStatistics(sources({ udp: [], http: [] }))
-  expect(udp_banned_ips_total).toBe(17)
+  expect([udp_banned_ips_total, announces_refused_full]).toEqual([17, 19])
   expect([torrents, seeders, completed, completed_in_session, leechers]).toEqual([3, 5, 13, 13, 7])
   expect(new Set(Object.values(none))).toEqual(new Set([0, false]))
 })

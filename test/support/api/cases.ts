@@ -322,7 +322,7 @@ const stats: readonly Case[] = [
     status: 200,
     type: JSON_TYPE,
     expected:
-      /^\{"torrents":0,"seeders":0,"completed":0,"completed_in_session":0,"completed_persisted":0,"completed_persisted_enabled":(true|false),"leechers":0,"tcp4_connections_handled":0,"tcp4_announces_handled":0,"tcp4_scrapes_handled":0,"tcp6_connections_handled":0,"tcp6_announces_handled":0,"tcp6_scrapes_handled":0,"udp_requests_discarded":0,"udp_requests_aborted":0,"udp_requests_banned":0,"udp_banned_ips_total":0,"udp_avg_connect_processing_time_ns":0,"udp_avg_announce_processing_time_ns":0,"udp_avg_scrape_processing_time_ns":0,"udp4_requests":0,"udp4_connections_handled":0,"udp4_announces_handled":0,"udp4_scrapes_handled":0,"udp4_responses":0,"udp4_errors_handled":0,"udp6_requests":0,"udp6_connections_handled":0,"udp6_announces_handled":0,"udp6_scrapes_handled":0,"udp6_responses":0,"udp6_errors_handled":0\}$/,
+      /^\{"torrents":0,"seeders":0,"completed":0,"completed_in_session":0,"completed_persisted":0,"completed_persisted_enabled":(true|false),"leechers":0,"tcp4_connections_handled":0,"tcp4_announces_handled":0,"tcp4_scrapes_handled":0,"tcp6_connections_handled":0,"tcp6_announces_handled":0,"tcp6_scrapes_handled":0,"udp_requests_discarded":0,"udp_requests_aborted":0,"udp_requests_banned":0,"udp_banned_ips_total":0,"udp_avg_connect_processing_time_ns":0,"udp_avg_announce_processing_time_ns":0,"udp_avg_scrape_processing_time_ns":0,"udp4_requests":0,"udp4_connections_handled":0,"udp4_announces_handled":0,"udp4_scrapes_handled":0,"udp4_responses":0,"udp4_errors_handled":0,"udp6_requests":0,"udp6_connections_handled":0,"udp6_announces_handled":0,"udp6_scrapes_handled":0,"udp6_responses":0,"udp6_errors_handled":0,"announces_refused_full":0\}$/,
   },
   {
     name: 'stats as json',
@@ -337,7 +337,7 @@ const stats: readonly Case[] = [
     status: 200,
     type: 'text/plain; version=0.0.4',
     expected:
-      /^torrents 0\nseeders 0\ncompleted 0\ncompleted_in_session 0\ncompleted_persisted 0\ncompleted_persisted_enabled [01]\nleechers 0\n(\w+ 0\n){24}udp6_errors_handled 0$/,
+      /^torrents 0\nseeders 0\ncompleted 0\ncompleted_in_session 0\ncompleted_persisted 0\ncompleted_persisted_enabled [01]\nleechers 0\n(\w+ 0\n){25}announces_refused_full 0$/,
   },
   {
     name: 'stats in another format',

@@ -162,6 +162,7 @@ export const noStats: Stats = {
   udp6_scrapes_handled: 0,
   udp6_responses: 0,
   udp6_errors_handled: 0,
+  announces_refused_full: 0,
 }
 
 export type Serving = Awaited<ReturnType<typeof serve>>
