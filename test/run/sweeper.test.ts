@@ -15,12 +15,12 @@ import { until } from '../support/until.ts'
 /** Seconds between two sweeps, for a test that waits for some. */
 const OFTEN = 0.005
 
-function make({ peers = 1, keep = false, onLine = () => {} } = {}) {
+function make({ peers = 1, onLine = () => {} } = {}) {
   const memory = createSwarmMemory(64 * 2 ** 20, Int32Array.of(1))
   const swarm = new Swarm(memory, 1, 1)
   let now = 1_000_000
   const clock = { seconds: () => now, milliseconds: () => now * 1000 }
-  const tracker = trackerOver(swarm, clock, { removePeerless: !keep })
+  const tracker = trackerOver(swarm, clock)
   const announce = new Announce()
   const answer = new Answer([new PeerList(4, new Uint16Array(3 * 74))])
   for (let peer = 0; peer < peers; peer++) {
@@ -65,14 +65,6 @@ describe('the sweeper', () => {
     swarm.pass(1)
     await until('the swarm to be empty', () => swarm.totals().torrents === 0)
     expect(swarm.totals().peers).toBe(0)
-  })
-
-  test('keeps torrents without peers when the rules say so', async () => {
-    const swarm = make({ peers: 32, keep: true })
-    using _sweeper = swarm.sweep()
-    swarm.pass(policy.peerTimeoutSeconds)
-    await until('the peers to be gone', () => swarm.totals().peers === 0)
-    expect(swarm.totals().torrents).toBe(2)
   })
 
   test('says when it begins and how long it took', async () => {
@@ -123,18 +115,14 @@ describe('the sweeper', () => {
   })
 })
 
-test.each([1, 2])('a tracker with %d threads forgets its peers', async (threads) => {
+test('a tracker forgets its peers and torrents', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({
     core: 'inactive_peer_cleanup_interval = 1\n[core.tracker_policy]\nmax_peer_timeout = 1\n',
-    workers: threads,
+    workers: 2,
   })
   using peer = await udpPeer(tracker.ports.udp[0]!)
   expect((await peer.announce(hashOf(1))).seeders).toBe(1)
-  await until('the peer to be gone', async () => (await peer.scrape(hashOf(1))).seeders === 0)
-  await until('a sweep', () => tracker.lines.some((line) => line.includes('Cleaned up')))
-  if (threads > 1) {
-    const swarm = new Swarm(workers.of(1).setup.swarm, 99, 1)
-    await until('the torrent to be forgotten', () => swarm.totals().torrents === 0)
-  }
+  const swarm = new Swarm(workers.of(1).setup.swarm, 99, 1)
+  await until('the torrent to be forgotten', () => swarm.totals().torrents === 0)
 })

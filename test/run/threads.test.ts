@@ -111,26 +111,6 @@ test('TLS listeners are shared by threads too', async () => {
   expect(answer).toContain('8:completei1e')
 })
 
-test.each([1, 2])('with %d threads an IPv4 client of [::] is an IPv4 peer', async (threads) => {
-  await using tracker = await startTracker({
-    rest: udp('[::]:0') + http('[::]:0') + HEALTH,
-    workers: threads,
-  })
-  const [port] = tracker.ports.udp as [number]
-  using four = await udpPeer(port, '127.0.0.1')
-  using six = await udpPeer(port, '::1')
-  await four.announce(hashOf(4), { port: 7001 })
-  await six.announce(hashOf(4), { port: 7001 })
-  using other = await udpPeer(port, '127.0.0.1')
-  expect(await other.announce(hashOf(4), { left: 1 })).toEqual({
-    seeders: 2,
-    leechers: 1,
-    peers: ['7f0000011b59'],
-  })
-  const answer = await announceOver(`http://127.0.0.1:${tracker.ports.http[0]}`, 4, 7002)
-  expect(answer).toContain('8:completei3e')
-})
-
 test.each([1, 2])('with %d threads one port serves 0.0.0.0 and [::] apart', async (threads) => {
   await using probe = await startTracker({ rest: udp('0.0.0.0:0') + http('0.0.0.0:0') + HEALTH })
   const [udpPort, httpPort] = [probe.ports.udp[0]!, probe.ports.http[0]!]
