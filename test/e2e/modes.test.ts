@@ -71,7 +71,7 @@ const UDP_KEYS: readonly (readonly [name: string, options: readonly number[], to
     ['not at all', [], TOLD.missing],
     ['in a path without one', urlData('/announce'), TOLD.missing],
     ['in a path with nothing behind the slash', urlData('/announce/'), TOLD.missing],
-    ['in the query', urlData(`/announce?key=${KEY}`), TOLD.missing],
+    ['in the query', urlData(`/announce?key=${KEY}`), 1],
     ['in another path', urlData(`/scrape/${KEY}`), TOLD.missing],
     ['without a path', urlData(KEY), TOLD.missing],
     ['in an option whose data is missing', [2], TOLD.missing],
