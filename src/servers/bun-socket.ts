@@ -5,6 +5,7 @@
  * takes too long is dropped unread, faster than it can arrive.
  */
 import { LIMITS } from '../limits.ts'
+import { AT, type CounterRow } from '../memory/counters.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Datagrams } from './datagrams.ts'
 import type { Outbox, Sender } from './outbox.ts'
@@ -14,19 +15,13 @@ type BunSender = {
   sendMany(packets: readonly (Uint8Array | number | string)[]): number
 }
 
-type BunSocketEvents = {
-  /** `count` datagrams are waiting. */
-  serve(count: number): void
-  /** A datagram was dropped unread. */
-  aborted(): void
-}
-
 export class BunSocket implements Sender {
   readonly #clock: Clock
   readonly #datagrams: Datagrams
   readonly #outbox: Outbox
   readonly #sender: BunSender
-  readonly #events: BunSocketEvents
+  readonly #counters: CounterRow
+  readonly #serve: (count: number) => void
   /** Data, port and address of each answer, as `sendMany` wants them. */
   readonly #packets: (Uint8Array | number | string)[] = []
   /** Views by slot, then length. Lengths repeat, and making a view costs more than a send. */
@@ -42,18 +37,20 @@ export class BunSocket implements Sender {
   #turnBegan = 0
   #shedding = false
 
+  /** `serve` is called when so many datagrams are waiting. */
   constructor(
-    clock: Clock,
+    { clock, counters }: { readonly clock: Clock; readonly counters: CounterRow },
     datagrams: Datagrams,
     outbox: Outbox,
     sender: BunSender,
-    events: BunSocketEvents,
+    serve: (count: number) => void,
   ) {
     this.#clock = clock
+    this.#counters = counters
     this.#datagrams = datagrams
     this.#outbox = outbox
     this.#sender = sender
-    this.#events = events
+    this.#serve = serve
     this.#views = Array.from({ length: LIMITS.udpBatch }, () => [])
   }
 
@@ -63,7 +60,7 @@ export class BunSocket implements Sender {
 
   receive(packet: Uint8Array, port: number, address: string): void {
     if (this.#shedding) {
-      this.#events.aborted()
+      this.#counters[AT.aborted]!++
       return
     }
     if (!this.#reading) {
@@ -82,7 +79,7 @@ export class BunSocket implements Sender {
   flush(): void {
     const count = this.#received
     this.#received = 0
-    if (count > 0) this.#events.serve(count)
+    if (count > 0) this.#serve(count)
   }
 
   send(first: number, count: number): number {

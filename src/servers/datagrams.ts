@@ -5,6 +5,7 @@
 import { Address } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { copySource, writeSource } from '../wire/address.ts'
+import { LINUX } from './libc.ts'
 
 /** Bytes from one datagram to the next: a power of two above `LIMITS.datagram`. */
 export const SLOT_BYTES = 2048
@@ -14,8 +15,7 @@ export const SLOT_BYTES = 2048
  * machine, port in that of the network, address. `bytes` from one to the next.
  */
 export const SENDER = { family: 0, port: 2, ipv4: 4, ipv6: 8, bytes: 32 } as const
-const AF_INET = 2
-const AF_INET6 = 10
+const { AF_INET, AF_INET6 } = LINUX
 /** Sizes of `sockaddr_in` and `sockaddr_in6`. */
 const ADDRESS_BYTES = { [AF_INET]: 16, [AF_INET6]: 28 } as const
 

@@ -11,16 +11,11 @@
  */
 import { LIMITS } from '../limits.ts'
 import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
-import { addressOf, type Libc, libc } from './libc.ts'
+import { addressOf, LINUX, type Libc, libc } from './libc.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
-const AF_UNIX = 1
-/** SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK */
-const STREAM_SOCKET = 1 | 0o2000000 | 0o4000
-const O_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
-const SO_ATTACH_FILTER = 26
-const SO_DETACH_FILTER = 27
+const SOCK_NONBLOCK = 0o4000
+const STREAM_SOCKET = LINUX.SOCK_STREAM | LINUX.CLOEXEC | SOCK_NONBLOCK
 const MSG_DONTWAIT = 0x40
 const EAGAIN = 11
 
@@ -56,7 +51,7 @@ export type Descriptors = {
 /** undefined: the system has no such calls, or refuses. Bun then reads the socket itself. */
 export function openDescriptors(): Descriptors | undefined {
   const system = libc()
-  const standIn = system?.socket(AF_UNIX, STREAM_SOCKET, 0) ?? -1
+  const standIn = system?.socket(LINUX.AF_UNIX, STREAM_SOCKET, 0) ?? -1
   if (system === undefined || standIn < 0) return undefined
   const socket = system.dup(standIn)
   if (socket >= 0) return { standIn, socket }
@@ -66,7 +61,7 @@ export function openDescriptors(): Descriptors | undefined {
 
 /** Closes the real socket that a thread left behind. The thread must have ended. */
 export function releaseSocket({ standIn, socket }: Descriptors): void {
-  libc()?.dup3(standIn, socket, O_CLOEXEC)
+  libc()?.dup3(standIn, socket, LINUX.CLOEXEC)
 }
 
 export function closeDescriptors({ standIn, socket }: Descriptors): void {
@@ -139,21 +134,21 @@ export class DirectSocket implements Sender {
     filter[0] = 0x06
     this.#kept.push(filter.buffer)
     const program = new BigUint64Array([1n, BigInt(addressOf(filter))])
-    return this.#system.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0
+    return this.#system.setsockopt(fd, LINUX.SOL_SOCKET, LINUX.SO_ATTACH_FILTER, program, 16) === 0
   }
 
   /** From here on we read what arrives. Bun must not be reading, and must poll for nothing but datagrams. */
   takeOver(fd: number): boolean {
     const { standIn, socket } = this.#descriptors
-    if (this.#system.dup3(fd, socket, O_CLOEXEC) < 0) return false
-    if (this.#system.dup3(standIn, fd, O_CLOEXEC) < 0) return false
+    if (this.#system.dup3(fd, socket, LINUX.CLOEXEC) < 0) return false
+    if (this.#system.dup3(standIn, fd, LINUX.CLOEXEC) < 0) return false
     this.letIn(socket)
     return true
   }
 
   /** Undoes `hold`. */
   letIn(fd: number): void {
-    this.#system.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Int32Array(1), 4)
+    this.#system.setsockopt(fd, LINUX.SOL_SOCKET, LINUX.SO_DETACH_FILTER, new Int32Array(1), 4)
   }
 
   /** Reads a batch at most. How many datagrams; 0: nothing is there; -1: the kernel reported an error. */

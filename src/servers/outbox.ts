@@ -3,6 +3,7 @@
  * the memory at `begin()`, then `push`. After the last one: `flush`.
  */
 import { LIMITS } from '../limits.ts'
+import { AT, type CounterRow } from '../memory/counters.ts'
 
 /** How answers reach the kernel. */
 export interface Sender {
@@ -12,9 +13,6 @@ export interface Sender {
   resized(): void
 }
 
-/** Answers that were not sent because the kernel's buffer was full, and errors that it reported (a client was gone). */
-type OutboxEvents = { unsent(count: number): void; socketError(): void }
-
 export class Outbox {
   /** All slots, as bytes and as halves of the same memory. */
   bytes = new Uint8Array()
@@ -23,13 +21,13 @@ export class Outbox {
   /** For each answer its bytes, and the number of the datagram whose sender gets it. */
   readonly lengths = new Int32Array(LIMITS.udpBatch)
   readonly to = new Int32Array(LIMITS.udpBatch)
-  readonly #events: OutboxEvents
+  readonly #counters: CounterRow
   #queued = 0
   #sender: Sender | undefined
 
   /** Has no room before it is resized. */
-  constructor(events: OutboxEvents) {
-    this.#events = events
+  constructor(counters: CounterRow) {
+    this.#counters = counters
   }
 
   /**
@@ -75,7 +73,7 @@ export class Outbox {
     for (let first = 0; first < count; ) {
       const sent = this.#sender?.send(first, count - first) ?? 0
       if (sent === 0) {
-        this.#events.unsent(count - first)
+        this.#counters[AT.unsent]! += count - first
         return
       }
       if (sent > 0) {
@@ -83,10 +81,10 @@ export class Outbox {
         failures = 0
         continue
       }
-      this.#events.socketError()
+      this.#counters[AT.socketErrors]!++
       if (++failures < 2) continue
       failures = 0
-      this.#events.unsent(1)
+      this.#counters[AT.unsent]!++
       first++
     }
   }

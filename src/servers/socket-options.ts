@@ -4,9 +4,9 @@
  * (destination address, type of service, errors of earlier answers). Where the C library cannot be called,
  * nothing changes.
  */
-import { libc } from './libc.ts'
+import { LINUX, libc } from './libc.ts'
 
-const SOL_SOCKET = 1
+const { SOL_SOCKET } = LINUX
 const SO_RCVBUF = 8
 
 /** Options that are switched off; a socket of one family refuses those of the other. */

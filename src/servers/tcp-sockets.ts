@@ -6,20 +6,11 @@
 import { readdir } from 'node:fs/promises'
 import { nextTurn } from '../time/turns.ts'
 import { printIp } from '../wire/address.ts'
-import { addressOf, type Libc, libc } from './libc.ts'
+import { addressOf, LINUX, type Libc, libc } from './libc.ts'
 import { blockingProgram, INSTRUCTION_BYTES } from './packet-filter.ts'
 
 const RLIMIT_NOFILE = 7
-const AF_UNIX = 1
-const AF_INET = 2
-const AF_INET6 = 10
-const SOCK_STREAM = 1
-const SOCK_CLOEXEC = 0o2000000
 const SHUT_RDWR = 2
-const O_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
-const SO_ATTACH_FILTER = 26
-const SO_DETACH_FILTER = 27
 const SO_TYPE = 3
 const SO_ACCEPTCONN = 30
 /** Descriptors that are looked at in one turn. */
@@ -72,8 +63,8 @@ export class TcpSockets {
     const limits = new BigUint64Array(2)
     if (system === undefined || system.getrlimit(RLIMIT_NOFILE, limits) !== 0) return undefined
     const limit = Math.min(Number(limits[0]), MOST_DESCRIPTORS)
-    const nothing = system.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
-    const spare = system.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+    const nothing = system.socket(LINUX.AF_UNIX, LINUX.SOCK_STREAM | LINUX.CLOEXEC, 0)
+    const spare = system.socket(LINUX.AF_UNIX, LINUX.SOCK_STREAM | LINUX.CLOEXEC, 0)
     return nothing < 0 || spare < 0 ? undefined : new TcpSockets(system, limit, spare, nothing)
   }
 
@@ -105,10 +96,10 @@ export class TcpSockets {
   /** Ends the connection, unless its descriptor means something else by now. */
   end({ fd, peer }: Connection): boolean {
     // Held by our own descriptor, it cannot become another between the look and the shutdown.
-    if (this.#libc.dup3(fd, this.#spare, O_CLOEXEC) < 0) return false
+    if (this.#libc.dup3(fd, this.#spare, LINUX.CLOEXEC) < 0) return false
     const same = this.#connection(this.#spare)?.peer === peer
     if (same) this.#libc.shutdown(this.#spare, SHUT_RDWR)
-    this.#libc.dup3(this.#nothing, this.#spare, O_CLOEXEC)
+    this.#libc.dup3(this.#nothing, this.#spare, LINUX.CLOEXEC)
     return same
   }
 
@@ -124,8 +115,8 @@ export class TcpSockets {
       named[0] = BigInt(program.byteLength / INSTRUCTION_BYTES)
       named[1] = BigInt(addressOf(program))
     }
-    const option = program === undefined ? SO_DETACH_FILTER : SO_ATTACH_FILTER
-    this.#libc.setsockopt(fd, SOL_SOCKET, option, named, named.byteLength)
+    const option = program === undefined ? LINUX.SO_DETACH_FILTER : LINUX.SO_ATTACH_FILTER
+    this.#libc.setsockopt(fd, LINUX.SOL_SOCKET, option, named, named.byteLength)
   }
 
   [Symbol.dispose](): void {
@@ -150,8 +141,8 @@ export class TcpSockets {
     if (this.#libc.getpeername(fd, this.#peer, this.#length) !== 0) return undefined
     const port = this.#portOf(fd)
     // There may be connected UDP sockets as well, on ports of the same numbers.
-    if (port === undefined || this.#option(fd, SO_TYPE) !== SOCK_STREAM) return undefined
-    const six = this.#peer[0] === AF_INET6
+    if (port === undefined || this.#option(fd, SO_TYPE) !== LINUX.SOCK_STREAM) return undefined
+    const six = this.#peer[0] === LINUX.AF_INET6
     const peer = this.#peer.subarray(2, six ? 24 : 8).toHex()
     // The address follows the port, in IPv6 after four bytes of flow information.
     const address = six ? peer.slice(12) : peer.slice(4)
@@ -163,7 +154,7 @@ export class TcpSockets {
     this.#length[0] = this.#here.length
     if (this.#libc.getsockname(fd, this.#here, this.#length) !== 0) return undefined
     const family = this.#here[0]
-    const isInternet = family === AF_INET || family === AF_INET6
+    const isInternet = family === LINUX.AF_INET || family === LINUX.AF_INET6
     return isInternet ? (this.#here[2]! << 8) | this.#here[3]! : undefined
   }
 
@@ -175,7 +166,7 @@ export class TcpSockets {
   #option(fd: number, option: number): number {
     this.#flag[0] = 0
     this.#length[0] = 4
-    this.#libc.getsockopt(fd, SOL_SOCKET, option, this.#flag, this.#length)
+    this.#libc.getsockopt(fd, LINUX.SOL_SOCKET, option, this.#flag, this.#length)
     return this.#flag[0]!
   }
 }

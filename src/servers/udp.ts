@@ -111,12 +111,7 @@ class UdpListener {
     this.#report = onceEach(options.report)
     this.#tracker = options.tracker
     this.#counters = options.counters
-    this.#outbox = new Outbox({
-      unsent: (count) => {
-        this.#counters[AT.unsent]! += count
-      },
-      socketError: () => this.socketError(),
-    })
+    this.#outbox = new Outbox(options.counters)
     const requestOptions = { ...options, report: this.#report }
     this.#requests = new UdpRequests(requestOptions, this.#datagrams, this.#outbox)
   }
@@ -143,18 +138,11 @@ class UdpListener {
       direct.close()
       direct.letIn(fd)
     }
-    this.#bun = new BunSocket(this.#options.clock, this.#datagrams, this.#outbox, socket, {
-      serve: (count) => this.#serve(count),
-      aborted: () => {
-        this.#counters[AT.aborted]!++
-      },
-    })
+    this.#bun = new BunSocket(this.#options, this.#datagrams, this.#outbox, socket, (count) =>
+      this.#serve(count),
+    )
     this.#outbox.attach(this.#bun)
     return undefined
-  }
-
-  socketError(): void {
-    this.#counters[AT.socketErrors]!++
   }
 
   /** Bun has read a datagram. */
@@ -166,7 +154,7 @@ class UdpListener {
   /** Bun tried to read and could not: the real socket has a datagram, or the kernel reported an error. */
   cannotRead(): void {
     this.#options.garbage.made(DATAGRAM)
-    if (this.#direct === undefined) this.socketError()
+    if (this.#direct === undefined) this.#counters[AT.socketErrors]!++
     else if (!this.#isStopped) this.#read(this.#direct)
   }
 
@@ -184,7 +172,7 @@ class UdpListener {
     const began = clock.milliseconds()
     for (let lasted = 0; lasted >= 0 && lasted <= LIMITS.udpTurnMilliseconds; ) {
       const count = direct.receive()
-      if (count < 0) this.socketError()
+      if (count < 0) this.#counters[AT.socketErrors]!++
       if (count <= 0) return
       this.#serve(count)
       // Negative when the clock was set back, which says nothing about this turn.

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
+import { AT, Metrics } from '../../src/memory/counters.ts'
 import { Outbox } from '../../src/servers/outbox.ts'
 
 /**
@@ -7,16 +8,9 @@ import { Outbox } from '../../src/servers/outbox.ts'
  * them reached the kernel.
  */
 function outboxOn(send: (datagrams: number[]) => number) {
-  const counts = { unsent: 0, errors: 0 }
+  const counters = new Metrics(1, 1).row(0, 0)
   const sent: number[] = []
-  const outbox = new Outbox({
-    unsent: (count) => {
-      counts.unsent += count
-    },
-    socketError: () => {
-      counts.errors++
-    },
-  })
+  const outbox = new Outbox(counters)
   outbox.resize(64)
   outbox.attach({
     resized() {},
@@ -34,13 +28,14 @@ function outboxOn(send: (datagrams: number[]) => number) {
     }
     outbox.flush()
   }
+  const counts = () => ({ unsent: counters[AT.unsent], errors: counters[AT.socketErrors] })
   return { push, sent, counts }
 }
 
 test('answers leave together and in order', () => {
   const { push, sent, counts } = outboxOn((datagrams) => datagrams.length)
   push(1, 2, 3)
-  expect([sent, counts]).toEqual([[1, 2, 3], { unsent: 0, errors: 0 }])
+  expect([sent, counts()]).toEqual([[1, 2, 3], { unsent: 0, errors: 0 }])
 })
 
 test('an old error of the kernel costs no answer', () => {
@@ -51,7 +46,7 @@ test('an old error of the kernel costs no answer', () => {
     return -1
   })
   push(1, 2, 3)
-  expect([sent, counts]).toEqual([[1, 2, 3], { unsent: 0, errors: 1 }])
+  expect([sent, counts()]).toEqual([[1, 2, 3], { unsent: 0, errors: 1 }])
 })
 
 test('an address that cannot be reached costs its own answer and no other', () => {
@@ -62,14 +57,14 @@ test('an address that cannot be reached costs its own answer and no other', () =
     return stop < 0 ? datagrams.length : stop
   })
   push(1, 2, 3, 4, 5, 6, 7)
-  expect([sent, counts]).toEqual([[2, 3, 6], { unsent: 4, errors: 8 }])
+  expect([sent, counts()]).toEqual([[2, 3, 6], { unsent: 4, errors: 8 }])
 })
 
 test('a full buffer of the kernel is final', () => {
   let calls = 0
   const { push, sent, counts } = outboxOn(() => (calls++ === 0 ? 1 : 0))
   push(1, 2, 3)
-  expect([sent, counts, calls]).toEqual([[1], { unsent: 2, errors: 0 }, 2])
+  expect([sent, counts(), calls]).toEqual([[1], { unsent: 2, errors: 0 }, 2])
 })
 
 test('a full outbox is sent without being asked', () => {
