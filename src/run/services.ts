@@ -1,9 +1,9 @@
 /** The services of a configuration, as the log and the health report name them. */
-import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
+import type { Config } from '../config/model.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { joinPort } from '../wire/address.ts'
-import type { Threads } from './threads.ts'
+import type { Listeners } from './thread.ts'
 
 /** Targets of the log. */
 export const TARGETS = { udp_tracker: 'UDP TRACKER', http_tracker: 'HTTP TRACKER' } as const
@@ -14,33 +14,29 @@ type TrackerService = HealthService & {
   readonly announceUrl: string
 }
 
-/** Every tracker listener with the port it got. */
-export function trackerServices(config: Config, ports: Threads['ports']): TrackerService[] {
-  const path = config.core.private ? '/announce/KEY' : '/announce'
+/** Every tracker listener. */
+export function trackerServices({ core }: Config, { udp, http }: Listeners): TrackerService[] {
+  const path = core.private ? '/announce/KEY' : '/announce'
   const service = (
     type: TrackerService['type'],
     scheme: TrackerService['scheme'],
-    { bind_address, network, public_url: publicUrl }: UdpTrackerConfig | HttpTrackerConfig,
-    port: number,
+    { bind_address: address, network, public_url: publicUrl }: Listeners['udp' | 'http'][number],
   ): TrackerService => {
-    const { ip } = bind_address
+    const { ip, port } = address
     const isAny = ip === '0.0.0.0' || ip === '::'
     const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
     return {
       type,
       scheme,
-      address: { ip, port },
+      address,
       url: urlAt(ip),
       publicUrl,
       announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
     }
   }
-  const { udp_trackers, http_trackers } = config
   return [
-    ...(udp_trackers ?? []).map((one, i) => service('udp_tracker', 'udp', one, ports.udp[i]!)),
-    ...(http_trackers ?? []).map((one, i) =>
-      service('http_tracker', one.tls_config ? 'https' : 'http', one, ports.http[i]!),
-    ),
+    ...udp.map((one) => service('udp_tracker', 'udp', one)),
+    ...http.map((one) => service('http_tracker', one.tls_config ? 'https' : 'http', one)),
   ]
 }
 

@@ -5,7 +5,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { Access, createAccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
-import type { Config } from '../config/model.ts'
+import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
 import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../memory/counters.ts'
@@ -38,7 +38,7 @@ const API_GRACE_MILLISECONDS = 1_000
 const MEMORY_MILLISECONDS = 1_000
 
 export type Running = AsyncDisposable & {
-  readonly ports: Threads['ports']
+  readonly ports: { readonly udp: readonly number[]; readonly http: readonly number[] }
   /** undefined: there is no management API. */
   readonly apiPort: number | undefined
   readonly healthPort: number
@@ -103,8 +103,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
     },
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
-  warnOfBuffer(threads.receiveBuffer, log)
-  const trackers = trackerServices(config, threads.ports)
+  const { opened } = threads
+  warnOfBuffer(opened.receiveBuffer, log)
+  const trackers = trackerServices(config, opened)
   for (const { type, url, announceUrl } of trackers)
     log.info(TARGETS[type], `Started on: ${url}`, { announce: announceUrl })
 
@@ -136,12 +137,12 @@ export async function start(config: Config, log: Log, version: string): Promise<
   log.info('HEALTH CHECK API', `Started on: ${health.url}`)
 
   const operators = [health.address.port, ...(api === undefined ? [] : [api.address.port])]
-  const guard = startGuard(config, threads.ports.http, operators, log)
+  const guard = startGuard(config, opened.http, operators, log)
   if (guard !== undefined) starting.use(guard)
 
   const running = starting.move()
   return {
-    ports: threads.ports,
+    ports: { udp: opened.udp.map(portOf), http: opened.http.map(portOf) },
     apiPort: api?.address.port,
     healthPort: health.address.port,
     drain: () => {
@@ -160,19 +161,21 @@ function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log
   if (http_api === null) log.info('TRACKER', 'No API block in configuration')
 }
 
+const portOf = ({ bind_address }: UdpTrackerConfig | HttpTrackerConfig) => bind_address.port
+
 /** undefined: the system does not list connections. */
 function startGuard(
-  { http_trackers, abuse }: Config,
-  http: readonly number[],
+  { abuse }: Config,
+  http: readonly HttpTrackerConfig[],
   operators: readonly number[],
   log: Log,
 ): ConnectionGuard | undefined {
   const sockets = TcpSockets.open()
   if (sockets === undefined) return undefined
   const ports = guardedPorts([
-    ...http.map((port, i) => {
-      const isShared = http_trackers![i]!.network.on_reverse_proxy
-      return [port, { isOperators: false, isShared }] as const
+    ...http.map((listener) => {
+      const isShared = listener.network.on_reverse_proxy
+      return [portOf(listener), { isOperators: false, isShared }] as const
     }),
     ...operators.map((port) => [port, { isOperators: true, isShared: false }] as const),
   ])

@@ -43,15 +43,17 @@ export type ThreadSetup = {
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   readonly logging: LogOptions
+} & Listeners
+
+export type Listeners = {
   readonly udp: readonly UdpTrackerConfig[]
   readonly http: readonly HttpTrackerConfig[]
 }
 
-/** What was opened, in the order of the lists: the ports, and the bytes of the UDP sockets' receive buffers. */
-export type Opened = {
-  readonly udpPorts: readonly number[]
-  readonly httpPorts: readonly number[]
-  readonly receiveBuffers: readonly (number | undefined)[]
+/** The listeners with the ports that they got. */
+export type Opened = Listeners & {
+  /** Bytes of the smallest receive buffer of a UDP socket; Infinity: none is known. */
+  readonly receiveBuffer: number
 }
 
 export type ServingThread = {
@@ -81,9 +83,9 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const reusePort = setup.threads > 1
   const garbage = new Garbage()
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
-  const udpPorts: number[] = []
-  const receiveBuffers: (number | undefined)[] = []
-  const httpPorts: number[] = []
+  const udp: UdpTrackerConfig[] = []
+  const http: HttpTrackerConfig[] = []
+  let receiveBuffer = Infinity
   try {
     for (const [index, listener] of setup.udp.entries()) {
       const server = await serveUdp({
@@ -101,8 +103,8 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         report: reportTo(log, 'UDP TRACKER'),
       })
       stops.push(() => server.stop())
-      udpPorts.push(server.port)
-      receiveBuffers.push(server.receiveBuffer)
+      udp.push(withPort(listener, server.port))
+      receiveBuffer = Math.min(receiveBuffer, server.receiveBuffer ?? Infinity)
     }
     for (const [index, listener] of setup.http.entries()) {
       const server = await serveHttp({
@@ -115,7 +117,7 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
         report: reportTo(log, 'HTTP TRACKER'),
       })
       stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
-      httpPorts.push(server.address.port)
+      http.push(withPort(listener, server.address.port))
     }
   } catch (error) {
     await Promise.all(stops.map((stop) => stop(0)))
@@ -123,13 +125,21 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     throw error
   }
   return {
-    opened: { udpPorts, httpPorts, receiveBuffers },
+    opened: { udp, http, receiveBuffer },
     stop: async (graceMilliseconds) => {
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
       garbage[Symbol.dispose]()
     },
   }
 }
+
+const withPort = <L extends UdpTrackerConfig | HttpTrackerConfig>(
+  listener: L,
+  port: number,
+): L => ({
+  ...listener,
+  bind_address: { ...listener.bind_address, port },
+})
 
 export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
   const bytes = external_ip === null ? undefined : parseIp(external_ip)

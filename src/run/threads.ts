@@ -34,12 +34,11 @@ export class Threads {
   readonly #serving: ServingThread[] = []
   /** Starts under way; `stop` waits for them as well. */
   readonly #starting = new Set<Promise<void>>()
-  #setup: Omit<ThreadSetup, 'thread' | 'threads'>
+  #opened: Opened | undefined
   #stopping = false
 
   private constructor(options: ThreadsOptions) {
     this.#options = options
-    this.#setup = options.setup
   }
 
   /** Opens all listeners on all threads, or rejects with one line that names the cause. */
@@ -59,18 +58,9 @@ export class Threads {
     return threads
   }
 
-  /** Ports by listener, in the order of the configuration. */
-  get ports(): { readonly udp: readonly number[]; readonly http: readonly number[] } {
-    return {
-      udp: this.#setup.udp.map((listener) => listener.bind_address.port),
-      http: this.#setup.http.map((listener) => listener.bind_address.port),
-    }
-  }
-
-  /** Bytes of the smallest receive buffer of a UDP socket; Infinity: none is known. */
-  get receiveBuffer(): number {
-    const opened = this.#serving.flatMap((serving) => serving.opened.receiveBuffers)
-    return Math.min(...opened.map((bytes = Infinity) => bytes))
+  /** What the first thread opened. */
+  get opened(): Opened {
+    return this.#opened!
   }
 
   /** Stops listening everywhere; connections have `graceMilliseconds` to end. */
@@ -87,7 +77,9 @@ export class Threads {
   }
 
   async #open(thread: number): Promise<void> {
-    const setup = { ...this.#setup, thread, threads: this.#options.count }
+    const { setup: all, count: threads } = this.#options
+    const { udp, http } = this.#opened ?? all
+    const setup = { ...all, udp, http, thread, threads }
     const born = performance.now()
     const serving =
       this.#options.count === 1
@@ -96,24 +88,8 @@ export class Threads {
     // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
-    this.#rememberPorts(serving.opened)
-  }
-
-  /** The first thread decides what port 0 means; the others and its replacement open the same. */
-  #rememberPorts(opened: Opened): void {
-    const withPort = <L extends { bind_address: { ip: string; port: number } }>(
-      listeners: readonly L[],
-      ports: readonly number[],
-    ): L[] =>
-      listeners.map((listener, i) => ({
-        ...listener,
-        bind_address: { ...listener.bind_address, port: ports[i]! },
-      }))
-    this.#setup = {
-      ...this.#setup,
-      udp: withPort(this.#setup.udp, opened.udpPorts),
-      http: withPort(this.#setup.http, opened.httpPorts),
-    }
+    // The first thread decides what port 0 means; the others and its replacement open the same.
+    this.#opened ??= serving.opened
   }
 
   #died(thread: number, born: number, reason: string): void {

@@ -6,7 +6,7 @@ import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { Metrics } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
-import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
+import { type ServingThread, startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
@@ -39,10 +39,16 @@ const udp = (port: number, more = '') =>
   `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`
 const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
 
+const portsOf = ({ opened }: ServingThread): [udp: number[], http: number[]] => [
+  opened.udp.map(({ bind_address }) => bind_address.port),
+  opened.http.map(({ bind_address }) => bind_address.port),
+]
+
 test('reports its ports in the order of the lists', async () => {
   const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
-  const { udpPorts, httpPorts, receiveBuffers } = thread.opened
-  expect([udpPorts.length, httpPorts.length, receiveBuffers.length]).toEqual([2, 1, 2])
+  const [udpPorts, httpPorts] = portsOf(thread)
+  expect([udpPorts.length, httpPorts.length]).toEqual([2, 1])
+  expect(thread.opened.receiveBuffer).toBeGreaterThan(0)
   expect(new Set([...udpPorts, ...httpPorts]).size).toBe(3)
   for (const port of udpPorts) {
     using peer = await udpPeer(port)
@@ -56,8 +62,7 @@ test('reports its ports in the order of the lists', async () => {
 
 test('keeps nothing open when the last listener cannot be opened', async () => {
   const first = await startThread(setupOf(udp(0) + http(0)))
-  const [udpPort] = first.opened.udpPorts as [number]
-  const [httpPort] = first.opened.httpPorts as [number]
+  const [[udpPort = 0], [httpPort = 0]] = portsOf(first)
   const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
   const { port } = free
   free.close()
@@ -77,7 +82,7 @@ test.each([1, 2])('serves what another part lists while it runs (threads: %d)', 
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
   const metrics = new Metrics(threads, 1).memory
   const thread = await startThread(setupOf(udp(0), { access, threads, metrics }))
-  using peer = await udpPeer(thread.opened.udpPorts[0]!)
+  using peer = await udpPeer(portsOf(thread)[0][0]!)
   const { whitelist } = new Access(access, threads === 1)
   const { words } = packHashes(hashOf(1))
   await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
