@@ -148,7 +148,7 @@ describe('the headers', () => {
 
   test('nor can it turn an unknown path into a known one', async () => {
     for (const host of ['', 'a', 'abc', 'abc/announce?', 'tracker'])
-      for (const path of ['/x/announce', '/x', '/announce/'])
+      for (const path of ['/x/y/announce', '/x', '/announce/'])
         for (const method of ['GET', 'POST']) {
           const reply = await ask(
             `${method} ${path}?${QUERY} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
