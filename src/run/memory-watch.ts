@@ -55,6 +55,6 @@ export class MemoryWatch {
 
   #whatToDo(): string {
     const limit = size(this.#swarm.memory().limit)
-    return `Raise runtime.max_memory, now ${limit}, if the machine has more`
+    return `Raise runtime.max_memory, now ${limit}, or lower core.tracker_policy.max_peer_timeout`
   }
 }

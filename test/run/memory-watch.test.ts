@@ -48,7 +48,7 @@ function watched() {
   }
 }
 
-const TO_DO = 'Raise runtime.max_memory, now 64 MiB, if the machine has more'
+const TO_DO = 'Raise runtime.max_memory, now 64 MiB, or lower core.tracker_policy.max_peer_timeout'
 const FULL = `memory is full: new torrents are refused, and new peers are not remembered. ${TO_DO}`
 
 test('memory that is nearly full is told once, and once more when there is enough again', () => {
