@@ -12,8 +12,10 @@ interface Position {
 
 type Path = readonly (string | number)[]
 
-/** More lines than a statement of a configuration has; in a longer one no further position is looked for. */
-const LONGEST_STATEMENT = 200
+/** How the last line of a statement over several lines ends. */
+const MAY_END = /["'\]}][ \t]*(#.*)?\r?$/
+/** Each attempt parses all lines so far; after so many, no further position is looked for. */
+const MOST_ATTEMPTS = 200
 
 /** The key of a path in the result of `findPositions`. */
 export const positionKey = (path: Path): string => JSON.stringify(path.map(String))
@@ -29,10 +31,13 @@ export function findPositions(toml: string): ReadonlyMap<string, Position> {
   for (let first = 0, end = 0; first < lines.length; first = end) {
     let values: object | undefined
     let text = ''
-    while (values === undefined) {
-      if (end === lines.length || end - first === LONGEST_STATEMENT) return positions
-      text += `${lines[end++]}\n`
+    for (let attempts = 0; values === undefined; ) {
+      if (end === lines.length || attempts === MOST_ATTEMPTS) return positions
+      const line = lines[end++]!
+      text += `${line}\n`
+      if (end - first > 1 && !MAY_END.test(line)) continue
       values = parsed(text)
+      attempts++
     }
     const mark = (path: Path, at: number) => {
       const before = text.slice(0, at).split('\n')

@@ -55,6 +55,13 @@ test.each<[string, string, (string | number)[], string]>([
   ['after a literal string', "a = '\\'\nb = 2", ['b'], '2:1'],
   ['after a text of many lines', 'a = """\n[x]\n\\"""b\n""""\nc = 1', ['c'], '5:1'],
   ['after a literal of many lines', "a = '''\n[x]\n'''\nc = 1", ['c'], '4:1'],
+  [
+    'after a list of a thousand lines',
+    `a = [\n${'{ x = 1 },\n'.repeat(1000)}]\nb = 2`,
+    ['b'],
+    '1003:1',
+  ],
+  ['after a text of a thousand lines', `a = '''\n${'x\n'.repeat(1000)}'''\nb = 2`, ['b'], '1003:1'],
   ['after a date', 'a = 1979-05-27 07:32:00\nb = 1', ['b'], '2:1'],
   ['with Windows line ends', 'a = 1\r\n[t]\r\nb = 2', ['t', 'b'], '3:1'],
   [
