@@ -3,11 +3,13 @@
  * C1). Pure. Every node keeps the place where it was written, so mistakes are reported in the names of the
  * file. What has a name of schema 3.0.0 already stays as it is.
  */
+import { didYouMean } from '../text/nearest.ts'
 import { DATABASE_NAMES } from './database-settings.ts'
 import type { Report } from './mistake.ts'
 import {
   DEFAULT,
   list,
+  merge,
   type Node,
   nodeAt,
   type Scalar,
@@ -23,9 +25,9 @@ export function lift(tree: TableNode, report: Report): TableNode {
   const root: Entries = new Map(tree.entries)
   const core = root.get('core')
   const limit = banLimit(root.get('udp_trackers'), report)
-  if (limit && !root.has('udp_tracker_server')) {
-    const shared = new Map([['max_connection_id_errors_per_ip', limit]])
-    root.set('udp_tracker_server', table(shared, limit.at))
+  if (limit) {
+    const shared = table(new Map([['max_connection_id_errors_per_ip', limit]]), limit.at)
+    root.set('udp_tracker_server', merge(shared, root.get('udp_tracker_server') ?? shared))
   }
   change(root, 'logging', (logging) => move(logging, 'threshold', 'trace_filter'))
   change(root, 'http_api', (api) => move(api, 'tsl_config', 'tls_config'))
@@ -71,15 +73,15 @@ function move(from: Entries, name: string, newName: string, to = from): void {
 const COUNTED = scalar(true, { source: DEFAULT, path: 'core.tracker_usage_statistics' })
 
 function liftListener(entries: Entries, { at }: Node, core: Node | undefined): void {
-  if (!entries.has('network')) {
-    const net = nodeAt(core, 'net') ?? table(new Map(), at)
-    const network = edited(net, (options) => {
-      const externalIp = options.get('external_ip')
-      if (externalIp && isWildcard(externalIp)) options.delete('external_ip')
-      move(entries, 'ipv6_v6only', 'ipv6_v6only', options)
-    })
-    entries.set('network', network)
-  }
+  // What the listener says itself goes before what is said for all.
+  const shared = nodeAt(core, 'net') ?? table(new Map(), at)
+  const own = entries.get('network')
+  const network = edited(own ? merge(shared, own) : shared, (options) => {
+    const externalIp = options.get('external_ip')
+    if (externalIp && isWildcard(externalIp)) options.delete('external_ip')
+    move(entries, 'ipv6_v6only', 'ipv6_v6only', options)
+  })
+  entries.set('network', network)
   entries.delete('max_connection_id_errors_per_ip')
   move(entries, 'tsl_config', 'tls_config')
   // A listener without a switch of its own follows the global one, which was the only one at first.
@@ -119,7 +121,7 @@ function liftDatabase(node: Node | undefined, report: Report): Node {
   const entries: Entries = new Map()
   for (const [key, value] of node.entries)
     if (key === 'driver' || key === 'path') entries.set(key, value)
-    else report.warn(value.at, 'unknown option, ignored')
+    else report.warn(value.at, `unknown option, ignored${didYouMean(key, ['path', 'driver'])}`)
 
   const driver = entries.get('driver')
   const name = driver?.kind === 'scalar' ? driver.value : undefined

@@ -45,12 +45,12 @@ export interface Failed {
 }
 
 /** Options that must be written although they have defaults, as in the reference (C3). */
-const mandatory = (schema: SchemaVersion): readonly (readonly [string, string])[] => [
+const MANDATORY = [
   ['metadata', 'schema_version'],
-  ['logging', schema === '2.0.0' ? 'threshold' : 'trace_filter'],
+  ['logging', 'trace_filter'],
   ['core', 'private'],
   ['core', 'listed'],
-]
+] as const
 
 export function load(input: LoadInput): Loaded | Failed {
   const report = new Report()
@@ -108,16 +108,18 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
   const tree = applyOverrides(parsed, env, report)
   const schema = findSchema(tree, report)
   if (!schema) return undefined
-  for (const keys of mandatory(schema)) {
-    const path = keys.join('.')
-    if (!nodeAt(tree, ...keys))
+  const lifted = schema === '2.0.0' ? lift(tree, report) : tree
+  for (const [section, name] of MANDATORY) {
+    const isOldName = schema === '2.0.0' && name === 'trace_filter'
+    const path = `${section}.${isOldName ? 'threshold' : name}`
+    if (!nodeAt(lifted, section, name))
       report.mistake(
         { source: source.name, path },
         `Missing mandatory configuration option. Option path: ${path}`,
       )
   }
   const context = { schema, report }
-  const config = readConfig(schema === '2.0.0' ? lift(tree, report) : tree, context)
+  const config = readConfig(lifted, context)
   checkRules(config, context)
   return config
 }

@@ -112,7 +112,11 @@ function checkAddresses(config: Config, { report }: Context, at: (path: string) 
     { ...health_check_api, path: 'health_check_api.bind_address' },
   ]
   for (const transport of [udp, tcp]) {
-    const listeners = transport.filter(({ path }) => report.isSound(path))
+    const listeners = transport.filter(
+      ({ path }) =>
+        report.isSound(path) &&
+        report.isSound(path.replace(/bind_address$/, 'network.ipv6_v6only')),
+    )
     listeners.forEach((later, i) => {
       const earlier = listeners.slice(0, i).find((other) => collide(other, later))
       if (!earlier) return

@@ -3,7 +3,7 @@
  * grammar of their own (value-grammar.ts), and the resulting tree is merged over that of the file.
  */
 import type { Report } from './mistake.ts'
-import { list, type Node, printPath, type TableNode, table } from './tree.ts'
+import { list, merge, type Node, printPath, type TableNode, table } from './tree.ts'
 import { parseOverride } from './value-grammar.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -52,7 +52,11 @@ function put(
 ): Node {
   const key = path[depth]
   if (key === undefined) return merge(base, leaf)
-  const at = base?.at ?? { source: leaf.at.source, path: printPath(path.slice(0, depth)) }
+  // A value that becomes a table is a mistake of the variable.
+  const at =
+    base === undefined || base.kind === 'scalar'
+      ? { source: leaf.at.source, path: printPath(path.slice(0, depth)) }
+      : base.at
   if (base?.kind === 'list' || (base === undefined && depth === 1 && LISTS.has(path[0]!))) {
     const items = [...(base?.items ?? [])]
     const index = Number(key)
@@ -69,12 +73,4 @@ function put(
   const entries = new Map(base?.kind === 'table' ? base.entries : [])
   entries.set(key, put(entries.get(key), path, depth + 1, leaf, report))
   return table(entries, at)
-}
-
-/** Tables are merged key by key; anything else is replaced by `over`. */
-function merge(base: Node | undefined, over: Node): Node {
-  if (base?.kind !== 'table' || over.kind !== 'table') return over
-  const entries = new Map(base.entries)
-  for (const [key, node] of over.entries) entries.set(key, merge(entries.get(key), node))
-  return table(entries, base.at)
 }

@@ -71,7 +71,7 @@ function readList(list: List, node: Node | undefined, path: Path, context: Conte
   return null
 }
 
-/** Options that were removed from the schema, and what replaces them. */
+/** Options that schema 2.0.0 has under other names or in other places, and what replaces them in 3.0.0. */
 const REPLACED: Readonly<Record<string, string>> = {
   'logging.threshold': '`logging.trace_filter`',
   'core.net': '`network` of each listener',
@@ -80,14 +80,22 @@ const REPLACED: Readonly<Record<string, string>> = {
   max_connection_id_errors_per_ip: '`udp_tracker_server.max_connection_id_errors_per_ip`',
 }
 
+const OLD_NAMES = Object.keys(REPLACED).map((path) => path.split('.').at(-1)!)
+
 function unknownKey(key: string, node: Node, known: readonly string[], context: Context): void {
   const { schema, report } = context
+  const replaced = [node.at.path, key].find((name) => Object.hasOwn(REPLACED, name))
   if (schema === '2.0.0') {
     // Files of that schema contain stale keys, which the reference ignores.
-    report.warn(node.at, `unknown option, ignored${didYouMean(key, known)}`)
+    const names = [...known, ...OLD_NAMES]
+    report.warn(
+      node.at,
+      replaced === undefined
+        ? `unknown option, ignored${didYouMean(key, names)}`
+        : `ignored, ${REPLACED[replaced]} applies`,
+    )
     return
   }
-  const replaced = [node.at.path, key].find((name) => Object.hasOwn(REPLACED, name))
   report.mistake(
     node.at,
     replaced === undefined

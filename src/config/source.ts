@@ -58,9 +58,10 @@ function readFile(
     return { name, text: input.readFile(resolve(input.cwd, path)), quotable: true }
   } catch (error) {
     if (given === undefined && errorCode(error) === 'ENOENT') return builtIn(input.hasIpv6())
-    const reason = path === '' ? 'the path is empty' : fileReason(error)
+    const reason =
+      path === '' ? 'the path is empty' : `${fileReason(error)}: ${resolve(input.cwd, name)}`
     const by = given === undefined ? '' : `, given by ${given}`
-    report.mistake({ source: name, path: '' }, `${reason}: ${resolve(input.cwd, name)}${by}`)
+    report.mistake({ source: name, path: '' }, reason + by)
     return undefined
   }
 }

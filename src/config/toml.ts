@@ -20,22 +20,22 @@ const DEEPEST = 64
 /** Characters of the line that a message shows. */
 const LONGEST_EXCERPT = 160
 
-export function parseToml(source: TomlSource): TableNode | Mistake {
+export function parseToml({ name, text, quotable }: TomlSource): TableNode | Mistake {
   // Some editors write a byte order mark.
-  const toml = source.text.replace(/^\uFEFF/, '')
+  const toml = text.replace(/^\uFEFF/, '')
   let values: unknown
   try {
     // Integers as bigint: TOML's `1` and `1.0` must stay different types.
     values = parse(toml, { integersAsBigInt: true, maxDepth: DEEPEST })
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
-    return syntaxMistake(error, source)
+    return syntaxMistake(error, { name, text: toml, quotable })
   }
   const positions = findPositions(toml)
 
   const nodeOf = (value: unknown, path: readonly (string | number)[]): Node => {
     const position = positions.get(positionKey(path))
-    const at: Place = { source: source.name, path: printPath(path), ...position }
+    const at: Place = { source: name, path: printPath(path), ...position }
     if (Array.isArray(value))
       return list(
         value.map((item, i) => nodeOf(item, [...path, i])),
@@ -52,7 +52,7 @@ export function parseToml(source: TomlSource): TableNode | Mistake {
       new Map(Object.entries(values).map(([key, value]) => [key, nodeOf(value, [...path, key])])),
       at,
     )
-  return tableOf(values as object, [], { source: source.name, path: '' })
+  return tableOf(values as object, [], { source: name, path: '' })
 }
 
 function syntaxMistake(error: TomlError, source: TomlSource): Mistake {

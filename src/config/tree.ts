@@ -44,6 +44,14 @@ export const table = (entries: ReadonlyMap<string, Node>, at: Place): TableNode 
   entries,
 })
 
+/** Tables are merged key by key; anything else is replaced by `over`. */
+export function merge(base: Node | undefined, over: Node): Node {
+  if (base?.kind !== 'table' || over.kind !== 'table') return over
+  const entries = new Map(base.entries)
+  for (const [key, node] of over.entries) entries.set(key, merge(entries.get(key), node))
+  return table(entries, base.at)
+}
+
 export type Path = readonly (string | number)[]
 
 const isBareKey = (key: string): boolean => /^[A-Za-z0-9_-]+$/.test(key)

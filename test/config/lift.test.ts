@@ -163,12 +163,37 @@ network = { external_ip = "203.0.113.7" }
     )
     expect(config.logging.trace_filter).toBe('warn')
     expect(config.http_trackers?.[0]?.network).toEqual({
-      ...{ external_ip: '203.0.113.7', on_reverse_proxy: false, ipv6_v6only: false },
+      ...{ external_ip: '203.0.113.7', on_reverse_proxy: true, ipv6_v6only: true },
     })
     expect(warnings).toEqual([
-      expect.stringContaining('logging.threshold: unknown option, ignored'),
-      expect.stringContaining('http_trackers.0.ipv6_v6only: unknown option, ignored'),
+      expect.stringContaining('logging.threshold: ignored, `logging.trace_filter` applies'),
     ])
+  })
+
+  test('the limit of a listener goes beside what the table of all listeners has already', () => {
+    const { udp_tracker_server } = configOf(`
+[udp_tracker_server]
+ip_bans_reset_interval_in_secs = 7200
+[[udp_trackers]]
+max_connection_id_errors_per_ip = 3
+`)
+    expect(udp_tracker_server).toMatchObject({
+      ip_bans_reset_interval_in_secs: 7200,
+      max_connection_id_errors_per_ip: 3,
+    })
+  })
+
+  test.each([
+    ['[logging]\ntreshold = "info"', 'threshold'],
+    ['[core.nett]', 'net'],
+    ['[core.database]\npth = "x"', 'path'],
+    ['[[udp_trackers]]\nipv6_v6onli = true', 'ipv6_v6only'],
+  ])('a misspelt name of this schema is a warning with the right one: %p', (toml, name) => {
+    const file = toml.startsWith('[logging]')
+      ? MINIMAL_2.replace('[logging]', toml)
+      : MINIMAL_2 + toml
+    const { warnings } = loaded(loadToml(file))
+    expect(warnings).toEqual([expect.stringContaining(`did you mean ${name}?`)])
   })
 
   test.each([

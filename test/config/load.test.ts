@@ -109,6 +109,7 @@ describe('sources', () => {
     expect(complaints(marked(`mode = 1${MINIMAL_3}`))).toEqual([
       expect.stringMatching(/^tracker\.toml:1:1: mode: /),
     ])
+    expect(complaints(marked('[b'))).toEqual([expect.stringContaining('\n  1 | [b\n    | ')])
   })
 
   test('files above the current directory are not used', () => {
@@ -133,11 +134,7 @@ describe('sources', () => {
       { path: 'locked' },
       'locked: permission denied: /home/op/locked',
     ],
-    [
-      'an empty path',
-      { env: { [PATH]: '' } },
-      `"": the path is empty: /home/op/"", given by ${PATH}`,
-    ],
+    ['an empty path', { env: { [PATH]: '' } }, `"": the path is empty, given by ${PATH}`],
     ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file: /home/op/"a\\nb"'],
   ])('%s is reported as such', (_what, world, words) => {
     const mistakes = complaints(loadIn({ files: FILES, ...world }))
@@ -182,6 +179,11 @@ describe('mandatory options', () => {
     expect(complaints(loadToml(toml.replace(line, '')))).toEqual([
       `tracker.toml: Missing mandatory configuration option. Option path: ${path}`,
     ])
+  })
+
+  test('schema 2.0.0: the level may have its name of schema 3.0.0', () => {
+    const toml = MINIMAL_2.replace('threshold = "info"', 'trace_filter = "warn"')
+    expect(loaded(loadToml(toml)).config.logging.trace_filter).toBe('warn')
   })
 
   test('an override can supply one', () => {
@@ -245,6 +247,17 @@ bind_address = "127.0.0.1"
     expect(complaints(loadToml(toml))).toEqual([
       'tracker.toml:8:1: core.private: expected true or false, found 1',
     ])
+  })
+
+  test('neither does that of an option on which another rule depends', () => {
+    const toml = `${MINIMAL_3}
+[[http_trackers]]
+bind_address = "[::]:7070"
+network = { ipv6_v6only = 1 }
+[[http_trackers]]
+bind_address = "0.0.0.0:7070"
+`
+    expect(complaints(loadToml(toml))).toEqual([expect.stringContaining('found 1')])
   })
 
   test.each([

@@ -117,6 +117,12 @@ test('a string in place of a section is a mistake, and so are the options that a
   ])
 })
 
+test('an option below one that holds no table is a mistake of the variable, not of the file', () => {
+  expect(complaints(loadToml(MINIMAL_3, { CORE__PRIVATE__X: 'true' }))).toEqual([
+    `${OVERRIDE}CORE__PRIVATE__X: core.private: expected true or false, found a table`,
+  ])
+})
+
 test('the prefix may be written in any case', () => {
   const result = loadIn({ env: { torrust_tracker_config_override_core__listed: 'true' } })
   expect(loaded(result).config.core.listed).toBe(true)
