@@ -36,6 +36,11 @@ export function prepare(invocation: Invocation, host: Host): Loaded | number {
   else env = { ...env, [TEXT]: env[TEXT] || TEMPLATES[0]!.text }
   const loaded = loadConfiguration(invocation, { ...host, env }, { toServe: true })
   if (!loaded) return EXIT.misconfigured
+  if (!template) {
+    // The user is still root: serving must not begin, however the variable was read.
+    say(`${DRIVER} names no database: expected sqlite3, mysql or postgresql`)
+    return EXIT.misconfigured
+  }
   const { database } = loaded.config.core
   const trouble =
     database?.driver === 'sqlite3' ? unwritable(resolve(host.cwd, database.path)) : undefined

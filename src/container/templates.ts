@@ -30,4 +30,4 @@ export const TEMPLATES: readonly Template[] = [
 
 /** undefined: no template has this driver. Compose files tend to quote it, which the configuration accepts, too. */
 export const templateFor = (driver = ''): Template | undefined =>
-  TEMPLATES.find((template) => template.driver === driver.replace(/^"(.+)"$/, '$1'))
+  TEMPLATES.find((one) => one.driver === driver.replace(/^\s*("?)([^"\s]+)\1\s*$/, '$2'))

@@ -2,10 +2,24 @@
  * The user that the container's tracker runs as: the one it is started as, or, started as root, `USER_ID`, to
  * whom the volumes are given first.
  */
-import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  type Stats,
+} from 'node:fs'
 import { join } from 'node:path'
 import { quotedWord } from '../text/printable.ts'
 import { errorCode, systemReason } from '../text/system-errors.ts'
+
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
 
 /** Lower ones belong to the system. */
 const LOWEST_ID = 1000
@@ -54,14 +68,24 @@ function give(volumes: readonly string[], id: number): string | undefined {
         trouble ??= `cannot give ${path} to user ${id}: ${systemReason(error)}`
     }
   }
-  const giveAll = (path: string): void =>
+  const isOurs = ({ uid, gid }: Stats): boolean => uid === id && gid === id
+  /** `reached` leads to the same file as `path`, past directories that cannot be replaced meanwhile. */
+  const giveAll = (path: string, reached = path): void =>
     attempt(path, () => {
+      const before = lstatSync(reached)
       // A link itself changes its owner, not its target, which anyone with write access may have set.
-      const before = lstatSync(path)
-      if (before.uid !== id || before.gid !== id) lchownSync(path, id, id)
-      if (!before.isDirectory()) return
-      if ((before.mode & 0o7777) !== DIRECTORY_MODE) chmodSync(path, DIRECTORY_MODE)
-      for (const name of readdirSync(path)) giveAll(join(path, name))
+      if (!before.isDirectory()) return isOurs(before) ? undefined : lchownSync(reached, id, id)
+      const directory = openSync(reached, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      try {
+        attempt(path, () => {
+          if (!isOurs(fstatSync(directory))) fchownSync(directory, id, id)
+          if ((before.mode & 0o7777) !== DIRECTORY_MODE) fchmodSync(directory, DIRECTORY_MODE)
+        })
+        const inside = `/proc/self/fd/${directory}`
+        for (const name of readdirSync(inside)) giveAll(join(path, name), join(inside, name))
+      } finally {
+        closeSync(directory)
+      }
     })
   for (const volume of volumes) {
     attempt(volume, () => void mkdirSync(volume, { recursive: true }))
