@@ -95,9 +95,9 @@ function* trust(
 ): Generator<Result> {
   const url = publicUrl === null ? null : URL.parse(publicUrl)
   const host = url?.hostname.replace(/^\[|\]$/g, '') ?? ''
-  const matches = isIP(host) === 0 ? own!.checkHost(host) : own!.checkIP(host)
+  const isFor = () => (isIP(host) === 0 ? own!.checkHost(host) : own!.checkIP(host)) !== undefined
   // With a public URL of plain HTTP, clients talk to a proxy and never see the certificate.
-  if (url?.protocol === 'https:' && matches === undefined)
+  if (url?.protocol === 'https:' && !isFor())
     yield problem(
       `${about} is for ${own!.subjectAltName ?? own!.subject}, but public_url says ${host}`,
       REFUSED,

@@ -49,7 +49,7 @@ async function look(
 ): Promise<string[][]> {
   const config = `[[http_trackers]]
 bind_address = "${bind}"
-public_url = "${url}"
+${url && `public_url = "${url}"`}
 tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
   const clock = systemClock.seconds() + (later + 0.5) * 86_400
   const setting = { config, clock, context: { cwd: room.path, ...context } }
@@ -64,6 +64,7 @@ test('a certificate with its chain, key and name, in its time, is fine', async (
   const well = [['ok', `fullchain.pem is valid for ${DAYS - 1} more days`]]
   expect(await look({})).toEqual(well)
   expect(await look({ url: 'https://192.0.2.7:7070/announce' })).toEqual(well)
+  expect(await look({ url: '' })).toEqual(well)
   // A proxy speaks with the clients of this one.
   expect(await look({ url: 'http://other.example/announce' })).toEqual(well)
 })
