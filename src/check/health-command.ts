@@ -61,10 +61,14 @@ const NO_ANSWER = {
 /** From a port, `HOST`, `HOST:PORT` or a URL; without a word, the health API of this machine. */
 function readUrl(word: string | undefined, port: string): TrackerUrl {
   const isPort = word === undefined || /^\d+$/.test(word)
-  const place = isPort ? `127.0.0.1:${word ?? port}` : /[:/]/.test(word) ? word : `${word}:${port}`
+  const given = word ?? port
+  if (isPort && !(/^\d{1,5}$/.test(given) && Number(given) > 0 && Number(given) <= 65_535))
+    throw new Misuse(
+      `${word === undefined ? PORT_VARIABLE : 'URL'} must be a port from 1 to 65535, not ${given}`,
+    )
+  const place = isPort ? `127.0.0.1:${given}` : /[:/]/.test(word) ? word : `${word}:${port}`
   const url = parseTrackerUrl(place.includes('://') ? place : `http://${place}`)
-  if (typeof url === 'string')
-    throw new Misuse(word === undefined ? `${PORT_VARIABLE}: ${url}` : url)
+  if (typeof url === 'string') throw new Misuse(url)
   if (url.scheme === 'udp') throw new Misuse(`${word}: expected http:// or https://`)
   if (url.path !== '') return url
   // `href` lacks a path, but ends with the slash that every URL has.

@@ -18,7 +18,8 @@ export const database: Check = {
     if (setting === null) return skipped('none is configured: nothing is stored')
     if (setting.driver !== 'sqlite3') return await askServer(setting, milliseconds)
     const found = lookAtFile(placeOf(setting), resolve(cwd, setting.path))
-    if (found.status !== 'problem') return found
+    // How full the disk is does not depend on who asks.
+    if (found.why !== WHY) return found
     const { isOurs, answer } = await tracker()
     const said = answer?.services.find(({ type }) => type === 'database')
     // The running tracker may be another user in another directory.
@@ -49,14 +50,12 @@ async function askServer(setting: ServerConfig, milliseconds: number): Promise<R
     driver === 'mysql'
       ? `mariadb --host=${host} --port=${port} --user=${user} --password ${name} -e 'SELECT 1'`
       : `psql --host=${host} --port=${port} --username=${user} --dbname=${name} -c 'SELECT 1'`
-  return problem(
-    found,
-    WHY,
-    /denied|authentication|password/i.test(reason)
-      ? 'Are core.database.user and password right, and may that user come from this machine?'
-      : 'Does the server run, are host and port right, and does it listen there (bind-address, listen_addresses)?',
-    attempt,
-  )
+  const advice = /denied|authentication|password/i.test(reason)
+    ? 'Are core.database.user and password right, and may that user come from this machine?'
+    : reason.includes(`database "${setting.database}" does not exist`)
+      ? `CREATE DATABASE ${setting.database};  # in the server's client, as a user who may create it`
+      : 'Does the server run, are host and port right, and does it listen there (bind-address, listen_addresses)?'
+  return problem(found, WHY, advice, attempt)
 }
 
 /**

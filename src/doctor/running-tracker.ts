@@ -138,7 +138,7 @@ export const requests: Check = {
       // The certificate is for the public name.
       const { status, body } = await getHttp(url, { milliseconds, insecure: true })
       if (status === 200)
-        return judge(new Map(Object.entries(JSON.parse(Buffer.from(body).toString()))))
+        return judge(new Map(Object.entries(JSON.parse(Buffer.from(body).toString()) ?? {})))
       return warning(
         `the API answers a token of this configuration with HTTP status ${status}`,
         'The running tracker may have been started with another configuration.',
@@ -172,6 +172,7 @@ function judge(stats: ReadonlyMap<string, unknown>): Result | readonly Result[] 
       ),
     )
   if (warnings.length > 0) return warnings
+  if (!stats.has('torrents')) return skipped('its API does not answer with figures')
   const served = [...stats.keys()].filter((name) => /(announces|scrapes)_handled$/.test(name))
   const total = served.reduce((sum, name) => sum + figure(name), 0)
   return ok(

@@ -140,10 +140,11 @@ test.each([
   [['udp://a:6969'], {}, 'udp://a:6969: expected http:// or https://'],
   [['http://'], {}, 'http://: not a URL'],
   [['--timeout', '0'], {}, '--timeout must be from 0.01 to 3600 seconds, not 0'],
+  [['0'], {}, 'URL must be a port from 1 to 65535, not 0'],
   [
     [],
     { HEALTH_CHECK_API_PORT: '70000' },
-    'HEALTH_CHECK_API_PORT: http://127.0.0.1:PORT: not a URL',
+    'HEALTH_CHECK_API_PORT must be a port from 1 to 65535, not 70000',
   ],
 ])('wrong usage: %p %p', async (words, env: Record<string, string>, message) => {
   expect(await health(words, env)).toEqual({

@@ -116,9 +116,13 @@ describe.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
     const config = `[core.database]\n${lines}`
     const finding = await findingOn(database, {}, { config, context: { milliseconds } })
     expect(JSON.stringify(finding)).not.toContain(all.password)
-    return [finding.status, finding.found]
+    return [finding.status, finding.found, ...(finding.advice ?? []).slice(0, 1)]
   }
-  const failure = (text: RegExp) => ['problem', expect.stringMatching(text)]
+  const failure = (text: RegExp, advice = /\?$/) => [
+    'problem',
+    expect.stringMatching(text),
+    expect.stringMatching(advice),
+  ]
 
   const server = testServer(driver)
   const name = server ? '' : `, ${skipReason(driver)},`
@@ -126,6 +130,9 @@ describe.each(['mysql', 'postgresql'] as const)('%s', (driver) => {
     expect(await ask(server!, 60_000)).toEqual(['ok', expect.stringContaining('lets tracker in')])
     const denied = /access denied|authentication failed/i
     expect(await ask({ ...server!, password: 'hunter3' }, 60_000)).toEqual(failure(denied))
+    expect(await ask({ ...server!, database: 'nowhere' }, 60_000)).toEqual(
+      failure(/does not exist|access denied/i, /^CREATE DATABASE nowhere;|user and password right/),
+    )
   })
 
   test.each([

@@ -176,8 +176,10 @@ describe('requests', () => {
   test('that it does not tell are not known', async () => {
     const refused = await withApi('token not valid', { status: '500 Internal Server Error' })
     expect(refused.found).toEqual([said('warning', /with HTTP status 500$/)])
-    const { found } = await withApi('<html>')
-    expect(found).toEqual([said('skipped', /does not answer with figures: /)])
+    for (const body of ['<html>', 'null']) {
+      const { found } = await withApi(body)
+      expect(found).toEqual([said('skipped', /does not answer with figures/)])
+    }
   })
 
   test('are asked for only with a token, and only where the tracker has its API', async () => {
