@@ -9,6 +9,8 @@ import { KINDS, type Kind, LISTS, readTarget, type Target } from './target.ts'
 
 const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
 const CONTENT = 'TORRUST_CHECKER_CONFIG'
+/** Name of the configuration in messages if it is an argument. */
+export const ARGUMENT = 'the JSON argument'
 
 interface CheckerConfiguration {
   /** The path, variable or argument that mistakes are reported for. */
@@ -38,7 +40,7 @@ export function findConfiguration(input: SourceInput): CheckerConfiguration | un
     named && content === undefined && path === undefined ? undefined : env[name] || undefined
   const file = path ?? fromEnvironment(PATH)
   if (file === undefined) {
-    if (content !== undefined) return readConfiguration('the JSON argument', content)
+    if (content !== undefined) return readConfiguration(ARGUMENT, content)
     const text = fromEnvironment(CONTENT)
     return text === undefined ? undefined : readConfiguration(CONTENT, text)
   }

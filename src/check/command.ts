@@ -12,7 +12,7 @@ import { printResult, showProgress, wantsText } from '../cli/output.ts'
 import { readSmallFile } from '../cli/small-file.ts'
 import { readInfoHash } from '../client/torrent-file.ts'
 import { oneLine } from '../text/printable.ts'
-import { findConfiguration } from './checker-configuration.ts'
+import { ARGUMENT, findConfiguration } from './checker-configuration.ts'
 import { type CheckOptions, checkAll } from './checks.ts'
 import { findingDocument, findingsText, isHealthy, reasons } from './report.ts'
 import { guessTarget, readTarget, type Target } from './target.ts'
@@ -94,6 +94,8 @@ function readTargets(invocation: Invocation, host: Host): readonly Target[] | un
     throw new Misuse(
       'needs something to check: a URL, --config-path or TORRUST_CHECKER_CONFIG_PATH',
     )
+  if (content !== undefined && configuration?.name !== ARGUMENT)
+    host.complain(`tracker check: ${ARGUMENT} is ignored: ${configuration?.name} is read instead\n`)
   const targets = [...(configuration?.targets ?? [])]
   const mistakes = (configuration?.mistakes ?? []).map((what) => `${configuration?.name}: ${what}`)
   for (const { place, target } of given)

@@ -134,6 +134,14 @@ test('without targets it fails', async () => {
     out: '',
     err: 'tracker check: the JSON argument: there is nothing to check in it\n',
   })
+  using here = workspace({ 'none.json': json })
+  expect(await check(['-c', 'none.json', json], { directory: here.path })).toEqual({
+    code: 2,
+    out: '',
+    err:
+      'tracker check: the JSON argument is ignored: none.json is read instead\n' +
+      'tracker check: none.json: there is nothing to check in it\n',
+  })
 })
 
 test('a private tracker passes with a key, and refuses without', async () => {
