@@ -39,10 +39,14 @@ export function findPositions(toml: string): ReadonlyMap<string, Position> {
       values = parsed(text)
       attempts++
     }
+    // Where the latest place is, and where its line starts: most places follow it closely.
+    let [line, lineStart] = [first, 0]
     const mark = (path: Path, at: number) => {
-      const before = text.slice(0, at).split('\n')
-      const position = { line: first + before.length, column: before.at(-1)!.length + 1 }
-      if (!positions.has(positionKey(path))) positions.set(positionKey(path), position)
+      const key = positionKey(path)
+      if (positions.has(key)) return
+      if (at < lineStart) [line, lineStart] = [first, 0]
+      while (lineStart + lines[line]!.length < at) lineStart += lines[line++]!.length + 1
+      positions.set(key, { line: line + 1, column: at - lineStart + 1 })
     }
     const start = text.search(/\S/)
     if (text[start] === '[') {
@@ -69,9 +73,9 @@ export function findPositions(toml: string): ReadonlyMap<string, Position> {
         if (typeof value !== 'object' || value === null || value instanceof Date) return
         for (const [name, inner] of Object.entries(value)) {
           const isKey = !Array.isArray(value)
-          const key = isKey ? text.slice(next).search(keyPattern(name)) : -1
-          const at = key < 0 ? home : next + key
-          if (key >= 0) next = at + name.length
+          const key = isKey ? placeOf(name, text, next) : undefined
+          const at = key ?? home
+          if (key !== undefined) next = key + name.length
           const below = [...path, isKey ? name : Number(name)]
           mark(below, at)
           walk(inner, below, at)
@@ -91,6 +95,9 @@ function parsed(text: string): object | undefined {
   }
 }
 
-/** A key as it is written before its value or the next key. */
-const keyPattern = (name: string) =>
-  new RegExp(`(?<![\\w-])["']?${RegExp.escape(name)}["']?\\s*[.=]`)
+/** Where the key is written before its value or the next key, at `from` or later. */
+function placeOf(name: string, text: string, from: number): number | undefined {
+  const pattern = new RegExp(`(?<![\\w-])["']?${RegExp.escape(name)}["']?\\s*[.=]`, 'g')
+  pattern.lastIndex = from
+  return pattern.exec(text)?.index
+}
