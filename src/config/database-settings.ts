@@ -3,7 +3,7 @@
  * with the words of the reference.
  */
 
-import { type Context, type Of, optional, type Table, value } from './setting-kinds.ts'
+import { type Context, optional, type Table, type ValueOf, value } from './setting-kinds.ts'
 import type { TableNode } from './tree.ts'
 import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
 
@@ -62,7 +62,7 @@ export const DATABASE = {
   optional: true,
   rows: ROWS,
 
-  finish(rows: Of<{ rows: typeof ROWS }>, node: TableNode, context: Context): DatabaseConfig {
+  finish(rows: ValueOf<{ rows: typeof ROWS }>, node: TableNode, context: Context): DatabaseConfig {
     const { schema, report } = context
     const written = (name: string) => node.entries.get(name)
     const refuse = (name: string, message: string) => {

@@ -5,8 +5,8 @@
  */
 import type { TomlSource } from './toml.ts'
 
-/** Of a file that does not say. Seconds, and an address without its port. */
-export const OF_A_FILE = {
+/** What a file means that does not say. Seconds, and an address without its port. */
+export const FILE_DEFAULTS = {
   interval: 120,
   interval_min: 120,
   max_peer_timeout: 900,

@@ -3,14 +3,14 @@
  * are those of the settings table, so a path in a message is a path in the file. An absent optional value is
  * `null`. All values have been checked.
  */
-import type { Of } from './setting-kinds.ts'
+import type { ValueOf } from './setting-kinds.ts'
 import type { HTTP_TRACKER, NETWORK, SETTINGS, TLS, UDP_TRACKER } from './settings.ts'
 
 export type { DatabaseConfig } from './database-settings.ts'
 export type { SchemaVersion } from './setting-kinds.ts'
 
-export type Config = Of<typeof SETTINGS>
-export type UdpTrackerConfig = Of<typeof UDP_TRACKER>
-export type HttpTrackerConfig = Of<typeof HTTP_TRACKER>
-export type NetworkConfig = Of<typeof NETWORK>
-export type TlsConfig = NonNullable<Of<typeof TLS>>
+export type Config = ValueOf<typeof SETTINGS>
+export type UdpTrackerConfig = ValueOf<typeof UDP_TRACKER>
+export type HttpTrackerConfig = ValueOf<typeof HTTP_TRACKER>
+export type NetworkConfig = ValueOf<typeof NETWORK>
+export type TlsConfig = NonNullable<ValueOf<typeof TLS>>

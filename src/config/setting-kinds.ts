@@ -60,10 +60,10 @@ export type AnyValue = Value<unknown>
 export type Entry = AnyValue | Table | List | TextMap
 
 /** The type of what a row reads. */
-export type Of<E> = E extends { kind: 'value'; initial: infer T }
+export type ValueOf<E> = E extends { kind: 'value'; initial: infer T }
   ? T
   : E extends { kind: 'list'; each: infer Each }
-    ? readonly Of<Each>[] | null
+    ? readonly ValueOf<Each>[] | null
     : E extends { kind: 'map' }
       ? Readonly<Record<string, string>>
       : E extends { rows: infer Rows }
@@ -72,7 +72,7 @@ export type Of<E> = E extends { kind: 'value'; initial: infer T }
 
 type TableOf<E, Rows> = E extends { finish(...input: never[]): infer T }
   ? T
-  : { readonly [K in keyof Rows]: Of<Rows[K]> }
+  : { readonly [K in keyof Rows]: ValueOf<Rows[K]> }
 
 type Rest<T> = Partial<Omit<Value<T>, 'kind' | 'initial' | 'check' | 'doc'>>
 

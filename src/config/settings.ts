@@ -5,7 +5,7 @@
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
-import { OF_A_FILE } from './defaults.ts'
+import { FILE_DEFAULTS } from './defaults.ts'
 import { optional, type Table, value } from './setting-kinds.ts'
 import {
   bindAddress,
@@ -68,14 +68,14 @@ export const NETWORK = {
   },
 } satisfies Table
 
-const LISTENER_DOC = `Address and port. [::] = every address, IPv4 and IPv6; port 0 = any free port. Default: ${OF_A_FILE.ip}.`
+const LISTENER_DOC = `Address and port. [::] = every address, IPv4 and IPv6; port 0 = any free port. Default: ${FILE_DEFAULTS.ip}.`
 const USAGE_STATISTICS = value(false, flag, 'Count this listener in the statistics.')
 
 export const UDP_TRACKER = {
   kind: 'table',
   doc: 'A UDP listener. Repeat the section for more; without one, UDP is not served.',
   rows: {
-    bind_address: address(OF_A_FILE.ip, 6969, LISTENER_DOC),
+    bind_address: address(FILE_DEFAULTS.ip, 6969, LISTENER_DOC),
     /** Seconds; may have a fraction. */
     cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
       plain: split,
@@ -92,7 +92,7 @@ export const HTTP_TRACKER = {
   kind: 'table',
   doc: 'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
   rows: {
-    bind_address: address(OF_A_FILE.ip, 7070, LISTENER_DOC),
+    bind_address: address(FILE_DEFAULTS.ip, 7070, LISTENER_DOC),
     tls_config: TLS,
     tracker_usage_statistics: USAGE_STATISTICS,
     use_ip_from_query_string: value(
@@ -150,14 +150,14 @@ export const SETTINGS = {
           doc: 'What clients are told about announcing.',
           rows: {
             interval: value(
-              OF_A_FILE.interval,
+              FILE_DEFAULTS.interval,
               wholeNumber(0, MOST_INTERVAL),
-              `Seconds a client should wait between two announces. Default: ${OF_A_FILE.interval}.`,
+              `Seconds a client should wait between two announces. Default: ${FILE_DEFAULTS.interval}.`,
             ),
             interval_min: value(
-              OF_A_FILE.interval_min,
+              FILE_DEFAULTS.interval_min,
               wholeNumber(0, MOST_INTERVAL),
-              `Seconds it must wait at least. Sent to HTTP clients only. Default: ${OF_A_FILE.interval_min}.`,
+              `Seconds it must wait at least. Sent to HTTP clients only. Default: ${FILE_DEFAULTS.interval_min}.`,
             ),
             max_peers_per_announce: value(
               74,
@@ -187,9 +187,9 @@ export const SETTINGS = {
           doc: 'What is kept, and for how long.',
           rows: {
             max_peer_timeout: value(
-              OF_A_FILE.max_peer_timeout,
+              FILE_DEFAULTS.max_peer_timeout,
               wholeNumber(0, MOST_U32),
-              `Seconds after its last announce when a peer is forgotten. Default: ${OF_A_FILE.max_peer_timeout}.`,
+              `Seconds after its last announce when a peer is forgotten. Default: ${FILE_DEFAULTS.max_peer_timeout}.`,
             ),
             persistent_torrent_completed_stat: value(
               false,

@@ -53,7 +53,7 @@ async function judge(listener: Listener, tls: TlsConfig, context: Context): Prom
     found.push(
       warning(
         `${listener.name}: every user of this machine can read the private key ${tls.ssl_key_path}`,
-        'Whoever has it can pose as this tracker.',
+        'Anyone who has it can pose as this tracker.',
         `chmod o-r ${shellWord(key)}`,
       ),
     )
