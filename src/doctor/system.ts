@@ -168,7 +168,7 @@ export const clock: Check = {
     return warning(
       `${found}, but no program keeps it right`,
       'Keys of private trackers and certificates expire by it.',
-      'timedatectl set-ntp true; timedatectl  # or: apt-get install chrony',
+      'timedatectl set-ntp true; timedatectl  # or: apt-get install chrony; a container: on its host',
     )
   },
 }
