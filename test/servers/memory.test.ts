@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TOKEN } from '../support/api/cases.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
+import { sample } from '../support/thorough.ts'
 import { announcePacket, connected, hashOf } from '../support/udp-client.ts'
 
 const PATIENCE = 120_000
@@ -115,19 +116,19 @@ stays('datagrams of 64 KiB', async ({ udp }) => {
 })
 
 const target = `?${'a'.repeat(15_000)}`
-for (const [kind, path] of [
-  ['http', '/announce'],
+for (const [kind, path] of sample([
   ['health', '/'],
   ['api', '/api/health_check'],
-] as const)
+  ['http', '/announce'],
+] as const))
   stays(`long targets to the ${kind} server`, ({ url }) =>
     many(20_000, () => fetched(url(kind) + path + target, 200)),
   )
 
-for (const [what, count, text] of [
+for (const [what, count, text] of sample([
   ['letters', 200, 'a'.repeat(2_000_000)],
   ['escapes', 16, '\\n'.repeat(1_000_000)],
-] as const)
+] as const))
   stays(`API bodies of 2 MiB of ${what}`, ({ url }) => {
     const headers = { ...asOperator, 'content-type': 'application/json' }
     const request = { method: 'POST', headers, body: `{"no":"${text}"}` }

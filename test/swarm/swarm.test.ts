@@ -21,6 +21,7 @@ import {
 } from '../support/swarm/harness.ts'
 import { unfairness } from '../support/swarm/judge.ts'
 import { faults } from '../support/swarm/whole.ts'
+import { sample } from '../support/thorough.ts'
 
 const naivelyListed = (torrent: NaiveTorrent | undefined) => {
   if (!torrent) return undefined
@@ -54,7 +55,7 @@ const KINDS = [
   ['a third family beside them', THREE_FAMILIES],
 ] as const
 
-test.each(KINDS)(
+test.each(sample(KINDS))(
   `a long random run with %s agrees with the reference model (SEED=${seed})`,
   (_, rows) => {
     const roll = dice()
@@ -215,7 +216,7 @@ function expectTotals(world: World, twin: NaiveSwarm): void {
   expect(world.swarm.totals()).toMatchObject(totals)
 }
 
-test.each(KINDS)(
+test.each(sample(KINDS))(
   `a swarm of %s grows over many chunks and falls back to nothing (SEED=${seed})`,
   (_, rows) => {
     const roll = dice()

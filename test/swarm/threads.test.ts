@@ -11,6 +11,7 @@ import {
   World,
 } from '../support/swarm/harness.ts'
 import { faults } from '../support/swarm/whole.ts'
+import { repeated } from '../support/thorough.ts'
 
 const SHARD = 9
 const MAIN = 1
@@ -45,7 +46,7 @@ test(`two threads that announce to one shard leave exactly their own peers (SEED
   const hashes = [...hashesOfShard(world.swarm, SHARD, 8), hashWords(1_000_000)]
   const progress = new SharedArrayBuffer(64)
   const { memory } = world
-  const task = { memory, hashes, progress, steps: 20_000 }
+  const task = { memory, hashes, progress, steps: repeated(20_000) }
   const one = hammer({ ...task, thread: 2, seed: seed + 2 })
   const two = hammer({ ...task, thread: 3, seed: seed + 4 })
   let results: HammerResult[] | undefined

@@ -17,6 +17,7 @@ import {
 } from '../support/swarm/harness.ts'
 import { brittleSwarm, Torn, Trap, tornSwarm } from '../support/swarm/torn.ts'
 import { faults } from '../support/swarm/whole.ts'
+import { THOROUGH } from '../support/thorough.ts'
 
 const SHARD = 5
 const DEAD = 2
@@ -371,7 +372,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
         change(world.swarm)
         expect([steps, faults(world.memory, SHARD)]).toEqual([steps, []])
         // Every early step, then ever fewer: the loops that copy and index are long and alike.
-        steps += dense ? 1 : 1 + roll(1 + (steps >>> 2))
+        steps += dense ? 1 : 1 + roll(1 + (steps >>> (THOROUGH ? 2 : 0)))
       }
       expect(tears).toBeGreaterThan(2)
     },
