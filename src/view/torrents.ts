@@ -158,18 +158,24 @@ function* peersIn(
   cutoff: number,
 ): Generator<InspectedPeer> {
   const { hot, stride, details } = run
+  // Copies of views: an array that is asked for its own buffer costs far more than its bytes.
+  const copy = (
+    { buffer, BYTES_PER_ELEMENT }: typeof hot | typeof details,
+    at: number,
+    length: number,
+  ) => new Uint8Array(buffer, at * BYTES_PER_ELEMENT, length * BYTES_PER_ELEMENT).slice()
   for (let i = 0; i * stride < hot.length; i++) {
     const seen = seenAt(run, i)
     if (seen <= cutoff) continue
-    const words = details.subarray(i * DETAIL.words, (i + 1) * DETAIL.words)
+    const words = i * DETAIL.words
     const count = (at: number): bigint => {
-      const high = BigInt(words[DETAIL.counts + at]! >>> 0)
-      return (high << 32n) | BigInt(words[DETAIL.counts + at + 1]! >>> 0)
+      const high = BigInt(details[words + DETAIL.counts + at]! >>> 0)
+      return (high << 32n) | BigInt(details[words + DETAIL.counts + at + 1]! >>> 0)
     }
     yield {
       family,
-      endpoint: new Uint8Array(hot.slice(i * stride, i * stride + halves).buffer),
-      peerId: new Uint8Array(words.slice(0, DETAIL.idWords).buffer),
+      endpoint: copy(hot, i * stride, halves),
+      peerId: copy(details, words, DETAIL.idWords),
       seen: seen + EPOCH,
       uploaded: count(COUNT.uploaded),
       downloaded: count(COUNT.downloaded),
