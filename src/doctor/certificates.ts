@@ -11,22 +11,27 @@ import { several } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { shellWord } from '../text/shell.ts'
 import { Deadline, TooLate } from '../time/deadline.ts'
-import { type Check, type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
+import {
+  type Context,
+  ok,
+  problem,
+  type Result,
+  type Results,
+  skipped,
+  warning,
+} from './finding.ts'
 import { type Listener, listenersOf, serves } from './running-tracker.ts'
 
 const DAY_SECONDS = 86_400
 /** Automatic renewal happens earlier than this. */
 const FEW_DAYS = 14
 
-export const certificates: Check = {
-  name: 'certificates',
-  async run(context) {
-    const listeners = listenersOf(context.config).filter(({ tls_config }) => tls_config !== null)
-    if (listeners.length === 0) return skipped('no listener has a tls_config')
-    return (
-      await Promise.all(listeners.map((listener) => judge(listener, listener.tls_config!, context)))
-    ).flat()
-  },
+export async function certificates(context: Context): Promise<Results> {
+  const listeners = listenersOf(context.config).filter(({ tls_config }) => tls_config !== null)
+  if (listeners.length === 0) return skipped('no listener has a tls_config')
+  return (
+    await Promise.all(listeners.map((listener) => judge(listener, listener.tls_config!, context)))
+  ).flat()
 }
 
 async function judge(listener: Listener, tls: TlsConfig, context: Context): Promise<Result[]> {

@@ -14,11 +14,21 @@ import { ports, publicUrl } from './reachability.ts'
 import { askTracker, health, requests } from './running-tracker.ts'
 import { clock, conntrack, files, memory, receiveBuffer, receiveDrops } from './system.ts'
 
-/** In the order of the report, among findings that are equally bad. */
-const CHECKS = [
-  ...[health, requests, ports, publicUrl, database, certificates],
-  ...[receiveBuffer, receiveDrops, conntrack, files, memory, clock],
-]
+/** By the name in the report, in its order among findings that are equally bad. */
+const CHECKS = {
+  health,
+  requests,
+  ports,
+  'public-url': publicUrl,
+  database,
+  certificates,
+  'receive-buffer': receiveBuffer,
+  'receive-drops': receiveDrops,
+  conntrack,
+  files,
+  memory,
+  clock,
+}
 
 export async function doctor(invocation: Invocation, host: Host): Promise<number> {
   const milliseconds = secondsValue(invocation, 'timeout', { min: 0.01, max: 3600 }, 5)

@@ -7,28 +7,25 @@ import { size } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { shellWord } from '../text/shell.ts'
 import { Deadline, TooLate } from '../time/deadline.ts'
-import { type Check, ok, problem, type Result, skipped, warning } from './finding.ts'
+import { type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
 
 const WHY = 'The tracker does not start, or cannot store keys, whitelist and download counts.'
 
-export const database: Check = {
-  name: 'database',
-  async run({ config, cwd, milliseconds, tracker }) {
-    const setting = config.core.database
-    if (setting === null) return skipped('none is configured: nothing is stored')
-    if (setting.driver !== 'sqlite3') return await askServer(setting, milliseconds)
-    const found = lookAtFile(placeOf(setting), resolve(cwd, setting.path))
-    // How full the disk is does not depend on who asks.
-    if (found.why !== WHY) return found
-    const { isOurs, answer } = await tracker()
-    const said = answer?.services.find(({ type }) => type === 'database')
-    // The running tracker may be another user in another directory.
-    return isOurs && said?.status === 'Ok'
-      ? skipped(
-          `${found.found}; the running tracker can use it: run this as its user, in its directory`,
-        )
-      : found
-  },
+export async function database({ config, cwd, milliseconds, tracker }: Context): Promise<Result> {
+  const setting = config.core.database
+  if (setting === null) return skipped('none is configured: nothing is stored')
+  if (setting.driver !== 'sqlite3') return await askServer(setting, milliseconds)
+  const found = lookAtFile(placeOf(setting), resolve(cwd, setting.path))
+  // How full the disk is does not depend on who asks.
+  if (found.why !== WHY) return found
+  const { isOurs, answer } = await tracker()
+  const said = answer?.services.find(({ type }) => type === 'database')
+  // The running tracker may be another user in another directory.
+  return isOurs && said?.status === 'Ok'
+    ? skipped(
+        `${found.found}; the running tracker can use it: run this as its user, in its directory`,
+      )
+    : found
 }
 
 async function askServer(setting: ServerConfig, milliseconds: number): Promise<Result> {

@@ -59,30 +59,29 @@ export interface Context {
   tracker(): Promise<RunningTracker>
 }
 
-export interface Check {
-  readonly name: string
-  /** Waits for nothing without a time limit. An `Unreadable` that is thrown becomes a skipped finding. */
-  run(context: Context): Result | readonly Result[] | Promise<Result | readonly Result[]>
-}
+export type Results = Result | readonly Result[]
 
-/** The findings of all checks, the worst first. Rejects if a check fails by a mistake of ours. */
+/** Waits for nothing without a time limit. An `Unreadable` that is thrown becomes a skipped finding. */
+export type Check = (context: Context) => Results | Promise<Results>
+
+/** The findings of all checks, by their names, the worst first. Rejects if a check fails by a mistake of ours. */
 export async function runChecks(
-  checks: readonly Check[],
+  checks: Readonly<Record<string, Check>>,
   context: Context,
 ): Promise<readonly Finding[]> {
   const findings = await Promise.all(
-    checks.map(async (check) => {
-      const results = await run(check, context)
-      return results.map((result): Finding => ({ check: check.name, ...result }))
+    Object.entries(checks).map(async ([check, look]) => {
+      const results = await run(look, context)
+      return results.map((result): Finding => ({ check, ...result }))
     }),
   )
   return findings.flat().sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status))
 }
 
-async function run(check: Check, context: Context): Promise<readonly Result[]> {
+async function run(look: Check, context: Context): Promise<readonly Result[]> {
   try {
-    const result = await check.run(context)
-    return 'status' in result ? [result] : result
+    const found = await look(context)
+    return 'status' in found ? [found] : found
   } catch (error) {
     if (error instanceof Unreadable) return [skipped(error.message)]
     throw error

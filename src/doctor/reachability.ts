@@ -7,40 +7,45 @@ import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 import { assertFree } from '../servers/free-port.ts'
 import { shellWord } from '../text/shell.ts'
 import { joinPort, printAddress } from '../wire/address.ts'
-import { type Check, type Context, ok, problem, type Result, skipped, warning } from './finding.ts'
+import {
+  type Context,
+  ok,
+  problem,
+  type Result,
+  type Results,
+  skipped,
+  warning,
+} from './finding.ts'
 import { type Listener, listenersOf, serves } from './running-tracker.ts'
 
-export const ports: Check = {
-  name: 'ports',
-  async run({ config, tracker }) {
-    const running = await tracker()
-    const taken: Result[] = []
-    const free: string[] = []
-    const ours: string[] = []
-    // One after the other: two listeners may name the same port, and each attempt holds it for a moment.
-    for (const listener of listenersOf(config)) {
-      const { scheme, bind_address } = listener
-      const text = `${scheme} ${printAddress(bind_address)}`
-      if (bind_address.port === 0) continue
-      if (serves(running, listener)) {
-        ours.push(text)
-        continue
-      }
-      try {
-        await (scheme === 'udp' ? assertFree([listener], []) : assertFree([], [listener]))
-        free.push(text)
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        taken.push(notOpened(reason, listener))
-      }
+export async function ports({ config, tracker }: Context): Promise<Results> {
+  const running = await tracker()
+  const taken: Result[] = []
+  const free: string[] = []
+  const ours: string[] = []
+  // One after the other: two listeners may name the same port, and each attempt holds it for a moment.
+  for (const listener of listenersOf(config)) {
+    const { scheme, bind_address } = listener
+    const text = `${scheme} ${printAddress(bind_address)}`
+    if (bind_address.port === 0) continue
+    if (serves(running, listener)) {
+      ours.push(text)
+      continue
     }
-    const results = [
-      ...taken,
-      ...(ours.length > 0 ? [ok(`the running tracker has ${ours.join(', ')}`)] : []),
-      ...(free.length > 0 ? [ok(`free: ${free.join(', ')}`)] : []),
-    ]
-    return results.length > 0 ? results : ok('every listener has port 0: the system chooses')
-  },
+    try {
+      await (scheme === 'udp' ? assertFree([listener], []) : assertFree([], [listener]))
+      free.push(text)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      taken.push(notOpened(reason, listener))
+    }
+  }
+  const results = [
+    ...taken,
+    ...(ours.length > 0 ? [ok(`the running tracker has ${ours.join(', ')}`)] : []),
+    ...(free.length > 0 ? [ok(`free: ${free.join(', ')}`)] : []),
+  ]
+  return results.length > 0 ? results : ok('every listener has port 0: the system chooses')
 }
 
 function notOpened(reason: string, { name, scheme, bind_address: { port } }: Listener): Result {
@@ -61,16 +66,13 @@ function notOpened(reason: string, { name, scheme, bind_address: { port } }: Lis
 }
 
 /** They are scraped, not announced to, so no peer appears in a swarm. */
-export const publicUrl: Check = {
-  name: 'public-url',
-  async run(context) {
-    const named = listenersOf(context.config).filter(
-      ({ name, public_url }) => public_url !== null && name !== 'http_api',
-    )
-    if (named.length === 0)
-      return skipped('no tracker has a public_url, so the URL that clients use is not known')
-    return (await Promise.all(named.map((listener) => askAll(listener, context)))).flat()
-  },
+export async function publicUrl(context: Context): Promise<Results> {
+  const named = listenersOf(context.config).filter(
+    ({ name, public_url }) => public_url !== null && name !== 'http_api',
+  )
+  if (named.length === 0)
+    return skipped('no tracker has a public_url, so the URL that clients use is not known')
+  return (await Promise.all(named.map((listener) => askAll(listener, context)))).flat()
 }
 
 /** One result for each family of addresses that the host has. */

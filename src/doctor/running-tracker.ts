@@ -8,10 +8,11 @@ import { reachable } from '../servers/probe.ts'
 import { count, several } from '../text/figures.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import {
-  type Check,
+  type Context,
   ok,
   problem,
   type Result,
+  type Results,
   type RunningTracker,
   skipped,
   warning,
@@ -83,75 +84,69 @@ export async function askTracker(config: Config, milliseconds: number): Promise<
 export const MORE_MEMORY =
   'Set a larger runtime.max_memory, or a smaller core.tracker_policy.max_peer_timeout.'
 
-export const health: Check = {
-  name: 'health',
-  async run({ config, tracker }) {
-    if (config.health_check_api.bind_address.port === 0)
-      return skipped('health_check_api.bind_address has port 0: only the log says where it is')
-    const { url, answer, trouble, isOurs } = await tracker()
-    if (trouble !== undefined)
-      return problem(
-        `${url}: ${trouble}`,
-        'Either the tracker hangs, or another program has the port of its health API.',
-        `curl ${url}`,
-        'Look at its log and at top; or give health_check_api.bind_address another port.',
-      )
-    if (answer === undefined)
-      return skipped(`no tracker of this configuration runs: nothing answers at ${url}`)
-    const services = answer.services.map(({ service }) => service).join(', ')
-    if (!isOurs)
-      return warning(
-        `the tracker at ${url} has none of the listeners of this configuration, but ${services || 'no listener'}`,
-        'What is said here does not hold for the tracker that runs.',
-        'tracker doctor --config PATH  # with the configuration that it runs with',
-      )
-    if (answer.problem !== undefined)
-      return problem(
-        `${url}: ${answer.problem}`,
-        'Clients are not served as they should be.',
-        `curl ${url}`,
-      )
-    if (answer.degraded !== undefined)
-      return problem(
-        `the tracker runs, but is degraded: ${answer.degraded}`,
-        'Some clients are refused.',
-        MORE_MEMORY,
-      )
-    return ok(`the tracker runs, and its ${several(answer.services.length, 'service')} answer`)
-  },
+export async function health({ config, tracker }: Context): Promise<Result> {
+  if (config.health_check_api.bind_address.port === 0)
+    return skipped('health_check_api.bind_address has port 0: only the log says where it is')
+  const { url, answer, trouble, isOurs } = await tracker()
+  if (trouble !== undefined)
+    return problem(
+      `${url}: ${trouble}`,
+      'Either the tracker hangs, or another program has the port of its health API.',
+      `curl ${url}`,
+      'Look at its log and at top; or give health_check_api.bind_address another port.',
+    )
+  if (answer === undefined)
+    return skipped(`no tracker of this configuration runs: nothing answers at ${url}`)
+  const services = answer.services.map(({ service }) => service).join(', ')
+  if (!isOurs)
+    return warning(
+      `the tracker at ${url} has none of the listeners of this configuration, but ${services || 'no listener'}`,
+      'What is said here does not hold for the tracker that runs.',
+      'tracker doctor --config PATH  # with the configuration that it runs with',
+    )
+  if (answer.problem !== undefined)
+    return problem(
+      `${url}: ${answer.problem}`,
+      'Clients are not served as they should be.',
+      `curl ${url}`,
+    )
+  if (answer.degraded !== undefined)
+    return problem(
+      `the tracker runs, but is degraded: ${answer.degraded}`,
+      'Some clients are refused.',
+      MORE_MEMORY,
+    )
+  return ok(`the tracker runs, and its ${several(answer.services.length, 'service')} answer`)
 }
 
 /** What it has done, from its API. */
-export const requests: Check = {
-  name: 'requests',
-  async run({ config, milliseconds, tracker }) {
-    const api = listenersOf(config).find(({ name }) => name === 'http_api')
-    const [token] = Object.values(config.http_api?.access_tokens ?? {})
-    if (api === undefined || token === undefined)
-      return skipped('this configuration has no http_api with a token')
-    // The token must go to no other program.
-    if (!serves(await tracker(), api))
-      return skipped('no running tracker is known to have the http_api of this configuration')
-    const url = new URL(`${api.scheme}://${printAddress(reachable(api.bind_address))}/api/v1/stats`)
-    url.searchParams.set('token', token)
-    try {
-      // The certificate is for the public name.
-      const { status, body } = await getHttp(url, { milliseconds, insecure: true })
-      if (status === 200)
-        return judge(new Map(Object.entries(JSON.parse(Buffer.from(body).toString()) ?? {})))
-      return warning(
-        `the API answers a token of this configuration with HTTP status ${status}`,
-        'The running tracker may have been started with another configuration.',
-        'systemctl restart tracker',
-      )
-    } catch (error) {
-      if (!(error instanceof ClientFailure || error instanceof SyntaxError)) throw error
-      return skipped(`its API does not answer with figures: ${error.message}`)
-    }
-  },
+export async function requests({ config, milliseconds, tracker }: Context): Promise<Results> {
+  const api = listenersOf(config).find(({ name }) => name === 'http_api')
+  const [token] = Object.values(config.http_api?.access_tokens ?? {})
+  if (api === undefined || token === undefined)
+    return skipped('this configuration has no http_api with a token')
+  // The token must go to no other program.
+  if (!serves(await tracker(), api))
+    return skipped('no running tracker is known to have the http_api of this configuration')
+  const url = new URL(`${api.scheme}://${printAddress(reachable(api.bind_address))}/api/v1/stats`)
+  url.searchParams.set('token', token)
+  try {
+    // The certificate is for the public name.
+    const { status, body } = await getHttp(url, { milliseconds, insecure: true })
+    if (status === 200)
+      return judge(new Map(Object.entries(JSON.parse(Buffer.from(body).toString()) ?? {})))
+    return warning(
+      `the API answers a token of this configuration with HTTP status ${status}`,
+      'The running tracker may have been started with another configuration.',
+      'systemctl restart tracker',
+    )
+  } catch (error) {
+    if (!(error instanceof ClientFailure || error instanceof SyntaxError)) throw error
+    return skipped(`its API does not answer with figures: ${error.message}`)
+  }
 }
 
-function judge(stats: ReadonlyMap<string, unknown>): Result | readonly Result[] {
+function judge(stats: ReadonlyMap<string, unknown>): Results {
   const figure = (name: string): number => Number(stats.get(name) ?? 0)
   const [refused, aborted] = [figure('announces_refused_full'), figure('udp_requests_aborted')]
   const warnings: Result[] = []

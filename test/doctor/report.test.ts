@@ -12,9 +12,15 @@ import {
 import { findingsOn } from '../support/doctor/machines.ts'
 
 const CHECKS: readonly Check[] = [
-  { name: 'quick', run: () => [ok('well'), skipped('it is dark')] },
-  { name: 'slow', run: async () => warning('hm', 'It may break.', 'look --closer') },
-  { name: 'late', run: () => problem('broken', 'It does not work.', 'mend it', 'Ask.') },
+  function quick() {
+    return [ok('well'), skipped('it is dark')]
+  },
+  async function slow() {
+    return warning('hm', 'It may break.', 'look --closer')
+  },
+  function late() {
+    return problem('broken', 'It does not work.', 'mend it', 'Ask.')
+  },
 ]
 const WELL: Finding = { check: 'quick', status: 'ok', found: 'well' }
 
@@ -43,7 +49,7 @@ test('the worst is reported first', async () => {
 })
 
 test('a check that fails for another reason than an unreadable file rejects', async () => {
-  const wrong = { name: 'wrong', run: () => Promise.reject(new TypeError('a bug')) }
+  const wrong = () => Promise.reject(new TypeError('a bug'))
   await expect(findingsOn([wrong], {})).rejects.toThrow('a bug')
 })
 

@@ -86,7 +86,7 @@ export async function findingsOn(
   { config = CONFIG, facts, clock = NOW, context = {} }: Setting = {},
 ): Promise<readonly Finding[]> {
   using machine = temporaryDirectory(files)
-  return await runChecks(checks, {
+  return await runChecks(Object.fromEntries(checks.map((check) => [check.name, check])), {
     config: configOf(config),
     machine: new Machine(machine.path, { ...FACTS, ...facts }),
     cwd: machine.path,
