@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { oneLine, quotedPath } from '../text/printable.ts'
-import { codeOrMessage, fileReason } from '../text/system-errors.ts'
+import { codeOrMessage, systemReason } from '../text/system-errors.ts'
 import { KINDS, type Kind, LISTS, readTarget, type Target } from './target.ts'
 
 const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
@@ -49,7 +49,7 @@ export function findConfiguration(input: SourceInput): CheckerConfiguration | un
     return readConfiguration(name, readFile(resolve(cwd, file)))
   } catch (error) {
     const given = path === undefined ? `, given by ${PATH}` : ''
-    return { name, targets: [], mistakes: [`${fileReason(error)}${given}`] }
+    return { name, targets: [], mistakes: [`${systemReason(error)}${given}`] }
   }
 }
 

@@ -8,7 +8,7 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/model.ts'
 import { shellWord } from '../text/shell.ts'
-import { codeOrMessage, errorCode, unreadable } from '../text/system-errors.ts'
+import { codeOrMessage, errorCode, systemReason } from '../text/system-errors.ts'
 import { readSmallFile } from './small-file.ts'
 
 export interface TlsFault {
@@ -75,7 +75,7 @@ function readText(path: string): string | Fault {
       .toString()
       .replace(/^\ufeff/, '')
   } catch (error) {
-    return [`${path} ${unreadable(error)}`, REMEDIES[errorCode(error)] ?? letThrough(path)]
+    return [`${path}: ${systemReason(error)}`, REMEDIES[errorCode(error)] ?? letThrough(path)]
   }
 }
 

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { INFO_HASH_BYTES, parseInfoHash } from '../bittorrent.ts'
 import { shortWord } from '../text/printable.ts'
-import { errorCode, fileReason } from '../text/system-errors.ts'
+import { errorCode, systemReason } from '../text/system-errors.ts'
 import { bencodeSpans } from '../wire/bencode.ts'
 
 const EXAMPLE = '9c38422213e30bff212b30c360d26f9a02136422'
@@ -26,10 +26,9 @@ export function readInfoHash(
   try {
     bytes = readFile(word)
   } catch (error) {
-    const code = errorCode(error)
-    if (code === 'ENOENT')
+    if (errorCode(error) === 'ENOENT')
       return `${shortWord(word)} is neither an info hash (40 hexadecimal digits, such as ${EXAMPLE}) nor a magnet link, and no file has that name`
-    return `${shortWord(word)}: ${code === '' && error instanceof Error ? error.message : fileReason(error)}`
+    return `${shortWord(word)}: ${systemReason(error)}`
   }
   return readTorrent(bytes) ?? `${shortWord(word)} is not a .torrent file`
 }

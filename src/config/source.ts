@@ -6,7 +6,7 @@
 import { resolve } from 'node:path'
 import { didYouMean } from '../text/nearest.ts'
 import { quotedPath } from '../text/printable.ts'
-import { errorCode, fileReason } from '../text/system-errors.ts'
+import { errorCode, systemReason } from '../text/system-errors.ts'
 import { builtIn } from './defaults.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, PREFIX } from './overrides.ts'
@@ -59,7 +59,7 @@ function readFile(
   } catch (error) {
     if (given === undefined && errorCode(error) === 'ENOENT') return builtIn(input.hasIpv6())
     const reason =
-      path === '' ? 'the path is empty' : `${fileReason(error)}: ${resolve(input.cwd, name)}`
+      path === '' ? 'the path is empty' : `${systemReason(error)}: ${resolve(input.cwd, name)}`
     const by = given === undefined ? '' : `, given by ${given}`
     report.mistake({ source: name, path: '' }, reason + by)
     return undefined

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { libc } from '../servers/libc.ts'
-import { unreadable } from '../text/system-errors.ts'
+import { systemReason } from '../text/system-errors.ts'
 
 /** `message`: one line that names the file. */
 export class Unreadable extends Error {
@@ -44,7 +44,7 @@ export class Machine {
     try {
       return readFileSync(join(this.#root, path), 'utf8')
     } catch (error) {
-      throw new Unreadable(`${path} ${unreadable(error)}`)
+      throw new Unreadable(`${path}: ${systemReason(error)}`)
     }
   }
 

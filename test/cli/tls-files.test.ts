@@ -58,8 +58,8 @@ const GOOD = [
 
 /** Certificate, key, and what is wrong with them. */
 const BAD = [
-  ['gone.pem', 'one.key', ['gone.pem does not exist']],
-  ['directory', 'directory', ['directory is a directory', 'directory is a directory']],
+  ['gone.pem', 'one.key', ['gone.pem: no such file or directory']],
+  ['directory', 'directory', ['directory: is a directory', 'directory: is a directory']],
   ['empty', 'one.key', ['empty holds no certificate in PEM form']],
   ['one.pem', 'empty', ['empty holds no private key in PEM form']],
   ['one.pem', 'other.key', ['other.key is not the key of ROOM/one.pem']],
@@ -105,7 +105,7 @@ describe('files that Bun does not serve with are reported, with a remedy and wit
     for (const { kind, remedy, wrong } of faults) {
       expect(remedy).toMatch(/^[a-z`][^\n]+[^.]$/)
       expect(remedy + wrong).not.toContain('SECRET')
-      expect(kind).toBe(/does not exist|is a directory/.test(wrong) ? 'missing' : 'bad')
+      expect(kind).toBe(/no such file|is a directory/.test(wrong) ? 'missing' : 'bad')
     }
     await expect(serve({ tls_config: tlsOf(cert, key) })).rejects.toThrow(
       faults[0]!.kind === 'missing' ? 'tls config missing: ' : 'bad tls config: ',
@@ -148,7 +148,7 @@ ssl_key_path = "other.key"
       code: 78,
       out: '',
       err: `tracker: 2 mistakes in tracker.toml
-tracker.toml:14:16: http_trackers.0.tls_config.ssl_cert_path: tls config missing: ${here.path}/gone.pem does not exist: relative paths start in the directory where the tracker is started
+tracker.toml:14:16: http_trackers.0.tls_config.ssl_cert_path: tls config missing: ${here.path}/gone.pem: no such file or directory: relative paths start in the directory where the tracker is started
 tracker.toml:23:1: http_api.tls_config.ssl_key_path: bad tls config: other.key is not the key of one.pem: name the two files that were made together, like privkey.pem and fullchain.pem of one directory
 `,
     }

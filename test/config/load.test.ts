@@ -121,12 +121,12 @@ describe('sources', () => {
     [
       'a missing file named by --config',
       { path: 'gone.toml' },
-      'gone.toml: no such file: /home/op/gone.toml, given by --config',
+      'gone.toml: no such file or directory: /home/op/gone.toml, given by --config',
     ],
     [
       'a missing file named in the environment',
       { env: { [PATH]: 'gone.toml' } },
-      `gone.toml: no such file: /home/op/gone.toml, given by ${PATH}`,
+      `gone.toml: no such file or directory: /home/op/gone.toml, given by ${PATH}`,
     ],
     ['a directory', { path: 'folder' }, 'folder: is a directory: /home/op/folder'],
     [
@@ -135,7 +135,7 @@ describe('sources', () => {
       'locked: permission denied: /home/op/locked',
     ],
     ['an empty path', { env: { [PATH]: '' } }, `"": the path is empty, given by ${PATH}`],
-    ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file: /home/op/"a\\nb"'],
+    ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file or directory: /home/op/"a\\nb"'],
   ])('%s is reported as such', (_what, world, words) => {
     const mistakes = complaints(loadIn({ files: FILES, ...world }))
     expect(mistakes).toEqual([expect.stringContaining(words)])

@@ -189,7 +189,7 @@ imageTest('a configuration at another path is not created', async () => {
   await using running = await container(image(), mounted, { env })
   const { code, err } = await running.ended()
   expect(code).toBe(78)
-  expect(err).toContain('no such file: /etc/torrust/tracker/mine.toml')
+  expect(err).toContain('no such file or directory: /etc/torrust/tracker/mine.toml')
   expect(readdirSync(mounted.at('etc'))).toEqual([])
 })
 

@@ -96,7 +96,7 @@ test.each([
   [{ cert: 'wrongchain.pem' }, 'warning', NO_SIGNER],
   [{ cert: 'alone.pem', key: 'alone.key' }, 'warning', 'alone.pem is self-signed'],
   [{ cert: 'garbage.pem' }, 'problem', 'garbage.pem holds no certificate in PEM form'],
-  [{ cert: 'gone.pem' }, 'problem', 'CWD/gone.pem does not exist'],
+  [{ cert: 'gone.pem' }, 'problem', 'CWD/gone.pem: no such file or directory'],
   [{ key: 'alone.key' }, 'problem', 'alone.key is not the key of fullchain.pem'],
   [{ key: 'open.key' }, 'warning', 'every user of this machine can read the private key open.key'],
 ])('%j: %s', async (files, status, found) => {

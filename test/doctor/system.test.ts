@@ -35,7 +35,7 @@ describe('a machine', () => {
     for (const check of [receiveBuffer, receiveDrops, conntrack, files])
       expect(await findingOn(check, {})).toMatchObject({
         status: 'skipped',
-        found: expect.stringMatching(new RegExp(`^${found}\\S+ does not exist$`)),
+        found: expect.stringMatching(new RegExp(`^${found}\\S+: no such file or directory$`)),
       })
   })
 

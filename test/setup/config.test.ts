@@ -46,7 +46,7 @@ describe('check', () => {
     expect([code, out]).toEqual([78, ''])
     for (const words of [[], ['config', 'print'], ['config', 'migrate'], ['doctor']])
       expect(await here.run([...words, '--config', 'gone.toml'])).toEqual({ code, out, err })
-    expect(err).toStartWith('tracker: 1 mistake in gone.toml\ngone.toml: no such file: /')
+    expect(err).toStartWith('tracker: 1 mistake in gone.toml\ngone.toml: no such file or directory: /')
   })
 })
 
@@ -101,7 +101,7 @@ describe('migrate', () => {
 
     expect(await here.run(words)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('tracker: new.toml: exists already, nothing was written\n'),
+      err: expect.stringContaining('tracker: new.toml cannot be written: file already exists\n'),
     })
     expect(readFileSync(path, 'utf8')).toBe(text)
   })

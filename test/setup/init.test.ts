@@ -59,11 +59,11 @@ test('another file can be named, and what to do next names it too', async () => 
 })
 
 test.each([
-  ['a file that exists', 'here.toml', 'tracker: here.toml: exists already, nothing was written\n'],
+  ['a file that exists', 'here.toml', 'tracker: here.toml cannot be written: file already exists\n'],
   [
     'a directory that does not',
     'gone/x.toml',
-    'tracker: gone/x.toml: its directory does not exist, nothing was written\n',
+    'tracker: gone/x.toml cannot be written: no such file or directory\n',
   ],
 ])('%s is an error of one line', async (_what, path, err) => {
   using here = workspace({ 'here.toml': 'mine' })
