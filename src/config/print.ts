@@ -4,7 +4,7 @@
  */
 import { loadBuiltIn } from './load.ts'
 import type { Config } from './model.ts'
-import type { AnyValue, Entry, Table } from './setting-kinds.ts'
+import { type AnyValue, type Entry, rowsOf, type Table } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { type Path, printPath, tomlKey, tomlString } from './tree.ts'
 
@@ -28,12 +28,9 @@ function plain(entry: Entry, written: unknown): unknown {
   if (written === null || written === undefined) return null
   if (entry.kind === 'value') return entry.secret ? MASK : plainValue(entry, written)
   if (entry.kind === 'list') return (written as readonly unknown[]).map((e) => plain(entry.each, e))
-  const values = Object.entries(written)
+  const rows = rowsOf(entry, Object.keys(written))
   return Object.fromEntries(
-    values.map(([key, value]) => [
-      key,
-      plain(entry.kind === 'map' ? entry.each : entry.rows[key]!, value),
-    ]),
+    Object.entries(written).map(([key, value]) => [key, plain(rows[key]!, value)]),
   )
 }
 
@@ -73,7 +70,7 @@ class Writer {
   /** `mark` begins the lines of a section that is commented out as a whole. */
   #rows(table: Table, values: Values, path: Path, mark: string): void {
     // Options come before sections: in TOML everything after a section's header belongs to that section.
-    const rows = Object.entries(table.rows)
+    const rows = Object.entries(rowsOf(table, Object.keys(values)))
     for (const [key, row] of [
       ...rows.filter(([, row]) => row.kind === 'value'),
       ...rows.filter(([, row]) => row.kind !== 'value'),
@@ -84,18 +81,11 @@ class Writer {
   #row(row: Entry, written: unknown, path: Path, mark: string): void {
     if (row.kind === 'value') this.#option(row, written, path, mark)
     else if (row.kind === 'table') this.#section(row, written as Values | null, path, mark)
-    else if (row.kind === 'list') {
+    else
       for (const [i, element] of ((written ?? []) as readonly Values[]).entries()) {
         this.#header(`[[${headerOf(path)}]]`, i === 0 ? row.each.doc : '', mark)
         this.#rows(row.each, element, [...path, i], mark)
       }
-    } else {
-      const labels = Object.keys(written ?? {})
-      if (labels.length === 0 && !this.#style.annotated) return
-      const rows = Object.fromEntries(labels.map((label) => [label, row.each]))
-      this.#section({ ...row, kind: 'table', rows }, (written ?? {}) as Values, path, mark)
-      if (labels.length === 0) this.#lines.push(`# ${row.each.example}`)
-    }
   }
 
   #option(row: AnyValue, written: unknown, path: Path, mark: string): void {
@@ -116,10 +106,12 @@ class Writer {
   }
 
   #section(table: Table, written: Values | null, path: Path, mark: string): void {
-    if (written === null && !this.#style.annotated) return
+    const isEmpty = written === null || Object.keys(written).length === 0
+    if (isEmpty && !this.#style.annotated) return
     const ownMark = written === null ? '# ' : mark
     this.#header(`[${headerOf(path)}]`, table.doc, ownMark)
     this.#rows(table, written ?? initial(table), path, ownMark)
+    if (isEmpty && table.others) this.#lines.push(`# ${table.others.example}`)
   }
 
   #header(header: string, doc: string, mark: string): void {

@@ -5,7 +5,14 @@
 import { didYouMean } from '../text/nearest.ts'
 import { foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
-import type { AnyValue, Context, Entry, List, Table } from './setting-kinds.ts'
+import {
+  type AnyValue,
+  type Context,
+  type Entry,
+  type List,
+  rowsOf,
+  type Table,
+} from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { DEFAULT, type Node, type Path, printPath, type TableNode } from './tree.ts'
 
@@ -23,11 +30,6 @@ function readEntry(entry: Entry, node: Node | undefined, path: Path, context: Co
       return readTable(entry, node, path, context)
     case 'list':
       return readList(entry, node, path, context)
-    case 'map': {
-      const keys = node?.kind === 'table' ? [...node.entries.keys()] : []
-      const rows = Object.fromEntries(keys.map((key) => [key, entry.each]))
-      return readTable({ kind: 'table', doc: entry.doc, rows }, node, path, context)
-    }
   }
 }
 
@@ -50,10 +52,11 @@ function readTable(table: Table, node: Node | undefined, path: Path, context: Co
   if (entries === undefined && table.optional) return null
   if (node) report.origins.set(printPath(path), node.at)
 
+  const rows = rowsOf(table, entries?.keys() ?? [])
   for (const [key, stray] of entries ?? [])
-    if (!Object.hasOwn(table.rows, key)) unknownKey(key, stray, Object.keys(table.rows), context)
+    if (!Object.hasOwn(rows, key)) unknownKey(key, stray, Object.keys(rows), context)
   const values = Object.fromEntries(
-    Object.entries(table.rows).map(([key, entry]) => {
+    Object.entries(rows).map(([key, entry]) => {
       const written = entries?.get(key)
       if (node && !written && entry.kind === 'value' && entry.needed)
         report.mistake({ ...node.at, path: `${node.at.path}.${key}` }, entry.needed)

@@ -29,6 +29,8 @@ export interface Table {
   readonly kind: 'table'
   readonly doc: string
   readonly rows: Readonly<Record<string, Entry>>
+  /** What every other key holds; absent: other keys are mistakes. */
+  readonly others?: Value<string>
   /** The table may be absent: null. */
   readonly optional?: true
   /**
@@ -49,22 +51,15 @@ export interface List {
   readonly each: Table
 }
 
-/** A table with arbitrary keys. */
-export interface TextMap {
-  readonly kind: 'map'
-  readonly doc: string
-  readonly each: Value<string>
-}
-
 export type AnyValue = Value<unknown>
-export type Entry = AnyValue | Table | List | TextMap
+export type Entry = AnyValue | Table | List
 
 /** The type of what a row reads. */
 export type ValueOf<E> = E extends { kind: 'value'; initial: infer T }
   ? T
   : E extends { kind: 'list'; each: infer Each }
     ? readonly ValueOf<Each>[] | null
-    : E extends { kind: 'map' }
+    : E extends { others: unknown }
       ? Readonly<Record<string, string>>
       : E extends { rows: infer Rows }
         ? TableOf<E, Rows> | (E extends { optional: true } ? null : never)
@@ -73,6 +68,10 @@ export type ValueOf<E> = E extends { kind: 'value'; initial: infer T }
 type TableOf<E, Rows> = E extends { finish(...input: never[]): infer T }
   ? T
   : { readonly [K in keyof Rows]: ValueOf<Rows[K]> }
+
+/** The rows of a table in which `keys` are written. */
+export const rowsOf = ({ rows, others }: Table, keys: Iterable<string>): Table['rows'] =>
+  others ? Object.fromEntries(Array.from(keys, (key) => [key, others])) : rows
 
 type Rest<T> = Partial<Omit<Value<T>, 'kind' | 'initial' | 'check' | 'doc'>>
 
@@ -90,3 +89,15 @@ export const optional = <T>(
   doc: string,
   rest?: Rest<NoInfer<T>>,
 ): Value<T, null> => ({ kind: 'value', initial: null, check, doc, ...rest })
+
+type Rows = Table['rows']
+
+/** A table that is always there. */
+export const section = <R extends Rows>(doc: string, rows: R) =>
+  ({ kind: 'table', doc, rows }) as const
+
+/** A table that is absent unless written: null. */
+export const optionalSection = <R extends Rows>(doc: string, rows: R) =>
+  ({ ...section(doc, rows), optional: true }) as const
+
+export const list = <T extends Table>(each: T) => ({ kind: 'list', each }) as const

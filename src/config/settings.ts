@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
 import { FILE_DEFAULTS } from './defaults.ts'
-import { optional, type Table, value } from './setting-kinds.ts'
+import { list, optional, optionalSection, section, value } from './setting-kinds.ts'
 import {
   bindAddress,
   bytes,
@@ -30,51 +30,41 @@ const MOST_U64 = Number.MAX_SAFE_INTEGER
 const address = (ip: string, port: number, doc: string) =>
   value<SocketAddress>({ ip, port }, bindAddress, doc, { plain: printAddress })
 
-export const TLS = {
-  kind: 'table',
-  doc: 'Serve HTTPS with this certificate instead of HTTP.',
-  optional: true,
-  rows: {
-    ssl_cert_path: value('', text, 'PEM file with the certificate and its chain.', {
-      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
-      example: '"/etc/ssl/tracker/fullchain.pem"',
-    }),
-    ssl_key_path: value('', text, 'PEM file with the private key.', {
-      needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
-      example: '"/etc/ssl/tracker/privkey.pem"',
-    }),
-  },
-} satisfies Table
+export const TLS = optionalSection('Serve HTTPS with this certificate instead of HTTP.', {
+  ssl_cert_path: value('', text, 'PEM file with the certificate and its chain.', {
+    needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
+    example: '"/etc/ssl/tracker/fullchain.pem"',
+  }),
+  ssl_key_path: value('', text, 'PEM file with the private key.', {
+    needed: 'TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
+    example: '"/etc/ssl/tracker/privkey.pem"',
+  }),
+})
 
-export const NETWORK = {
-  kind: 'table',
-  doc: 'How this listener sees the addresses of its clients.',
-  rows: {
-    external_ip: optional(
-      externalIp,
-      'Public address of this machine: replaces the loopback addresses of peers.',
-      { example: '"203.0.113.7"' },
-    ),
-    on_reverse_proxy: value(
-      false,
-      flag,
-      'HTTP only: take the client address from the right-most X-Forwarded-For entry.',
-    ),
-    ipv6_v6only: value(
-      false,
-      flag,
-      'Keep IPv4 clients off an IPv6 socket, so that a second listener can serve them.',
-    ),
-  },
-} satisfies Table
+export const NETWORK = section('How this listener sees the addresses of its clients.', {
+  external_ip: optional(
+    externalIp,
+    'Public address of this machine: replaces the loopback addresses of peers.',
+    { example: '"203.0.113.7"' },
+  ),
+  on_reverse_proxy: value(
+    false,
+    flag,
+    'HTTP only: take the client address from the right-most X-Forwarded-For entry.',
+  ),
+  ipv6_v6only: value(
+    false,
+    flag,
+    'Keep IPv4 clients off an IPv6 socket, so that a second listener can serve them.',
+  ),
+})
 
 const LISTENER_DOC = `Address and port. [::] = every address, IPv4 and IPv6; port 0 = any free port. Default: ${FILE_DEFAULTS.ip}.`
 const USAGE_STATISTICS = value(false, flag, 'Count this listener in the statistics.')
 
-export const UDP_TRACKER = {
-  kind: 'table',
-  doc: 'A UDP listener. Repeat the section for more; without one, UDP is not served.',
-  rows: {
+export const UDP_TRACKER = section(
+  'A UDP listener. Repeat the section for more; without one, UDP is not served.',
+  {
     bind_address: address(FILE_DEFAULTS.ip, 6969, LISTENER_DOC),
     /** Seconds; may have a fraction. */
     cookie_lifetime: value(120, duration, 'How long a connection id is valid.', {
@@ -86,12 +76,11 @@ export const UDP_TRACKER = {
     }),
     network: NETWORK,
   },
-} satisfies Table
+)
 
-export const HTTP_TRACKER = {
-  kind: 'table',
-  doc: 'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
-  rows: {
+export const HTTP_TRACKER = section(
+  'An HTTP listener. Repeat the section for more; without one, HTTP is not served.',
+  {
     bind_address: address(FILE_DEFAULTS.ip, 7070, LISTENER_DOC),
     tls_config: TLS,
     tracker_usage_statistics: USAGE_STATISTICS,
@@ -105,189 +94,137 @@ export const HTTP_TRACKER = {
     }),
     network: NETWORK,
   },
-} satisfies Table
+)
 
 function split(seconds: number): { secs: number; nanos: number } {
   const secs = Math.floor(seconds)
   return { secs, nanos: Math.round((seconds - secs) * 1e9) }
 }
 
-export const SETTINGS = {
-  kind: 'table',
-  doc: '',
-  rows: {
-    metadata: {
-      kind: 'table',
-      doc: 'What this file is.',
-      rows: {
-        app: value('torrust-tracker', oneOf('torrust-tracker'), 'The application it is for.'),
-        purpose: value('configuration', oneOf('configuration'), 'What it is for.'),
-        schema_version: value('3.0.0', oneOf('2.0.0', '3.0.0'), 'Version of the format.'),
+export const SETTINGS = section('', {
+  metadata: section('What this file is.', {
+    app: value('torrust-tracker', oneOf('torrust-tracker'), 'The application it is for.'),
+    purpose: value('configuration', oneOf('configuration'), 'What it is for.'),
+    schema_version: value('3.0.0', oneOf('2.0.0', '3.0.0'), 'Version of the format.'),
+  }),
+  logging: section('What is written to standard output.', {
+    trace_filter: value(
+      'info',
+      oneOf('off', 'error', 'warn', 'info', 'debug', 'trace'),
+      'The least severe level that is written: off, error, warn, info, debug or trace.',
+    ),
+    trace_style: value(
+      'full',
+      oneOf('full', 'pretty', 'compact', 'json'),
+      'Layout of a line: full, pretty, compact or json.',
+    ),
+  }),
+  core: section('What the tracker does over every protocol.', {
+    announce_policy: section('What clients are told about announcing.', {
+      interval: value(
+        FILE_DEFAULTS.interval,
+        wholeNumber(0, MOST_INTERVAL),
+        `Seconds a client should wait between two announces. Default: ${FILE_DEFAULTS.interval}.`,
+      ),
+      interval_min: value(
+        FILE_DEFAULTS.interval_min,
+        wholeNumber(0, MOST_INTERVAL),
+        `Seconds it must wait at least. Sent to HTTP clients only. Default: ${FILE_DEFAULTS.interval_min}.`,
+      ),
+      max_peers_per_announce: value(
+        74,
+        wholeNumber(1, LIMITS.peersPerAnswer),
+        'Maximum number of peers in one answer.',
+      ),
+    }),
+    database: DATABASE,
+    inactive_peer_cleanup_interval: value(
+      600,
+      wholeNumber(0, MOST_U64),
+      'Seconds between two sweeps that remove expired peers; 0 = never sweep.',
+    ),
+    listed: value(false, flag, 'Serve only torrents on the whitelist.'),
+    private: value(false, flag, 'Serve only clients with a key.'),
+    private_mode: optionalSection('Only allowed with `private = true`.', {
+      check_keys_expiration: value(true, flag, 'Refuse keys that have expired.'),
+    }),
+    tracker_policy: section('What is kept, and for how long.', {
+      max_peer_timeout: value(
+        FILE_DEFAULTS.max_peer_timeout,
+        wholeNumber(0, MOST_U32),
+        `Seconds after its last announce when a peer is forgotten. Default: ${FILE_DEFAULTS.max_peer_timeout}.`,
+      ),
+      persistent_torrent_completed_stat: value(
+        false,
+        flag,
+        'Keep the number of completed downloads of each torrent in the database.',
+      ),
+      remove_peerless_torrents: value(true, flag, 'Forget a torrent whose last peer is gone.'),
+    }),
+    tracker_usage_statistics: value(true, flag, 'Count requests and keep statistics.'),
+  }),
+  udp_trackers: list(UDP_TRACKER),
+  http_trackers: list(HTTP_TRACKER),
+  udp_tracker_server: section('What all UDP listeners share.', {
+    ip_bans_reset_interval_in_secs: value(
+      86_400,
+      wholeNumber(3600, MOST_U64),
+      'Seconds after which all wrong connection ids are forgotten; at least 3600.',
+    ),
+    max_connection_id_errors_per_ip: value(
+      10,
+      wholeNumber(0, MOST_U32),
+      'Number of wrong connection ids from one address that are answered with an error; see `abuse.id_errors`.',
+    ),
+    connection_id_validation: value(
+      'strict',
+      oneOf('strict', 'disabled'),
+      '`disabled` serves requests with any connection id, which invites abuse.',
+    ),
+  }),
+  http_api: optionalSection(
+    'The API for operators: statistics, torrents, keys, whitelist. Without this section there is none.',
+    {
+      bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free port.'),
+      tls_config: TLS,
+      access_tokens: {
+        ...section('Who may use the API, one line each: a name and a secret token.', {}),
+        others: value('', secret, '', { secret: true, example: 'admin = "a long random text"' }),
       },
+      public_url: optional(url('http', 'https'), 'The URL at which the API is reached.', {
+        example: '"https://tracker.example.com/api"',
+      }),
     },
-    logging: {
-      kind: 'table',
-      doc: 'What is written to standard output.',
-      rows: {
-        trace_filter: value(
-          'info',
-          oneOf('off', 'error', 'warn', 'info', 'debug', 'trace'),
-          'The least severe level that is written: off, error, warn, info, debug or trace.',
-        ),
-        trace_style: value(
-          'full',
-          oneOf('full', 'pretty', 'compact', 'json'),
-          'Layout of a line: full, pretty, compact or json.',
-        ),
-      },
-    },
-    core: {
-      kind: 'table',
-      doc: 'What the tracker does over every protocol.',
-      rows: {
-        announce_policy: {
-          kind: 'table',
-          doc: 'What clients are told about announcing.',
-          rows: {
-            interval: value(
-              FILE_DEFAULTS.interval,
-              wholeNumber(0, MOST_INTERVAL),
-              `Seconds a client should wait between two announces. Default: ${FILE_DEFAULTS.interval}.`,
-            ),
-            interval_min: value(
-              FILE_DEFAULTS.interval_min,
-              wholeNumber(0, MOST_INTERVAL),
-              `Seconds it must wait at least. Sent to HTTP clients only. Default: ${FILE_DEFAULTS.interval_min}.`,
-            ),
-            max_peers_per_announce: value(
-              74,
-              wholeNumber(1, LIMITS.peersPerAnswer),
-              'Maximum number of peers in one answer.',
-            ),
-          },
-        },
-        database: DATABASE,
-        inactive_peer_cleanup_interval: value(
-          600,
-          wholeNumber(0, MOST_U64),
-          'Seconds between two sweeps that remove expired peers; 0 = never sweep.',
-        ),
-        listed: value(false, flag, 'Serve only torrents on the whitelist.'),
-        private: value(false, flag, 'Serve only clients with a key.'),
-        private_mode: {
-          kind: 'table',
-          doc: 'Only allowed with `private = true`.',
-          optional: true,
-          rows: {
-            check_keys_expiration: value(true, flag, 'Refuse keys that have expired.'),
-          },
-        },
-        tracker_policy: {
-          kind: 'table',
-          doc: 'What is kept, and for how long.',
-          rows: {
-            max_peer_timeout: value(
-              FILE_DEFAULTS.max_peer_timeout,
-              wholeNumber(0, MOST_U32),
-              `Seconds after its last announce when a peer is forgotten. Default: ${FILE_DEFAULTS.max_peer_timeout}.`,
-            ),
-            persistent_torrent_completed_stat: value(
-              false,
-              flag,
-              'Keep the number of completed downloads of each torrent in the database.',
-            ),
-            remove_peerless_torrents: value(
-              true,
-              flag,
-              'Forget a torrent whose last peer is gone.',
-            ),
-          },
-        },
-        tracker_usage_statistics: value(true, flag, 'Count requests and keep statistics.'),
-      },
-    },
-    udp_trackers: { kind: 'list', each: UDP_TRACKER },
-    http_trackers: { kind: 'list', each: HTTP_TRACKER },
-    udp_tracker_server: {
-      kind: 'table',
-      doc: 'What all UDP listeners share.',
-      rows: {
-        ip_bans_reset_interval_in_secs: value(
-          86_400,
-          wholeNumber(3600, MOST_U64),
-          'Seconds after which all wrong connection ids are forgotten; at least 3600.',
-        ),
-        max_connection_id_errors_per_ip: value(
-          10,
-          wholeNumber(0, MOST_U32),
-          'Number of wrong connection ids from one address that are answered with an error; see `abuse.id_errors`.',
-        ),
-        connection_id_validation: value(
-          'strict',
-          oneOf('strict', 'disabled'),
-          '`disabled` serves requests with any connection id, which invites abuse.',
-        ),
-      },
-    },
-    http_api: {
-      kind: 'table',
-      doc: 'The API for operators: statistics, torrents, keys, whitelist. Without this section there is none.',
-      optional: true,
-      rows: {
-        bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free port.'),
-        tls_config: TLS,
-        access_tokens: {
-          kind: 'map',
-          doc: 'Who may use the API, one line each: a name and a secret token.',
-          each: value('', secret, '', { secret: true, example: 'admin = "a long random text"' }),
-        },
-        public_url: optional(url('http', 'https'), 'The URL at which the API is reached.', {
-          example: '"https://tracker.example.com/api"',
-        }),
-      },
-    },
-    health_check_api: {
-      kind: 'table',
-      doc: 'Reports whether every listener is up. Always on.',
-      rows: {
-        bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free port.'),
-      },
-    },
-    abuse: {
-      kind: 'table',
-      doc: 'What is done about harmful clients.',
-      rows: {
-        id_errors: value(
-          'suppress',
-          oneOf('suppress', 'ban'),
-          'What happens to an address that sent too many wrong connection ids: `suppress` drops its requests with a wrong id and serves the others; `ban` drops them all, so that anyone who forges addresses can silence others.',
-        ),
-        max_new_rows_per_second: value(
-          100,
-          wholeNumber(0, MOST_U32),
-          'Torrents per second that get a row in the database at their first completed download, with bursts of ' +
-            '1000 times as many after a quiet time; 0 = no limit. Torrents that have a row are always counted.',
-        ),
-        max_connections_per_address: value(
-          512,
-          wholeNumber(0, MOST_U32),
-          'Connections that one address may have to the HTTP trackers at a time; 0 = no limit. Does not apply behind a proxy.',
-        ),
-      },
-    },
-    runtime: {
-      kind: 'table',
-      doc: 'Resources of the machine that the tracker may use.',
-      rows: {
-        workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
-        /** Bytes. */
-        max_memory: value(
-          0,
-          bytes(16 * 2 ** 20),
-          'Memory for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory of the machine or container.',
-          { plain: printBytes },
-        ),
-      },
-    },
-  },
-} satisfies Table
+  ),
+  health_check_api: section('Reports whether every listener is up. Always on.', {
+    bind_address: address('127.0.0.1', 1313, 'Address and port; port 0 = any free port.'),
+  }),
+  abuse: section('What is done about harmful clients.', {
+    id_errors: value(
+      'suppress',
+      oneOf('suppress', 'ban'),
+      'What happens to an address that sent too many wrong connection ids: `suppress` drops its requests with a wrong id and serves the others; `ban` drops them all, so that anyone who forges addresses can silence others.',
+    ),
+    max_new_rows_per_second: value(
+      100,
+      wholeNumber(0, MOST_U32),
+      'Torrents per second that get a row in the database at their first completed download, with bursts of ' +
+        '1000 times as many after a quiet time; 0 = no limit. Torrents that have a row are always counted.',
+    ),
+    max_connections_per_address: value(
+      512,
+      wholeNumber(0, MOST_U32),
+      'Connections that one address may have to the HTTP trackers at a time; 0 = no limit. Does not apply behind a proxy.',
+    ),
+  }),
+  runtime: section('Resources of the machine that the tracker may use.', {
+    workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
+    /** Bytes. */
+    max_memory: value(
+      0,
+      bytes(16 * 2 ** 20),
+      'Memory for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory of the machine or container.',
+      { plain: printBytes },
+    ),
+  }),
+})
