@@ -5,15 +5,9 @@
 import { cut } from '../text/printable.ts'
 import type { Node, Place } from './tree.ts'
 
-export interface Mistake {
-  /** The option's path as it was written; empty: the mistake concerns the whole source. */
-  readonly path: string
+export interface Mistake extends Place {
   /** What was found and what is allowed. */
   readonly message: string
-  /** The file or environment variable. */
-  readonly source: string
-  readonly line?: number
-  readonly column?: number
   /** The line of the file with a caret below the place. */
   readonly excerpt?: string
 }

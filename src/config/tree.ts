@@ -7,7 +7,7 @@
 export interface Place {
   /** A file, an environment variable, or `DEFAULT`. */
   readonly source: string
-  /** The option's path as it was written, which in schema 2.0.0 may differ from the model's. */
+  /** The option's path as it was written, which in schema 2.0.0 may differ from the model's; empty: the whole source. */
   readonly path: string
   readonly line?: number
   readonly column?: number

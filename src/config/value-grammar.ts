@@ -18,17 +18,84 @@ const LEAST_SIGNED = -(2n ** 63n)
 /** More levels than any option has; without a limit the stack could overflow. */
 const DEEPEST = 64
 
+/** The text does not fit the grammar. */
+class Misfit extends Error {}
+
 export function parseOverride(text: string, at: Place): Node {
   try {
-    return new Reader(text, at).whole()
+    return read(text, at)
   } catch (error) {
     if (error instanceof Misfit) return scalar(text, at)
     throw error
   }
 }
 
-/** The text does not fit the grammar. */
-class Misfit extends Error {}
+/** Throws `Misfit`. */
+function read(text: string, at: Place): Node {
+  let next = 0
+
+  /** The text that `pattern` matches here. */
+  function take(pattern: RegExp): string {
+    pattern.lastIndex = next
+    const found = pattern.exec(text)?.[0]
+    if (found === undefined) throw new Misfit()
+    next += found.length
+    return found
+  }
+
+  function value(depth: number): Node {
+    if (depth > DEEPEST) throw new Misfit()
+    take(SPACE)
+    const node = bareValue(depth)
+    take(SPACE)
+    return node
+  }
+
+  function bareValue(depth: number): Node {
+    const first = text[next]
+    if (first === '{') return table(new Map(items('}', () => pair(depth + 1))), at)
+    if (first === '[')
+      return list(
+        items(']', () => value(depth + 1)),
+        at,
+      )
+    if (first === '"') return scalar(quoted(), at)
+    if (first === "'") return scalar(take(CHARACTER).slice(1, -1), at)
+    return scalar(parseWord(take(WORD).trim()), at)
+  }
+
+  function pair(depth: number): [string, Node] {
+    take(SPACE)
+    const key = text[next] === '"' ? quoted() : take(BARE_KEY)
+    take(SPACE)
+    take(EQUALS)
+    return [key, value(depth)]
+  }
+
+  function quoted(): string {
+    const controls = /\p{Cc}/gu
+    return JSON.parse(
+      take(QUOTED).replace(controls, (control) => JSON.stringify(control).slice(1, -1)),
+    )
+  }
+
+  /** A comma directly before the closing bracket is allowed; with white space between, an empty item follows it. */
+  function items<T>(close: string, readOne: () => T): T[] {
+    const all: T[] = []
+    do {
+      // The opening bracket, or the comma after an item.
+      next++
+      if (text[next] !== close) all.push(readOne())
+    } while (text[next] === ',')
+    if (text[next] !== close) throw new Misfit()
+    next++
+    return all
+  }
+
+  const node = value(0)
+  if (next < text.length) throw new Misfit()
+  return node
+}
 
 /** A bare word: a boolean, a float, an integer or else a string. */
 function parseWord(word: string): Scalar {
@@ -40,89 +107,4 @@ function parseWord(word: string): Scalar {
     if (whole >= LEAST_SIGNED && whole <= MOST_UNSIGNED) return whole
   }
   return word
-}
-
-/** Reads forward only. Every method throws `Misfit` when the text does not fit. */
-class Reader {
-  readonly #text: string
-  readonly #at: Place
-  #next = 0
-
-  constructor(text: string, at: Place) {
-    this.#text = text
-    this.#at = at
-  }
-
-  whole(): Node {
-    const node = this.#value(0)
-    if (this.#next < this.#text.length) throw new Misfit()
-    return node
-  }
-
-  #value(depth: number): Node {
-    if (depth > DEEPEST) throw new Misfit()
-    this.#take(SPACE)
-    const node = this.#bareValue(depth)
-    this.#take(SPACE)
-    return node
-  }
-
-  #bareValue(depth: number): Node {
-    switch (this.#text[this.#next]) {
-      case '{':
-        return table(new Map(this.#items('}', () => this.#pair(depth + 1))), this.#at)
-      case '[':
-        return list(
-          this.#items(']', () => this.#value(depth + 1)),
-          this.#at,
-        )
-      case '"':
-        return scalar(this.#quoted(), this.#at)
-      case "'":
-        return scalar(this.#take(CHARACTER).slice(1, -1), this.#at)
-      default:
-        return scalar(parseWord(this.#take(WORD).trim()), this.#at)
-    }
-  }
-
-  #pair(depth: number): [string, Node] {
-    this.#take(SPACE)
-    const key = this.#text[this.#next] === '"' ? this.#quoted() : this.#take(BARE_KEY)
-    this.#take(SPACE)
-    this.#take(EQUALS)
-    return [key, this.#value(depth)]
-  }
-
-  #quoted(): string {
-    const controls = /\p{Cc}/gu
-    return JSON.parse(
-      this.#take(QUOTED).replace(controls, (control) => JSON.stringify(control).slice(1, -1)),
-    )
-  }
-
-  /**
-   * A comma directly before the closing bracket is allowed; with white space between, an empty item follows it.
-   */
-  #items<T>(close: string, readOne: () => T): T[] {
-    const items: T[] = []
-    for (;;) {
-      // The opening bracket, or the comma after an item.
-      this.#next++
-      if (this.#text[this.#next] !== close) items.push(readOne())
-      const end = this.#text[this.#next]
-      if (end === ',') continue
-      if (end !== close) throw new Misfit()
-      this.#next++
-      return items
-    }
-  }
-
-  /** The text that `pattern` matches here. */
-  #take(pattern: RegExp): string {
-    pattern.lastIndex = this.#next
-    const found = pattern.exec(this.#text)?.[0]
-    if (found === undefined) throw new Misfit()
-    this.#next += found.length
-    return found
-  }
 }
