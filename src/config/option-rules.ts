@@ -144,8 +144,6 @@ function covers(a: Listener, b: Listener): boolean {
 
 function conflictOf(earlier: Listener, later: Listener): string {
   const address = printAddress(later.bind_address)
-  if (earlier.bind_address.ip === later.bind_address.ip)
-    return `${address} is taken by ${earlier.path}`
   const separable = isIpv6(earlier) !== isIpv6(later) && [earlier, later].find(isIpv6)?.network
   const orElse = separable ? ', or the IPv6 listener `ipv6_v6only = true` in its `network`' : ''
   return `${address} overlaps ${printAddress(earlier.bind_address)} of ${earlier.path}: one of them needs another port${orElse}`

@@ -3,14 +3,13 @@
  * successfully, so its statements can be parsed one by one, and each says which keys it wrote.
  */
 import { parse } from 'smol-toml'
+import type { Path } from './tree.ts'
 
 interface Position {
   /** Both count from 1; a column counts UTF-16 units. */
   readonly line: number
   readonly column: number
 }
-
-type Path = readonly (string | number)[]
 
 /** How the last line of a statement over several lines ends. */
 const MAY_END = /["'\]}][ \t]*(#.*)?\r?$/

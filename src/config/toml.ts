@@ -2,10 +2,19 @@
  * Parses TOML text into a tree that knows where everything was written. The only file that uses the parser. A
  * syntax error becomes a mistake that shows its line, unless the line may contain a secret.
  */
-import { parse, TomlError } from 'smol-toml'
+import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml'
 import type { Mistake } from './mistake.ts'
 import { findPositions, positionKey } from './positions.ts'
-import { list, type Node, type Place, printPath, scalar, type TableNode, table } from './tree.ts'
+import {
+  list,
+  type Node,
+  type Path,
+  type Place,
+  printPath,
+  scalar,
+  type TableNode,
+  table,
+} from './tree.ts'
 
 export interface TomlSource {
   /** Its name in messages. */
@@ -23,7 +32,7 @@ const LONGEST_EXCERPT = 160
 export function parseToml({ name, text, quotable }: TomlSource): TableNode | Mistake {
   // Some editors write a byte order mark.
   const toml = text.replace(/^\uFEFF/, '')
-  let values: unknown
+  let values: TomlTable
   try {
     // Integers as bigint: TOML's `1` and `1.0` must stay different types.
     values = parse(toml, { integersAsBigInt: true, maxDepth: DEEPEST })
@@ -33,26 +42,20 @@ export function parseToml({ name, text, quotable }: TomlSource): TableNode | Mis
   }
   const positions = findPositions(toml)
 
-  const nodeOf = (value: unknown, path: readonly (string | number)[]): Node => {
-    const position = positions.get(positionKey(path))
-    const at: Place = { source: name, path: printPath(path), ...position }
-    if (Array.isArray(value))
-      return list(
-        value.map((item, i) => nodeOf(item, [...path, i])),
-        at,
-      )
-    if (value instanceof Date) return scalar(value, at)
-    if (typeof value === 'object' && value !== null) return tableOf(value, path, at)
-    if (typeof value === 'string' || typeof value === 'boolean') return scalar(value, at)
-    if (typeof value === 'bigint' || typeof value === 'number') return scalar(value, at)
-    throw new TypeError(`not a TOML value at ${at.path}`)
-  }
-  const tableOf = (values: object, path: readonly (string | number)[], at: Place): TableNode =>
-    table(
-      new Map(Object.entries(values).map(([key, value]) => [key, nodeOf(value, [...path, key])])),
-      at,
+  const nodeOf = (value: TomlValue, path: Path): Node => {
+    const at: Place = { source: name, path: printPath(path), ...positions.get(positionKey(path)) }
+    if (Array.isArray(value)) {
+      const items = value.map((item, i) => nodeOf(item, [...path, i]))
+      return list(items, at)
+    }
+    if (typeof value !== 'object' || value instanceof Date) return scalar(value, at)
+    const entries = Object.entries(value).map(
+      ([key, inner]) => [key, nodeOf(inner, [...path, key])] as const,
     )
-  return tableOf(values as object, [], { source: name, path: '' })
+    return table(new Map(entries), at)
+  }
+  // A document is a table.
+  return nodeOf(values, []) as TableNode
 }
 
 function syntaxMistake(error: TomlError, source: TomlSource): Mistake {

@@ -40,7 +40,7 @@ export const oneOf =
 
 /** What other programs call by another name. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
-  mariadb: 'mysql, which serves MariaDB, too',
+  mariadb: 'mysql',
   pgsql: 'postgresql',
   err: 'error',
   warning: 'warn',
@@ -48,11 +48,9 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 }
 
 /** `, did you mean x?`, or nothing. */
-export function meantWord(word: string, words: readonly string[]): string {
-  const other = Object.hasOwn(OTHER_NAMES, word.toLowerCase())
-    ? OTHER_NAMES[word.toLowerCase()]!
-    : ''
-  return words.includes(other.split(',')[0]!) ? `, did you mean ${other}?` : didYouMean(word, words)
+function meantWord(word: string, words: readonly string[]): string {
+  const other = words.find((one) => one === OTHER_NAMES[word.toLowerCase()])
+  return other === undefined ? didYouMean(word, words) : `, did you mean ${other}?`
 }
 
 const string =

@@ -135,7 +135,11 @@ describe('sources', () => {
       'locked: permission denied: /home/op/locked',
     ],
     ['an empty path', { env: { [PATH]: '' } }, `"": the path is empty, given by ${PATH}`],
-    ['a path with a line break', { path: 'a\nb' }, '"a\\nb": no such file or directory: /home/op/"a\\nb"'],
+    [
+      'a path with a line break',
+      { path: 'a\nb' },
+      '"a\\nb": no such file or directory: /home/op/"a\\nb"',
+    ],
   ])('%s is reported as such', (_what, world, words) => {
     const mistakes = complaints(loadIn({ files: FILES, ...world }))
     expect(mistakes).toEqual([expect.stringContaining(words)])

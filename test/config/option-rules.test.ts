@@ -46,10 +46,22 @@ const PORT = 'one of them needs another port'
 const PORT_OR_V6ONLY = `${PORT}, or the IPv6 listener \`ipv6_v6only = true\` in its \`network\``
 
 test.each([
-  ['udp 0.0.0.0:6969, udp 0.0.0.0:6969', '0.0.0.0:6969 is taken by udp_trackers.0.bind_address'],
-  ['udp [::1]:6969, udp [0:0::1]:6969', '[::1]:6969 is taken by udp_trackers.0.bind_address'],
-  ['http 127.0.0.1:7070, api 127.0.0.1:7070', 'is taken by http_trackers.0.bind_address'],
-  ['api 127.0.0.1:1313', 'health_check_api.bind_address: 127.0.0.1:1313 is taken by http_api'],
+  [
+    'udp 0.0.0.0:6969, udp 0.0.0.0:6969',
+    '0.0.0.0:6969 overlaps 0.0.0.0:6969 of udp_trackers.0.bind_address',
+  ],
+  [
+    'udp [::1]:6969, udp [0:0::1]:6969',
+    '[::1]:6969 overlaps [::1]:6969 of udp_trackers.0.bind_address',
+  ],
+  [
+    'http 127.0.0.1:7070, api 127.0.0.1:7070',
+    'overlaps 127.0.0.1:7070 of http_trackers.0.bind_address',
+  ],
+  [
+    'api 127.0.0.1:1313',
+    'health_check_api.bind_address: 127.0.0.1:1313 overlaps 127.0.0.1:1313 of http_api',
+  ],
   ['udp 0.0.0.0:6969, udp [::]:6969', PORT_OR_V6ONLY],
   ['udp [::]:6969, udp 192.0.2.1:6969', PORT_OR_V6ONLY],
   [
