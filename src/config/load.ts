@@ -4,6 +4,7 @@
  */
 import { BUILT_IN_NAME, builtIn } from './defaults.ts'
 import { lift } from './lift.ts'
+import { listenersOf } from './listeners.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
 import type { Config, SchemaVersion, TlsConfig } from './model.ts'
 import { checkRules } from './option-rules.ts'
@@ -125,17 +126,11 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
 }
 
 function checkCertificates(config: Config, report: Report, judgeTls: JudgeTls): void {
-  const tables = [
-    ...(config.http_trackers ?? []).map(
-      ({ tls_config }, i) => [`http_trackers.${i}`, tls_config] as const,
-    ),
-    ['http_api', config.http_api?.tls_config ?? null] as const,
-  ]
-  for (const [path, tls] of tables) {
+  for (const { name, tls_config: tls } of listenersOf(config)) {
     // A missing path has been reported.
     if (tls === null || tls.ssl_cert_path === '' || tls.ssl_key_path === '') continue
     for (const { option, message } of judgeTls(tls))
-      report.mistake(report.origins.get(`${path}.tls_config.${option}`)!, message)
+      report.mistake(report.origins.get(`${name}.tls_config.${option}`)!, message)
   }
 }
 

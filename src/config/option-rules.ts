@@ -4,7 +4,8 @@
  */
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
-import type { Config, NetworkConfig } from './model.ts'
+import { type Listener, listenersOf } from './listeners.ts'
+import type { Config } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
@@ -93,44 +94,27 @@ function isLocal({ ip }: SocketAddress): boolean {
   return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
 }
 
-interface Listener {
-  readonly path: string
-  readonly bind_address: SocketAddress
-  /** The API and the health check have none and serve both families. */
-  readonly network?: NetworkConfig
-}
-
 /** Two listeners of one transport must not share a port of the same address. */
 function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {
-  const { udp_trackers, http_trackers, http_api, health_check_api } = config
-  const named = (name: string, list: readonly Omit<Listener, 'path'>[] | null): Listener[] =>
-    (list ?? []).map((one, i) => ({ ...one, path: `${name}.${i}.bind_address` }))
-  const udp = named('udp_trackers', udp_trackers)
-  const tcp = [
-    ...named('http_trackers', http_trackers),
-    ...(http_api ? [{ ...http_api, path: 'http_api.bind_address' }] : []),
-    { ...health_check_api, path: 'health_check_api.bind_address' },
-  ]
-  for (const transport of [udp, tcp]) {
-    const listeners = transport.filter(
-      ({ path }) =>
-        report.isSound(path) &&
-        report.isSound(path.replace(/bind_address$/, 'network.ipv6_v6only')),
+  const listeners = listenersOf(config).filter(
+    ({ name }) =>
+      report.isSound(`${name}.bind_address`) && report.isSound(`${name}.network.ipv6_v6only`),
+  )
+  for (const [i, later] of listeners.entries()) {
+    const earlier = listeners.slice(0, i).find((other) => collide(other, later))
+    if (!earlier) continue
+    const path = `${later.name}.bind_address`
+    report.mistake(
+      writtenOf(at(path), { ...at(`${earlier.name}.bind_address`), path }),
+      conflictOf(earlier, later),
     )
-    listeners.forEach((later, i) => {
-      const earlier = listeners.slice(0, i).find((other) => collide(other, later))
-      if (!earlier) return
-      report.mistake(
-        writtenOf(at(later.path), { ...at(earlier.path), path: later.path }),
-        conflictOf(earlier, later),
-      )
-    })
   }
 }
 
 function collide(a: Listener, b: Listener): boolean {
   const { port } = a.bind_address
-  return port !== 0 && port === b.bind_address.port && (covers(a, b) || covers(b, a))
+  const isSame = port === b.bind_address.port && (a.scheme === 'udp') === (b.scheme === 'udp')
+  return port !== 0 && isSame && (covers(a, b) || covers(b, a))
 }
 
 const isIpv6 = ({ bind_address }: Listener): boolean => bind_address.ip.includes(':')
@@ -138,13 +122,15 @@ const isIpv6 = ({ bind_address }: Listener): boolean => bind_address.ip.includes
 /** Whether `a` also listens on the address of `b`. */
 function covers(a: Listener, b: Listener): boolean {
   const { ip } = a.bind_address
-  if (ip === '::') return isIpv6(b) || !a.network?.ipv6_v6only
+  if (ip === '::') return isIpv6(b) || !a.network.ipv6_v6only
   return ip === b.bind_address.ip || (ip === '0.0.0.0' && !isIpv6(b))
 }
 
 function conflictOf(earlier: Listener, later: Listener): string {
   const address = printAddress(later.bind_address)
-  const separable = isIpv6(earlier) !== isIpv6(later) && [earlier, later].find(isIpv6)?.network
-  const orElse = separable ? ', or the IPv6 listener `ipv6_v6only = true` in its `network`' : ''
-  return `${address} overlaps ${printAddress(earlier.bind_address)} of ${earlier.path}: one of them needs another port${orElse}`
+  // The APIs have no `network`.
+  const isSeparable =
+    isIpv6(earlier) !== isIpv6(later) && [earlier, later].find(isIpv6)?.name.includes('trackers')
+  const orElse = isSeparable ? ', or the IPv6 listener `ipv6_v6only = true` in its `network`' : ''
+  return `${address} overlaps ${printAddress(earlier.bind_address)} of ${earlier.name}.bind_address: one of them needs another port${orElse}`
 }

@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { connect } from 'node:tls'
 import { judgeTls } from '../cli/tls-files.ts'
+import { type Listener, listenersOf } from '../config/listeners.ts'
 import type { TlsConfig } from '../config/model.ts'
 import { reachable } from '../servers/probe.ts'
 import { several } from '../text/figures.ts'
@@ -20,7 +21,7 @@ import {
   skipped,
   warning,
 } from './finding.ts'
-import { type Listener, listenersOf, serves } from './running-tracker.ts'
+import { serves } from './running-tracker.ts'
 
 const DAY_SECONDS = 86_400
 /** Automatic renewal happens earlier than this. */

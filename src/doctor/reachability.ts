@@ -4,6 +4,7 @@ import { scrape } from '../client/ask.ts'
 import { ClientFailure, type FailureKind } from '../client/failure.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
+import { type Listener, listenersOf } from '../config/listeners.ts'
 import { assertFree } from '../servers/free-port.ts'
 import { shellWord } from '../text/shell.ts'
 import { joinPort, printAddress } from '../wire/address.ts'
@@ -16,7 +17,7 @@ import {
   skipped,
   warning,
 } from './finding.ts'
-import { type Listener, listenersOf, serves } from './running-tracker.ts'
+import { serves } from './running-tracker.ts'
 
 export async function ports({ config, tracker }: Context): Promise<Results> {
   const running = await tracker()

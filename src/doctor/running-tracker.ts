@@ -1,12 +1,13 @@
-/** What the configuration opens, and what the tracker that runs with it says of itself: its health report and its figures. */
+/** What the tracker that runs with this configuration says of itself: its health report and its figures. */
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
 import { getHttp } from '../client/http.ts'
 import { parseTrackerUrl } from '../client/tracker-url.ts'
-import type { Config, TlsConfig } from '../config/model.ts'
+import { type Listener, listenersOf } from '../config/listeners.ts'
+import type { Config } from '../config/model.ts'
 import { reachable } from '../servers/probe.ts'
 import { count, several } from '../text/figures.ts'
-import { printAddress, type SocketAddress } from '../wire/address.ts'
+import { printAddress } from '../wire/address.ts'
 import {
   type Context,
   ok,
@@ -17,35 +18,6 @@ import {
   skipped,
   warning,
 } from './finding.ts'
-
-export interface Listener {
-  readonly scheme: 'udp' | 'http' | 'https'
-  readonly bind_address: SocketAddress
-  readonly tls_config: TlsConfig | null
-  readonly public_url: string | null
-  readonly network: { readonly ipv6_v6only: boolean }
-  /** Its place in the configuration: `udp_trackers[0]`. */
-  readonly name: string
-}
-
-type HttpListener = Omit<Listener, 'scheme' | 'name'>
-/** Both families; the APIs have no option for it. */
-const API = { network: { ipv6_v6only: false }, tls_config: null, public_url: null }
-
-export function listenersOf(config: Config): readonly Listener[] {
-  const { udp_trackers, http_trackers, http_api, health_check_api } = config
-  const http = (name: string, listener: HttpListener): Listener => {
-    return { ...listener, name, scheme: listener.tls_config === null ? 'http' : 'https' }
-  }
-  return [
-    ...(udp_trackers ?? []).map((tracker, i): Listener => {
-      return { ...tracker, name: `udp_trackers[${i}]`, scheme: 'udp', tls_config: null }
-    }),
-    ...(http_trackers ?? []).map((tracker, i) => http(`http_trackers[${i}]`, tracker)),
-    ...(http_api === null ? [] : [http('http_api', { ...API, ...http_api })]),
-    http('health_check_api', { ...API, ...health_check_api }),
-  ]
-}
 
 const urlOf = ({ scheme, bind_address }: Listener): string =>
   `${scheme}://${printAddress(bind_address)}`

@@ -56,7 +56,7 @@ tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
   const findings = await findingsOn([certificates], {}, setting)
   return findings.map(({ status, found }) => [
     status,
-    found.replace('http_trackers[0]: ', '').replaceAll(room.path, 'CWD'),
+    found.replace('http_trackers.0: ', '').replaceAll(room.path, 'CWD'),
   ])
 }
 

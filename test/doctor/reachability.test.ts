@@ -61,8 +61,8 @@ describe('ports', () => {
     using http = await fakeHttpServer((_request, socket) => socket.end())
     const check = await freePort()
     expect(await look(ports, listen(udp.port, http.port, check))).toEqual([
-      ['problem', `udp_trackers[0]: port in use: udp 127.0.0.1:${udp.port}`],
-      ['problem', `http_trackers[0]: port in use: http 127.0.0.1:${http.port}`],
+      ['problem', `udp_trackers.0: port in use: udp 127.0.0.1:${udp.port}`],
+      ['problem', `http_trackers.0: port in use: http 127.0.0.1:${http.port}`],
       ['ok', `free: http 127.0.0.1:${check}`],
     ])
   })
@@ -83,7 +83,7 @@ describe('ports', () => {
     const toml =
       '[[udp_trackers]]\nbind_address = "192.0.2.1:6969"\n[health_check_api]\nbind_address = "127.0.0.1:0"'
     expect(await look(ports, toml)).toEqual([
-      ['problem', 'udp_trackers[0]: no such address on this machine: udp 192.0.2.1:6969'],
+      ['problem', 'udp_trackers.0: no such address on this machine: udp 192.0.2.1:6969'],
     ])
   })
 })

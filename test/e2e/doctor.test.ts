@@ -170,7 +170,7 @@ describe('a problem', () => {
     expect([people.code, people.err]).toEqual([1, ''])
     expect(people.out).toMatch(/^2 problems, \d+ warnings? \(\d+ ok, \d+ skipped\)\n\n✗ problem /)
     expect(people.out).toMatch(
-      /problem {2}certificates {4}http_trackers\[0\]: \S+gone\.pem: no such file or directory\n {27}.*\n {27}→ /,
+      /problem {2}certificates {4}http_trackers\.0: \S+gone\.pem: no such file or directory\n {27}.*\n {27}→ /,
     )
     // The output is not a terminal: no colours.
     expect(people.out).not.toContain('\x1b')
@@ -235,7 +235,7 @@ tls_config = { ssl_cert_path = "tracker.key", ssl_key_path = "tracker.key" }
     ])
     expect(of('certificates')[0]).toEqual([
       'problem',
-      `http_trackers[0]: ${room.path}/tracker.key: permission denied`,
+      `http_trackers.0: ${room.path}/tracker.key: permission denied`,
     ])
     expect(of('receive-drops')).toEqual([['skipped', expect.stringContaining('nothing listens')]])
     expect(left.sort()).toEqual(['storage', 'tracker.key'])
