@@ -32,51 +32,44 @@ interface TlsFiles {
 export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
   const faults: TlsFault[] = []
   const { ssl_cert_path: certPath, ssl_key_path: keyPath } = tls
-  const add = (
-    option: keyof TlsConfig,
-    fault: Fault | undefined,
-    kind: TlsFault['kind'] = 'bad',
-  ) => {
-    if (fault) faults.push({ option, kind, wrong: fault[0], remedy: fault[1] })
-  }
   const read = (option: keyof TlsConfig): string | undefined => {
-    const text = readText(resolve(cwd, tls[option]))
-    if (typeof text === 'string') return text
-    add(option, text, 'missing')
-    return undefined
+    const path = resolve(cwd, tls[option])
+    try {
+      return readText(path)
+    } catch (error) {
+      const remedy = REMEDIES[errorCode(error)] ?? letThrough(path)
+      faults.push({ option, kind: 'missing', wrong: `${path}: ${systemReason(error)}`, remedy })
+      return undefined
+    }
   }
+  const bad = (option: keyof TlsConfig, [wrong, remedy]: Fault) =>
+    faults.push({ option, kind: 'bad', wrong, remedy })
+
   const cert = read('ssl_cert_path')
   const key = read('ssl_key_path')
-  const chain = cert === undefined ? [] : parseChain(cert)
+  const chain = parseChain(cert ?? '')
   if (cert !== undefined && chain.length === 0)
-    add(
-      'ssl_cert_path',
-      notPem(certPath, 'certificate', PRIVATE_KEY.test(cert) && 'private key', 'x509'),
-    )
+    bad('ssl_cert_path', notPem(certPath, 'certificate', PRIVATE_KEY.test(cert) && 'private key'))
   if (key !== undefined && !PRIVATE_KEY.test(key))
-    add(
-      'ssl_key_path',
-      notPem(keyPath, 'private key', parseChain(key).length > 0 && 'certificate', 'pkey'),
-    )
-  if (faults.length === 0) add('ssl_key_path', noPair(certPath, cert!, keyPath, key!))
+    bad('ssl_key_path', notPem(keyPath, 'private key', parseChain(key).length > 0 && 'certificate'))
+  if (faults.length === 0)
+    try {
+      createSecureContext({ cert, key })
+    } catch (error) {
+      bad('ssl_key_path', noPair(certPath, keyPath, codeOrMessage(error)))
+    }
   return { faults, chain }
 }
 
-type Fault = readonly [wrong: string, remedy: string]
-
-function readText(path: string): string | Fault {
-  try {
-    // Opening a pipe would block.
-    const there = statSync(path)
-    if (!there.isFile() && !there.isDirectory())
-      return [`${path} is not a regular file`, 'name a file']
-    // Some editors begin a file with a byte order mark; the TLS library skips it, too.
-    return Buffer.from(readSmallFile(path))
-      .toString()
-      .replace(/^\ufeff/, '')
-  } catch (error) {
-    return [`${path}: ${systemReason(error)}`, REMEDIES[errorCode(error)] ?? letThrough(path)]
-  }
+/** Throws like `readFileSync`. */
+function readText(path: string): string {
+  const there = statSync(path)
+  // Opening a pipe would block.
+  if (!there.isFile() && !there.isDirectory()) throw new Error('is not a regular file')
+  // Some editors begin a file with a byte order mark; the TLS library skips it, too.
+  return Buffer.from(readSmallFile(path))
+    .toString()
+    .replace(/^\ufeff/, '')
 }
 
 const RELATIVE = 'relative paths start in the directory where the tracker is started'
@@ -87,7 +80,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 }
 
 const letThrough = (path: string): string =>
-  `every directory on the way must let the tracker's user through, which \`namei -l ${shellWord(path)}\` shows`
+  `the tracker's user must be able to read it, and to pass every directory on the way: \`namei -l ${shellWord(path)}\``
 
 /** Most certificates read from one file; a chain has at most four. */
 const MOST_CERTIFICATES = 32
@@ -104,41 +97,38 @@ function parseChain(text: string): readonly X509Certificate[] {
   }
 }
 
-/** `instead`: what it holds, which belongs into the other file. `command`: of openssl, for files of this kind. */
-function notPem(path: string, what: string, instead: string | false, command: string): Fault {
-  const wrong = `${path} holds no ${what} in PEM form`
-  const word = shellWord(path)
-  return instead
+type Fault = readonly [wrong: string, remedy: string]
+
+/** `instead`: what it holds, which belongs into the other file. */
+const notPem = (
+  path: string,
+  what: 'certificate' | 'private key',
+  instead: string | false,
+): Fault =>
+  instead
     ? [
-        `${wrong}, but a ${instead}`,
+        `${path} holds no ${what} in PEM form, but a ${instead}`,
         '`ssl_cert_path` is for the certificate, `ssl_key_path` for its key',
       ]
-    : [wrong, `convert it with \`openssl ${command} -in ${word} -out ${word}.pem\``]
-}
+    : [
+        `${path} holds no ${what} in PEM form`,
+        `convert it with \`openssl ${what === 'certificate' ? 'x509' : 'pkey'} -in ${shellWord(path)}\``,
+      ]
 
-/** undefined: the TLS library takes them. */
-function noPair(certPath: string, cert: string, keyPath: string, key: string): Fault | undefined {
-  try {
-    createSecureContext({ cert, key })
-    return undefined
-  } catch (error) {
-    const code = codeOrMessage(error)
-    const word = shellWord(keyPath)
-    if (code.includes('MISMATCH'))
-      return [
-        `${keyPath} is not the key of ${certPath}`,
-        'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
-      ]
-    if (code.includes('BAD_DECRYPT'))
-      return [
-        `${keyPath} holds a private key with a password`,
-        `take the password off with \`openssl pkey -in ${word} -out ${word}.open\``,
-      ]
-    if (code.includes('UNSUPPORTED'))
-      return [
-        `${keyPath} is a key of a kind that cannot be used here`,
-        'make one with RSA or on the curve P-256, and a certificate for it',
-      ]
-    return [`${certPath} and ${keyPath} cannot be used (${code})`, 'make them again']
-  }
+/** `code`: why the TLS library does not take the two. */
+function noPair(certPath: string, keyPath: string, code: string): Fault {
+  if (code.includes('MISMATCH'))
+    return [
+      `${keyPath} is not the key of ${certPath}`,
+      'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
+    ]
+  if (code.includes('BAD_DECRYPT'))
+    return [
+      `${keyPath} holds a private key with a password`,
+      `take the password off with \`openssl pkey -in ${shellWord(keyPath)}\``,
+    ]
+  return [
+    `${certPath} and ${keyPath} cannot be used (${code})`,
+    'make a key with RSA or on the curve P-256, and a certificate for it',
+  ]
 }
