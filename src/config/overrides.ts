@@ -14,25 +14,16 @@ export const PREFIX = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers'])
 const INDEX = /^(0|[1-9]\d{0,3})$/
 
-/** The path that a variable overrides; undefined: a segment is empty. `name` comes without the prefix. */
-export function overridePath(name: string): string[] | undefined {
-  const segments = name.replaceAll('__', '.').trim().toLowerCase().split('.')
-  return segments.includes('') ? undefined : segments
-}
-
 /** Merges every override variable of the environment over `base`. */
 export function applyOverrides(base: TableNode, env: Environment, report: Report): TableNode {
   const overrides: { path: string[]; leaf: Node }[] = []
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.toUpperCase().startsWith(PREFIX)) continue
-    const path = overridePath(name.slice(PREFIX.length))
-    if (path === undefined)
+    const path = name.slice(PREFIX.length).replaceAll('__', '.').toLowerCase().split('.')
+    if (path.includes(''))
       report.warn({ source: name, path: '' }, 'ignored: a part of the name is empty')
     else
-      overrides.push({
-        path,
-        leaf: parseOverride(value, { source: name, path: printPath(path) }),
-      })
+      overrides.push({ path, leaf: parseOverride(value, { source: name, path: printPath(path) }) })
   }
   // Whatever their order in the environment, a list comes before its elements, and these in ascending order.
   overrides.sort((a, b) => a.leaf.at.path.localeCompare(b.leaf.at.path, 'en', { numeric: true }))

@@ -4,6 +4,7 @@ import { argument, type Command, option } from '../../src/cli/command.ts'
 import { CommandLine, misuseMessage } from '../../src/cli/command-line.ts'
 import { Misuse } from '../../src/cli/invocation.ts'
 import { TRACKER } from '../../src/commands/command-table.ts'
+import { rowsOf } from '../support/config/loading.ts'
 
 /** What a command line is read as, or the message about what is wrong. */
 function read(root: Command, words: readonly string[]) {
@@ -56,77 +57,41 @@ test.each([
   expect(parse(line)).toBe(asked)
 })
 
-describe('wrong usage is reported in one line', () => {
-  test.each([
-    ['--confg a', 'tracker: unknown option --confg, did you mean --config? See tracker --help'],
-    ['--CONFIG a', 'tracker: unknown option --CONFIG, did you mean --config? See tracker --help'],
-    ['--nothing', 'tracker: unknown option --nothing. See tracker --help'],
-    ['-x', 'tracker: unknown option -x. See tracker --help'],
-    ['--config', 'tracker: --config needs a value: --config PATH. See tracker --help'],
-    ['-c', 'tracker: -c needs a value: -c PATH. See tracker --help'],
-    // What a shell makes of an unset variable.
-    ['--config=', 'tracker: --config needs a value: --config PATH. See tracker --help'],
-    ['--config ', 'tracker: --config needs a value: --config PATH. See tracker --help'],
-    ['-c ', 'tracker: -c needs a value: -c PATH. See tracker --help'],
-    [
-      '--config-toml-path ',
-      'tracker: --config-toml-path needs a value: --config-toml-path PATH. See tracker --help',
-    ],
-    [
-      'config check --config-toml-path=',
-      'tracker config check: --config-toml-path needs a value: --config-toml-path PATH. See tracker config check --help',
-    ],
-    ['--config --help', 'tracker: --config needs a value: --config PATH. See tracker --help'],
-    ['--config a --config b', 'tracker: --config is given twice. See tracker --help'],
-    ['-c a --config-toml-path b', 'tracker: --config-toml-path is given twice. See tracker --help'],
-    ['cnfig', 'tracker: unknown command cnfig, did you mean config? See tracker --help'],
-    ['xyz', 'tracker: unknown command xyz. See tracker --help'],
-    // The commands of a group are missed without it.
-    [
-      'announce',
-      'tracker: unknown command announce, did you mean client announce? See tracker --help',
-    ],
-    [
-      'my.yaml',
-      'tracker: unknown command my.yaml, did you mean --config my.yaml? See tracker --help',
-    ],
-    ['serve x', 'tracker serve: unexpected argument x. See tracker serve --help'],
-    [
-      'my.toml',
-      'tracker: unknown command my.toml, did you mean --config my.toml? See tracker --help',
-    ],
-    [
-      'config',
-      'tracker config: needs a command: print, check or migrate. See tracker config --help',
-    ],
-    [
-      'config prnt',
-      'tracker config: unknown command prnt, did you mean print? See tracker config --help',
-    ],
-    [
-      'config print --docs=1',
-      'tracker config print: --docs takes no value. See tracker config print --help',
-    ],
-    [
-      'config print x',
-      'tracker config print: unexpected argument x. See tracker config print --help',
-    ],
-    [
-      'config print -o x',
-      'tracker config print: unknown option -o. See tracker config print --help',
-    ],
-    [
-      'config -o a check',
-      'tracker config check: takes no option --output. See tracker config check --help',
-    ],
-    ['config -x check', 'tracker config: unknown option -x. See tracker config --help'],
-    ['-c a init', 'tracker init: takes no option --config. See tracker init --help'],
-    ['init a b', 'tracker init: unexpected argument b. See tracker init --help'],
-    ['a\nb', 'tracker: unknown command "a\\nb". See tracker --help'],
-    ['--a\u001b[31m', 'tracker: unknown option "--a\\u001b[31m". See tracker --help'],
-  ])('tracker %s', (line, message) => {
-    expect(parse(line)).toBe(message)
-  })
+/** A command line, the command that reports it, and what that says; `\n` and `\u001b` stand for the characters. */
+const MISUSED = String.raw`
+--confg a | tracker | unknown option --confg, did you mean --config?
+--CONFIG a | tracker | unknown option --CONFIG, did you mean --config?
+--nothing | tracker | unknown option --nothing.
+-x | tracker | unknown option -x.
+--config | tracker | --config needs a value: --config PATH.
+-c | tracker | -c needs a value: -c PATH.
+--config= | tracker | --config needs a value: --config PATH.
+--config  | tracker | --config needs a value: --config PATH.
+--config-toml-path  | tracker | --config-toml-path needs a value: --config-toml-path PATH.
+--config --help | tracker | --config needs a value: --config PATH.
+--config a --config b | tracker | --config is given twice.
+-c a --config-toml-path b | tracker | --config-toml-path is given twice.
+cnfig | tracker | unknown command cnfig, did you mean config?
+xyz | tracker | unknown command xyz.
+announce | tracker | unknown command announce, did you mean client announce?
+my.yaml | tracker | unknown command my.yaml, did you mean --config my.yaml?
+serve x | tracker serve | unexpected argument x.
+config | tracker config | needs a command: print, check or migrate.
+config prnt | tracker config | unknown command prnt, did you mean print?
+config print --docs=1 | tracker config print | --docs takes no value.
+config print x | tracker config print | unexpected argument x.
+config print -o x | tracker config print | unknown option -o.
+config -o a check | tracker config check | takes no option --output.
+config -x check | tracker config | unknown option -x.
+-c a init | tracker init | takes no option --config.
+init a b | tracker init | unexpected argument b.
+a\nb | tracker | unknown command "a\nb".
+--a\u001b[31m | tracker | unknown option "--a\u001b[31m".
+`
+
+test.each(rowsOf(MISUSED))('tracker %s is wrong usage, told in one line', (line, name, words) => {
+  const typed = line!.replace('\\n', '\n').replace('\\u001b', '\u001b')
+  expect(parse(typed)).toBe(`${name}: ${words} See ${name} --help`)
 })
 
 describe('choices and arguments that repeat', () => {

@@ -20,32 +20,13 @@ const FILES = {
 }
 
 describe('sources', () => {
+  const text = { [TEXT]: interval(1004) }
   test.each<[string, Parameters<typeof loadIn>[0], number, string]>([
-    [
-      '--config goes first',
-      { path: 'named.toml', env: { [TEXT]: interval(1) } },
-      1002,
-      'named.toml',
-    ],
-    [
-      'then the text in the environment',
-      { env: { [TEXT]: interval(1004), [PATH]: '/x' } },
-      1004,
-      TEXT,
-    ],
-    [
-      'then the path in the environment',
-      { env: { [PATH]: '/etc/tracker.toml' } },
-      1003,
-      '/etc/tracker.toml',
-    ],
+    ['--config goes first', { path: 'named.toml', env: text }, 1002, 'named.toml'],
+    ['then the text in the environment', { env: { ...text, [PATH]: '/x' } }, 1004, TEXT],
+    ['then the path', { env: { [PATH]: '/etc/tracker.toml' } }, 1003, '/etc/tracker.toml'],
     ['then tracker.toml', {}, 1001, 'tracker.toml'],
-    [
-      'names of variables in any case',
-      { env: { [TEXT.toLowerCase()]: interval(1004) } },
-      1004,
-      TEXT.toLowerCase(),
-    ],
+    ['in any case', { env: { [TEXT.toLowerCase()]: text[TEXT]! } }, 1004, TEXT.toLowerCase()],
   ])('%s', (_what, world, seconds, source) => {
     const result = loaded(loadIn({ files: FILES, ...world }))
     expect(result.config.core.announce_policy.interval).toBe(seconds)
@@ -88,14 +69,6 @@ describe('sources', () => {
     expect(config.http_trackers?.map((t) => t.bind_address)).toEqual([{ ip, port: 7070 }])
   })
 
-  test('C3: a file without these settings has the values of the reference', () => {
-    const { config } = loaded(loadToml(`${MINIMAL_3}[[udp_trackers]]\n[[http_trackers]]\n`))
-    expect(config.core.announce_policy).toMatchObject({ interval: 120, interval_min: 120 })
-    expect(config.core.tracker_policy.max_peer_timeout).toBe(900)
-    expect(config.udp_trackers?.[0]?.bind_address.ip).toBe('0.0.0.0')
-    expect(config.http_trackers?.[0]?.bind_address.ip).toBe('0.0.0.0')
-  })
-
   test('overrides alone apply to the built-in default', () => {
     const env = { [`${OVERRIDE}HTTP_API__ACCESS_TOKENS__ADMIN`]: 'secret' }
     const { config, apiNeedsToken } = loaded(loadIn({ env }))
@@ -117,38 +90,22 @@ describe('sources', () => {
     expect(result.source).toBe('the built-in default')
   })
 
+  const GONE = 'gone.toml: no such file or directory: /home/op/gone.toml, given by'
   test.each<[string, Parameters<typeof loadIn>[0], string]>([
     [
       'a missing file named by --config',
       { path: 'gone.toml' },
-      'gone.toml: no such file or directory: /home/op/gone.toml, given by --config',
+      `${GONE} --config (or -c, --config-toml-path), which takes precedence over ${TEXT} and ${PATH}`,
     ],
-    [
-      'a missing file named in the environment',
-      { env: { [PATH]: 'gone.toml' } },
-      `gone.toml: no such file or directory: /home/op/gone.toml, given by ${PATH}`,
-    ],
+    ['one named in the environment', { env: { [PATH]: 'gone.toml' } }, `${GONE} ${PATH}`],
     ['a directory', { path: 'folder' }, 'folder: is a directory: /home/op/folder'],
-    [
-      'a file that must not be read',
-      { path: 'locked' },
-      'locked: permission denied: /home/op/locked',
-    ],
+    ['a locked file', { path: 'locked' }, 'locked: permission denied: /home/op/locked'],
     ['an empty path', { env: { [PATH]: '' } }, `"": the path is empty, given by ${PATH}`],
-    [
-      'a path with a line break',
-      { path: 'a\nb' },
-      '"a\\nb": no such file or directory: /home/op/"a\\nb"',
-    ],
+    ['a line break', { path: 'a\nb' }, '"a\\nb": no such file or directory: /home/op/"a\\nb"'],
   ])('%s is reported as such', (_what, world, words) => {
     const mistakes = complaints(loadIn({ files: FILES, ...world }))
     expect(mistakes).toEqual([expect.stringContaining(words)])
     expect(mistakes[0]).not.toContain('\n')
-  })
-
-  test('the message about an unreadable file names every way to name another', () => {
-    const [mistake] = complaints(loadIn({ path: 'gone.toml' }))
-    for (const way of ['--config-toml-path', TEXT, PATH]) expect(mistake).toContain(way)
   })
 
   test('a misspelt variable is a warning with the right name', () => {
@@ -173,13 +130,11 @@ describe('mandatory options', () => {
   })
 
   test.each([
-    ['2.0.0', MINIMAL_2, 'threshold = "info"', 'logging.threshold'],
-    ['2.0.0', MINIMAL_2, 'private = false', 'core.private'],
-    ['2.0.0', MINIMAL_2, 'listed = false', 'core.listed'],
-    ['3.0.0', MINIMAL_3, 'trace_filter = "info"', 'logging.trace_filter'],
-    ['3.0.0', MINIMAL_3, 'private = false', 'core.private'],
-    ['3.0.0', MINIMAL_3, 'listed = false', 'core.listed'],
-  ])('schema %s: one that is not written: %#', (_schema, toml, line, path) => {
+    [MINIMAL_2, 'threshold = "info"', 'logging.threshold'],
+    [MINIMAL_2, 'private = false', 'core.private'],
+    [MINIMAL_3, 'trace_filter = "info"', 'logging.trace_filter'],
+    [MINIMAL_3, 'listed = false', 'core.listed'],
+  ])('one that is not written: %#', (toml, line, path) => {
     expect(complaints(loadToml(toml.replace(line, '')))).toEqual([
       `tracker.toml: Missing mandatory configuration option. Option path: ${path}`,
     ])

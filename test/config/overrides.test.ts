@@ -1,6 +1,5 @@
 /** Override variables: names to paths, merging, and elements of lists (docs/behaviours.md C5). */
 import { expect, test } from 'bun:test'
-import { overridePath } from '../../src/config/overrides.ts'
 import {
   complaints,
   loaded,
@@ -9,20 +8,6 @@ import {
   MINIMAL_3,
   OVERRIDE,
 } from '../support/config/loading.ts'
-
-test.each<[string, string, string[] | undefined]>([
-  ['two underscores separate', 'CORE__DATABASE__DRIVER', ['core', 'database', 'driver']],
-  ['one underscore is part of the name', 'CORE__MAX_PEER', ['core', 'max_peer']],
-  ['a point separates too', 'core.private', ['core', 'private']],
-  ['capitals do not matter', 'Core__Private', ['core', 'private']],
-  ['of three underscores the last is part of the name', 'A___B', ['a', '_b']],
-  ['white space around it goes', ' CORE__PRIVATE ', ['core', 'private']],
-  ['an empty part makes it no path', 'CORE____PRIVATE', undefined],
-  ['neither does an empty end', 'CORE__', undefined],
-  ['nor no name at all', '', undefined],
-])('in a name, %s', (_what, name, path) => {
-  expect(overridePath(name)).toEqual(path)
-})
 
 const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
   loaded(loadToml(MINIMAL_3 + toml, overrides)).config
@@ -168,11 +153,14 @@ test.each([
   expect(mistakes[0]).toStartWith(`${OVERRIDE}${name}: udp_trackers.`)
 })
 
-test('a variable with an empty part in its name is ignored with a warning', () => {
-  const { warnings, config } = loaded(loadToml(MINIMAL_3, { CORE____LISTED: 'true' }))
-  expect(config.core.listed).toBe(false)
-  expect(warnings).toEqual([`${OVERRIDE}CORE____LISTED: ignored: a part of the name is empty`])
-})
+test.each(['CORE____LISTED', 'CORE__', ''])(
+  '%p, with an empty part, is ignored with a warning',
+  (name) => {
+    const { warnings, config } = loaded(loadToml(MINIMAL_3, { [name]: 'true' }))
+    expect(config.core.listed).toBe(false)
+    expect(warnings).toEqual([`${OVERRIDE}${name}: ignored: a part of the name is empty`])
+  },
+)
 
 test.each(['__proto__', 'constructor', 'toString'])('%s in a name is an unknown option', (name) => {
   const variable = `CORE.${name}`

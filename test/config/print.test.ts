@@ -54,7 +54,7 @@ describe('TOML', () => {
       expect(configOf(toToml(config, { secrets: true, annotated }))).toEqual(expected)
   })
 
-  test('of a minimal configuration is exactly the defaults', () => {
+  test('C3: of a minimal configuration is exactly the defaults', () => {
     expect(toToml(configOf(MINIMAL_2))).toBe(`[metadata]
 app = "torrust-tracker"
 purpose = "configuration"
@@ -180,16 +180,8 @@ describe('the dump', () => {
     const config = configOf(FULL)
     expect(dump(config)).not.toContain('hunter2')
     expect(Object.keys(JSON.parse(dump(config)))).toEqual([
-      'metadata',
-      'logging',
-      'core',
-      'udp_trackers',
-      'http_trackers',
-      'udp_tracker_server',
-      'http_api',
-      'health_check_api',
-      'abuse',
-      'runtime',
+      ...['metadata', 'logging', 'core', 'udp_trackers', 'http_trackers', 'udp_tracker_server'],
+      ...['http_api', 'health_check_api', 'abuse', 'runtime'],
     ])
     const { core, udp_trackers, http_trackers, http_api } = JSON.parse(dump(config))
     expect(Object.keys(core)).toEqual(Object.keys(core).toSorted())
@@ -211,29 +203,19 @@ describe('the dump', () => {
       network: { external_ip: null, on_reverse_proxy: false, ipv6_v6only: false },
     })
     expect(Object.keys(http_trackers[0])).toEqual([
-      'bind_address',
-      'tls_config',
-      'tracker_usage_statistics',
-      'use_ip_from_query_string',
-      'public_url',
-      'network',
+      ...['bind_address', 'tls_config', 'tracker_usage_statistics', 'use_ip_from_query_string'],
+      ...['public_url', 'network'],
     ])
     expect(http_api.access_tokens).toEqual({ admin: '***', "Zoë's token": '***' })
   })
 
-  test('of a minimal configuration shows null for what is absent', () => {
-    expect(JSON.parse(dump(configOf(MINIMAL_3)))).toMatchObject({
+  test('of a minimal configuration shows null for what is absent, indented by two spaces', () => {
+    const text = dump(configOf(MINIMAL_3))
+    expect(text).toStartWith('{\n  "metadata": {\n    "app": "torrust-tracker"')
+    expect(JSON.parse(text)).toMatchObject({
       core: { database: null, private_mode: null },
-      udp_trackers: null,
-      http_trackers: null,
-      http_api: null,
+      ...{ udp_trackers: null, http_trackers: null, http_api: null },
     })
-  })
-
-  test('is indented by two spaces', () => {
-    expect(dump(configOf(MINIMAL_3))).toStartWith(
-      '{\n  "metadata": {\n    "app": "torrust-tracker"',
-    )
   })
 
   test('of a 2.0.0 file masks the password that stood in its URL', () => {
