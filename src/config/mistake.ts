@@ -50,18 +50,16 @@ export function printMistake(mistake: Mistake): string {
 
 const LONGEST_FOUND = 60
 
-/** The value of a node as a message shows it. */
+/** The value of a node as a message shows it: escaped, shortened, without the password of a URL. */
 export function found(node: Node): string {
   if (node.kind === 'table') return 'found a table'
   if (node.kind === 'list') return 'found a list'
   const { value } = node
-  if (typeof value === 'string') return `found "${printText(value)}"`
-  return value instanceof Date ? 'found a date' : `found ${cut(String(value), LONGEST_FOUND)}`
+  if (value instanceof Date) return 'found a date'
+  if (typeof value !== 'string') return `found ${cut(String(value), LONGEST_FOUND)}`
+  const escaped = JSON.stringify(value.replace(/:\/\/[^/]*@/, '://***@')).slice(1, -1)
+  return `found "${cut(escaped, LONGEST_FOUND)}"`
 }
-
-/** A string of the configuration as a message shows it: escaped, shortened, without the password of a URL. */
-export const printText = (text: string): string =>
-  cut(JSON.stringify(text.replace(/:\/\/[^/]*@/, '://***@')).slice(1, -1), LONGEST_FOUND)
 
 /** Like `found` for a node that is or may contain a secret: its kind only. */
 export function foundKind(node: Node): string {

@@ -117,11 +117,11 @@ udp_trackers | cookie_lifetime = 120 | udp_trackers.0.cookie_lifetime: expected 
 udp_trackers | cookie_lifetime = { secs = 0, nanos = 0 } | more than 0 in all, found 0
 udp_trackers | cookie_lifetime = { secs = 1, nanos = 1000000000 } | found 1000000000 for nanos
 udp_trackers | cookie_lifetime = { seconds = 1 } | found the key "seconds"
-udp_trackers | public_url = "http://x" | public_url: invalid scheme 'http': expected 'udp'
-udp_trackers | public_url = "tracker" | public_url: invalid URL 'tracker'
-udp_trackers | public_url = "udp:6969" | public_url: invalid URL 'udp:6969'
-http_trackers | public_url = "udp://x" | public_url: invalid scheme 'udp': expected 'http' or 'https'
-http_trackers | public_url = 1 | public_url: expected a URL, 'http' or 'https', found 1
+udp_trackers | public_url = "http://x" | public_url: expected a URL that begins with udp://, found "http://x"
+udp_trackers | public_url = "tracker" | found "tracker"
+udp_trackers | public_url = "udp:6969" | found "udp:6969"
+http_trackers | public_url = "udp://x" | public_url: expected a URL that begins with http:// or https://, found "udp://x"
+http_trackers | public_url = 1 | public_url: expected a URL that begins with http:// or https://, found 1
 udp_trackers | network.external_ip = "0.0.0.0" | wildcard/unspecified IP address is not a valid external IP, found "0.0.0.0"
 udp_trackers | network.external_ip = "::" | wildcard/unspecified IP address is not a valid external IP, found "::"
 udp_trackers | network.external_ip = "" | expected an IP address, found ""
