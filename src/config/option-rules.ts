@@ -16,66 +16,58 @@ export function checkRules(config: Config, context: Context): void {
   const { report, schema } = context
   const { core } = config
   const at = (path: string): Place => report.origins.get(path) ?? { source: DEFAULT, path }
-  /** Placeholders for mistakes must not cause further mistakes. */
-  const sound = (...paths: string[]) => paths.every((path) => report.isSound(path))
+  /** `others`: placeholders for mistakes in them must not cause further mistakes. */
+  const refuse = (isWrong: boolean, path: string, message: string, ...others: string[]) => {
+    if (isWrong && others.every((other) => report.isSound(other))) report.mistake(at(path), message)
+  }
 
-  if (core.private_mode && !core.private && sound('core.private'))
-    report.mistake(
-      at('core.private_mode'),
-      'Private mode section in configuration can only be included when the tracker is running ' +
-        'in private mode.',
-    )
-
+  refuse(
+    core.private_mode !== null && !core.private,
+    'core.private_mode',
+    'Private mode section in configuration can only be included when the tracker is running in private mode.',
+    'core.private',
+  )
+  const stored = 'core.tracker_policy.persistent_torrent_completed_stat'
+  const { persistent_torrent_completed_stat: isStored, max_peer_timeout } = core.tracker_policy
   const needsDatabase = {
     'core.listed': core.listed,
     'core.private': core.private,
-    'core.tracker_policy.persistent_torrent_completed_stat':
-      core.tracker_policy.persistent_torrent_completed_stat,
+    [stored]: isStored,
   }
   for (const [path, needed] of Object.entries(needsDatabase))
-    if (needed && !core.database && sound('core.database'))
-      report.mistake(
-        at(path),
-        `Configuration requires persistence for \`${path}\`, but \`[core.database]\` is missing.`,
-      )
-
-  // In schema 2.0.0 the two are independent.
-  if (
-    schema === '3.0.0' &&
-    core.tracker_policy.persistent_torrent_completed_stat &&
-    !core.tracker_usage_statistics &&
-    sound('core.tracker_usage_statistics')
-  )
-    report.mistake(
-      at('core.tracker_policy.persistent_torrent_completed_stat'),
-      'needs `core.tracker_usage_statistics = true`, found false',
+    refuse(
+      needed && core.database === null,
+      path,
+      `Configuration requires persistence for \`${path}\`, but \`[core.database]\` is missing.`,
+      'core.database',
     )
+  refuse(
+    // In schema 2.0.0 the two are independent.
+    schema === '3.0.0' && isStored && !core.tracker_usage_statistics,
+    stored,
+    'needs `core.tracker_usage_statistics = true`, found false',
+    'core.tracker_usage_statistics',
+  )
 
   const { interval, interval_min } = core.announce_policy
-  if (
-    interval_min > interval &&
-    sound('core.announce_policy.interval', 'core.announce_policy.interval_min')
-  )
+  const intervalPath = 'core.announce_policy.interval'
+  const minPath = 'core.announce_policy.interval_min'
+  const timeoutPath = 'core.tracker_policy.max_peer_timeout'
+  if (interval_min > interval && report.isSound(intervalPath) && report.isSound(minPath))
     report.warn(
-      at('core.announce_policy.interval_min'),
+      at(minPath),
       `${interval_min} is longer than \`interval\`, ${interval}: clients cannot keep to both`,
     )
-
-  const { max_peer_timeout } = core.tracker_policy
-  if (
-    max_peer_timeout < interval &&
-    sound('core.announce_policy.interval', 'core.tracker_policy.max_peer_timeout')
-  )
+  if (max_peer_timeout < interval && report.isSound(intervalPath) && report.isSound(timeoutPath))
     report.warn(
-      writtenOf(at('core.tracker_policy.max_peer_timeout'), at('core.announce_policy.interval')),
-      `${max_peer_timeout} is shorter than \`core.announce_policy.interval\`, ${interval}: ` +
-        'peers are forgotten before they announce again',
+      writtenOf(at(timeoutPath), at(intervalPath)),
+      `${max_peer_timeout} is shorter than \`${intervalPath}\`, ${interval}: peers are forgotten before they announce again`,
     )
 
   checkAddresses(config, context, at)
 
   const api = config.http_api
-  if (api && sound('http_api.bind_address') && !isLocal(api.bind_address))
+  if (api && report.isSound('http_api.bind_address') && !isLocal(api.bind_address))
     for (const [label, token] of Object.entries(api.access_tokens))
       if (token === WELL_KNOWN_TOKEN)
         report.warn(
