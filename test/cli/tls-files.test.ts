@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { judgeTls } from '../../src/cli/tls-files.ts'
 import { certify } from '../support/certificate.ts'
 import { workspace } from '../support/cli/workspace.ts'
-import { MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
+import { MINIMAL_2, MINIMAL_3, rowsOf } from '../support/config/loading.ts'
 import { serve } from '../support/servers/served-http.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 
@@ -57,37 +57,22 @@ const GOOD = [
 ] as const
 
 /** Certificate, key, and what is wrong with them. */
-const BAD = [
-  ['gone.pem', 'one.key', ['gone.pem: no such file or directory']],
-  ['directory', 'directory', ['directory: is a directory', 'directory: is a directory']],
-  ['empty', 'one.key', ['empty holds no certificate in PEM form']],
-  ['one.pem', 'empty', ['empty holds no private key in PEM form']],
-  ['one.pem', 'other.key', ['other.key is not the key of ROOM/one.pem']],
-  ['chain.pem', 'one.key', ['one.key is not the key of ROOM/chain.pem']],
-  ['cert.der', 'one.key', ['cert.der holds no certificate in PEM form']],
-  ['one.pem', 'locked8.key', ['locked8.key holds a private key with a password']],
-  ['one.pem', 'locked1.key', ['locked1.key holds a private key with a password']],
-  [
-    'one.key',
-    'one.pem',
-    [
-      'one.key holds no certificate in PEM form, but a private key',
-      'one.pem holds no private key in PEM form, but a certificate',
-    ],
-  ],
-  ['garbage', 'one.key', ['garbage holds no certificate in PEM form']],
-  ['half.pem', 'one.key', ['half.pem holds no certificate in PEM form']],
-  [
-    'both.p12',
-    'both.p12',
-    ['both.p12 holds no certificate in PEM form', 'both.p12 holds no private key in PEM form'],
-  ],
-  [
-    'odd.pem',
-    'odd.key',
-    ['odd.pem and ROOM/odd.key cannot be used (ERR_OSSL_EVP_UNSUPPORTED_ALGORITHM)'],
-  ],
-] as const
+const BAD = rowsOf(`
+gone.pem | one.key | gone.pem: no such file or directory
+directory | directory | directory: is a directory | directory: is a directory
+empty | one.key | empty holds no certificate in PEM form
+one.pem | empty | empty holds no private key in PEM form
+one.pem | other.key | other.key is not the key of ROOM/one.pem
+chain.pem | one.key | one.key is not the key of ROOM/chain.pem
+cert.der | one.key | cert.der holds no certificate in PEM form
+one.pem | locked8.key | locked8.key holds a private key with a password
+one.pem | locked1.key | locked1.key holds a private key with a password
+one.key | one.pem | one.key holds no certificate in PEM form, but a private key | one.pem holds no private key in PEM form, but a certificate
+garbage | one.key | garbage holds no certificate in PEM form
+half.pem | one.key | half.pem holds no certificate in PEM form
+both.p12 | both.p12 | both.p12 holds no certificate in PEM form | both.p12 holds no private key in PEM form
+odd.pem | odd.key | odd.pem and ROOM/odd.key cannot be used (ERR_OSSL_EVP_UNSUPPORTED_ALGORITHM)
+`)
 
 describe('files that Bun serves with pass', () => {
   test.each(GOOD)('%s, %s', async (cert, key) => {
@@ -101,7 +86,7 @@ describe('files that Bun serves with pass', () => {
 })
 
 describe('files that Bun does not serve with are reported, with a remedy and without their contents', () => {
-  test.each(BAD)('%s, %s', async (cert, key, told) => {
+  test.each(BAD)('%s, %s', async (cert = '', key = '', ...told) => {
     const { faults } = judgeTls(tlsOf(cert, key), '/')
     expect(faults.map(({ wrong }) => wrong)).toEqual(
       told.map((words) => at(words.replaceAll('ROOM', room.path))),

@@ -7,6 +7,7 @@ import {
   loadToml,
   MINIMAL_3,
   OVERRIDE,
+  rowsOf,
 } from '../support/config/loading.ts'
 
 const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
@@ -14,84 +15,37 @@ const configOf = (toml: string, overrides: Readonly<Record<string, string>>) =>
 
 const TWO =
   '[[udp_trackers]]\nbind_address = "0.0.0.0:1"\n[[udp_trackers]]\nbind_address = "0.0.0.0:2"\n'
-const ports = (...ports: number[]) => ({
-  udp_trackers: ports.map((port) => ({ bind_address: { port } })),
-})
-const tokens = (access_tokens: object) => ({ http_api: { access_tokens } })
-const policy = (interval: number, interval_min: number) => ({
-  core: { announce_policy: { interval, interval_min } },
-})
-const POLICY = '[core.announce_policy]\ninterval = 300\ninterval_min = 200\n'
-const AT = 'BIND_ADDRESS'
+const FILE = `${TWO}[core.announce_policy]
+interval = 300
+interval_min = 200
+[http_api.access_tokens]
+Admin = "file"
+`
 
-test.each<[string, string, Readonly<Record<string, string>>, object]>([
-  [
-    'an API token creates an API at the default address',
-    '',
-    { HTTP_API__ACCESS_TOKENS__ADMIN: 'new' },
-    {
-      http_api: { bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: { admin: 'new' } },
-    },
-  ],
-  [
-    'a label is lower case and differs from the same label in capitals',
-    '[http_api.access_tokens]\nAdmin = "file"',
-    { HTTP_API__ACCESS_TOKENS__ADMIN: 'variable' },
-    tokens({ Admin: 'file', admin: 'variable' }),
-  ],
-  [
-    'a label may be a number',
-    '',
-    { HTTP_API__ACCESS_TOKENS__0: 'token' },
-    tokens({ '0': 'token' }),
-  ],
-  ['one value is replaced', POLICY, { CORE__ANNOUNCE_POLICY__INTERVAL: '600' }, policy(600, 200)],
-  [
-    'a table is merged like a section',
-    POLICY,
-    { CORE: '{listed = false, announce_policy = {interval_min = 100}}' },
-    policy(300, 100),
-  ],
-  [
-    'of two variables for one option the later one wins',
-    '',
-    { 'CORE.LISTED': 'true', CORE__DATABASE__DRIVER: 'sqlite3', core__listed: 'false' },
-    { core: { listed: false } },
-  ],
-  [
-    'a longer path applies after a shorter one',
-    '',
-    { CORE__LISTED: 'true', CORE: '{listed = false}', CORE__DATABASE__DRIVER: 'sqlite3' },
-    { core: { listed: true } },
-  ],
-  ['a list replaces the list', TWO, { UDP_TRACKERS: '[{bind_address="0.0.0.0:6"}]' }, ports(6)],
-  ['an element has a number', TWO, { [`UDP_TRACKERS__1__${AT}`]: '0.0.0.0:9' }, ports(1, 9)],
-  [
-    'other options of an element stay',
-    TWO,
-    { UDP_TRACKERS__0__TRACKER_USAGE_STATISTICS: 'true' },
-    {
-      udp_trackers: [
-        { tracker_usage_statistics: true, bind_address: { port: 1 } },
-        { tracker_usage_statistics: false, bind_address: { port: 2 } },
-      ],
-    },
-  ],
-  ['the next number appends', TWO, { [`UDP_TRACKERS__2__${AT}`]: '0.0.0.0:3' }, ports(1, 2, 3)],
-  [
-    'elements make a list where there is none, in any order of the variables',
-    '',
-    { [`UDP_TRACKERS__1__${AT}`]: '0.0.0.0:2', UDP_TRACKERS__0: '{bind_address="0.0.0.0:1"}' },
-    ports(1, 2),
-  ],
-  [
-    'an element applies to the list that another variable sets',
-    TWO,
-    { [`UDP_TRACKERS__0__${AT}`]: '0.0.0.0:9', UDP_TRACKERS: '[{bind_address="0.0.0.0:5"}]' },
-    ports(9),
-  ],
-])('%s', (_what, toml, overrides, expected) => {
-  expect(configOf(toml, overrides)).toMatchObject(expected)
+/** What is so, variables in the order of the environment, and what becomes of FILE. */
+test.each(
+  rowsOf(`
+a label differs from the same label in capitals | HTTP_API__ACCESS_TOKENS__ADMIN=new | {"http_api":{"access_tokens":{"Admin":"file","admin":"new"}}}
+a label may be a number | HTTP_API__ACCESS_TOKENS__0=new | {"http_api":{"access_tokens":{"0":"new"}}}
+one value is replaced | CORE__ANNOUNCE_POLICY__INTERVAL=600 | {"core":{"announce_policy":{"interval":600,"interval_min":200}}}
+a table is merged like a section | CORE={announce_policy = {interval_min = 100}} | {"core":{"announce_policy":{"interval":300,"interval_min":100}}}
+of two variables for one option the later one wins | CORE.LISTED=true; CORE__DATABASE={}; core__listed=false | {"core":{"listed":false}}
+a longer path applies after a shorter one | CORE__LISTED=true; CORE={listed = false}; CORE__DATABASE={} | {"core":{"listed":true}}
+a list replaces the list | UDP_TRACKERS=[{bind_address="0.0.0.0:6"}] | {"udp_trackers":[{"bind_address":{"port":6}}]}
+an element has a number, and its other options stay | UDP_TRACKERS__1__TRACKER_USAGE_STATISTICS=true | {"udp_trackers":[{"tracker_usage_statistics":false,"bind_address":{"port":1}},{"tracker_usage_statistics":true,"bind_address":{"port":2}}]}
+the next number appends | UDP_TRACKERS__2__BIND_ADDRESS=0.0.0.0:3 | {"udp_trackers":[{"bind_address":{"port":1}},{"bind_address":{"port":2}},{"bind_address":{"port":3}}]}
+elements make a list where there is none, in any order | HTTP_TRACKERS__1__BIND_ADDRESS=0.0.0.0:2; HTTP_TRACKERS__0={bind_address="0.0.0.0:1"} | {"http_trackers":[{"bind_address":{"port":1}},{"bind_address":{"port":2}}]}
+an element applies to the list of another variable | UDP_TRACKERS__0__BIND_ADDRESS=0.0.0.0:9; UDP_TRACKERS=[{bind_address="0.0.0.0:5"}] | {"udp_trackers":[{"bind_address":{"port":9}}]}
+`),
+)('%s: %s', (_what, variables, json) => {
+  const overrides = variables!.split('; ').map((one) => /^([^=]*)=(.*)$/.exec(one)!.slice(1, 3))
+  expect(configOf(FILE, Object.fromEntries(overrides))).toMatchObject(JSON.parse(json!))
+})
+
+test('an API token creates an API at the default address', () => {
+  expect(configOf('', { HTTP_API__ACCESS_TOKENS__ADMIN: 'new' }).http_api).toMatchObject({
+    ...{ bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: { admin: 'new' } },
+  })
 })
 
 test('a string in place of a section is a mistake, and so are the options that are lost with it', () => {
