@@ -70,7 +70,7 @@ test('a mistake in the environment is not blamed on the file', async () => {
   expect(await here.run(['config', 'check'], { [name]: 'maybe' })).toEqual({
     code: 78,
     out: '',
-    err: `tracker: 1 mistake in the configuration\n${name}: core.listed: expected true or false, found "maybe"\n`,
+    err: `tracker: 1 mistake in ${name}\n${name}: core.listed: expected true or false, found "maybe"\n`,
   })
 })
 

@@ -37,11 +37,9 @@ const asMistake = ({ option, kind, wrong, remedy }: TlsFault) => ({
 })
 
 /** `tracker: 2 mistakes in tracker.toml`, then each on a line of its own. */
-function explain({ source, mistakes, warnings }: Failed): string {
-  // Mistakes in overrides are not in the file.
-  const where = mistakes.every((mistake) => mistake.source === source)
-    ? source
-    : 'the configuration'
+function explain({ mistakes, warnings }: Failed): string {
+  const [source, ...others] = new Set(mistakes.map((mistake) => mistake.source))
+  const where = others.length > 0 ? 'the configuration' : source
   return [
     `tracker: ${mistakes.length} ${plural(mistakes.length, 'mistake')} in ${where}`,
     ...mistakes.map(printMistake),

@@ -33,13 +33,10 @@ export interface Loaded {
   readonly warnings: readonly string[]
   /** What the configuration was read from, apart from overrides: a file, a variable or the built-in default. */
   readonly source: string
-  /** There is an API without any token: the caller must make one up for the run. */
-  readonly apiNeedsToken: boolean
 }
 
 export interface Failed {
   readonly kind: 'failed'
-  readonly source: string
   /** At least one. */
   readonly mistakes: readonly Mistake[]
   readonly warnings: readonly string[]
@@ -56,9 +53,7 @@ const MANDATORY = [
 export function load(input: LoadInput): Loaded | Failed {
   const report = new Report()
   const source = findSource(input, report)
-  return source
-    ? loadSource(source, input.env, report, input.judgeTls)
-    : failed(report, report.mistakes[0]!.source)
+  return source ? loadSource(source, input.env, report, input.judgeTls) : failed(report)
 }
 
 /** Loads `source` with the overrides of `env`. */
@@ -70,15 +65,13 @@ export function loadSource(
 ): Loaded | Failed {
   const config = readSource(source, env, report)
   if (config) checkCertificates(config, report, judgeTls)
-  if (!config || report.mistakes.length > 0) return failed(report, source.name)
-  const { http_api } = config
+  if (!config || report.mistakes.length > 0) return failed(report)
   return {
     kind: 'loaded',
     config,
     origin: (path) => printOrigin(report.origins.get(path)),
     warnings: report.warnings.toSorted(byPlace).map(printMistake),
     source: source.name,
-    apiNeedsToken: http_api !== null && Object.keys(http_api.access_tokens).length === 0,
   }
 }
 
@@ -89,9 +82,8 @@ export function loadBuiltIn(hasIpv6: boolean): Loaded {
   return loaded
 }
 
-const failed = (report: Report, source: string): Failed => ({
+const failed = (report: Report): Failed => ({
   kind: 'failed',
-  source,
   mistakes: report.mistakes.toSorted(byPlace),
   warnings: report.warnings.toSorted(byPlace).map(printMistake),
 })

@@ -16,7 +16,9 @@ const STOP_WITHIN_MILLISECONDS = 10_000
 
 /** Resolves with the exit code: 0 after a clean stop, 1 when it could not start, stop, or write what it owes. */
 export async function serve(loaded: Loaded, host: Host): Promise<number> {
-  const token = loaded.apiNeedsToken ? randomBytes(16).toString('hex') : undefined
+  const tokens = loaded.config.http_api?.access_tokens
+  const isOpen = tokens !== undefined && Object.keys(tokens).length === 0
+  const token = isOpen ? randomBytes(16).toString('hex') : undefined
   const config = token === undefined ? loaded.config : withToken(loaded.config, token)
   const { trace_filter: filter, trace_style: style } = config.logging
   const log = new Log({ filter, style, colour: host.colour }, systemClock.milliseconds)

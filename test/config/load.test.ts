@@ -35,10 +35,9 @@ describe('sources', () => {
   })
 
   test('C13: without any configuration the tracker is public, on the usual ports, with a local API', () => {
-    const { config, source, warnings, apiNeedsToken, origin } = loaded(loadIn({}))
+    const { config, source, warnings, origin } = loaded(loadIn({}))
     expect(source).toBe('the built-in default')
     expect(warnings).toEqual([])
-    expect(apiNeedsToken).toBe(true)
     expect(config).toMatchObject({
       core: {
         announce_policy: { interval: 1800, interval_min: 900 },
@@ -71,9 +70,8 @@ describe('sources', () => {
 
   test('overrides alone apply to the built-in default', () => {
     const env = { [`${OVERRIDE}HTTP_API__ACCESS_TOKENS__ADMIN`]: 'secret' }
-    const { config, apiNeedsToken } = loaded(loadIn({ env }))
+    const { config } = loaded(loadIn({ env }))
     expect(config.http_api?.access_tokens).toEqual({ admin: 'secret' })
-    expect(apiNeedsToken).toBe(false)
   })
 
   test('a byte order mark is not part of a file', () => {

@@ -135,11 +135,3 @@ test.each([
     expect(warning).not.toContain(token)
   }
 })
-
-test.each([
-  ['no API', '', false],
-  ['an API without a token', '[http_api]', true],
-  ['an API with a token', '[http_api.access_tokens]\na = "x"', false],
-])('with %s a token is needed: %#', (_what, toml, needed) => {
-  expect(loaded(loadToml(`${MINIMAL_3}${toml}\n`)).apiNeedsToken).toBe(needed)
-})
