@@ -4,7 +4,6 @@ import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding, Status } from '../../src/doctor/finding.ts'
-import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { configuration, listeners } from '../support/configuration.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, freePort, launch } from '../support/e2e/program.ts'
@@ -143,18 +142,6 @@ describe('a public_url', () => {
         ['ok', expect.stringMatching(/ answers$/)],
       ])
     })
-
-  test('that is silent takes no longer than the time limit', async () => {
-    using silent = await fakeUdpTracker('127.0.0.1', () => {})
-    const rest = listeners(0, 0, 0).replace(
-      ':0"',
-      `:0"\npublic_url = "udp://127.0.0.1:${silent.port}"`,
-    )
-    const { of } = await examine(configuration({ rest }), { words: ['--timeout', '0.3s'] })
-    expect(of('public-url')).toEqual([
-      ['skipped', expect.stringContaining('no answer within 0.3 s')],
-    ])
-  })
 })
 
 describe('a problem', () => {
@@ -184,15 +171,6 @@ describe('a problem', () => {
     })
     const { out } = await run.ended()
     expect(out).toContain('\x1b[32m✓ ok     \x1b[39m  ports ')
-  })
-
-  test('in the configuration is printed as by config check', async () => {
-    const toml = configuration().replace('private = false', 'private = "no"')
-    const { code, out, err } = await doctor(toml)
-    await using check = await launch(binary, { words: ['config', 'check'], toml })
-    expect({ code, out, err }).toEqual(await check.ended())
-    expect([code, out]).toEqual([78, ''])
-    expect(err).toContain('core.private')
   })
 })
 
