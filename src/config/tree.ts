@@ -24,7 +24,7 @@ interface ScalarNode {
   readonly at: Place
   readonly value: Scalar
 }
-export interface ListNode {
+interface ListNode {
   readonly kind: 'list'
   readonly at: Place
   readonly items: readonly Node[]

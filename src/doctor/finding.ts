@@ -6,7 +6,7 @@ import type { Clock } from '../time/clock.ts'
 import { type Machine, Unreadable } from './machine.ts'
 
 /** `problem`: it fails, or is about to. `warning`: it works, but could work better, or will not work for long. */
-export const STATUSES = ['problem', 'warning', 'ok', 'skipped'] as const
+const STATUSES = ['problem', 'warning', 'ok', 'skipped'] as const
 export type Status = (typeof STATUSES)[number]
 
 export interface Finding {

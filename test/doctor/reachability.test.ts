@@ -4,7 +4,7 @@ import { ports, publicUrl } from '../../src/doctor/reachability.ts'
 import { askTracker, health, requests } from '../../src/doctor/running-tracker.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
-import { actionOf, answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { configOf, findingsOn } from '../support/doctor/machines.ts'
 import { freePort } from '../support/e2e/program.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -41,15 +41,6 @@ const reportOf = (...services: string[]): string =>
   })
 
 describe('ports', () => {
-  test('that are free are reported, and stay free', async () => {
-    const [udp, http, check] = [await freePort(), await freePort(), await freePort()]
-    const free = [
-      ['ok', `free: udp 127.0.0.1:${udp}, http 127.0.0.1:${http}, http 127.0.0.1:${check}`],
-    ]
-    expect(await look(ports, listen(udp, http, check))).toEqual(free)
-    expect(await look(ports, listen(udp, http, check))).toEqual(free)
-  })
-
   test('that the system chooses cannot be checked', async () => {
     expect(await look(ports, listen(0, 0, 0))).toEqual([
       ['ok', 'every listener has port 0: the system chooses'],
@@ -64,18 +55,6 @@ describe('ports', () => {
       ['problem', `udp_trackers.0: port in use: udp 127.0.0.1:${udp.port}`],
       ['problem', `http_trackers.0: port in use: http 127.0.0.1:${http.port}`],
       ['ok', `free: http 127.0.0.1:${check}`],
-    ])
-  })
-
-  test('in use by the tracker of this configuration are fine', async () => {
-    using udp = await fakeUdpTracker('127.0.0.1', () => {})
-    const http = await freePort()
-    using report = await fakeHttpServer((_request, socket) => {
-      socket.write(respond(reportOf(`udp://127.0.0.1:${udp.port}`)))
-    })
-    expect(await look(ports, listen(udp.port, http, report.port))).toEqual([
-      ['ok', `the running tracker has udp 127.0.0.1:${udp.port}, http 127.0.0.1:${report.port}`],
-      ['ok', `free: http 127.0.0.1:${http}`],
     ])
   })
 
@@ -204,19 +183,6 @@ bind_address = "127.0.0.1:${health}"`
     expect(await look(publicUrl, '[[udp_trackers]]')).toMatchObject([
       ['skipped', expect.any(String)],
     ])
-  })
-
-  test('of UDP is scraped, too', async () => {
-    const actions: number[] = []
-    using tracker = await fakeUdpTracker('127.0.0.1', (request, answer) => {
-      actions.push(actionOf(request))
-      answer(actions.length === 1 ? answerTo(request, 0, 1, 2) : answerTo(request, 2, 1, 2, 3))
-    })
-    const url = `udp://127.0.0.1:${tracker.port}/announce`
-    expect(await look(publicUrl, udp(url))).toEqual([
-      said('ok', / over IPv4 \(127\.0\.0\.1\) answers$/),
-    ])
-    expect(actions).toEqual([0, 2])
   })
 
   test.each([
