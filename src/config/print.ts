@@ -37,7 +37,9 @@ function plain(entry: Entry, written: unknown): unknown {
 export function toToml(config: Config, style: TomlStyle = {}): string {
   // The names printed are those of 3.0.0, whatever schema was read.
   const metadata = { ...config.metadata, schema_version: '3.0.0' }
-  return new Writer(style).document({ ...config, metadata })
+  const writer = new Writer(style)
+  writer.rows(SETTINGS, { ...config, metadata }, [], '')
+  return `${writer.lines.join('\n').trim()}\n`
 }
 
 /** The annotated file of `tracker init`: the built-in default with a token. */
@@ -55,37 +57,27 @@ const WIDTH = 98
 
 class Writer {
   readonly #style: TomlStyle
-  readonly #lines: string[] = []
+  readonly lines: string[] = []
 
   constructor(style: TomlStyle) {
     this.#style = style
   }
 
-  document(config: Values): string {
-    this.#rows(SETTINGS, config, [], '')
-    const text = this.#lines.join('\n').trim()
-    return `${text}\n`
-  }
-
   /** `mark` begins the lines of a section that is commented out as a whole. */
-  #rows(table: Table, values: Values, path: Path, mark: string): void {
+  rows(table: Table, values: Values, path: Path, mark: string): void {
     // Options come before sections: in TOML everything after a section's header belongs to that section.
     const rows = Object.entries(rowsOf(table, Object.keys(values)))
-    for (const [key, row] of [
-      ...rows.filter(([, row]) => row.kind === 'value'),
-      ...rows.filter(([, row]) => row.kind !== 'value'),
-    ])
-      this.#row(row, values[key] ?? null, [...path, key], mark)
-  }
-
-  #row(row: Entry, written: unknown, path: Path, mark: string): void {
-    if (row.kind === 'value') this.#option(row, written, path, mark)
-    else if (row.kind === 'table') this.#section(row, written as Values | null, path, mark)
-    else
+    for (const [key, row] of rows)
+      if (row.kind === 'value') this.#option(row, values[key] ?? null, [...path, key], mark)
+    for (const [key, row] of rows) {
+      const [written, at] = [values[key] ?? null, [...path, key]]
+      if (row.kind === 'table') this.#section(row, written as Values | null, at, mark)
+      if (row.kind !== 'list') continue
       for (const [i, element] of ((written ?? []) as readonly Values[]).entries()) {
-        this.#header(`[[${headerOf(path)}]]`, i === 0 ? row.each.doc : '', mark)
-        this.#rows(row.each, element, [...path, i], mark)
+        this.#header(`[[${headerOf(at)}]]`, i === 0 ? row.each.doc : '', mark)
+        this.rows(row.each, element, [...at, i], mark)
       }
+    }
   }
 
   #option(row: AnyValue, written: unknown, path: Path, mark: string): void {
@@ -100,7 +92,7 @@ class Writer {
     if (shown === undefined || (isComment && !this.#style.annotated)) return
     this.#doc(row.doc, mark)
     const note = isComment ? undefined : this.#style.note?.(printPath(path))
-    this.#lines.push(
+    this.lines.push(
       `${isComment ? '# ' : ''}${key} = ${shown}${note === undefined ? '' : `  # ${note}`}`,
     )
   }
@@ -110,14 +102,14 @@ class Writer {
     if (isEmpty && !this.#style.annotated) return
     const ownMark = written === null ? '# ' : mark
     this.#header(`[${headerOf(path)}]`, table.doc, ownMark)
-    this.#rows(table, written ?? initial(table), path, ownMark)
-    if (isEmpty && table.others) this.#lines.push(`# ${table.others.example}`)
+    this.rows(table, written ?? initial(table), path, ownMark)
+    if (isEmpty && table.others) this.lines.push(`# ${table.others.example}`)
   }
 
   #header(header: string, doc: string, mark: string): void {
-    this.#lines.push('')
+    this.lines.push('')
     this.#doc(doc, '')
-    this.#lines.push(mark + header)
+    this.lines.push(mark + header)
   }
 
   #doc(doc: string, mark: string): void {
@@ -126,7 +118,7 @@ class Writer {
     const start = mark ? '#   ' : '# '
     const width = WIDTH - start.length
     const lines = doc.match(new RegExp(`.{1,${width}}(?= |$)`, 'g')) ?? []
-    this.#lines.push(...lines.map((line) => start + line.trim()))
+    this.lines.push(...lines.map((line) => start + line.trim()))
   }
 }
 

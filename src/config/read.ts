@@ -22,15 +22,10 @@ export function readConfig(tree: TableNode, context: Context): Config {
   return readTable(SETTINGS, tree, [], context) as Config
 }
 
-function readEntry(entry: Entry, node: Node | undefined, path: Path, context: Context) {
-  switch (entry.kind) {
-    case 'value':
-      return readValue(entry, node, path, context)
-    case 'table':
-      return readTable(entry, node, path, context)
-    case 'list':
-      return readList(entry, node, path, context)
-  }
+function readEntry(entry: Entry, node: Node | undefined, path: Path, context: Context): unknown {
+  if (entry.kind === 'value') return readValue(entry, node, path, context)
+  if (entry.kind === 'list') return readList(entry, node, path, context)
+  return readTable(entry, node, path, context)
 }
 
 function readValue(row: AnyValue, node: Node | undefined, path: Path, context: Context): unknown {
