@@ -72,6 +72,9 @@ test('a mistake in the environment is not blamed on the file', async () => {
     out: '',
     err: `tracker: 1 mistake in ${name}\n${name}: core.listed: expected true or false, found "maybe"\n`,
   })
+  const both = { [name]: 'maybe', [name.replace('LISTED', 'PRIVATE')]: 'maybe' }
+  const { err } = await here.run(['config', 'check'], both)
+  expect(err).toStartWith('tracker: 2 mistakes in the configuration\n')
 })
 
 /** Runs a script in which `"$0" "$1"` is the program. */

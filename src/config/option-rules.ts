@@ -16,9 +16,9 @@ export function checkRules(config: Config, context: Context): void {
   const { report, schema } = context
   const { core } = config
   const at = (path: string): Place => report.origins.get(path) ?? { source: DEFAULT, path }
-  /** `others`: placeholders for mistakes in them must not cause further mistakes. */
-  const refuse = (isWrong: boolean, path: string, message: string, ...others: string[]) => {
-    if (isWrong && others.every((other) => report.isSound(other))) report.mistake(at(path), message)
+  /** `other`: the option beside `path`. A placeholder for a mistake in it must not cause a further mistake. */
+  const refuse = (isWrong: boolean, path: string, message: string, other: string) => {
+    if (isWrong && report.isSound(other)) report.mistake(at(path), message)
   }
 
   refuse(
