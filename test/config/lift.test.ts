@@ -24,11 +24,6 @@ describe('schema 2.0.0', () => {
     })
   })
 
-  test('threshold is trace_filter', () => {
-    const toml = MINIMAL_2.replace('"info"', '"debug"')
-    expect(loaded(loadToml(toml)).config.logging.trace_filter).toBe('debug')
-  })
-
   test('a mistake is reported in the names of the file', () => {
     const toml = `${MINIMAL_2.replace('"info"', '"Info"')}[core.net]\nexternal_ip = "x"\n[[udp_trackers]]\n[[http_trackers]]`
     expect(complaints(loadToml(toml))).toEqual([
