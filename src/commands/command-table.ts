@@ -4,13 +4,12 @@
  */
 import type { Command } from '../cli/command.ts'
 import { BENCH } from './bench.ts'
-import { CHECK } from './check.ts'
+import { CHECK, HEALTH } from './check.ts'
 import { CLIENT } from './client.ts'
 import { COMPLETE, COMPLETIONS } from './completions.ts'
 import { CONFIG, INIT } from './config.ts'
 import { CONTAINER } from './container.ts'
 import { DOCTOR } from './doctor.ts'
-import { HEALTH } from './health.ts'
 import { CONFIG_OPTION } from './shared.ts'
 
 const SERVE: Command = {
