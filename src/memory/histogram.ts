@@ -11,6 +11,7 @@ const BUCKETS = ((31 - BITS) << BITS) + (1 << BITS)
 export class Histogram {
   readonly #buckets = new Float64Array(BUCKETS)
   #count = 0
+  #min = Number.POSITIVE_INFINITY
   #max = 0
 
   record(milliseconds: number): void {
@@ -18,13 +19,20 @@ export class Histogram {
     const shift = shiftOf(units)
     this.#buckets[(shift << BITS) + (units >> shift)]!++
     this.#count++
+    if (milliseconds < this.#min) this.#min = milliseconds
     if (milliseconds > this.#max) this.#max = milliseconds
   }
 
   add(other: Histogram): void {
     for (const [i, count] of other.#buckets.entries()) this.#buckets[i]! += count
     this.#count += other.#count
+    this.#min = Math.min(this.#min, other.#min)
     this.#max = Math.max(this.#max, other.#max)
+  }
+
+  /** The smallest latency, exact, in milliseconds; infinite if there is none. */
+  get min(): number {
+    return this.#min
   }
 
   /** The largest latency, exact, in milliseconds. */
@@ -42,7 +50,8 @@ export class Histogram {
     let seen = 0
     for (const [i, count] of this.#buckets.entries()) {
       seen += count
-      if (seen >= rank) return Math.min(this.#max, middleOf(i) / UNITS)
+      // The middle of a bucket may lie outside of the values in it.
+      if (seen >= rank) return Math.max(this.#min, Math.min(this.#max, middleOf(i) / UNITS))
     }
     return 0
   }

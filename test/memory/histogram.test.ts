@@ -42,8 +42,10 @@ test(`a single latency is exact to one percent (SEED=${seed})`, () => {
   }
 })
 
-test('the largest is exact, and no percentile exceeds it', () => {
+test('the smallest and the largest are exact, and no percentile is beyond them', () => {
+  expect(filled([1.2345]).percentile(0.5)).toBe(1.2345)
   const histogram = filled([0.1, 0.2, 1234.5678])
+  expect(histogram.min).toBe(0.1)
   expect(histogram.max).toBe(1234.5678)
   expect(histogram.percentile(1)).toBeLessThanOrEqual(1234.5678)
   expect(histogram.count).toBe(3)
@@ -65,5 +67,5 @@ test('no latency, zero, a negative one and a week are accepted', () => {
   const week = 7 * 24 * 3600 * 1000
   expect(filled([week]).max).toBe(week)
   // Percentiles stop at the most that a word holds.
-  expect(filled([week]).percentile(0.5)).toBeWithin(210_000, 215_000)
+  expect(filled([1, week]).percentile(1)).toBeWithin(210_000, 215_000)
 })
