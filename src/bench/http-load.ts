@@ -233,38 +233,27 @@ function readPeerCount(body: Buffer): Reading<number> {
   return 'answer' in reading ? { answer: reading.answer.peers.length } : reading
 }
 
-const [D, E, L, COLON] = [...Buffer.from('del:')]
-/** What the keys begin with that matter: enough to tell them from all others that trackers send. */
-const [PEERS, PEERS6, INTERVAL, FAILURE] = ['5:p', '6:p', '8:i', '14:'].map(Buffer.from)
+const [D] = Buffer.from('d')
+const [PEERS, PEERS6, INTERVAL, FAILURE] = ['5:peers', '6:peers6', '8:interval', 'failure'].map(
+  Buffer.from,
+)
 
 /**
  * Peers in an answer of the usual, compact form; undefined: it must be read to be judged, which takes as long as all
  * the rest of a request.
  */
 function countPeers(body: Buffer): number | undefined {
-  let peers = 0
-  let hasInterval = false
-  let at = 1
-  if (body[0] !== D) return undefined
-  while (body[at] !== E) {
-    const keyEnd = endOfValue(body, at)
-    const end = keyEnd < 0 ? keyEnd : endOfValue(body, keyEnd)
-    if (end < 0) return undefined
-    if (begins(body, at, FAILURE!)) return undefined
-    if (begins(body, at, INTERVAL!)) hasInterval = true
-    const peerBytes = begins(body, at, PEERS!) ? 6 : begins(body, at, PEERS6!) ? 18 : 0
-    if (peerBytes > 0) {
-      if (body[keyEnd] === L) return undefined
-      let colon = keyEnd
-      while (body[colon] !== COLON && colon < end) colon++
-      peers += (end - colon - 1) / peerBytes
-    }
-    at = end
-  }
-  return hasInterval && at === body.length - 1 && Number.isInteger(peers) ? peers : undefined
+  if (body[0] !== D || endOfValue(body, 0) !== body.length) return undefined
+  if (!body.includes(INTERVAL!) || body.includes(FAILURE!)) return undefined
+  const four = stringBytes(body, PEERS!) / 6
+  const six = stringBytes(body, PEERS6!) / 18
+  return Number.isInteger(four) && Number.isInteger(six) ? four + six : undefined
 }
 
-function begins(body: Buffer, at: number, start: Buffer): boolean {
-  for (let i = 0; i < start.length; i++) if (body[at + i] !== start[i]) return false
-  return true
+/** Length of the string behind a key; 0: the key is missing; NaN: another value. */
+function stringBytes(body: Buffer, key: Buffer): number {
+  const at = body.indexOf(key)
+  if (at < 0) return 0
+  const from = at + key.length
+  return Number.parseInt(body.toString('latin1', from, from + 6), 10)
 }
