@@ -4,6 +4,7 @@ import type { Invocation } from '../cli/invocation.ts'
 import { printResult, showProgress, wantsText } from '../cli/output.ts'
 import { announce, type ScrapeAnswer, scrape } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
+import { inParallel } from '../client/in-parallel.ts'
 import { oneLine } from '../text/printable.ts'
 import type { AnnounceQuestion } from '../wire/udp-client.ts'
 import { type Questions, readAnnounce, readQuestions } from './read-question.ts'
@@ -18,7 +19,7 @@ import {
   truncationDocument,
 } from './report.ts'
 
-/** Torrents announced at the same time, so that a slow answer does not hold up all others. */
+/** Torrents announced at the same time. */
 const AT_ONCE = 8
 
 export async function announceCommand(invocation: Invocation, host: Host): Promise<number> {
@@ -52,23 +53,14 @@ async function announceAll(
   fields: Omit<AnnounceQuestion, 'infoHash'>,
   host: Host,
 ): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = []
-  using _line = showProgress(
-    host,
-    () => `${where}: ${outcomes.length} of ${hashes.length} announced`,
-  )
-  while (outcomes.length < hashes.length) {
-    const some = hashes.slice(outcomes.length, outcomes.length + AT_ONCE)
-    outcomes.push(
-      ...(await Promise.all(
-        some.map(async (infoHash) => {
-          const question = { ...fields, infoHash }
-          return { question, result: await announce(url, question, options).catch(failureOf) }
-        }),
-      )),
-    )
-  }
-  return outcomes
+  let done = 0
+  using _line = showProgress(host, () => `${where}: ${done} of ${hashes.length} announced`)
+  return await inParallel(hashes, AT_ONCE, async (infoHash) => {
+    const question = { ...fields, infoHash }
+    const result = await announce(url, question, options).catch(failureOf)
+    done++
+    return { question, result }
+  })
 }
 
 export async function scrapeCommand(invocation: Invocation, host: Host): Promise<number> {

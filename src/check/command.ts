@@ -1,4 +1,4 @@
-/** `tracker check`: collects what to check from all places that name it, and prints what was found. */
+/** `tracker check`: reads what to check and how, and prints what was found, once or as it is watched. */
 import { resolve } from 'node:path'
 import { EXIT, type Host } from '../cli/host.ts'
 import {
@@ -10,23 +10,66 @@ import {
 } from '../cli/invocation.ts'
 import { printResult, showProgress, wantsText } from '../cli/output.ts'
 import { readSmallFile } from '../cli/small-file.ts'
+import { stopSignal } from '../cli/stop-signal.ts'
 import { readInfoHash } from '../client/torrent-file.ts'
 import { oneLine } from '../text/printable.ts'
-import { ARGUMENT, findConfiguration } from './checker-configuration.ts'
 import { type CheckOptions, checkAll } from './checks.ts'
-import { findingDocument, findingsText, isHealthy, reasons } from './report.ts'
-import { guessTarget, readTarget, type Target } from './target.ts'
-import { watch } from './watch.ts'
+import { isWell, monitor, type Probe, seriesOf, type Times } from './monitor.ts'
+import {
+  findingDocument,
+  findingsText,
+  isHealthy,
+  monitorDocument,
+  monitorText,
+  probeDocument,
+  probeText,
+  reasons,
+} from './report.ts'
+import { findTargets, type Target } from './targets.ts'
 
 const DEFAULT_INFO_HASH = '9c38422213e30bff212b30c360d26f9a02136422'
 
 export async function check(invocation: Invocation, host: Host): Promise<number> {
   const options = readOptions(invocation, host)
   const times = readTimes(invocation)
-  const targets = readTargets(invocation, host)
-  if (!targets) return EXIT.misuse
-  if (times) return await watch(targets, options, times, invocation, host)
+  const found = findTargets(invocation, host)
+  const mistakes = found.filter((target) => typeof target === 'string')
+  for (const mistake of mistakes) host.complain(`tracker check: ${oneLine(mistake)}\n`)
+  if (mistakes.length > 0) return EXIT.misuse
+  const targets = found.filter((target) => typeof target !== 'string')
+  const isFine = times
+    ? await watch(targets, options, times, invocation, host)
+    : await checkOnce(targets, options, invocation, host)
+  return isFine ? EXIT.success : EXIT.failure
+}
 
+function readOptions(invocation: Invocation, host: Host): CheckOptions {
+  const word = optionValue(invocation, 'info-hash') ?? DEFAULT_INFO_HASH
+  const infoHash = readInfoHash(word, (path) => readSmallFile(resolve(host.cwd, path)))
+  if (typeof infoHash === 'string') throw new Misuse(`--info-hash: ${infoHash}`)
+  return { infoHash, ...readAskOptions(invocation) }
+}
+
+/** The times of `--watch`; undefined: the option is not given. */
+function readTimes(invocation: Invocation): Times | undefined {
+  const seconds = (name: string, max: number, fallback: number) =>
+    secondsValue(invocation, name, { min: 0.05, max }, fallback)
+  if (invocation.options.has('watch'))
+    return {
+      interval: seconds('interval', 86_400, 10),
+      duration: seconds('duration', 1e8, Number.POSITIVE_INFINITY),
+    }
+  for (const name of ['interval', 'duration'])
+    if (invocation.options.has(name)) throw new Misuse(`--${name} needs --watch`)
+  return undefined
+}
+
+async function checkOnce(
+  targets: readonly Target[],
+  options: CheckOptions,
+  invocation: Invocation,
+  host: Host,
+): Promise<boolean> {
   let done = 0
   const findings = await (async () => {
     using _line = showProgress(host, () => `${done} of ${targets.length} checked`)
@@ -43,76 +86,31 @@ export async function check(invocation: Invocation, host: Host): Promise<number>
       )
   }
   printResult(host, invocation, findings.map(findingDocument), () => findingsText(findings))
-  return findings.every(isHealthy) ? EXIT.success : EXIT.failure
+  return findings.every(isHealthy)
 }
 
-function readOptions(invocation: Invocation, host: Host): CheckOptions {
-  const word = optionValue(invocation, 'info-hash') ?? DEFAULT_INFO_HASH
-  const infoHash = readInfoHash(word, (path) => readSmallFile(resolve(host.cwd, path)))
-  if (typeof infoHash === 'string') throw new Misuse(`--info-hash: ${infoHash}`)
-  return { infoHash, ...readAskOptions(invocation) }
-}
-
-/** The times of `--watch`; undefined: the option is not given. */
-function readTimes(invocation: Invocation) {
-  if (invocation.options.has('watch'))
-    return {
-      interval: secondsValue(invocation, 'interval', { min: 0.05, max: 86_400 }, 10),
-      duration: secondsValue(
-        invocation,
-        'duration',
-        { min: 0.05, max: 1e8 },
-        Number.POSITIVE_INFINITY,
-      ),
-    }
-  for (const name of ['interval', 'duration'])
-    if (invocation.options.has(name)) throw new Misuse(`--${name} needs --watch`)
-  return undefined
-}
-
-/** undefined: there are mistakes, which are now on the standard error. */
-function readTargets(invocation: Invocation, host: Host): readonly Target[] | undefined {
-  const words = invocation.arguments.filter((word) => !isJson(word))
-  const [content, another] = invocation.arguments.filter(isJson)
-  if (another !== undefined) throw new Misuse('the JSON argument is given twice')
-  const health = optionValue(invocation, 'health')
-  const given = [
-    ...words.map((word) => ({ place: '', target: guessNamed(word) })),
-    ...(health === undefined
-      ? []
-      : [{ place: '--health: ', target: readTarget('health', health) }]),
-  ]
-  const configuration = findConfiguration({
-    path: optionValue(invocation, 'config-path'),
-    content,
-    named: given.length > 0,
-    env: host.env,
-    cwd: host.cwd,
-    readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
-  })
-  if (!configuration && given.length === 0)
-    throw new Misuse(
-      'needs something to check: a URL, --config-path or TORRUST_CHECKER_CONFIG_PATH',
-    )
-  if (content !== undefined && configuration?.name !== ARGUMENT)
-    host.complain(`tracker check: ${ARGUMENT} is ignored: ${configuration?.name} is read instead\n`)
-  const targets = [...(configuration?.targets ?? [])]
-  const mistakes = (configuration?.mistakes ?? []).map((what) => `${configuration?.name}: ${what}`)
-  for (const { place, target } of given)
-    if (typeof target === 'string') mistakes.push(oneLine(`${place}${target}`))
-    else targets.push(target)
-  if (mistakes.length === 0 && targets.length > 0) return targets
-  if (mistakes.length === 0)
-    mistakes.push(`${configuration?.name}: there is nothing to check in it`)
-  for (const mistake of mistakes) host.complain(`tracker check: ${mistake}\n`)
-  return undefined
-}
-
-const isJson = (word: string): boolean => /^\s*\{/.test(word)
-
-function guessNamed(word: string): Target | string {
-  const target = guessTarget(word)
-  return typeof target === 'string' && /\.json$/i.test(word)
-    ? `${target}, did you mean --config-path ${word}?`
-    : target
+/** Prints each answer while the targets are asked repeatedly, and the statistics at the end. */
+async function watch(
+  targets: readonly Target[],
+  options: CheckOptions,
+  times: Times,
+  invocation: Invocation,
+  host: Host,
+): Promise<boolean> {
+  const stop = new AbortController()
+  const leave = () => stop.abort()
+  const signals = stopSignal(host)
+  signals.promise.then(leave)
+  host.readerGone.addEventListener('abort', leave)
+  // The reader of the probes may go away, too.
+  process.stderr.on('error', leave)
+  const isText = wantsText(host, invocation)
+  const line = isText ? probeText : (probe: Probe) => JSON.stringify(probeDocument(probe))
+  const series = await seriesOf(targets, options)
+  await monitor(series, options, times, stop.signal, (probe) => host.complain(`${line(probe)}\n`))
+  signals.forget()
+  printResult(host, invocation, monitorDocument(series, stop.signal.aborted), () =>
+    monitorText(series),
+  )
+  return series.every(isWell)
 }

@@ -1,38 +1,52 @@
 /**
- * Asks targets repeatedly and counts the answers (docs/behaviours.md T7). Announces no peer, and has at most one
- * request to a target in flight.
+ * Asks targets repeatedly and counts the answers (docs/behaviours.md T7), in memory that does not grow. Announces no
+ * peer, and has at most one request to a target in flight.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Family } from '../bittorrent.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
-import { scrapeHttp } from '../client/http.ts'
+import { HttpClient } from '../client/http.ts'
+import { inParallel } from '../client/in-parallel.ts'
 import { resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
+import { Histogram } from '../memory/histogram.ts'
 import { joinPort } from '../wire/address.ts'
-import { type CheckOptions, onEach } from './checks.ts'
-import { type ProbeStatus, Statistics } from './latency.ts'
-import type { Target } from './target.ts'
+import { AT_ONCE, type CheckOptions } from './checks.ts'
+import type { Target } from './targets.ts'
 
-/** A target, or one address family of it, with its own statistics. */
+type ProbeStatus = 'ok' | 'timeout' | 'error'
+
+/** A target, or one address family of it, and what was counted so far. */
 export interface Series {
   readonly target: Target
   /** undefined: any that the name has. */
   readonly family: Family | undefined
   /** The `ip:port` that was asked last; `host:port` until it is known. */
   remote: string
-  readonly statistics: Statistics
+  /** Probes, by how they ended. */
+  readonly counts: Record<ProbeStatus, number>
+  /** Latencies of all answers in milliseconds: in a histogram, their sum, and the last one. */
+  readonly latencies: Histogram
+  sum: number
+  last: number
+  /** Why the last failed probe failed. */
+  lastFailure: string | null
 }
 
-export interface Probe {
-  readonly series: Series
-  /** Counts the probes of the series, from 1. */
-  readonly sequence: number
+/** The answer of one probe. */
+interface Answer {
   readonly status: ProbeStatus
   /** Until the answer came, or the probe was given up. */
   readonly milliseconds: number
   /** Why there is no usable answer. */
   readonly message: string | undefined
+}
+
+export interface Probe extends Answer {
+  readonly series: Series
+  /** Counts the probes of the series, from 1. */
+  readonly sequence: number
 }
 
 export interface Times {
@@ -47,18 +61,24 @@ export async function seriesOf(
   targets: readonly Target[],
   options: CheckOptions,
 ): Promise<Series[]> {
-  const all = await onEach(targets, async (target) => {
+  const all = await inParallel(targets, AT_ONCE, async (target) => {
     const { host, port } = target.url
     const families = target.kind === 'health' ? [undefined] : await familiesOf(host, options)
-    return families.map((family) => ({
-      target,
-      family,
-      remote: joinPort(host, port),
-      statistics: new Statistics(),
-    }))
+    return families.map((family) => newSeries(target, family, joinPort(host, port)))
   })
   return all.flat()
 }
+
+export const newSeries = (target: Target, family: Family | undefined, remote: string): Series => ({
+  target,
+  family,
+  remote,
+  counts: { ok: 0, timeout: 0, error: 0 },
+  latencies: new Histogram(),
+  sum: 0,
+  last: 0,
+  lastFailure: null,
+})
 
 async function familiesOf(
   host: string,
@@ -73,23 +93,40 @@ async function familiesOf(
   }
 }
 
+export const probesOf = ({ counts }: Series): number => counts.ok + counts.timeout + counts.error
+
+/** A target that was never asked is not known to be well. */
+export const isWell = (series: Series): boolean =>
+  probesOf(series) > 0 && series.counts.ok === probesOf(series)
+
+export function record(series: Series, { status, milliseconds, message }: Answer): void {
+  series.counts[status]++
+  if (status !== 'ok') {
+    series.lastFailure = message ?? null
+    return
+  }
+  series.latencies.record(milliseconds)
+  series.sum += milliseconds
+  series.last = milliseconds
+}
+
 /** Resolves when the time is over or `stop` aborts; requests in flight then do not count. */
 export async function monitor(
-  series: readonly Series[],
+  all: readonly Series[],
   options: CheckOptions,
   { interval, duration }: Times,
   stop: AbortSignal,
   report: (probe: Probe) => void,
 ): Promise<void> {
   const start = performance.now()
-  const follow = async (one: Series): Promise<void> => {
+  const follow = async (series: Series): Promise<void> => {
     for (let turn = 0; turn * interval < duration; ) {
       const wait = Math.max(0, start + turn * interval - performance.now())
       await sleep(wait, undefined, { signal: stop })
-      const result = await ask(one, options)
+      const answer = await ask(series, options)
       if (stop.aborted) return
-      one.statistics.record(result.status, result.milliseconds, result.message)
-      report({ ...result, series: one, sequence: one.statistics.total })
+      record(series, answer)
+      report({ ...answer, series, sequence: probesOf(series) })
       // A request that took longer than the interval skips the turns it missed.
       turn = Math.max(turn + 1, Math.ceil((performance.now() - start) / interval))
     }
@@ -98,8 +135,8 @@ export async function monitor(
     if (stop.aborted) resolve()
     else stop.addEventListener('abort', () => resolve(), { once: true })
   })
-  const followed = series.map((one) =>
-    follow(one).catch((error) => {
+  const followed = all.map((series) =>
+    follow(series).catch((error) => {
       // A wait that `stop` ends rejects.
       if (!stop.aborted) throw error
     }),
@@ -107,35 +144,34 @@ export async function monitor(
   await Promise.race([Promise.all(followed), stopped])
 }
 
-async function ask(
-  series: Series,
-  options: CheckOptions,
-): Promise<Omit<Probe, 'series' | 'sequence'>> {
+async function ask(series: Series, options: CheckOptions): Promise<Answer> {
   const { kind, url } = series.target
   let since = performance.now()
-  const probe = (status: ProbeStatus, message?: string) => {
+  const answer = (status: ProbeStatus, message?: string): Answer => {
     return { status, milliseconds: performance.now() - since, message }
   }
   try {
     if (kind === 'health') {
       const { remote, problem } = await askHealth(url, options)
       series.remote = remote
-      return probe(problem === undefined ? 'ok' : 'error', problem)
+      return answer(problem === undefined ? 'ok' : 'error', problem)
     }
     // Resolved each time: the name may move while it is watched.
     const family = series.family ?? options.family
     const [address] = await resolve(url.host, { ...options, family })
     series.remote = joinPort(address!.ip, url.port)
-    // A single datagram, so that a lost one shows.
-    using client =
-      kind === 'udp'
-        ? await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
-        : undefined
-    since = performance.now()
-    await (client?.connect() ?? scrapeHttp(url, address!, [options.infoHash], options))
-    return probe('ok')
+    if (kind === 'udp') {
+      // A single datagram, so that a lost one shows.
+      using client = await UdpClient.open(address!, url.port, { ...options, attempts: 1 })
+      since = performance.now()
+      await client.connect()
+    } else {
+      since = performance.now()
+      await new HttpClient(url, address!, options).scrape([options.infoHash])
+    }
+    return answer('ok')
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
-    return probe(error.kind === 'timeout' ? 'timeout' : 'error', error.reason)
+    return answer(error.kind === 'timeout' ? 'timeout' : 'error', error.reason)
   }
 }

@@ -4,9 +4,8 @@
  */
 import { aligned, plural, rounded } from '../text/figures.ts'
 import type { Finding, Step } from './checks.ts'
-import { FIGURES } from './latency.ts'
-import type { Probe, Series } from './monitor.ts'
-import { KINDS, type Kind, LISTS } from './target.ts'
+import { isWell, type Probe, probesOf, type Series } from './monitor.ts'
+import { KINDS, LISTS } from './targets.ts'
 
 export const isHealthy = ({ steps }: Finding): boolean =>
   steps.every(({ failure }) => failure === undefined)
@@ -77,37 +76,71 @@ export const probeDocument = ({
 export const probeText = ({ series, sequence, status, milliseconds, message }: Probe): string =>
   `${series.target.url.href} (${series.remote}) #${sequence}: ${status}, ${latency(milliseconds)}${message === undefined ? '' : `: ${message}`}`
 
-export function monitorDocument(series: readonly Series[], interrupted: boolean): object {
+export function monitorDocument(all: readonly Series[], interrupted: boolean): object {
   const message = interrupted ? 'monitor interrupted' : 'monitor completed'
-  const listed = (kind: Kind) =>
-    series
-      .filter(({ target }) => target.kind === kind)
-      .map(({ target, remote, statistics }) => ({
-        url: target.url.href,
-        remote_addr: remote,
-        status: {
-          code: statistics.total > 0 && statistics.lost === 0 ? 'ok' : 'error',
-          message,
-          stats: statistics.document(),
-        },
-      }))
-  return Object.fromEntries(KINDS.map((kind) => [LISTS[kind], listed(kind)]))
+  const documentOf = (series: Series) => ({
+    url: series.target.url.href,
+    remote_addr: series.remote,
+    status: { code: isWell(series) ? 'ok' : 'error', message, stats: statisticsOf(series) },
+  })
+  return Object.fromEntries(
+    KINDS.map((kind) => [
+      LISTS[kind],
+      all.filter(({ target }) => target.kind === kind).map(documentOf),
+    ]),
+  )
+}
+
+/** The reference's members and more. Latencies are null while there is no answer. */
+function statisticsOf(series: Series): object {
+  const { counts, lastFailure } = series
+  const total = probesOf(series)
+  const figures = latenciesOf(series)
+  return {
+    total,
+    timeouts: counts.timeout,
+    timeout_percent: percentage(counts.timeout, total),
+    errors: counts.error,
+    loss_percent: percentage(total - counts.ok, total),
+    ...Object.fromEntries(
+      figures.map(([name, value]) => [`${name}_ms`, value === null ? null : rounded(value, 3)]),
+    ),
+    last_failure: lastFailure,
+  }
+}
+
+const percentage = (part: number, whole: number): number =>
+  whole === 0 ? 0 : rounded((part / whole) * 100, 3)
+
+/** Names and milliseconds; null: there is no answer yet. */
+export function latenciesOf({ latencies, last, sum }: Series) {
+  const { count, min, max } = latencies
+  const of = (value: number) => (count === 0 ? null : value)
+  return [
+    ['last', of(last)],
+    ['min', of(min)],
+    ['average', of(sum / count)],
+    ['p50', of(latencies.percentile(0.5))],
+    ['p90', of(latencies.percentile(0.9))],
+    ['p99', of(latencies.percentile(0.99))],
+    ['max', of(max)],
+  ] as const
 }
 
 /** A table with a line for each series below its heading: latencies in milliseconds, then the last failure. */
-export function monitorTable(series: readonly Series[]): string[] {
-  const heading = ['target', 'address', 'probes', 'loss', ...FIGURES]
-  const rows = series.map(({ target, remote, statistics }) => {
-    const found = statistics.latencies
+export function monitorText(all: readonly Series[]): string {
+  const rows = all.map((series) => {
+    const total = probesOf(series)
     return [
-      target.url.href,
-      remote,
-      String(statistics.total),
-      `${statistics.lossPercent.toFixed(1)} %`,
-      ...FIGURES.map((name) => found?.[name].toFixed(2) ?? '-'),
+      series.target.url.href,
+      series.remote,
+      String(total),
+      `${percentage(total - series.counts.ok, total).toFixed(1)} %`,
+      ...latenciesOf(series).map(([, value]) => value?.toFixed(2) ?? '-'),
     ]
   })
-  return aligned([heading, ...rows], 2).map((line, i) =>
-    [line, series[i - 1]?.statistics.lastFailure ?? []].flat().join('  '),
-  )
+  const heading = ['target', 'address', 'probes', 'loss', 'last', 'min', 'average']
+  const table = aligned([[...heading, 'p50', 'p90', 'p99', 'max'], ...rows], 2)
+  const lines = table.map((line, i) => [line, all[i - 1]?.lastFailure ?? ''].join('  ').trimEnd())
+  return [...lines, ''].join('\n')
 }

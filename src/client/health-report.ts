@@ -3,11 +3,11 @@
  * (docs/behaviours.md O2, T6), or that of a single service.
  */
 import { oneLine } from '../text/printable.ts'
+import { Deadline } from '../time/deadline.ts'
 import { joinPort } from '../wire/address.ts'
-import type { AskOptions } from './ask.ts'
-import { ClientFailure, noAnswerWithin } from './failure.ts'
-import { getHttp, type HttpReply } from './http.ts'
-import { type Address, resolve } from './resolve.ts'
+import { type AskOptions, askInTurn } from './ask.ts'
+import { getHttp, type HttpReply, statusOf } from './http.ts'
+import { resolve } from './resolve.ts'
 import type { TrackerUrl } from './tracker-url.ts'
 
 interface ServiceHealth {
@@ -41,47 +41,30 @@ export interface HealthAnswer {
  * and with nothing else.
  */
 export async function askHealth(url: TrackerUrl, options: AskOptions): Promise<HealthAnswer> {
-  const end = performance.now() + options.milliseconds
+  const deadline = Deadline.in(options.milliseconds)
   const addresses = await resolve(url.host, options)
-  const failures: ClientFailure[] = []
-  for (const [i, address] of addresses.entries()) {
+  return await askInTurn(addresses, async (address, left) => {
     // A silent address leaves time for the others.
-    const milliseconds = Math.ceil((end - performance.now()) / (addresses.length - i))
-    if (milliseconds <= 0) break
-    try {
-      const href = new URL(url.href)
-      return judge(url, address, await getHttp(href, { ...options, milliseconds, address }))
-    } catch (error) {
-      if (!(error instanceof ClientFailure)) throw error
-      failures.push(error)
+    const milliseconds = Math.max(1, Math.ceil(deadline.left / left))
+    const reply = await getHttp(new URL(url.href), { ...options, milliseconds, address })
+    const report = readReport(reply.body)
+    return {
+      remote: joinPort(address.ip, url.port),
+      httpStatus: reply.status,
+      statusLine: oneLine(`${reply.status} ${reply.statusText}`),
+      ...report,
+      problem: problemOf(reply, report),
     }
-  }
-  const late = new ClientFailure('timeout', `${url.href}: ${noAnswerWithin(options.milliseconds)}`)
-  throw failures.find(({ kind }) => kind !== 'connect') ?? failures[0] ?? late
-}
-
-function judge(url: TrackerUrl, { ip }: Address, reply: HttpReply): HealthAnswer {
-  const statusLine = oneLine(`${reply.status} ${reply.statusText}`)
-  const report = readReport(reply.body)
-  return {
-    remote: joinPort(ip, url.port),
-    httpStatus: reply.status,
-    statusLine,
-    ...report,
-    problem: problemOf(reply, statusLine, report),
-  }
+  })
 }
 
 type ParsedReport = Pick<HealthAnswer, 'status' | 'services' | 'degraded' | 'memory'>
 
-function problemOf(
-  { status: code, location }: HttpReply,
-  statusLine: string,
-  { status, services }: ParsedReport,
-): string | undefined {
-  if (code === 503 && status !== null) return `it is shutting down (${statusLine})`
-  if (code < 200 || code > 299)
-    return `HTTP status ${statusLine}${location === undefined ? '' : `, moved to ${oneLine(location)}`}`
+function problemOf(reply: HttpReply, { status, services }: ParsedReport): string | undefined {
+  const code = reply.status
+  if (code === 503 && status !== null)
+    return `it is shutting down (${code} ${oneLine(reply.statusText)})`
+  if (code < 200 || code > 299) return statusOf(reply)
   if (status === null || status === 'Ok') return undefined
   if (status === 'None') return 'no service is running: none is configured'
   const failed = services.filter((service) => service.status === 'Error').map(printService)

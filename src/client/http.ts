@@ -1,5 +1,4 @@
 /** Asks HTTP servers: trackers (BEP 3, 48), and others for a small body. Never through a proxy. */
-import type { ScrapeEntry } from '../bittorrent.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
 import { joinPort } from '../wire/address.ts'
@@ -11,6 +10,7 @@ import {
   scrapeQuery,
 } from '../wire/http-client.ts'
 import type { AnnounceQuestion, AnnounceReply } from '../wire/udp-client.ts'
+import type { ScrapeReply, TrackerClient } from './client.ts'
 import { ClientFailure, type FailureKind, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { requestUrl, shownPath, type TrackerUrl } from './tracker-url.ts'
@@ -33,50 +33,51 @@ export interface HttpReply {
   readonly body: Uint8Array
 }
 
-/** Like the other two, rejects with `ClientFailure` and nothing else. */
-export function announceHttp(
-  url: TrackerUrl,
-  address: Address,
-  question: AnnounceQuestion,
-  options: HttpOptions,
-): Promise<AnnounceReply> {
-  return ask(url, address, 'announce', announceQuery(question), options, readAnnounceBody)
-}
+/** One HTTP tracker at one address. Every request rejects with `ClientFailure` and nothing else. */
+export class HttpClient implements TrackerClient {
+  /** The URL of a scrape stays near 3 kB, which every server accepts. */
+  readonly mostHashes = 50
+  readonly #url: TrackerUrl
+  readonly #options: HttpOptions & { readonly address: Address }
 
-/** By info hash in lower-case hexadecimal; a tracker may leave some out. */
-export function scrapeHttp(
-  url: TrackerUrl,
-  address: Address,
-  hashes: readonly Uint8Array[],
-  options: HttpOptions,
-): Promise<Map<string, ScrapeEntry>> {
-  return ask(url, address, 'scrape', scrapeQuery(hashes), options, readScrapeBody)
-}
-
-async function ask<T>(
-  tracker: TrackerUrl,
-  address: Address,
-  kind: 'announce' | 'scrape',
-  query: string,
-  options: HttpOptions,
-  read: (body: Uint8Array) => Reading<T>,
-): Promise<T> {
-  const url = requestUrl(tracker, kind, query)
-  const reply = await getHttp(url, { ...options, address })
-  const reading = read(reply.body)
-  // Some trackers refuse with a status other than 200.
-  if ('failure' in reading) throw new ClientFailure('refusal', oneLine(reading.failure))
-  const where = placeOf(url)
-  if (reply.status < 200 || reply.status > 299) {
-    const status = oneLine(`${reply.status} ${reply.statusText}`)
-    const moved = reply.location === undefined ? '' : `, moved to ${oneLine(reply.location)}`
-    throw new ClientFailure('status', `${where}: HTTP status ${status}${moved}`)
+  constructor(url: TrackerUrl, address: Address, options: HttpOptions) {
+    this.#url = url
+    this.#options = { ...options, address }
   }
-  if ('answer' in reading) return reading.answer
-  const first = oneLine(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
-  const what = first === '' ? '' : `; it begins with ${JSON.stringify(first)}`
-  throw new ClientFailure('garbage', `${where}: ${reading.fault}${what}`)
+
+  announce(question: AnnounceQuestion): Promise<AnnounceReply> {
+    return this.#ask('announce', announceQuery(question), readAnnounceBody)
+  }
+
+  async scrape(hashes: readonly Uint8Array[]): Promise<ScrapeReply> {
+    return { entries: await this.#ask('scrape', scrapeQuery(hashes), readScrapeBody) }
+  }
+
+  [Symbol.dispose](): void {}
+
+  async #ask<T>(
+    kind: 'announce' | 'scrape',
+    query: string,
+    read: (body: Uint8Array) => Reading<T>,
+  ): Promise<T> {
+    const url = requestUrl(this.#url, kind, query)
+    const reply = await getHttp(url, this.#options)
+    const reading = read(reply.body)
+    // Some trackers refuse with a status other than 200.
+    if ('failure' in reading) throw new ClientFailure('refusal', oneLine(reading.failure))
+    const where = placeOf(url)
+    if (reply.status < 200 || reply.status > 299)
+      throw new ClientFailure('status', `${where}: ${statusOf(reply)}`)
+    if ('answer' in reading) return reading.answer
+    const first = oneLine(Buffer.from(reply.body.subarray(0, 40)).toString('latin1'))
+    const what = first === '' ? '' : `; it begins with ${JSON.stringify(first)}`
+    throw new ClientFailure('garbage', `${where}: ${reading.fault}${what}`)
+  }
 }
+
+/** `HTTP status 302 Found, moved to http://…` */
+export const statusOf = ({ status, statusText, location }: HttpReply): string =>
+  `HTTP status ${oneLine(`${status} ${statusText}`)}${location === undefined ? '' : `, moved to ${oneLine(location)}`}`
 
 /** GETs `url`, at `address` if one is given instead of what the name resolves to. Redirects are not followed. */
 export async function getHttp(

@@ -1,5 +1,6 @@
 /** Asks one UDP tracker at one address (BEP 15, 41). */
-import { type Family, INFO_HASH_BYTES, type ScrapeEntry } from '../bittorrent.ts'
+import { type Family, INFO_HASH_BYTES } from '../bittorrent.ts'
+import { LIMITS } from '../limits.ts'
 import { plural } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
@@ -8,7 +9,6 @@ import { ACTION, readI32 } from '../wire/udp.ts'
 import {
   ANSWER_HEADER,
   type AnnounceQuestion,
-  type AnnounceReply,
   type Connection,
   REQUEST,
   readAnnounceAnswer,
@@ -20,6 +20,7 @@ import {
   writeScrapeRequest,
   writeUrlData,
 } from '../wire/udp-client.ts'
+import type { ScrapeReply, TrackerClient } from './client.ts'
 import { ClientFailure, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { urlData } from './tracker-url.ts'
@@ -46,7 +47,8 @@ interface Waiting {
 }
 
 /** One request at a time. Every request rejects with `ClientFailure` and nothing else. */
-export class UdpClient implements Disposable {
+export class UdpClient implements TrackerClient {
+  readonly mostHashes = LIMITS.udpScrapeHashes
   readonly #where: string
   readonly #family: Family
   readonly #milliseconds: number
@@ -100,7 +102,7 @@ export class UdpClient implements Disposable {
   }
 
   /** With the transaction id, signed. */
-  async announce(question: AnnounceQuestion): Promise<AnnounceReply & { transaction: number }> {
+  async announce(question: AnnounceQuestion) {
     const connection = await this.#connected()
     const length = REQUEST.announce + urlDataBytes(this.#path)
     const { transaction, packet } = await this.#ask(ACTION.announce, length, (out, at, id) => {
@@ -112,10 +114,8 @@ export class UdpClient implements Disposable {
     return { ...answer, transaction }
   }
 
-  /** At most `LIMITS.udpScrapeHashes`; a tracker may answer fewer entries than it was asked for. */
-  async scrape(
-    hashes: readonly Uint8Array[],
-  ): Promise<{ transaction: number; entries: ScrapeEntry[] }> {
+  /** Of a tracker that answers fewer entries than it was asked for, those are of the first hashes. */
+  async scrape(hashes: readonly Uint8Array[]): Promise<ScrapeReply> {
     const connection = await this.#connected()
     const length = REQUEST.header + INFO_HASH_BYTES * hashes.length
     const { transaction, packet } = await this.#ask(ACTION.scrape, length, (out, at, id) =>
@@ -123,7 +123,7 @@ export class UdpClient implements Disposable {
     )
     const entries = readScrapeAnswer(packet)
     if (!entries || entries.length > hashes.length) throw this.#garbage(ACTION.scrape, packet)
-    return { transaction, entries }
+    return { transaction, entries: new Map(entries.map((entry, i) => [hashes[i]!.toHex(), entry])) }
   }
 
   [Symbol.dispose](): void {

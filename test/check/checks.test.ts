@@ -1,7 +1,7 @@
 /** Checks of healthy trackers, and of trackers that lose, lie, refuse and keep silent (docs/behaviours.md T4, T5). */
 import { describe, expect, test } from 'bun:test'
-import { onEach } from '../../src/check/checks.ts'
 import { findingsText } from '../../src/check/report.ts'
+import { inParallel } from '../../src/client/in-parallel.ts'
 import { checkOf, documentsOf, httpServer, OPTIONS, udpTracker } from '../support/check/targets.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour } from '../support/client/fake-udp.ts'
@@ -226,7 +226,7 @@ test('no more than 32 are asked at a time, and all in the end', async () => {
   let now = 0
   let most = 0
   const items = Array.from({ length: 100 }, (_, i) => i)
-  const doubled = await onEach(items, async (item) => {
+  const doubled = await inParallel(items, 32, async (item) => {
     most = Math.max(most, ++now)
     await Bun.sleep(1)
     now--

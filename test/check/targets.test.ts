@@ -1,15 +1,13 @@
 /** The checker's configuration: where it comes from, what it means, and everything that can be wrong with it. */
 import { describe, expect, test } from 'bun:test'
-import { findConfiguration, readConfiguration } from '../../src/check/checker-configuration.ts'
-import { guessTarget, readTarget } from '../../src/check/target.ts'
+import { findTargets, guessTarget, readConfiguration, readTarget } from '../../src/check/targets.ts'
+import { workspace } from '../support/cli/workspace.ts'
 
 const EMPTY = { udp_trackers: [], http_trackers: [], health_checks: [] }
-const read = (lists: unknown) => {
-  const { targets, mistakes } = readConfiguration('a.json', JSON.stringify(lists))
-  return { targets: targets.map(({ kind, url }) => `${kind} ${url.href}`), mistakes }
-}
-const good = (...targets: string[]) => ({ targets, mistakes: [] })
-const bad = (...mistakes: string[]) => ({ targets: [], mistakes })
+const read = (lists: unknown) =>
+  readConfiguration('a.json', JSON.stringify(lists)).map((target) =>
+    typeof target === 'string' ? target : `${target.kind} ${target.url.href}`,
+  )
 
 describe('T2: in the form of the reference', () => {
   test('one URL in each list is taken as it is', () => {
@@ -18,13 +16,11 @@ describe('T2: in the form of the reference', () => {
       http_trackers: ['http://127.0.0.1:7070/'],
       health_checks: ['http://127.0.0.1:1313/health_check'],
     }
-    expect(read(lists)).toEqual(
-      good(
-        'udp udp://127.0.0.1:8080',
-        'http http://127.0.0.1:7070/',
-        'health http://127.0.0.1:1313/health_check',
-      ),
-    )
+    expect(read(lists)).toEqual([
+      'udp udp://127.0.0.1:8080',
+      'http http://127.0.0.1:7070/',
+      'health http://127.0.0.1:1313/health_check',
+    ])
   })
 
   test.each([
@@ -50,7 +46,7 @@ describe('T2: in the form of the reference', () => {
   })
 
   test('unknown members are ignored', () => {
-    expect(read({ ...EMPTY, comment: 'ours' })).toEqual(good())
+    expect(read({ ...EMPTY, comment: 'ours' })).toEqual([])
   })
 })
 
@@ -58,37 +54,33 @@ test('every mistake is reported, with its place', () => {
   const lists = {
     udp_trackers: ['127.0.0.1:6969', 'http://127.0.0.1:7070', 'udp://host', 5, ''],
     http_trackers: ['udp://127.0.0.1:6969', 'http://a:0', ['http://b']],
-    health_checks: ['\u001b[2J', null],
+    health_checks: [null],
   }
-  expect(read(lists).mistakes).toEqual([
-    'udp_trackers[1]: http://127.0.0.1:7070: expected udp://HOST:PORT',
-    'udp_trackers[2]: udp://host: the port is missing',
-    'udp_trackers[3]: expected a URL in quotes, found 5',
-    'udp_trackers[4]: expected a tracker URL, found nothing',
-    'http_trackers[0]: udp://127.0.0.1:6969: expected http:// or https://',
-    'http_trackers[1]: http://a:0: the port cannot be 0',
-    'http_trackers[2]: expected a URL in quotes, found a list',
-    'health_checks[0]: [2J: expected http:// or https://',
-    'health_checks[1]: expected a URL in quotes, found null',
+  expect(read(lists)).toEqual([
+    'udp udp://127.0.0.1:6969',
+    'a.json: udp_trackers[1]: http://127.0.0.1:7070: expected udp://HOST:PORT',
+    'a.json: udp_trackers[2]: udp://host: the port is missing',
+    'a.json: udp_trackers[3]: expected a URL in quotes, found 5',
+    'a.json: udp_trackers[4]: expected a tracker URL, found nothing',
+    'a.json: http_trackers[0]: udp://127.0.0.1:6969: expected http:// or https://',
+    'a.json: http_trackers[1]: http://a:0: the port cannot be 0',
+    'a.json: http_trackers[2]: expected a URL in quotes, found a list',
+    'a.json: health_checks[0]: expected a URL in quotes, found null',
+  ])
+  expect(read({ udp_trackers: [], health_checks: {} })).toEqual([
+    'a.json: http_trackers: missing; an empty list is "http_trackers": []',
+    'a.json: health_checks: expected a list of URLs, found an object',
   ])
 })
 
-test('all three lists are required', () => {
-  expect(read({ udp_trackers: [], health_checks: {} })).toEqual(
-    bad(
-      'http_trackers: missing; an empty list is "http_trackers": []',
-      'health_checks: expected a list of URLs, found an object',
-    ),
-  )
-})
-
 test('anything but a JSON object is refused', () => {
-  expect(readConfiguration('a.json', '{"udp_trackers":[}').mistakes[0]).toStartWith('not JSON: ')
-  expect(read([])).toEqual(bad('expected an object, found a list'))
-  expect(read(null)).toEqual(bad('expected an object, found null'))
+  expect(readConfiguration('a.json', '{"udp_trackers":[}')).toEqual([
+    expect.stringMatching(/^a\.json: not JSON: /),
+  ])
+  expect(read([])).toEqual(['a.json: expected an object, found a list'])
+  expect(read(null)).toEqual(['a.json: expected an object, found null'])
   // A byte order mark is no mistake.
-  const { mistakes } = readConfiguration('a.json', `\uFEFF${JSON.stringify(EMPTY)}`)
-  expect(mistakes).toEqual([])
+  expect(readConfiguration('a.json', `\uFEFF${JSON.stringify(EMPTY)}`)).toEqual([])
 })
 
 test.each([
@@ -108,49 +100,27 @@ describe('T3: where it comes from', () => {
   const PATH = 'TORRUST_CHECKER_CONFIG_PATH'
   const CONTENT = 'TORRUST_CHECKER_CONFIG'
   const both = { [PATH]: 'two.json', [CONTENT]: json(4) }
-  const find = (given: { path?: string; content?: string; named?: boolean }, env = {}) => {
-    const found = findConfiguration({
-      path: undefined,
-      content: undefined,
-      named: false,
-      ...given,
-      env,
-      cwd: '/dir',
-      readFile: (path) => {
-        const port = { '/dir/one.json': 1, '/dir/two.json': 2 }[path]
-        if (port === undefined) throw Object.assign(new Error(), { code: 'ENOENT' })
-        return json(port)
-      },
-    })
-    return found && { port: found.targets[0]?.url.port, name: found.name }
-  }
 
-  test('a path goes before content, the command line before the environment', () => {
-    expect(find({ path: 'one.json' }, both)).toMatchObject({ port: 1, name: 'one.json' })
-    expect(find({}, both)).toMatchObject({ port: 2, name: 'two.json' })
-    const argument = { port: 3, name: 'the JSON argument' }
-    expect(find({ content: json(3) }, { [CONTENT]: json(4) })).toEqual(argument)
-    expect(find({ content: json(3) }, both)).toMatchObject({ port: 2, name: 'two.json' })
-    expect(find({}, { [CONTENT]: json(4), [PATH]: '' })).toMatchObject({ port: 4, name: CONTENT })
-    expect(find({})).toBeUndefined()
-  })
-
-  test('if URLs are given, the environment is ignored', () => {
-    expect(find({ named: true }, both)).toBeUndefined()
-    expect(find({ named: true, content: json(3) }, { [CONTENT]: json(4) })).toMatchObject({
-      port: 3,
-    })
-  })
-
-  test('a file that cannot be read is a mistake, which says what named the file', () => {
-    const input = { content: undefined, named: false, cwd: '/', env: { [PATH]: 'none.json' } }
-    const readFile = () => {
-      throw Object.assign(new Error(), { code: 'EISDIR' })
-    }
-    const { mistakes, name } = findConfiguration({ ...input, path: undefined, readFile })!
-    expect([name, mistakes]).toEqual(['none.json', [`is a directory, given by ${PATH}`]])
-    expect(findConfiguration({ ...input, path: 'x', readFile })!.mistakes).toEqual([
-      'is a directory',
+  test.each<[string, readonly string[], Record<string, string>, readonly (number | string)[]]>([
+    ['--config-path before all', ['-c', 'one.json', json(3)], both, [1]],
+    ['the variable with a path before content', [json(3)], both, [2]],
+    ['an argument before a variable', [json(3)], { [CONTENT]: json(4) }, [3]],
+    ['a variable', [], { [CONTENT]: json(4), [PATH]: '' }, [4]],
+    ['URLs alone: no variable', ['b:5'], both, [5]],
+    ['URLs with an argument', ['b:5', json(3)], { [CONTENT]: json(4) }, [3, 5]],
+    ['no such file', ['-c', 'no.json'], both, ['no.json: no such file']],
+    ['a directory', [], { [PATH]: '.' }, [`.: is a directory, given by ${PATH}`]],
+    ['nothing in it', [JSON.stringify(EMPTY)], {}, ['the configuration has nothing to check']],
+  ])('%s', (_what, words, env, ports) => {
+    using here = workspace({ 'one.json': json(1), 'two.json': json(2) })
+    const [option, path, ...rest] = words
+    const invocation =
+      option === '-c'
+        ? { options: new Map([['config-path', path!]]), arguments: rest }
+        : { options: new Map<string, string>(), arguments: words }
+    const found = findTargets(invocation, { env, cwd: here.path, complain() {} })
+    expect(found.map((target) => (typeof target === 'string' ? target : target.url.port))).toEqual([
+      ...ports,
     ])
   })
 })

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { announceHttp, getHttp, scrapeHttp } from '../../src/client/http.ts'
+import { getHttp, HttpClient } from '../../src/client/http.ts'
 import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { failure, question, urlOf } from '../support/client/question.ts'
@@ -14,7 +14,9 @@ const LOCAL = { ip: '127.0.0.1', family: 4 } as const
 const GOOD = 'd8:intervali5e5:peers0:e'
 
 const announceAt = (port: number, path = '', milliseconds = 60_000) =>
-  announceHttp(urlOf(`http://tracker.invalid:${port}${path}`), LOCAL, question, { milliseconds })
+  new HttpClient(urlOf(`http://tracker.invalid:${port}${path}`), LOCAL, { milliseconds }).announce(
+    question,
+  )
 
 test('connects to the given address, and asks for the host of the URL', async () => {
   using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)))
@@ -40,7 +42,8 @@ test('asks for several torrents at once', async () => {
     socket.write(Buffer.from(respond(body), 'latin1')),
   )
   const url = urlOf(`http://127.0.0.1:${server.port}/announce`)
-  const entries = await scrapeHttp(url, LOCAL, [hash, new Uint8Array(20)], { milliseconds: 60_000 })
+  const client = new HttpClient(url, LOCAL, { milliseconds: 60_000 })
+  const { entries } = await client.scrape([hash, new Uint8Array(20)])
   expect([...entries]).toEqual([['f2'.repeat(20), { seeders: 1, downloaded: 2, leechers: 3 }]])
   expect(server.requests[0]).toStartWith(
     `GET /scrape?info_hash=${'%F2'.repeat(20)}&info_hash=${'%00'.repeat(20)} HTTP/1.1\r\n`,
@@ -189,7 +192,7 @@ test('accepts an untrusted certificate only on demand', async () => {
   using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)), { tls })
   const url = urlOf(`https://tracker.invalid:${server.port}/announce`)
   const [kind, message] = await failure(
-    announceHttp(url, LOCAL, question, { milliseconds: 60_000 }),
+    new HttpClient(url, LOCAL, { milliseconds: 60_000 }).announce(question),
   )
   expect([kind, message]).toEqual([
     'tls',
@@ -197,7 +200,7 @@ test('accepts an untrusted certificate only on demand', async () => {
   ])
   expect(server.requests).toEqual([])
   const options = { milliseconds: 60_000, insecure: true }
-  expect((await announceHttp(url, LOCAL, question, options)).interval).toBe(5)
+  expect((await new HttpClient(url, LOCAL, options).announce(question)).interval).toBe(5)
 })
 
 test('fetches anything small', async () => {

@@ -31,7 +31,7 @@ test('asks for a connection id once, and uses it', async () => {
     seeders: 3,
     peers: [],
   })
-  expect((await client.scrape([question.infoHash])).entries).toEqual([
+  expect([...(await client.scrape([question.infoHash])).entries.values()]).toEqual([
     { seeders: 4, downloaded: 5, leechers: 6 },
   ])
   expect(ids).toEqual([
@@ -125,7 +125,7 @@ describe('does not take for an answer', () => {
     )
     using client = await open(tracker.port)
     const { entries } = await client.scrape([question.infoHash])
-    expect(entries).toEqual([{ seeders: 1, downloaded: 2, leechers: 3 }])
+    expect([...entries.values()]).toEqual([{ seeders: 1, downloaded: 2, leechers: 3 }])
   })
 
   test.each<[string, number, number[], string]>([

@@ -1,7 +1,7 @@
 /** Targets for tests, and the findings about them. */
 import { type CheckOptions, checkAll } from '../../../src/check/checks.ts'
 import { findingDocument } from '../../../src/check/report.ts'
-import { guessTarget, type Target } from '../../../src/check/target.ts'
+import { guessTarget, type Target } from '../../../src/check/targets.ts'
 import { fakeHttpServer, type Sender } from '../client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../client/fake-udp.ts'
 
