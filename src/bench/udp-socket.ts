@@ -4,8 +4,8 @@
  */
 import { isLoopback } from '../bittorrent.ts'
 import type { Address } from '../client/resolve.ts'
-import { MESSAGE, VECTOR } from '../servers/direct-socket.ts'
 import { addressOf, type Libc } from '../servers/libc.ts'
+import { Messages } from '../servers/messages.ts'
 import { parseIp } from '../wire/address.ts'
 
 /** Most datagrams of a kind that are sent together, and most that are read together. */
@@ -66,8 +66,8 @@ export class DirectSockets {
   /** Whether the kernel cuts messages. Only on loopback, because not every network card can do its part. */
   #cuts: boolean
   readonly #in = new Uint8Array(new ArrayBuffer(BATCH * ROOM))
-  readonly #received: Headers
-  readonly #sent: Headers
+  readonly #received = new Messages(BATCH)
+  readonly #sent: Messages
   readonly #control: Uint8Array<ArrayBuffer>
   readonly #controlAt: number
   readonly #outgoingAt: number
@@ -85,9 +85,8 @@ export class DirectSockets {
     this.#peer.set([port >> 8, port & 0xff], 2)
     this.#peer.set(bytes, family === 4 ? 4 : 8)
     this.#cuts = isLoopback(bytes, family)
-    this.#received = new Headers(BATCH)
-    for (let i = 0; i < BATCH; i++) this.#received.set(i, addressOf(this.#in, i * ROOM), ROOM, 0)
-    this.#sent = new Headers(BATCH * outgoing.lengths.length)
+    for (let i = 0; i < BATCH; i++) this.#received.setData(i, addressOf(this.#in, i * ROOM), ROOM)
+    this.#sent = new Messages(BATCH * outgoing.lengths.length)
     this.#control = new Uint8Array(new ArrayBuffer(CONTROL.bytes * outgoing.lengths.length))
     this.#controlAt = addressOf(this.#control)
     this.#outgoingAt = addressOf(outgoing.bytes)
@@ -136,8 +135,7 @@ export class DirectSockets {
   }
 
   #readOne(fd: number, events: SocketEvents): void {
-    const { at } = this.#received
-    const count = this.#system.recvmmsg(fd, at, BATCH, MSG_DONTWAIT, null)
+    const count = this.#system.recvmmsg(fd, this.#received.at(0), BATCH, MSG_DONTWAIT, null)
     if (count < 0 && this.#system.errno() !== EAGAIN) events.fail()
     for (let i = 0; i < count; i++) events.take(this.#in, i * ROOM, this.#received.received(i))
   }
@@ -146,7 +144,7 @@ export class DirectSockets {
     const messages = this.#layMessages()
     // The first error may be a late one of an earlier datagram.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const sent = this.#system.sendmmsg(fd, this.#sent.at, messages, MSG_DONTWAIT)
+      const sent = this.#system.sendmmsg(fd, this.#sent.at(0), messages, MSG_DONTWAIT)
       if (sent >= 0) return this.#datagramsOf(sent)
       const why = this.#system.errno()
       if (why === EAGAIN) return 0
@@ -167,9 +165,10 @@ export class DirectSockets {
     for (let kind = 0; kind < counts.length; kind++) {
       const step = this.#cuts ? counts[kind]! : 1
       for (let i = 0; i < counts[kind]!; i += step) {
-        const control = step > 1 ? this.#controlAt + kind * CONTROL.bytes : 0
         const from = this.#outgoingAt + this.#outgoing.at(kind, i)
-        this.#sent.set(message++, from, step * lengths[kind]!, control)
+        this.#sent.setData(message, from, step * lengths[kind]!)
+        const control = this.#controlAt + kind * CONTROL.bytes
+        this.#sent.setControl(message++, control, step > 1 ? CONTROL.bytes : 0)
       }
     }
     return message
@@ -181,44 +180,6 @@ export class DirectSockets {
     for (const count of this.#outgoing.counts) if (count > 0 && messages-- > 0) datagrams += count
     return datagrams
   }
-}
-
-/** An array of `struct mmsghdr`, each with a vector of its own, in memory that never moves. */
-class Headers {
-  /** The 64-bit words of the structures as halves. */
-  readonly words: Int32Array<ArrayBuffer>
-  readonly at: number
-  readonly #vectors: Int32Array<ArrayBuffer>
-
-  constructor(count: number) {
-    this.words = new Int32Array(new ArrayBuffer(count * MESSAGE.words * 8))
-    this.at = addressOf(this.words)
-    this.#vectors = new Int32Array(new ArrayBuffer(count * VECTOR.words * 8))
-    const vectorsAt = addressOf(this.#vectors)
-    for (let i = 0; i < count; i++) {
-      put(this.words, i * MESSAGE.words + MESSAGE.vector, vectorsAt + i * VECTOR.words * 8)
-      put(this.words, i * MESSAGE.words + MESSAGE.vectors, 1)
-    }
-  }
-
-  /** Message `i` is `bytes` bytes at address `from`. `control`: address of its ancillary data; 0: none. */
-  set(i: number, from: number, bytes: number, control: number): void {
-    put(this.#vectors, i * VECTOR.words + VECTOR.base, from)
-    put(this.#vectors, i * VECTOR.words + VECTOR.bytes, bytes)
-    put(this.words, i * MESSAGE.words + MESSAGE.control, control)
-    put(this.words, i * MESSAGE.words + MESSAGE.controlBytes, control === 0 ? 0 : CONTROL.bytes)
-  }
-
-  /** Bytes of message `i`, once it was received. */
-  received(i: number): number {
-    return this.words[(i * MESSAGE.words + MESSAGE.received) * 2]!
-  }
-}
-
-/** Writes a 64-bit word as halves, without a BigInt. */
-function put(words: Int32Array, index: number, value: number): void {
-  words[index * 2] = value
-  words[index * 2 + 1] = value / 2 ** 32
 }
 
 /** The same with Bun's socket, whose events the event loop brings. */

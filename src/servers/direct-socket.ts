@@ -12,29 +12,13 @@
 import { LIMITS } from '../limits.ts'
 import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
 import { addressOf, LINUX, type Libc, libc } from './libc.ts'
+import { Messages } from './messages.ts'
 import type { Outbox, Sender } from './outbox.ts'
 
 const SOCK_NONBLOCK = 0o4000
 const STREAM_SOCKET = LINUX.SOCK_STREAM | LINUX.CLOEXEC | SOCK_NONBLOCK
 const MSG_DONTWAIT = 0x40
 const EAGAIN = 11
-
-/**
- * `struct mmsghdr` of 64-bit Linux, glibc and musl alike, in 64-bit words (in halves of them: twice that):
- * address and its length, vector and its length, ancillary data and its length, flags, bytes received. A
- * vector (`struct iovec`) is an address and a length.
- */
-export const MESSAGE = {
-  name: 0,
-  nameBytes: 1,
-  vector: 2,
-  vectors: 3,
-  control: 4,
-  controlBytes: 5,
-  received: 7,
-  words: 8,
-} as const
-export const VECTOR = { base: 0, bytes: 1, words: 2 } as const
 const SOCKADDR_IN6_BYTES = 28
 
 /**
@@ -74,14 +58,9 @@ export class DirectSocket implements Sender {
   readonly #descriptors: Descriptors
   readonly #datagrams: Datagrams
   readonly #outbox: Outbox
-  /** Headers of received and sent datagrams: laid out as 64-bit words, used as halves of those. */
-  readonly #in: Int32Array
-  readonly #out: Int32Array
-  readonly #outVectors: Int32Array<ArrayBuffer>
-  readonly #inAt: number
-  readonly #outAt: number
-  /** Address of each sender in `#datagrams`, two halves each. */
-  readonly #senders: Int32Array
+  /** With one more, whose sender is that of a datagram that is answered late. */
+  readonly #in = new Messages(LATE + 1)
+  readonly #out = new Messages(LIMITS.udpBatch)
   /** Memory that only the kernel's pointers refer to. */
   readonly #kept: ArrayBufferLike[] = []
 
@@ -90,38 +69,19 @@ export class DirectSocket implements Sender {
     this.#descriptors = descriptors
     this.#datagrams = datagrams
     this.#outbox = outbox
-    const count = LIMITS.udpBatch
-    const inVectors = new BigUint64Array(new ArrayBuffer(count * VECTOR.words * 8))
-    const outVectors = new BigUint64Array(new ArrayBuffer(count * VECTOR.words * 8))
-    layVectors(inVectors, addressOf(datagrams.bytes), SLOT_BYTES, LIMITS.datagram)
-    const senders = BigUint64Array.from({ length: LATE + 1 }, (_, i) =>
-      BigInt(addressOf(datagrams.senders) + i * SENDER.bytes),
-    )
-    const headers = (vectors: BigUint64Array) => {
-      const words = new BigUint64Array(new ArrayBuffer(count * MESSAGE.words * 8))
-      for (let i = 0; i < count; i++) {
-        const at = i * MESSAGE.words
-        words[at + MESSAGE.name] = senders[i]!
-        words[at + MESSAGE.nameBytes] = BigInt(SOCKADDR_IN6_BYTES)
-        words[at + MESSAGE.vector] = BigInt(addressOf(vectors, i * VECTOR.words * 8))
-        words[at + MESSAGE.vectors] = 1n
-      }
-      this.#kept.push(words.buffer, vectors.buffer)
-      return words
+    const data = addressOf(datagrams.bytes)
+    const senders = addressOf(datagrams.senders)
+    for (let i = 0; i <= LATE; i++) {
+      this.#in.setData(i, data + i * SLOT_BYTES, LIMITS.datagram)
+      this.#in.setName(i, senders + i * SENDER.bytes, SOCKADDR_IN6_BYTES)
     }
-    const [received, sent] = [headers(inVectors), headers(outVectors)]
-    this.#in = new Int32Array(received.buffer)
-    this.#out = new Int32Array(sent.buffer)
-    this.#inAt = addressOf(received)
-    this.#outAt = addressOf(sent)
-    this.#outVectors = new Int32Array(outVectors.buffer)
-    this.#senders = new Int32Array(senders.buffer)
     this.resized()
   }
 
   resized(): void {
     const { bytes, slotBytes } = this.#outbox
-    layVectors(new BigUint64Array(this.#outVectors.buffer), addressOf(bytes), slotBytes, 0)
+    const at = addressOf(bytes)
+    for (let i = 0; i < LIMITS.udpBatch; i++) this.#out.setData(i, at + i * slotBytes, 0)
   }
 
   /**
@@ -154,25 +114,20 @@ export class DirectSocket implements Sender {
   /** Reads a batch at most. How many datagrams; 0: nothing is there; -1: the kernel reported an error. */
   receive(): number {
     const { socket } = this.#descriptors
-    const count = this.#system.recvmmsg(socket, this.#inAt, LIMITS.udpBatch, MSG_DONTWAIT, null)
+    const count = this.#system.recvmmsg(socket, this.#in.at(0), LIMITS.udpBatch, MSG_DONTWAIT, null)
     if (count < 0) return this.#system.errno() === EAGAIN ? 0 : -1
     const { lengths } = this.#datagrams
-    for (let i = 0; i < count; i++)
-      lengths[i] = this.#in[(i * MESSAGE.words + MESSAGE.received) * 2]!
+    for (let i = 0; i < count; i++) lengths[i] = this.#in.received(i)
     return count
   }
 
   send(first: number, count: number): number {
     const { lengths, to } = this.#outbox
     for (let i = first; i < first + count; i++) {
-      const at = i * MESSAGE.words * 2
       const datagram = to[i]!
-      this.#out[at] = this.#senders[datagram * 2]!
-      this.#out[at + 1] = this.#senders[datagram * 2 + 1]!
-      this.#out[at + MESSAGE.nameBytes * 2] = this.#datagrams.senderBytes(datagram)
-      this.#outVectors[(i * VECTOR.words + VECTOR.bytes) * 2] = lengths[i]!
+      this.#out.answer(i, lengths[i]!, this.#in, datagram, this.#datagrams.senderBytes(datagram))
     }
-    const at = this.#outAt + first * MESSAGE.words * 8
+    const at = this.#out.at(first)
     const sent = this.#system.sendmmsg(this.#descriptors.socket, at, count, MSG_DONTWAIT)
     if (sent >= 0) return sent
     return this.#system.errno() === EAGAIN ? 0 : -1
@@ -181,13 +136,5 @@ export class DirectSocket implements Sender {
   /** Closes the real socket. Call it before Bun closes its own, or the kernel reports to a socket that is gone. */
   close(): void {
     releaseSocket(this.#descriptors)
-  }
-}
-
-/** Vector number `i` is `bytes` bytes at `base + i * stride`. */
-function layVectors(words: BigUint64Array, base: number, stride: number, bytes: number): void {
-  for (let i = 0; i * VECTOR.words < words.length; i++) {
-    words[i * VECTOR.words + VECTOR.base] = BigInt(base + i * stride)
-    words[i * VECTOR.words + VECTOR.bytes] = BigInt(bytes)
   }
 }
