@@ -164,19 +164,17 @@ export function failureText(
   return message
 }
 
-/** Whole seconds as `30 min`, `1 h 30 min` or `27 min 32 s`. */
-function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds} s`
-  const parts = [
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor(seconds / 60) % 60, 'min'],
-    [seconds % 60, 's'],
-  ] as const
-  return parts
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count} ${unit}`)
-    .join(' ')
-}
+const DURATION = new Intl.DurationFormat('en', { style: 'short' })
+
+/** `30 s`, `27 min, 32 sec`, `1 hr, 30 min` */
+const duration = (seconds: number): string =>
+  seconds < 60
+    ? `${seconds} s`
+    : DURATION.format({
+        hours: Math.floor(seconds / 3600),
+        minutes: Math.floor(seconds / 60) % 60,
+        seconds: seconds % 60,
+      })
 
 /** As text if it is printable ASCII, otherwise as hexadecimal digits. */
 function peerId(id: Uint8Array): string {

@@ -8,7 +8,6 @@ import { freePort, launch, source } from '../support/e2e/program.ts'
 const HERE = '127.0.0.1'
 const HASH = '0a'.repeat(20)
 const OTHER = '0b'.repeat(20)
-const EXAMPLE = '9c38422213e30bff212b30c360d26f9a02136422'
 const PEER_ID = '-XX0001-abcdefghijkl'
 
 async function client(...words: readonly (string | number)[]) {
@@ -76,7 +75,7 @@ torrent    ${HASH}
 announced  port 6881, peer id ${'0f'.repeat(20)}
 seeders    3
 leechers   -2
-interval   1 h 30 min
+interval   1 hr, 30 min
 peers      2
   192.0.2.7:80
   192.0.2.8:81
@@ -115,7 +114,7 @@ announced   port 6881, peer id ${PEER_ID}
 seeders     1
 leechers    2
 downloaded  9
-interval    30 min (at least 1 min 30 s)
+interval    30 min (at least 1 min, 30 sec)
 peers       2
   192.0.2.7:80  ${PEER_ID}
   [0m:81
@@ -276,31 +275,21 @@ describe('no tracker, or a bad one: one line, exit code 1', () => {
     )
   })
 
-  test('silence over UDP', async () => {
-    using tracker = await udp(() => {})
-    const url = `udp://${HERE}:${tracker.port}`
-    expect(await client('announce', url, HASH, '--timeout=0.3')).toEqual({
-      code: 1,
-      out: '',
-      err: 'tracker client announce: udp://127.0.0.1:PORT: no answer within 0.3 s\n',
-    })
-  })
-
-  test('nothing listens, or the name has no address', async () => {
+  test('silence, nothing that listens, or a name without an address', async () => {
+    using silent = await udp(() => {})
     const port = await freePort()
     const refused = 'nothing listens there (connection refused)'
     for (const [url, message] of [
+      [`udp://${HERE}:${silent.port}`, 'udp://127.0.0.1:PORT: no answer within 0.3 s'],
       [`udp://${HERE}:${port}`, `udp://127.0.0.1:PORT: ${refused}`],
       [`http://${HERE}:${port}`, `${at}/scrape: ${refused}`],
+      ['udp://tracker.invalid:1', 'no such host: tracker.invalid'],
     ] as const)
-      expect(await client('scrape', url, HASH)).toEqual({
+      expect(await client('scrape', url, HASH, '--timeout=0.3')).toEqual({
         code: 1,
         out: '',
         err: `tracker client scrape: ${message}\n`,
       })
-    const { code, out, err } = await client('scrape', 'udp://tracker.invalid:1', HASH)
-    expect([code, out]).toEqual([1, ''])
-    expect(err).toMatch(/^tracker client scrape: no [^\n]*tracker\.invalid\n$/)
   })
 })
 
@@ -308,25 +297,12 @@ describe('wrong usage: one line, exit code 2, nothing is asked', () => {
   const URL = 'udp://127.0.0.1:1'
   test.each<[readonly string[], string]>([
     [['tracker', HASH], 'tracker: the port is missing'],
-    [['udp://a', HASH], 'udp://a: the port is missing'],
-    [['udp://[::1', HASH], 'udp://[::1: not a URL'],
-    [['ws://a:1', HASH], 'ws://a:1: WebTorrent trackers cannot be asked yet'],
-    [['ftp://a:1', HASH], 'ftp://a:1: expected udp://, http:// or https://'],
     [['\x1b[2J', HASH], '[2J: not a URL'],
-    [[URL, HASH.slice(1)], `info hash ${HASH.slice(1)} has 39 digits instead of 40`],
-    [[URL, 'magnet:?dn=a'], 'magnet:?dn=a names no torrent (xt=urn:btih:…)'],
     [[URL, HASH, 'bad.torrent'], 'bad.torrent is not a .torrent file'],
-    [[URL, '.'], '.: is a directory'],
     [
       [URL, '/dev/zero'],
       '/dev/zero: is larger than 32 MiB, which no torrent and no configuration is',
     ],
-    [
-      [URL, 'a.torrent'],
-      `a.torrent is neither an info hash (40 hexadecimal digits, such as ${EXAMPLE}) nor a magnet link, and no file has that name`,
-    ],
-    [[URL, HASH, '-4', '-6'], '--ipv4 and --ipv6 exclude each other'],
-    [[URL, HASH, '--timeout', '0'], '--timeout must be from 0.01 to 3600 seconds, not 0'],
     [[URL, HASH, '--port', '0'], '--port must be a whole number from 1 to 65535, not 0'],
     [
       [URL, HASH, '--left', '9007199254740992'],
@@ -373,12 +349,4 @@ test('a terminal shows the progress', async () => {
   const { code, out } = await run.ended()
   expect(code).toBe(1)
   expect(out).toContain(`udp://${HERE}:${silent.port}: 0 of 1 announced\x1b[?7h\r\x1b[K`)
-})
-
-test('a reader that has gone is no failure', async () => {
-  using tracker = await http('d8:intervali1ee')
-  const words = ['client', 'announce', `http://${HERE}:${tracker.port}`, HASH]
-  await using run = await launch(source, { words, deaf: true })
-  const { code, err } = await run.ended()
-  expect([code, err]).toEqual([0, ''])
 })

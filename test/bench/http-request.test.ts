@@ -62,31 +62,25 @@ test('requests carry what the population knows of each peer', () => {
 })
 
 describe.each([
-  ['/announce/0123456789abcdefghijABCDEFGHIJKL', '/scrape/0123456789abcdefghijABCDEFGHIJKL'],
+  ['/announce/KEY', '/scrape/KEY'],
   ['/port=10000/000000000000/announce', '/port=10000/000000000000/scrape'],
   [`/${'%FF'.repeat(20)}/announce?port=10000`, `/${'%FF'.repeat(20)}/scrape`],
 ])('a path such as %s', (path, scraped) => {
-  test('stays as it is', () => {
+  test('stays as it is, with a key for each peer', () => {
     const people = population()
-    const requests = new HttpRequests({ ...OPTIONS, population: people, pathOf: () => path })
+    const pathOf = (peer: number) => path.replace('KEY', `KEY${peer}`)
+    const requests = new HttpRequests({ ...OPTIONS, population: people, pathOf })
     const hash = new Uint8Array(20)
-    people.copyInfoHash(5, hash)
-    const announce = parse(requests.write(ANNOUNCE, 5))
-    expect(announce.path).toBe(path.split('?')[0]!)
-    expect(announce.values.port).toBe(`${people.portOf(5)}`)
-    expect(announce.values.peer_id).toBe('-TB0100-000000000005')
-    expect(announce.values.info_hash).toBe(Buffer.from(hash).toString('hex'))
-    expect(parse(requests.write(SCRAPE, 5)).path).toBe(scraped)
+    for (const peer of [5, 6, 5]) {
+      people.copyInfoHash(peer, hash)
+      const announce = parse(requests.write(ANNOUNCE, peer))
+      expect(announce.path).toBe(pathOf(peer).split('?')[0]!)
+      expect(announce.values.port).toBe(`${people.portOf(peer)}`)
+      expect(announce.values.peer_id).toBe(`-TB0100-00000000000${peer}`)
+      expect(announce.values.info_hash).toBe(Buffer.from(hash).toString('hex'))
+      expect(parse(requests.write(SCRAPE, peer)).path).toBe(scraped.replace('KEY', `KEY${peer}`))
+    }
   })
-})
-
-test('each peer may have a key of its own', () => {
-  const pathOf = (peer: number) => `/announce/KEY${peer}`
-  const requests = new HttpRequests({ ...OPTIONS, population: population(), pathOf })
-  for (const peer of [1, 2, 1]) {
-    expect(parse(requests.write(ANNOUNCE, peer)).path).toBe(`/announce/KEY${peer}`)
-    expect(parse(requests.write(SCRAPE, peer)).path).toBe(`/scrape/KEY${peer}`)
-  }
 })
 
 test('a connection for one request says so in its header', () => {

@@ -188,13 +188,6 @@ describe('a UDP tracker', () => {
   })
 })
 
-test('a tracker at an IPv6 address', async () => {
-  using tracker = await udpTracker(undefined, '::1')
-  const [finding] = await checkOf([`udp://[::1]:${tracker.port}/announce`])
-  expect(finding).toMatchObject({ remote: `[::1]:${tracker.port}` })
-  expect(finding!.steps.filter(({ failure }) => failure !== undefined)).toEqual([])
-})
-
 test.each([
   ['refuses', respond('d14:failure reason6:no keye'), /^refused by the tracker: no key$/],
   ['is a web page', respond('<html>'), /no bencoded answer .* "<html>"/],

@@ -1,7 +1,7 @@
 /** Any tracker by its URL: names, families, many hashes. */
 import { expect, test } from 'bun:test'
-import { announce, scrape } from '../../src/client/ask.ts'
-import { ClientFailure } from '../../src/client/failure.ts'
+import { announce, askInTurn, scrape } from '../../src/client/ask.ts'
+import { ClientFailure, type FailureKind } from '../../src/client/failure.ts'
 import { resolve } from '../../src/client/resolve.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, fakeUdpTracker } from '../support/client/fake-udp.ts'
@@ -85,4 +85,23 @@ test('an address has one family, and a name those that it has', async () => {
     expect(error).toBeInstanceOf(ClientFailure)
     expect([error.kind, error.message]).toEqual(['resolve', message])
   }
+})
+
+test.each<[FailureKind, FailureKind, string]>([
+  ['connect', 'garbage', 'garbage: 6; 4'],
+  ['garbage', 'connect', 'garbage: 6; 4'],
+  ['timeout', 'timeout', 'timeout: 6; 4'],
+  // The tracker itself answered, which another address would repeat.
+  ['refusal', 'connect', 'refusal: 6'],
+  ['status', 'connect', 'status: 6'],
+])('of addresses that fail by %s and %s the failure is %s', async (six, four, failure) => {
+  const addresses = [
+    { ip: '::1', family: 6 },
+    { ip: '127.0.0.1', family: 4 },
+  ] as const
+  const asking = askInTurn(addresses, ({ family }, left) => {
+    expect(left).toBe(family === 6 ? 2 : 1)
+    return Promise.reject(new ClientFailure(family === 6 ? six : four, `${family}`))
+  })
+  expect(await asking.catch(({ kind, message }) => `${kind}: ${message}`)).toBe(failure)
 })

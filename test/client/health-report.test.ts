@@ -1,5 +1,5 @@
 /** Health reports of both generations, of single services, false ones, and answers that are no report (docs/behaviours.md O2). */
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { ClientFailure } from '../../src/client/failure.ts'
 import { askHealth } from '../../src/client/health-report.ts'
 import { drip, httpServer, target } from '../support/check/targets.ts'
@@ -12,136 +12,99 @@ async function answerTo(response: string) {
   using server = await httpServer(response)
   return await ask(server.port)
 }
+const answerToReport = (status: string, details: unknown, more: object = {}) =>
+  answerTo(respond(JSON.stringify({ status, message: '', details, ...more })))
 
-const detail = (result: object, more: object = {}) => ({
-  binding: '0.0.0.0:6969',
-  info: 'checking …',
-  result,
-  ...more,
-})
-const NEW = { service_binding: 'udp://0.0.0.0:6969', service_type: 'udp_tracker', public_url: null }
-const report = (status: string, ...details: object[]) =>
-  respond(JSON.stringify({ status, message: '', details }))
+const OLD = { binding: '0.0.0.0:6969', info: 'checking …' }
+const NEW = {
+  ...OLD,
+  service_binding: 'udp://0.0.0.0:6969',
+  service_type: 'udp_tracker',
+  public_url: null,
+}
+const AMONG = { service_binding: 'sqlite3:/var/a.db', service_type: 'database', public_url: null }
+const [well, ill] = [{ result: { Ok: 'Connected' } }, { result: { Err: 'gone' } }]
 
-test('a report of the newest generation', async () => {
-  const answer = await answerTo(report('Ok', detail({ Ok: 'Connected' }, NEW)))
-  expect(answer).toMatchObject({
+test('a report says where, how and with which services it went', async () => {
+  const answer = await answerToReport(
+    'Ok',
+    [
+      { ...NEW, ...well },
+      { ...OLD, ...ill },
+    ],
+    {
+      database: { driver: 'mysql', ...well },
+    },
+  )
+  expect(answer).toEqual({
+    remote: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     httpStatus: 200,
     statusLine: '200 OK',
     status: 'Ok',
     services: [
       { service: 'udp://0.0.0.0:6969', type: 'udp_tracker', status: 'Ok', message: 'Connected' },
+      // Services of the older generation have no type.
+      { service: '0.0.0.0:6969', status: 'Error', message: 'gone' },
+      { service: 'mysql', type: 'database', status: 'Ok', message: 'Connected' },
     ],
     problem: undefined,
+    degraded: undefined,
+    memory: undefined,
   })
-  expect(answer.remote).toMatch(/^127\.0\.0\.1:\d+$/)
 })
 
 test('a tracker that runs short of something says so beside its status', async () => {
-  const said = (more: object) => answerTo(respond(JSON.stringify({ status: 'Ok', ...more })))
   const memory = { used: 95, limit: 100 }
-  expect(await said({ memory, degraded: 'memory is\nfull' })).toMatchObject({
+  const degraded = 'memory is\nfull'
+  expect(await answerToReport('Ok', [], { memory, degraded })).toMatchObject({
     memory,
     degraded: 'memory is full',
     problem: undefined,
   })
-  expect(await said({ memory: { used: '1' }, degraded: [] })).toMatchObject({
+  expect(await answerToReport('Ok', [], { memory: { used: '1' }, degraded: [] })).toMatchObject({
     memory: undefined,
     degraded: undefined,
   })
 })
 
-test('a service of the older generation has no type', async () => {
-  const { services, problem } = await answerTo(report('Error', detail({ Err: 'Timed Out' })))
-  expect(services).toEqual([{ service: '0.0.0.0:6969', status: 'Error', message: 'Timed Out' }])
-  expect(problem).toBe('0.0.0.0:6969: Timed Out')
-})
-
-test('the database beside the listeners is one of the services', async () => {
-  const body = (result: object) =>
-    respond(
-      JSON.stringify({
-        status: 'Error',
-        details: [detail({ Ok: 'Connected' }, NEW)],
-        database: { driver: 'mysql', result },
-      }),
-    )
-  const well = await answerTo(body({ Ok: 'Connected' }))
-  expect(well.services.at(-1)).toEqual({
-    service: 'mysql',
-    type: 'database',
-    status: 'Ok',
-    message: 'Connected',
-  })
-  const ill = await answerTo(body({ Err: 'gone' }))
-  expect(ill.services).toHaveLength(2)
-  expect(ill.problem).toBe('database mysql: gone')
-})
-
-test("a report of this tracker's first versions lists the database among its details", async () => {
-  const among = { service_binding: 'sqlite3:/var/a.db', service_type: 'database', public_url: null }
-  const { services, problem } = await answerTo(report('Error', detail({ Err: 'gone' }, among)))
-  expect(services).toHaveLength(1)
-  expect(problem).toBe('database sqlite3:/var/a.db: gone')
-})
-
-test.each([
+test.each<[string, string, unknown, object, string]>([
+  ['None', 'no service', [], {}, 'no service is running: none is configured'],
+  ['Error', 'a report that does not say which', [], {}, 'it says status Error'],
+  ['Tired\x1b[2J', 'another status', [], {}, 'it says status Tired [2J'],
   [
-    'a database that is text',
-    '{"status":"Error","database":"x"}',
-    'database without a name: no result',
+    'Error',
+    'two services',
+    [
+      { ...NEW, ...ill },
+      { ...OLD, ...well },
+      { ...OLD, ...ill },
+    ],
+    {},
+    'udp_tracker udp://0.0.0.0:6969: gone; 0.0.0.0:6969: gone',
   ],
-  ['a list', '{"status":"Error","database":[1]}', 'database without a name: no result'],
-])('%s harms nothing', async (_name, body, problem) => {
-  expect((await answerTo(respond(body))).problem).toBe(problem)
-})
-
-test.each([
+  ['Error', 'the database', [], { database: { driver: 'mysql', ...ill } }, 'database mysql: gone'],
+  // As the first versions of this tracker reported it.
+  ['Error', 'a database', [{ ...AMONG, ...ill }], {}, 'database sqlite3:/var/a.db: gone'],
+  ['Error', 'text', [], { database: 'x' }, 'database without a name: no result'],
   [
-    'two services fail',
-    report('Error', detail({ Err: 'a' }, NEW), detail({ Ok: 'b' }), detail({ Err: 'c' })),
-    'udp_tracker udp://0.0.0.0:6969: a; 0.0.0.0:6969: c',
-  ],
-  ['no service runs', report('None'), 'no service is running: none is configured'],
-  ['the report does not say which', report('Error'), 'it says status Error'],
-  ['the status is a new one', report('Tired\x1b[2J'), 'it says status Tired [2J'],
-  [
-    'it is shutting down',
-    respond('{"status":"Ok","details":[]}', '503 Service Unavailable'),
-    'it is shutting down (503 Service Unavailable)',
-  ],
-  [
-    'a proxy answers instead',
-    respond('<html>', '503 Service Unavailable'),
-    'HTTP status 503 Service Unavailable',
-  ],
-  [
-    'it has moved',
-    respond('', '302 Found', 'Location: /there\r\n'),
-    /^HTTP status 302 Found, moved to http:\/\/127\.0\.0\.1:\d+\/there$/,
-  ],
-  [
-    'a report comes with status 500',
-    respond('{"status":"Ok"}', '500 Internal Server Error'),
-    'HTTP status 500 Internal Server Error',
-  ],
-  [
-    'a service has no result',
-    report('Error', detail([]), { service_binding: 5 }),
+    'Error',
+    'services without a result',
+    [{ ...OLD, result: [] }, { service_binding: 5 }],
+    {},
     '0.0.0.0:6969: no result; a service without a name: no result',
   ],
-] as const)('%s', async (_name, response, problem) => {
-  const answer = await answerTo(response)
-  if (typeof problem === 'string') expect(answer.problem).toBe(problem)
-  else expect(answer.problem!).toMatch(problem)
+])('the problem with status %j is %s', async (status, _what, details, more, problem) => {
+  expect((await answerToReport(status, details, more)).problem).toBe(problem)
 })
 
-test('the report of a single service lists no others', async () => {
-  expect(await answerTo(respond('{"status":"Ok"}'))).toMatchObject({
-    status: 'Ok',
-    services: [],
-    problem: undefined,
-  })
+test.each([
+  ['503 Service Unavailable', '{"status":"Ok"}', 'it is shutting down (503 Service Unavailable)'],
+  ['503 Busy', '<html>', 'HTTP status 503 Busy, moved to http://there/'],
+  ['500 Oh', '{"status":"Ok"}', 'HTTP status 500 Oh, moved to http://there/'],
+  ['302 Found', '', 'HTTP status 302 Found, moved to http://there/'],
+])('the problem with HTTP status %s and %s is: %s', async (status, body, problem) => {
+  const answer = await answerTo(respond(body, status, 'Location: http://there/\r\n'))
+  expect(answer.problem).toBe(problem)
 })
 
 test.each([
@@ -161,31 +124,26 @@ test.each([
 })
 
 test('a thousand failing services are not all named', async () => {
-  const details = Array.from({ length: 1_000 }, () => detail({ Err: 'x'.repeat(500) }))
-  const { services, problem } = await answerTo(report('Error', ...details))
+  const details = Array.from({ length: 1_000 }, () => ({ result: { Err: 'x'.repeat(500) } }))
+  const { services, problem } = await answerToReport('Error', details)
   expect(services).toHaveLength(1_000)
   expect(problem!.length).toBeLessThan(10 * 350)
 })
 
-describe('a service that does not answer', () => {
+test('a service that does not answer is a failure, whatever the reason', async () => {
   const failure = (asking: Promise<unknown>) =>
     asking.then(
       () => 'answered',
       (error) => (error instanceof ClientFailure ? error.kind : error),
     )
-
-  test('is a failure, whatever the reason', async () => {
-    using silent = await fakeHttpServer(() => {})
-    expect(await failure(ask(silent.port, '127.0.0.1', 100))).toBe('timeout')
-    using slow = await fakeHttpServer((_request, socket) =>
-      drip(socket, 'HTTP/1.1 200 OK\r\n\r\n{'),
-    )
-    expect(await failure(ask(slow.port, '127.0.0.1', 100))).toBe('timeout')
-    using endless = await httpServer(`HTTP/1.1 200 OK\r\n\r\n${' '.repeat(2 * 1024 * 1024)}`)
-    expect(await failure(ask(endless.port))).toBe('garbage')
-    const gone = await httpServer('')
-    gone[Symbol.dispose]()
-    expect(await failure(ask(gone.port))).toBe('connect')
-    expect(await failure(ask(1, 'tracker.invalid'))).toBe('resolve')
-  })
+  using silent = await fakeHttpServer(() => {})
+  expect(await failure(ask(silent.port, '127.0.0.1', 100))).toBe('timeout')
+  using slow = await fakeHttpServer((_request, socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n{'))
+  expect(await failure(ask(slow.port, '127.0.0.1', 100))).toBe('timeout')
+  using endless = await httpServer(`HTTP/1.1 200 OK\r\n\r\n${' '.repeat(2 * 1024 * 1024)}`)
+  expect(await failure(ask(endless.port))).toBe('garbage')
+  const gone = await httpServer('')
+  gone[Symbol.dispose]()
+  expect(await failure(ask(gone.port))).toBe('connect')
+  expect(await failure(ask(1, 'tracker.invalid'))).toBe('resolve')
 })

@@ -1,12 +1,9 @@
 /** The HTTP client against servers that refuse, lie, dawdle and never stop. */
 
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
 import { getHttp, HttpClient } from '../../src/client/http.ts'
-import { certify } from '../support/certificate.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { failure, question, urlOf } from '../support/client/question.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
 const hash = new Uint8Array(20).fill(0xf2)
@@ -183,24 +180,6 @@ describe('ends in time, and closes the connection, when', () => {
     })
     expect((await failure(announceAt(server.port)))[1]).toEndWith('longer than 1 MiB')
   })
-})
-
-test('accepts an untrusted certificate only on demand', async () => {
-  using directory = temporaryDirectory()
-  const { cert, key } = await certify(directory.path)
-  const tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-  using server = await fakeHttpServer((_request, socket) => socket.write(respond(GOOD)), { tls })
-  const url = urlOf(`https://tracker.invalid:${server.port}/announce`)
-  const [kind, message] = await failure(
-    new HttpClient(url, LOCAL, { milliseconds: 60_000 }).announce(question),
-  )
-  expect([kind, message]).toEqual([
-    'tls',
-    'https://tracker.invalid:PORT/announce: self signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
-  ])
-  expect(server.requests).toEqual([])
-  const options = { milliseconds: 60_000, insecure: true }
-  expect((await new HttpClient(url, LOCAL, options).announce(question)).interval).toBe(5)
 })
 
 test('fetches anything small', async () => {

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Population } from '../../src/bench/population.ts'
 import { answerWell } from '../support/bench/good-tracker.ts'
-import { certify } from '../support/certificate.ts'
 import { fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { OPPONENTS } from '../support/e2e/opponents.ts'
 import { compiled, launch } from '../support/e2e/program.ts'
@@ -13,18 +12,7 @@ const binary = compiled()
 
 /** Few, because opentracker needs a list of them. */
 const POPULATION = { torrents: 40, peers: 90 }
-const LOAD = [
-  '--duration',
-  '2',
-  '--torrents',
-  '40',
-  '--peers',
-  '90',
-  '--clients',
-  '4',
-  '--timeout',
-  '60',
-]
+const LOAD = '--duration 2 --torrents 40 --peers 90 --clients 4 --timeout 60'.split(' ')
 
 const bench = (...words: string[]) => launch(binary, { words: ['bench', ...words] })
 
@@ -85,24 +73,6 @@ test('a private tracker answers with its key, and refuses without', async () => 
   }
 })
 
-test('over TLS, whoever signed the certificate', async () => {
-  await using run = await launch(binary, { words: ['--version'] })
-  await run.ended()
-  const { cert, key } = await certify(run.cwd)
-  const listeners = `
-[[http_trackers]]
-bind_address = "127.0.0.1:0"
-tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }
-`
-  await using tracker = await runTracker(binary, { listeners })
-  const { kinds } = await result('http', tracker.http[0]!, ...LOAD, '--insecure')
-  expect(kinds.announce.answers).toBeGreaterThan(0)
-  await using doubting = await bench('http', tracker.http[0]!, ...LOAD)
-  const { code, out, err } = await doubting.ended()
-  expect([code, out]).toEqual([1, ''])
-  expect(err).toMatch(/^tracker bench: https:[^\n]+ certificate[^\n]*\n$/)
-})
-
 describe('a long run', () => {
   const LONG = ['--duration', '60', '--rate', '1000']
 
@@ -120,14 +90,6 @@ describe('a long run', () => {
       expect(tracker.received() - requests).toBeWithin(1, 4)
     },
   )
-
-  test('ends without an error when the result cannot be written', async () => {
-    using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
-    const words = ['bench', 'udp', `127.0.0.1:${tracker.port}`, '--duration', '1', '--rate', '100']
-    await using run = await launch(binary, { words, deaf: true })
-    const { code, err } = await run.ended()
-    expect([code, err]).toEqual([0, ''])
-  })
 
   test('shows its progress on a terminal', async () => {
     using tracker = await fakeUdpTracker('127.0.0.1', answerWell)
