@@ -16,7 +16,7 @@ const ROOM = 313 * 64
 const [AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC] = [2, 10, 2, 0o4000, 0o2000000]
 const MSG_DONTWAIT = 0x40
 const POLLIN = 1
-const [EAGAIN, EINVAL] = [11, 22]
+const EAGAIN = 11
 /** The option that makes the kernel cut one message into datagrams of equal length. */
 const [SOL_UDP, UDP_SEGMENT] = [17, 103]
 /** `struct cmsghdr` with a 16-bit value: its length, level, type, value, padding. */
@@ -64,7 +64,7 @@ export class DirectSockets {
   readonly #family: number
   readonly #outgoing: Outgoing
   /** Whether the kernel cuts messages. Only on loopback, because not every network card can do its part. */
-  #cuts: boolean
+  readonly #cuts: boolean
   readonly #in = new Uint8Array(new ArrayBuffer(BATCH * ROOM))
   readonly #received = new Messages(BATCH)
   readonly #sent: Messages
@@ -146,13 +146,7 @@ export class DirectSockets {
     for (let attempt = 0; attempt < 2; attempt++) {
       const sent = this.#system.sendmmsg(fd, this.#sent.at(0), messages, MSG_DONTWAIT)
       if (sent >= 0) return this.#datagramsOf(sent)
-      const why = this.#system.errno()
-      if (why === EAGAIN) return 0
-      if (why === EINVAL && this.#cuts) {
-        // The kernel is older than 4.18.
-        this.#cuts = false
-        return this.#send(fd, events)
-      }
+      if (this.#system.errno() === EAGAIN) return 0
       events.fail()
     }
     return 0

@@ -27,7 +27,6 @@ const text = (request: DataView, words: string) =>
 test.each([
   ['127.0.0.1', 4, 'direct'],
   ['::1', 6, 'direct'],
-  ['127.0.0.1', 4, 'old'],
   ['127.0.0.1', 4, 'bun'],
 ] as const)(
   'our tracker at %s (IPv%d, read by %s) and the load count the same',

@@ -19,26 +19,13 @@ type Settings<T> = Partial<T & LoadOptions> & {
 /** For trackers that do not answer: requests are lost soon. */
 export const IMPATIENT = { timeoutMilliseconds: 200 }
 
-/** How UDP sockets are read: by our own system calls, also on an old kernel that cannot cut messages, or by Bun. */
-export type Reader = 'direct' | 'old' | 'bun'
-
-/** The first message that the kernel should cut is refused. */
-function oldKernel() {
-  const system = libc()!
-  let calls = 0
-  const send = (...words: Parameters<typeof system.sendmmsg>) =>
-    calls++ === 0 ? -1 : system.sendmmsg(...words)
-  return {
-    ...system,
-    sendmmsg: Object.assign(send, system.sendmmsg),
-    errno: () => (calls === 1 ? 22 : system.errno()),
-  }
-}
+/** How UDP sockets are read: by our own system calls, or by Bun. */
+export type Reader = 'direct' | 'bun'
 
 export async function loadUdp(settings: Settings<UdpOptions> & { readonly reader?: Reader }) {
   const { reader = 'direct', ...rest } = settings
   const options = { ...defaults(rest.path), window: 8, ...rest }
-  const system = reader === 'direct' ? libc() : reader === 'old' ? oldKernel() : null
+  const system = reader === 'direct' ? libc() : null
   return await drive(options, await UdpWire.open(options, system), rest.enough)
 }
 
