@@ -98,30 +98,26 @@ function readReport(body: Uint8Array): ParsedReport {
   return {
     status: textOf(report.status) ?? null,
     // The database stands beside the listeners; older versions of this tracker listed it among them.
-    services: database === undefined ? services : [...services, readDatabase(database)],
+    services: database === undefined ? services : [...services, readService(asDetail(database))],
     degraded: textOf(report.degraded),
     memory: typeof used === 'number' && typeof limit === 'number' ? { used, limit } : undefined,
   }
 }
 
-const readDatabase = (database: unknown): ServiceHealth => ({
-  service: textOf(membersOf(database).driver) ?? 'without a name',
-  type: 'database',
-  ...readResult(database),
-})
+const asDetail = (database: unknown): Json => {
+  const { driver = 'without a name', result } = membersOf(database)
+  return { service_binding: driver, service_type: 'database', result }
+}
 
 function readService(detail: unknown): ServiceHealth {
-  const { service_binding, binding, service_type } = membersOf(detail)
+  const { service_binding, binding, service_type, result } = membersOf(detail)
   const type = textOf(service_type)
+  const outcome = membersOf(result)
+  const status = 'Ok' in outcome ? 'Ok' : 'Error'
   return {
     service: textOf(service_binding) ?? textOf(binding) ?? 'a service without a name',
     ...(type !== undefined && { type }),
-    ...readResult(detail),
+    status,
+    message: textOf(status === 'Ok' ? outcome.Ok : outcome.Err) ?? 'no result',
   }
-}
-
-function readResult(detail: unknown): Pick<ServiceHealth, 'status' | 'message'> {
-  const result = membersOf(membersOf(detail).result)
-  const status = 'Ok' in result ? 'Ok' : 'Error'
-  return { status, message: textOf(status === 'Ok' ? result.Ok : result.Err) ?? 'no result' }
 }

@@ -1,7 +1,7 @@
 /** Asks one UDP tracker at one address (BEP 15, 41). */
 import { type Family, INFO_HASH_BYTES } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import { plural } from '../text/figures.ts'
+import { several } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
 import { joinPort } from '../wire/address.ts'
@@ -21,7 +21,7 @@ import {
   writeUrlData,
 } from '../wire/udp-client.ts'
 import type { ScrapeReply, TrackerClient } from './client.ts'
-import { ClientFailure, noAnswerWithin, unreachableBy } from './failure.ts'
+import { ClientFailure, type FailureKind, noAnswerWithin, unreachableBy } from './failure.ts'
 import type { Address } from './resolve.ts'
 import { urlData } from './tracker-url.ts'
 
@@ -192,25 +192,23 @@ export class UdpClient implements TrackerClient {
     const strays =
       this.#strays === 0
         ? ''
-        : `, but ${this.#strays} ${plural(this.#strays, 'datagram')} without the transaction id of the request`
-    return new ClientFailure(
-      'timeout',
-      `${this.#where}: ${noAnswerWithin(this.#milliseconds)}${strays}`,
-    )
+        : `, but ${several(this.#strays, 'datagram')} without the transaction id of the request`
+    return this.#failure('timeout', noAnswerWithin(this.#milliseconds) + strays)
   }
 
   #garbage(action: number, packet: Uint8Array): ClientFailure {
-    const bytes = Buffer.from(packet.subarray(0, 16)).toString('hex')
-    const what = `action ${readI32(packet, 0)}, ${packet.length} bytes: ${bytes}`
-    return new ClientFailure(
-      'garbage',
-      `${this.#where}: not an answer to ${NAMES[action]} (${what}…)`,
-    )
+    const bytes = packet.subarray(0, 16).toHex()
+    const what = `action ${readI32(packet, 0)}, ${packet.length} bytes: ${bytes}…`
+    return this.#failure('garbage', `not an answer to ${NAMES[action]} (${what})`)
   }
 
   #unreachable(error: unknown): ClientFailure {
     const code = errorCode(error) || String(error)
-    return new ClientFailure('connect', `${this.#where}: ${unreachableBy(code) ?? code}`)
+    return this.#failure('connect', unreachableBy(code) ?? code)
+  }
+
+  #failure(kind: FailureKind, what: string): ClientFailure {
+    return new ClientFailure(kind, `${this.#where}: ${what}`)
   }
 }
 
