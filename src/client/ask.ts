@@ -73,7 +73,10 @@ const openClient = async (
     ? await UdpClient.open(address, url.port, { ...options, path: url.path })
     : new HttpClient(url, address, options)
 
-/** The answer of the first address that can be reached. `left`: addresses to ask, with this one. Rejects with `ClientFailure` and nothing else. */
+/**
+ * The tracker's answer at the first address that has one. `left`: addresses that are not asked yet, with this one.
+ * Rejects with `ClientFailure` and nothing else.
+ */
 export async function askInTurn<T>(
   addresses: readonly Address[],
   ask: (address: Address, left: number) => Promise<T>,
@@ -84,7 +87,7 @@ export async function askInTurn<T>(
       return await ask(address, addresses.length - i)
     } catch (error) {
       if (!(error instanceof ClientFailure)) throw error
-      // The tracker was reached: another address would fail the same way.
+      // The tracker itself answered, and would again. Anything else may be another program at that address.
       if (error.kind === 'refusal' || error.kind === 'status') throw error
       failures.push(error)
     }
