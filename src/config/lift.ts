@@ -1,7 +1,7 @@
 /**
  * Lifts a tree written in schema 2.0.0, early or late form, into the names of schema 3.0.0 (docs/behaviours.md
  * C1). Pure. Every node keeps the place where it was written, so mistakes are reported in the names of the
- * file. What has a name of schema 3.0.0 already stays as it is.
+ * file.
  */
 import { didYouMean } from '../text/nearest.ts'
 import { DATABASE_NAMES } from './database-settings.ts'
@@ -9,7 +9,6 @@ import type { Report } from './mistake.ts'
 import {
   DEFAULT,
   list,
-  merge,
   type Node,
   nodeAt,
   type Scalar,
@@ -21,14 +20,31 @@ import { isWildcard } from './value-checks.ts'
 
 type Entries = Map<string, Node>
 
+/**
+ * Options that came with 3.0.0, and what 2.0.0 has in their place. The trackers of that time ignore them, so a file of
+ * 2.0.0 that has one must not suddenly be served otherwise.
+ */
+const NEWER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '': { udp_tracker_server: 'udp_trackers.max_connection_id_errors_per_ip' },
+  logging: { trace_style: '' },
+  udp_trackers: { network: 'core.net', public_url: '' },
+  http_trackers: {
+    ...{ tls_config: 'tsl_config', network: 'core.net', public_url: '' },
+    use_ip_from_query_string: '',
+  },
+  http_api: { tls_config: 'tsl_config', public_url: '' },
+}
+
 export function lift(tree: TableNode, report: Report): TableNode {
-  const root: Entries = new Map(tree.entries)
+  const older = withoutNewer(tree, '', report)
+  const root: Entries = new Map(older.kind === 'table' ? older.entries : [])
   const core = root.get('core')
   const limit = banLimit(root.get('udp_trackers'), report)
-  if (limit) {
-    const shared = table(new Map([['max_connection_id_errors_per_ip', limit]]), limit.at)
-    root.set('udp_tracker_server', merge(shared, root.get('udp_tracker_server') ?? shared))
-  }
+  if (limit)
+    root.set(
+      'udp_tracker_server',
+      table(new Map([['max_connection_id_errors_per_ip', limit]]), limit.at),
+    )
   change(root, 'logging', (logging) => move(logging, 'threshold', 'trace_filter'))
   change(root, 'http_api', (api) => move(api, 'tsl_config', 'tls_config'))
   change(root, 'core', (entries) => {
@@ -49,6 +65,25 @@ export function lift(tree: TableNode, report: Report): TableNode {
   return table(root, tree.at)
 }
 
+/** `node`, which stands under `name`, without options of 3.0.0; each is a warning. */
+function withoutNewer(node: Node, name: string, report: Report): Node {
+  const newer = NEWER[name]
+  if (!newer) return node
+  if (node.kind === 'list')
+    return list(
+      node.items.map((item) => withoutNewer(item, name, report)),
+      node.at,
+    )
+  return edited(node, (entries) => {
+    for (const [key, value] of entries)
+      if (Object.hasOwn(newer, key)) {
+        entries.delete(key)
+        const instead = newer[key] ? `, did you mean ${newer[key]}?` : ''
+        report.warn(value.at, `an option of schema 3.0.0, ignored in a file of 2.0.0${instead}`)
+      } else if (name === '') entries.set(key, withoutNewer(value, key, report))
+  })
+}
+
 /** A copy of a table with other entries; anything else becomes a mistake when it is read. */
 function edited(node: Node, edit: (entries: Entries) => void): Node {
   if (node.kind !== 'table') return node
@@ -64,7 +99,7 @@ function change(entries: Entries, key: string, edit: (entries: Entries) => void)
 
 function move(from: Entries, name: string, newName: string, to = from): void {
   const node = from.get(name)
-  if (!node || to.has(newName)) return
+  if (!node) return
   from.delete(name)
   to.set(newName, node)
 }
@@ -73,10 +108,7 @@ function move(from: Entries, name: string, newName: string, to = from): void {
 const COUNTED = scalar(true, { source: DEFAULT, path: 'core.tracker_usage_statistics' })
 
 function liftListener(entries: Entries, { at }: Node, core: Node | undefined): void {
-  // What the listener says itself goes before what is said for all.
-  const shared = nodeAt(core, 'net') ?? table(new Map(), at)
-  const own = entries.get('network')
-  const network = edited(own ? merge(shared, own) : shared, (options) => {
+  const network = edited(nodeAt(core, 'net') ?? table(new Map(), at), (options) => {
     const externalIp = options.get('external_ip')
     if (externalIp && isWildcard(externalIp)) options.delete('external_ip')
     move(entries, 'ipv6_v6only', 'ipv6_v6only', options)

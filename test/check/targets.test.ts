@@ -95,7 +95,7 @@ describe('T3: where it comes from', () => {
     ['a variable', [], { [CONTENT]: json(4), [PATH]: '' }, [4]],
     ['URLs alone: no variable', ['b:5'], both, [5]],
     ['URLs with an argument', ['b:5', json(3)], { [CONTENT]: json(4) }, [3, 5]],
-    ['no such file', ['-c', 'no.json'], both, ['no.json: no such file']],
+    ['no such file', ['-c', 'no.json'], both, ['no.json: no such file or directory']],
     ['a directory', [], { [PATH]: '.' }, [`.: is a directory, given by ${PATH}`]],
     ['nothing in it', [JSON.stringify(EMPTY)], {}, ['the configuration has nothing to check']],
   ])('%s', (_what, words, env, ports) => {
