@@ -44,8 +44,10 @@ function parseJson(bytes: Uint8Array): unknown {
   const membersOfText = countMembers(bytes)
   // The reviver sees the whole value last, as the member of an object that is not in the text.
   let members = -1
-  const value = parse(UTF8.decode(bytes), function (_name, found, context) {
+  const value = parse(UTF8.decode(bytes), function (name, found, context) {
     if (!Array.isArray(this)) members++
+    // An object with such a member cannot be printed, which Elysia does with what does not fit a schema.
+    if (name === 'toString') return undefined
     const source = context?.source ?? ''
     const isInexact = typeof found === 'number' && !Number.isSafeInteger(found)
     return isInexact && /^-?\d{1,20}$/.test(source) ? BigInt(source) : found

@@ -134,6 +134,7 @@ describe('a body', () => {
     ['zeros', '\0'.repeat(1_000)],
     ['a byte order mark', '\ufeff{"info_hashes":[]}'],
     ['prototypes', '{"__proto__":{"info_hashes":[]},"constructor":[],"toString":1}'],
+    ['an object without a text', '{"info_hashes":[{"toString":1}]}'],
   ])('of %s is refused briefly', async (_what, body) => {
     const reply = await json(body)
     expect([400, 422]).toContain(reply.status)
