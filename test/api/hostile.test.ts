@@ -190,26 +190,7 @@ describe('a body', () => {
 
   test('of random bytes never does anything', async () => {
     const roll = dice()
-    const bits = [
-      '{',
-      '}',
-      '[',
-      ']',
-      ',',
-      ':',
-      '"',
-      '\\',
-      'u',
-      'null',
-      '1',
-      '-',
-      '.',
-      'e',
-      ' ',
-      '\n',
-      'info_hashes',
-      '\xff',
-    ]
+    const bits = [...'{}[],:"\\u1-.e \n\xff', 'null', 'info_hashes']
     for (let time = 0; time < 300; time++) {
       const body = Array.from({ length: roll(30) }, () => bits[roll(bits.length)]).join('')
       const reply = await json(Buffer.from(body, 'latin1'))
@@ -400,33 +381,8 @@ test('requests that arrive in one piece are answered in order, each on its own',
 
 test('random paths are never more than a bad parameter', async () => {
   const roll = dice()
-  const bits = [
-    '/',
-    '//',
-    '.',
-    '..',
-    '%2e',
-    '%2F',
-    '%00',
-    '%',
-    '%f',
-    'a',
-    '\\',
-    ';',
-    '+',
-    ':',
-    '*',
-    '%ff',
-    '%E2%80%AE',
-    'api',
-    'v1',
-    'key',
-    'torrent',
-    'reload',
-    '~',
-    '|',
-    '^',
-  ]
+  const escapes = ['%2e', '%2F', '%00', '%f', '%ff', '%E2%80%AE']
+  const bits = [...'/.%a\\;+:*~|^', ...escapes, '//', '..', 'api', 'v1', 'key', 'torrent', 'reload']
   for (let time = 0; time < 500; time++) {
     const noise = Array.from({ length: 1 + roll(8) }, () => bits[roll(bits.length)]).join('')
     const path = `/api/v1/${['torrent/', 'key/', 'whitelist/', '', 'keys/'][roll(5)]}${noise}`

@@ -33,30 +33,6 @@ async function withTorrents(count: number) {
 }
 
 describe('the list of torrents', () => {
-  test('A13: shows a torrent with its fields in order', async () => {
-    await using api = await withTorrents(1)
-    const { reply } = await api.list()
-    expect(reply.body.toString()).toBe(
-      `[{"info_hash":"${hash(0)}","seeders":0,"completed":0,"leechers":0}]`,
-    )
-    expect(reply.headers['content-type']).toBe('application/json')
-  })
-
-  test('A13: has a limit and an offset', async () => {
-    await using api = await withTorrents(2)
-    expect((await api.list('?limit=1')).torrents).toEqual([shown(summary(0))])
-    expect((await api.list('?offset=1')).torrents).toEqual([shown(summary(1))])
-    expect((await api.list('?offset=2')).torrents).toEqual([])
-    expect((await api.list('?limit=0')).torrents).toEqual([])
-    expect(api.torrents.batches).toBe(2)
-  })
-
-  test('A14: has the torrents that are named, as often as they are', async () => {
-    await using api = await withTorrents(3)
-    const query = `?info_hash=${hash(2)}&info_hash=${hash(9)}&info_hash=${hash(0)}&info_hash=${hash(2)}&limit=0`
-    expect((await api.list(query)).torrents).toEqual([2, 0, 2].map((n) => shown(summary(n))))
-  })
-
   test('A15: has 4000 by default', async () => {
     await using api = await withTorrents(4_001)
     expect((await api.list()).torrents).toEqual(summaries(4_000).map(shown))

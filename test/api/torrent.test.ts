@@ -141,9 +141,9 @@ test('A13, A14: a real swarm is listed by info hash, in pages, or as named', asy
   expect(await list('?limit=1')).toBe(`[${seeded}]`)
   expect(await list('?limit=0')).toBe('[]')
   expect(await list('?offset=1')).toBe(`[${leeched}]`)
-  expect(await list(`?info_hash=${other}&info_hash=${other.toUpperCase()}`)).toBe(
-    `[${leeched},${leeched}]`,
-  )
+  const unknown = '0'.repeat(40)
+  const named = [other, unknown, HASH, other.toUpperCase()].map((hash) => `info_hash=${hash}`)
+  expect(await list(`?limit=0&${named.join('&')}`)).toBe(`[${leeched},${seeded},${leeched}]`)
 })
 
 test('peers are sorted as by a simple sort, with turns of the event loop between', async () => {

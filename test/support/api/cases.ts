@@ -46,7 +46,8 @@ const rejected = (reason: string) => ({
 const UNAUTHORIZED = rejected('unauthorized')
 const NOT_VALID = rejected('token not valid')
 const NOT_FOUND = { status: 404 }
-const DONE = { status: 200, type: JSON_TYPE, expected: '{"status":"ok"}' }
+const okJson = (expected: string) => ({ status: 200, type: JSON_TYPE, expected })
+const DONE = okJson('{"status":"ok"}')
 const bad = (expected: string) => ({ status: 400, type: TEXT, expected })
 const badQuery = (detail: string) => bad(`Failed to deserialize query string: ${detail}`)
 const badHash = (value: string) =>
@@ -71,6 +72,19 @@ const plain = (status: number, reason: string) => ({
 /** `&token=` or `?token=` behind a path. */
 export const withToken = (path: string): string =>
   `${path}${path.includes('?') ? '&' : '?'}token=${TOKEN}`
+
+/** A request with a token. */
+const send = (method: string, path: string, name: string, outcome: Outcome): Case => ({
+  name,
+  method,
+  path: withToken(path),
+  ...outcome,
+})
+const get = (path: string, name: string, outcome: Outcome): Case => ({
+  name,
+  path: withToken(path),
+  ...outcome,
+})
 
 const OPERATIONS: readonly (readonly [method: string, path: string])[] = [
   ['GET', '/api/v1/stats'],
@@ -251,11 +265,7 @@ const outside: readonly Case[] = [
     '/api//v1/stats',
     '/API/v1/stats',
     '/api%2Fv1/stats',
-  ].map((path) => ({
-    name: `A30: nothing at ${path}`,
-    path: withToken(path),
-    ...plain(404, 'not found'),
-  })),
+  ].map((path) => get(path, `A30: nothing at ${path}`, plain(404, 'not found'))),
 ]
 
 const routing: readonly Case[] = [
@@ -283,7 +293,7 @@ const routing: readonly Case[] = [
     '/api/v1/keys/reload/',
     '/api/v1/whitelist/',
     '/api/v1/metric',
-  ].map((path) => ({ name: `nothing at ${path}`, path: withToken(path), ...NOT_FOUND })),
+  ].map((path) => get(path, `nothing at ${path}`, NOT_FOUND)),
   ...(
     [
       ['POST', '/api/v1/stats', 'GET,HEAD'],
@@ -339,11 +349,11 @@ const stats: readonly Case[] = [
     expected:
       /^torrents 0\nseeders 0\ncompleted 0\ncompleted_in_session 0\ncompleted_persisted 0\ncompleted_persisted_enabled [01]\nleechers 0\n(\w+ 0\n){25}announces_refused_full 0$/,
   },
-  {
-    name: 'stats in another format',
-    path: withToken('/api/v1/stats?format=XML'),
-    ...badQuery('unknown variant `XML`, expected `json` or `prometheus`'),
-  },
+  get(
+    '/api/v1/stats?format=XML',
+    'stats in another format',
+    badQuery('unknown variant `XML`, expected `json` or `prometheus`'),
+  ),
 ]
 
 const badPage = (name: string, detail: string) => ({
@@ -351,34 +361,18 @@ const badPage = (name: string, detail: string) => ({
   newer: badQuery(`${name}: ${detail}`).expected,
 })
 const torrents: readonly Case[] = [
-  {
-    name: 'no torrents',
-    path: withToken('/api/v1/torrents'),
-    status: 200,
-    type: JSON_TYPE,
-    expected: '[]',
-  },
-  {
-    name: 'A12: an unknown torrent',
-    path: withToken(`/api/v1/torrent/${HASH}`),
-    status: 200,
-    type: JSON_TYPE,
-    expected: '"torrent not known"',
-  },
-  {
-    name: 'A12: an unknown torrent in capitals',
-    path: withToken(`/api/v1/torrent/${HASH.toUpperCase()}`),
-    status: 200,
-    type: JSON_TYPE,
-    expected: '"torrent not known"',
-  },
-  {
-    name: 'unknown torrents by name',
-    path: withToken(`/api/v1/torrents?info_hash=${HASH}&info_hash=${HASH}`),
-    status: 200,
-    type: JSON_TYPE,
-    expected: '[]',
-  },
+  get('/api/v1/torrents', 'no torrents', okJson('[]')),
+  get(`/api/v1/torrent/${HASH}`, 'A12: an unknown torrent', okJson('"torrent not known"')),
+  get(
+    `/api/v1/torrent/${HASH.toUpperCase()}`,
+    'A12: an unknown torrent in capitals',
+    okJson('"torrent not known"'),
+  ),
+  get(
+    `/api/v1/torrents?info_hash=${HASH}&info_hash=${HASH}`,
+    'unknown torrents by name',
+    okJson('[]'),
+  ),
   ...['offset', 'limit'].flatMap((name) =>
     [
       ...[
@@ -398,13 +392,11 @@ const torrents: readonly Case[] = [
         (value) => [value, badPage(name, 'number too large to fit in target type')] as const,
       ),
       ...['', '0', '4294967295', '00000000000001', '%2B1'].map(
-        (value) => [value, { status: 200, type: JSON_TYPE, expected: '[]' }] as const,
+        (value) => [value, okJson('[]')] as const,
       ),
-    ].map(([value, outcome]) => ({
-      name: `A15: torrents?${name}=${value}`,
-      path: withToken(`/api/v1/torrents?${name}=${value}`),
-      ...outcome,
-    })),
+    ].map(([value, outcome]) =>
+      get(`/api/v1/torrents?${name}=${value}`, `A15: torrents?${name}=${value}`, outcome),
+    ),
   ),
   ...(
     [
@@ -421,11 +413,9 @@ const torrents: readonly Case[] = [
       [`${HASH}&info_hash=x`, 'x'],
       [`${HASH},x`, 'x'],
     ] as const
-  ).map(([value, shown]) => ({
-    name: `A10: torrents?info_hash=${value}`,
-    path: withToken(`/api/v1/torrents?info_hash=${value}`),
-    ...badHash(shown),
-  })),
+  ).map(([value, shown]) =>
+    get(`/api/v1/torrents?info_hash=${value}`, `A10: torrents?info_hash=${value}`, badHash(shown)),
+  ),
 ]
 
 const BAD_PARAMETERS = [
@@ -448,18 +438,12 @@ const invalidHashes: readonly Case[] = (
     ['DELETE', '/api/v1/whitelist/'],
   ] as const
 ).flatMap(([method, path]) => [
-  ...BAD_PARAMETERS.map(([sent, shown]) => ({
-    name: `A10: ${method} ${path}${sent}`,
-    method,
-    path: withToken(path + sent),
-    ...badHash(shown),
-  })),
-  ...['', '%20', '%09', '%20%20'].map((sent) => ({
-    name: `A5: ${method} ${path}${sent}`,
-    method,
-    path: withToken(path + sent),
-    ...NOT_FOUND,
-  })),
+  ...BAD_PARAMETERS.map(([sent, shown]) =>
+    send(method, path + sent, `A10: ${method} ${path}${sent}`, badHash(shown)),
+  ),
+  ...['', '%20', '%09', '%20%20'].map((sent) =>
+    send(method, path + sent, `A5: ${method} ${path}${sent}`, NOT_FOUND),
+  ),
 ])
 
 const jsonCase = (
@@ -471,48 +455,19 @@ const jsonCase = (
 ): Case => ({ name, method, path: withToken(path), headers: PROTECTED, body, ...outcome })
 const bulk = (method: string, name: string, body: string, outcome: Outcome) =>
   jsonCase(method, '/api/v1/whitelist/bulk', name, body, outcome)
-const counted = (count: number) => ({
-  status: 200,
-  type: JSON_TYPE,
-  expected: `{"status":"ok","count":${count}}`,
-})
-const listed = (...hashes: string[]) => ({
-  name: `the whitelist has ${hashes.length}`,
-  path: withToken('/api/v1/whitelist'),
-  status: 200,
-  type: JSON_TYPE,
-  expected: JSON.stringify(hashes),
-})
+const counted = (count: number) => okJson(`{"status":"ok","count":${count}}`)
+const listed = (...hashes: string[]) =>
+  get('/api/v1/whitelist', `the whitelist has ${hashes.length}`, okJson(JSON.stringify(hashes)))
 
 const whitelist: readonly Case[] = [
   listed(),
-  {
-    name: 'A23: adding',
-    method: 'POST',
-    path: withToken(`/api/v1/whitelist/${HASH.toUpperCase()}`),
-    ...DONE,
-  },
-  {
-    name: 'A23: adding twice',
-    method: 'POST',
-    path: withToken(`/api/v1/whitelist/${HASH}`),
-    ...DONE,
-  },
+  send('POST', `/api/v1/whitelist/${HASH.toUpperCase()}`, 'A23: adding', DONE),
+  send('POST', `/api/v1/whitelist/${HASH}`, 'A23: adding twice', DONE),
   listed(HASH),
-  { name: 'A24: reloading', path: withToken('/api/v1/whitelist/reload'), ...DONE },
+  get('/api/v1/whitelist/reload', 'A24: reloading', DONE),
   listed(HASH),
-  {
-    name: 'A23: removing',
-    method: 'DELETE',
-    path: withToken(`/api/v1/whitelist/${HASH}`),
-    ...DONE,
-  },
-  {
-    name: 'A23: removing an absent info hash',
-    method: 'DELETE',
-    path: withToken(`/api/v1/whitelist/${HASH}`),
-    ...DONE,
-  },
+  send('DELETE', `/api/v1/whitelist/${HASH}`, 'A23: removing', DONE),
+  send('DELETE', `/api/v1/whitelist/${HASH}`, 'A23: removing an absent info hash', DONE),
   listed(),
   bulk(
     'POST',
@@ -521,32 +476,14 @@ const whitelist: readonly Case[] = [
     counted(3),
   ),
   listed(HASH, OTHER),
-  {
-    name: 'the whitelist from the second on',
-    path: withToken('/api/v1/whitelist?offset=1'),
-    status: 200,
-    type: JSON_TYPE,
-    expected: `["${OTHER}"]`,
-  },
-  {
-    name: 'the first of the whitelist',
-    path: withToken('/api/v1/whitelist?limit=1'),
-    status: 200,
-    type: JSON_TYPE,
-    expected: `["${HASH}"]`,
-  },
-  {
-    name: 'none of the whitelist',
-    path: withToken('/api/v1/whitelist?limit=0'),
-    status: 200,
-    type: JSON_TYPE,
-    expected: '[]',
-  },
-  {
-    name: 'the whitelist with a bad limit',
-    path: withToken('/api/v1/whitelist?limit=x'),
-    ...badPage('limit', 'invalid digit found in string'),
-  },
+  get('/api/v1/whitelist?offset=1', 'the whitelist from the second on', okJson(`["${OTHER}"]`)),
+  get('/api/v1/whitelist?limit=1', 'the first of the whitelist', okJson(`["${HASH}"]`)),
+  get('/api/v1/whitelist?limit=0', 'none of the whitelist', okJson('[]')),
+  get(
+    '/api/v1/whitelist?limit=x',
+    'the whitelist with a bad limit',
+    badPage('limit', 'invalid digit found in string'),
+  ),
   bulk(
     'DELETE',
     'removing many with mistakes among them',
@@ -650,7 +587,7 @@ const keyBodies: readonly Case[] = (
 ).map(([body, outcome]) => post(`A19: a key of ${JSON.stringify(body)}`, body, outcome))
 
 const keys: readonly Case[] = [
-  { name: 'no keys', path: withToken('/api/v1/keys'), ...created('[]') },
+  get('/api/v1/keys', 'no keys', created('[]')),
   post(
     'A18: a generated key',
     '{"key":null,"seconds_valid":60}',
@@ -672,27 +609,20 @@ const keys: readonly Case[] = [
     expected: /^Unhandled rejection: Err \{ reason: "failed to generate key: .*" \}$/,
     newer: /^Unhandled rejection: Err \{ reason: "failed to add key: .*" \}$/,
   }),
-  { name: 'A22: reloading', path: withToken('/api/v1/keys/reload'), ...DONE },
-  { name: 'A21: deleting', method: 'DELETE', path: withToken(`/api/v1/key/${KEY}`), ...DONE },
-  {
-    name: 'deleting an absent key',
-    method: 'DELETE',
-    path: withToken(`/api/v1/key/${KEY}`),
-    ...rejected(
-      'failed to delete key: Failed to remove record from Sqlite3 database, error-code: 0',
-    ),
-  },
+  get('/api/v1/keys/reload', 'A22: reloading', DONE),
+  send('DELETE', `/api/v1/key/${KEY}`, 'A21: deleting', DONE),
+  send(
+    'DELETE',
+    `/api/v1/key/${KEY}`,
+    'deleting an absent key',
+    rejected('failed to delete key: Failed to remove record from Sqlite3 database, error-code: 0'),
+  ),
   post(
     'A7: a given key for ever, and unknown members',
     `{"a":[{"b":"\\u00e9\\n:"},[[]],-1.5e3,true],"key":"${KEY}","seconds_valid":null,"":{}}`,
     created(resource(KEY, 'permanent')),
   ),
-  {
-    name: 'deleting it',
-    method: 'DELETE',
-    path: withToken(`/api/v1/key/%30${KEY.slice(1)}`),
-    ...DONE,
-  },
+  send('DELETE', `/api/v1/key/%30${KEY.slice(1)}`, 'deleting it', DONE),
   ...keyBodies,
   ...(
     [
@@ -759,30 +689,27 @@ const keys: readonly Case[] = [
       [KEY.slice(1), KEY.slice(1)],
       [`${KEY}0`, `${KEY}0`],
     ] as const
-  ).map(([sent, shown]) => ({
-    name: `A21: deleting ${sent}`,
-    method: 'DELETE',
-    path: withToken(`/api/v1/key/${sent}`),
-    ...badId(shown),
-  })),
-  {
-    name: 'A20: a generated key by path',
-    method: 'POST',
-    path: withToken('/api/v1/key/60'),
-    ...created(resource(ANY_KEY, 'expires')),
-  },
-  {
-    name: 'A20: a generated key by path, with a sign',
-    method: 'POST',
-    path: withToken('/api/v1/key/+060'),
-    ...created(resource(ANY_KEY, 'expires')),
-  },
-  {
-    name: 'a generated key by path for too long',
-    method: 'POST',
-    path: withToken('/api/v1/key/18446744073709551615'),
-    ...badDuration('18446744073709551615'),
-  },
+  ).map(([sent, shown]) =>
+    send('DELETE', `/api/v1/key/${sent}`, `A21: deleting ${sent}`, badId(shown)),
+  ),
+  send(
+    'POST',
+    '/api/v1/key/60',
+    'A20: a generated key by path',
+    created(resource(ANY_KEY, 'expires')),
+  ),
+  send(
+    'POST',
+    '/api/v1/key/+060',
+    'A20: a generated key by path, with a sign',
+    created(resource(ANY_KEY, 'expires')),
+  ),
+  send(
+    'POST',
+    '/api/v1/key/18446744073709551615',
+    'a generated key by path for too long',
+    badDuration('18446744073709551615'),
+  ),
   ...(
     [
       ['-1', '-1', '-1'],
