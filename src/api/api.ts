@@ -28,13 +28,12 @@ interface ApiOptions {
   readonly log: Log
   /** Version of the program. */
   readonly version: string
-  /** Time limit until an answer begins, and of a connection without a byte in either direction. */
+  /** Time limit until an answer begins. */
   readonly limitMilliseconds?: number
-  readonly idleSeconds?: number
 }
 
 const LIMIT_MILLISECONDS = 5_000
-/** Longer than the time limit: a connection that waits for an answer is not idle. */
+/** Without a byte in either direction. Longer than the time limit: a connection that waits for an answer is not idle. */
 const IDLE_SECONDS = 12
 /** Bytes of garbage for each byte of a body that was read: copies, objects. */
 const READ = 16
@@ -106,7 +105,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   return await listen(app, {
     bind: options.bind,
     tls: options.tls,
-    idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
+    idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })
 }

@@ -53,7 +53,7 @@ export class Exchange {
     this.#options.garbage.made(HTTP_REQUEST + request.url.length)
     const call = { id: requestId(request), began: performance.now(), isLate: false }
     this.#calls.set(request, call)
-    const response = Promise.try(handle, request).catch((error) => this.refuse(request, error))
+    const response = Promise.try(handle, request).catch((error) => this.#refuse(request, error))
     if (await Deadline.in(this.#options.milliseconds).waitFor(response)) return await response
     call.isLate = true
     return await this.send(request, this.fail(request, timedOut()))
@@ -61,10 +61,10 @@ export class Exchange {
 
   /** The response where no route matches. */
   unmatched(request: Request): Promise<Response> {
-    return this.run(request, () => this.refuse(request, new NotFoundError()))
+    return this.run(request, () => this.#refuse(request, new NotFoundError()))
   }
 
-  refuse(request: Request, error: unknown): Promise<Response> {
+  #refuse(request: Request, error: unknown): Promise<Response> {
     return this.send(request, this.fail(request, error))
   }
 

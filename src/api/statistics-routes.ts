@@ -9,12 +9,11 @@ import { integer, judgeText, queryOf } from './schemas.ts'
 
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4'
 
-const printJson = (stats: Stats): string =>
-  `{${FIGURES.map((name) => `"${name}":${stats[name]}`).join(',')}}`
-
 /** Booleans become 1 and 0: Prometheus reads numbers only. */
 const printLines = (stats: Stats): string =>
-  FIGURES.map((name) => `${name} ${Number(stats[name])}`).join('\n')
+  Object.entries(stats)
+    .map(([name, figure]) => `${name} ${Number(figure)}`)
+    .join('\n')
 
 const FORMAT = t.Union([t.Literal('json'), t.Literal('prometheus')], {
   description: 'Default json.',
@@ -39,7 +38,7 @@ export const statisticsRoutes = ({ stats }: Pick<ApiParts, 'stats'>) =>
     ({ query }) =>
       query.format === 'prometheus'
         ? json(printLines(stats()), PROMETHEUS_TYPE)
-        : json(printJson(stats())),
+        : json(JSON.stringify(stats())),
     {
       query: queryOf({ format: t.Optional(FORMAT) }),
       detail: describe(

@@ -12,7 +12,7 @@ import { Garbage } from '../../../src/servers/garbage.ts'
 import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
-import type { Stats } from '../../../src/view/statistics.ts'
+import { FIGURES, type Stats } from '../../../src/view/statistics.ts'
 import type { InspectedTorrent, TorrentView } from '../../../src/view/torrents.ts'
 import { ask, type Reply, type Request } from '../http-client.ts'
 import { TOKEN } from './cases.ts'
@@ -92,21 +92,21 @@ export class CountedGarbage extends Garbage {
 export const hexes = (packed: Uint8Array): string[] =>
   Buffer.from(packed).toString('hex').match(/.{40}/g) ?? []
 
-/** Torrents with their figures only, and torrents with peers. */
+/** Torrents of a batch. */
+const BATCH = 1_000
+
+/** Torrents with their figures only. */
 export class MemoryTorrents implements TorrentView {
   summaries: TorrentSummary[] = []
-  readonly whole = new Map<string, InspectedTorrent>()
   /** Batches that were made. */
   batches = 0
   /** Lists that were not made to the end. */
   abandoned = 0
-  /** Torrents of a batch. */
-  batch = 1_000
   /** The batch that fails. */
   broken = -1
 
-  async one(words: Int32Array): Promise<InspectedTorrent | undefined> {
-    return this.whole.get(hexOfWords(words))
+  async one(): Promise<InspectedTorrent | undefined> {
+    return undefined
   }
   async some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]> {
     const known = new Map(this.summaries.map((one) => [one.infoHash, one]))
@@ -116,9 +116,9 @@ export class MemoryTorrents implements TorrentView {
     const end = Math.min(offset + limit, this.summaries.length)
     let at = offset
     try {
-      for (; at < end; at += this.batch) {
+      for (; at < end; at += BATCH) {
         if (this.batches++ === this.broken) throw new RangeError('a batch is lost')
-        yield this.summaries.slice(at, Math.min(at + this.batch, end))
+        yield this.summaries.slice(at, Math.min(at + BATCH, end))
       }
     } finally {
       if (at < end) this.abandoned++
@@ -129,53 +129,19 @@ export class MemoryTorrents implements TorrentView {
 const hexOfWords = (words: Int32Array): string =>
   Buffer.from(words.buffer, words.byteOffset, 20).toString('hex')
 
-export const noStats: Stats = {
-  torrents: 0,
-  seeders: 0,
-  completed: 0,
-  completed_in_session: 0,
-  completed_persisted: 0,
-  completed_persisted_enabled: false,
-  leechers: 0,
-  tcp4_connections_handled: 0,
-  tcp4_announces_handled: 0,
-  tcp4_scrapes_handled: 0,
-  tcp6_connections_handled: 0,
-  tcp6_announces_handled: 0,
-  tcp6_scrapes_handled: 0,
-  udp_requests_discarded: 0,
-  udp_requests_aborted: 0,
-  udp_requests_banned: 0,
-  udp_banned_ips_total: 0,
-  udp_avg_connect_processing_time_ns: 0,
-  udp_avg_announce_processing_time_ns: 0,
-  udp_avg_scrape_processing_time_ns: 0,
-  udp4_requests: 0,
-  udp4_connections_handled: 0,
-  udp4_announces_handled: 0,
-  udp4_scrapes_handled: 0,
-  udp4_responses: 0,
-  udp4_errors_handled: 0,
-  udp6_requests: 0,
-  udp6_connections_handled: 0,
-  udp6_announces_handled: 0,
-  udp6_scrapes_handled: 0,
-  udp6_responses: 0,
-  udp6_errors_handled: 0,
-  announces_refused_full: 0,
-}
+export const noStats = Object.fromEntries(
+  FIGURES.map((name) => [name, name === 'completed_persisted_enabled' ? false : 0]),
+) as Stats
 
 export type Serving = Awaited<ReturnType<typeof serve>>
 
 export async function serve(
   changes: Partial<ApiParts> & {
     limitMilliseconds?: number
-    idleSeconds?: number
-    withoutDatabase?: boolean
     tls?: TlsConfig
   } = {},
 ) {
-  const { limitMilliseconds, idleSeconds, withoutDatabase, tls = null, ...parts } = changes
+  const { limitMilliseconds, tls = null, ...parts } = changes
   const permissions = new MemoryPermissions()
   const torrents = new MemoryTorrents()
   const reports: string[] = []
@@ -190,13 +156,12 @@ export async function serve(
     log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
     version: '1.2.3',
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
-    ...(idleSeconds !== undefined && { idleSeconds }),
     parts: {
       schema: '2.0.0',
       tokens: [TOKEN],
       stats: () => noStats,
       torrents,
-      permissions: withoutDatabase ? undefined : permissions,
+      permissions,
       databaseName: 'Sqlite3',
       report: (what) => reports.push(what),
       ...parts,
