@@ -56,7 +56,7 @@ const figures = ({ seeders, downloaded, leechers }: TorrentSummary | InspectedTo
 const printSummary = (torrent: TorrentSummary): string =>
   `{"info_hash":"${torrent.infoHash}",${figures(torrent)}}`
 
-/** An info hash as five words in memory order. */
+/** Info hashes as words in memory order, five for each. */
 const wordsOf = (hex: string): Int32Array => new Int32Array(Uint8Array.fromHex(hex).buffer)
 
 async function* printTorrent(hex: string, torrent: InspectedTorrent): AsyncGenerator<string> {
@@ -148,7 +148,7 @@ export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
       async ({ query }) => {
         const page = readPage(query, schema)
         if (query.info_hash === undefined) return json(jsonArray(summaries(torrents, page)))
-        const known = await torrents.some(query.info_hash.split(',').map(wordsOf))
+        const known = await torrents.some(wordsOf(query.info_hash.replaceAll(',', '')))
         return json(`[${known.map(printSummary).join(',')}]`)
       },
       {

@@ -3,13 +3,12 @@
  * millions of a large one by a thread of its own, because sorting them would hold up announces, and their order is
  * kept for some seconds: the pages of one walk and requests at the same time share it.
  */
-import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { EPOCH, NIL, seenAt } from '../swarm/layout.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
 import { patiently, Turns } from '../time/turns.ts'
-import { hashesFrom, type Order, orderOf, positionBehind, recordsIn } from './order.ts'
+import { hashesFrom, type Order, orderOf, positionBehind, recordsIn, WORDS } from './order.ts'
 
 export type TorrentSummary = {
   /** 40 lower-case hex digits. */
@@ -74,21 +73,29 @@ export class Listing implements Disposable {
       const from = last === undefined ? offset : positionBehind(order, last)
       const hashes = hashesFrom(order, from, Math.min(left, BATCH))
       if (hashes.length === 0) return
-      last = hashes.at(-1)
+      last = hashes.slice(-WORDS)
       const known = await this.summaries(cutoff, hashes)
       left -= known.length
       yield known
     }
   }
 
-  /** Summaries of those that are known, in the order asked, repetitions repeated. */
-  async summaries(cutoff: number, hashes: readonly Int32Array[]): Promise<TorrentSummary[]> {
+  /**
+   * Summaries of those that are known, in the order asked, repetitions repeated. `hashes`: info hashes of five words
+   * in memory order, one behind the other.
+   */
+  async summaries(cutoff: number, hashes: Int32Array): Promise<TorrentSummary[]> {
     const turns = new Turns()
+    const names = Buffer.from(hashes.buffer, hashes.byteOffset, hashes.byteLength).toString('hex')
+    const words = new Int32Array(WORDS)
     const known: TorrentSummary[] = []
-    for (const words of hashes) {
+    for (let at = 0; at < hashes.length; at += WORDS) {
+      for (let i = 0; i < WORDS; i++) words[i] = hashes[at + i]!
       const hash = this.#swarm.hash(words)
       const shard = this.#swarm.shardOf(hash)
-      const look = () => shard.tryRead(() => summaryOf(shard, words, hash, cutoff - EPOCH))
+      const infoHash = names.slice(at * 8, (at + WORDS) * 8)
+      const look = () =>
+        shard.tryRead(() => summaryOf(shard, words, hash, infoHash, cutoff - EPOCH))
       const summary = look() ?? (await patiently(look, this.#options.longestWaitMilliseconds))
       if (summary !== 'unknown') known.push(summary)
       if (turns.isOver) await turns.next()
@@ -154,6 +161,7 @@ function summaryOf(
   { torrents, families }: Shard,
   words: Int32Array,
   hash: number,
+  infoHash: string,
   cutoff: number,
 ): TorrentSummary | 'unknown' {
   const torrent = torrents.find(words, hash)
@@ -174,6 +182,5 @@ function summaryOf(
       else seeders++
     }
   }
-  const infoHash = Buffer.from(words.buffer, words.byteOffset, INFO_HASH_BYTES).toString('hex')
   return { infoHash, seeders, leechers, downloaded: torrents.downloaded(torrent) }
 }

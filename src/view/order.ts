@@ -7,7 +7,7 @@ import { HEADER, TORRENT, USED } from '../swarm/layout.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 
-const WORDS = INFO_HASH_BYTES / 4
+export const WORDS = INFO_HASH_BYTES / 4
 
 /** 24 bytes a torrent. */
 export type Order = {
@@ -90,11 +90,14 @@ function sort(hashes: Int32Array, places: Uint32Array, word: number): number {
   return count
 }
 
-/** Copies of at most `count` info hashes from position `from` on. */
-export const hashesFrom = ({ hashes, places }: Order, from: number, count: number): Int32Array[] =>
-  Array.from(places.subarray(from, from + count), (place) =>
-    hashes.slice(place * WORDS, (place + 1) * WORDS),
-  )
+/** A copy of at most `count` info hashes from position `from` on, one behind the other. */
+export function hashesFrom({ hashes, places }: Order, from: number, count: number): Int32Array {
+  const found = places.subarray(from, from + count)
+  const copy = new Int32Array(found.length * WORDS)
+  for (let n = 0; n < found.length; n++)
+    for (let i = 0; i < WORDS; i++) copy[n * WORDS + i] = hashes[found[n]! * WORDS + i]!
+  return copy
+}
 
 /** Position of the first info hash that comes behind `hash`. */
 export function positionBehind({ hashes, places }: Order, hash: Int32Array): number {

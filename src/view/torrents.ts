@@ -49,8 +49,8 @@ export type InspectedTorrent = {
 export interface TorrentView {
   /** `words`: the info hash, five words in memory order. undefined = unknown. */
   one(words: Int32Array): Promise<InspectedTorrent | undefined>
-  /** Those that are known, in the order asked, repetitions repeated. */
-  some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]>
+  /** Those that are known, in the order asked, repetitions repeated. `hashes`: such words, one behind the other. */
+  some(hashes: Int32Array): Promise<readonly TorrentSummary[]>
   /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
   page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>
 }

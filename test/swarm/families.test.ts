@@ -179,7 +179,7 @@ describe('peers of a third family', () => {
     const pages = new Listing(world.swarm).list(0, 0, 10)
     expect(await Array.fromAsync(pages)).toEqual([[summary]])
     world.now += world.lifetime
-    expect(await new Listing(world.swarm).summaries(world.cutoff, [hash])).toEqual([
+    expect(await new Listing(world.swarm).summaries(world.cutoff, hash)).toEqual([
       { ...summary, seeders: 0, leechers: 0 },
     ])
   })

@@ -202,7 +202,7 @@ describe('the ledger', () => {
     const listing = new Listing(lender.world.swarm)
     const [listed] = await Array.fromAsync(listing.list(cutoff, 0, 10))
     expect(listed).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
-    expect(await listing.summaries(cutoff, [hash!])).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
+    expect(await listing.summaries(cutoff, hash!)).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
   })
 
   test('a stored count that comes after its torrent is forgotten goes to no other torrent', () => {

@@ -108,9 +108,9 @@ export class MemoryTorrents implements TorrentView {
   async one(): Promise<InspectedTorrent | undefined> {
     return undefined
   }
-  async some(hashes: readonly Int32Array[]): Promise<readonly TorrentSummary[]> {
+  async some(hashes: Int32Array): Promise<readonly TorrentSummary[]> {
     const known = new Map(this.summaries.map((one) => [one.infoHash, one]))
-    return hashes.flatMap((words) => known.get(hexOfWords(words)) ?? [])
+    return hexes(new Uint8Array(hashes.buffer)).flatMap((infoHash) => known.get(infoHash) ?? [])
   }
   async *page(offset: number, limit: number): AsyncGenerator<readonly TorrentSummary[]> {
     const end = Math.min(offset + limit, this.summaries.length)
@@ -125,9 +125,6 @@ export class MemoryTorrents implements TorrentView {
     }
   }
 }
-
-const hexOfWords = (words: Int32Array): string =>
-  Buffer.from(words.buffer, words.byteOffset, 20).toString('hex')
 
 export const noStats = Object.fromEntries(
   FIGURES.map((name) => [name, name === 'completed_persisted_enabled' ? false : 0]),
