@@ -36,7 +36,7 @@ const LIMIT_MILLISECONDS = 5_000
 /** Without a byte in either direction. Longer than the time limit: a connection that waits for an answer is not idle. */
 const IDLE_SECONDS = 12
 /** Bytes of garbage for each byte of a body that was read: copies, objects. */
-const READ = 16
+const GARBAGE_PER_BYTE = 16
 
 const LINKS = { api: '/api/v1', openapi: '/api/openapi.json' } as const
 const ABOUT = t.Object(
@@ -62,7 +62,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
   const parse: ReadBody = ({ request }) => {
     tokens.check(request)
-    return readJson(request, (bytes) => garbage.kept(bytes * READ))
+    return readJson(request, (bytes) => garbage.kept(bytes * GARBAGE_PER_BYTE))
   }
   let document = ''
   const app = new Elysia({

@@ -19,11 +19,11 @@ import type { Paths } from './paths.ts'
 /** Shorter bodies are not worth compressing. */
 const LEAST_COMPRESSED_BYTES = 32
 /** Characters of a body in parts that are gathered: if it ends before that, it is sent in one piece. */
-const GATHERED = 64 * 1024
+const MOST_GATHERED = 64 * 1024
 /** The request ids of clients that are repeated in the answer's header. */
 const REQUEST_ID = /^[\x20-\x7e]{1,200}$/
 /** Bytes of garbage for each character that is printed: copies, objects. */
-const PRINTED = 8
+const GARBAGE_PER_CHARACTER = 8
 
 type Call = { readonly id: string; readonly began: number; isLate: boolean }
 
@@ -115,7 +115,7 @@ export class Exchange {
     if (type === undefined) return new Response(null, { status, headers })
     headers.set('content-type', type)
     const { head, rest } = await gather(body)
-    this.#options.garbage.made(head.length * PRINTED)
+    this.#options.garbage.made(head.length * GARBAGE_PER_CHARACTER)
     const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
     if (isLong) headers.set('vary', 'accept-encoding')
     const isHead = request.method === 'HEAD'
@@ -126,7 +126,7 @@ export class Exchange {
     const accept = request.headers.get('accept-encoding')
     const coding = isLong && !isHead ? preferredCoding(accept) : undefined
     if (coding !== undefined) headers.set('content-encoding', coding)
-    if (rest === undefined && (coding === undefined || head.length <= GATHERED)) {
+    if (rest === undefined && (coding === undefined || head.length <= MOST_GATHERED)) {
       const whole = coding === undefined ? head : compressedWhole(head, coding)
       return new Response(whole, { status, headers })
     }
@@ -142,7 +142,7 @@ export class Exchange {
     try {
       yield head
       for await (const part of rest ?? []) {
-        this.#options.garbage.kept(part.length * PRINTED)
+        this.#options.garbage.kept(part.length * GARBAGE_PER_CHARACTER)
         yield Buffer.from(part)
       }
     } finally {
@@ -178,7 +178,7 @@ type Gathered = { readonly head: Bytes; readonly rest: AsyncGenerator<string> | 
 async function gather(body: Answer['body']): Promise<Gathered> {
   if (typeof body === 'string') return { head: Buffer.from(body), rest: undefined }
   let head = ''
-  while (head.length < GATHERED) {
+  while (head.length < MOST_GATHERED) {
     const { done, value } = await body.next()
     if (done) return { head: Buffer.from(head), rest: undefined }
     head += value

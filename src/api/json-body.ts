@@ -7,14 +7,17 @@ export const MOST_BODY_BYTES = 2 * MOST_BYTES
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Throws what is wrong with the body. `read` is told its length. */
-export async function readJson(request: Request, read: (bytes: number) => void): Promise<unknown> {
+/** Throws what is wrong with the body. `wasRead` is told how many bytes were read. */
+export async function readJson(
+  request: Request,
+  wasRead: (bytes: number) => void,
+): Promise<unknown> {
   if (!isJson(request.headers.get('content-type')))
     throw new Failure(415, 'Expected request with `Content-Type: application/json`')
   const bytes = await request.bytes().catch(() => {
     throw new Failure(400, 'The body broke off')
   })
-  read(bytes.length)
+  wasRead(bytes.length)
   if (bytes.length > MOST_BYTES)
     throw new Failure(413, 'Failed to buffer the request body: length limit exceeded')
   try {

@@ -59,7 +59,7 @@ describe('a body', () => {
     expect([reply.status, reply.body.toString()]).toEqual([413, TOO_LONG])
   })
 
-  test('of ten million bytes is refused, whether it arrives or not, whoever sends it', async () => {
+  test('of ten million bytes is refused, whether it arrives or not, with a token and without', async () => {
     expect((await json(padded(10_000_000))).status).toBe(413)
     for (const length of ['10000000', '99999999999999999999']) {
       const headers = { 'content-length': length }
