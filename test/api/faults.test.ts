@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { NEEDS_DATABASE, TOKEN } from '../support/api/cases.ts'
-import { askWithToken, noStats, serve, withToken } from '../support/api/served-api.ts'
+import { askWithToken, listing, noStats, serve, withToken } from '../support/api/served-api.ts'
 import { ask, bytesOf, exchange, parseResponse } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
@@ -141,24 +141,20 @@ describe('an answer that takes too long', () => {
     let returned = false
     await using api = await serve({
       limitMilliseconds: 20,
-      torrents: {
-        one: async () => undefined,
-        some: async () => [],
-        async *page() {
-          try {
-            await gate.promise
-            for (;;)
-              yield Array.from({ length: 1_000 }, () => ({
-                infoHash: HASH,
-                seeders: 0,
-                leechers: 0,
-                downloaded: 0,
-              }))
-          } finally {
-            returned = true
-          }
-        },
-      },
+      torrents: listing(async function* () {
+        try {
+          await gate.promise
+          for (;;)
+            yield Array.from({ length: 1_000 }, () => ({
+              infoHash: HASH,
+              seeders: 0,
+              leechers: 0,
+              downloaded: 0,
+            }))
+        } finally {
+          returned = true
+        }
+      }),
     })
     expect((await askWithToken(api.url, { path: '/api/v1/torrents' })).status).toBe(408)
     gate.resolve()

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import type { TorrentSummary } from '../../src/view/listing.ts'
 import { TOKEN } from '../support/api/cases.ts'
-import { askWithToken, serve, withToken } from '../support/api/served-api.ts'
+import { askWithToken, listing, serve, withToken } from '../support/api/served-api.ts'
 import { ask, bytesOf, dechunk } from '../support/http-client.ts'
 import { until } from '../support/until.ts'
 
@@ -85,19 +85,15 @@ describe('the list of torrents', () => {
     const gate = Promise.withResolvers<void>()
     let isOver = false
     await using api = await serve({
-      torrents: {
-        one: async () => undefined,
-        some: async () => [],
-        async *page() {
-          try {
-            asked.resolve()
-            await gate.promise
-            for (;;) yield summaries(1_000)
-          } finally {
-            isOver = true
-          }
-        },
-      },
+      torrents: listing(async function* () {
+        try {
+          asked.resolve()
+          await gate.promise
+          for (;;) yield summaries(1_000)
+        } finally {
+          isOver = true
+        }
+      }),
     })
     const socket = await Bun.connect({
       hostname: '127.0.0.1',
@@ -120,18 +116,14 @@ describe('the list of torrents', () => {
     let began = 0
     let rang = false
     await using api = await serve({
-      torrents: {
-        one: async () => undefined,
-        some: async () => [],
-        // Without turns no timer would run before the last batch is made: nothing here waits.
-        async *page() {
-          yield summaries(1_000)
-          setTimeout(() => {
-            rang = true
-          }, 0)
-          for (; began < 20_000 && !rang; began++) yield [summary(began)]
-        },
-      },
+      // Without turns no timer would run before the last batch is made: nothing here waits.
+      torrents: listing(async function* () {
+        yield summaries(1_000)
+        setTimeout(() => {
+          rang = true
+        }, 0)
+        for (; began < 20_000 && !rang; began++) yield [summary(began)]
+      }),
     })
     const { status } = await askWithToken(api.url, { path: '/api/v1/torrents' })
     expect([status, rang]).toEqual([200, true])

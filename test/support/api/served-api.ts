@@ -126,6 +126,13 @@ export class MemoryTorrents implements TorrentView {
   }
 }
 
+/** No torrents but those that `page` makes. */
+export const listing = (page: TorrentView['page']): TorrentView => ({
+  one: async () => undefined,
+  some: async () => [],
+  page,
+})
+
 export const noStats = Object.fromEntries(
   FIGURES.map((name) => [name, name === 'completed_persisted_enabled' ? false : 0]),
 ) as Stats
