@@ -62,12 +62,12 @@ const wordsOf = (hex: string): Int32Array => new Int32Array(Uint8Array.fromHex(h
 async function* printTorrent(hex: string, torrent: InspectedTorrent): AsyncGenerator<string> {
   const peers = await byPeerId(torrent.peers)
   yield `{"info_hash":"${hex}",${figures(torrent)},"peers":`
-  yield* jsonArray(printed(peers, BATCH))
+  yield* jsonArray(printed(peers))
   yield '}'
 }
 
-function* printed(peers: readonly InspectedPeer[], batch: number): Generator<readonly string[]> {
-  for (let at = 0; at < peers.length; at += batch) yield peers.slice(at, at + batch).map(printPeer)
+function* printed(peers: readonly InspectedPeer[]): Generator<readonly string[]> {
+  for (let at = 0; at < peers.length; at += BATCH) yield peers.slice(at, at + BATCH).map(printPeer)
 }
 
 async function* summaries(
@@ -113,30 +113,25 @@ const TURN = 2_048
 
 /** The peers ascending by the bytes of their ids. Even millions do not block the thread. */
 export async function byPeerId(peers: readonly InspectedPeer[]): Promise<readonly InspectedPeer[]> {
-  let sorted: InspectedPeer[] = []
-  for (let at = 0; at < peers.length; at += TURN) {
-    for (const peer of peers.slice(at, at + TURN).sort(compare)) sorted.push(peer)
+  if (peers.length <= TURN) {
     await nextTurn()
+    return peers.toSorted(compare)
   }
-  for (let run = TURN; run < sorted.length; run *= 2) sorted = await mergeRuns(sorted, run)
-  return sorted
+  const middle = peers.length >>> 1
+  return await merged(await byPeerId(peers.slice(0, middle)), await byPeerId(peers.slice(middle)))
 }
 
-/** Merges neighbouring runs of `run` sorted peers each. */
-async function mergeRuns(peers: readonly InspectedPeer[], run: number): Promise<InspectedPeer[]> {
-  const merged: InspectedPeer[] = []
-  for (let start = 0; start < peers.length; start += run * 2) {
-    const middle = Math.min(start + run, peers.length)
-    const end = Math.min(middle + run, peers.length)
-    let left = start
-    let right = middle
-    while (left < middle || right < end) {
-      const fromLeft = right === end || (left < middle && compare(peers[left]!, peers[right]!) <= 0)
-      merged.push(peers[fromLeft ? left++ : right++]!)
-      if (merged.length % TURN === 0) await nextTurn()
-    }
+async function merged(
+  left: readonly InspectedPeer[],
+  right: readonly InspectedPeer[],
+): Promise<InspectedPeer[]> {
+  const all: InspectedPeer[] = []
+  for (let l = 0, r = 0; l < left.length || r < right.length; ) {
+    const isLeft = r === right.length || (l < left.length && compare(left[l]!, right[r]!) <= 0)
+    all.push(isLeft ? left[l++]! : right[r++]!)
+    if (all.length % TURN === 0) await nextTurn()
   }
-  return merged
+  return all
 }
 
 const compare = (a: InspectedPeer, b: InspectedPeer): number => Buffer.compare(a.peerId, b.peerId)
