@@ -88,7 +88,7 @@ const EVENT_NAMES = {
 const signed = (count: bigint): bigint => BigInt.asIntN(64, count)
 
 function printPeer(peer: InspectedPeer): string {
-  const id = `0x${Buffer.from(peer.peerId).toString('hex')}`
+  const id = `0x${peer.peerId.toHex()}`
   const address = printEndpoint(peer)
   // Despite its name the second field is a point in time as well; clients read it so.
   const moment = peer.seen * 1_000

@@ -3,8 +3,7 @@
  * (A27) and the bulk forms (A28). Works in every mode of the tracker, as long as there is a database.
  */
 import { Elysia, t } from 'elysia'
-import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { json, OK, okCount } from './answers.ts'
+import { type Answer, json, OK, okCount } from './answers.ts'
 import { disabled, tryDatabase } from './failures.ts'
 import { asJson, COUNTED, DONE, describe } from './openapi.ts'
 import { batches, jsonArray } from './paging.ts'
@@ -18,35 +17,34 @@ import {
   readPage,
 } from './schemas.ts'
 
-const ADD = 'failed to whitelist torrent'
-const REMOVE = 'failed to remove torrent from whitelist'
-
 const params = t.Object({ info_hash: INFO_HASH_SEGMENT })
 
 /** Info hashes as bytes, one behind the other. In memory of their own: they are sent to the thread of the database. */
 const packed = (hashes: readonly string[]): Uint8Array => Uint8Array.fromHex(hashes.join(''))
 
-function* hexOf(packed: Uint8Array): Generator<string> {
-  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length)
-  for (let at = 0; at < bytes.length; at += INFO_HASH_BYTES)
-    yield bytes.toString('hex', at, at + INFO_HASH_BYTES)
+type Change = (hashes: readonly string[]) => Promise<void>
+
+async function changeOne(change: Change, hash: string): Promise<Answer> {
+  await change([hash])
+  return OK
+}
+
+async function changeMany(change: Change, hashes: readonly string[]): Promise<Answer> {
+  if (hashes.length > 0) await change(hashes)
+  return okCount(hashes.length)
 }
 
 export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBody) {
   return new Elysia({ prefix: '/whitelist', tags: ['whitelist'] })
     .derive(() => {
       if (permissions === undefined) throw disabled('whitelist')
-      return {
-        async add(hashes: readonly string[]): Promise<void> {
-          if (hashes.length > 0)
-            await tryDatabase(ADD, () => permissions.addToWhitelist(packed(hashes)))
-        },
-        async remove(hashes: readonly string[]): Promise<void> {
-          if (hashes.length > 0)
-            await tryDatabase(REMOVE, () => permissions.removeFromWhitelist(packed(hashes)))
-        },
-        permissions,
-      }
+      const add: Change = (hashes) =>
+        tryDatabase('failed to whitelist torrent', () => permissions.addToWhitelist(packed(hashes)))
+      const remove: Change = (hashes) =>
+        tryDatabase('failed to remove torrent from whitelist', () =>
+          permissions.removeFromWhitelist(packed(hashes)),
+        )
+      return { permissions, add, remove }
     })
     .get(
       '',
@@ -55,8 +53,8 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
           'failed to list whitelist',
           readPage(query, schema),
           async (offset, limit) => {
-            const hashes = await permissions.listWhitelist(offset, limit)
-            return Array.from(hexOf(hashes), (hex) => `"${hex}"`)
+            const hex = (await permissions.listWhitelist(offset, limit)).toHex()
+            return Array.from(hex.matchAll(/.{40}/g), ([hash]) => `"${hash}"`)
           },
         )
         return json(jsonArray(items))
@@ -80,59 +78,31 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
         detail: describe('reloadWhitelist', 'Reload the whitelist from the database', DONE),
       },
     )
-    .post(
-      '/bulk',
-      async ({ add, body: { info_hashes } }) => {
-        await add(info_hashes)
-        return okCount(info_hashes.length)
-      },
-      {
-        parse,
-        body: INFO_HASHES,
-        detail: describe('addManyToWhitelist', 'Add many torrents', COUNTED, {
-          description: 'All or none; `count` is the number in the request.',
-        }),
-      },
-    )
-    .delete(
-      '/bulk',
-      async ({ remove, body: { info_hashes } }) => {
-        await remove(info_hashes)
-        return okCount(info_hashes.length)
-      },
-      {
-        parse,
-        body: INFO_HASHES,
-        detail: describe('removeManyFromWhitelist', 'Remove many torrents', COUNTED, {
-          description:
-            'All or none; `count` is the number in the request. Unknown torrents are no mistake.',
-        }),
-      },
-    )
-    .post(
-      '/:info_hash',
-      async ({ add, params: { info_hash } }) => {
-        await add([info_hash])
-        return OK
-      },
-      {
-        params,
-        detail: describe('addToWhitelist', 'Add a torrent; adding it twice is no mistake', DONE),
-      },
-    )
-    .delete(
-      '/:info_hash',
-      async ({ remove, params: { info_hash } }) => {
-        await remove([info_hash])
-        return OK
-      },
-      {
-        params,
-        detail: describe(
-          'removeFromWhitelist',
-          'Remove a torrent; removing an unknown one is no mistake',
-          DONE,
-        ),
-      },
-    )
+    .post('/bulk', ({ add, body }) => changeMany(add, body.info_hashes), {
+      parse,
+      body: INFO_HASHES,
+      detail: describe('addManyToWhitelist', 'Add many torrents', COUNTED, {
+        description: 'All or none; `count` is the number in the request.',
+      }),
+    })
+    .delete('/bulk', ({ remove, body }) => changeMany(remove, body.info_hashes), {
+      parse,
+      body: INFO_HASHES,
+      detail: describe('removeManyFromWhitelist', 'Remove many torrents', COUNTED, {
+        description:
+          'All or none; `count` is the number in the request. Unknown torrents are no mistake.',
+      }),
+    })
+    .post('/:info_hash', ({ add, params }) => changeOne(add, params.info_hash), {
+      params,
+      detail: describe('addToWhitelist', 'Add a torrent; adding it twice is no mistake', DONE),
+    })
+    .delete('/:info_hash', ({ remove, params }) => changeOne(remove, params.info_hash), {
+      params,
+      detail: describe(
+        'removeFromWhitelist',
+        'Remove a torrent; removing an unknown one is no mistake',
+        DONE,
+      ),
+    })
 }
