@@ -66,24 +66,26 @@ const newKey = ({ key, seconds_valid }: Form): NewKey => ({
 const add = (permissions: PermissionStore, what: string, keys: readonly NewKey[]) =>
   tryDatabase(what, async () => (await permissions.addKeys(keys)).map(printKey))
 
+async function addOne(permissions: PermissionStore, what: string, key: NewKey): Promise<Answer> {
+  const [added = ''] = await add(permissions, what, [key])
+  return json(added, KEY_TYPE)
+}
+
+/** How many of the keys existed. */
+const remove = (permissions: PermissionStore, keys: readonly string[]) =>
+  tryDatabase(DELETE, () => permissions.removeKeys(keys))
+
 export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse: ReadBody) {
   return new Elysia({ tags: ['keys'] })
     .derive(() => {
       if (permissions === undefined) throw disabled('auth keys')
       return { permissions }
     })
-    .post(
-      '/keys',
-      async ({ permissions, body }) => {
-        const [key = ''] = await add(permissions, ADD[schema], [newKey(body)])
-        return json(key, KEY_TYPE)
-      },
-      {
-        parse,
-        body: NEW_KEY,
-        detail: describe('addKey', 'Add a key', shown),
-      },
-    )
+    .post('/keys', ({ permissions, body }) => addOne(permissions, ADD[schema], newKey(body)), {
+      parse,
+      body: NEW_KEY,
+      detail: describe('addKey', 'Add a key', shown),
+    })
     .get(
       '/keys',
       ({ permissions, query }) => {
@@ -125,10 +127,8 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
     )
     .delete(
       '/keys/bulk',
-      ({ permissions, body: { keys } }): Promise<Answer> =>
-        tryDatabase(DELETE, async () =>
-          okCount(keys.length === 0 ? 0 : await permissions.removeKeys(keys)),
-        ),
+      async ({ permissions, body: { keys } }) =>
+        okCount(keys.length === 0 ? 0 : await remove(permissions, keys)),
       {
         parse,
         body: KEYS,
@@ -142,8 +142,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
       `/key/:${SEGMENT}`,
       async ({ permissions, params }) => {
         const secondsValid = readSeconds(params[SEGMENT], schema)
-        const [key = ''] = await add(permissions, GENERATE, [{ key: null, secondsValid }])
-        return json(key, KEY_TYPE)
+        return await addOne(permissions, GENERATE, { key: null, secondsValid })
       },
       {
         params: t.Object({ [SEGMENT]: secondsSegment(schema) }),
@@ -155,14 +154,11 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
     )
     .delete(
       `/key/:${SEGMENT}`,
-      ({ permissions, params }): Promise<Answer> =>
-        tryDatabase(DELETE, async () => {
-          if ((await permissions.removeKeys([params[SEGMENT]])) > 0) return OK
-          throw new Failure(
-            500,
-            `${DELETE}: Failed to remove record from ${databaseName} database, error-code: 0`,
-          )
-        }),
+      async ({ permissions, params }) => {
+        if ((await remove(permissions, [params[SEGMENT]])) > 0) return OK
+        const detail = `Failed to remove record from ${databaseName} database, error-code: 0`
+        throw new Failure(500, `${DELETE}: ${detail}`)
+      },
       {
         params: t.Object({ [SEGMENT]: KEY_SEGMENT }),
         detail: describe('deleteKey', 'Delete a key; fails if it does not exist', DONE),
