@@ -91,6 +91,7 @@ describe.each(PROGRAMS)('%s', (_program, program) => {
             },
           ],
           database: { driver: 'sqlite3', result: { Ok: 'Connected' } },
+          memory: { used: 0, limit: 64 * 2 ** 20 },
         }),
       )
     })
@@ -307,7 +308,7 @@ describe.each(PROGRAMS)('%s', (_program, program) => {
     const reply = await fetch(health_checks[0]!)
     expect([reply.status, await reply.text()]).toEqual([
       200,
-      '{"status":"None","message":"","details":[]}',
+      '{"status":"None","message":"","details":[],"memory":{"used":0,"limit":67108864}}',
     ])
   })
 
