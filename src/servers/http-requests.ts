@@ -220,8 +220,10 @@ export class HttpRequests {
     const visitor = this.#visitor
     if (key !== undefined) return visitor.key.read(key) ? 'key' : 'malformed'
     if (!this.#tracker.isPrivate) return 'none'
-    const inQuery = QUERY_KEY.exec(url)?.[1]
-    return inQuery !== undefined && visitor.key.read(inQuery) ? 'key' : 'none'
+    const found = QUERY_KEY.exec(url)
+    // The fragment is not part of the query (H4).
+    if (found === null || url.lastIndexOf('#', found.index) >= 0) return 'none'
+    return visitor.key.read(found[1]!) ? 'key' : 'none'
   }
 
   #locateConnected(request: Request): Refusal | undefined {

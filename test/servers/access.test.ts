@@ -131,6 +131,7 @@ describe('HTTP', () => {
     ['the random key of a client', '/REQUEST', '&key=1F2E3D4C', 'missing'],
     ['a passkey that is too long', '/REQUEST', `&passkey=${GOOD}0`, 'missing'],
     ['a parameter of another name', '/REQUEST', `&sitekey=${GOOD}`, 'missing'],
+    ['a key in the fragment', '/REQUEST', `#&key=${GOOD}`, 'missing'],
   ])('private: an announce and a scrape with %s', async (_form, path, query, text) => {
     await using tracker = await serve({ tracker: trackerOf('private') })
     await get(tracker.url, announce(GOOD, { port: '1' }))
