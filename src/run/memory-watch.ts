@@ -3,7 +3,6 @@
  * at counters that the serving threads keep anyway: no announce waits for it, and none is logged.
  */
 import { type Log, Trouble } from '../log.ts'
-import type { HealthMemory } from '../servers/health-api.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { size } from '../text/figures.ts'
 
@@ -44,9 +43,9 @@ export class MemoryWatch {
       this.#log.warn(TARGET, `memory is nearly full: ${state}. ${this.#whatToDo()}`)
   }
 
-  health(): HealthMemory {
-    const degraded = this.#full.isOn ? this.#whatIsFull() : undefined
-    return { ...this.#swarm.memory(), degraded }
+  /** Why clients are not served as they should be; undefined: they are. */
+  get degraded(): string | undefined {
+    return this.#full.isOn ? this.#whatIsFull() : undefined
   }
 
   #whatIsFull(): string {

@@ -25,6 +25,7 @@ import { several, size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
+import { AnswerWatch } from './answer-watch.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { apiService, TARGETS, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
@@ -34,8 +35,8 @@ import { Threads } from './threads.ts'
 /** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
-/** Time between two looks at how much memory is left. */
-const MEMORY_MILLISECONDS = 1_000
+/** Time between two looks at how much memory is left, and at what was lost. */
+const WATCH_MILLISECONDS = 1_000
 
 export type Running = AsyncDisposable & {
   readonly ports: { readonly udp: readonly number[]; readonly http: readonly number[] }
@@ -116,7 +117,11 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const interval = config.core.inactive_peer_cleanup_interval
   starting.use(startSweeper(tracker, interval, log))
   const memoryWatch = new MemoryWatch(swarm, log)
-  every(MEMORY_MILLISECONDS, () => memoryWatch.look(performance.now()))
+  const answerWatch = new AnswerWatch(metrics, udp.length, log)
+  every(WATCH_MILLISECONDS, () => {
+    memoryWatch.look(performance.now())
+    answerWatch.look(performance.now())
+  })
   every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
 
   const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }
@@ -130,7 +135,8 @@ export async function start(config: Config, log: Log, version: string): Promise<
     bind: config.health_check_api.bind_address,
     services,
     database: storage?.health,
-    memory: () => memoryWatch.health(),
+    memory: () => swarm.memory(),
+    degraded: () => memoryWatch.degraded ?? answerWatch.degraded,
     draining: () => draining,
     garbage,
   })

@@ -32,8 +32,6 @@ export type HealthDatabase = {
 export type HealthMemory = {
   readonly used: number
   readonly limit: number
-  /** Why clients are not served as they should be; undefined: they are. */
-  readonly degraded: string | undefined
 }
 
 interface HealthOptions {
@@ -42,6 +40,8 @@ interface HealthOptions {
   /** undefined: no database is configured. */
   readonly database: HealthDatabase | undefined
   readonly memory: () => HealthMemory
+  /** Why clients are not served as they should be; undefined: they are. */
+  readonly degraded: () => string | undefined
   /** Whether the tracker is stopping. */
   readonly draining: () => boolean
   readonly garbage: Garbage
@@ -54,7 +54,7 @@ export type HealthReport = {
   readonly details: readonly Awaited<ReturnType<typeof check>>[]
   /** Absent without a database. */
   readonly database?: { readonly driver: string; readonly result: Verdict }
-  readonly memory: { readonly used: number; readonly limit: number }
+  readonly memory: HealthMemory
   /**
    * Why clients are not served as they should be; absent: they are. The status stays Ok: the reference's clients
    * know no other word, and what restarts a tracker that is not Ok would lose every peer.
@@ -73,13 +73,13 @@ async function checkHealth(options: HealthOptions): Promise<HealthReport> {
   const watched = database && { driver: database.driver, result: database.verdict() }
   const failed = [...details, ...(watched ? [watched] : [])].some(({ result }) => 'Err' in result)
   const status = details.length === 0 ? 'None' : failed ? 'Error' : 'Ok'
-  const { used, limit, degraded } = options.memory()
+  const degraded = options.degraded()
   return {
     status,
     message: status === 'Error' ? 'health check failed' : '',
     details,
     ...(watched && { database: watched }),
-    memory: { used, limit },
+    memory: options.memory(),
     ...(degraded !== undefined && { degraded }),
   }
 }

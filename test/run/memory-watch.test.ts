@@ -64,7 +64,7 @@ test('memory that is nearly full is told once, and once more when there is enoug
     swarm.used = share * LIMIT
     expect(pass(100)).toEqual([])
   }
-  expect(watch.health().degraded).toBeUndefined()
+  expect(watch.degraded).toBeUndefined()
   swarm.used = 50 * MIB
   expect(pass(10)).toEqual([
     ' INFO TRACKER: memory is no longer nearly full: 50 MiB of 64 MiB are in use',
@@ -78,16 +78,16 @@ test('refused announces are told at once, counted every minute, and told when th
   swarm.used = 60 * MIB
   // What is full is nearly full, too.
   expect(pass(60, 3)).toEqual([` WARN TRACKER: ${FULL}`])
-  expect(watch.health()).toEqual({ used: 60 * MIB, limit: LIMIT, degraded: FULL })
+  expect(watch.degraded).toBe(FULL)
   expect(pass(60, 2)).toEqual([` WARN TRACKER: ${said(182, 60)}`])
   expect(pass(1, 2)).toEqual([` WARN TRACKER: ${said(120, 60)}`])
   // A pause is not the end.
   expect(pass(58)).toEqual([])
   expect(pass(1, 1)).toEqual([])
-  expect(watch.health().degraded).toBe(FULL)
+  expect(watch.degraded).toBe(FULL)
   expect(pass(59)).toEqual([` WARN TRACKER: ${said(1, 60)}`])
   expect(pass(1)).toEqual([` INFO TRACKER: It is over: ${said(303, 179)}`])
-  expect(watch.health().degraded).toBeUndefined()
+  expect(watch.degraded).toBeUndefined()
   expect(pass(1_000)).toEqual([])
   // A shard that was emptied has lost its count.
   swarm.refusals = 0

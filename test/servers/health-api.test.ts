@@ -19,18 +19,19 @@ async function health(
 ) {
   const bind = { ip: '127.0.0.1', port: 0 }
   const garbage = new CountedGarbage()
-  const memory = { used: 5, limit: 9, degraded: undefined as string | undefined }
+  const state = { degraded: undefined as string | undefined }
   const server = await serveHealth({
     bind,
     services,
     database,
-    memory: () => memory,
+    memory: () => ({ used: 5, limit: 9 }),
+    degraded: () => state.degraded,
     draining,
     garbage,
   })
   return {
     url: server.url,
-    memory,
+    state,
     garbage,
     [Symbol.asyncDispose]: async () => {
       await server.stop(0)
@@ -178,7 +179,7 @@ describe('the report', () => {
     using fake = await udp(connected)
     await using api = await health([udpService(fake.address)])
     expect((await report(api.url)).report).not.toHaveProperty('degraded')
-    api.memory.degraded = 'memory is full'
+    api.state.degraded = 'memory is full'
     expect(await report(api.url)).toMatchObject({
       status: 200,
       report: { status: 'Ok', memory: { used: 5, limit: 9 }, degraded: 'memory is full' },

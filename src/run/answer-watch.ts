@@ -1,0 +1,61 @@
+/**
+ * Says when UDP answers are lost: the kernel does not take them, or datagrams are dropped unread in a flood. Looks at
+ * counters that the serving threads keep anyway.
+ */
+import { type Log, Trouble } from '../log.ts'
+import type { Metrics } from '../memory/counters.ts'
+import { several } from '../text/figures.ts'
+
+const WINDOW_MILLISECONDS = 10_000
+/** Losses that do not matter: clients whose address cannot be reached lose single answers at any tracker. */
+const LEAST_LOST = 10
+const LEAST_SHARE = 0.01
+
+export class AnswerWatch {
+  readonly #metrics: Pick<Metrics, 'read'>
+  readonly #listeners: number
+  readonly #trouble: Trouble
+  #began = Number.NEGATIVE_INFINITY
+  #received = 0
+  #lost = 0
+  #degraded = ''
+
+  /** The first `listeners` rows of `metrics` are those of UDP. */
+  constructor(metrics: Pick<Metrics, 'read'>, listeners: number, log: Log) {
+    this.#metrics = metrics
+    this.#listeners = listeners
+    const said = (count: number, seconds: number) =>
+      `${several(count, 'datagram')} got no answer within ${seconds} s`
+    this.#trouble = new Trouble(log, 'UDP TRACKER', said)
+  }
+
+  /** Call it about once a second. `now`: milliseconds of any origin. */
+  look(now: number): void {
+    if (now - this.#began < WINDOW_MILLISECONDS) return
+    this.#began = now
+    const received = this.#sum('received')
+    const lost = this.#sum('unsent') + this.#sum('aborted')
+    const [newReceived, newLost] = [received - this.#received, lost - this.#lost]
+    this.#received = received
+    this.#lost = lost
+    if (newLost >= LEAST_LOST && newLost >= newReceived * LEAST_SHARE) {
+      this.#degraded = `answers are lost: ${newLost} in ten seconds. The machine is overloaded, or a firewall stops them`
+      this.#trouble.add(now, newLost, () => this.#degraded)
+    }
+    this.#trouble.pass(now)
+  }
+
+  /** Why clients are not served as they should be; undefined: they are. */
+  get degraded(): string | undefined {
+    return this.#trouble.isOn ? this.#degraded : undefined
+  }
+
+  #sum(counter: 'received' | 'unsent' | 'aborted'): number {
+    let sum = 0
+    for (let listener = 0; listener < this.#listeners; listener++) {
+      const { ipv4, ipv6 } = this.#metrics.read(listener, counter)
+      sum += ipv4 + ipv6
+    }
+    return sum
+  }
+}

@@ -1,0 +1,67 @@
+/** O7: what the operator hears when UDP answers are lost. */
+import { expect, test } from 'bun:test'
+import { Log } from '../../src/log.ts'
+import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
+import { AnswerWatch } from '../../src/run/answer-watch.ts'
+
+/** A watch of two UDP listeners on two threads, beside one of HTTP. */
+function watched() {
+  const lines: string[] = []
+  const style = { filter: 'info', style: 'compact', colour: false } as const
+  const write = (line: string) => lines.push(line.slice('00:00:00 '.length, -1))
+  const metrics = new Metrics(2, 3)
+  const watch = new AnswerWatch(metrics, 2, new Log(style, () => 0, write))
+  let now = 5_000
+  return {
+    watch,
+    count(counter: Counter, by: number, thread = 0, listener = 0, familyOffset = 0) {
+      metrics.row(thread, listener)[AT[counter] + familyOffset]! += by
+    },
+    /** Lines logged while so many seconds pass. */
+    pass(seconds: number): string[] {
+      lines.length = 0
+      for (let second = 0; second < seconds; second++) watch.look((now += 1_000))
+      return [...lines]
+    },
+  }
+}
+
+const LOST = (count: number) =>
+  `answers are lost: ${count} in ten seconds. The machine is overloaded, or a firewall stops them`
+
+test('O7: lost answers are told at once, counted every minute, and told when they are over', () => {
+  const { watch, count, pass } = watched()
+  count('received', 1_000)
+  expect(pass(10)).toEqual([])
+  // On every thread, listener and family; dropped unread, too.
+  count('received', 1_000, 1, 1, 1)
+  count('unsent', 5)
+  count('unsent', 3, 1, 1, 1)
+  count('aborted', 2, 1)
+  expect(pass(10)).toEqual([` WARN UDP TRACKER: ${LOST(10)}`])
+  expect(watch.degraded).toBe(LOST(10))
+  const later: string[] = []
+  for (let window = 0; window < 6; window++) {
+    count('unsent', 20)
+    later.push(...pass(10))
+  }
+  expect(later).toEqual([' WARN UDP TRACKER: 130 datagrams got no answer within 60 s'])
+  expect(watch.degraded).toBe(LOST(20))
+  expect(pass(60)).toEqual([
+    ' INFO UDP TRACKER: It is over: 130 datagrams got no answer within 60 s',
+  ])
+  expect(watch.degraded).toBeUndefined()
+})
+
+test.each<[what: string, unsent: number, received: number, listener: number]>([
+  ['a few', 9, 9, 0],
+  ['less than one in a hundred', 99, 10_000, 0],
+  ['those of HTTP', 1_000, 1_000, 2],
+])('lost answers are not told when they are %s', (_what, unsent, received, listener) => {
+  const { watch, count, pass } = watched()
+  pass(10)
+  count('unsent', unsent, 0, listener)
+  count('received', received, 0, listener)
+  expect(pass(20)).toEqual([])
+  expect(watch.degraded).toBeUndefined()
+})
