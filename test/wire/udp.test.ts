@@ -47,7 +47,7 @@ function announcePacket(change: (view: DataView) => void = () => {}, extra = 0):
   return packet
 }
 
-test('a connect is read, and its answer is laid out as in the specification', () => {
+test('U1: a connect is read, and its answer is laid out as in the specification', () => {
   const { request } = read(hex('00000417 27101980 00000000 0a0b0c0d'))
   expect(request).toMatchObject({ kind: 'connect', transaction: 0x0a0b_0c0d })
   const out = new Uint8Array(20)
@@ -120,7 +120,7 @@ test('U15: any bytes after an announce (BEP 41) are accepted', () => {
   }
 })
 
-test('the answer to an announce is the worked example of the specification', () => {
+test('U6: the answer to an announce is the worked example of the specification', () => {
   const out = new Uint8Array(26)
   out.set(hex('cb007107 1ae1'), ANSWER.peersAt)
   expect(writeAnnounce(out, 0, 0x0a0b_0c0e, 120, 1, 2, 6)).toBe(26)
@@ -178,7 +178,7 @@ test('an error carries its text', () => {
   expect([readI32(out, 0), readI32(out, 4)]).toEqual([ACTION.error, 9])
 })
 
-describe('a problem is named', () => {
+describe('U11: a problem is named', () => {
   test.each([
     ['no protocol id', () => new Uint8Array(16), 'Protocol identifier missing'],
     ['1,496 zero bytes', () => new Uint8Array(1496), 'Protocol identifier missing'],
