@@ -1,16 +1,14 @@
 /** O7: what the operator hears when UDP answers are lost. */
 import { expect, test } from 'bun:test'
-import { Log } from '../../src/log.ts'
 import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
 import { AnswerWatch } from '../../src/run/answer-watch.ts'
+import { capturedLog } from '../support/captured-log.ts'
 
 /** A watch of two UDP listeners on two threads, beside one of HTTP. */
 function watched() {
-  const lines: string[] = []
-  const style = { filter: 'info', style: 'compact', colour: false } as const
-  const write = (line: string) => lines.push(line.slice('00:00:00 '.length, -1))
+  const { log, lines } = capturedLog()
   const metrics = new Metrics(2, 3)
-  const watch = new AnswerWatch(metrics, 2, new Log(style, () => 0, write))
+  const watch = new AnswerWatch(metrics, 2, log)
   let now = 5_000
   return {
     watch,

@@ -1,9 +1,9 @@
 /** S13, O7: what the operator hears when the memory of torrents and peers runs out. */
 import { expect, test } from 'bun:test'
 import { Announce, Answer } from '../../src/bittorrent.ts'
-import { Log } from '../../src/log.ts'
 import { MemoryWatch } from '../../src/run/memory-watch.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
+import { capturedLog } from '../support/captured-log.ts'
 import { get } from '../support/http-client.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
 import { startTracker } from '../support/started-tracker.ts'
@@ -15,13 +15,7 @@ const LIMIT = 64 * MIB
 
 /** A swarm whose figures the test sets, and a watch that has looked at it `pass()` seconds. */
 function watched() {
-  const lines: string[] = []
-  const style = { filter: 'info', style: 'compact', colour: false } as const
-  const log = new Log(
-    style,
-    () => 0,
-    (line) => lines.push(line.slice('00:00:00 '.length, -1)),
-  )
+  const { log, lines } = capturedLog()
   const swarm = { used: 0, refusals: 0 }
   const totals = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0 }
   const watch = new MemoryWatch(

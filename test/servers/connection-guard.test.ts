@@ -1,6 +1,5 @@
 /** Whose connections are ended, and when, over a kernel that a test makes up. */
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from 'bun:test'
-import { Log } from '../../src/log.ts'
 import {
   ConnectionGuard,
   type GuardedPort,
@@ -9,6 +8,7 @@ import {
   type Sockets,
 } from '../../src/servers/connection-guard.ts'
 import type { Connection, Look } from '../../src/servers/tcp-sockets.ts'
+import { capturedLog } from '../support/captured-log.ts'
 
 const HTTP = 7070
 const PROXIED = 7071
@@ -92,13 +92,7 @@ afterEach(async () => {
 /** Time is that of the test: each `pass` is a second of it, unless it says otherwise. */
 function guard({ limit = 1_024, most = 100 } = {}) {
   const sockets = new MadeUp(limit)
-  const lines: string[] = []
-  const logging = { filter: 'info', style: 'compact', colour: false } as const
-  const log = new Log(
-    logging,
-    () => 0,
-    (line) => lines.push(line.slice('00:00:00 '.length)),
-  )
+  const { log, lines } = capturedLog()
   const it = new ConnectionGuard({ sockets, ports: PORTS, mostPerAddress: most, log })
   guards.push(it)
   let now = 0
@@ -153,15 +147,13 @@ describe('an address that has more connections than it may', () => {
       await pass()
     }
     expect(lines).toEqual([
-      ' WARN HTTP TRACKER: 127.0.0.1 has 120 connections, more than abuse.max_connections_per_address = 100: the oldest are closed\n',
+      ' WARN HTTP TRACKER: 127.0.0.1 has 120 connections, more than abuse.max_connections_per_address = 100: the oldest are closed',
     ])
     for (let second = 0; second < 59; second++) await pass()
-    expect(lines.slice(1)).toEqual([
-      ' WARN HTTP TRACKER: 1400 connections were closed within 60 s\n',
-    ])
+    expect(lines.slice(1)).toEqual([' WARN HTTP TRACKER: 1400 connections were closed within 60 s'])
     await pass()
     expect(lines[2]).toBe(
-      ' INFO HTTP TRACKER: It is over: 1400 connections were closed within 46 s\n',
+      ' INFO HTTP TRACKER: It is over: 1400 connections were closed within 46 s',
     )
     for (let second = 0; second < 100; second++) await pass()
     expect(lines).toHaveLength(3)
@@ -191,7 +183,7 @@ describe('near the limit of open files', () => {
       LIMIT - 2 * RESERVE - OTHERS - 3 - newer.length,
     )
     expect(lines).toEqual([
-      ' WARN TRACKER: 246 of the 256 files that this process may open are open: connections are closed, first those of the address that has most (127.0.0.2 has 223)\n',
+      ' WARN TRACKER: 246 of the 256 files that this process may open are open: connections are closed, first those of the address that has most (127.0.0.2 has 223)',
     ])
     expect(await pass()).toBe(false)
     expect(sockets.blocked.size).toBe(0)
