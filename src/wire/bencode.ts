@@ -119,13 +119,6 @@ export type BencodeValue = number | Uint8Array | BencodeValue[] | BencodeDiction
 
 export class BencodeError extends Error {
   override readonly name = 'BencodeError'
-  /** Position of the mistake. */
-  readonly offset: number
-
-  constructor(what: string, offset: number) {
-    super(`${what} at byte ${offset}`)
-    this.offset = offset
-  }
 }
 
 /**
@@ -137,7 +130,7 @@ export function decodeBencode(bytes: Uint8Array, anyOrder = false): BencodeValue
   let at = 0
 
   const fail = (what: string): never => {
-    throw new BencodeError(what, at)
+    throw new BencodeError(`${what} at byte ${at}`)
   }
 
   /** Reads digits up to `end` and moves `at` past it. */
@@ -245,7 +238,7 @@ function endOfString(bytes: Uint8Array, at: number): number {
   const start = at
   let length = 0
   for (; bytes[at] !== COLON; at++) {
-    const digit = (bytes[at] ?? 0) - 0x30
+    const digit = (bytes[at] ?? 0) - ZERO
     // No file is long enough for ten digits.
     if (digit < 0 || digit > 9 || at - start === 10) return -1
     length = length * 10 + digit

@@ -11,9 +11,16 @@ import {
   WANT_DEFAULT,
 } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import { COUNTED, decodeBytes, decodeCount, decodeNumber, PAIR, Pairs, SHAPES } from './query.ts'
-
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
+import {
+  ascii,
+  COUNTED,
+  decodeBytes,
+  decodeCount,
+  decodeNumber,
+  PAIR,
+  Pairs,
+  SHAPES,
+} from './query.ts'
 
 /** The parameters of an announce that are read, in the order in which they are checked. */
 const FIELDS = [

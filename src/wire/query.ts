@@ -27,6 +27,9 @@ type Found = (typeof PAIR)[keyof typeof PAIR]
 
 const ENCODER = new TextEncoder()
 
+/** The bytes of ASCII text, which readers compare with what they read. */
+export const ascii = (text: string): Uint8Array => ENCODER.encode(text)
+
 /**
  * A cursor over `name=value&…`. It first copies the text to bytes, which are read twice as fast as characters;
  * all offsets point into `bytes`.

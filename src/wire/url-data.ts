@@ -6,12 +6,12 @@
  */
 import { isKeyCharacter, KEY_CHARACTERS, type Key, type ShownKey } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
+import { ascii } from './query.ts'
 import { ANNOUNCE } from './udp.ts'
 
 /** Types of options. `end` and `nop` are single bytes; every other has a length byte and data. */
 const OPTION = { end: 0, nop: 1, urlData: 2 } as const
 
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0))
 const PATH = ascii('/announce')
 const PATH_BEFORE_KEY = ascii('/announce/')
 const PARAMETERS = [ascii('passkey='), ascii('key=')]

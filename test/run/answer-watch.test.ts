@@ -3,6 +3,10 @@ import { expect, test } from 'bun:test'
 import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
 import { AnswerWatch } from '../../src/run/answer-watch.ts'
 import { capturedLog } from '../support/captured-log.ts'
+import { get } from '../support/http-client.ts'
+import { captureWorkers } from '../support/run/captured-workers.ts'
+import { startTracker } from '../support/started-tracker.ts'
+import { until } from '../support/until.ts'
 
 /** A watch of two UDP listeners on two threads, beside one of HTTP. */
 function watched() {
@@ -18,7 +22,10 @@ function watched() {
     /** Lines logged while so many seconds pass. */
     pass(seconds: number): string[] {
       lines.length = 0
-      for (let second = 0; second < seconds; second++) watch.look((now += 1_000))
+      for (let second = 0; second < seconds; second++) {
+        now += 1_000
+        watch.look(now)
+      }
       return [...lines]
     },
   }
@@ -62,4 +69,16 @@ test.each<[what: string, unsent: number, received: number, listener: number]>([
   count('received', received, 0, listener)
   expect(pass(20)).toEqual([])
   expect(watch.degraded).toBeUndefined()
+})
+
+test('O2, O7: a tracker that loses answers is degraded, and serves on', async () => {
+  using workers = captureWorkers()
+  await using tracker = await startTracker({ workers: 2 })
+  const listeners = tracker.ports.udp.length + tracker.ports.http.length
+  const metrics = new Metrics(2, listeners, workers.of(1).setup.metrics)
+  metrics.row(0, 0)[AT.unsent]! += 1_000
+  const url = `http://127.0.0.1:${tracker.healthPort}`
+  const health = async () => JSON.parse(`${(await get(url, '/health_check')).body}`)
+  await until('the report', async () => (await health()).degraded !== undefined)
+  expect(await health()).toMatchObject({ status: 'Ok', degraded: LOST(1_000) })
 })
