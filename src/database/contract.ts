@@ -99,11 +99,11 @@ export interface Database {
 
 /**
  * `unreachable`: no connection, or it was lost. `late`: no answer by the deadline. A write may have been done
- * or may still be done in both cases, unless it had not begun.
+ * or may still be done in both cases (`isInDoubt`). `unbegun`: it had to wait until the deadline, and is never done.
  * `duplicate`: an `addKeys` found one of its keys. `refused`: the database refused (locked, full, no such
  * table, no permission). `invalid`: the data or the request is not what it should be.
  */
-export type Fault = 'unreachable' | 'late' | 'duplicate' | 'refused' | 'invalid'
+export type Fault = 'unreachable' | 'late' | 'unbegun' | 'duplicate' | 'refused' | 'invalid'
 
 /** Its message is shown to operators and API clients: it holds no key, token or password. */
 export class DatabaseError extends Error {
@@ -115,6 +115,10 @@ export class DatabaseError extends Error {
     this.fault = fault
   }
 }
+
+/** Whether a write that failed like this may have been done all the same. Bugs prove nothing. */
+export const isInDoubt = (error: unknown): boolean =>
+  !(error instanceof DatabaseError) || error.fault === 'unreachable' || error.fault === 'late'
 
 // The messages that all drivers share (D6). They quote what a server or a library said: the caller
 // must know that it holds no secret.
@@ -148,9 +152,4 @@ export const late = (place: string): DatabaseError =>
 
 /** A call that waited too long for its turn. */
 export const notBegun = (place: string): DatabaseError =>
-  new DatabaseError('late', `${late(place).message}${NOT_BEGUN}`)
-const NOT_BEGUN = '; nothing was changed'
-
-/** Whether `error` is `notBegun`, also after its way from the database thread, which keeps only its words. */
-export const isNotBegun = (error: unknown): boolean =>
-  error instanceof DatabaseError && error.fault === 'late' && error.message.endsWith(NOT_BEGUN)
+  new DatabaseError('unbegun', `${late(place).message}; nothing was changed`)

@@ -4,7 +4,7 @@
  * whose outcome is unknown is proven by the total before it is repeated. Only so many torrents a second get
  * their first row.
  */
-import { NO_ROW } from '../database/contract.ts'
+import { isInDoubt, NO_ROW } from '../database/contract.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { Deadline } from '../time/deadline.ts'
 import type { NewRows } from './new-rows.ts'
@@ -25,7 +25,7 @@ export class DownloadBatch {
   readonly #torrents = new OwedTorrents(MOST)
   /** How many of them were looked up; whether an attempt to write them may have succeeded unseen. */
   #looked = 0
-  #wasTried = false
+  #isInDoubt = false
   #nextShard = 0
   #taken = FIRST_TAKEN
   /** Completions in the database; set it before the first batch. */
@@ -71,7 +71,7 @@ export class DownloadBatch {
     await this.#write(deadline)
     this.#torrents.count = 0
     this.#looked = 0
-    this.#wasTried = false
+    this.#isInDoubt = false
   }
 
   async #lookUp(isOver: () => boolean): Promise<void> {
@@ -105,10 +105,15 @@ export class DownloadBatch {
     const hashes = this.#torrents.pick(places)
     const counts = Float64Array.from(places, (place) => owed[place]!)
     const sum = this.owed()
-    const provenBy = this.#wasTried ? this.total + sum : undefined
-    this.#wasTried = true
-    const { database } = this.#watch
-    this.total = await database.addDownloads(hashes, counts, provenBy, deadline)
+    // Only if it is needed: another tracker may have moved the total by as much.
+    const provenBy = this.#isInDoubt ? this.total + sum : undefined
+    try {
+      const { database } = this.#watch
+      this.total = await database.addDownloads(hashes, counts, provenBy, deadline)
+    } catch (error) {
+      this.#isInDoubt ||= isInDoubt(error)
+      throw error
+    }
     this.#watch.worked()
     this.written += sum
   }

@@ -4,7 +4,7 @@
  * the database is away everything that is owed waits in the swarm, merged per torrent, except one batch in hand.
  * Where completions are not kept it only watches the database. One thread alone must use it.
  */
-import { type Database, isNotBegun } from '../database/contract.ts'
+import { type Database, DatabaseError } from '../database/contract.ts'
 import type { Log } from '../log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
@@ -158,7 +158,7 @@ export class DownloadCounts implements Disposable {
         await this.#batch.store(() => true, deadline)
       } catch (error) {
         // The reason of an attempt that had time says more.
-        if (!isNotBegun(error)) this.#failed(error)
+        if (!(error instanceof DatabaseError && error.fault === 'unbegun')) this.#failed(error)
         isStuck = true
       }
       if (isStuck) await Bun.sleep(RUSH_MILLISECONDS)

@@ -13,7 +13,7 @@ import {
   type Database,
   DatabaseError,
   type Fault,
-  isNotBegun,
+  isInDoubt,
   type KeyRow,
   late,
   MOST_EXPIRED_KEYS,
@@ -241,9 +241,7 @@ export class Permissions {
     try {
       return await change
     } catch (error) {
-      const fault = error instanceof DatabaseError ? error.fault : 'late'
-      const isInDoubt = (fault === 'late' && !isNotBegun(error)) || fault === 'unreachable'
-      if (isInDoubt) this.#watch.whenItWorks(this.#readAgain)
+      if (isInDoubt(error)) this.#watch.whenItWorks(this.#readAgain)
       throw error
     }
   }

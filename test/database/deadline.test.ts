@@ -34,7 +34,7 @@ test("the thread's side returns before the deadline, and begins no call that is 
   expect(left.length).toBe(1)
   expect(left[0]).toBeWithin(3_500, 4_001 - RETURN_MILLISECONDS)
   const message = 'the database nowhere has not answered within 4 s; nothing was changed'
-  const failure = { fault: 'late', message }
+  const failure = { fault: 'unbegun', message }
   expect(answers.slice(2)).toMatchObject([{ failure }, { failure }])
 })
 
@@ -75,7 +75,7 @@ describe.concurrent('a locked file', () => {
     const third = database.addKeys([{ key: key(3), validUntil: null }])
     const { fault, message } = await second
     expect([fault, message]).toEqual([
-      'late',
+      'unbegun',
       `the database sqlite3:${file.path} has not answered within 4 s; nothing was changed`,
     ])
     locked[Symbol.dispose]()

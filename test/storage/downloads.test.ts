@@ -126,6 +126,25 @@ describe('completions', () => {
     await one.stop()
     await other.stop()
   })
+
+  test.each(['refused', 'not begun'] as const)(
+    'that were %s are not taken for those that another tracker wrote',
+    async (fate) => {
+      const [one, other] = [await start(), await start()]
+      let isAway = true
+      one.fated.fate = (call) => (call === 'addDownloads' && isAway ? fate : 'fine')
+      one.complete(a)
+      await until('an attempt', () => one.fated.count('addDownloads') > 0)
+      // The total is then what the write that was refused would have left.
+      other.complete(b)
+      await written(other)
+      isAway = false
+      await written(one)
+      expect(stored(file)).toEqual({ counts: { [A]: 1, [B]: 1 }, total: 2 })
+      await one.stop()
+      await other.stop()
+    },
+  )
 })
 
 describe('torrents without a row', () => {

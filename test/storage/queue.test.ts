@@ -23,12 +23,12 @@ test('a caller learns in time that its work is late; work that has not begun by 
     happened.push('the first goes on')
   })
   const second = queue.inTime(async () => happened.push('the second is begun'))
-  for (const [call, rest] of [
-    [first, ''],
-    [second, '; nothing was changed'],
+  for (const [call, ...expected] of [
+    [first, 'late', late],
+    [second, 'unbegun', `${late}; nothing was changed`],
   ] as const) {
     const { fault, message } = await failureOf(() => call)
-    expect([fault, message]).toEqual(['late', `${late}${rest}`])
+    expect([fault, message]).toEqual(expected)
   }
   const third = queue.inTime(async () => happened.push('the third is done'))
   letGo()
@@ -47,7 +47,7 @@ test('work whose turn comes at the deadline is not begun, and its caller learns 
     isBegun = true
   })
   const { fault, message } = await failureOf(() => second)
-  expect([fault, message]).toEqual(['late', `${late}; nothing was changed`])
+  expect([fault, message]).toEqual(['unbegun', `${late}; nothing was changed`])
   await first
   expect(isBegun).toBe(false)
 })
