@@ -54,12 +54,6 @@ export class Keys extends Table {
     return this.read(words, at, this.#value) ? this.#milliseconds[0]! : UNKNOWN
   }
 
-  /** Adds a key, or makes it good until `validUntil`. false: it is new, and the table is full. */
-  add(words: Int32Array, at: number, validUntil: number): boolean {
-    this.#milliseconds[0] = validUntil
-    return this.put({ words: words.subarray(at, at + SHAPE.key), values: this.#value })
-  }
-
   /** Removes the keys that were no longer good at `milliseconds`, a few in each step. */
   removeExpired(milliseconds: number): Slices<void> {
     return this.removeWhere(() => this.#milliseconds[0]! < milliseconds, this.#value)

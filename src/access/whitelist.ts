@@ -14,12 +14,10 @@ const WHITELIST_CAPACITY = 2 ** 24
 export const createWhitelist = (seed: Seed, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)
 
-const NO_VALUES = new Int32Array()
-
 /** Info hashes as the table takes them; `hashes` are packed. */
 export function packHashes(hashes: Uint8Array): Entries {
   const { buffer, byteOffset, byteLength } = hashes.byteOffset % 4 === 0 ? hashes : hashes.slice()
-  return { words: new Int32Array(buffer, byteOffset, byteLength / 4), values: NO_VALUES }
+  return { words: new Int32Array(buffer, byteOffset, byteLength / 4), values: new Int32Array() }
 }
 
 export class Whitelist extends Table {
@@ -34,11 +32,6 @@ export class Whitelist extends Table {
   /** Makes look-ups of the `count` hashes that follow at once faster; at most `LIMITS.udpBatch`. */
   expect(words: Int32Array, count: number): void {
     this.preload(words, count, this.#scratch)
-  }
-
-  /** false: it is new, and the table is full. */
-  add(words: Int32Array, at = 0): boolean {
-    return this.put({ words: words.subarray(at, at + SHAPE.key), values: NO_VALUES })
   }
 
   protected hashOf(words: Int32Array, at: number): number {

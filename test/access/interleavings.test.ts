@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
 import { BUCKETS_AT, END, HEADER } from '../../src/access/table.ts'
 import { createWhitelist, Whitelist } from '../../src/access/whitelist.ts'
-import { hashWords, keyWords } from '../support/access/entries.ts'
+import { addHash, addKey, hashWords, keyWords } from '../support/access/entries.ts'
 import {
   awaitTurn,
   CONTROL,
@@ -22,11 +22,11 @@ const CAPACITY = 2_000
 class OpenWhitelist extends Whitelist {
   bucket = (n: number): number => this.hashOf(hashWords(n), 0) & (BUCKETS - 1)
   half = (n: number): number => (this.hashOf(hashWords(n), 0) >>> 10) & 1
-  put1 = (n: number): boolean => this.add(hashWords(n))
+  put1 = (n: number): boolean => addHash(this, hashWords(n))
 }
 class OpenKeys extends Keys {
   bucket = (n: number): number => this.hashOf(keyWords(n), 0) & (BUCKETS - 1)
-  put1 = (n: number, time = 1): boolean => this.add(keyWords(n), 0, time)
+  put1 = (n: number, time = 1): boolean => addKey(this, keyWords(n), time)
 }
 
 /** The first `count` numbers that `suits`. */
@@ -193,7 +193,7 @@ test('an entry is whole before it is counted, and linked after', () => {
     cells.some((cell, i) => words.every((word, w) => (w === 0 ? cell : cells[i + w]) === word))
   const seen: [boolean, boolean][] = []
   moments(
-    () => table.add(words),
+    () => addHash(table, words),
     () => seen.push([isWritten(), table.has(words)]),
   )
   expect(seen).toEqual([

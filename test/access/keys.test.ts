@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createKeys, Keys, packKeys, randomKey, UNKNOWN } from '../../src/access/keys.ts'
 import { Key } from '../../src/bittorrent.ts'
-import { keyText, keyWords, run } from '../support/access/entries.ts'
+import { addKey, keyText, keyWords, run } from '../support/access/entries.ts'
 
 const make = (capacity = 1_000) => new Keys(createKeys(Int32Array.of(7), capacity), true)
 const plain = (n: number, validUntil: number) => ({ key: keyText(n), validUntil })
@@ -20,14 +20,14 @@ test('a key is known until it is removed, with the millisecond it was given', ()
 
 test('a key that is put in again is good until the new time', () => {
   const keys = make(3)
-  for (let n = 0; n < 3; n++) keys.add(keyWords(n), 0, 1_000 + n)
+  for (let n = 0; n < 3; n++) addKey(keys, keyWords(n), 1_000 + n)
   // Even where the table is full.
   for (const time of [5, 2 ** 40, Infinity, 0]) {
-    expect(keys.add(keyWords(1), 0, time)).toBe(true)
+    expect(addKey(keys, keyWords(1), time)).toBe(true)
     expect([0, 1, 2].map((n) => keys.validUntil(keyWords(n)))).toEqual([1_000, time, 1_002])
   }
   expect(keys.size).toBe(3)
-  expect(keys.add(keyWords(4), 0, 1)).toBe(false)
+  expect(addKey(keys, keyWords(4), 1)).toBe(false)
 })
 
 test('expired keys go, those that are good at that millisecond stay', () => {
@@ -53,7 +53,7 @@ test('keys that differ in case, or in their last character, are different', () =
   const keys = make()
   const text = 'abcdefghijklmnopqrstuvwxyz012345'
   const words = (key: string) => packKeys([{ key, validUntil: 1 }]).words
-  keys.add(words(text), 0, 1)
+  addKey(keys, words(text), 1)
   for (const other of [text.toUpperCase(), `${text.slice(0, -1)}6`, `A${text.slice(1)}`])
     expect([other, keys.validUntil(words(other))]).toEqual([other, UNKNOWN])
 })

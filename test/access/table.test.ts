@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from 'bun:test'
 import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
-import { hashWords, packed, run } from '../support/access/entries.ts'
+import { addHash, hashWords, packed, run } from '../support/access/entries.ts'
 import { dice, seed } from '../support/random.ts'
 
 const make = (capacity: number, alone = true) =>
@@ -30,7 +30,7 @@ test.each([true, false])(
       const n = roll(numbers)
       // First it grows, then it shrinks, then it stays.
       if (roll(10) < [8, 3, 5][Math.floor(step / 14_000)]!) {
-        expect(table.add(hashWords(n))).toBe(true)
+        expect(addHash(table, hashWords(n))).toBe(true)
         twin.add(n)
       } else expect([n, table.remove(hashWords(n))]).toEqual([n, twin.delete(n)])
       if (step % 4_000 === 0) expect(inside(table, numbers)).toEqual(sorted(twin))
@@ -44,14 +44,14 @@ test.each([true, false])(
 test('an empty table has nothing, not even a hash of zeroes', () => {
   expect(make(10).has(new Int32Array(5))).toBe(false)
   const table = make(10)
-  table.add(new Int32Array(5))
+  addHash(table, new Int32Array(5))
   expect(table.has(new Int32Array(5))).toBe(true)
 })
 
 test('hashes that differ in one word are different', () => {
   const table = make(10)
   const one = hashWords(1)
-  table.add(one)
+  addHash(table, one)
   for (let word = 0; word < 5; word++) {
     const other = one.slice()
     other[word]! ^= 1
@@ -62,7 +62,7 @@ test('hashes that differ in one word are different', () => {
 test('keys are read where they stand', () => {
   const table = make(10)
   const words = new Int32Array(new Uint8Array(packed(1, 3)).buffer)
-  table.add(words, 5)
+  addHash(table, words.subarray(5, 10))
   expect([0, 5, 10].map((at) => table.has(words, at))).toEqual([false, true, false])
   expect(table.remove(words, 5)).toBe(true)
   expect(table.has(words, 5)).toBe(false)
@@ -74,12 +74,12 @@ describe('a full table', () => {
     expect(table.hasRoom(capacity)).toBe(true)
     expect(table.hasRoom(capacity + 1)).toBe(false)
     expect(run(table.putAll(entries(0, capacity))).value).toBe(true)
-    expect(table.add(hashWords(capacity))).toBe(false)
+    expect(addHash(table, hashWords(capacity))).toBe(false)
     expect(table.hasRoom(1)).toBe(false)
-    expect(table.add(hashWords(0))).toBe(true)
+    expect(addHash(table, hashWords(0))).toBe(true)
     expect(inside(table, capacity + 1)).toEqual(Array.from({ length: capacity }, (_, n) => n))
     expect(table.remove(hashWords(3))).toBe(true)
-    expect(table.add(hashWords(capacity))).toBe(true)
+    expect(addHash(table, hashWords(capacity))).toBe(true)
     expect(table.size).toBe(capacity)
   })
 

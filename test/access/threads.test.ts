@@ -5,7 +5,7 @@
 import { expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
 import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
-import { hashWords, keyWords, packed } from '../support/access/entries.ts'
+import { addHash, addKey, hashWords, keyWords, packed } from '../support/access/entries.ts'
 import { BUSY, type ReaderResult, type ReaderTask, TIMES } from '../support/access/reader-worker.ts'
 import { dice, seed } from '../support/random.ts'
 import { repeated } from '../support/thorough.ts'
@@ -39,8 +39,8 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
   const states = new Int32Array(new SharedArrayBuffer(END * 4)).fill(1, STAYS)
   const control = new Int32Array(new SharedArrayBuffer(64))
   for (let n = 0; n < STAYS; n++) {
-    whitelist.add(hashWords(n))
-    keys.add(keyWords(n), 0, TIMES[0])
+    addHash(whitelist, hashWords(n))
+    addKey(keys, keyWords(n), TIMES[0])
   }
   const words = Array.from({ length: END }, (_, n) => hashWords(n))
   const keysThatStay = Array.from({ length: STAYS }, (_, n) => keyWords(n))
@@ -63,7 +63,7 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
     const state = Atomics.load(states, n)
     if ((state % 2 === 0) === add) return
     Atomics.store(states, n, state | BUSY)
-    if (add) whitelist.add(words[n]!)
+    if (add) addHash(whitelist, words[n]!)
     else whitelist.remove(words[n]!)
     Atomics.store(states, n, state + 1)
   }
@@ -82,7 +82,7 @@ test(`two threads that ask all the while never see half a change (SEED=${seed})`
     change(STAYS + roll(END - STAYS), roll(3) > 0)
     // The same few over and over: their records go from chain to chain.
     if (i % 2 === 0) change(STAYS + roll(50), roll(2) === 0)
-    keys.add(keysThatStay[roll(STAYS)]!, 0, TIMES[roll(TIMES.length)]!)
+    addKey(keys, keysThatStay[roll(STAYS)]!, TIMES[roll(TIMES.length)]!)
     if (i % 1_000 === 0) await turn()
     if (i % 30_000 === 29_999) await replacement()
   }

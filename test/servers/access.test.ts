@@ -59,7 +59,7 @@ function trackerOf(mode?: Mode, rules: Partial<RuleValues> = {}, checksExpiratio
     keyCapacity: 10,
   })
   const access = new Access(memory!, true)
-  access.whitelist?.add(packHashes(hashA).words)
+  access.whitelist?.put(packHashes(hashA))
   const keys = [
     { key: GOOD, validUntil: Infinity },
     { key: EXPIRED, validUntil: NOW_MILLISECONDS - 1 },

@@ -14,7 +14,7 @@ import {
 import { WatchedDatabase } from '../../src/storage/watched-database.ts'
 import type { Deadline } from '../../src/time/deadline.ts'
 import { nextTurn } from '../../src/time/turns.ts'
-import { keyOf } from '../support/access/entries.ts'
+import { addKey, keyOf } from '../support/access/entries.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 
@@ -473,7 +473,7 @@ describe('a purge', () => {
     await its.database.addKeys(AGES.map(row))
     await its.permissions.load()
     for (const [i, age] of AGES.entries())
-      its.access!.keys!.add(keyOf(key(i + 1)).words, 0, base - age)
+      addKey(its.access!.keys!, keyOf(key(i + 1)).words, base - age)
   }
   const known = (its: Awaited<ReturnType<typeof open>>) =>
     AGES.map((_, i) => its.validUntil(key(i + 1)) !== UNKNOWN)

@@ -1,4 +1,6 @@
 /** Info hashes and keys by number, for the tests of this folder: the same number, the same bytes. */
+import type { Keys } from '../../../src/access/keys.ts'
+import type { Whitelist } from '../../../src/access/whitelist.ts'
 import { Key } from '../../../src/bittorrent.ts'
 
 /** Five words; neighbours differ in every one of them. */
@@ -27,3 +29,9 @@ export function run<T>(slices: Generator<void, T, void>): { value: T; slices: nu
     if (step.done === true) return { value: step.value, slices: count }
   }
 }
+
+/** false: the table is full. */
+export const addHash = (table: Whitelist, words: Int32Array): boolean =>
+  table.put({ words, values: new Int32Array() })
+export const addKey = (table: Keys, words: Int32Array, validUntil: number): boolean =>
+  table.put({ words, values: new Int32Array(Float64Array.of(validUntil).buffer) })
