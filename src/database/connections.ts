@@ -11,6 +11,7 @@ import {
   DatabaseError,
   DRIVER_NAMES,
   late,
+  placeOf,
   queryFailed,
 } from './contract.ts'
 import { type Connection, connectBy, type Server, type Sessions, type Work } from './session.ts'
@@ -39,7 +40,7 @@ export class Connections implements Sessions {
   #closing: Promise<void> | undefined
 
   constructor(server: Server) {
-    this.about = server.about
+    this.about = placeOf(server.config)
     this.#server = server
   }
 
@@ -143,7 +144,7 @@ export class Connections implements Sessions {
   #errorOf(error: unknown): DatabaseError {
     if (error instanceof DatabaseError) return error
     if (error instanceof TooLate) return late(this.about)
-    const { driver } = this.#server
+    const { driver } = this.#server.config
     const { fault, reason } = this.#server.failureOf(error)
     if (fault !== 'unreachable') return queryFailed(driver, fault, reason)
     const where = `${DRIVER_NAMES[driver]} database: ${this.about}`

@@ -10,7 +10,7 @@ import {
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
-import { type Database, placeOf } from './contract.ts'
+import type { Database } from './contract.ts'
 import { MYSQL } from './dialects.ts'
 import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
 import { mysqlSchema } from './mysql-schema.ts'
@@ -23,31 +23,20 @@ const MOST_STATEMENTS = 300
 
 /** Connects, and brings the tables up to date (schema.ts). */
 export const openMysql = (config: ServerConfig): Promise<Database> =>
-  openServer(config, new MysqlServer(config), MYSQL, mysqlSchema)
+  openServer(mysqlServer(config), MYSQL, mysqlSchema)
 
-export class MysqlServer implements Server {
-  readonly driver = 'mysql'
-  readonly about: string
-  readonly failureOf = failureOf
-  readonly settings = settings
-  readonly #config: ServerConfig
-  #options: ConnectionOptions
-
-  constructor(config: ServerConfig) {
-    this.#config = config
-    this.#options = isPath(config.host) ? {} : TLS
-    this.about = placeOf(config)
-  }
-
-  async connect(signal: AbortSignal): Promise<Connection> {
+export function mysqlServer(config: ServerConfig): Server {
+  let options = isPath(config.host) ? {} : TLS
+  const connect = async (signal: AbortSignal): Promise<Connection> => {
     try {
-      return await logIn(this.#config, signal, this.#options)
+      return await logIn(config, signal, options)
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === NO_TLS)) throw error
-      this.#options = {}
-      return await logIn(this.#config, signal, this.#options)
+      options = {}
+      return await logIn(config, signal, options)
     }
   }
+  return { config, connect, settings, failureOf }
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { type ReservedSQL, SQL } from 'bun'
-import { type Database, placeOf } from './contract.ts'
+import type { Database } from './contract.ts'
 import { POSTGRES } from './dialects.ts'
 import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
 import { postgresSchema } from './postgres-schema.ts'
@@ -16,23 +16,15 @@ const CONNECT_SECONDS = 20
 
 /** Connects, and brings the tables up to date (schema.ts). */
 export const openPostgres = (config: ServerConfig): Promise<Database> =>
-  openServer(config, new PostgresServer(config), POSTGRES, postgresSchema)
+  openServer(postgresServer(config), POSTGRES, postgresSchema)
 
-export class PostgresServer implements Server {
-  readonly driver = 'postgresql'
-  readonly about: string
-  readonly failureOf = failureOf
-  readonly settings = settings
-  readonly #config: ServerConfig
-
-  constructor(config: ServerConfig) {
-    this.#config = config
-    this.about = placeOf(config)
-  }
-
-  async connect(signal: AbortSignal): Promise<Connection> {
+export const postgresServer = (config: ServerConfig): Server => ({
+  config,
+  settings,
+  failureOf,
+  async connect(signal) {
     signal.throwIfAborted()
-    const connection = new PostgresConnection(this.#config)
+    const connection = new PostgresConnection(config)
     const giveUp = () => connection.destroy()
     signal.addEventListener('abort', giveUp)
     try {
@@ -40,10 +32,10 @@ export class PostgresServer implements Server {
       return connection
     } catch (error) {
       giveUp()
-      throw await explained(error, this.#config.host)
+      throw await explained(error, config.host)
     }
-  }
-}
+  },
+})
 
 const settings = (lockMilliseconds: number, statementMilliseconds: number): string[] => [
   `SET client_encoding = 'UTF8'`,

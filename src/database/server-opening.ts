@@ -2,7 +2,6 @@
  * Opening the database of a server: a connection of its own brings the tables up to date, within the time that a
  * start may take.
  */
-import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline, TooLate } from '../time/deadline.ts'
 import { Connections } from './connections.ts'
 import {
@@ -22,7 +21,6 @@ const WHOLE_MILLISECONDS = OPENING_MILLISECONDS - 500
 const LOCK_MILLISECONDS = WHOLE_MILLISECONDS - 500
 
 export async function openServer(
-  config: DatabaseConfig,
   server: Server,
   sql: Dialect,
   schema: SchemaDialect,
@@ -42,7 +40,7 @@ export async function openServer(
     }
   } catch (error) {
     const [fault, reason] = whyNot(server, error, isConnected)
-    throw cannotOpen(config, fault, reason)
+    throw cannotOpen(server.config, fault, reason)
   }
   return new SqlDatabase(new Connections(server), sql)
 }

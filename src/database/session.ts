@@ -48,9 +48,7 @@ export interface Connection extends Session {
 }
 
 export interface Server {
-  /** Driver and place, without secrets. */
-  readonly about: string
-  readonly driver: 'mysql' | 'postgresql'
+  readonly config: ServerConfig
   /** When `signal` aborts, which it does only while this connects, nothing of the connection is left. */
   connect(signal: AbortSignal): Promise<Connection>
   /**

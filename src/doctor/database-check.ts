@@ -34,14 +34,14 @@ async function askServer(setting: ServerConfig, milliseconds: number): Promise<R
   let reason: string
   try {
     const version = await logIn(server, milliseconds)
-    return ok(`${server.about}: ${DRIVER_NAMES[driver]} ${version} lets ${setting.user} in`)
+    return ok(`${placeOf(setting)}: ${DRIVER_NAMES[driver]} ${version} lets ${setting.user} in`)
   } catch (error) {
     reason =
       error instanceof TooLate
         ? `no answer within ${milliseconds / 1000} s`
         : oneLine(server.failureOf(error).reason)
   }
-  const found = `${server.about}: ${reason}`
+  const found = `${placeOf(setting)}: ${reason}`
   const [host, user, name] = [setting.host, setting.user, setting.database].map(shellWord)
   const attempt =
     driver === 'mysql'
@@ -74,8 +74,8 @@ async function logIn(server: Server, milliseconds: number): Promise<string> {
 /** Only the driver that is needed is loaded. */
 const serverOf = async (config: ServerConfig): Promise<Server> =>
   config.driver === 'mysql'
-    ? new (await import('../database/mysql.ts')).MysqlServer(config)
-    : new (await import('../database/postgres.ts')).PostgresServer(config)
+    ? (await import('../database/mysql.ts')).mysqlServer(config)
+    : (await import('../database/postgres.ts')).postgresServer(config)
 
 /** With less free space than this a database may soon be impossible to write; with the second, at once. */
 const LITTLE_BYTES = 1024 ** 3
