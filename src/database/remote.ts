@@ -61,7 +61,7 @@ type RemoteOptions = {
   readonly milliseconds?: number
 }
 
-/** Resolves when it is open. Rejects with one line: the failure, the place, and the remedy if there is one. */
+/** Resolves when it is open. Rejects with one line: the failure and, unless it is a bug, the place and a remedy. */
 export async function openDatabase(
   config: DatabaseConfig,
   { report, url = WORKER_URL, milliseconds = OPENING_MILLISECONDS }: RemoteOptions = {},

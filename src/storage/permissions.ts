@@ -47,17 +47,7 @@ export type AuthKey = {
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
 /** What the management API uses of it. */
-export type PermissionStore = Pick<
-  Permissions,
-  | 'addToWhitelist'
-  | 'removeFromWhitelist'
-  | 'reloadWhitelist'
-  | 'listWhitelist'
-  | 'addKeys'
-  | 'removeKeys'
-  | 'reloadKeys'
-  | 'listKeys'
->
+export type PermissionStore = Omit<Permissions, 'load' | 'purge' | typeof Symbol.asyncDispose>
 
 export type PermissionFault = Error & { readonly fault: Fault }
 

@@ -29,7 +29,6 @@ type WatchedOptions = {
 const TARGET = 'DATABASE'
 
 export class WatchedDatabase {
-  readonly about: string
   readonly database: Database
   readonly #clock: Clock
   readonly #log: Log
@@ -43,7 +42,6 @@ export class WatchedDatabase {
   #waiting: { readonly work: () => void; readonly since: number } | undefined
 
   constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
-    this.about = database.about
     this.database = database
     this.#clock = clock
     this.#log = log
@@ -115,17 +113,18 @@ export class WatchedDatabase {
     if (this.#trouble === undefined) return
     const seconds = Math.round((this.#clock.milliseconds() - this.#trouble.since) / 1000)
     this.#trouble = undefined
-    this.#log.info(TARGET, `${this.about}: works again after ${seconds} s; ${done}`)
+    this.#log.info(TARGET, `${this.database.about}: works again after ${seconds} s; ${done}`)
   }
 
   /** Something is lost for good. */
   gaveUp(what: string): void {
     const why = this.#trouble?.message ?? 'no time was left'
-    this.#log.error(TARGET, `${this.about}: ${what}: ${why}`)
+    this.#log.error(TARGET, `${this.database.about}: ${what}: ${why}`)
   }
 
   /** Some messages name the database themselves. */
   #placed(message: string): string {
-    return message.includes(this.about) ? message : `${this.about}: ${message}`
+    const { about } = this.database
+    return message.includes(about) ? message : `${about}: ${message}`
   }
 }

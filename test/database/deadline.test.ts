@@ -3,14 +3,12 @@ import { describe, expect, test } from 'bun:test'
 import { EventEmitter } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { type Database, RETURN_MILLISECONDS } from '../../src/database/contract.ts'
-import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { type Answer, type Question, serveDatabase } from '../../src/database/thread-service.ts'
 import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
-import { until } from '../support/until.ts'
 
 test("the thread's side returns before the deadline, and begins no call that is late", async () => {
   const answers: Answer[] = []
@@ -81,19 +79,6 @@ describe.concurrent('a locked file', () => {
     locked[Symbol.dispose]()
     await Promise.all([first, third])
     expect(file.sql('SELECT key FROM keys ORDER BY id').flat()).toEqual([key(1), key(3)])
-    await database.close()
-  })
-
-  test('is refused in time, with the reason, through the thread', async () => {
-    await using file = new SqliteFile()
-    const database = await openDatabase(file.config)
-    using _ = file.locked()
-    const call = () => database.addKeys([{ key: key(1), validUntil: null }], Deadline.in(1_000))
-    // Where the machine stops for a moment, the answer may come too late.
-    await until('a refusal with its reason', async () => {
-      const { message } = await failureOf(call)
-      return message === 'The Sqlite3 query was malformed: database is locked'
-    })
     await database.close()
   })
 })

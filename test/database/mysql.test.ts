@@ -13,20 +13,6 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
   signsContract('mysql', 'mysql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
 
-  test('adding existing rows uses up no ids', async () => {
-    await using place = await ServerPlace.on(server!)
-    const database = await place.open()
-    for (let i = 0; i < 5; i++) {
-      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
-      await database.addToWhitelist(hashes(100))
-    }
-    await database.addDownloads(hashes(1, 101), Float64Array.of(1))
-    await database.addToWhitelist(hashes(1, 101))
-    await database.close()
-    for (const table of ['torrents', 'whitelist'])
-      expect(Number((await place.sql(`SELECT MAX(id) FROM ${table}`))[0]![0])).toBeWithin(101, 255)
-  })
-
   test('ids that run out are not taken for a duplicate key', async () => {
     await using place = await ServerPlace.on(server!)
     const database = await place.open()

@@ -1,7 +1,6 @@
 /** The PostgreSQL driver on a real server: the contract, and peculiarities of this server. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { hashes } from '../support/database/hashes.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import {
@@ -18,20 +17,6 @@ const server = testServer('postgresql')
 describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
   signsContract('postgresql', 'postgresql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
-
-  test('adding existing rows uses up no ids', async () => {
-    await using place = await ServerPlace.on(server!)
-    const database = await place.open()
-    for (let i = 0; i < 5; i++) {
-      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
-      await database.addToWhitelist(hashes(100))
-    }
-    await database.addDownloads(hashes(1, 101), Float64Array.of(1))
-    await database.addToWhitelist(hashes(1, 101))
-    await database.close()
-    for (const table of ['torrents', 'whitelist'])
-      expect(await place.sql(`SELECT max(id) FROM ${table}`)).toEqual([[101]])
-  })
 
   describe('no variable of the environment', () => {
     /** The output of a program that opens the database in such an environment. */

@@ -292,15 +292,6 @@ describe('a database that fails', () => {
     await run.stop()
   })
 
-  test('is noticed even when nothing is to be written', async () => {
-    const run = await start()
-    run.fated.fate = () => 'lost'
-    await until('the failure to be seen', () => !run.watched.state().ok)
-    run.fated.fate = () => 'fine'
-    await until('the recovery to be seen', () => run.watched.state().ok)
-    await run.stop()
-  })
-
   test('is asked again after a pause', async () => {
     const run = await start({ pace: { ...PACE, retryMilliseconds: 100 } })
     run.fated.fate = () => 'lost'

@@ -52,14 +52,6 @@ test('work whose turn comes at the deadline is not begun, and its caller learns 
   expect(isBegun).toBe(false)
 })
 
-test('the time in the queue counts: work gets the deadline of its caller', async () => {
-  const queue = queueOf(10_000)
-  const called = performance.now()
-  void queue.inTurn(() => Bun.sleep(50))
-  const at = await queue.inTime(async (deadline) => deadline.at)
-  expect(at - called).toBeWithin(10_000, 10_050)
-})
-
 test('work without a caller that waits has time', async () => {
   const queue = queueOf()
   const { work, letGo } = hanging()
@@ -69,15 +61,6 @@ test('work without a caller that waits has time', async () => {
   letGo()
   await first
   expect(await second).toBe('done')
-})
-
-test('the end waits for work that is done in a moment', async () => {
-  const queue = queueOf()
-  const happened: string[] = []
-  void queue.inTurn(async () => happened.push('first'))
-  void queue.inTurn(async () => happened.push('second'))
-  await queue.end()
-  expect(happened).toEqual(['first', 'second'])
 })
 
 test('the end does not wait for work that hangs, and no work is begun after it', async () => {
