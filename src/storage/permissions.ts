@@ -33,9 +33,6 @@ export const EXPIRED_IN_DATABASE_SECONDS = 7 * 86_400
 
 const TARGET = 'PERMISSIONS'
 
-/** Beyond this (year 262142) a reference tracker on the same database could not print the expiry. */
-export const LAST_EXPIRY_SECOND = 8_210_266_876_799n
-
 /** An auth key as it is administered. */
 export type AuthKey = {
   readonly key: string
@@ -43,7 +40,7 @@ export type AuthKey = {
   readonly expires: bigint | null
 }
 
-/** An auth key to add: `key` null = generate one; `secondsValid` null = permanent, else up to `LAST_EXPIRY_SECOND`. */
+/** An auth key to add: `key` null = generate one; `secondsValid` null = permanent. */
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
 /** What the management API uses of it. */
