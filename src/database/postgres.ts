@@ -61,8 +61,11 @@ function clientOf(
     // Like the reference: encrypted where the server can, whatever its certificate says.
     tls: 'prefer',
     channelBinding: 'disable',
-    // Given, because the client would otherwise take PGOPTIONS and PGAPPNAME.
-    connection: { options: '', application_name: 'tracker' },
+    // Given, because the client would otherwise take PGOPTIONS and PGAPPNAME. PgBouncer accepts no options.
+    connection: {
+      ...(process.env.PGOPTIONS === undefined ? {} : { options: '' }),
+      application_name: 'tracker',
+    },
     max: 1,
     idleTimeout: 0,
     maxLifetime: 0,

@@ -1,6 +1,7 @@
 /** The PostgreSQL driver on a real server: the contract, and peculiarities of this server. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { openPostgres } from '../../src/database/postgres.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import {
@@ -13,6 +14,30 @@ import {
 import { signsContract } from '../support/database/suite.ts'
 
 const server = testServer('postgresql')
+
+test('PgBouncer can stand in between: no start of a session has options, which it refuses', async () => {
+  const REFUSAL = 'SFATAL\0C08P01\0Menough\0\0'
+  let started = ''
+  using proxy = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        // First it asks for encryption.
+        if (bytes.length === 8) socket.write('N')
+        else {
+          started += bytes.toString()
+          socket.write(`E\0\0\0${String.fromCharCode(4 + REFUSAL.length)}${REFUSAL}`)
+        }
+      },
+    },
+  })
+  const { port } = proxy
+  const account = { host: '127.0.0.1', port, user: 'tracker', password: '', database: 'some' }
+  await expect(openPostgres({ driver: 'postgresql', ...account })).rejects.toThrow('enough')
+  expect(started).toContain('application_name')
+  expect(started).not.toContain('options')
+})
 
 describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
   signsContract('postgresql', 'postgresql', () => ServerPlace.on(server!))
