@@ -248,7 +248,7 @@ bind_address = "127.0.0.1:80"
         echo == run
         announce 'https://[::1]/announce' > /dev/null
         announce http://127.0.0.1/announce > /dev/null
-        grep -o 'Started on: http.*' /room/log | tail -n 4
+        grep -o 'Started on: http[^ ]*' /room/log | tail -n 4
         grep CapEff /proc/$(property MainPID)/status | cut -f 2`,
     })
     const said = out.slice(out.indexOf('== run') + 1)
