@@ -4,7 +4,7 @@ import { compiled } from '../support/e2e/program.ts'
 import { siege } from '../support/hostile/siege.ts'
 import { PATIENCE_MILLISECONDS } from '../support/until.ts'
 
-const seconds = Number(process.env.TEST_HOSTILE_SECONDS ?? 6)
+const seconds = Number(process.env.TEST_HOSTILE_SECONDS ?? 3)
 const binary = compiled()
 
 test.skipIf(process.platform !== 'linux')(

@@ -21,7 +21,7 @@ import {
 } from '../support/swarm/harness.ts'
 import { unfairness } from '../support/swarm/judge.ts'
 import { faults } from '../support/swarm/whole.ts'
-import { sample } from '../support/thorough.ts'
+import { sample, THOROUGH } from '../support/thorough.ts'
 
 const naivelyListed = (torrent: NaiveTorrent | undefined) => {
   if (!torrent) return undefined
@@ -216,6 +216,9 @@ function expectTotals(world: World, twin: NaiveSwarm): void {
   expect(world.swarm.totals()).toMatchObject(totals)
 }
 
+/** Announces between two looks at all of the memory. */
+const SELDOM = THOROUGH ? 100 : 500
+
 test.each(sample(KINDS))(
   `a swarm of %s grows over many chunks and falls back to nothing (SEED=${seed})`,
   (_, rows) => {
@@ -243,7 +246,7 @@ test.each(sample(KINDS))(
             family: families[roll(families.length)]!,
             peer,
           })
-        if (peer % 100 === 0) expect(faults(world.memory, 0)).toEqual([])
+        if (peer % SELDOM === 0) expect(faults(world.memory, 0)).toEqual([])
       }
     expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
     for (const family of families)
@@ -251,7 +254,7 @@ test.each(sample(KINDS))(
         const peer = numberOfAny(twin.torrents.get(name)!, family, roll)
         const event = roll(3) === 0 ? EVENT.none : EVENT.stopped
         say(hash!, { family, peer, event, left: BigInt(roll(2)) })
-        if (roll(100) === 0) expect(faults(world.memory, 0)).toEqual([])
+        if (roll(SELDOM) === 0) expect(faults(world.memory, 0)).toEqual([])
       }
     expect(faults(world.memory, 0)).toEqual([])
     expect(listed(world, hash!)).toEqual(naivelyListed(twin.torrents.get(name)))
