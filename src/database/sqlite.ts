@@ -101,6 +101,8 @@ class SqliteFile implements Sessions {
     this.#connection.run('PRAGMA busy_timeout = 0')
     await this.#whenFree(async () => {
       this.#connection.run('PRAGMA synchronous = FULL')
+      // A statement of many rows keeps what it may have to undo in a file otherwise, and must not fail for want of one.
+      this.#connection.run('PRAGMA temp_store = MEMORY')
       // First: a file that turns out to be another program's must stay as it is.
       await this.#all((session) => migrate(session, SQLITE, sqliteSchema))
       this.#connection.run('PRAGMA journal_mode = WAL')

@@ -17,7 +17,8 @@ export type WatchPace = {
   /** After so long without a successful write the database is asked whether it works. */
   readonly quietMilliseconds: number
 }
-const PACE: WatchPace = { retryMilliseconds: 2_000, quietMilliseconds: 5_000 }
+// Soon: what failed for a moment, such as for want of a descriptor, must not make the health check fail for seconds.
+const PACE: WatchPace = { retryMilliseconds: 500, quietMilliseconds: 5_000 }
 
 type WatchedOptions = {
   readonly database: Database

@@ -8,6 +8,7 @@ import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
+import { runProgram } from '../support/run-program.ts'
 
 /** A program of this directory in a process of its own; killed at the end of the scope. */
 function program(name: string, ...args: string[]) {
@@ -36,6 +37,17 @@ async function lock(file: SqliteFile) {
 }
 
 describe.concurrent('a file', () => {
+  test('needs no further file for a statement of many rows', async () => {
+    await using file = new SqliteFile()
+    const script = join(import.meta.dir, '../support/database/without-files.ts')
+    const command = 'ulimit -n 128 && exec "$@"'
+    const { out, err } = await runProgram(
+      ['/bin/sh', '-c', command, 'sh', process.execPath, script, file.path],
+      {},
+    )
+    expect([out, err]).toEqual(['8000\n', ''])
+  })
+
   test('that another process locks refuses writes, answers reads, and holds up no call', async () => {
     await using file = new SqliteFile()
     const database = await openDatabase(file.config)

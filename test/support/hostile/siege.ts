@@ -236,9 +236,15 @@ class HonestClients {
   }
 }
 
-const illness = ({ status, message, details }: Record<string, unknown>): string | undefined => {
+const illness = ({
+  status,
+  message,
+  details,
+  database,
+}: Record<string, unknown>): string | undefined => {
   if (status === 'Ok') return undefined
-  const ill = (details as { info: string; result: object }[])
+  const all = [...(details as object[]), { info: 'database', ...(database as object) }]
+  const ill = (all as { info: string; result: object }[])
     .filter(({ result }) => 'Err' in result)
     .map(({ info, result }) => `${info}: ${Object.values(result)}`)
   return `${status}: ${message} (${ill.join('; ')})`
