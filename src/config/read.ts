@@ -82,18 +82,13 @@ const OLD_NAMES = Object.keys(REPLACED).map((path) => path.split('.').at(-1)!)
 
 function unknownKey(key: string, node: Node, known: readonly string[], context: Context): void {
   const { schema, report } = context
-  const replaced = [node.at.path, key].find((name) => Object.hasOwn(REPLACED, name))
   if (schema === '2.0.0') {
     // Files of that schema contain stale keys, which the reference ignores.
-    const names = [...known, ...OLD_NAMES]
-    report.warn(
-      node.at,
-      replaced === undefined
-        ? `unknown option, ignored${didYouMean(key, names)}`
-        : `ignored, ${REPLACED[replaced]} applies`,
-    )
+    const names = [...known, ...OLD_NAMES.filter((name) => name !== key)]
+    report.warn(node.at, `unknown option, ignored${didYouMean(key, names)}`)
     return
   }
+  const replaced = [node.at.path, key].find((name) => Object.hasOwn(REPLACED, name))
   report.mistake(
     node.at,
     replaced === undefined
