@@ -5,7 +5,10 @@ import { manualPage } from '../src/completions/man.ts'
 import type { Entry } from './pack.ts'
 
 /** Copied from the project unchanged. Each pattern must match a file. */
-const COPIED = ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/**/*', 'share/**/*']
+const COPIED = [
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE'],
+  ...['docs/**/*', 'share/**/*'],
+]
 const REQUIRED = ['share/default/config/*.toml', 'share/systemd/tracker.service']
 
 /** Where shells and `man` find them, once `share` is copied to /usr/local. */

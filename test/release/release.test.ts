@@ -112,7 +112,8 @@ describe.skipIf(!THOROUGH)('a release', () => {
       const copied = [...new Bun.Glob('{docs,share}/**/*').scanSync(ROOT)]
       expect(names.filter((name) => statSync(at(platform, name)).isFile()).sort()).toEqual(
         [
-          ...['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD-PARTY.md'],
+          ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'],
+          'THIRD-PARTY.md',
           ...['licences/LGPL-2.0.txt', 'licences/LGPL-2.1.txt'],
           ...['share/bash-completion/completions/tracker', 'share/man/man1/tracker.1'],
           ...['share/fish/vendor_completions.d/tracker.fish', 'share/zsh/site-functions/_tracker'],
@@ -135,6 +136,17 @@ describe.skipIf(!THOROUGH)('a release', () => {
             ? 0o755
             : 0o644,
         ])
+    })
+
+    test('no page links to a file that is not there', () => {
+      const LINK = /\]\((?!https?:|#)([^)#]+)/g
+      const links = [...new Bun.Glob('**/*.md').scanSync(at(platform))].flatMap((page) =>
+        Array.from(readFileSync(at(platform, page), 'utf8').matchAll(LINK), ([, to]) =>
+          join(page, '..', to!),
+        ),
+      )
+      expect(links).toContain('docs/deploy.md')
+      expect(links.filter((link) => !existsSync(at(platform, link)))).toEqual([])
     })
 
     test('lists every package, with licence and checksum', () => {
