@@ -1,5 +1,5 @@
 /** Reads a command line by the command table. Knows no command, prints nothing. */
-import { didYouMean } from '../text/nearest.ts'
+import { didYouMean, nearest } from '../text/nearest.ts'
 import { quotedWord } from '../text/printable.ts'
 import {
   type Argument,
@@ -128,23 +128,30 @@ function checkChoice(what: string, choices: readonly string[] | undefined, word:
 }
 
 function unknownOption(spelled: string, known: readonly Option[]): Misuse {
-  const long = known.flatMap(({ spellings }) => spellings.filter((one) => one.startsWith('--')))
-  return new Misuse(`unknown option ${quotedWord(spelled)}${didYouMean(spelled, long)}`)
+  const names = known.flatMap(({ spellings }) => spellings)
+  // A single letter resembles every other, except in another case: -v is -V.
+  const near = names.filter(
+    (one) => one.startsWith('--') || one.toLowerCase() === spelled.toLowerCase(),
+  )
+  return new Misuse(`unknown option ${quotedWord(spelled)}${didYouMean(spelled, near)}`)
 }
 
 function unknownCommand(word: string, group: Command): never {
   const { commands = [], options = [] } = group
-  const below = everyCommand(group, '').find(({ name }) => name.endsWith(` ${word}`))
-  const guess =
-    options.some(({ name }) => name === 'config') && /\.(toml|ya?ml|json)$/i.test(word)
-      ? `, did you mean --config ${quotedWord(word)}?`
-      : below
-        ? `, did you mean ${below.name.trim()}?`
-        : didYouMean(
-            word,
-            commands.map(({ name }) => name),
-          )
-  throw new Misuse(`unknown command ${quotedWord(word)}${guess}`)
+  if (options.some(({ name }) => name === 'config') && /\.(toml|ya?ml|json)$/i.test(word))
+    throw new Misuse(
+      `unknown command ${quotedWord(word)}, did you mean --config ${quotedWord(word)}?`,
+    )
+  // By the last word, so that `announce` finds `client announce`; nearer commands come first.
+  const words = [...commands, ...everyCommand(group, '')].map(({ name }) => name.trim().split(' '))
+  const guess = nearest(
+    word,
+    words.map((path) => path.at(-1)!),
+  )
+  const path = words.find((path) => path.at(-1) === guess)
+  throw new Misuse(
+    `unknown command ${quotedWord(word)}${path ? `, did you mean ${path.join(' ')}?` : ''}`,
+  )
 }
 
 const listed = (names: readonly string[]): string =>

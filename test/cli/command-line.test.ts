@@ -63,6 +63,7 @@ const MISUSED = String.raw`
 --CONFIG a | tracker | unknown option --CONFIG, did you mean --config?
 --nothing | tracker | unknown option --nothing.
 -x | tracker | unknown option -x.
+-v | tracker | unknown option -v, did you mean -V?
 --config | tracker | --config needs a value: --config PATH.
 -c | tracker | -c needs a value: -c PATH.
 --config= | tracker | --config needs a value: --config PATH.
@@ -74,6 +75,8 @@ const MISUSED = String.raw`
 cnfig | tracker | unknown command cnfig, did you mean config?
 xyz | tracker | unknown command xyz.
 announce | tracker | unknown command announce, did you mean client announce?
+scarpe | tracker | unknown command scarpe, did you mean client scrape?
+chekc | tracker | unknown command chekc, did you mean check?
 my.yaml | tracker | unknown command my.yaml, did you mean --config my.yaml?
 serve x | tracker serve | unexpected argument x.
 config | tracker config | needs a command: print, check or migrate.
