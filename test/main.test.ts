@@ -55,8 +55,8 @@ test('a tracker with mistakes in its configuration reports all of them and start
     code: 78,
     out: '',
     err: `tracker: 4 mistakes in tracker.toml
-tracker.toml: Missing mandatory configuration option. Option path: logging.trace_filter
-tracker.toml: Missing mandatory configuration option. Option path: core.private
+tracker.toml: Missing mandatory configuration option. Option path: logging.trace_filter, for example \`trace_filter = "info"\` below [logging]
+tracker.toml: Missing mandatory configuration option. Option path: core.private, for example \`private = false\` below [core]
 tracker.toml:4:1: core.listed: expected true or false, found 1
 tracker.toml:5:1: core.privte: unknown option, did you mean private?
 `,

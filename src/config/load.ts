@@ -42,12 +42,12 @@ export interface Failed {
   readonly warnings: readonly string[]
 }
 
-/** Options that must be written although they have defaults, as in the reference (C3). */
+/** Options that must be written although they have defaults, as in the reference (C3), with a value for example. */
 const MANDATORY = [
-  ['metadata', 'schema_version'],
-  ['logging', 'trace_filter'],
-  ['core', 'private'],
-  ['core', 'listed'],
+  ['metadata', 'schema_version', '"3.0.0"'],
+  ['logging', 'trace_filter', '"info"'],
+  ['core', 'private', 'false'],
+  ['core', 'listed', 'false'],
 ] as const
 
 export function load(input: LoadInput): Loaded | Failed {
@@ -102,13 +102,15 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
   const schema = findSchema(tree, report)
   if (!schema) return undefined
   const lifted = schema === '2.0.0' ? lift(tree, report) : tree
-  for (const [section, name] of MANDATORY) {
+  for (const [section, name, value] of MANDATORY) {
     const isOldName = schema === '2.0.0' && name === 'trace_filter'
-    const path = `${section}.${isOldName ? 'threshold' : name}`
+    const option = isOldName ? 'threshold' : name
+    const path = `${section}.${option}`
+    const example = `${option} = ${name === 'schema_version' ? `"${schema}"` : value}`
     if (!nodeAt(lifted, section, name))
       report.mistake(
         { source: source.name, path },
-        `Missing mandatory configuration option. Option path: ${path}`,
+        `Missing mandatory configuration option. Option path: ${path}, for example \`${example}\` below [${section}]`,
       )
   }
   const context = { schema, report }

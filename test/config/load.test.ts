@@ -121,9 +121,12 @@ describe('sources', () => {
 describe('mandatory options', () => {
   test('an empty text lacks all of them, and each is reported', () => {
     expect(complaints(loadIn({ env: { [TEXT]: '' } }))).toEqual(
-      ['metadata.schema_version', 'logging.trace_filter', 'core.private', 'core.listed'].map(
-        (path) => `${TEXT}: Missing mandatory configuration option. Option path: ${path}`,
-      ),
+      [
+        'metadata.schema_version, for example `schema_version = "3.0.0"` below [metadata]',
+        'logging.trace_filter, for example `trace_filter = "info"` below [logging]',
+        'core.private, for example `private = false` below [core]',
+        'core.listed, for example `listed = false` below [core]',
+      ].map((path) => `${TEXT}: Missing mandatory configuration option. Option path: ${path}`),
     )
   })
 
@@ -134,7 +137,7 @@ describe('mandatory options', () => {
     [MINIMAL_3, 'listed = false', 'core.listed'],
   ])('one that is not written: %#', (toml, line, path) => {
     expect(complaints(loadToml(toml.replace(line, '')))).toEqual([
-      `tracker.toml: Missing mandatory configuration option. Option path: ${path}`,
+      `tracker.toml: Missing mandatory configuration option. Option path: ${path}, for example \`${line}\` below [${path.split('.')[0]}]`,
     ])
   })
 
@@ -151,8 +154,8 @@ describe('mandatory options', () => {
   test('without a version the other mistakes are those of the schema that the file resembles', () => {
     const toml = MINIMAL_2.replace('schema_version = "2.0.0"', '').replace('listed = false', '')
     expect(complaints(loadToml(toml))).toEqual([
-      'tracker.toml: Missing mandatory configuration option. Option path: metadata.schema_version',
-      'tracker.toml: Missing mandatory configuration option. Option path: core.listed',
+      'tracker.toml: Missing mandatory configuration option. Option path: metadata.schema_version, for example `schema_version = "2.0.0"` below [metadata]',
+      'tracker.toml: Missing mandatory configuration option. Option path: core.listed, for example `listed = false` below [core]',
     ])
   })
 

@@ -50,8 +50,8 @@ test('an API token creates an API at the default address', () => {
 
 test('a string in place of a section is a mistake, and so are the options that are lost with it', () => {
   expect(complaints(loadToml(MINIMAL_3, { CORE: 'x' }))).toEqual([
-    'tracker.toml: Missing mandatory configuration option. Option path: core.private',
-    'tracker.toml: Missing mandatory configuration option. Option path: core.listed',
+    'tracker.toml: Missing mandatory configuration option. Option path: core.private, for example `private = false` below [core]',
+    'tracker.toml: Missing mandatory configuration option. Option path: core.listed, for example `listed = false` below [core]',
     `${OVERRIDE}CORE: core: expected a table, found a string`,
   ])
 })
