@@ -15,7 +15,7 @@ import { PREFIX } from '../config/overrides.ts'
 import { exampleToml, toToml } from '../config/print.ts'
 import { DEFAULT_FILE } from '../config/source.ts'
 import { shellWord } from '../text/shell.ts'
-import { systemReason } from '../text/system-errors.ts'
+import { errorCode, systemReason } from '../text/system-errors.ts'
 
 export function init(invocation: Invocation, host: Host): number {
   const path = invocation.arguments[0] ?? DEFAULT_FILE
@@ -98,7 +98,8 @@ function writeNewFile(cwd: string, path: string, text: string): string | undefin
     writeFileSync(resolve(cwd, path), text, { flag: 'wx', mode: 0o600 })
     return undefined
   } catch (error) {
-    return `${path} cannot be written: ${systemReason(error)}`
+    const remedy = errorCode(error) === 'EEXIST' ? ': name another, or move it away' : ''
+    return `${path} cannot be written: ${systemReason(error)}${remedy}`
   }
 }
 

@@ -101,7 +101,7 @@ describe('migrate', () => {
 
     expect(await here.run(words)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('tracker: new.toml cannot be written: file already exists\n'),
+      err: expect.stringContaining('tracker: new.toml cannot be written: file already exists: '),
     })
     expect(readFileSync(path, 'utf8')).toBe(text)
   })

@@ -59,7 +59,7 @@ test('another file can be named, and what to do next names it too', async () => 
 })
 
 test.each([
-  ['a file that exists', 'here.toml', 'file already exists'],
+  ['a file that exists', 'here.toml', 'file already exists: name another, or move it away'],
   ['a directory that does not', 'gone/x.toml', 'no such file or directory'],
 ])('%s is an error of one line', async (_what, path, reason) => {
   using here = workspace({ 'here.toml': 'mine' })
