@@ -11,10 +11,10 @@ current shell:
   tracker completions fish | source
   tracker completions powershell | Out-String | Invoke-Expression
 
-To keep them, write them to where the shell looks for them, as the examples do;
-for zsh, that is a directory of its fpath. For PowerShell, add the line above to
-$PROFILE. The scripts ask the program what fits, so they need not be written
-again after an update.`,
+To keep them, write them to where the shell looks for them, as the examples do,
+once that directory exists; for zsh, it is one of its fpath. For PowerShell, add
+the line above to $PROFILE. The scripts ask the program what fits, so they need
+not be written again after an update.`,
   examples: [
     'tracker completions bash > ~/.local/share/bash-completion/completions/tracker',
     'tracker completions zsh > ~/.zfunc/_tracker',
