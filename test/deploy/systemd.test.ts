@@ -41,7 +41,7 @@ announce() { tracker client announce --insecure "$@" ${HASH}; }
 `
 const ARCHIVE = 'tracker-0.1.0-linux-x64'
 const UNPACKED = `
-mkdir -p /tmp/download/${ARCHIVE}/share/systemd
+mkdir -p /tmp/download/${ARCHIVE}/share/{bash-completion,fish,man,systemd,zsh}
 cd /tmp/download
 cp /room/tracker ${ARCHIVE}/
 cp /room/tracker.service ${ARCHIVE}/share/systemd/
