@@ -8,6 +8,10 @@ import { source } from '../support/e2e/program.ts'
 import { siege } from '../support/hostile/siege.ts'
 
 const [seconds = '600', executable] = process.argv.slice(2)
+if (!/^[1-9]\d{0,5}$/.test(seconds)) {
+  console.error('usage: bun test/hostile/main.ts [SECONDS] [EXECUTABLE]')
+  process.exit(2)
+}
 const program = executable === undefined ? source : () => [resolve(executable)]
 const { table, failures } = await siege(program, Number(seconds))
 console.log(table)
