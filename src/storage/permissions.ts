@@ -116,7 +116,7 @@ export class Permissions {
         if (table === undefined) continue
         for await (const part of mirror.parts())
           if (!(await finish(table.putAll(part)))) throw full(mirror)
-        this.#log.info(TARGET, `${table.size} ${entries} are known`)
+        this.#log.info(TARGET, `${entries} known: ${table.size}`)
       }
     })
   }

@@ -419,8 +419,8 @@ describe('at the start', () => {
     expect([its.access!.whitelist!.size, its.access!.keys!.size]).toEqual([12_000, 12_000])
     expect([7, 11_998].map((n) => its.validUntil(key(n)))).toEqual([7_000, Infinity])
     expect(its.lines).toEqual([
-      expect.stringContaining('12000 whitelisted torrents are known'),
-      expect.stringContaining('12000 keys are known'),
+      expect.stringContaining('whitelisted torrents known: 12000'),
+      expect.stringContaining('keys known: 12000'),
     ])
   })
 
