@@ -65,7 +65,10 @@ function readList(list: List, node: Node | undefined, path: Path, context: Conte
   if (node === undefined || (node.kind === 'list' && node.items.length === 0)) return null
   if (node.kind === 'list')
     return node.items.map((item, i) => readTable(list.each, item, [...path, i], context))
-  context.report.mistake(node.at, `expected a list of tables, ${foundKind(node)}`)
+  context.report.mistake(
+    node.at,
+    `expected a list of tables, in double brackets, ${foundKind(node)}`,
+  )
   return null
 }
 

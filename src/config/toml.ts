@@ -58,6 +58,9 @@ export function parseToml({ name, text, quotable }: TomlSource): TableNode | Mis
   return nodeOf(values, []) as TableNode
 }
 
+/** An option whose value is a bare word or address: `info`, `0.0.0.0:6969`. */
+const UNQUOTED = /=\s*[\w.:/[\]-]+\s*(#.*)?$/
+
 function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
   const format = otherFormat(source)
   if (format !== undefined) {
@@ -68,9 +71,11 @@ function syntaxMistake(error: TomlError, source: TomlSource): Mistake {
   }
   const { line, column } = error
   const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
-  const mistake = { path: '', source: source.name, line, column, message: `TOML: ${reason}` }
   const lines = source.text.split(/\r?\n/)
   const text = lines[line - 1]
+  const remedy = UNQUOTED.test(text ?? '') ? ': text needs quotes, as in `"info"`' : ''
+  const message = `TOML: ${reason}${remedy}`
+  const mistake = { path: '', source: source.name, line, column, message }
   if (!source.quotable || text === undefined || mayBeSecret(lines, line - 1)) return mistake
   const margin = ' '.repeat(String(line).length)
   // Control characters would move the caret, or the terminal.

@@ -222,6 +222,14 @@ bind_address = "0.0.0.0:7070"
 
   test.each([
     ['a = 1\nb = ,\n', '2:5: TOML: invalid value\n  2 | b = ,\n    |     ^'],
+    [
+      'b = info',
+      '1:8: TOML: each key-value declaration must be followed by an end-of-line: text needs quotes, as in `"info"`\n  1 | b = info\n    |        ^',
+    ],
+    [
+      'b = 0.0.0.0:1 # all',
+      '1:8: TOML: illegal character in numeric literal: text needs quotes, as in `"info"`\n  1 | b = 0.0.0.0:1 # all\n    |        ^',
+    ],
     ['b = \nc = 1', '1:5: TOML: invalid value\n  1 | b = \n    |     ^'],
     ['[b\nc = 1', '1:3: TOML: illegal character in key\n  1 | [b\n    |   ^'],
   ])('a TOML mistake shows the line with a caret below the place: %p', (toml, words) => {
@@ -249,7 +257,7 @@ bind_address = "0.0.0.0:7070"
 
   test('a TOML mistake in the environment shows no text', () => {
     expect(complaints(loadIn({ env: { [TEXT]: 'a = hunter2' } }))).toEqual([
-      `${TEXT}:1:5: TOML: invalid value`,
+      `${TEXT}:1:5: TOML: invalid value: text needs quotes, as in \`"info"\``,
     ])
   })
 

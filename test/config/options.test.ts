@@ -131,7 +131,7 @@ http_trackers | tsl_config = {} | it has \`tls_config\`
 http_trackers | tls_config = { ssl_cert_path = "c" } | http_trackers.0.tls_config.ssl_key_path: TLS needs both \`ssl_cert_path\` and \`ssl_key_path\`
 http_trackers | tls_config = { ssl_key_path = "k" } | http_trackers.0.tls_config.ssl_cert_path: TLS needs both
 http_trackers | tls_config = { ssl_cert_path = "", ssl_key_path = "k" } | expected a string that is not empty, found ""
-udp_trackers |  | udp_trackers: expected a list of tables, found a table
+udp_trackers |  | udp_trackers: expected a list of tables, in double brackets, found a table
 udp_tracker_server | ip_bans_reset_interval_in_secs = 3599 | expected a whole number from 3600 to 9007199254740991, found 3599
 udp_tracker_server | connection_id_validation = "lax" | expected "strict" or "disabled", found "lax"
 http_api.access_tokens | admin = "" | http_api.access_tokens.admin: expected a string that is not empty, found an empty string
