@@ -53,8 +53,6 @@ export class Announce {
   readonly words: Int32Array = new Int32Array(15)
   readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
   readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
-  /** Info hash and peer id, as they stand side by side in a datagram. */
-  readonly identity: Uint8Array = new Uint8Array(this.words.buffer, 0, 40)
   /** Address and port; the first `endpointBytes(family)` bytes count, the rest is stale. */
   readonly endpoint: Uint8Array = new Uint8Array(this.words.buffer, 40, 18)
   /** The same bytes as `endpoint`, two at a time in memory order. */

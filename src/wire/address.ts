@@ -147,7 +147,10 @@ export function copySource(bytes: Uint8Array, at: number, family: Family, to: Ad
   }
   to.family = 4
   const from = family === 6 ? at + 12 : at
-  for (let i = 0; i < 4; i++) to.bytes[i] = bytes[from + i]!
+  to.bytes[0] = bytes[from]!
+  to.bytes[1] = bytes[from + 1]!
+  to.bytes[2] = bytes[from + 2]!
+  to.bytes[3] = bytes[from + 3]!
 }
 
 /** The 4 or 16 bytes of an address literal, 4 for a mapped one; undefined: not a literal. */

@@ -130,8 +130,10 @@ function readAnnounce(
   // 4 is `paused` (BEP 21) in libtorrent; it counts as no event.
   if (event < 0 || event > 4) return 'Invalid announce event'
 
-  const { identity, counts } = announce
-  for (let i = 0; i < 40; i++) identity[i] = bytes[at + ANNOUNCE.identity + i]!
+  const { words, counts } = announce
+  // Info hash and peer id.
+  for (let word = 0; word < 10; word++)
+    words[word] = readWord(bytes, at + ANNOUNCE.identity + word * 4)
   counts[COUNT.downloaded] = readI32(bytes, at + ANNOUNCE.downloaded)
   counts[COUNT.downloaded + 1] = readI32(bytes, at + ANNOUNCE.downloaded + 4)
   counts[COUNT.left] = readI32(bytes, at + ANNOUNCE.left)
