@@ -16,6 +16,9 @@ export class Lock {
   readonly #at: number
   readonly #me: number
   readonly #alone: boolean
+  /** How often this thread found it taken, and how often it had to sleep for it. Only a thread that waits counts. */
+  contended = 0
+  slept = 0
 
   /**
    * `thread` ≥ 1: 0 in the word means free. `alone`: no other thread has the memory, so nothing is locked at
@@ -64,6 +67,7 @@ export class Lock {
   }
 
   #spin(): boolean {
+    this.contended++
     const words = this.#words
     const at = this.#at
     for (let spin = 0; spin < SPINS; spin++)
@@ -76,6 +80,7 @@ export class Lock {
     const words = this.#words
     const at = this.#at
     if (this.#spin()) return
+    this.slept++
     // From here on the word is taken with CONTENDED set: others may sleep on it, too.
     for (;;) {
       const word = Atomics.load(words, at)

@@ -129,6 +129,10 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     stop: async (graceMilliseconds) => {
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
       garbage[Symbol.dispose]()
+      const count = (of: 'contended' | 'slept') =>
+        swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)
+      const waits = `${count('contended')} taken, slept for ${count('slept')}`
+      log.debug('TRACKER', `locks of the swarm: found ${waits}`)
     },
   }
 }

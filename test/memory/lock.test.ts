@@ -39,6 +39,7 @@ describe('one thread', () => {
     expect(mine.holder()).toBe(2)
     other.release()
     expect([...words]).toEqual([0, 0, 0, 0])
+    expect([mine.contended, other.contended]).toEqual([0, 0])
   })
 
   test('gives up when another holds it, without a sleep', () => {
@@ -50,6 +51,7 @@ describe('one thread', () => {
     other.release()
     expect(mine.tryAcquire()).toBe(true)
     expect(wait).not.toHaveBeenCalled()
+    expect([mine.contended, mine.slept]).toEqual([1, 0])
   })
 })
 
@@ -74,6 +76,7 @@ describe('a sleeper', () => {
     mine.acquire()
     expect(wait).toHaveBeenCalledTimes(3)
     expect(mine.holder()).toBe(1)
+    expect([mine.contended, mine.slept]).toEqual([1, 1])
     notify.mockClear()
     mine.release()
     expect(notify).toHaveBeenCalledTimes(1)
