@@ -87,6 +87,11 @@ export class Load {
   #repliedAt = this.#began
   #checkedAt = this.#began
   #idleMilliseconds = 0
+  #turnedAt = this.#began
+  #longestPause = 0
+  /** Since when requests are in flight and no answer came, and the longest time that this lasted. */
+  #silentSince = this.#began
+  #longestSilence = 0
   /** The client that sends first. It changes every turn, because a rate may not allow requests for each. */
   #first = 0
 
@@ -118,9 +123,10 @@ export class Load {
   #turn(clients: readonly Client[], now: number): void {
     const { durationMilliseconds, timeoutMilliseconds } = this.options
     if (now - this.#began >= durationMilliseconds) this.stop('duration')
+    this.#listen(clients, now)
     if (now - this.#checkedAt >= TICK_MILLISECONDS) {
       this.#checkedAt = now
-      if (this.#isSilent(now)) this.stop('silence')
+      if (now - this.#repliedAt > SILENCE_MILLISECONDS + timeoutMilliseconds) this.stop('silence')
       for (const client of clients) client.giveUp(now - timeoutMilliseconds)
     }
     this.#first = (this.#first + 1) % clients.length
@@ -128,11 +134,17 @@ export class Load {
       this.offer(clients[(this.#first + i) % clients.length]!, now)
   }
 
-  #isSilent(now: number): boolean {
+  /** A silence ends with the last look in vain, so that a pause of this process never makes one longer. */
+  #listen(clients: readonly Client[], now: number): void {
     const { replies } = this.tally
-    if (replies !== this.#replies) this.#repliedAt = now
+    const came = replies !== this.#replies
     this.#replies = replies
-    return now - this.#repliedAt > SILENCE_MILLISECONDS + this.options.timeoutMilliseconds
+    if (came) this.#repliedAt = now
+    if (!this.isSending) return
+    this.#longestPause = Math.max(this.#longestPause, now - this.#turnedAt)
+    this.#turnedAt = now
+    if (came || clients.every(({ inFlight }) => inFlight === 0)) this.#silentSince = now
+    else this.#longestSilence = Math.max(this.#longestSilence, now - this.#silentSince)
   }
 
   #spin(until: number): void {
@@ -193,6 +205,16 @@ export class Load {
   /** Milliseconds from the last reply to the end of the sending. */
   get silence(): number {
     return Math.max(0, (this.#stoppedAt ?? performance.now()) - this.#repliedAt)
+  }
+
+  /** The longest time in which requests were in flight and no answer came, as far as this process looked. */
+  get longestSilence(): number {
+    return this.#longestSilence
+  }
+
+  /** The longest time in which this process did not look for answers. */
+  get longestPause(): number {
+    return this.#longestPause
   }
 
   get ended(): Ended {
