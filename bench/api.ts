@@ -6,12 +6,12 @@
 import { setPriority } from 'node:os'
 import { trackerStart } from './contenders.ts'
 import { infoHashes, withDefaults } from './load.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, Setting } from './plan.ts'
 import { CORE, median, thousands } from './results.ts'
 import { applyLoad, LOAD_CORE, type LoadChanges, type Result, type Serving, serve } from './run.ts'
 
 const TOKEN = crypto.randomUUID()
-const POPULATION = { mix: 'announce', torrents: 1_000_000, peers: 2_000_000 } as const
+export const POPULATION = { mix: 'announce', torrents: 1_000_000, peers: 2_000_000 } as const
 /** Longer than any measurement: the load is ended early. */
 const LOAD_SECONDS = 120
 const ANSWER_MS = 10_000
@@ -29,8 +29,8 @@ type Timing = { readonly ms: readonly number[]; readonly bytes: number; readonly
 
 export async function measureApi(plan: Plan): Promise<void> {
   const load = { ...POPULATION, ...plan.load, seconds: LOAD_SECONDS, fill: false }
-  const start = trackerStart(plan.trackers[0]!, 'udp', async ({ apiPort }) => ({
-    tables: `[http_api]\nbind_address = "127.0.0.1:${apiPort}"\naccess_tokens = { bench = "${TOKEN}" }`,
+  const start = trackerStart(plan.trackers[0]!, 'udp', async (setting) => ({
+    tables: apiTable(setting),
   }))
   await using server = await serve('api', start, 'udp', load)
   if (!server) throw new Error(`the tracker does not exist: ${plan.trackers[0]}`)
@@ -52,6 +52,9 @@ export async function measureApi(plan: Plan): Promise<void> {
   for (const line of [HEAD, HEAD.map((_, i) => (i === 0 ? '---' : '---:')), ...lines])
     console.log(`| ${line.join(' | ')} |`)
 }
+
+export const apiTable = ({ apiPort }: Setting) =>
+  `[http_api]\nbind_address = "127.0.0.1:${apiPort}"\naccess_tokens = { bench = "${TOKEN}" }`
 
 function questions(load: LoadChanges): Question[] {
   const hashes = infoHashes(withDefaults(load))
@@ -87,7 +90,7 @@ function isPage(body: unknown, count: number): boolean {
 }
 
 /** Waits for the API, which may open after the first announce is answered. */
-async function isUp({ apiPort }: Serving): Promise<void> {
+export async function isUp({ apiPort }: Serving): Promise<void> {
   for (const deadline = performance.now() + ANSWER_MS; performance.now() < deadline; ) {
     const response = await fetch(`http://127.0.0.1:${apiPort}/api/health_check`).catch(() => {})
     if (response?.status === 200) return
@@ -96,6 +99,13 @@ async function isUp({ apiPort }: Serving): Promise<void> {
   throw new Error('the tracker opened no management API')
 }
 
+/** `target`: behind `/api/v1/`. */
+export const requestApi = ({ apiPort }: Serving, target: string): Promise<Response> =>
+  fetch(`http://127.0.0.1:${apiPort}/api/v1/${target}`, {
+    headers: { authorization: `Bearer ${TOKEN}`, 'accept-encoding': 'identity' },
+    signal: AbortSignal.timeout(ANSWER_MS),
+  })
+
 /** Sends one request at a time: `requests` of them, and more until `seconds` have passed. */
 async function ask(
   server: Serving,
@@ -103,17 +113,15 @@ async function ask(
   requests: number,
   seconds = 0,
 ): Promise<Timing> {
-  const headers = { authorization: `Bearer ${TOKEN}`, 'accept-encoding': 'identity' }
   const ms: number[] = []
   let bytes = 0
   let wrong = 0
   const start = performance.now()
   const passed = () => performance.now() - start
   for (let i = 0; passed() < ASKING_MS && (i < requests || passed() < seconds * 1000); i++) {
-    const url = `http://127.0.0.1:${server.apiPort}/api/v1/${question.target(i)}`
     const began = performance.now()
     try {
-      const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) })
+      const response = await requestApi(server, question.target(i))
       const text = await response.text()
       ms.push(performance.now() - began)
       bytes = text.length
@@ -127,7 +135,7 @@ async function ask(
 }
 
 /** Runs `work` while the load runs; returns the outcome of both. */
-async function underLoad<T>(server: Serving, load: LoadChanges, work: () => Promise<T>) {
+export async function underLoad<T>(server: Serving, load: LoadChanges, work: () => Promise<T>) {
   const running = applyLoad(server, load)
   try {
     const outcome = await work()
@@ -139,7 +147,7 @@ async function underLoad<T>(server: Serving, load: LoadChanges, work: () => Prom
 }
 
 /** Moves this process to the core of the load, which never sleeps, and gives it priority. */
-function stayBesideTheLoad(): void {
+export function stayBesideTheLoad(): void {
   Bun.spawnSync(['taskset', '-a', '-c', '-p', LOAD_CORE, `${process.pid}`])
   try {
     setPriority(-10)

@@ -88,7 +88,7 @@ const opentracker: Start = async ({ room, port, hashes }) => {
   return [program, ...where, '-d', '.', '-w', 'whitelist']
 }
 
-/** aquatic_http needs two threads; both stay on the one core. */
+/** aquatic_http needs two threads; both stay on the one core. Older releases have one address for both families. */
 const aquatic =
   (name: 'aquatic_udp' | 'aquatic_http', threads: 1 | 2): Start =>
   async ({ room, port }) => {
@@ -97,7 +97,9 @@ const aquatic =
     const config = join(room, 'aquatic.toml')
     const swarm = threads === 2 ? 'swarm_workers = 1\n' : ''
     const lines = `socket_workers = 1\n${swarm}log_level = "error"\n`
-    await Bun.write(config, `${lines}[network]\naddress = "127.0.0.1:${port}"\n`)
+    const defaults = Bun.spawnSync([program, '-p']).stdout.toString()
+    const address = defaults.includes('use_ipv6') ? 'use_ipv6 = false\naddress_ipv4' : 'address'
+    await Bun.write(config, `${lines}[network]\n${address} = "127.0.0.1:${port}"\n`)
     return [program, '-c', config]
   }
 
@@ -117,6 +119,9 @@ export const FROM_SOURCE = 'bun src/main.ts'
 export type Flavour = {
   readonly listed?: boolean
   readonly private?: boolean
+  /** Serving threads; otherwise one. */
+  readonly workers?: number
+  readonly log?: string
   readonly tables?: string
 }
 
@@ -143,13 +148,13 @@ app = "torrust-tracker"
 purpose = "configuration"
 schema_version = "3.0.0"
 [logging]
-trace_filter = "error"
+trace_filter = "${flavour.log ?? 'error'}"
 [core]
 listed = ${flavour.listed ?? false}
 private = ${flavour.private ?? false}
 ${flavour.tables ?? ''}
 [runtime]
-workers = 1
+workers = ${flavour.workers ?? 1}
 [[${transport}_trackers]]
 bind_address = "127.0.0.1:${setting.port}"
 [health_check_api]

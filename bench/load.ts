@@ -2,7 +2,7 @@
  * Child process: one load on a server that runs already, with the generators of `tracker bench`. Every peer announces
  * once, then the measured seconds begin. Takes its options as JSON and prints one JSON object.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { HttpWire } from '../src/bench/http-load.ts'
 import { Load, type Mix, type Wire } from '../src/bench/load.ts'
 import { Population, Random } from '../src/bench/population.ts'
@@ -28,6 +28,8 @@ const DEFAULTS = {
   timeoutMs: 500,
   /** Requests per second; 0: as many as possible. */
   rate: 0,
+  /** Never sleeps. Takes a whole core, which must not be one of the server. */
+  spins: true,
   /** Auth keys that the peers use in turn; 0: none. */
   keys: 0,
   /** Completed downloads, spread over the measured seconds. */
@@ -127,7 +129,7 @@ export type LoadResult = Awaited<ReturnType<typeof run>>
 
 /** Times are in milliseconds unless the name says otherwise. */
 async function run(options: LoadOptions) {
-  const { seconds, rate } = options
+  const { seconds, rate, spins } = options
   const population =
     options.completions > 0
       ? new CompletingPopulation(options)
@@ -136,7 +138,7 @@ async function run(options: LoadOptions) {
   const { pid, seed, timeoutMs: timeoutMilliseconds } = options
   const loadOf = (mix: Mix, milliseconds: number, rate?: number) => {
     const limits = { durationMilliseconds: milliseconds, timeoutMilliseconds, rate }
-    return new MeasuredLoad(pid, { population, mix, seed, spins: true, ...limits })
+    return new MeasuredLoad(pid, { population, mix, seed, spins, ...limits })
   }
   const filling = loadOf('announce', options.fill ? FILL_MS : 0)
   const timer = setInterval(() => population.allStarted && filling.stop(), 1)
@@ -147,7 +149,10 @@ async function run(options: LoadOptions) {
   const load = loadOf(options.mix, seconds * 1000, rate || undefined)
   process.once('SIGTERM', () => load.stop())
   if (population instanceof CompletingPopulation) population.begin(options.completions, seconds)
+  const began = process.cpuUsage()
   await load.drive(wire)
+  const { user, system } = process.cpuUsage(began)
+  const busy = (user + system) / 1e6 / load.seconds
   wire.close()
   const { tally } = load
   const { latency, answers, errors, malformed, lost } = tally.total()
@@ -159,14 +164,19 @@ async function run(options: LoadOptions) {
     perSecond: load.answersPerSecond,
     announcesPerSecond: (load.answersPerSecond * announces) / answers,
     announces,
+    answersInAll: answers + filling.tally.answers,
     errors,
     malformed,
     lost: lost + tally.unsent,
     completions: population instanceof CompletingPopulation ? population.completed : 0,
     peersPerAnswer: announces > 0 ? tally.peersTold / announces : 0,
-    generatorIdle: load.idleMilliseconds / 1000 / load.seconds,
+    generatorIdle: spins ? load.idleMilliseconds / 1000 / load.seconds : 1 - busy,
+    generatorPause: load.longestPause,
+    longestSilence: load.longestSilence,
+    longest: latency.max,
     userMs: load.after.userMs - load.before.userMs,
     systemMs: load.after.systemMs - load.before.systemMs,
+    waitedMs: load.after.waitedMs - load.before.waitedMs,
     residentKb: load.after.residentKb,
     ...{ p50: p50!, p90: p90!, p99: p99!, p999: p999! },
   }
@@ -192,7 +202,13 @@ function usageOf(pid: number) {
   // The fields behind the name in parentheses: state is 3, utime 14, stime 15, rss 24.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const field = (number: number) => Number(fields[number - 3])
-  return { userMs: field(14) * 10, systemMs: field(15) * 10, residentKb: field(24) * 4 }
+  // Nanoseconds of each thread: on a core, then ready for one that was busy with something else.
+  const waited = readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    const words = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')
+    return sum + Number(words[1])
+  }, 0)
+  const [userMs, systemMs] = [field(14) * 10, field(15) * 10]
+  return { userMs, systemMs, residentKb: field(24) * 4, waitedMs: waited / 1e6 }
 }
 
 if (import.meta.main)

@@ -8,26 +8,33 @@ import { parseArgs } from 'node:util'
 import { measureApi } from './api.ts'
 import { installCrates } from './build.ts'
 import { FROM_SOURCE } from './contenders.ts'
+import { measureLatency } from './latency.ts'
 import type { LoadOptions } from './load.ts'
 import { compareModes } from './modes.ts'
 import { comparePersistence } from './persistence.ts'
 import type { Plan, Transport } from './plan.ts'
 import { compare, type Panel } from './side-by-side.ts'
+import { compareThreads } from './threads.ts'
 
 const USAGE = `usage: bun bench/main.ts JOB [options]
   udp, http, all    this tracker and others side by side
   modes             public, listed, private and both (--transport udp or http)
   persistence       storing completions: no database, sqlite3, and the servers of TEST_MYSQL_URL
                     and TEST_POSTGRES_URL if these are set
+  latency           tracker, opentracker and aquatic over UDP at half the load that the slowest of them
+                    bears (or at --rate), then the tracker's longest silence beside background work
+  threads           1, 2, 4 … serving threads, and the locks they waited for
   api               the management API of a tracker with a million torrents, idle and under load
   --rounds N        rounds; in each every server runs once (5)
   --seconds S       measured seconds of each run (3; persistence 10)
   --only A,B        only these: tracker, echo, elysia, opentracker, aquatic, torrust, npm;
-                    public, listed, private, both; none, sqlite3, mysql, postgresql
+                    public, listed, private, both; none, sqlite3, mysql, postgresql;
+                    nothing, sweep, stats, pages, everything
   --mix M           mixed or announce (side by side: both; else announce)
   --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side, repeat it for another build
   --whitelist N     modes: entries, including the torrents of the load (1000000)
   --keys N          modes: auth keys that the peers use in turn (100000)
+  --silence S       latency: seconds of each run with background work (60; 0: none)
   --requests N      api: requests of each kind (100)
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N
                     passed to the load generator
@@ -47,6 +54,7 @@ const { values, positionals } = parseArgs({
     transport: { type: 'string', default: 'udp' },
     whitelist: { type: 'string', default: '1000000' },
     keys: { type: 'string', default: '100000' },
+    silence: { type: 'string', default: '60' },
     requests: { type: 'string', default: '100' },
     results: { type: 'string' },
     install: { type: 'boolean' },
@@ -71,6 +79,8 @@ const JOBS: Readonly<Record<string, (plan: Plan) => Promise<unknown>>> = {
   all: (plan) => sideBySide(TRANSPORTS, plan),
   modes: (plan) => compareModes(oneOf(TRANSPORTS, values.transport)!, plan),
   persistence: comparePersistence,
+  latency: measureLatency,
+  threads: compareThreads,
   api: measureApi,
 }
 
@@ -101,6 +111,7 @@ function planned(): Plan {
     load: { seconds, ...(load satisfies Partial<LoadOptions>) },
     whitelist: Number(values.whitelist),
     keys: Number(values.keys),
+    silence: Number(values.silence),
     requests: Number(values.requests),
     chooses: (name) => !chosen || chosen.includes(name),
     heading: `${values.rounds} rounds of ${seconds} s, medians`,

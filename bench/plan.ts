@@ -15,6 +15,8 @@ export type Plan = {
   /** Entries of the whitelist and auth keys, for modes that have them. */
   readonly whitelist: number
   readonly keys: number
+  /** Seconds of each run with background work; 0: none. */
+  readonly silence: number
   /** Requests of each kind to the management API. */
   readonly requests: number
   /** Whether `--only` names it, or is not given. */

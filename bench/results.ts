@@ -31,6 +31,11 @@ export const ratio = <R>(to: string, of: (result: R) => number): Cell<R> => {
   return (result, others) => (others[to] ? (of(result) / of(others[to])).toFixed(2) : '–')
 }
 
+/** The largest of all rounds. */
+export const largest = <R>(of: (result: R) => number): Cell<R> => {
+  return (_result, _others, all) => milliseconds(Math.max(...all.map(of)))
+}
+
 export const RATE: Column<Result> = ['responses/s', (r) => thousands(r.perSecond)]
 export const CORE: Column<Result> = [
   'core busy',
@@ -41,6 +46,19 @@ export const CPU: Column<Result> = [
   (r) => `${cpu(r).toFixed(2)} (${share(r.userMs / (r.userMs + r.systemMs))})`,
 ]
 export const MEMORY: Column<Result> = ['RSS MB', (r) => (r.residentKb / 1024).toFixed(1)]
+export const LATENCY: readonly Column<Result>[] = [
+  ['p50 ms', (r) => milliseconds(r.p50)],
+  ['p90', (r) => milliseconds(r.p90)],
+  ['p99', (r) => milliseconds(r.p99)],
+  ['p99.9', (r) => milliseconds(r.p999)],
+]
+/** The longest of all rounds, and what tells whether it was the server: the generator, and others on the same core. */
+export const LONGEST: readonly Column<Result>[] = [
+  ['longest', largest((r) => r.longest)],
+  ['longest silence ms', largest((r) => r.longestSilence)],
+  ["generator's longest pause ms", largest((r) => r.generatorPause)],
+  ['waited for the core', (r) => share(r.waitedMs / 1000 / r.seconds)],
+]
 /** Failures, and whether the load generator was the limit. */
 export const DOUBTS: readonly Column<Result>[] = [
   ['peers/answer', (r) => r.peersPerAnswer.toFixed(1)],

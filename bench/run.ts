@@ -8,8 +8,10 @@ import { HERE, OUT } from './build.ts'
 import { infoHashes, type LoadOptions, type LoadResult, withDefaults } from './load.ts'
 import type { Start, Transport } from './plan.ts'
 
-const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
+/** Cores of the server and of the load generator, as `taskset` takes them. */
+export type Cores = { readonly server: string; readonly load: string }
+const APART: Cores = { server: '0', load: LOAD_CORE }
 
 /** `startMs`: from the start of the process to its first answer. */
 export type Result = LoadResult & { readonly startMs: number }
@@ -26,6 +28,7 @@ export type Serving = AsyncDisposable & {
   readonly room: string
   readonly pid: number
   readonly startMs: number
+  readonly loadCores: string
 }
 
 /** undefined: the server is not installed. */
@@ -34,8 +37,9 @@ export async function measure(
   start: Start,
   transport: Transport,
   load: LoadChanges,
+  cores = APART,
 ): Promise<Result | undefined> {
-  await using server = await serve(name, start, transport, load)
+  await using server = await serve(name, start, transport, load, cores)
   return server && (await applyLoad(server, load).result)
 }
 
@@ -49,6 +53,7 @@ export async function serve(
   start: Start,
   transport: Transport,
   load: LoadChanges,
+  cores = APART,
 ): Promise<Serving | undefined> {
   const room = roomOf(name, transport)
   rmSync(room, { recursive: true, force: true })
@@ -59,7 +64,7 @@ export async function serve(
   if (!command) return undefined
   await using starting = new AsyncDisposableStack()
   const began = performance.now()
-  const server = starting.use(launch(command, room))
+  const server = starting.use(launch(command, room, cores.server))
   const gone = () => server.process.exitCode !== null
   if (!(await isReady(transport, port, gone)))
     throw new Error(`the server did not start: ${server.complaint()}`)
@@ -67,17 +72,28 @@ export async function serve(
   const running = starting.move()
   const { pid } = server.process
   const end = () => running.disposeAsync()
-  return { name, transport, port, apiPort, room, pid, startMs, [Symbol.asyncDispose]: end }
+  const loadCores = cores.load
+  return {
+    name,
+    transport,
+    port,
+    apiPort,
+    room,
+    pid,
+    startMs,
+    loadCores,
+    [Symbol.asyncDispose]: end,
+  }
 }
 
 /** Loads a server. `end` makes the load generator stop and report early. */
 export function applyLoad(
-  { transport, port, pid, name, startMs }: Serving,
+  { transport, port, pid, name, startMs, loadCores }: Serving,
   changes: LoadChanges,
 ): { result: Promise<Result>; end(): void } {
   const options: LoadChanges = { ...changes, transport, port, pid }
   const program = [process.execPath, join(HERE, 'load.ts'), JSON.stringify(options)]
-  const generator = Bun.spawn(['taskset', '-c', LOAD_CORE, ...program], { stderr: 'pipe' })
+  const generator = Bun.spawn(['taskset', '-c', loadCores, ...program], { stderr: 'pipe' })
   running.add(generator)
   const report = async (): Promise<Result> => {
     const output = await new Response(generator.stdout).text()
@@ -111,10 +127,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(1)
   })
 
-function launch(command: string[], room: string) {
+function launch(command: string[], room: string, cores: string) {
   const log = join(room, 'log')
   const file = openSync(log, 'w')
-  const server = Bun.spawn(['taskset', '-c', SERVER_CORE, ...command], {
+  const server = Bun.spawn(['taskset', '-c', cores, ...command], {
     cwd: room,
     stdout: file,
     stderr: file,

@@ -7,9 +7,9 @@ import {
   CPU,
   cpu,
   DOUBTS,
+  LATENCY,
   MEMORY,
   mediansOf,
-  milliseconds,
   RATE,
   ratio,
   table,
@@ -24,7 +24,11 @@ export type Panel = {
   readonly servers: Readonly<Record<string, Result>>
 }
 
-export async function compare(transport: Transport, plan: Plan): Promise<Panel[]> {
+export async function compare(
+  transport: Transport,
+  plan: Plan,
+  columns = ratesOf(LIMIT[transport]),
+): Promise<Panel[]> {
   const panels: Panel[] = []
   for (const mix of plan.mixes ?? (['mixed', 'announce'] as const)) {
     const load = { mix, ...plan.load }
@@ -37,14 +41,14 @@ export async function compare(transport: Transport, plan: Plan): Promise<Panel[]
       console.error(`${transport} ${mix} ${name}: ${Math.round(perSecond)} responses/s`),
     )
     console.log(`\n${transport}, ${mix} (${plan.heading})\n`)
-    console.log(table(columns(LIMIT[transport]), rows))
+    console.log(table(columns, rows))
     panels.push({ transport, mix, servers: mediansOf(rows) })
   }
   return panels
 }
 
 /** `limit`: the contender that shows the limit of the transport. */
-const columns = (limit: string): readonly Column<Result>[] => [
+const ratesOf = (limit: string): readonly Column<Result>[] => [
   RATE,
   [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],
   ['÷ opentracker', ratio('opentracker', (r) => r.perSecond)],
@@ -54,9 +58,6 @@ const columns = (limit: string): readonly Column<Result>[] => [
   [`per CPU ÷ ${limit}`, ratio(limit, (r) => 1 / cpu(r))],
   ['per CPU ÷ opentracker', ratio('opentracker', (r) => 1 / cpu(r))],
   MEMORY,
-  ['p50 ms', (r) => milliseconds(r.p50)],
-  ['p90', (r) => milliseconds(r.p90)],
-  ['p99', (r) => milliseconds(r.p99)],
-  ['p99.9', (r) => milliseconds(r.p999)],
+  ...LATENCY,
   ...DOUBTS,
 ]

@@ -1,19 +1,26 @@
 /** The child processes of the side-by-side benchmarks in `bench/`. */
 import { expect, test } from 'bun:test'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { answerWell } from '../support/bench/good-tracker.ts'
 import { actionOf, fakeUdpTracker } from '../support/client/fake-udp.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
 const bench = async (file: string, ...words: readonly string[]) => {
+  const { out, err } = await run(file, ...words)
+  expect(err).toBe('')
+  return out
+}
+
+async function run(file: string, ...words: readonly string[]) {
   const command = [process.execPath, join(import.meta.dir, '../../bench', file), ...words]
   const child = Bun.spawn(command, { stderr: 'pipe' })
   const [out, err] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ])
-  expect([await child.exited, err]).toEqual([0, ''])
-  return out
+  expect([err, await child.exited]).toEqual([err, 0])
+  return { out, err }
 }
 
 test('a load announces every peer before it measures, and counts completions that were announced', async () => {
@@ -45,6 +52,22 @@ test('a load announces every peer before it measures, and counts completions tha
     expect(ofPeer.slice(at + 1).some((later) => later.left > 0 || later.event === 1)).toBe(false)
   }
 })
+
+const canPin = Bun.which('taskset') !== null && availableParallelism() > 1
+
+test.skipIf(!canPin)(
+  'two threads share the load and tell how often they waited for a lock',
+  async () => {
+    const options = '--rounds 1 --seconds 0.3 --torrents 10 --peers 1000 --mix announce'.split(' ')
+    const { out } = await run('main.ts', 'threads', '--only', '2 threads sharing', ...options)
+    const row = out.split('\n').find((line) => line.startsWith('| 2 threads'))
+    const cells = row!.split(' | ')
+    expect(cells[1]).toMatch(/^\d+\.\dk$/)
+    // Contended, slept for, errors, lost.
+    for (const cell of [5, 6, 9, 10]) expect(Number(cells[cell])).toBeGreaterThanOrEqual(0)
+    expect(Number(cells[9])).toBe(0)
+  },
+)
 
 test('a plot has a bar for each server', async () => {
   using directory = temporaryDirectory()
