@@ -96,6 +96,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
       http,
     },
     log,
+    garbage,
     onDeath: (thread) => {
       const salvaged = swarm.salvage(thread)
       bans.unlock()

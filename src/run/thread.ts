@@ -71,8 +71,8 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'stopped' }
 
-/** Opens everything or nothing. Rejects with one line that names the cause. */
-export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
+/** Opens everything or nothing. Rejects with one line that names the cause. `garbage`: of this thread. */
+export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise<ServingThread> {
   const swarm = new Swarm(setup.swarm, setup.thread, drawSeed()[0]!, setup.threads === 1)
   const access = setup.access && new Access(setup.access, setup.threads === 1)
   const rules = new Rules(setup.rules)
@@ -81,7 +81,6 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
   const log = new Log(setup.logging, systemClock.milliseconds)
   const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
   const reusePort = setup.threads > 1
-  const garbage = new Garbage()
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
   const udp: UdpTrackerConfig[] = []
   const http: HttpTrackerConfig[] = []
@@ -121,14 +120,12 @@ export async function startThread(setup: ThreadSetup): Promise<ServingThread> {
     }
   } catch (error) {
     await Promise.all(stops.map((stop) => stop(0)))
-    garbage[Symbol.dispose]()
     throw error
   }
   return {
     opened: { udp, http, receiveBuffer },
     stop: async (graceMilliseconds) => {
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
-      garbage[Symbol.dispose]()
       const count = (of: 'contended' | 'slept') =>
         swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)
       const waits = `${count('contended')} taken, slept for ${count('slept')}`
@@ -168,7 +165,7 @@ function obey(control: MessagePort): void {
       return
     }
     try {
-      serving = await startThread(message.setup)
+      serving = await startThread(message.setup, new Garbage())
       answer({ kind: 'started', opened: serving.opened })
     } catch (error) {
       answer({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })

@@ -4,6 +4,7 @@
  */
 import type { Log } from '../log.ts'
 import { assertFree } from '../servers/free-port.ts'
+import type { Garbage } from '../servers/garbage.ts'
 import {
   type FromThread,
   type Opened,
@@ -25,6 +26,8 @@ type ThreadsOptions = {
   /** The setup of every thread, without its number. */
   readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>
   readonly log: Log
+  /** That of the calling thread, which may be the one that serves. */
+  readonly garbage: Garbage
   /** Called when thread number `thread` no longer runs, before it is replaced. */
   readonly onDeath: (thread: number) => void
 }
@@ -77,13 +80,13 @@ export class Threads {
   }
 
   async #open(thread: number): Promise<void> {
-    const { setup: all, count: threads } = this.#options
+    const { setup: all, count: threads, garbage } = this.#options
     const { udp, http } = this.#opened ?? all
     const setup = { ...all, udp, http, thread, threads }
     const born = performance.now()
     const serving =
-      this.#options.count === 1
-        ? await startThread(setup)
+      threads === 1
+        ? await startThread(setup, garbage)
         : await startWorker(setup, (reason) => this.#died(thread, born, reason))
     // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)

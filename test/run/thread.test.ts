@@ -1,16 +1,20 @@
 /** One serving thread, in this thread: it opens everything or nothing, and closes it all. */
 
-import { expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { Metrics } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
 import { type ServingThread, startThread, type ThreadSetup } from '../../src/run/thread.ts'
+import { Garbage } from '../../src/servers/garbage.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
+
+const garbage = new Garbage()
+afterAll(() => garbage[Symbol.dispose]())
 
 function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup {
   const config = configOf(minimalToml({ filter: 'off', rest: toml }))
@@ -45,7 +49,7 @@ const portsOf = ({ opened }: ServingThread): [udp: number[], http: number[]] => 
 ]
 
 test('reports its ports in the order of the lists', async () => {
-  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)))
+  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)), garbage)
   const [udpPorts, httpPorts] = portsOf(thread)
   expect([udpPorts.length, httpPorts.length]).toEqual([2, 1])
   expect(thread.opened.receiveBuffer).toBeGreaterThan(0)
@@ -56,23 +60,23 @@ test('reports its ports in the order of the lists', async () => {
   }
   await thread.stop(0)
   // Its own address again, at once and alone.
-  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)))
+  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)), garbage)
   await again.stop(0)
 })
 
 test('keeps nothing open when the last listener cannot be opened', async () => {
-  const first = await startThread(setupOf(udp(0) + http(0)))
+  const first = await startThread(setupOf(udp(0) + http(0)), garbage)
   const [[udpPort = 0], [httpPort = 0]] = portsOf(first)
   const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
   const { port } = free
   free.close()
-  await expect(startThread(setupOf(udp(port) + http(httpPort)))).rejects.toThrow(
+  await expect(startThread(setupOf(udp(port) + http(httpPort)), garbage)).rejects.toThrow(
     `port in use: http 127.0.0.1:${httpPort}`,
   )
-  await expect(startThread(setupOf(udp(port) + udp(udpPort)))).rejects.toThrow(
+  await expect(startThread(setupOf(udp(port) + udp(udpPort)), garbage)).rejects.toThrow(
     `port in use: udp 127.0.0.1:${udpPort}`,
   )
-  const third = await startThread(setupOf(udp(port)))
+  const third = await startThread(setupOf(udp(port)), garbage)
   await third.stop(0)
   await first.stop(0)
 })
@@ -81,7 +85,7 @@ test.each([1, 2])('serves what another part lists while it runs (threads: %d)', 
   const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
   const metrics = new Metrics(threads, 1).memory
-  const thread = await startThread(setupOf(udp(0), { access, threads, metrics }))
+  const thread = await startThread(setupOf(udp(0), { access, threads, metrics }), garbage)
   using peer = await udpPeer(portsOf(thread)[0][0]!)
   const { whitelist } = new Access(access, threads === 1)
   const { words } = packHashes(hashOf(1))
