@@ -5,6 +5,7 @@
 import { isLoopback } from '../bittorrent.ts'
 import type { Address } from '../client/resolve.ts'
 import { addressOf, type Libc } from '../servers/libc.ts'
+import { LINUX, STRUCT } from '../servers/linux.ts'
 import { Messages } from '../servers/messages.ts'
 import { parseIp } from '../wire/address.ts'
 
@@ -13,14 +14,12 @@ export const BATCH = 64
 /** Room for 1,000 IPv6 peers. An odd number of cache lines, so that datagrams do not compete for the same ones. */
 const ROOM = 313 * 64
 
-const [AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC] = [2, 10, 2, 0o4000, 0o2000000]
-const MSG_DONTWAIT = 0x40
-const POLLIN = 1
-const EAGAIN = 11
-/** The option that makes the kernel cut one message into datagrams of equal length. */
-const [SOL_UDP, UDP_SEGMENT] = [17, 103]
-/** `struct cmsghdr` with a 16-bit value: its length, level, type, value, padding. */
-const CONTROL = { bytes: 24, used: 18, level: 8, type: 12, value: 16 } as const
+const { EAGAIN, MSG_DONTWAIT } = LINUX
+const { cmsghdr, sockaddr_in, sockaddr_in6, pollfd } = STRUCT
+/** In 32-bit words: what was found is the upper half of what was wanted. */
+const POLLED = { fd: pollfd.fd / 4, events: pollfd.events / 4, words: pollfd.bytes / 4 } as const
+/** Ancillary data: a header, a 16-bit value, padding to whole words. */
+const CONTROL = { bytes: cmsghdr.bytes + 8, used: cmsghdr.bytes + 2, value: cmsghdr.bytes } as const
 
 /** Requests that a socket sends together: those of one kind have one length and stand one behind another. */
 export class Outgoing {
@@ -79,11 +78,13 @@ export class DirectSockets {
     this.#system = system
     this.#outgoing = outgoing
     const bytes = parseIp(ip)!
-    this.#family = family === 4 ? AF_INET : AF_INET6
-    this.#peer = new Uint8Array(new ArrayBuffer(family === 4 ? 16 : 28))
+    this.#family = family === 4 ? LINUX.AF_INET : LINUX.AF_INET6
+    this.#peer = new Uint8Array(
+      new ArrayBuffer(family === 4 ? sockaddr_in.bytes : sockaddr_in6.bytes),
+    )
     new Uint16Array(this.#peer.buffer, 0, 1)[0] = this.#family
-    this.#peer.set([port >> 8, port & 0xff], 2)
-    this.#peer.set(bytes, family === 4 ? 4 : 8)
+    this.#peer.set([port >> 8, port & 0xff], sockaddr_in.sin_port)
+    this.#peer.set(bytes, family === 4 ? sockaddr_in.sin_addr : sockaddr_in6.sin6_addr)
     this.#cuts = isLoopback(bytes, family)
     for (let i = 0; i < BATCH; i++) this.#received.setData(i, addressOf(this.#in, i * ROOM), ROOM)
     this.#sent = new Messages(BATCH * outgoing.lengths.length)
@@ -92,9 +93,9 @@ export class DirectSockets {
     this.#outgoingAt = addressOf(outgoing.bytes)
     for (const [kind, length] of outgoing.lengths.entries()) {
       const control = new DataView(this.#control.buffer, kind * CONTROL.bytes)
-      control.setBigUint64(0, BigInt(CONTROL.used), true)
-      control.setInt32(CONTROL.level, SOL_UDP, true)
-      control.setInt32(CONTROL.type, UDP_SEGMENT, true)
+      control.setBigUint64(cmsghdr.cmsg_len, BigInt(CONTROL.used), true)
+      control.setInt32(cmsghdr.cmsg_level, LINUX.IPPROTO_UDP, true)
+      control.setInt32(cmsghdr.cmsg_type, LINUX.UDP_SEGMENT, true)
       control.setUint16(CONTROL.value, length, true)
     }
   }
@@ -102,6 +103,7 @@ export class DirectSockets {
   /** undefined: the system refuses. */
   open(events: SocketEvents): UdpSocket | undefined {
     const system = this.#system
+    const { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC } = LINUX
     const fd = system.socket(this.#family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if (fd < 0) return undefined
     if (system.connect(fd, this.#peer, this.#peer.length) < 0) {
@@ -121,16 +123,18 @@ export class DirectSockets {
   }
 
   #layPolled(): void {
-    this.#polled = Int32Array.from([...this.#sockets.keys()].flatMap((fd) => [fd, POLLIN]))
+    this.#polled = Int32Array.from([...this.#sockets.keys()].flatMap((fd) => [fd, LINUX.POLLIN]))
   }
 
   /** Reads a batch from each socket that has one. Waits at most so long for the first; false: none came. */
   read(waitMilliseconds: number): boolean {
     const polled = this.#polled
-    const ready = this.#system.poll(polled, polled.length / 2, waitMilliseconds)
+    const ready = this.#system.poll(polled, polled.length / POLLED.words, waitMilliseconds)
     if (ready <= 0) return false
-    for (let i = 0; i < polled.length; i += 2)
-      if (polled[i + 1]! >>> 16 !== 0) this.#readOne(polled[i]!, this.#sockets.get(polled[i]!)!)
+    for (let i = 0; i < polled.length; i += POLLED.words) {
+      const fd = polled[i + POLLED.fd]!
+      if (polled[i + POLLED.events]! >>> 16 !== 0) this.#readOne(fd, this.#sockets.get(fd)!)
+    }
     return true
   }
 

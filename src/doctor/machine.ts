@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { libc } from '../servers/libc.ts'
+import { LINUX, STRUCT } from '../servers/linux.ts'
 import { systemReason } from '../text/system-errors.ts'
 
 /** `message`: one line that names the file. */
@@ -22,12 +23,10 @@ const factsOfThis = (): Facts => ({
   clockIsKept: clockIsKept(),
 })
 
-/** What `adjtimex` returns while no program keeps the clock right. It is asked only, so it needs no privilege. */
-const TIME_ERROR = 5
-
+/** Whether a program keeps the clock right. The kernel is asked only, which needs no privilege. */
 function clockIsKept(): boolean | undefined {
-  const state = libc()?.adjtimex(new BigUint64Array(32))
-  return state === undefined || state < 0 ? undefined : state !== TIME_ERROR
+  const state = libc()?.adjtimex(new Uint8Array(STRUCT.timex.bytes))
+  return state === undefined || state < 0 ? undefined : state !== LINUX.TIME_ERROR
 }
 
 export class Machine {

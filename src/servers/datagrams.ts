@@ -5,19 +5,25 @@
 import { Address } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { copySource, writeSource } from '../wire/address.ts'
-import { LINUX } from './libc.ts'
+import { LINUX, STRUCT } from './linux.ts'
 
 /** Bytes from one datagram to the next: a power of two above `LIMITS.datagram`. */
 export const SLOT_BYTES = 2048
 
 /**
- * A source address as Linux lays it out (`sockaddr_in`, `sockaddr_in6`): family in the byte order of the
+ * A source address as Linux lays it out, `sockaddr_in` or `sockaddr_in6`: family in the byte order of the
  * machine, port in that of the network, address. `bytes` from one to the next.
  */
-export const SENDER = { family: 0, port: 2, ipv4: 4, ipv6: 8, bytes: 32 } as const
+const { sockaddr_in, sockaddr_in6 } = STRUCT
+export const SENDER = {
+  family: sockaddr_in.sin_family,
+  port: sockaddr_in.sin_port,
+  ipv4: sockaddr_in.sin_addr,
+  ipv6: sockaddr_in6.sin6_addr,
+  bytes: 32,
+} as const
 const { AF_INET, AF_INET6 } = LINUX
-/** Sizes of `sockaddr_in` and `sockaddr_in6`. */
-const ADDRESS_BYTES = { [AF_INET]: 16, [AF_INET6]: 28 } as const
+const ADDRESS_BYTES = { [AF_INET]: sockaddr_in.bytes, [AF_INET6]: sockaddr_in6.bytes } as const
 
 /** The number of a datagram that is answered later than its batch. */
 export const LATE = LIMITS.udpBatch

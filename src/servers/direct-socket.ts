@@ -11,15 +11,15 @@
  */
 import { LIMITS } from '../limits.ts'
 import { type Datagrams, LATE, SENDER, SLOT_BYTES } from './datagrams.ts'
-import { addressOf, LINUX, type Libc, libc } from './libc.ts'
+import { addressOf, type Libc, libc } from './libc.ts'
+import { LINUX, STRUCT } from './linux.ts'
 import { Messages } from './messages.ts'
 import type { Outbox, Sender } from './outbox.ts'
+import { blockingAll } from './packet-filter.ts'
+import { filterPackets } from './socket-options.ts'
 
-const SOCK_NONBLOCK = 0o4000
-const STREAM_SOCKET = LINUX.SOCK_STREAM | LINUX.CLOEXEC | SOCK_NONBLOCK
-const MSG_DONTWAIT = 0x40
-const EAGAIN = 11
-const SOCKADDR_IN6_BYTES = 28
+const { EAGAIN, MSG_DONTWAIT, O_CLOEXEC } = LINUX
+const STREAM_SOCKET = LINUX.SOCK_STREAM | LINUX.SOCK_CLOEXEC | LINUX.SOCK_NONBLOCK
 
 /**
  * Two descriptors that the control thread keeps for one socket of one thread, so that a thread that dies at any
@@ -45,7 +45,7 @@ export function openDescriptors(): Descriptors | undefined {
 
 /** Closes the real socket that a thread left behind. The thread must have ended. */
 export function releaseSocket({ standIn, socket }: Descriptors): void {
-  libc()?.dup3(standIn, socket, LINUX.CLOEXEC)
+  libc()?.dup3(standIn, socket, O_CLOEXEC)
 }
 
 export function closeDescriptors({ standIn, socket }: Descriptors): void {
@@ -61,8 +61,6 @@ export class DirectSocket implements Sender {
   /** With one more, whose sender is that of a datagram that is answered late. */
   readonly #in = new Messages(LATE + 1)
   readonly #out = new Messages(LIMITS.udpBatch)
-  /** Memory that only the kernel's pointers refer to. */
-  readonly #kept: ArrayBufferLike[] = []
 
   constructor(system: Libc, descriptors: Descriptors, datagrams: Datagrams, outbox: Outbox) {
     this.#system = system
@@ -73,7 +71,7 @@ export class DirectSocket implements Sender {
     const senders = addressOf(datagrams.senders)
     for (let i = 0; i <= LATE; i++) {
       this.#in.setData(i, data + i * SLOT_BYTES, LIMITS.datagram)
-      this.#in.setName(i, senders + i * SENDER.bytes, SOCKADDR_IN6_BYTES)
+      this.#in.setName(i, senders + i * SENDER.bytes, STRUCT.sockaddr_in6.bytes)
     }
     this.resized()
   }
@@ -89,26 +87,21 @@ export class DirectSocket implements Sender {
    * for writing. false: the system refused.
    */
   hold(fd: number): boolean {
-    // One instruction: accept no byte.
-    const filter = new Uint8Array(new ArrayBuffer(8))
-    filter[0] = 0x06
-    this.#kept.push(filter.buffer)
-    const program = new BigUint64Array([1n, BigInt(addressOf(filter))])
-    return this.#system.setsockopt(fd, LINUX.SOL_SOCKET, LINUX.SO_ATTACH_FILTER, program, 16) === 0
+    return filterPackets(fd, blockingAll())
   }
 
   /** From here on we read what arrives. Bun must not be reading, and must poll for nothing but datagrams. */
   takeOver(fd: number): boolean {
     const { standIn, socket } = this.#descriptors
-    if (this.#system.dup3(fd, socket, LINUX.CLOEXEC) < 0) return false
-    if (this.#system.dup3(standIn, fd, LINUX.CLOEXEC) < 0) return false
+    if (this.#system.dup3(fd, socket, O_CLOEXEC) < 0) return false
+    if (this.#system.dup3(standIn, fd, O_CLOEXEC) < 0) return false
     this.letIn(socket)
     return true
   }
 
   /** Undoes `hold`. */
   letIn(fd: number): void {
-    this.#system.setsockopt(fd, LINUX.SOL_SOCKET, LINUX.SO_DETACH_FILTER, new Int32Array(1), 4)
+    filterPackets(fd, undefined)
   }
 
   /** Reads a batch at most. How many datagrams; 0: nothing is there; -1: the kernel reported an error. */

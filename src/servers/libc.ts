@@ -8,19 +8,6 @@ import { dlopen, FFIType, ptr as pointer, read } from 'bun:ffi'
 const LIBRARIES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
 const { i32, u32, u64, ptr } = FFIType
 
-/** Numbers of Linux that more than one file needs. */
-export const LINUX = {
-  AF_UNIX: 1,
-  AF_INET: 2,
-  AF_INET6: 10,
-  SOCK_STREAM: 1,
-  SOL_SOCKET: 1,
-  SO_ATTACH_FILTER: 26,
-  SO_DETACH_FILTER: 27,
-  /** Of a new socket, and of a duplicate. */
-  CLOEXEC: 0o2000000,
-} as const
-
 const open = (library: string) => {
   const { symbols } = dlopen(library, {
     setsockopt: { args: [i32, i32, i32, ptr, u32], returns: i32 },

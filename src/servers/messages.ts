@@ -4,22 +4,25 @@
  * keeps the memory behind them.
  */
 import { addressOf } from './libc.ts'
+import { STRUCT } from './linux.ts'
 
-/**
- * In 64-bit words: address and its length, vector and its length, ancillary data and its length, flags, bytes received.
- * A vector is an address and a length.
- */
+/** Both structures in 64-bit words. Shorter fields have a word of their own, too. */
+const { mmsghdr, iovec } = STRUCT
 const MESSAGE = {
-  name: 0,
-  nameBytes: 1,
-  vector: 2,
-  vectors: 3,
-  control: 4,
-  controlBytes: 5,
-  received: 7,
-  words: 8,
+  name: mmsghdr['msg_hdr.msg_name'] / 8,
+  nameBytes: mmsghdr['msg_hdr.msg_namelen'] / 8,
+  vector: mmsghdr['msg_hdr.msg_iov'] / 8,
+  vectors: mmsghdr['msg_hdr.msg_iovlen'] / 8,
+  control: mmsghdr['msg_hdr.msg_control'] / 8,
+  controlBytes: mmsghdr['msg_hdr.msg_controllen'] / 8,
+  received: mmsghdr.msg_len / 8,
+  words: mmsghdr.bytes / 8,
 } as const
-const VECTOR = { base: 0, bytes: 1, words: 2 } as const
+const VECTOR = {
+  base: iovec.iov_base / 8,
+  bytes: iovec.iov_len / 8,
+  words: iovec.bytes / 8,
+} as const
 
 export class Messages {
   /** Words as halves. */

@@ -2,20 +2,22 @@
  * Programs for the kernel's packet filter (classic BPF, as SO_ATTACH_FILTER takes it): a listening socket
  * with such a program takes no connection from the clients it names. Pure: bytes only.
  */
+import { LINUX, STRUCT } from './linux.ts'
 
 /** With more clients than this no packet is let in: an attacker with that many has more. */
 export const MOST_BLOCKED = 32
 
 /** A field of the packet's own IP header. */
-const HEADER = 0xfff0_0000
+const HEADER = LINUX.SKF_NET_OFF
 const IPV4_SOURCE = HEADER + 12
 const IPV6_SOURCE = HEADER + 8
 
-const LOAD_BYTE = 0x30
-const LOAD_WORD = 0x20
-const SHIFT_RIGHT = 0x74
-const JUMP_IF_EQUAL = 0x15
-const RETURN = 0x06
+const { BPF_LD, BPF_W, BPF_B, BPF_ABS, BPF_ALU, BPF_RSH, BPF_JMP, BPF_JEQ, BPF_RET, BPF_K } = LINUX
+const LOAD_BYTE = BPF_LD | BPF_B | BPF_ABS
+const LOAD_WORD = BPF_LD | BPF_W | BPF_ABS
+const SHIFT_RIGHT = BPF_ALU | BPF_RSH | BPF_K
+const JUMP_IF_EQUAL = BPF_JMP | BPF_JEQ | BPF_K
+const RETURN = BPF_RET | BPF_K
 const ALL = 0xffff_ffff
 
 /** Code, jump if true, jump if false, operand. */
@@ -52,18 +54,19 @@ export function blockingProgram(clients: readonly string[]): ArrayBuffer {
   ])
 }
 
-/** Bytes of one `struct sock_filter`. */
-export const INSTRUCTION_BYTES = 8
+/** Takes nothing. */
+export const blockingAll = (): ArrayBuffer => assemble([DROP])
 
 function assemble(instructions: readonly Instruction[]): ArrayBuffer {
-  const program = new ArrayBuffer(instructions.length * INSTRUCTION_BYTES)
+  const { bytes, code, jt, jf, k } = STRUCT.sock_filter
+  const program = new ArrayBuffer(instructions.length * bytes)
   const view = new DataView(program)
-  for (const [i, [code, yes, no, operand]] of instructions.entries()) {
-    const at = i * INSTRUCTION_BYTES
-    view.setUint16(at, code, true)
-    view.setUint8(at + 2, yes)
-    view.setUint8(at + 3, no)
-    view.setUint32(at + 4, operand, true)
+  for (const [i, [operation, yes, no, operand]] of instructions.entries()) {
+    const at = i * bytes
+    view.setUint16(at + code, operation, true)
+    view.setUint8(at + jt, yes)
+    view.setUint8(at + jf, no)
+    view.setUint32(at + k, operand, true)
   }
   return program
 }

@@ -4,8 +4,7 @@
  */
 import type { Release } from '../memory/reserve.ts'
 import { addressOf, libc } from './libc.ts'
-
-const MADV_DONTNEED = 4
+import { LINUX } from './linux.ts'
 
 /** undefined: the system has no such call. */
 export function pageRelease(): Release | undefined {
@@ -19,6 +18,6 @@ export function pageRelease(): Release | undefined {
     const first = Math.ceil((start + from * width) / page) * page
     const end = Math.floor((start + Math.min(to, array.length) * width) / page) * page
     // A refusal costs only memory.
-    if (first < end) system.madvise(first, end - first, MADV_DONTNEED)
+    if (first < end) system.madvise(first, end - first, LINUX.MADV_DONTNEED)
   }
 }

@@ -1,23 +1,23 @@
 /**
- * Options of UDP sockets that Bun does not set: a large receive buffer, because a burst that does not fit is
+ * Options of sockets that Bun does not set. A packet filter; for UDP sockets a large receive buffer, because a burst that does not fit is
  * lost without a trace; and without the extras that Bun switches on and that cost something for every datagram
  * (destination address, type of service, errors of earlier answers). Where the C library cannot be called,
  * nothing changes.
  */
-import { LINUX, libc } from './libc.ts'
+import { addressOf, libc } from './libc.ts'
+import { LINUX, STRUCT } from './linux.ts'
 
-const { SOL_SOCKET } = LINUX
-const SO_RCVBUF = 8
+const { IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, SO_RCVBUF } = LINUX
 
 /** Options that are switched off; a socket of one family refuses those of the other. */
 const UNWANTED = [
-  { level: 0, option: 8, name: 'IP_PKTINFO' },
-  { level: 0, option: 13, name: 'IP_RECVTOS' },
-  { level: 0, option: 11, name: 'IP_RECVERR' },
-  { level: 41, option: 49, name: 'IPV6_RECVPKTINFO' },
-  { level: 41, option: 66, name: 'IPV6_RECVTCLASS' },
-  { level: 41, option: 25, name: 'IPV6_RECVERR' },
-] as const
+  { level: IPPROTO_IP, option: LINUX.IP_PKTINFO },
+  { level: IPPROTO_IP, option: LINUX.IP_RECVTOS },
+  { level: IPPROTO_IP, option: LINUX.IP_RECVERR },
+  { level: IPPROTO_IPV6, option: LINUX.IPV6_RECVPKTINFO },
+  { level: IPPROTO_IPV6, option: LINUX.IPV6_RECVTCLASS },
+  { level: IPPROTO_IPV6, option: LINUX.IPV6_RECVERR },
+]
 
 /** Sets the options of socket `fd`. Bytes of its receive buffer now; undefined: not known. */
 export function tuneUdpSocket(fd: number, bufferBytes: number): number | undefined {
@@ -30,4 +30,18 @@ export function tuneUdpSocket(fd: number, bufferBytes: number): number | undefin
   // The kernel reports twice what it grants: the other half is its own bookkeeping.
   const known = system.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, new Uint32Array([4])) === 0
   return known ? value[0]! / 2 : undefined
+}
+
+/** Has the kernel run `program` (packet-filter.ts) on what arrives at `fd`; undefined: none. false: it refused. */
+export function filterPackets(fd: number, program: ArrayBuffer | undefined): boolean {
+  const { bytes: nameBytes, len, filter } = STRUCT.sock_fprog
+  const instructions = program === undefined ? new Uint8Array() : new Uint8Array(program)
+  // In one piece of memory with its name, so that it is not collected before the kernel has read it.
+  const named = new Uint8Array(new ArrayBuffer(nameBytes + instructions.length))
+  named.set(instructions, nameBytes)
+  const name = new DataView(named.buffer)
+  name.setUint16(len, instructions.length / STRUCT.sock_filter.bytes, true)
+  name.setBigUint64(filter, BigInt(addressOf(named, nameBytes)), true)
+  const option = program === undefined ? LINUX.SO_DETACH_FILTER : LINUX.SO_ATTACH_FILTER
+  return libc()?.setsockopt(fd, SOL_SOCKET, option, named, nameBytes) === 0
 }

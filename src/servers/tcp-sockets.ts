@@ -6,13 +6,14 @@
 import { readdir } from 'node:fs/promises'
 import { nextTurn } from '../time/turns.ts'
 import { printIp } from '../wire/address.ts'
-import { addressOf, LINUX, type Libc, libc } from './libc.ts'
-import { blockingProgram, INSTRUCTION_BYTES } from './packet-filter.ts'
+import { type Libc, libc } from './libc.ts'
+import { LINUX, STRUCT } from './linux.ts'
+import { blockingProgram } from './packet-filter.ts'
+import { filterPackets } from './socket-options.ts'
 
-const RLIMIT_NOFILE = 7
-const SHUT_RDWR = 2
-const SO_TYPE = 3
-const SO_ACCEPTCONN = 30
+const { O_CLOEXEC } = LINUX
+const STREAM_SOCKET = LINUX.SOCK_STREAM | LINUX.SOCK_CLOEXEC
+const { sockaddr_in, sockaddr_in6, rlimit } = STRUCT
 /** Descriptors that are looked at in one turn. */
 const TURN = 256
 /** No system allows a process more. */
@@ -60,11 +61,12 @@ export class TcpSockets {
   /** undefined: the system has no such calls. */
   static open(): TcpSockets | undefined {
     const system = libc()
-    const limits = new BigUint64Array(2)
-    if (system === undefined || system.getrlimit(RLIMIT_NOFILE, limits) !== 0) return undefined
-    const limit = Math.min(Number(limits[0]), MOST_DESCRIPTORS)
-    const nothing = system.socket(LINUX.AF_UNIX, LINUX.SOCK_STREAM | LINUX.CLOEXEC, 0)
-    const spare = system.socket(LINUX.AF_UNIX, LINUX.SOCK_STREAM | LINUX.CLOEXEC, 0)
+    const limits = new BigUint64Array(rlimit.bytes / 8)
+    if (system === undefined || system.getrlimit(LINUX.RLIMIT_NOFILE, limits) !== 0)
+      return undefined
+    const limit = Math.min(Number(limits[rlimit.rlim_cur / 8]), MOST_DESCRIPTORS)
+    const nothing = system.socket(LINUX.AF_UNIX, STREAM_SOCKET, 0)
+    const spare = system.socket(LINUX.AF_UNIX, STREAM_SOCKET, 0)
     return nothing < 0 || spare < 0 ? undefined : new TcpSockets(system, limit, spare, nothing)
   }
 
@@ -96,10 +98,10 @@ export class TcpSockets {
   /** Ends the connection, unless its descriptor means something else by now. */
   end({ fd, peer }: Connection): boolean {
     // Held by our own descriptor, it cannot become another between the look and the shutdown.
-    if (this.#libc.dup3(fd, this.#spare, LINUX.CLOEXEC) < 0) return false
+    if (this.#libc.dup3(fd, this.#spare, O_CLOEXEC) < 0) return false
     const same = this.#connection(this.#spare)?.peer === peer
-    if (same) this.#libc.shutdown(this.#spare, SHUT_RDWR)
-    this.#libc.dup3(this.#nothing, this.#spare, LINUX.CLOEXEC)
+    if (same) this.#libc.shutdown(this.#spare, LINUX.SHUT_RDWR)
+    this.#libc.dup3(this.#nothing, this.#spare, O_CLOEXEC)
     return same
   }
 
@@ -108,15 +110,7 @@ export class TcpSockets {
    * the packet that asks for one, and the client asks again after a second; existing connections go on.
    */
   block(fd: number, clients: readonly string[]): void {
-    const program = clients.length === 0 ? undefined : blockingProgram(clients)
-    // `struct sock_fprog`: how many instructions, and where they are.
-    const named = new BigUint64Array(2)
-    if (program !== undefined) {
-      named[0] = BigInt(program.byteLength / INSTRUCTION_BYTES)
-      named[1] = BigInt(addressOf(program))
-    }
-    const option = program === undefined ? LINUX.SO_DETACH_FILTER : LINUX.SO_ATTACH_FILTER
-    this.#libc.setsockopt(fd, LINUX.SOL_SOCKET, option, named, named.byteLength)
+    filterPackets(fd, clients.length === 0 ? undefined : blockingProgram(clients))
   }
 
   [Symbol.dispose](): void {
@@ -141,11 +135,13 @@ export class TcpSockets {
     if (this.#libc.getpeername(fd, this.#peer, this.#length) !== 0) return undefined
     const port = this.#portOf(fd)
     // There may be connected UDP sockets as well, on ports of the same numbers.
-    if (port === undefined || this.#option(fd, SO_TYPE) !== LINUX.SOCK_STREAM) return undefined
+    if (port === undefined || this.#option(fd, LINUX.SO_TYPE) !== LINUX.SOCK_STREAM)
+      return undefined
     const six = this.#peer[0] === LINUX.AF_INET6
-    const peer = this.#peer.subarray(2, six ? 24 : 8).toHex()
-    // The address follows the port, in IPv6 after four bytes of flow information.
-    const address = six ? peer.slice(12) : peer.slice(4)
+    const { sin_port, sin_addr } = sockaddr_in
+    const { sin6_addr } = sockaddr_in6
+    const peer = this.#peer.subarray(sin_port, six ? sin6_addr + 16 : sin_addr + 4).toHex()
+    const address = peer.slice(((six ? sin6_addr : sin_addr) - sin_port) * 2)
     const mapped = address.startsWith(V4_MAPPED)
     return { port, peer, client: mapped ? address.slice(24) : address.slice(0, 16) }
   }
@@ -159,7 +155,7 @@ export class TcpSockets {
   }
 
   #listens(fd: number): boolean {
-    return this.#option(fd, SO_ACCEPTCONN) === 1
+    return this.#option(fd, LINUX.SO_ACCEPTCONN) === 1
   }
 
   /** The value of an option; 0 where there is no such option. */
