@@ -1,8 +1,9 @@
 /** Rules that change while listeners serve: in this thread, and in others. */
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { Rules, type RuleValues } from '../src/rules.ts'
 import { announceQuery, get, percent } from './support/http-client.ts'
 import { captureWorkers } from './support/run/captured-workers.ts'
+import { overBothPaths } from './support/servers/both-paths.ts'
 import { makeTracker, policy, serve } from './support/servers/served-http.ts'
 import { serveUdpAlone } from './support/servers/served-udp.ts'
 import { startTracker } from './support/started-tracker.ts'
@@ -75,54 +76,48 @@ async function overHttp(url: string, port: number) {
   }
 }
 
-describe.each([
-  ['with our own system calls', true],
-  ['by Bun', false],
-] as const)(
-  'a UDP socket that is read %s, and HTTP, in the thread of the writer',
-  (_how, direct) => {
-    test('follow a change', async () => {
-      const tracker = makeTracker()
-      using udp = await serveUdpAlone(direct, { tracker })
-      await using http = await serve({ tracker })
-      using client = await connected(udp.port)
-      for (let port = 1; port <= PEERS; port++) await client.announce({ port, left: 1n, want: 1 })
+overBothPaths('a UDP socket and HTTP in the thread of the writer', (isDirect) => {
+  test('follow a change', async () => {
+    const tracker = makeTracker()
+    using udp = await serveUdpAlone(isDirect, { tracker })
+    await using http = await serve({ tracker })
+    using client = await connected(udp.port)
+    for (let port = 1; port <= PEERS; port++) await client.announce({ port, left: 1n, want: 1 })
 
-      expect(await overUdp(client, 1)).toEqual({ interval: 120, peers: 74 })
-      expect(await overHttp(http.url, 1)).toEqual({ interval: 120, 'min interval': 120, peers: 74 })
+    expect(await overUdp(client, 1)).toEqual({ interval: 120, peers: 74 })
+    expect(await overHttp(http.url, 1)).toEqual({ interval: 120, 'min interval': 120, peers: 74 })
 
-      const more = { ...policy, interval: 600, intervalMin: 300 }
-      tracker.rules.write({ ...more, maxPeers: 1_000 })
-      expect(await overUdp(client, 1)).toEqual({ interval: 600, peers: PEERS - 1 })
-      expect(await overHttp(http.url, 1)).toEqual({
-        interval: 600,
-        'min interval': 300,
-        peers: PEERS - 1,
-      })
-      // As long as answers were before, which had other memory.
-      const { interval, peers } = await client.announce({ port: 1, left: 1n, want: 1 })
-      expect([interval, peers.length]).toEqual([600, 1])
-      tracker.rules.write({ ...more, maxPeers: 3 })
-      expect((await overUdp(client, 1)).peers).toBe(3)
-      expect((await overHttp(http.url, 1)).peers).toBe(3)
-      // Smaller than a scrape's answer, whose room stays.
-      expect(await client.scrape(...Array.from({ length: 74 }, () => hashOf(1)))).toHaveLength(74)
+    const more = { ...policy, interval: 600, intervalMin: 300 }
+    tracker.rules.write({ ...more, maxPeers: 1_000 })
+    expect(await overUdp(client, 1)).toEqual({ interval: 600, peers: PEERS - 1 })
+    expect(await overHttp(http.url, 1)).toEqual({
+      interval: 600,
+      'min interval': 300,
+      peers: PEERS - 1,
     })
+    // As long as answers were before, which had other memory.
+    const { interval, peers } = await client.announce({ port: 1, left: 1n, want: 1 })
+    expect([interval, peers.length]).toEqual([600, 1])
+    tracker.rules.write({ ...more, maxPeers: 3 })
+    expect((await overUdp(client, 1)).peers).toBe(3)
+    expect((await overHttp(http.url, 1)).peers).toBe(3)
+    // Smaller than a scrape's answer, whose room stays.
+    expect(await client.scrape(...Array.from({ length: 74 }, () => hashOf(1)))).toHaveLength(74)
+  })
 
-    test('a batch that meets the change half-way stays within its memory', async () => {
-      const tracker = makeTracker({ maxPeers: 30 })
-      using udp = await serveUdpAlone(direct, { tracker })
-      using client = await connected(udp.port)
-      for (let port = 1; port <= PEERS; port++) await client.announce({ port, left: 1n, want: 1 })
-      // As if another thread wrote while this one serves: nothing tells the listener.
-      const { version } = tracker.rules
-      const words = new Int32Array(tracker.rules.memory)
-      tracker.rules.write({ ...policy, maxPeers: 1_000 })
-      words[words.indexOf(tracker.rules.version)] = version
-      expect((await overUdp(client, 1)).peers).toBe(30)
-    })
-  },
-)
+  test('a batch that meets the change half-way stays within its memory', async () => {
+    const tracker = makeTracker({ maxPeers: 30 })
+    using udp = await serveUdpAlone(isDirect, { tracker })
+    using client = await connected(udp.port)
+    for (let port = 1; port <= PEERS; port++) await client.announce({ port, left: 1n, want: 1 })
+    // As if another thread wrote while this one serves: nothing tells the listener.
+    const { version } = tracker.rules
+    const words = new Int32Array(tracker.rules.memory)
+    tracker.rules.write({ ...policy, maxPeers: 1_000 })
+    words[words.indexOf(tracker.rules.version)] = version
+    expect((await overUdp(client, 1)).peers).toBe(30)
+  })
+})
 
 test('the policy for wrong ids, its limit, the time-out and the words of refusals change in place', async () => {
   const tracker = makeTracker({ banLimit: 2 })

@@ -13,6 +13,7 @@ import { run } from '../support/access/entries.ts'
 import { listeners } from '../support/configuration.ts'
 import { announceQuery, get, hashA, hashB, percent, type Reply } from '../support/http-client.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
+import { overBothPaths } from '../support/servers/both-paths.ts'
 import { makeTracker, NOW_MILLISECONDS, serve } from '../support/servers/served-http.ts'
 import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import { startTracker } from '../support/started-tracker.ts'
@@ -242,7 +243,7 @@ describe('HTTP', () => {
   })
 })
 
-describe('UDP', () => {
+overBothPaths('UDP', (isDirect) => {
   /** Wrong connection ids that are answered before they have consequences. */
   const LIMIT = 2
 
@@ -252,7 +253,7 @@ describe('UDP', () => {
     rules: Partial<RuleValues> = {},
   ) {
     const tracker = trackerOf(mode, { idErrors, banLimit: LIMIT, ...rules })
-    const server = await serveUdpAlone(true, { tracker, ip: '::' })
+    const server = await serveUdpAlone(isDirect, { tracker, ip: '::' })
     const client = await connected(server.port)
     const counts = () => new Map(COUNTERS.map((name) => [name, server.count(name)]))
     let before = counts()
@@ -460,7 +461,8 @@ describe('UDP', () => {
     const ip = '127.0.0.1'
     forge({ ip, port: 0 }, { ip, port: it.server.port }, connectPacket())
     expect(await it.isSilent(connectPacket(1))).toBe(true)
-    expect(it.counted()).toEqual({ connects: 2, banned: 1, discarded: 1 })
+    // Bun hands out no such datagram.
+    expect(it.counted()).toEqual({ connects: 2, banned: 1, ...(isDirect && { discarded: 1 }) })
   })
 
   test('an error longer than its datagram is dropped and counted as malformed, not as an error', async () => {

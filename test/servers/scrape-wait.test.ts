@@ -1,11 +1,12 @@
 /** A scrape of torrents whose counts are stored waits for them: a moment, on memory of its own. */
 
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { answerLookup, Hashes, takeLookups } from '../../src/storage/owed.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
 import { announceQuery, get, percent } from '../support/http-client.ts'
+import { overBothPaths } from '../support/servers/both-paths.ts'
 import { serve, trackerOver } from '../support/servers/served-http.ts'
 import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import {
@@ -103,10 +104,7 @@ test('a scrape whose count does not come gets the known counts, and so does one 
   expect(await told(url, hashOf(1))).toEqual({ [`${hashOf(1)}`]: 5 })
 })
 
-describe.each([
-  ['with system calls of ours', true],
-  ['by Bun', false],
-] as const)('over UDP, read %s', (_how, isDirect) => {
+overBothPaths('over UDP', (isDirect) => {
   const stored = (hash: string) => 1_000_000 + Number(/\d+/.exec(hash)![0])
 
   test('scrapes that wait are told their own counts, each its sender, beside other requests', async () => {

@@ -2,7 +2,8 @@
  * No answer of the tracker is ever answered: two trackers whose addresses are forged would otherwise keep
  * each other busy for ever with one datagram.
  */
-import { describe, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
+import { overBothPaths } from '../support/servers/both-paths.ts'
 import { startTracker } from '../support/started-tracker.ts'
 import {
   announcePacket,
@@ -60,27 +61,28 @@ async function answersOf(port: number, host: string, transaction: number): Promi
   return answers
 }
 
-describe.each([4, 6] as const)('over IPv%d', (family) => {
-  const host = HOSTS[family]
+for (const family of [4, 6] as const)
+  overBothPaths(`over IPv${family}`, () => {
+    const host = HOSTS[family]
 
-  // As the action of a question an interval of 1 is an announce, one of 2 a scrape.
-  test.each([1, 2, 3, 120, 1800])(
-    'U12: no answer is answered when it comes back as a question (interval %d)',
-    async (interval) => {
-      await using ours = await tracker(intervals(interval))
-      const ports = family === 4 ? ours.ports.udp : ours.ports.udp.slice(0, 1)
-      for (const transaction of [0, 1, 2, 3, 0x417, 0x2710_1980, 0xffff_ffff]) {
-        const answers = await answersOf(ours.ports.udp[0]!, host, transaction)
-        for (const port of ports) {
-          using other = await udpSocket(port, host)
-          for (const answer of answers) other.send(answer)
-          // Two answers in one, padded: what an answer begins with is all that matters.
-          for (const answer of answers)
-            if (answer[3] !== 0) other.send(Buffer.concat([answer, new Uint8Array(1400)]))
-          other.send(connectPacket(0x77))
-          expect(transactionOf(await other.receive())).toBe(0x77)
+    // As the action of a question an interval of 1 is an announce, one of 2 a scrape.
+    test.each([1, 2, 3, 120, 1800])(
+      'U12: no answer is answered when it comes back as a question (interval %d)',
+      async (interval) => {
+        await using ours = await tracker(intervals(interval))
+        const ports = family === 4 ? ours.ports.udp : ours.ports.udp.slice(0, 1)
+        for (const transaction of [0, 1, 2, 3, 0x417, 0x2710_1980, 0xffff_ffff]) {
+          const answers = await answersOf(ours.ports.udp[0]!, host, transaction)
+          for (const port of ports) {
+            using other = await udpSocket(port, host)
+            for (const answer of answers) other.send(answer)
+            // Two answers in one, padded: what an answer begins with is all that matters.
+            for (const answer of answers)
+              if (answer[3] !== 0) other.send(Buffer.concat([answer, new Uint8Array(1400)]))
+            other.send(connectPacket(0x77))
+            expect(transactionOf(await other.receive())).toBe(0x77)
+          }
         }
-      }
-    },
-  )
-})
+      },
+    )
+  })

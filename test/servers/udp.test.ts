@@ -1,5 +1,5 @@
 /** The UDP tracker over real sockets. Names begin with ids of docs/behaviours.md. */
-import { describe, expect, spyOn, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { LIMITS } from '../../src/limits.ts'
@@ -12,6 +12,7 @@ import {
 } from '../../src/servers/direct-socket.ts'
 import { libc } from '../../src/servers/libc.ts'
 import { CAN_FORGE, forge } from '../support/raw-udp.ts'
+import { overBothPaths } from '../support/servers/both-paths.ts'
 import { makeTracker } from '../support/servers/served-http.ts'
 import { serveUdpAlone } from '../support/servers/served-udp.ts'
 import { startTracker } from '../support/started-tracker.ts'
@@ -39,7 +40,7 @@ bind_address = "127.0.0.1:0"
 `
 const ERROR = 3
 
-describe('as the reference answers', () => {
+overBothPaths('as the reference answers', () => {
   test('U6, S7, S8: the first peer is told no peer, the second the first', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
@@ -97,7 +98,7 @@ describe('as the reference answers', () => {
   })
 })
 
-describe('better than the reference', () => {
+overBothPaths('better than the reference', () => {
   test('U10: a scrape has one entry for each hash, in order, duplicates kept, 74 at most', async () => {
     await using tracker = await startTracker()
     using client = await connected(tracker.ports.udp[0]!)
@@ -146,7 +147,7 @@ describe('better than the reference', () => {
   })
 })
 
-describe('a client that sends invalid requests', () => {
+overBothPaths('a client that sends invalid requests', () => {
   test('gets an error when that is no longer than the datagram, otherwise no answer', async () => {
     await using tracker = await startTracker()
     using client = await udpSocket(tracker.ports.udp[0]!)
@@ -246,10 +247,27 @@ function burst(client: { send(packet: Uint8Array): unknown }): void {
   for (let i = 0; i < BURST; i++) client.send(connectPacket(i))
 }
 
-describe.each([
-  ['with system calls of ours', true],
-  ['by Bun', false],
-] as const)('a socket that is read %s', (_how, isDirect) => {
+overBothPaths('a socket', (isDirect) => {
+  test('is read that way', async () => {
+    await using tracker = await startTracker()
+    using receive = spyOn(DirectSocket.prototype, 'receive')
+    using client = await connected(tracker.ports.udp[0]!)
+    expect((await client.announce()).seeders).toBe(1)
+    expect(receive.mock.calls.length > 0).toBe(isDirect)
+  })
+
+  test.skipIf(!CAN_FORGE)('does nothing with a datagram from port 0 but count it', async () => {
+    using server = await serveUdpAlone(isDirect, { ip: '::' })
+    for (const ip of ['127.0.0.1', '::1'])
+      forge({ ip, port: 0 }, { ip, port: server.port }, connectPacket())
+    using client = await connected(server.port)
+    expect(await client.scrape(hashOf(1))).toEqual([[0, 0, 0]])
+    // Bun hands out no such datagram.
+    const seen = isDirect ? 2 : 0
+    const counts = (['received', 'discarded', 'responses'] as const).map(server.count)
+    expect(counts).toEqual([2 + seen, seen, 2])
+  })
+
   test('answers each sender, IPv4, IPv6 and mapped, however many ask at once', async () => {
     using server = await serveUdpAlone(isDirect, { ip: '::' })
     const clients = await Promise.all(
@@ -306,17 +324,6 @@ test('what was received when the server is stopped is answered', async () => {
   server[Symbol.dispose]()
   const answered = new Set<number>()
   while (answered.size < BURST) answered.add(transactionOf(await client.receive()))
-})
-
-test.skipIf(!CAN_FORGE)('a datagram from port 0 is counted, and nothing else', async () => {
-  using server = await serveUdpAlone(true, { ip: '::' })
-  for (const ip of ['127.0.0.1', '::1'])
-    forge({ ip, port: 0 }, { ip, port: server.port }, connectPacket())
-  using client = await connected(server.port)
-  expect(await client.scrape(hashOf(1))).toEqual([[0, 0, 0]])
-  expect([server.count('received'), server.count('discarded'), server.count('responses')]).toEqual([
-    4, 2, 2,
-  ])
 })
 
 test('a long turn of reading is broken off for others, and no datagram is lost', async () => {
@@ -415,9 +422,9 @@ test('a flood that cannot be interrupted leaves the thread time: the rest of a l
   expect(served + server.count('aborted')).toBe(BURST * 2 + 1)
 })
 
-describe('processing times', () => {
+overBothPaths('processing times', (isDirect) => {
   test('are measured of some requests of each kind', async () => {
-    using server = await serveUdpAlone(true)
+    using server = await serveUdpAlone(isDirect)
     using client = await connected(server.port)
     for (const packet of [
       connectPacket(1),
@@ -436,7 +443,7 @@ describe('processing times', () => {
   test('are those of requests that were served: errors and silence do not count', async () => {
     const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
     const access = new Access(createAccessMemory({ ...rules, whitelistCapacity: 1 })!, true)
-    using server = await serveUdpAlone(true, { tracker: makeTracker({}, access) })
+    using server = await serveUdpAlone(isDirect, { tracker: makeTracker({}, access) })
     using client = await connected(server.port)
     const unlisted = announcePacket(client.id)
     for (let i = 0; i < 200; i++)
