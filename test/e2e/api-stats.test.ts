@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { withToken } from '../support/api/served-api.ts'
 import { bothPrograms, launch } from '../support/e2e/program.ts'
+import { overBothPaths, readsItself } from '../support/e2e/sockets.ts'
 import {
   type Figures,
   type RunningTracker,
@@ -25,7 +26,7 @@ import {
 } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS = bothPrograms()
+const PROGRAMS = overBothPaths(bothPrograms())
 /** Where the listeners stand in the configuration. */
 const UDP = { four: 0, both: 1, unseen: 2 } as const
 const HTTP = { four: 0, both: 1, unseen: 2, proxied: 3, external4: 4, external6: 5 } as const
@@ -202,12 +203,16 @@ const DEEDS: readonly (readonly [name: string, deed: Deed, figures: Record<strin
   ],
 ]
 
-describe.each(PROGRAMS)('%s', (_program, program) => {
+describe.each(PROGRAMS)('%s', (name, program) => {
   let tracker: RunningTracker
   beforeAll(async () => {
     tracker = await runTracker(program, { listeners: LISTENERS })
   })
   afterAll(() => tracker[Symbol.asyncDispose]())
+
+  test.skipIf(process.platform !== 'linux')('is what it is called', () => {
+    expect(readsItself(tracker.run.child.pid)).toBe(!name.includes('read by Bun'))
+  })
 
   test('M1: all figures begin at zero', async () => {
     const { body } = await tracker.ask(withToken({ path: '/api/v1/stats' }))

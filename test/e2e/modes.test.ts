@@ -5,6 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { bothPrograms, launch } from '../support/e2e/program.ts'
+import { overBothPaths } from '../support/e2e/sockets.ts'
 import {
   outcome,
   type RunningTracker,
@@ -17,7 +18,7 @@ import { dice, seed } from '../support/random.ts'
 import { connected, hashOf, type UdpPeer, udpPeer, urlData } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
-const PROGRAMS = bothPrograms()
+const PROGRAMS = overBothPaths(bothPrograms())
 const KEY = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const EXPIRED = 'B1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
 const UNKNOWN = 'C1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
