@@ -20,7 +20,8 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
   const garbage = new Garbage()
   const metrics = new Metrics(1, 1)
   const counters = metrics.row(0, 0)
-  const descriptors = isDirect ? openDescriptors() : undefined
+  const own = isDirect && changes.descriptors === undefined ? openDescriptors() : undefined
+  const descriptors = own ?? changes.descriptors
   const server = await serveUdp({
     ip: '127.0.0.1',
     port: 0,
@@ -32,11 +33,11 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     counters,
     clock: { milliseconds, seconds: () => Math.floor(milliseconds() / 1000) },
     garbage,
-    descriptors,
     report: (_what, error) => {
       throw error
     },
     ...changes,
+    descriptors,
   })
   return {
     ...server,
@@ -47,7 +48,7 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     processing: (kind: Kind) => metrics.processing(0, kind),
     [Symbol.dispose]() {
       server.stop()
-      if (descriptors !== undefined) closeDescriptors(descriptors)
+      if (own !== undefined) closeDescriptors(own)
       garbage[Symbol.dispose]()
     },
   }
