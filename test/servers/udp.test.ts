@@ -316,6 +316,19 @@ overBothPaths('a socket', (isDirect) => {
     client.send(new Uint8Array())
     expect((await client.announce()).seeders).toBe(1)
     expect([server.count('received'), server.count('malformed')]).toEqual([8, 1])
+    // The longest beside others, in every place of a batch.
+    for (let i = 0; i < LIMITS.udpBatch; i++)
+      client.send(i % 3 === 1 ? new Uint8Array(65_507).fill(0xff) : connectPacket(i))
+    const told: string[] = []
+    for (let i = 0; i < LIMITS.udpBatch; i++) {
+      const answer = await client.receive()
+      told.push(actionOf(answer) === ERROR ? messageOf(answer) : `${transactionOf(answer)}`)
+    }
+    expect(told).toEqual(
+      Array.from({ length: LIMITS.udpBatch }, (_, i) =>
+        i % 3 === 1 ? 'bad request: Invalid action' : `${i}`,
+      ),
+    )
   })
 })
 
