@@ -2,11 +2,12 @@
  * The few calls of the C library that Bun does not offer, on Linux only. Only this file knows how they are
  * reached. Descriptors belong to the process, whichever thread opened them.
  */
-import { dlopen, FFIType, ptr as pointer, read } from 'bun:ffi'
+import { dlopen, FFIType, type Pointer, ptr as pointer, read } from 'bun:ffi'
+import { SYSTEM_CALL } from './linux.ts'
 
 /** Names of the library, glibc and musl. */
 const LIBRARIES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
-const { i32, u32, u64, ptr } = FFIType
+const { i32, i64_fast, u32, u64, ptr } = FFIType
 
 const open = (library: string) => {
   const { symbols } = dlopen(library, {
@@ -19,7 +20,6 @@ const open = (library: string) => {
     connect: { args: [i32, ptr, u32], returns: i32 },
     poll: { args: [ptr, u64, i32], returns: i32 },
     getsockname: { args: [i32, ptr, ptr], returns: i32 },
-    sendmmsg: { args: [i32, ptr, u32, i32], returns: i32 },
     recvmmsg: { args: [i32, ptr, u32, i32, ptr], returns: i32 },
     dup: { args: [i32], returns: i32 },
     dup3: { args: [i32, i32, i32], returns: i32 },
@@ -27,10 +27,15 @@ const open = (library: string) => {
     getpagesize: { args: [], returns: i32 },
     adjtimex: { args: [ptr], returns: i32 },
     madvise: { args: [u64, u64, i32], returns: i32 },
+    syscall: { args: [i64_fast, i32, ptr, u32, i32], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   })
+  const { SYS_sendmmsg } = SYSTEM_CALL[process.arch as keyof typeof SYSTEM_CALL]
   return {
     ...symbols,
+    /** Not by the function of that name, which in musl calls `sendmsg` for each message. */
+    sendmmsg: (fd: number, messages: number, count: number, flags: number): number =>
+      symbols.syscall(SYS_sendmmsg, fd, messages as Pointer, count, flags),
     /** Why the previous call failed. Ask at once. */
     errno: (): number => read.i32(symbols.__errno_location()!, 0),
   }

@@ -56,6 +56,9 @@ export const LINUX = {
   SKF_NET_OFF: -0x10_0000,
 } as const
 
+/** The only numbers that differ: those of system calls. */
+export const SYSTEM_CALL = { x64: { SYS_sendmmsg: 307 }, arm64: { SYS_sendmmsg: 269 } } as const
+
 /** Bytes of each structure, and where its fields begin. */
 export const STRUCT = {
   mmsghdr: {
