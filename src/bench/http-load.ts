@@ -3,7 +3,7 @@
  * where the tracker allows it.
  */
 import { endOfValue } from '../wire/bencode.ts'
-import { type Reading, readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
+import { bencodeOf, type Reading, readAnnounceBody, readScrapeBody } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpReplies, type HttpReply } from './http-reply.ts'
 import { type HttpRequestOptions, HttpRequests } from './http-requests.ts'
@@ -227,7 +227,7 @@ class HttpClient implements Client {
 
 /** Peers in the answer to an announce. */
 function readPeerCount(body: Buffer): Reading<number> {
-  const peers = countPeers(body)
+  const peers = countPeers(bencodeOf(body))
   if (peers !== undefined) return { answer: peers }
   const reading = readAnnounceBody(body)
   return 'answer' in reading ? { answer: reading.answer.peers.length } : reading

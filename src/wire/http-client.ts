@@ -12,6 +12,8 @@ import {
 } from './bencode.ts'
 import { type AnnounceQuestion, type AnnounceReply, type Peer, readPeers } from './udp-client.ts'
 
+const [CR, LF] = Buffer.from('\r\n')
+
 /** By byte: itself if it is a letter or a digit, otherwise escaped, so that no tracker misreads one. */
 const ESCAPED = Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte)
@@ -98,10 +100,14 @@ export function readScrapeBody(body: Uint8Array): Reading<Map<string, ScrapeEntr
   return { answer }
 }
 
+/** What a body says: aquatic ends each of its answers with a line break. */
+export const bencodeOf = <T extends Uint8Array>(body: T): T =>
+  body.at(-2) === CR && body.at(-1) === LF ? (body.subarray(0, -2) as T) : body
+
 function readDictionary(body: Uint8Array): Reading<BencodeDictionary> {
   let value: BencodeValue
   try {
-    value = decodeBencode(body, true)
+    value = decodeBencode(bencodeOf(body), true)
   } catch (error) {
     if (!(error instanceof BencodeError)) throw error
     return { fault: `no bencoded answer (${body.length === 0 ? 'empty' : error.message})` }

@@ -128,6 +128,12 @@ describe('an announce answer', () => {
   })
 })
 
+test('one line break may follow an answer', () => {
+  expect(announced('d8:intervali5ee\r\n')).toMatchObject({ answer: { interval: 5 } })
+  expect(scraped('d5:filesdee\r\n')).toEqual({ answer: new Map() })
+  expect(scraped('d5:filesdee\r\n\r\n')).toHaveProperty('fault')
+})
+
 test('a refusal is the tracker’s own words', () => {
   const text = 'd14:failure reason7:go awaye'
   expect([announced(text), scraped(text)]).toEqual([{ failure: 'go away' }, { failure: 'go away' }])
