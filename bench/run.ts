@@ -151,6 +151,8 @@ function launch(command: string[], room: string, cores: string) {
 
 const READY_MS = 30_000
 const ANSWER_MS = 200
+/** Complete: aquatic leaves a request that it cannot read without an answer. */
+const A_SCRAPE = `/scrape?info_hash=${'a'.repeat(20)}`
 /** This limits how exactly the time of the start is known. */
 const ASK_EVERY_MS = 5
 
@@ -171,7 +173,7 @@ async function answers(transport: Transport, port: number): Promise<boolean> {
     if (transport === 'udp') {
       using client = await UdpClient.open(address, port, options)
       await client.connect()
-    } else await getHttp(new URL(`http://127.0.0.1:${port}/announce`), options)
+    } else await getHttp(new URL(`http://127.0.0.1:${port}${A_SCRAPE}`), options)
     return true
   } catch (error) {
     if (!(error instanceof ClientFailure)) throw error
