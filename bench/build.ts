@@ -6,7 +6,13 @@ export const HERE = import.meta.dir
 export const OUT = join(HERE, 'out')
 export const ROOT = join(HERE, '..')
 
-const CRATES = ['aquatic_udp', 'aquatic_http', 'torrust-tracker']
+/** Without Prometheus, whose crate a recent Rust refuses; with the profile of aquatic's repository. */
+const AQUATIC = [
+  '--no-default-features',
+  '--features=mimalloc',
+  '--config=profile.release.lto="thin"',
+]
+const CRATES = { aquatic_udp: AQUATIC, aquatic_http: AQUATIC, 'torrust-tracker': [] }
 const NPM_TRACKER = 'bittorrent-tracker@11.2.3'
 
 /** Path of the npm tracker's server module, installed on first use; undefined: that failed. */
@@ -26,9 +32,9 @@ export function npmTracker(): string | undefined {
 /** Builds the Rust trackers. One that does not build is reported and skipped. */
 export function installCrates(): void {
   mkdirSync(OUT, { recursive: true })
-  for (const crate of CRATES)
-    if (!find(crate))
-      run(['cargo', 'install', '--locked', '--root', join(OUT, 'cargo'), crate], OUT)
+  const install = ['cargo', 'install', '--locked', '--root', join(OUT, 'cargo')]
+  for (const [crate, options] of Object.entries(CRATES))
+    if (!find(crate)) run([...install, ...options, '--bin', crate, crate], OUT)
 }
 
 /** Path of a program: from the variable BENCH_NAME, from bench/out/cargo, or from PATH. */
@@ -40,6 +46,8 @@ export function find(name: string): string | undefined {
 
 /** A failure is reported only. */
 function run(command: string[], cwd: string): void {
-  const { success } = Bun.spawnSync(command, { cwd, stdout: 'inherit', stderr: 'inherit' })
+  // Rust code may use all that this processor has, as aquatic recommends.
+  const env = { RUSTFLAGS: '-C target-cpu=native', ...process.env }
+  const { success } = Bun.spawnSync(command, { cwd, env, stdout: 'inherit', stderr: 'inherit' })
   if (!success) console.error(`failed: ${command.join(' ')}`)
 }
