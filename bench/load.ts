@@ -1,6 +1,6 @@
 /**
  * Child process: one load on a server that runs already, with the generators of `tracker bench`. Every peer announces
- * once, then the measured seconds begin. Takes its options as JSON and prints one JSON object.
+ * once, the load warms the server up, then the measured seconds begin. Takes its options as JSON and prints one JSON object.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { HttpWire } from '../src/bench/http-load.ts'
@@ -17,6 +17,8 @@ const DEFAULTS = {
   pid: 0,
   mix: 'mixed' as Mix,
   seconds: 3,
+  /** Seconds of the same load before they begin: runtimes that compile what runs often have done so then. */
+  warmSeconds: 2,
   seed: 1,
   torrents: 100_000,
   peers: 200_000,
@@ -146,6 +148,9 @@ async function run(options: LoadOptions) {
   clearInterval(timer)
   if (filling.ended === 'silence') throw new Error('the server does not answer')
 
+  const warming = loadOf(options.mix, options.warmSeconds * 1000, rate || undefined)
+  await warming.drive(wire)
+
   const load = loadOf(options.mix, seconds * 1000, rate || undefined)
   process.once('SIGTERM', () => load.stop())
   if (population instanceof CompletingPopulation) population.begin(options.completions, seconds)
@@ -164,7 +169,7 @@ async function run(options: LoadOptions) {
     perSecond: load.answersPerSecond,
     announcesPerSecond: (load.answersPerSecond * announces) / answers,
     announces,
-    answersInAll: answers + filling.tally.answers,
+    answersInAll: answers + filling.tally.answers + warming.tally.answers,
     errors,
     malformed,
     lost: lost + tally.unsent,

@@ -7,8 +7,11 @@ import { LIMITS } from '../limits.ts'
 import { copySource, writeSource } from '../wire/address.ts'
 import { LINUX, STRUCT } from './linux.ts'
 
-/** Bytes from one datagram to the next: a power of two above `LIMITS.datagram`. */
-export const SLOT_BYTES = 2048
+/**
+ * Bytes from one datagram to the next, at least `LIMITS.datagram`: an odd number of cache lines. With a power of two the
+ * first lines of all datagrams would compete for a few places of the cache.
+ */
+export const SLOT_BYTES = 25 * 64
 
 /**
  * A source address as Linux lays it out, `sockaddr_in` or `sockaddr_in6`: family in the byte order of the
