@@ -1,5 +1,6 @@
 /** Several threads in one shard: nothing is lost while they run, and at most one torrent when one dies. */
 import { expect, test } from 'bun:test'
+import { HEADER } from '../../src/swarm/layout.ts'
 import { dice, seed } from '../support/random.ts'
 import type { HammerResult, HammerTask } from '../support/swarm/hammer-worker.ts'
 import {
@@ -101,16 +102,25 @@ test(`the shard and the other threads survive a thread that dies at any point (S
   await survivor.goesOn(1)
   // A torrent that no thread changes any more.
   const [quiet] = hashesOfShard(world.swarm, SHARD, 9).slice(8) as [Int32Array]
-  for (let peer = 0; peer < 70; peer++) world.tell(quiet, { peer, left: BigInt(peer % 2) })
-  const untouched = listed(world, quiet)
+  const { torrents } = world.swarm.shards[SHARD]!
+  const inQuiet = () => {
+    for (let peer = 0; peer < 70; peer++) world.tell(quiet, { peer, left: BigInt(peer % 2) })
+    return listed(world, quiet)
+  }
+  let untouched = inQuiet()
   let salvaged = 0
   let deaths = 0
-  for (; deaths < 20; deaths++) {
+  // Otherwise the deaths proved nothing.
+  for (; deaths < 20 || (salvaged < 4 && deaths < 200); deaths++) {
     const victim = hammer({ ...task, thread: 3, seed: seed + deaths * 2 })
     await victim.goesOn(1 + roll(300))
     await victim.kill()
     // It died with this lock, with that of a shard it swept, or with none; locks of other threads are not seized.
     if (lock.holder() === 3) salvaged++
+    // Seldom it dies in a sweep that looks at the quiet torrent, whose peers are then given up like those of any other.
+    const isSwept =
+      lock.holder() === 3 &&
+      torrents.header[HEADER.busy] === torrents.find(quiet, world.swarm.hash(quiet))
     const held = world.swarm.shards.filter((shard) => shard.lock.holder() === 3)
     expect(held.length).toBeLessThan(2)
     expect(world.swarm.salvage(3)).toBe(held.length)
@@ -118,10 +128,10 @@ test(`the shard and the other threads survive a thread that dies at any point (S
     const found = faults(memory, SHARD, MAIN)
     lock.release()
     expect([deaths, found]).toEqual([deaths, []])
-    expect(listed(world, quiet)).toEqual(untouched)
+    if (isSwept) untouched = inQuiet()
+    else expect(listed(world, quiet)).toEqual(untouched)
     await survivor.goesOn(100)
   }
-  // Otherwise the deaths proved nothing.
   expect(salvaged).toBeGreaterThan(3)
   await survivor.kill()
   world.swarm.salvage(2)
