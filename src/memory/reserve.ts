@@ -20,3 +20,9 @@ export const reserve = (bytes: number): SharedArrayBuffer =>
  * may go back to the system. `to` may lie beyond the end.
  */
 export type Release = (array: Int32Array | Uint16Array, from: number, to: number) => void
+
+/**
+ * Called with how many elements of an array are in use, from its front on. Their memory may become huge pages, which
+ * the processor finds faster. The rest must not: a huge page is resident once a byte of it was written.
+ */
+export type Settle = (array: Int32Array | Uint16Array, used: number) => void

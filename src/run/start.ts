@@ -17,7 +17,7 @@ import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/dir
 import { Garbage } from '../servers/garbage.ts'
 import { serveHealth } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
-import { pageRelease } from '../servers/pages.ts'
+import { pageRelease, pageSettle } from '../servers/pages.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
@@ -62,7 +62,14 @@ export async function start(config: Config, log: Log, version: string): Promise<
 
   const count = threadCount(config, log)
   const memory = reserve(config)
-  const swarm = new Swarm(memory, count + 1, drawSeed()[0]!, count === 1, pageRelease())
+  const swarm = new Swarm(
+    memory,
+    count + 1,
+    drawSeed()[0]!,
+    count === 1,
+    pageRelease(),
+    pageSettle(),
+  )
   const accessMemory = createAccessMemory({ ...accessOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
   const rules = Rules.of(rulesOf(config))

@@ -39,6 +39,9 @@ export const LINUX = {
 
   RLIMIT_NOFILE: 7,
   MADV_DONTNEED: 4,
+  /** The system makes huge pages of the range, in its own time; never. */
+  MADV_HUGEPAGE: 14,
+  MADV_NOHUGEPAGE: 15,
   TIME_ERROR: 5,
 
   /** The packet filter's instructions are sums of these. */

@@ -6,14 +6,16 @@
 import { type Answer, EVENT, type PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { hashInfoHash, infoHashSecrets } from '../memory/hash.ts'
 import { Lock } from '../memory/lock.ts'
-import type { Release } from '../memory/reserve.ts'
+import type { Release, Settle } from '../memory/reserve.ts'
 import { Account, type Budget } from './budget.ts'
 import { readHead } from './head.ts'
 import {
   Carver,
   carvePeers,
   carveTorrents,
+  DETAIL,
   EPOCH,
+  FAMILY_HEADER,
   type FamilyRow,
   HEADER,
   MOST,
@@ -36,6 +38,13 @@ import { Torrents } from './torrents.ts'
 export const OUTCOME = { done: 0, unremembered: 1, refused: 2 } as const
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME]
 
+type Settled = {
+  readonly array: Int32Array | Uint16Array
+  readonly count: number
+  readonly stride: number
+  used: number
+}
+
 export class Shard {
   readonly lock: Lock
   readonly account: Account
@@ -49,6 +58,12 @@ export class Shard {
   readonly #others: number
   readonly #header: Int32Array
   readonly #records: Int32Array
+  readonly #settle: Settle
+  /**
+   * The arrays that are read at random and that are full up to a word of the header times the stride; and how many
+   * elements that was when it was last looked at.
+   */
+  readonly #settled: Settled[]
 
   /**
    * Attaches to the memory of shard `number`, which the first to do so makes an empty shard. Throws an Error that
@@ -62,10 +77,11 @@ export class Shard {
     budget: Budget,
     alone = false,
     release: Release = () => {},
+    settle: Settle = () => {},
   ) {
     const capacity = readHead(memory, families, number)
     const arrays = carveTorrents(new Carver(memory.torrents), capacity, families)
-    const { header, records, parts } = arrays
+    const { header, records, parts, buckets } = arrays
     this.lock = new Lock(memory.torrents, HEADER.lock, thread, alone)
     const account = new Account(header, budget)
     this.account = account
@@ -92,6 +108,19 @@ export class Shard {
       .reduce((flags, row) => flags | (SIZE_MASK << row.bits), 0)
     this.#header = header
     this.#records = records
+    this.#settle = settle
+    this.#settled = [
+      { array: buckets, count: HEADER.torrentBuckets, stride: 1 },
+      { array: records, count: HEADER.torrentHigh, stride: TORRENT.words },
+      ...this.families.flatMap(({ row, arrays }) => {
+        const count = row.header + FAMILY_HEADER.slotHigh
+        return [
+          { array: arrays.buckets, count: row.header + FAMILY_HEADER.indexBuckets, stride: 1 },
+          { array: arrays.hot, count, stride: arrays.stride },
+          { array: arrays.details, count, stride: DETAIL.words },
+        ]
+      }),
+    ].map((array) => ({ ...array, used: 0 }))
     // Never again: a reset goes from many buckets to one.
     if (header[HEADER.torrentBuckets] === 0) this.reset()
   }
@@ -154,7 +183,11 @@ export class Shard {
     units: number,
     now: number = MOST,
   ): boolean | undefined {
-    return this.tryHold(() => sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units))
+    const done = this.tryHold(() =>
+      sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units),
+    )
+    if (done) this.#settleAll()
+    return done
   }
 
   /**
@@ -313,6 +346,16 @@ export class Shard {
   /** Words are signed: stops counting rather than turn negative. */
   #tally(word: number): void {
     if (this.#header[word] !== MOST) this.#header[word]!++
+  }
+
+  /** Tells the system where memory is full, so that huge pages make nothing resident that was not before. */
+  #settleAll(): void {
+    for (const settled of this.#settled) {
+      const used = this.#header[settled.count]! * settled.stride
+      if (used === settled.used) continue
+      settled.used = used
+      this.#settle(settled.array, used)
+    }
   }
 
   /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */

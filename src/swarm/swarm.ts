@@ -5,7 +5,7 @@
 import type { Answer, ScrapeEntry } from '../bittorrent.ts'
 import { Bell, createBell } from '../memory/bell.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
-import { type Release, reserve } from '../memory/reserve.ts'
+import { type Release, reserve, type Settle } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
 import { writeHead } from './head.ts'
 import {
@@ -111,18 +111,29 @@ export class Swarm {
 
   /**
    * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. `alone`: no other thread
-   * uses the memory. `release` gives pages back to the system; without it only the budget has them back.
+   * uses the memory. `release` gives pages back to the system; without it only the budget has them back. `settle`
+   * lets it use huge ones.
    * Throws an Error that says why when the memory is not of this layout.
    */
-  constructor(memory: SwarmMemory, thread: number, seed: number, alone = false, release?: Release) {
+  constructor(
+    memory: SwarmMemory,
+    thread: number,
+    seed: number,
+    alone = false,
+    release?: Release,
+    settle?: Settle,
+  ) {
     const { families } = memory
+    if (settle !== undefined)
+      for (const { torrents, peers } of memory.shards)
+        for (const buffer of [torrents, ...peers]) settle(new Uint16Array(buffer), 0)
     this.shared = memory
     const budget = new Budget(memory.budget)
     this.#budget = budget
     this.#families = families
     this.asked = new Bell(memory.asked)
     this.shards = memory.shards.map(
-      (shard, number) => new Shard(shard, families, number, thread, budget, alone, release),
+      (shard, number) => new Shard(shard, families, number, thread, budget, alone, release, settle),
     )
     this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
     this.#terms = new Terms(seed)
