@@ -124,6 +124,34 @@ export class Answer {
   }
 }
 
+/** What is known of the announces of a batch before they are read. One is filled again for every batch. */
+export class Expected {
+  /** By announce: its info hash, five words in memory order. */
+  readonly hashes: Int32Array
+  /** By announce `halves` of these: the endpoint in compact form, and at `family` its family. */
+  readonly peers: Uint16Array
+  count = 0
+  static readonly family = 9
+  static readonly halves = 10
+
+  constructor(most: number) {
+    this.hashes = new Int32Array(most * 5)
+    this.peers = new Uint16Array(most * Expected.halves)
+  }
+
+  /** Adds the peer whose info hash the caller has written; `port`: its two bytes in memory order. */
+  add({ family, words }: Address, port: number): void {
+    const { peers } = this
+    let at = this.count++ * Expected.halves
+    peers[at + Expected.family] = family
+    for (let word = 0; word < (family === 4 ? 1 : 4); word++) {
+      peers[at++] = words[word]!
+      peers[at++] = words[word]! >>> 16
+    }
+    peers[at] = port
+  }
+}
+
 /** The answer of a scrape for one info hash. */
 export type ScrapeEntry = { seeders: number; downloaded: number; leechers: number }
 

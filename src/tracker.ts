@@ -10,14 +10,13 @@ import {
   type Address,
   type Announce,
   type Answer,
+  type Expected,
   type Family,
   isLoopback,
   type ScrapeEntry,
 } from './bittorrent.ts'
-import { LIMITS } from './limits.ts'
 import type { Outcome } from './refusal.ts'
 import type { Rules } from './rules.ts'
-import { Prefetch } from './swarm/prefetch.ts'
 import { OUTCOME as SWARM } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
 import { SweepCursor } from './swarm/sweep.ts'
@@ -80,7 +79,6 @@ export class Tracker {
   readonly #clock: Clock
   readonly #gate: Gate
   readonly #afterAnnounce: AfterAnnounce | undefined
-  readonly #prefetch: Prefetch
   readonly #waiting: Waiting
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   #sweepUnits = FIRST_SWEEP_UNITS
@@ -91,7 +89,6 @@ export class Tracker {
     this.#clock = clock
     this.#gate = new Gate(rules, clock, bans, access)
     this.#afterAnnounce = afterAnnounce
-    this.#prefetch = new Prefetch(swarm, LIMITS.udpBatch)
     this.#waiting = new Waiting((words) => this.#read(words, true))
   }
 
@@ -166,12 +163,12 @@ export class Tracker {
   }
 
   /**
-   * Makes the `count` announces that follow at once faster; `words` holds their info hashes, five words each.
-   * At most `LIMITS.udpBatch`.
+   * Makes the announces that follow at once, in this order, faster. At most `LIMITS.udpBatch`; whatever else is
+   * announced, or not announced after all, does no harm.
    */
-  expect(words: Int32Array, count: number): void {
-    this.#gate.expect(words, count)
-    this.#prefetch.load(words, count)
+  expect(expected: Expected): void {
+    this.#gate.expect(expected.hashes, expected.count)
+    this.#swarm.expect(expected)
   }
 
   /**

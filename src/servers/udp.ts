@@ -3,6 +3,7 @@
  * together. What a datagram means is decided in `udp-requests.ts`. Nothing that a datagram contains may
  * throw, block or grow anything here.
  */
+import { Address, Expected } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { onceEach, type Report } from '../log.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
@@ -10,7 +11,7 @@ import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { Tracker } from '../tracker.ts'
-import { peekInfoHash } from '../wire/udp.ts'
+import { ANNOUNCE, peekInfoHash } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'
 import { Datagrams, SLOT_BYTES } from './datagrams.ts'
 import { type Descriptors, DirectSocket } from './direct-socket.ts'
@@ -100,7 +101,8 @@ class UdpListener {
   readonly #datagrams = new Datagrams()
   readonly #outbox: Outbox
   readonly #requests: UdpRequests
-  readonly #hashes = new Int32Array(LIMITS.udpBatch * 5)
+  readonly #expected = new Expected(LIMITS.udpBatch)
+  readonly #sender = new Address()
   /** How the socket is read: one of them; neither while it is being opened. */
   #bun: BunSocket | undefined
   #direct: DirectSocket | undefined
@@ -197,12 +199,16 @@ class UdpListener {
   #expect(count: number): void {
     if (count < WORTH_EXPECTING || !this.#tracker.wantsNotice) return
     const { bytes, lengths } = this.#datagrams
-    let announces = 0
+    const expected = this.#expected
+    expected.count = 0
     for (let i = 0; i < count; i++) {
-      const to = announces * 5
-      if (peekInfoHash(bytes, i * SLOT_BYTES, lengths[i]!, this.#hashes, to)) announces++
+      const at = i * SLOT_BYTES
+      if (!peekInfoHash(bytes, at, lengths[i]!, expected.hashes, expected.count * 5)) continue
+      this.#datagrams.readSender(i, this.#sender)
+      const port = at + ANNOUNCE.port
+      expected.add(this.#sender, bytes[port]! | (bytes[port + 1]! << 8))
     }
-    this.#tracker.expect(this.#hashes, announces)
+    this.#tracker.expect(expected)
   }
 }
 

@@ -66,6 +66,11 @@ export class Chains {
     return this.#buckets[bucketOf(hash, this.#header[this.#width]!)]!
   }
 
+  /** Number of the bucket in which all with this hash are. 0 where there is none. */
+  bucket(hash: number): number {
+    return bucketOf(hash, this.#header[this.#width]! || 1)
+  }
+
   add(entry: number, hash: number): void {
     const header = this.#header
     if (header[this.#width] === 0) this.begin()

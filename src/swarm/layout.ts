@@ -24,6 +24,11 @@ export const LIMB = 2 ** 31
 /** Shards count seconds from here (2020): they fit 31 bits until 2088. */
 export const EPOCH = 1_577_836_800
 
+/** The high bits of an info hash's seeded hash name its shard. */
+const SHARD_BITS = 5
+export const SHARDS = 1 << SHARD_BITS
+export const shardOf = (hash: number): number => hash >>> (32 - SHARD_BITS)
+
 /** A peer seen further in the future than this many seconds was seen by a wrong clock. */
 export const SKEW = 60
 

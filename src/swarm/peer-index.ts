@@ -59,6 +59,11 @@ export class PeerIndex {
     return NIL
   }
 
+  /** The bucket whose chain the peer of `torrent` with the endpoint at `halves[at…]` is in, if it is here. */
+  bucket(torrent: number, halves: Uint16Array, at: number): number {
+    return this.#chains.bucket(this.#hash(torrent, halves, at))
+  }
+
   /** The endpoint of `slot` and the torrent of its chunk must have been written. */
   add(slot: number): void {
     this.#chains.add(slot, this.#hashOf(slot))

@@ -76,10 +76,11 @@ export class Peers {
     return this.parts[this.partAt(torrent) + PART.base]!
   }
 
-  /** Slot of the peer with the endpoint at `halves[0…]`; NIL = none. */
-  find(torrent: number, halves: Uint16Array): number {
+  /** Slot of the peer with the endpoint at `halves[0…]`, `hint` if that is right; NIL = none. */
+  find(torrent: number, halves: Uint16Array, hint: number = NIL): number {
     const count = this.count(torrent)
     if (count === 0) return NIL
+    if (hint !== NIL && this.#isAt(torrent, hint, halves)) return hint
     if (this.slots.isLarge(torrent)) return this.slots.index.find(torrent, halves)
     const { hot, stride } = this.arrays
     const last = this.width - 1
@@ -93,6 +94,19 @@ export class Peers {
       if (half === last) return slot
     }
     return NIL
+  }
+
+  /** Whether `slot`, any number, is that of the peer with this endpoint in a torrent that has peers. */
+  #isAt(torrent: number, slot: number, halves: Uint16Array): boolean {
+    const position = this.slots.positionOf(torrent, slot)
+    if (!(position >= 0 && position < this.count(torrent))) return false
+    // A chunk that is another torrent's by now may still say where it stood in this one.
+    if (this.slots.slotAt(torrent, position) !== slot) return false
+    const { hot, stride } = this.arrays
+    const { width } = this
+    let half = 0
+    while (half < width && hot[slot * stride + half] === halves[half]) half++
+    return half === width
   }
 
   /** Adds the announcing peer, which must not be here yet. Its slot, or NIL when memory is spent. */

@@ -11,23 +11,30 @@ import type { Peers } from './peers.ts'
 const MOST_STEPS = 64
 
 /** Random numbers for choosing peers: xorshift32, one per thread, seeded by its owner. Not a secret. */
-class Dice {
+export class Dice {
   #state: number
 
   constructor(seed: number) {
     this.#state = seed | 1
   }
 
-  /** 0 … below−1. */
-  roll(below: number): number {
-    let state = this.#state
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    this.#state = state
-    return (state & 0x7fff_ffff) % below
+  /** A lot for one announce, which `step` makes two numbers of. */
+  draw(): number {
+    const lot = this.#state
+    this.#state = step(step(lot))
+    return lot
   }
 }
+
+/** The number that follows. */
+export function step(state: number): number {
+  state ^= state << 13
+  state ^= state >>> 17
+  return state ^ (state << 5)
+}
+
+/** 0 … below−1. */
+export const roll = (number: number, below: number): number => (number & 0x7fff_ffff) % below
 
 /** The terms on which one announce is answered. Each thread has one and fills it again for every announce. */
 export class Terms {
@@ -36,6 +43,11 @@ export class Terms {
   now = 0
   /** A peer last seen at this second or before counts as gone. */
   cutoff = 0
+  /** See `Dice.draw`. */
+  lot = 0
+  /** Where torrent and asker were when the announce was expected; NIL = unknown. */
+  torrent: number = NIL
+  slot: number = NIL
   /** Most peers that are listed; and how many are still wanted. */
   most = 0
   want = 0
@@ -65,7 +77,7 @@ export function select(
   terms.position = position
   if (count <= want) {
     // Most swarms are small: all of it, in one run.
-    run(terms, list, peers, torrent, 0, count, want)
+    run(terms, list, peers, torrent, 0, count, want, 0)
     return
   }
   const leechers = peers.leechers(torrent)
@@ -74,8 +86,9 @@ export function select(
   const fromSeeders = terms.isSeeder
     ? Math.min(seeders, Math.max(0, want - others))
     : Math.min(seeders, Math.max((want + 1) >>> 1, want - others))
-  run(terms, list, peers, torrent, 0, leechers, want - fromSeeders)
-  run(terms, list, peers, torrent, leechers, seeders, fromSeeders)
+  const number = step(terms.lot)
+  run(terms, list, peers, torrent, 0, leechers, want - fromSeeders, number)
+  run(terms, list, peers, torrent, leechers, seeders, fromSeeders, step(number))
 }
 
 /** Up to `take` of the `length` peers from position `start` on, as a circle entered anywhere. */
@@ -87,6 +100,7 @@ function run(
   start: number,
   length: number,
   take: number,
+  number: number,
 ): void {
   if (take <= 0 || length === 0) return
   const { hot, stride, details } = peers.arrays
@@ -97,7 +111,7 @@ function run(
   let count = list.count
   let to = list.at + count * width
   const end = count + Math.min(take, length)
-  let position = take < length ? start + terms.dice.roll(length) : start
+  let position = take < length ? start + roll(number, length) : start
   for (let looks = Math.min(length, take + MOST_STEPS); looks > 0 && count < end; ) {
     // Positions up to the end of a chunk have slots that follow one another.
     let slot = slots.slotAt(torrent, position)

@@ -249,7 +249,9 @@ export class Shard {
     const { lists } = answer
     for (let i = 0; i < lists.length; i++) lists[i]!.count = 0
     const { now, cutoff } = terms
-    let torrent = this.torrents.find(announce.words, hash)
+    let { torrent } = terms
+    if (!this.torrents.isAt(torrent, announce.words))
+      torrent = this.torrents.find(announce.words, hash)
     if (torrent === NIL) {
       if (announce.event === EVENT.stopped) return this.#count(NIL, answer)
       torrent = this.torrents.create(announce.words, hash)
@@ -261,7 +263,7 @@ export class Shard {
     }
     this.#header[HEADER.busy] = torrent
     this.#expire(torrent, cutoff, now)
-    let slot = own.find(torrent, announce.endpointHalves)
+    let slot = own.find(torrent, announce.endpointHalves, terms.slot)
     let outcome: Outcome = OUTCOME.done
     if (announce.event === EVENT.stopped) {
       if (slot !== NIL) own.remove(torrent, slot)

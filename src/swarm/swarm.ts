@@ -2,7 +2,7 @@
  * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of an info
  * hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
-import type { Answer, ScrapeEntry } from '../bittorrent.ts'
+import type { Answer, Expected, ScrapeEntry } from '../bittorrent.ts'
 import { Bell, createBell } from '../memory/bell.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve, type Settle } from '../memory/reserve.ts'
@@ -22,19 +22,19 @@ import {
   LIMB,
   largeBit,
   MOST,
+  NIL,
+  SHARDS,
   type ShardMemory,
   seedIn,
+  shardOf,
   sizeOf,
   slotBytes,
   TORRENT,
 } from './layout.ts'
 import type { PeerAnnounce } from './peers.ts'
+import { Prefetch } from './prefetch.ts'
 import { Terms } from './selection.ts'
 import { type Outcome, Shard } from './shard.ts'
-
-/** The high bits of an info hash's seeded hash name its shard. */
-const SHARD_BITS = 5
-export const SHARDS = 1 << SHARD_BITS
 
 /** Most bytes reserved for one buffer: what is not touched costs only addresses. */
 const LARGEST_BUFFER = 2 ** 31
@@ -107,6 +107,7 @@ export class Swarm {
   readonly #budget: Budget
   readonly #secrets: Int32Array
   readonly #terms: Terms
+  readonly #prefetch: Prefetch
   readonly #families: readonly FamilyRow[]
 
   /**
@@ -137,6 +138,12 @@ export class Swarm {
     )
     this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
     this.#terms = new Terms(seed)
+    this.#prefetch = new Prefetch(this.shards, this.#secrets, this.#terms.dice)
+  }
+
+  /** Reads ahead for the announces that follow; see prefetch.ts. At most `LIMITS.udpBatch`. */
+  expect(expected: Expected): void {
+    this.#prefetch.load(expected)
   }
 
   /** At most `most` peers are listed. */
@@ -151,7 +158,12 @@ export class Swarm {
     terms.now = now - EPOCH
     terms.cutoff = cutoff - EPOCH
     terms.most = most
-    const hash = this.hash(announce.words)
+    const ahead = this.#prefetch
+    const i = ahead.next(announce.words)
+    const hash = i === NIL ? this.hash(announce.words) : ahead.hashes[i]!
+    terms.lot = i === NIL ? terms.dice.draw() : ahead.lots[i]!
+    terms.torrent = i === NIL ? NIL : ahead.torrents[i]!
+    terms.slot = i === NIL ? NIL : ahead.slots[i]!
     return this.shardOf(hash).announce(announce, hash, terms, answer)
   }
 
@@ -173,7 +185,7 @@ export class Swarm {
 
   /** `hash`: seeded, of the info hash. */
   shardOf(hash: number): Shard {
-    return this.shards[hash >>> (32 - SHARD_BITS)]!
+    return this.shards[shardOf(hash)]!
   }
 
   /** Salvages and frees the shards that a dead thread held. How many there were. */

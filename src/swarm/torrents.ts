@@ -158,6 +158,21 @@ export class Torrents {
     return NIL
   }
 
+  /** Whether `torrent` is, in this moment, the one with the info hash in `words[0…4]`. NIL: false. */
+  isAt(torrent: number, words: Int32Array): boolean {
+    const { records } = this
+    const at = torrent * TORRENT.words
+    return (
+      torrent !== NIL &&
+      records[at] === words[0] &&
+      records[at + 1] === words[1] &&
+      records[at + 2] === words[2] &&
+      records[at + 3] === words[3] &&
+      records[at + 4] === words[4] &&
+      (records[at + TORRENT.flags]! & USED) !== 0
+    )
+  }
+
   /** A new torrent without peers; NIL when memory is spent. */
   create(words: Int32Array, hash: number): number {
     const torrent = this.#runs.take(0)

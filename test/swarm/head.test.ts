@@ -6,11 +6,12 @@ import {
   HEAD,
   HEADER,
   MAGIC,
+  SHARDS,
   type ShardMemory,
   seedIn,
   VERSION,
 } from '../../src/swarm/layout.ts'
-import { createSwarmMemory, SHARDS, Swarm, type SwarmMemory } from '../../src/swarm/swarm.ts'
+import { createSwarmMemory, Swarm, type SwarmMemory } from '../../src/swarm/swarm.ts'
 import { hashWords, THREE_FAMILIES, World } from '../support/swarm/harness.ts'
 
 const SEED = Int32Array.of(1, -2, 3, -4)

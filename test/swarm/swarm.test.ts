@@ -127,6 +127,14 @@ test.each(sample(KINDS))(
       const stale = [...(before?.peers.values() ?? [])].filter((p) => p.seen <= cutoff).length
       const completions = twin.completions
 
+      if (roll(3) === 0) {
+        // Some of it comes true: at once, later, or after the peer has moved or gone.
+        const guesses = Array.from({ length: roll(32) }, () => {
+          const guess = hashes[roll(roll(6) === 0 ? hashes.length : 5)]!
+          return [guess, families[roll(families.length)]!, roll(220)] as const
+        })
+        world.expect([...guesses, [hash, family, wish.peer!]])
+      }
       expect(world.tell(hash, wish, both)).toBe(OUTCOME.done)
       const counts = twin.announce(name, asker, world.now, cutoff)
       const reply = both ? world.http : world.udp

@@ -46,6 +46,11 @@ self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
       left: BigInt(roll(2)),
       want: 20,
     }
+    // Seldom, so that a thread that is killed dies in an announce more often than here.
+    if (roll(30) === 0) {
+      const known = [wish.family, wish.peer] as const
+      world.expect(hashes.map((of) => [of, ...known] as const))
+    }
     world.tell(hash, wish, roll(2) === 0)
     if (steps > 0) {
       const asker = write(world.announce, hash, wish)

@@ -4,6 +4,7 @@ import {
   type AnnounceEvent,
   Answer,
   EVENT,
+  Expected,
   type PeerFamily,
   PeerList,
   WANT_DEFAULT,
@@ -51,7 +52,7 @@ export function hashesOfShard(swarm: Swarm, shard: number, count: number): Int32
 }
 
 /** Peer number `n` of a family: the same number, the same endpoint. */
-export function endpointOf(family: PeerFamily, n: number): Uint8Array {
+export function endpointOf(family: PeerFamily, n: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(rowOf(family).halves * 2)
   if (family === 4) bytes.set([10])
   if (family === 6) bytes.set([0x20, 0x01, 0x0d, 0xb8])
@@ -182,6 +183,19 @@ export class World {
     write(this.announce, hash, wish)
     const answer = (all ? this.http : this.udp).prepare(wish.asked ?? this.announce.family, all)
     return this.swarm.announce(this.announce, this.now, this.cutoff, MAX, answer)
+  }
+
+  /** Reads ahead for announces of these peers, as UDP does for a batch. */
+  expect(announces: readonly (readonly [Int32Array, PeerFamily, number])[]): void {
+    const expected = new Expected(announces.length)
+    for (const [i, [hash, family, peer]] of announces.entries()) {
+      expected.hashes.set(hash, i * 5)
+      const { buffer } = endpointOf(family, peer)
+      expected.peers.set(new Uint16Array(buffer), i * Expected.halves)
+      expected.peers[i * Expected.halves + Expected.family] = family
+    }
+    expected.count = announces.length
+    this.swarm.expect(expected)
   }
 
   scrape(hash: Int32Array): { seeders: number; leechers: number; downloaded: number } {
