@@ -2,7 +2,7 @@
  * Announces for measurements of the swarm without sockets, drawn from a seed and prepared in batches, so that preparing
  * them is not measured.
  */
-import type { Announce, Key } from '../src/bittorrent.ts'
+import { Address, type Announce, type Expected, type Key } from '../src/bittorrent.ts'
 
 export const SEED = 1
 /** Announces that are prepared and timed together. */
@@ -34,6 +34,7 @@ export class Population {
   readonly #torrents: number
   /** Nine words for each announce of a batch: info hash (5), address, port, bytes left, peer id. */
   readonly #prepared = new Int32Array(BATCH * 9)
+  readonly #sender = new Address()
   readonly #keys: number
   readonly #preparedKeys: Int32Array
 
@@ -72,8 +73,13 @@ export class Population {
     announce.counts[5] = prepared[at + 7]!
   }
 
-  readHash(i: number, words: Int32Array, at: number): void {
-    for (let word = 0; word < 5; word++) words[at + word] = this.#prepared[i * 9 + word]!
+  expect(i: number, expected: Expected): void {
+    const prepared = this.#prepared
+    const at = i * 9
+    for (let word = 0; word < 5; word++)
+      expected.hashes[expected.count * 5 + word] = prepared[at + word]!
+    this.#sender.words[0] = prepared[at + 5]!
+    expected.add(this.#sender, prepared[at + 6]!)
   }
 
   readKey(i: number, { words }: Key): void {

@@ -7,13 +7,13 @@
 
 import { BATCH, Population } from './prepared-announces.ts'
 import { type Line, printLines } from './results.ts'
-import { residentBytes, Stopwatch, sorted } from './stopwatch.ts'
+import { hugeBytes, residentBytes, Stopwatch, sorted } from './stopwatch.ts'
 import { ACCESS_KINDS, access } from './swarm-access.ts'
 import { PAGES, pages } from './swarm-pages.ts'
 import { TIMEOUT_SECONDS, TrackerAlone } from './tracker-alone.ts'
 
 const CORE = '1'
-const SIZES = [100_000, 1_000_000, 10_000_000]
+const SIZES = [100_000, 1_000_000, 10_000_000, 30_000_000]
 const SWEPT_PEERS = 1_000_000
 const PEERS_PER_TORRENT = 2
 
@@ -25,8 +25,11 @@ function announces(size: number): Line {
   const before = residentBytes()
   const bench = new TrackerAlone()
   bench.fill(population)
+  // Nothing expires, but where memory is full it becomes huge pages.
+  for (const _ of bench.tracker.sweep());
   Bun.gc(true)
   const bytes = residentBytes() - before
+  const huge = hugeBytes()
   const batched = bench.time(population, true)
   const single = bench.time(population, false)
   const { torrents, seeders, leechers } = bench.swarm.totals()
@@ -38,6 +41,7 @@ function announces(size: number): Line {
     'read ahead': batched,
     'bytes/peer': bytes / peers,
     'MB resident': bytes / 2 ** 20,
+    'in huge pages': huge / 2 ** 20,
     'peers/answer': bench.peersPerAnswer,
   }
 }

@@ -2,17 +2,17 @@
 import { Access, type AccessMemory } from '../src/access/access.ts'
 import { Bans } from '../src/access/bans.ts'
 import { Visitor } from '../src/access/gate.ts'
-import { Announce, Answer, EVENT, PeerList } from '../src/bittorrent.ts'
+import { Announce, Answer, EVENT, Expected, PeerList } from '../src/bittorrent.ts'
 import { LIMITS } from '../src/limits.ts'
 import { Rules } from '../src/rules.ts'
-import { pageRelease } from '../src/servers/pages.ts'
+import { pageRelease, pageSettle } from '../src/servers/pages.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
 import { type ListenerRules, Tracker } from '../src/tracker.ts'
 import { BATCH, type Population, SEED } from './prepared-announces.ts'
 import { Stopwatch, sorted } from './stopwatch.ts'
 
 export const TIMEOUT_SECONDS = 900
-const MAX_BYTES = 4 * 1024 ** 3
+const MAX_BYTES = 12 * 1024 ** 3
 const WANT = 30
 const TIMED_BATCHES = 100
 /** Announces that a UDP server reads in one batch. */
@@ -23,7 +23,7 @@ export class TrackerAlone {
   seconds = 1_000_000_000
   readonly #announce = new Announce()
   readonly #visitor = new Visitor('valid')
-  readonly #expected = new Int32Array(AHEAD * 5)
+  readonly #expected = new Expected(AHEAD)
   readonly #peers = new PeerList(4, new Uint16Array(74 * 3))
   readonly #answer = new Answer([this.#peers])
   readonly swarm: Swarm
@@ -35,7 +35,8 @@ export class TrackerAlone {
 
   constructor(access?: AccessMemory) {
     const memory = createSwarmMemory(MAX_BYTES, Int32Array.of(SEED))
-    this.swarm = new Swarm(memory, 1, SEED, false, pageRelease())
+    // A tracker leaves huge pages to the system, which takes minutes.
+    this.swarm = new Swarm(memory, 1, SEED, false, pageRelease(), pageSettle(true))
     this.access = access && new Access(access, false)
     const rules = Rules.of({
       interval: 120,
@@ -89,8 +90,9 @@ export class TrackerAlone {
     for (let i = 0; i < count; i++) {
       if (ahead && i % AHEAD === 0 && this.tracker.wantsNotice) {
         const few = Math.min(AHEAD, count - i)
-        for (let n = 0; n < few; n++) population.readHash(i + n, this.#expected, n * 5)
-        this.tracker.expect(this.#expected, few)
+        this.#expected.count = 0
+        for (let n = 0; n < few; n++) population.expect(i + n, this.#expected)
+        this.tracker.expect(this.#expected)
       }
       population.read(i, this.#announce)
       if (this.tracker.isPrivate) population.readKey(i, visitor.key)
