@@ -130,6 +130,8 @@ export class Expected {
   readonly hashes: Int32Array
   /** By announce `halves` of these: the endpoint in compact form, and at `family` its family. */
   readonly peers: Uint16Array
+  /** By announce: what may be its auth key, eight words in memory order. */
+  readonly keys: Int32Array
   count = 0
   static readonly family = 9
   static readonly halves = 10
@@ -137,9 +139,10 @@ export class Expected {
   constructor(most: number) {
     this.hashes = new Int32Array(most * 5)
     this.peers = new Uint16Array(most * Expected.halves)
+    this.keys = new Int32Array(most * (KEY_CHARACTERS / 4))
   }
 
-  /** Adds the peer whose info hash the caller has written; `port`: its two bytes in memory order. */
+  /** Adds the peer whose info hash and key the caller has written; `port`: its two bytes in memory order. */
   add({ family, words }: Address, port: number): void {
     const { peers } = this
     let at = this.count++ * Expected.halves

@@ -167,7 +167,7 @@ export class Tracker {
    * announced, or not announced after all, does no harm.
    */
   expect(expected: Expected): void {
-    this.#gate.expect(expected.hashes, expected.count)
+    this.#gate.expect(expected)
     this.#swarm.expect(expected)
   }
 

@@ -3,7 +3,7 @@
  * first is reported: bans and proof of the address, syntax of the auth key (in every mode, if one is
  * shown), auth key, whitelist, fault of the peer's address (docs/behaviours.md H3, K6, K9, U3, U5).
  */
-import { Address, Key, type ShownKey } from '../bittorrent.ts'
+import { Address, type Expected, Key, type ShownKey } from '../bittorrent.ts'
 import type { Refusal } from '../refusal.ts'
 import type { Rules } from '../rules.ts'
 import type { Clock } from '../time/clock.ts'
@@ -91,8 +91,9 @@ export class Gate {
     return isAsked && this.#bans.has(sender)
   }
 
-  expect(words: Int32Array, count: number): void {
-    this.#access?.whitelist?.expect(words, count)
+  expect({ hashes, keys, count }: Expected): void {
+    this.#access?.whitelist?.expect(hashes, count)
+    this.#access?.keys?.expect(keys, count)
   }
 
   #proofFault({ address, proof }: Visitor, unproven: Refusal): Refusal | undefined {

@@ -16,6 +16,7 @@
  * cannot have seen it. If the increment came before, the version is another. The first look makes visible all
  * that was stored before the version it sees. Aligned words are never torn.
  */
+import { LIMITS } from '../limits.ts'
 import { bucketOf, parentOf, SEED_WORDS, type Seed } from '../memory/hash.ts'
 import { reserve } from '../memory/reserve.ts'
 
@@ -72,7 +73,7 @@ const SLICE = 250
 
 export abstract class Table {
   readonly capacity: number
-  /** Keeps the loads of `preload` from being dropped as useless. */
+  /** Keeps the loads of `expect` from being dropped as useless. */
   sink = 0
   protected readonly seed: Seed
   readonly #shape: Shape
@@ -81,6 +82,7 @@ export abstract class Table {
   readonly #cells: Int32Array
   readonly #records: Records
   readonly #moving = new Int32Array(SPARE)
+  readonly #places = new Int32Array(LIMITS.udpBatch)
 
   /** `alone`: reader and writer are one thread. Only one thread of all may call the methods that change it. */
   constructor(shape: Shape, memory: SharedArrayBuffer, alone: boolean) {
@@ -121,13 +123,25 @@ export abstract class Table {
   }
 
   /**
-   * Brings what look-ups of the `count` keys at `words` will read into the processor's cache: their waits for
-   * memory overlap. It may read anything, so nothing it reads is used. `scratch`: room for `count`.
+   * Makes look-ups of the `count` keys at `words` that follow at once faster; at most `LIMITS.udpBatch`. It brings what
+   * they will read into the processor's cache, where their waits for memory overlap: a loop for each load. It may read
+   * anything, so nothing it reads is used.
    */
-  protected preload(words: Int32Array, count: number, scratch: Int32Array): void {
-    for (let i = 0; i < count; i++)
-      scratch[i] = this.#cells[this.#bucket(this.hashOf(words, i * this.#shape.key))]!
-    for (let i = 0; i < count; i++) this.sink ^= this.#records.peek(scratch[i]!)
+  expect(words: Int32Array, count: number): void {
+    const cells = this.#cells
+    const records = this.#records
+    const places = this.#places
+    const { key } = this.#shape
+    let sink = 0
+    for (let i = 0; i < count; i++) places[i] = this.#bucket(this.hashOf(words, i * key))
+    for (let i = 0; i < count; i++) places[i] = cells[places[i]!]!
+    for (let i = 0; i < count; i++) sink ^= records.peek(places[i]!)
+    for (let i = 0; i < count; i++) {
+      const record = places[i]!
+      if (records.peek(record) !== words[i * key]) places[i] = cells[records.linkOf(record)]!
+    }
+    for (let i = 0; i < count; i++) sink ^= records.peek(places[i]!)
+    this.sink ^= sink
   }
 
   /** Whether `count` more entries fit if all of them are new. */

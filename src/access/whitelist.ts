@@ -3,7 +3,6 @@
  * the buckets.
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
-import { LIMITS } from '../limits.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { createTable, type Entries, Table } from './table.ts'
 
@@ -22,16 +21,10 @@ export function packHashes(hashes: Uint8Array): Entries {
 
 export class Whitelist extends Table {
   readonly #secrets: Int32Array
-  readonly #scratch = new Int32Array(LIMITS.udpBatch)
 
   constructor(memory: SharedArrayBuffer, alone: boolean) {
     super(SHAPE, memory, alone)
     this.#secrets = infoHashSecrets(this.seed)
-  }
-
-  /** Makes look-ups of the `count` hashes that follow at once faster; at most `LIMITS.udpBatch`. */
-  expect(words: Int32Array, count: number): void {
-    this.preload(words, count, this.#scratch)
   }
 
   protected hashOf(words: Int32Array, at: number): number {

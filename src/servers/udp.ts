@@ -11,7 +11,7 @@ import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { Tracker } from '../tracker.ts'
-import { ANNOUNCE, peekInfoHash } from '../wire/udp.ts'
+import { ANNOUNCE, peekInfoHash, peekKey } from '../wire/udp.ts'
 import { BunSocket } from './bun-socket.ts'
 import { Datagrams, SLOT_BYTES } from './datagrams.ts'
 import { type Descriptors, DirectSocket } from './direct-socket.ts'
@@ -204,6 +204,8 @@ class UdpListener {
     for (let i = 0; i < count; i++) {
       const at = i * SLOT_BYTES
       if (!peekInfoHash(bytes, at, lengths[i]!, expected.hashes, expected.count * 5)) continue
+      if (this.#tracker.isPrivate)
+        peekKey(bytes, at, lengths[i]!, expected.keys, expected.count * 8)
       this.#datagrams.readSender(i, this.#sender)
       const port = at + ANNOUNCE.port
       expected.add(this.#sender, bytes[port]! | (bytes[port + 1]! << 8))

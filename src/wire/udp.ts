@@ -3,7 +3,14 @@
  * No socket, no clock, no policy; no datagram makes it throw. Bytes after an announce are options (BEP 41),
  * read in url-data.ts.
  */
-import { type Announce, type AnnounceEvent, COUNT, EVENT, WANT_DEFAULT } from '../bittorrent.ts'
+import {
+  type Announce,
+  type AnnounceEvent,
+  COUNT,
+  EVENT,
+  KEY_CHARACTERS,
+  WANT_DEFAULT,
+} from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 
 export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const
@@ -81,6 +88,21 @@ export function peekInfoHash(
   for (let word = 0; word < 5; word++)
     words[to + word] = readWord(bytes, at + ANNOUNCE.identity + word * 4)
   return true
+}
+
+/**
+ * Copies the end of the announce of `length` bytes at `bytes[at…]` to `words[to…]` (eight): there the auth key stands
+ * in the options that most clients send. Nothing is checked.
+ */
+export function peekKey(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  words: Int32Array,
+  to: number,
+): void {
+  for (let word = 0; word < 8; word++)
+    words[to + word] = readWord(bytes, at + length - KEY_CHARACTERS + word * 4)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { Announce, COUNT, EVENT, WANT_DEFAULT } from '../../src/bittorrent.ts'
+import { Announce, COUNT, EVENT, Key, WANT_DEFAULT } from '../../src/bittorrent.ts'
 import { LIMITS } from '../../src/limits.ts'
 import {
   ACTION,
@@ -7,6 +7,7 @@ import {
   ANSWER,
   PROTOCOL,
   peekInfoHash,
+  peekKey,
   readI32,
   readRequest,
   readScrapeHash,
@@ -81,6 +82,18 @@ test('a peek finds the info hash of an announce, and of no shorter or other data
     bytes[50 + 11] = action
     expect(peekInfoHash(bytes, 50, packet.length, words, 0)).toBe(false)
   }
+})
+
+test('a peek finds the auth key where it is the end of the options', () => {
+  const key = new Key()
+  expect(key.read('0123456789ABCDEFGHIJKLMNOPQRSTUV')).toBe(true)
+  const url = Buffer.concat([Buffer.from('/announce/'), key.bytes])
+  const packet = Buffer.concat([announcePacket(), Uint8Array.of(2, url.length), url])
+  const bytes = new Uint8Array(300)
+  bytes.set(packet, 51)
+  const words = new Int32Array(16)
+  peekKey(bytes, 51, packet.length, words, 8)
+  expect([...words]).toEqual([...new Int32Array(8), ...key.words])
 })
 
 test('the port follows the address in either family', () => {
