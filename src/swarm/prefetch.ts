@@ -268,16 +268,14 @@ export class Prefetch {
       const torrent = torrents[i]!
       const leechers = parts[shard]![(torrent << partOrder) + PART.leechers]!
       const one = this.#leechers[i]! * stride
+      lines.add(shard, one, one + 2 * LINE)
       if (
         slot !== NIL &&
         leechers > ENOUGH &&
         family.chunkOrdinal[shard]![slot >>> CHUNK_ORDER]! * CHUNK + (slot & (CHUNK - 1)) >=
           leechers
-      ) {
-        lines.add(shard, one, one + 2 * LINE)
+      )
         continue
-      }
-      lines.add(shard, one, one + 2 * LINE)
       const other = this.#seeders[i]! * stride
       lines.add(shard, other, other + 2 * LINE)
     }
