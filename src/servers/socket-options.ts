@@ -1,8 +1,8 @@
 /**
- * Options of sockets that Bun does not set. A packet filter; for UDP sockets a large receive buffer, because a burst that does not fit is
- * lost without a trace; and without the extras that Bun switches on and that cost something for every datagram
- * (destination address, type of service, errors of earlier answers). Where the C library cannot be called,
- * nothing changes.
+ * Options of sockets that Bun does not set. UDP sockets get a large receive buffer, because a burst that does not fit is
+ * lost without a trace, and lose the extras that Bun switches on and that cost something for every datagram
+ * (destination address, type of service, errors of earlier answers). Any socket may get a packet filter. Where the C
+ * library cannot be called, nothing changes.
  */
 import { addressOf, libc } from './libc.ts'
 import { LINUX, STRUCT } from './linux.ts'
