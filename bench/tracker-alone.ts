@@ -36,7 +36,10 @@ export class TrackerAlone {
   constructor(access?: AccessMemory) {
     const memory = createSwarmMemory(MAX_BYTES, Int32Array.of(SEED))
     // A tracker leaves huge pages to the system, which takes minutes.
-    this.swarm = new Swarm(memory, 1, SEED, false, pageRelease(), pageSettle(true))
+    this.swarm = new Swarm(memory, 1, SEED, {
+      release: pageRelease(),
+      settle: pageSettle(true),
+    })
     this.access = access && new Access(access, false)
     const rules = Rules.of({
       interval: 120,

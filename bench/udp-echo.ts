@@ -3,7 +3,7 @@
  * socket code in batches, without any other work. Ends by itself, so that a benchmark that was killed leaves none
  * behind. Usage: bun udp-echo.ts port peers-per-answer seconds
  */
-import { Metrics } from '../src/memory/counters.ts'
+import { ListenerCounters } from '../src/memory/counters.ts'
 import { Datagrams, SLOT_BYTES } from '../src/servers/datagrams.ts'
 import { DirectSocket } from '../src/servers/direct-socket.ts'
 import { libc } from '../src/servers/libc.ts'
@@ -21,7 +21,7 @@ const socket = await Bun.udpSocket({ hostname: '127.0.0.1', port })
 const { fd } = socket as unknown as { fd: number }
 tuneUdpSocket(fd, 8 * 1024 * 1024)
 const datagrams = new Datagrams()
-const outbox = new Outbox(new Metrics(1, 1).row(0, 0))
+const outbox = new Outbox(new ListenerCounters(1).row(0))
 outbox.resize(2048)
 const direct = new DirectSocket(system, { standIn: -1, socket: fd }, datagrams, outbox)
 outbox.attach(direct)

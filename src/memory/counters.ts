@@ -1,9 +1,41 @@
 /**
- * Counters in shared memory. Every serving thread writes only its own rows, so no counter needs a lock; a
- * reader sums the rows. A count is exact up to 2^53.
+ * Everything the threads count, in shared memory. Each thread writes only rows of its own, so no counter needs a
+ * lock; a reader sums the rows. A count is exact up to 2^53. What a figure is called outside, and what it
+ * means there, is in view/metrics.ts.
  */
+import { REFUSALS, type Refusal } from '../refusal.ts'
 
-/** The counters of one listener, each by family of the client. */
+/** One row of counters: `row[AT.announces + familyOffset]++` counts. */
+export type CounterRow = Float64Array
+
+/** As many rows of `length` counters as there are threads. */
+class Rows {
+  readonly memory: SharedArrayBuffer
+  readonly rows: readonly CounterRow[]
+
+  /** `memory`: of the same rows on another thread. */
+  constructor(threads: number, length: number, memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(threads * length * 8)
+    this.rows = Array.from(
+      { length: threads },
+      (_, thread) => new Float64Array(this.memory, thread * length * 8, length),
+    )
+  }
+
+  /** The row that only thread `thread` (0-based) may write. */
+  row(thread: number): CounterRow {
+    return this.rows[thread]!
+  }
+
+  /** Over all threads. */
+  sum(index: number): number {
+    let sum = 0
+    for (const row of this.rows) sum += row[index]!
+    return sum
+  }
+}
+
+/** Counts of one listener, each by family of the client. */
 export const COUNTERS = [
   /** Datagrams or requests that arrived. */
   'received',
@@ -14,8 +46,10 @@ export const COUNTERS = [
   'responses',
   /** Requests answered with an error or a failure reason. */
   'errors',
-  /** Dropped without an answer: not a request, or the answer would be longer than the datagram. */
+  /** Not a request: a datagram that is dropped, an HTTP request that no route takes. */
   'malformed',
+  /** Refused without an answer, which would be longer than the datagram. */
+  'unanswered',
   /** Connection ids that were forged, expired or from the future. */
   'connectionIdErrors',
   /** Dropped because the address showed too many wrong connection ids. */
@@ -28,66 +62,127 @@ export const COUNTERS = [
   'unsent',
   /** Errors the kernel reported on the socket (clients that were gone before the answer). */
   'socketErrors',
+  /** Bytes of datagrams, or of the bodies of answers, without the headers of the protocols below. */
+  'bytesReceived',
+  'bytesSent',
 ] as const
-
 export type Counter = (typeof COUNTERS)[number]
 
 /** Index of a counter for IPv4; that for IPv6 is the next one (`familyOffset` 1). */
-export const AT: Readonly<Record<Counter, number>> = Object.fromEntries(
-  COUNTERS.map((name, i) => [name, i * 2]),
-) as Record<Counter, number>
+export const AT = indices(COUNTERS, 0, 2)
 
-/** Kinds of UDP requests whose processing time is sampled. */
+/** Kinds of requests. */
 export const KINDS = ['connect', 'announce', 'scrape'] as const
 export type Kind = (typeof KINDS)[number]
 
-/** Index of the nanoseconds of a kind, for both families; the number of samples is the next one. */
-export const TIME_AT: Readonly<Record<Kind, number>> = Object.fromEntries(
-  KINDS.map((kind, i) => [kind, COUNTERS.length * 2 + i * 2]),
-) as Record<Kind, number>
+/** What was refused: a request of some kind, or something that is none. */
+export const REFUSED_KINDS = [...KINDS, 'other'] as const
+export type RefusedKind = (typeof REFUSED_KINDS)[number]
 
-const PER_LISTENER = (COUNTERS.length + KINDS.length) * 2
+/** Index of the requests of a kind that were refused for one reason, for IPv4; that for IPv6 is the next one. */
+export const REFUSED_AT = Object.fromEntries(
+  REFUSED_KINDS.map((kind, i) => [
+    kind,
+    indices(REFUSALS, (COUNTERS.length + i * REFUSALS.length) * 2, 2),
+  ]),
+) as Readonly<Record<RefusedKind, Readonly<Record<Refusal, number>>>>
 
-/** The counters of one thread for one listener; `row[AT.announces + familyOffset]++` counts. */
-export type CounterRow = Float64Array
+/**
+ * Upper bounds of the buckets of processing times, in nanoseconds: powers of two from 256 ns to 1 s. One more
+ * bucket holds what took longer.
+ */
+export const TIME_BOUNDS: readonly number[] = Array.from({ length: 23 }, (_, i) => 2 ** (i + 8))
+const TIME_WORDS = 1 + TIME_BOUNDS.length + 1
 
-export class Metrics {
-  readonly memory: SharedArrayBuffer
-  readonly #threads: number
-  readonly #listeners: number
+/** Index of the nanoseconds of a kind, for both families; its buckets follow. */
+const TIME_AT = indices(
+  KINDS,
+  (COUNTERS.length + REFUSED_KINDS.length * REFUSALS.length) * 2,
+  TIME_WORDS,
+)
+const PER_LISTENER = TIME_AT.connect + KINDS.length * TIME_WORDS
 
-  constructor(threads: number, listeners: number, memory?: SharedArrayBuffer) {
-    this.#threads = threads
-    this.#listeners = listeners
-    const bytes = Math.max(1, threads * listeners * PER_LISTENER) * 8
-    this.memory = memory ?? new SharedArrayBuffer(bytes)
+/** Adds the processing time of one request. Not of every one: reading the clock costs more than most counters. */
+export function addTime(row: CounterRow, kind: Kind, nanoseconds: number): void {
+  const at = TIME_AT[kind]
+  // Clocks of virtual machines may go backwards.
+  const whole = Math.max(1, Math.min(nanoseconds, 0x7fff_ffff))
+  const bucket = Math.min(32 - Math.clz32((whole - 1) >> 8), TIME_BOUNDS.length)
+  row[at]! += whole
+  row[at + 1 + bucket]!++
+}
+
+/** Processing times that were measured. */
+export type Times = {
+  readonly nanoseconds: number
+  readonly samples: number
+  /** Samples by bucket, see `TIME_BOUNDS`. */
+  readonly buckets: readonly number[]
+}
+
+/** The counters of one listener on all threads. */
+export class ListenerCounters extends Rows {
+  constructor(threads: number, memory?: SharedArrayBuffer) {
+    super(threads, PER_LISTENER, memory)
   }
 
-  /** The row that only thread `thread` (0-based) may write, for listener `listener`. */
-  row(thread: number, listener: number): CounterRow {
-    const at = (thread * this.#listeners + listener) * PER_LISTENER * 8
-    return new Float64Array(this.memory, at, PER_LISTENER)
+  /** By family of the client. */
+  read(counter: Counter): { ipv4: number; ipv6: number } {
+    return { ipv4: this.sum(AT[counter]), ipv6: this.sum(AT[counter] + 1) }
   }
 
-  /** Sum over all threads of one counter of one listener, by client family. */
-  read(listener: number, counter: Counter): { ipv4: number; ipv6: number } {
-    const sum = { ipv4: 0, ipv6: 0 }
-    for (let thread = 0; thread < this.#threads; thread++) {
-      const row = this.row(thread, listener)
-      sum.ipv4 += row[AT[counter]]!
-      sum.ipv6 += row[AT[counter] + 1]!
-    }
-    return sum
+  refused(kind: RefusedKind, refusal: Refusal): { ipv4: number; ipv6: number } {
+    const at = REFUSED_AT[kind][refusal]
+    return { ipv4: this.sum(at), ipv6: this.sum(at + 1) }
   }
 
-  /** Sum over all threads of what was measured of one listener's requests of `kind`; the quotient is the mean. */
-  processing(listener: number, kind: Kind): { nanoseconds: number; samples: number } {
-    const sum = { nanoseconds: 0, samples: 0 }
-    for (let thread = 0; thread < this.#threads; thread++) {
-      const row = this.row(thread, listener)
-      sum.nanoseconds += row[TIME_AT[kind]]!
-      sum.samples += row[TIME_AT[kind] + 1]!
-    }
-    return sum
+  times(kind: Kind): Times {
+    const at = TIME_AT[kind]
+    const buckets = Array.from({ length: TIME_BOUNDS.length + 1 }, (_, i) => this.sum(at + 1 + i))
+    const samples = buckets.reduce((sum, count) => sum + count, 0)
+    return { nanoseconds: this.sum(at), samples, buckets }
   }
+}
+
+/** What one thread says of itself, and what it did to the swarm; peers by side, leechers before seeders. */
+export const THREAD_COUNTERS = [
+  /** Number of the thread in the system; 0 = not known. */
+  'id',
+  /** Seconds that the event loop was late at most within the last seconds. */
+  'delay',
+  'torrentsAdded',
+  'torrentsRemoved',
+  'leechersAdded',
+  'seedersAdded',
+  'leechersRemoved',
+  'seedersRemoved',
+  'leechersUpdated',
+  'seedersUpdated',
+  /** Peers that had everything and then had bytes left again. */
+  'completionsReverted',
+] as const
+export type ThreadCounter = (typeof THREAD_COUNTERS)[number]
+export const THREAD_AT = indices(THREAD_COUNTERS, 0, 1)
+
+/** One row for each serving thread, and the last for the control thread. */
+export class ThreadCounters extends Rows {
+  constructor(threads: number, memory?: SharedArrayBuffer) {
+    super(threads, THREAD_COUNTERS.length, memory)
+  }
+
+  total(counter: ThreadCounter): number {
+    return this.sum(THREAD_AT[counter])
+  }
+}
+
+/** Index of each name: `from`, and `stride` further for each one behind it. */
+function indices<Name extends string>(
+  names: readonly Name[],
+  from: number,
+  stride: number,
+): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, i) => [name, from + i * stride])) as Record<
+    Name,
+    number
+  >
 }

@@ -3,7 +3,7 @@
  * counters that the serving threads keep anyway.
  */
 import { type Log, Trouble } from '../log.ts'
-import type { Metrics } from '../memory/counters.ts'
+import type { ListenerCounters } from '../memory/counters.ts'
 import { several } from '../text/figures.ts'
 
 const WINDOW_MILLISECONDS = 10_000
@@ -12,17 +12,15 @@ const LEAST_LOST = 10
 const LEAST_SHARE = 0.01
 
 export class AnswerWatch {
-  readonly #metrics: Pick<Metrics, 'read'>
-  readonly #listeners: number
+  readonly #listeners: () => readonly ListenerCounters[]
   readonly #trouble: Trouble
   #began = Number.NEGATIVE_INFINITY
   #received = 0
   #lost = 0
   #degraded = ''
 
-  /** The first `listeners` rows of `metrics` are those of UDP. */
-  constructor(metrics: Pick<Metrics, 'read'>, listeners: number, log: Log) {
-    this.#metrics = metrics
+  /** `listeners`: those of UDP. */
+  constructor(listeners: () => readonly ListenerCounters[], log: Log) {
     this.#listeners = listeners
     const said = (count: number, seconds: number) =>
       `${several(count, 'datagram')} got no answer within ${seconds} s`
@@ -52,8 +50,8 @@ export class AnswerWatch {
 
   #sum(counter: 'received' | 'unsent' | 'aborted'): number {
     let sum = 0
-    for (let listener = 0; listener < this.#listeners; listener++) {
-      const { ipv4, ipv6 } = this.#metrics.read(listener, counter)
+    for (const listener of this.#listeners()) {
+      const { ipv4, ipv6 } = listener.read(counter)
       sum += ipv4 + ipv6
     }
     return sum

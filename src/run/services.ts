@@ -1,5 +1,6 @@
 /** The services of a configuration, as the log and the health report name them. */
 import type { Config } from '../config/model.ts'
+import { ListenerCounters } from '../memory/counters.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { joinPort } from '../wire/address.ts'
@@ -8,20 +9,28 @@ import type { Listeners } from './thread.ts'
 /** Targets of the log. */
 export const TARGETS = { udp_tracker: 'UDP TRACKER', http_tracker: 'HTTP TRACKER' } as const
 
-type TrackerService = HealthService & {
+export type TrackerService = HealthService & {
   readonly type: keyof typeof TARGETS
   /** What clients are given, as far as the configuration tells: with HOST and KEY in place of what it does not. */
   readonly announceUrl: string
+  readonly counters: ListenerCounters
+  /** Whether its counters are shown under the names that the reference has for them. */
+  readonly isCounted: boolean
 }
 
-/** Every tracker listener. */
-export function trackerServices({ core }: Config, { udp, http }: Listeners): TrackerService[] {
+/** Every tracker listener. `threads`: that serve. */
+export function trackerServices(
+  { core }: Config,
+  { udp, http }: Listeners,
+  threads: number,
+): TrackerService[] {
   const path = core.private ? '/announce/KEY' : '/announce'
   const service = (
     type: TrackerService['type'],
     scheme: TrackerService['scheme'],
-    { bind_address: address, network, public_url: publicUrl }: Listeners['udp' | 'http'][number],
+    { listener, counters }: Listeners['udp' | 'http'][number],
   ): TrackerService => {
+    const { bind_address: address, network, public_url: publicUrl } = listener
     const { ip, port } = address
     const isAny = ip === '0.0.0.0' || ip === '::'
     const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
@@ -32,11 +41,13 @@ export function trackerServices({ core }: Config, { udp, http }: Listeners): Tra
       url: urlAt(ip),
       publicUrl,
       announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
+      counters: new ListenerCounters(threads, counters),
+      isCounted: core.tracker_usage_statistics && listener.tracker_usage_statistics,
     }
   }
   return [
     ...udp.map((one) => service('udp_tracker', 'udp', one)),
-    ...http.map((one) => service('http_tracker', one.tls_config ? 'https' : 'http', one)),
+    ...http.map((one) => service('http_tracker', one.listener.tls_config ? 'https' : 'http', one)),
   ]
 }
 

@@ -3,7 +3,6 @@ import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
 import type { Config } from '../config/model.ts'
 import type { Log } from '../log.ts'
-import type { Metrics } from '../memory/counters.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { databaseNameOf, type Storage } from '../storage/open.ts'
@@ -12,12 +11,13 @@ import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
+import type { TrackerService } from './services.ts'
 
 type ApiSetting = {
   readonly config: Config
   readonly swarm: Swarm
   readonly tracker: Tracker
-  readonly metrics: Metrics
+  readonly trackers: readonly TrackerService[]
   readonly bans: Bans
   readonly storage: Storage | undefined
   /** That of the calling thread. */
@@ -31,7 +31,6 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   const { config, log, storage, swarm, tracker } = setting
   const { http_api } = config
   if (http_api === null) return undefined
-  const sources = statisticsSources(setting)
   const torrents = torrentView(swarm, () => tracker.cutoff())
   const api = await serveApi({
     bind: http_api.bind_address,
@@ -43,7 +42,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
     parts: {
       schema: config.metadata.schema_version,
       tokens: Object.values(http_api.access_tokens),
-      stats: () => readStatistics(sources),
+      stats: () => readStatistics(statisticsSources(setting)),
       torrents,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
@@ -58,25 +57,14 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   return { ...api, stop }
 }
 
-/** Listeners have their rows of counters in the order of the configuration, UDP before HTTP. */
-function statisticsSources({
-  config,
-  metrics,
-  swarm,
-  bans,
-  storage,
-}: ApiSetting): StatisticsSources {
-  const udp = config.udp_trackers ?? []
-  const shown = (listeners: readonly { tracker_usage_statistics: boolean }[], first: number) =>
-    config.core.tracker_usage_statistics
-      ? listeners.flatMap((listener, i) => (listener.tracker_usage_statistics ? [first + i] : []))
-      : []
+function statisticsSources(setting: ApiSetting): StatisticsSources {
+  const counted = (type: TrackerService['type']) =>
+    setting.trackers.filter((one) => one.type === type && one.isCounted).map((one) => one.counters)
   return {
-    metrics,
-    udp: shown(udp, 0),
-    http: shown(config.http_trackers ?? [], udp.length),
-    totals: () => swarm.totals(),
-    bannedIps: () => bans.size,
-    persistedDownloads: storage?.persistedDownloads,
+    udp: counted('udp_tracker'),
+    http: counted('http_tracker'),
+    totals: setting.swarm.totals(),
+    bannedIps: setting.bans.size,
+    persistedDownloads: setting.storage?.persistedDownloads?.(),
   }
 }

@@ -8,7 +8,7 @@ import { Bans } from '../access/bans.ts'
 import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
 import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
-import { Metrics } from '../memory/counters.ts'
+import { ListenerCounters, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
 import { Rules, type RuleValues } from '../rules.ts'
 import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
@@ -30,6 +30,7 @@ import { MemoryWatch } from './memory-watch.ts'
 import { apiService, TARGETS, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
 import { startSweeper } from './sweeper.ts'
+import type { Counted } from './thread.ts'
 import { Threads } from './threads.ts'
 
 /** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
@@ -62,21 +63,19 @@ export async function start(config: Config, log: Log, version: string): Promise<
 
   const count = threadCount(config, log)
   const memory = reserve(config)
-  const swarm = new Swarm(
-    memory,
-    count + 1,
-    drawSeed()[0]!,
-    count === 1,
-    pageRelease(),
-    pageSettle(),
-  )
+  const threadCounters = new ThreadCounters(count + 1)
+  const swarm = new Swarm(memory, count + 1, drawSeed()[0]!, {
+    alone: count === 1,
+    release: pageRelease(),
+    settle: pageSettle(),
+    counts: threadCounters.row(count),
+  })
   const accessMemory = createAccessMemory({ ...accessOf(config), seed: drawSeed() })
   const access = accessMemory && new Access(accessMemory, count === 1)
   const rules = Rules.of(rulesOf(config))
   const banSeed = drawSeed()
   const bans = new Bans(rules, banSeed)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
-  const metrics = new Metrics(count, udp.length + http.length)
   const budget = `at most ${size(swarm.memory().limit)} of memory for torrents and peers`
   log.info('TRACKER', `${several(count, 'thread')}, ${budget} (runtime.max_memory)`)
 
@@ -88,19 +87,23 @@ export async function start(config: Config, log: Log, version: string): Promise<
   starting.defer(() => {
     for (const each of descriptors.flat()) if (each !== undefined) closeDescriptors(each)
   })
+  const counted = <L>(listener: L): Counted<L> => ({
+    listener,
+    counters: new ListenerCounters(count).memory,
+  })
   const threads = await Threads.start({
     count,
     setup: {
       swarm: memory,
       rules: rules.memory,
       access: accessMemory,
-      metrics: metrics.memory,
+      counters: threadCounters.memory,
       bans: { memory: bans.memory, seed: banSeed },
       descriptors,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
       logging: log.options,
-      udp,
-      http,
+      udp: udp.map(counted),
+      http: http.map(counted),
     },
     log,
     garbage,
@@ -114,7 +117,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
   const { opened } = threads
   warnOfBuffer(opened.receiveBuffer, log)
-  const trackers = trackerServices(config, opened)
+  const trackers = trackerServices(config, opened, count)
   for (const { type, url, announceUrl } of trackers)
     log.info(TARGETS[type], `Started on: ${url}`, { announce: announceUrl })
 
@@ -125,14 +128,17 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const interval = config.core.inactive_peer_cleanup_interval
   starting.use(startSweeper(tracker, interval, log))
   const memoryWatch = new MemoryWatch(swarm, log)
-  const answerWatch = new AnswerWatch(metrics, udp.length, log)
+  const answerWatch = new AnswerWatch(
+    () => trackers.filter(({ type }) => type === 'udp_tracker').map(({ counters }) => counters),
+    log,
+  )
   every(WATCH_MILLISECONDS, () => {
     memoryWatch.look(performance.now())
     answerWatch.look(performance.now())
   })
   every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
 
-  const about = { config, swarm, tracker, metrics, bans, storage, garbage, log, version }
+  const about = { config, swarm, tracker, trackers, bans, storage, garbage, log, version }
   const api = await startApi(about)
   if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
   const services = [...trackers, ...(api === undefined ? [] : [apiService(config, api)])]
@@ -175,21 +181,22 @@ function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log
   if (http_api === null) log.info('TRACKER', 'No API block in configuration')
 }
 
-const portOf = ({ bind_address }: UdpTrackerConfig | HttpTrackerConfig) => bind_address.port
+const portOf = ({ listener }: Counted<UdpTrackerConfig | HttpTrackerConfig>) =>
+  listener.bind_address.port
 
 /** undefined: the system does not list connections. */
 function startGuard(
   { abuse }: Config,
-  http: readonly HttpTrackerConfig[],
+  http: readonly Counted<HttpTrackerConfig>[],
   operators: readonly number[],
   log: Log,
 ): ConnectionGuard | undefined {
   const sockets = TcpSockets.open()
   if (sockets === undefined) return undefined
   const ports = guardedPorts([
-    ...http.map((listener) => {
-      const isShared = listener.network.on_reverse_proxy
-      return [portOf(listener), { isOperators: false, isShared }] as const
+    ...http.map((one) => {
+      const isShared = one.listener.network.on_reverse_proxy
+      return [portOf(one), { isOperators: false, isShared }] as const
     }),
     ...operators.map((port) => [port, { isOperators: true, isShared: false }] as const),
   ])

@@ -7,13 +7,14 @@ import { Access, type AccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
 import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
 import { Log, type LogOptions, type Report } from '../log.ts'
-import { Metrics } from '../memory/counters.ts'
+import { ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed, type Seed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
 import { ConnectionIds } from '../servers/connection-id.ts'
 import type { Descriptors } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { serveHttp } from '../servers/http.ts'
+import { threadId } from '../servers/libc.ts'
 import { serveUdp } from '../servers/udp.ts'
 import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
@@ -28,7 +29,7 @@ export const THREAD_URL: string = new URL(
 
 /** All that a thread needs to start; survives `postMessage`. The buffers are the same for every thread. */
 export type ThreadSetup = {
-  /** From 1; identifies the holder of a lock and the rows of counters. */
+  /** From 1; identifies the holder of a lock and the rows of counters. The control thread is the last. */
   readonly thread: number
   readonly threads: number
   readonly swarm: SwarmMemory
@@ -36,7 +37,8 @@ export type ThreadSetup = {
   readonly rules: SharedArrayBuffer
   /** Keys and whitelist; undefined: an open tracker. */
   readonly access: AccessMemory | undefined
-  readonly metrics: SharedArrayBuffer
+  /** See `ThreadCounters`. */
+  readonly counters: SharedArrayBuffer
   readonly bans: { readonly memory: SharedArrayBuffer; readonly seed: Seed }
   /** By thread, then by UDP listener; see servers/direct-socket.ts. */
   readonly descriptors: readonly (readonly (Descriptors | undefined)[])[]
@@ -45,9 +47,12 @@ export type ThreadSetup = {
   readonly logging: LogOptions
 } & Listeners
 
+/** A listener with its `ListenerCounters`. */
+export type Counted<L> = { readonly listener: L; readonly counters: SharedArrayBuffer }
+
 export type Listeners = {
-  readonly udp: readonly UdpTrackerConfig[]
-  readonly http: readonly HttpTrackerConfig[]
+  readonly udp: readonly Counted<UdpTrackerConfig>[]
+  readonly http: readonly Counted<HttpTrackerConfig>[]
 }
 
 /** The listeners with the ports that they got. */
@@ -73,20 +78,23 @@ export type FromThread =
 
 /** Opens everything or nothing. Rejects with one line that names the cause. `garbage`: of this thread. */
 export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise<ServingThread> {
-  const swarm = new Swarm(setup.swarm, setup.thread, drawSeed()[0]!, setup.threads === 1)
-  const access = setup.access && new Access(setup.access, setup.threads === 1)
+  const { thread, threads } = setup
+  const counts = new ThreadCounters(threads + 1, setup.counters).row(thread - 1)
+  counts[THREAD_AT.id] = threadId()
+  const swarm = new Swarm(setup.swarm, thread, drawSeed()[0]!, { alone: threads === 1, counts })
+  const access = setup.access && new Access(setup.access, threads === 1)
   const rules = new Rules(setup.rules)
   const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   const log = new Log(setup.logging, systemClock.milliseconds)
-  const metrics = new Metrics(setup.threads, setup.udp.length + setup.http.length, setup.metrics)
-  const reusePort = setup.threads > 1
+  const rowOf = (memory: SharedArrayBuffer) => new ListenerCounters(threads, memory).row(thread - 1)
+  const reusePort = threads > 1
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
-  const udp: UdpTrackerConfig[] = []
-  const http: HttpTrackerConfig[] = []
+  const udp: Counted<UdpTrackerConfig>[] = []
+  const http: Counted<HttpTrackerConfig>[] = []
   let receiveBuffer = Infinity
   try {
-    for (const [index, listener] of setup.udp.entries()) {
+    for (const [index, { listener, counters }] of setup.udp.entries()) {
       const server = await serveUdp({
         ip: listener.bind_address.ip,
         port: listener.bind_address.port,
@@ -95,28 +103,28 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
         tracker,
         listenerRules: listenerRules(listener.network),
         connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
-        counters: metrics.row(setup.thread - 1, index),
+        counters: rowOf(counters),
         clock: systemClock,
         garbage,
-        descriptors: setup.descriptors[setup.thread - 1]?.[index],
+        descriptors: setup.descriptors[thread - 1]?.[index],
         report: reportTo(log, 'UDP TRACKER'),
       })
       stops.push(() => server.stop())
-      udp.push(withPort(listener, server.port))
+      udp.push({ listener: withPort(listener, server.port), counters })
       receiveBuffer = Math.min(receiveBuffer, server.receiveBuffer ?? Infinity)
     }
-    for (const [index, listener] of setup.http.entries()) {
+    for (const { listener, counters } of setup.http) {
       const server = await serveHttp({
         listener,
         listenerRules: listenerRules(listener.network),
         tracker,
-        counters: metrics.row(setup.thread - 1, setup.udp.length + index),
+        counters: rowOf(counters),
         reusePort,
         garbage,
         report: reportTo(log, 'HTTP TRACKER'),
       })
       stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
-      http.push(withPort(listener, server.address.port))
+      http.push({ listener: withPort(listener, server.address.port), counters })
     }
   } catch (error) {
     await Promise.all(stops.map((stop) => stop(0)))

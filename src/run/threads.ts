@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import {
+  type Counted,
   type FromThread,
   type Opened,
   type ServingThread,
@@ -48,8 +49,9 @@ export class Threads {
   static async start(options: ThreadsOptions): Promise<Threads> {
     const threads = new Threads(options)
     const { udp, http } = options.setup
+    const listeners = <L>(all: readonly Counted<L>[]) => all.map(({ listener }) => listener)
     // Threads share ports with any process that asks to share, also with a tracker that runs already.
-    if (options.count > 1) await assertFree(udp, http)
+    if (options.count > 1) await assertFree(listeners(udp), listeners(http))
     try {
       await threads.#start(1)
       const others = Array.from({ length: options.count - 1 }, (_, i) => threads.#start(i + 2))

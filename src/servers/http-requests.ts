@@ -8,7 +8,7 @@ import { Visitor } from '../access/gate.ts'
 import type { ScrapeEntry, ShownKey } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log.ts'
-import { AT, type CounterRow } from '../memory/counters.ts'
+import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, refusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp, writeAddress, writeSource } from '../wire/address.ts'
@@ -25,6 +25,9 @@ export type HttpRequestsOptions = {
   readonly garbage: Garbage
   readonly report: Report
 }
+
+/** One request of so many is timed. */
+const TIMED_EVERY = 7
 
 /** Where a request came from, as the socket knows it; null: the client is gone. */
 type PeerAddress = (request: Request) => { readonly address: string } | null
@@ -55,6 +58,9 @@ export class HttpRequests {
   #answers: HttpAnswers
   /** Version of the rules that the answers follow. */
   #version = 0
+  /** Requests since one was timed, and whether the one in hand was answered with what it asked for. */
+  #untimed = 0
+  #served = false
 
   constructor(options: HttpRequestsOptions, peerAddress: PeerAddress) {
     this.#options = options
@@ -69,16 +75,22 @@ export class HttpRequests {
 
   /** `key` is the path segment behind or before `announce`, percent-decoded; undefined: there is none. */
   announce(request: Request, key?: string): Response {
+    const began = this.#begin()
     try {
-      return this.#answerAnnounce(request, key)
+      const response = this.#answerAnnounce(request, key)
+      if (began > 0) this.#end('announce', began)
+      return response
     } catch (error) {
       return this.#unforeseen('announce', error)
     }
   }
 
   scrape(request: Request, key?: string): Response | Promise<Response> {
+    const began = this.#begin()
     try {
-      return this.#answerScrape(request, key)
+      const response = this.#answerScrape(request, key)
+      if (began > 0) this.#end('scrape', began)
+      return response
     } catch (error) {
       return this.#unforeseen('scrape', error)
     }
@@ -87,7 +99,7 @@ export class HttpRequests {
   /** HEAD of a route that exists: the head of a success, and nothing happens. */
   head(request: Request): Response {
     this.#meet(request, undefined)
-    this.#count(AT.received)
+    this.#received(request.url)
     this.#count(AT.responses)
     return new Response(null, BINARY)
   }
@@ -100,7 +112,7 @@ export class HttpRequests {
   /** Requests that no route takes: 405 where only the method is wrong, else 404. */
   other(request: Request): Response {
     this.#meet(request, undefined)
-    this.#count(AT.received)
+    this.#received(request.url)
     this.#count(AT.malformed)
     this.#count(AT.responses)
     const known = ROUTE.test(rawPath(request))
@@ -109,15 +121,27 @@ export class HttpRequests {
       : new Response(null, { status: 404 })
   }
 
+  /** When the request began, in nanoseconds, if it is one whose time is measured; else 0. */
+  #begin(): number {
+    this.#served = false
+    if (++this.#untimed < TIMED_EVERY) return 0
+    this.#untimed = 0
+    return Bun.nanoseconds()
+  }
+
+  #end(kind: Kind, began: number): void {
+    if (this.#served) addTime(this.#counters, kind, Bun.nanoseconds() - began)
+  }
+
   #answerAnnounce(request: Request, key: string | undefined): Response {
     const visitor = this.#meet(request, key)
     const { url } = request
     const query = this.#announce
     const announce = query.request
-    this.#count(AT.received)
+    this.#received(url)
 
     const problem = query.read(url, url.indexOf('?'))
-    if (problem !== undefined) return this.#refused('badQuery', problem)
+    if (problem !== undefined) return this.#refused('announce', 'badQuery', problem)
     announce.place(visitor.address)
     if (query.ip !== '' && this.#options.listener.use_ip_from_query_string) this.#believe(query.ip)
     announce.port = query.port
@@ -125,9 +149,9 @@ export class HttpRequests {
     if (this.#tracker.rules.version !== this.#version) this.#answers = this.#followRules()
     const answer = this.#answers.prepare(announce.family, query.compact)
     const outcome = this.#tracker.announce(visitor, announce, this.#options.listenerRules, answer)
-    if (outcome !== 'served') return this.#refused(outcome, announce.infoHash)
+    if (outcome !== 'served') return this.#refused('announce', outcome, announce.infoHash)
+    this.#served = true
     this.#count(AT.announces)
-    this.#count(AT.responses)
     return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
@@ -135,16 +159,17 @@ export class HttpRequests {
     const visitor = this.#meet(request, key)
     const { url } = request
     const query = this.#query
-    this.#count(AT.received)
+    this.#received(url)
 
     const problem = query.read(url, url.indexOf('?'))
-    if (problem !== undefined) return this.#refused('badQuery', problem)
+    if (problem !== undefined) return this.#refused('scrape', 'badQuery', problem)
     this.#answers.beginScrape()
     const outcome = this.#tracker.scrape(visitor, this.#scrape)
     if (outcome === 'awaited') {
       const later = this.#scrapeLater(query.infoHashes())
       if (later !== undefined) return later
-    } else if (outcome !== 'served') return this.#refused(outcome)
+    } else if (outcome !== 'served') return this.#refused('scrape', outcome)
+    this.#served = true
     return this.#scraped(this.#familyOffset)
   }
 
@@ -185,13 +210,14 @@ export class HttpRequests {
   /** What was written of a scrape. */
   #scraped(familyOffset: number): Response {
     this.#count(AT.scrapes, familyOffset)
-    this.#count(AT.responses, familyOffset)
-    return this.#answered(this.#answers.endScrape())
+    return this.#answered(this.#answers.endScrape(), familyOffset)
   }
 
   /** A copy of `body`, which is written over by the next answer. */
-  #answered(body: Uint8Array<ArrayBuffer>): Response {
+  #answered(body: Uint8Array<ArrayBuffer>, familyOffset = this.#familyOffset): Response {
     this.#garbage.made(body.length)
+    this.#count(AT.responses, familyOffset)
+    this.#counters[AT.bytesSent + familyOffset]! += body.length
     return new Response(body)
   }
 
@@ -268,16 +294,24 @@ export class HttpRequests {
     return this.#visitor.address.family === 6 ? 1 : 0
   }
 
+  #received(url: string): void {
+    this.#count(AT.received)
+    this.#counters[AT.bytesReceived + this.#familyOffset]! += url.length
+  }
+
   #count(counter: number, familyOffset = this.#familyOffset): void {
     this.#counters[counter + familyOffset]!++
   }
 
   /** `detail`: see `refusalText`. */
-  #refused(refusal: Refusal, detail?: Uint8Array | string): Response {
+  #refused(kind: Kind, refusal: Refusal, detail?: Uint8Array | string): Response {
     this.#count(AT.errors)
     this.#count(AT.responses)
+    this.#count(REFUSED_AT[kind][refusal])
     const text = refusalText(refusal, this.#tracker.rules.schema, detail)
-    return new Response(this.#answers.failure(text), TEXT)
+    const body = this.#answers.failure(text)
+    this.#counters[AT.bytesSent + this.#familyOffset]! += body.length
+    return new Response(body, TEXT)
   }
 
   #unforeseen(what: string, error: unknown): Response {

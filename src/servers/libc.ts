@@ -30,12 +30,14 @@ const open = (library: string) => {
     syscall: { args: [i64_fast, i32, ptr, u32, i32], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   })
-  const { SYS_sendmmsg } = SYSTEM_CALL[process.arch as keyof typeof SYSTEM_CALL]
+  const { SYS_sendmmsg, SYS_gettid } = SYSTEM_CALL[process.arch as keyof typeof SYSTEM_CALL]
   return {
     ...symbols,
     /** Not by the function of that name, which in musl calls `sendmsg` for each message. */
     sendmmsg: (fd: number, messages: number, count: number, flags: number): number =>
       symbols.syscall(SYS_sendmmsg, fd, messages as Pointer, count, flags),
+    /** Not by the function of that name, which older libraries do not have. */
+    gettid: (): number => symbols.syscall(SYS_gettid, 0, null, 0, 0),
     /** Why the previous call failed. Ask at once. */
     errno: (): number => read.i32(symbols.__errno_location()!, 0),
   }
@@ -49,6 +51,9 @@ export type Libc = ReturnType<typeof open>
 
 /** Opened at the first use, once in each thread; null: the system has no such library. */
 let opened: Libc | null | undefined
+
+/** Number of the calling thread in the system; 0: not known. */
+export const threadId = (): number => libc()?.gettid() ?? 0
 
 export function libc(): Libc | undefined {
   if (opened === undefined) opened = process.platform === 'linux' ? find() : null

@@ -24,6 +24,7 @@ export const LINUX = {
   SO_ATTACH_FILTER: 26,
   SO_DETACH_FILTER: 27,
   SO_ACCEPTCONN: 30,
+  SO_MEMINFO: 55,
 
   IPPROTO_IP: 0,
   IP_PKTINFO: 8,
@@ -60,7 +61,10 @@ export const LINUX = {
 } as const
 
 /** The only numbers that differ: those of system calls. */
-export const SYSTEM_CALL = { x64: { SYS_sendmmsg: 307 }, arm64: { SYS_sendmmsg: 269 } } as const
+export const SYSTEM_CALL = {
+  x64: { SYS_sendmmsg: 307, SYS_gettid: 186 },
+  arm64: { SYS_sendmmsg: 269, SYS_gettid: 178 },
+} as const
 
 /** Bytes of each structure, and where its fields begin. */
 export const STRUCT = {

@@ -8,7 +8,7 @@ import { Visitor } from '../access/gate.ts'
 import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import type { Report } from '../log.ts'
-import { AT, type CounterRow, TIME_AT } from '../memory/counters.ts'
+import { AT, addTime, type CounterRow, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, udpRefusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
 import {
@@ -115,30 +115,36 @@ export class UdpRequests {
     this.#one(i)
     const { kind } = this.#request
     if (!this.#served || kind === 'refuse' || kind === 'drop') return
-    this.#counters[TIME_AT[kind]]! += Bun.nanoseconds() - began
-    this.#counters[TIME_AT[kind] + 1]!++
+    addTime(this.#counters, kind, Bun.nanoseconds() - began)
   }
 
   #one(i: number): void {
     const { address } = this.#visitor
     this.#datagrams.readSender(i, address)
     const familyOffset = address.family === 6 ? 1 : 0
+    this.#length = this.#datagrams.lengths[i]!
     this.#counters[AT.received + familyOffset]!++
+    this.#counters[AT.bytesReceived + familyOffset]! += this.#length
     if (this.#datagrams.port(i) === 0) {
       this.#counters[AT.discarded + familyOffset]!++
       return
     }
     if (this.#options.tracker.drops(address, 'unread')) {
       this.#counters[AT.banned + familyOffset]!++
+      this.#counters[REFUSED_AT.other.banned + familyOffset]!++
       return
     }
-    this.#length = this.#datagrams.lengths[i]!
     this.#announce.place(address)
     const { bytes } = this.#datagrams
     readRequest(bytes, i * SLOT_BYTES, this.#length, this.#request, this.#announce)
     const length = this.#handle(i, familyOffset)
-    if (length === 0) return
+    if (length > 0) this.#answer(length, i, familyOffset)
+  }
+
+  /** Sends the answer of `length` bytes that was written to datagram `i`. */
+  #answer(length: number, i: number, familyOffset: number): void {
     this.#counters[AT.responses + familyOffset]!++
+    this.#counters[AT.bytesSent + familyOffset]! += length
     this.#outbox.push(length, i)
   }
 
@@ -223,8 +229,7 @@ export class UdpRequests {
         readRequest(bytes, LATE * SLOT_BYTES, kept.packet.length, this.#request, this.#announce)
         this.#scrape.begin(LATE, this.#request.hashes)
         fill(this.#scrape)
-        this.#counters[AT.responses + familyOffset]!++
-        this.#outbox.push(this.#endScrape(familyOffset), LATE)
+        this.#answer(this.#endScrape(familyOffset), LATE, familyOffset)
         this.#outbox.flush()
       } catch (error) {
         this.#options.report('scrape', error)
@@ -254,15 +259,17 @@ export class UdpRequests {
 
   /** The answer to a request that is not served; 0 = none is due. */
   #refused(refusal: Refusal, familyOffset: number): number {
+    const { kind, problem, transaction } = this.#request
+    const refused = kind === 'announce' || kind === 'scrape' ? kind : 'other'
+    this.#counters[REFUSED_AT[refused][refusal] + familyOffset]!++
     if (refusal === 'banned') {
       this.#counters[AT.banned + familyOffset]!++
       return 0
     }
-    const { problem, transaction } = this.#request
     const detail = refusal === 'badDatagram' ? problem : this.#announce.infoHash
     const text = udpRefusalText(refusal, this.#options.tracker.rules.schema, detail)
     if (ANSWER.errorAt + text.length > this.#length) {
-      this.#counters[AT.malformed + familyOffset]!++
+      this.#counters[AT.unanswered + familyOffset]!++
       return 0
     }
     this.#counters[AT.errors + familyOffset]!++

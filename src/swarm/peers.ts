@@ -4,6 +4,7 @@
  * until the next insert, update or remove in the same swarm. The caller holds the shard's lock.
  */
 import { type Announce, COUNT, type PeerFamily } from '../bittorrent.ts'
+import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import {
   COUNTED,
   DETAIL,
@@ -35,13 +36,15 @@ export class Peers {
   /** Halves of one endpoint. */
   readonly width: number
   readonly slots: Slots
+  readonly #counts: CounterRow
   readonly #header: Int32Array
   readonly #partOrder: number
   readonly #seeders: number
   readonly #leechers: number
 
-  constructor(options: SlotsOptions) {
-    const { row, arrays, header, parts } = options
+  constructor(options: SlotsOptions & { readonly counts: CounterRow }) {
+    const { row, arrays, header, parts, counts } = options
+    this.#counts = counts
     this.row = row
     this.arrays = arrays
     this.width = row.halves
@@ -137,6 +140,7 @@ export class Peers {
   update(torrent: number, slot: number, announce: PeerAnnounce, now: number): number {
     const leechers = this.leechers(torrent)
     const seeder = isSeeder(announce)
+    this.#counts[THREAD_AT.leechersUpdated + Number(seeder)]!++
     const past = (flagsAt(this.arrays, slot) & (LEECHED | COUNTED)) | (seeder ? 0 : LEECHED)
     if (this.slots.positionOf(torrent, slot) < leechers === seeder) {
       // It changes sides: it changes places with the peer at the border, and the border moves past it.
@@ -145,6 +149,7 @@ export class Peers {
       if (large) this.slots.index.remove(slot)
       if (border !== slot) this.slots.move(torrent, border, slot)
       const step = seeder ? -1 : 1
+      if (!seeder) this.#counts[THREAD_AT.completionsReverted]!++
       this.parts[this.partAt(torrent) + PART.leechers] = leechers + step
       this.#header[this.#leechers]! += step
       this.#header[this.#seeders]! -= step
@@ -170,6 +175,7 @@ export class Peers {
       this.parts[at + PART.leechers] = leechers - 1
       this.#header[this.#leechers]!--
     } else this.#header[this.#seeders]!--
+    this.#counts[THREAD_AT.leechersRemoved + Number(!leecher)]!++
     const tail = this.slots.slotAt(torrent, last)
     if (tail !== hole) this.slots.move(torrent, tail, hole)
     this.parts[at + PART.count] = last

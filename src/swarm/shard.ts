@@ -4,6 +4,7 @@
  * seconds; a peer last seen at `cutoff` or before counts as gone.
  */
 import { type Answer, EVENT, type PeerList, type ScrapeEntry } from '../bittorrent.ts'
+import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import { hashInfoHash, infoHashSecrets } from '../memory/hash.ts'
 import { Lock } from '../memory/lock.ts'
 import type { Release, Settle } from '../memory/reserve.ts'
@@ -38,6 +39,15 @@ import { Torrents } from './torrents.ts'
 export const OUTCOME = { done: 0, unremembered: 1, refused: 2 } as const
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME]
 
+type ShardOptions = {
+  readonly thread: number
+  readonly budget: Budget
+  readonly counts: CounterRow
+  readonly alone?: boolean | undefined
+  readonly release?: Release | undefined
+  readonly settle?: Settle | undefined
+}
+
 type Settled = {
   readonly array: Int32Array | Uint16Array
   readonly count: number
@@ -49,6 +59,8 @@ export class Shard {
   readonly lock: Lock
   readonly account: Account
   readonly torrents: Torrents
+  /** The row of this thread in `ThreadCounters`. */
+  readonly counts: CounterRow
   /** In the order of the rows. */
   readonly families: readonly Peers[]
   /** The same by number of the family. */
@@ -73,11 +85,7 @@ export class Shard {
     memory: ShardMemory,
     families: readonly FamilyRow[],
     number: number,
-    thread: number,
-    budget: Budget,
-    alone = false,
-    release: Release = () => {},
-    settle: Settle = () => {},
+    { thread, budget, counts, alone, release = () => {}, settle = () => {} }: ShardOptions,
   ) {
     const capacity = readHead(memory, families, number)
     const arrays = carveTorrents(new Carver(memory.torrents), capacity, families)
@@ -86,6 +94,7 @@ export class Shard {
     const account = new Account(header, budget)
     this.account = account
     this.torrents = new Torrents(arrays, families, account, release)
+    this.counts = counts
     this.families = families.map(
       (row, i) =>
         new Peers({
@@ -96,6 +105,7 @@ export class Shard {
           arrays: carvePeers(new Carver(memory.peers[i]), row, capacity.slots[i]!),
           account,
           release,
+          counts,
         }),
     )
     const most = Math.max(...families.map(({ family }) => family))
@@ -260,6 +270,8 @@ export class Shard {
         this.#count(NIL, answer)
         return OUTCOME.refused
       }
+      // Here, and peers below, because a salvage that puts them back adds nothing.
+      this.counts[THREAD_AT.torrentsAdded]!++
     }
     this.#header[HEADER.busy] = torrent
     this.#expire(torrent, cutoff, now)
@@ -268,8 +280,10 @@ export class Shard {
     if (announce.event === EVENT.stopped) {
       if (slot !== NIL) own.remove(torrent, slot)
     } else {
-      if (slot === NIL) slot = own.insert(torrent, announce, now)
-      else {
+      if (slot === NIL) {
+        slot = own.insert(torrent, announce, now)
+        if (slot !== NIL) this.counts[THREAD_AT.leechersAdded + Number(isSeeder(announce))]!++
+      } else {
         slot = own.update(torrent, slot, announce, now)
         if (announce.event === EVENT.completed && own.complete(slot)) this.#completed(torrent)
       }

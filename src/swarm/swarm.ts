@@ -2,8 +2,9 @@
  * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of an info
  * hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
-import type { Answer, Expected, ScrapeEntry } from '../bittorrent.ts'
+import type { Answer, Expected, PeerFamily, ScrapeEntry } from '../bittorrent.ts'
 import { Bell, createBell } from '../memory/bell.ts'
+import { type CounterRow, ThreadCounters } from '../memory/counters.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve, type Settle } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
@@ -49,10 +50,28 @@ export type SwarmMemory = {
   readonly asked: SharedArrayBuffer
 }
 
+export type SwarmOptions = {
+  /** No other thread uses the memory. */
+  readonly alone?: boolean | undefined
+  /** Gives pages back to the system; without it only the budget has them back. */
+  readonly release?: Release | undefined
+  /** Lets the system use huge pages. */
+  readonly settle?: Settle | undefined
+  /** The row of the thread in `ThreadCounters`. */
+  readonly counts?: CounterRow | undefined
+}
+
+type FamilyTotals = {
+  readonly family: PeerFamily
+  readonly seeders: number
+  readonly leechers: number
+}
+
 export type Totals = {
   readonly torrents: number
   readonly seeders: number
   readonly leechers: number
+  readonly byFamily: readonly FamilyTotals[]
   /** Completions of the torrents that are here; and of all since the start. */
   readonly downloads: number
   readonly completions: number
@@ -111,19 +130,11 @@ export class Swarm {
   readonly #families: readonly FamilyRow[]
 
   /**
-   * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. `alone`: no other thread
-   * uses the memory. `release` gives pages back to the system; without it only the budget has them back. `settle`
-   * lets it use huge ones.
-   * Throws an Error that says why when the memory is not of this layout.
+   * `thread` ≥ 1, different for every thread; `seed` feeds the choice of peers. Throws an Error that says why when the
+   * memory is not of this layout.
    */
-  constructor(
-    memory: SwarmMemory,
-    thread: number,
-    seed: number,
-    alone = false,
-    release?: Release,
-    settle?: Settle,
-  ) {
+  constructor(memory: SwarmMemory, thread: number, seed: number, options: SwarmOptions = {}) {
+    const { alone, release, settle, counts = new ThreadCounters(1).row(0) } = options
     const { families } = memory
     if (settle !== undefined)
       for (const { torrents, peers } of memory.shards)
@@ -134,7 +145,8 @@ export class Swarm {
     this.#families = families
     this.asked = new Bell(memory.asked)
     this.shards = memory.shards.map(
-      (shard, number) => new Shard(shard, families, number, thread, budget, alone, release, settle),
+      (shard, number) =>
+        new Shard(shard, families, number, { thread, budget, counts, alone, release, settle }),
     )
     this.#secrets = infoHashSecrets(seedIn(this.shards[0]!.torrents.header))
     this.#terms = new Terms(seed)
@@ -225,18 +237,23 @@ export class Swarm {
   /** Read without locks: a sum of moments a few microseconds apart. */
   totals(): Totals {
     const sum = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0, refusals: 0 }
+    const byFamily = this.#families.map(({ family }) => ({ family, seeders: 0, leechers: 0 }))
     for (const { torrents } of this.shards) {
       const { header } = torrents
       sum.torrents += header[HEADER.torrents]!
       sum.downloads += header[HEADER.downloads]! + header[HEADER.downloadsHigh]! * LIMB
       sum.completions += header[HEADER.completions]!
       sum.refusals += header[HEADER.refusals]!
-      for (const row of this.#families) {
-        sum.seeders += header[row.header + FAMILY_HEADER.seeders]!
-        sum.leechers += header[row.header + FAMILY_HEADER.leechers]!
+      for (const [i, row] of this.#families.entries()) {
+        byFamily[i]!.seeders += header[row.header + FAMILY_HEADER.seeders]!
+        byFamily[i]!.leechers += header[row.header + FAMILY_HEADER.leechers]!
       }
     }
-    return sum
+    for (const { seeders, leechers } of byFamily) {
+      sum.seeders += seeders
+      sum.leechers += leechers
+    }
+    return { ...sum, byFamily }
   }
 
   /** Whether completions are kept in a database. */

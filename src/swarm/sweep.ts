@@ -3,6 +3,7 @@
  * rest down into what became free, and at last gives back, to the budget and to the system, the memory that
  * nothing is kept in. The caller holds the shard's lock.
  */
+import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import type { Account } from './budget.ts'
 import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
 import type { Peers } from './peers.ts'
@@ -24,6 +25,7 @@ type Swept = {
   readonly account: Account
   readonly torrents: Torrents
   readonly families: readonly Peers[]
+  readonly counts: CounterRow
 }
 
 /**
@@ -92,6 +94,7 @@ function leave(shard: Swept, cursor: SweepCursor, { removePeerless }: Retention)
   for (const peers of families) count += peers.count(torrent)
   if (!removePeerless || count > 0 || torrents.ledger.holds(torrent)) return lower(shard, torrent)
   torrents.remove(torrent)
+  shard.counts[THREAD_AT.torrentsRemoved]!++
   return 0
 }
 

@@ -3,31 +3,30 @@
  * swarm (docs/behaviours.md M1, M2). The family of a client is that of its own address, an IPv4-mapped one
  * being IPv4, whatever the family of the socket it reached.
  */
-import type { Counter, Kind, Metrics } from '../memory/counters.ts'
+import type { Counter, Kind, ListenerCounters } from '../memory/counters.ts'
 import type { Totals } from '../swarm/swarm.ts'
 
 export type StatisticsSources = {
-  readonly metrics: Metrics
-  /** Rows of the listeners whose requests are shown. */
-  readonly udp: readonly number[]
-  readonly http: readonly number[]
-  readonly totals: () => Totals
-  readonly bannedIps: () => number
+  /** Of the listeners whose requests are shown. */
+  readonly udp: readonly ListenerCounters[]
+  readonly http: readonly ListenerCounters[]
+  readonly totals: Pick<Totals, 'torrents' | 'seeders' | 'leechers' | 'completions' | 'refusals'>
+  readonly bannedIps: number
   /** Completions in the database; undefined = the database does not keep them. */
-  readonly persistedDownloads: (() => number) | undefined
+  readonly persistedDownloads: number | undefined
 }
 
 /** What a figure is read from. */
 class Source {
-  readonly totals: Totals
+  readonly totals: StatisticsSources['totals']
   readonly persisted: number | undefined
   readonly banned: number
   readonly #sources: StatisticsSources
 
   constructor(sources: StatisticsSources) {
-    this.totals = sources.totals()
-    this.persisted = sources.persistedDownloads?.()
-    this.banned = sources.bannedIps()
+    this.totals = sources.totals
+    this.persisted = sources.persistedDownloads
+    this.banned = sources.bannedIps
     this.#sources = sources
   }
   tcp4 = (counter: Counter): number => this.#sum(this.#sources.http, counter).ipv4
@@ -38,16 +37,16 @@ class Source {
   /** Mean of the means of the listeners that have samples, as in the reference. */
   mean(kind: Kind): number {
     const means = this.#sources.udp
-      .map((listener) => this.#sources.metrics.processing(listener, kind))
+      .map((listener) => listener.times(kind))
       .filter(({ samples }) => samples > 0)
       .map(({ nanoseconds, samples }) => nanoseconds / samples)
     return Math.round(means.reduce((sum, mean) => sum + mean, 0) / (means.length || 1))
   }
 
-  #sum(listeners: readonly number[], counter: Counter): { ipv4: number; ipv6: number } {
+  #sum(listeners: readonly ListenerCounters[], counter: Counter): { ipv4: number; ipv6: number } {
     const sum = { ipv4: 0, ipv6: 0 }
     for (const listener of listeners) {
-      const { ipv4, ipv6 } = this.#sources.metrics.read(listener, counter)
+      const { ipv4, ipv6 } = listener.read(counter)
       sum.ipv4 += ipv4
       sum.ipv6 += ipv6
     }

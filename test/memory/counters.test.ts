@@ -1,32 +1,73 @@
 /** Counters in shared memory: each thread has its rows, and a reader gets sums. */
 import { expect, test } from 'bun:test'
-import { AT, COUNTERS, KINDS, Metrics, TIME_AT } from '../../src/memory/counters.ts'
+import {
+  AT,
+  addTime,
+  COUNTERS,
+  KINDS,
+  ListenerCounters,
+  REFUSED_AT,
+  REFUSED_KINDS,
+  THREAD_AT,
+  THREAD_COUNTERS,
+  ThreadCounters,
+  TIME_BOUNDS,
+} from '../../src/memory/counters.ts'
+import { REFUSALS } from '../../src/refusal.ts'
 
-test('the counters of a listener are summed over the threads, by family', () => {
-  const metrics = new Metrics(2, 2)
-  for (const thread of [0, 1])
-    for (const [i, counter] of COUNTERS.entries()) {
-      metrics.row(thread, 1)[AT[counter]]! += 100 * i + thread
-      metrics.row(thread, 1)[AT[counter] + 1]! += 7
+/** A number of its own for each index. */
+const mark = (thread: number, index: number): number => 2 ** thread * 1_000 + index
+
+test('every counter of a listener has a place of its own, summed over the threads, by family', () => {
+  const counters = new ListenerCounters(2)
+  for (const [thread, row] of counters.rows.entries())
+    for (const index of row.keys()) row[index] = mark(thread, index)
+  const other = new ListenerCounters(2, counters.memory)
+  const both = (at: number) => ({
+    ipv4: mark(0, at) + mark(1, at),
+    ipv6: mark(0, at + 1) + mark(1, at + 1),
+  })
+  const places: number[] = []
+  for (const counter of COUNTERS) {
+    expect(other.read(counter)).toEqual(both(AT[counter]))
+    places.push(AT[counter], AT[counter] + 1)
+  }
+  for (const kind of REFUSED_KINDS)
+    for (const refusal of REFUSALS) {
+      const at = REFUSED_AT[kind][refusal]
+      expect(other.refused(kind, refusal)).toEqual(both(at))
+      places.push(at, at + 1)
     }
-  const other = new Metrics(2, 2, metrics.memory)
-  for (const [i, counter] of COUNTERS.entries()) {
-    expect(other.read(1, counter)).toEqual({ ipv4: 200 * i + 1, ipv6: 14 })
-    expect(other.read(0, counter)).toEqual({ ipv4: 0, ipv6: 0 })
+  const times = KINDS.map((kind) => other.times(kind))
+  // Nanoseconds and buckets of each kind take the rest of the row.
+  const rest = times.length * (1 + TIME_BOUNDS.length + 1)
+  expect(new Set(places).size + rest).toBe(counters.row(0).length)
+  expect(new Set(times.flatMap(({ nanoseconds, buckets }) => [nanoseconds, ...buckets])).size).toBe(
+    rest,
+  )
+})
+
+test.each(KINDS)('the time of one %s counts in one bucket, and for no other kind', (kind) => {
+  const edges = [1, 255, ...TIME_BOUNDS.flatMap((bound) => [bound - 1, bound, bound + 1])]
+  for (const nanoseconds of [...edges, 2 ** 31 - 1, 2 ** 40, 0, -5]) {
+    const counters = new ListenerCounters(1)
+    addTime(counters.row(0), kind, nanoseconds)
+    const { samples, buckets, nanoseconds: sum } = counters.times(kind)
+    const expected = TIME_BOUNDS.findIndex((bound) => nanoseconds <= bound)
+    expect([samples, buckets.indexOf(1)]).toEqual([1, expected < 0 ? TIME_BOUNDS.length : expected])
+    expect(sum).toBe(Math.max(1, Math.min(nanoseconds, 2 ** 31 - 1)))
+    for (const other of KINDS) if (other !== kind) expect(counters.times(other).samples).toBe(0)
+    expect(counters.row(0).reduce((all, count) => all + count, 0)).toBe(sum + 1)
   }
 })
 
-test('processing times are summed by kind, apart from the counters', () => {
-  const metrics = new Metrics(3, 2)
-  for (const thread of [0, 1, 2])
-    for (const [i, kind] of KINDS.entries()) {
-      const row = metrics.row(thread, 0)
-      row[TIME_AT[kind]]! += 1_000 * (i + 1)
-      row[TIME_AT[kind] + 1]! += thread
-    }
-  for (const [i, kind] of KINDS.entries()) {
-    expect(metrics.processing(0, kind)).toEqual({ nanoseconds: 3_000 * (i + 1), samples: 3 })
-    expect(metrics.processing(1, kind)).toEqual({ nanoseconds: 0, samples: 0 })
+test('the counters of threads are summed, and a thread has a row of its own', () => {
+  const counters = new ThreadCounters(3)
+  for (const [thread, row] of counters.rows.entries())
+    for (const name of THREAD_COUNTERS) row[THREAD_AT[name]] = mark(thread, THREAD_AT[name])
+  const other = new ThreadCounters(3, counters.memory)
+  for (const name of THREAD_COUNTERS) {
+    const at = THREAD_AT[name]
+    expect(other.total(name)).toBe(mark(0, at) + mark(1, at) + mark(2, at))
   }
-  for (const counter of COUNTERS) expect(metrics.read(0, counter)).toEqual({ ipv4: 0, ipv6: 0 })
 })

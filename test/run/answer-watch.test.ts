@@ -1,6 +1,6 @@
 /** O7: what the operator hears when UDP answers are lost. */
 import { expect, test } from 'bun:test'
-import { AT, type Counter, Metrics } from '../../src/memory/counters.ts'
+import { AT, type Counter, ListenerCounters } from '../../src/memory/counters.ts'
 import { AnswerWatch } from '../../src/run/answer-watch.ts'
 import { capturedLog } from '../support/captured-log.ts'
 import { get } from '../support/http-client.ts'
@@ -8,16 +8,16 @@ import { captureWorkers } from '../support/run/captured-workers.ts'
 import { startTracker } from '../support/started-tracker.ts'
 import { until } from '../support/until.ts'
 
-/** A watch of two UDP listeners on two threads, beside one of HTTP. */
+/** A watch of two UDP listeners on two threads. */
 function watched() {
   const { log, lines } = capturedLog()
-  const metrics = new Metrics(2, 3)
-  const watch = new AnswerWatch(metrics, 2, log)
+  const listeners = [new ListenerCounters(2), new ListenerCounters(2)]
+  const watch = new AnswerWatch(() => listeners, log)
   let now = 5_000
   return {
     watch,
     count(counter: Counter, by: number, thread = 0, listener = 0, familyOffset = 0) {
-      metrics.row(thread, listener)[AT[counter] + familyOffset]! += by
+      listeners[listener]!.row(thread)[AT[counter] + familyOffset]! += by
     },
     /** Lines logged while so many seconds pass. */
     pass(seconds: number): string[] {
@@ -58,15 +58,14 @@ test('O7: lost answers are told at once, counted every minute, and told when the
   expect(watch.degraded).toBeUndefined()
 })
 
-test.each<[what: string, unsent: number, received: number, listener: number]>([
-  ['a few', 9, 9, 0],
-  ['less than one in a hundred', 99, 10_000, 0],
-  ['those of HTTP', 1_000, 1_000, 2],
-])('lost answers are not told when they are %s', (_what, unsent, received, listener) => {
+test.each<[what: string, unsent: number, received: number]>([
+  ['a few', 9, 9],
+  ['less than one in a hundred', 99, 10_000],
+])('lost answers are not told when they are %s', (_what, unsent, received) => {
   const { watch, count, pass } = watched()
   pass(10)
-  count('unsent', unsent, 0, listener)
-  count('received', received, 0, listener)
+  count('unsent', unsent)
+  count('received', received)
   expect(pass(20)).toEqual([])
   expect(watch.degraded).toBeUndefined()
 })
@@ -74,9 +73,8 @@ test.each<[what: string, unsent: number, received: number, listener: number]>([
 test('O2, O7: a tracker that loses answers is degraded, and serves on', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2 })
-  const listeners = tracker.ports.udp.length + tracker.ports.http.length
-  const metrics = new Metrics(2, listeners, workers.of(1).setup.metrics)
-  metrics.row(0, 0)[AT.unsent]! += 1_000
+  const [udp] = workers.of(1).setup.udp
+  new ListenerCounters(2, udp!.counters).row(0)[AT.unsent]! += 1_000
   const url = `http://127.0.0.1:${tracker.healthPort}`
   const health = async () => JSON.parse(`${(await get(url, '/health_check')).body}`)
   await until('the report', async () => (await health()).degraded !== undefined)

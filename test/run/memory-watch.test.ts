@@ -17,7 +17,14 @@ const LIMIT = 64 * MIB
 function watched() {
   const { log, lines } = capturedLog()
   const swarm = { used: 0, refusals: 0 }
-  const totals = { torrents: 0, seeders: 0, leechers: 0, downloads: 0, completions: 0 }
+  const totals = {
+    torrents: 0,
+    seeders: 0,
+    leechers: 0,
+    byFamily: [],
+    downloads: 0,
+    completions: 0,
+  }
   const watch = new MemoryWatch(
     {
       memory: () => ({ used: swarm.used, limit: LIMIT }),

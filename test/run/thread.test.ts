@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
-import { Metrics } from '../../src/memory/counters.ts'
+import { ListenerCounters, ThreadCounters } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
 import { type ServingThread, startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
@@ -15,6 +15,8 @@ import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 const garbage = new Garbage()
 afterAll(() => garbage[Symbol.dispose]())
+
+const countersOf = ({ threads = 1 }: Partial<ThreadSetup>) => new ListenerCounters(threads).memory
 
 function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup {
   const config = configOf(minimalToml({ filter: 'off', rest: toml }))
@@ -27,14 +29,14 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     threads: 1,
     swarm: createSwarmMemory(64 * 2 ** 20, seed),
     access: undefined,
-    metrics: new Metrics(1, udp.length + http.length).memory,
+    counters: new ThreadCounters((changes.threads ?? 1) + 1).memory,
     rules: rules.memory,
     bans: { memory: new Bans(rules, seed).memory, seed },
     descriptors: [],
     secret: new Uint8Array(16),
     logging: { filter: 'off', style: 'full', colour: false },
-    udp,
-    http,
+    udp: udp.map((listener) => ({ listener, counters: countersOf(changes) })),
+    http: http.map((listener) => ({ listener, counters: countersOf(changes) })),
     ...changes,
   }
 }
@@ -44,8 +46,8 @@ const udp = (port: number, more = '') =>
 const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
 
 const portsOf = ({ opened }: ServingThread): [udp: number[], http: number[]] => [
-  opened.udp.map(({ bind_address }) => bind_address.port),
-  opened.http.map(({ bind_address }) => bind_address.port),
+  opened.udp.map(({ listener }) => listener.bind_address.port),
+  opened.http.map(({ listener }) => listener.bind_address.port),
 ]
 
 test('reports its ports in the order of the lists', async () => {
@@ -84,8 +86,7 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
 test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
   const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
-  const metrics = new Metrics(threads, 1).memory
-  const thread = await startThread(setupOf(udp(0), { access, threads, metrics }), garbage)
+  const thread = await startThread(setupOf(udp(0), { access, threads }), garbage)
   using peer = await udpPeer(portsOf(thread)[0][0]!)
   const { whitelist } = new Access(access, threads === 1)
   const { words } = packHashes(hashOf(1))

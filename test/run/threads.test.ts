@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { AT, Metrics } from '../../src/memory/counters.ts'
+import { AT, ListenerCounters } from '../../src/memory/counters.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
@@ -33,14 +33,11 @@ const announceOver = async (url: string, hash: number, port: number): Promise<st
 
 /** Announces of each thread at each listener, UDP before HTTP. */
 function announces(workers: ReturnType<typeof captureWorkers>, threads: number): number[][] {
-  const { setup } = workers.of(1)
-  const listeners = setup.udp.length + setup.http.length
-  const metrics = new Metrics(threads, listeners, setup.metrics)
-  return Array.from({ length: listeners }, (_, listener) =>
-    Array.from({ length: threads }, (_, thread) => {
-      const row = metrics.row(thread, listener)
-      return row[AT.announces]! + row[AT.announces + 1]!
-    }),
+  const { udp, http } = workers.of(1).setup
+  return [...udp, ...http].map(({ counters }) =>
+    new ListenerCounters(threads, counters).rows.map(
+      (row) => row[AT.announces]! + row[AT.announces + 1]!,
+    ),
   )
 }
 

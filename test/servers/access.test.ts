@@ -244,6 +244,7 @@ describe('HTTP', () => {
 })
 
 overBothPaths('UDP', (isDirect) => {
+  const ALWAYS: readonly string[] = ['received', 'responses', 'bytesReceived', 'bytesSent']
   /** Wrong connection ids that are answered before they have consequences. */
   const LIMIT = 2
 
@@ -266,9 +267,10 @@ overBothPaths('UDP', (isDirect) => {
         const now = counts()
         const grown = COUNTERS.map((name) => [name, now.get(name)! - before.get(name)!] as const)
         before = now
-        return Object.fromEntries(
-          grown.filter(([name, by]) => by > 0 && name !== 'received' && name !== 'responses'),
-        )
+        // Every refusal has its reason.
+        const refused = ['errors', 'unanswered', 'banned'] as const
+        expect(server.refusals()).toBe(refused.reduce((sum, name) => sum + now.get(name)!, 0))
+        return Object.fromEntries(grown.filter(([name, by]) => by > 0 && !ALWAYS.includes(name)))
       },
       async told(packet: Uint8Array): Promise<string> {
         const answer = await client.ask(packet)
@@ -465,11 +467,11 @@ overBothPaths('UDP', (isDirect) => {
     expect(it.counted()).toEqual({ connects: 2, banned: 1, ...(isDirect && { discarded: 1 }) })
   })
 
-  test('an error longer than its datagram is dropped and counted as malformed, not as an error', async () => {
+  test('an error longer than its datagram is dropped and counted as unanswered, not as an error', async () => {
     using it = await scene()
     // The text for a scrape fits no scrape of no hash; a datagram of 16 bytes has room for 8 characters.
     expect(await it.isSilent(new Uint8Array(16).fill(0xff))).toBe(true)
-    expect(it.counted()).toEqual({ connects: 2, malformed: 1 })
+    expect(it.counted()).toEqual({ connects: 2, unanswered: 1 })
   })
 })
 

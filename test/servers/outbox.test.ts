@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
-import { AT, Metrics } from '../../src/memory/counters.ts'
+import { AT, ListenerCounters } from '../../src/memory/counters.ts'
 import { Outbox } from '../../src/servers/outbox.ts'
 
 /**
@@ -8,7 +8,7 @@ import { Outbox } from '../../src/servers/outbox.ts'
  * them reached the kernel.
  */
 function outboxOn(send: (datagrams: number[]) => number) {
-  const counters = new Metrics(1, 1).row(0, 0)
+  const counters = new ListenerCounters(1).row(0)
   const sent: number[] = []
   const outbox = new Outbox(counters)
   outbox.resize(64)

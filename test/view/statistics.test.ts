@@ -1,6 +1,6 @@
 /** The figures of the stats route, from rows that several threads wrote. */
 import { expect, test } from 'bun:test'
-import { AT, type Counter, Metrics, TIME_AT } from '../../src/memory/counters.ts'
+import { AT, addTime, type Counter, ListenerCounters } from '../../src/memory/counters.ts'
 import { readStatistics, type StatisticsSources } from '../../src/view/statistics.ts'
 
 const TOTALS = {
@@ -14,27 +14,27 @@ const TOTALS = {
 const [UDP_A, UDP_B, HTTP_A, HTTP_B] = [0, 1, 2, 3] as const
 
 /** Two threads, four listeners; every counter of every row differs from every other. */
-function busy(): Metrics {
-  const metrics = new Metrics(2, 4)
-  for (let thread = 0; thread < 2; thread++)
-    for (let listener = 0; listener < 4; listener++) {
-      const row = metrics.row(thread, listener)
+function busy(): ListenerCounters[] {
+  const listeners = Array.from({ length: 4 }, () => new ListenerCounters(2))
+  for (const [listener, { rows }] of listeners.entries())
+    for (const [thread, row] of rows.entries()) {
       for (const [name, at] of Object.entries(AT)) {
         row[at] = countOf(thread, listener, name as Counter)
         row[at + 1] = countOf(thread, listener, name as Counter) * 1_000
       }
     }
-  return metrics
+  return listeners
 }
 const countOf = (thread: number, listener: number, name: Counter): number =>
   (thread + 1) * 3 ** listener * (Object.keys(AT).indexOf(name) + 1)
 
+const BUSY = busy()
+
 const sources = (changes: Partial<StatisticsSources> = {}): StatisticsSources => ({
-  metrics: busy(),
-  udp: [UDP_A, UDP_B],
-  http: [HTTP_A, HTTP_B],
-  totals: () => TOTALS,
-  bannedIps: () => 17,
+  udp: [BUSY[UDP_A]!, BUSY[UDP_B]!],
+  http: [BUSY[HTTP_A]!, BUSY[HTTP_B]!],
+  totals: TOTALS,
+  bannedIps: 17,
   persistedDownloads: undefined,
   ...changes,
 })
@@ -74,7 +74,7 @@ test('threads and listeners are summed, families and transports are not', () => 
 })
 
 test('a listener without statistics counts unseen; without any, all is zero but the swarm and the wrong ids, which belong to no listener', () => {
-  const some = readStatistics(sources({ udp: [UDP_B], http: [] }))
+  const some = readStatistics(sources({ udp: [BUSY[UDP_B]!], http: [] }))
   expect(some.udp4_announces_handled).toBe(
     countOf(0, UDP_B, 'announces') + countOf(1, UDP_B, 'announces'),
   )
@@ -101,7 +101,7 @@ test('completions are those since the start, or of all time where they are store
     completed_persisted: 0,
     completed_persisted_enabled: false,
   })
-  expect(readStatistics(sources({ persistedDownloads: () => 1_000 }))).toMatchObject({
+  expect(readStatistics(sources({ persistedDownloads: 1_000 }))).toMatchObject({
     completed: 1_000,
     completed_in_session: 13,
     completed_persisted: 1_000,
@@ -110,13 +110,12 @@ test('completions are those since the start, or of all time where they are store
 })
 
 test('a mean time is the mean of the listeners that have one', () => {
-  const metrics = new Metrics(2, 3)
-  const times = (thread: number, listener: number, nanoseconds: number, samples: number) =>
-    metrics.row(thread, listener).set([nanoseconds, samples], TIME_AT.announce)
-  times(0, 0, 3_000, 2)
-  times(1, 0, 1_000, 2)
-  times(0, 1, 9_000, 3)
-  const stats = readStatistics(sources({ metrics, udp: [0, 1, 2], http: [] }))
+  const udp = Array.from({ length: 3 }, () => new ListenerCounters(2))
+  const times = (thread: number, listener: number, nanoseconds: number) =>
+    addTime(udp[listener]!.row(thread), 'announce', nanoseconds)
+  for (const thread of [0, 0, 1, 1]) times(thread, 0, 500 + 1_000 * thread)
+  for (const nanoseconds of [2_000, 3_000, 4_000]) times(0, 1, nanoseconds)
+  const stats = readStatistics(sources({ udp, http: [] }))
   expect(stats.udp_avg_announce_processing_time_ns).toBe(2_000)
   expect(stats.udp_avg_connect_processing_time_ns).toBe(0)
 })

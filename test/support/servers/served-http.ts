@@ -3,7 +3,12 @@ import type { Access } from '../../../src/access/access.ts'
 import { Bans } from '../../../src/access/bans.ts'
 import { Visitor } from '../../../src/access/gate.ts'
 import type { HttpTrackerConfig } from '../../../src/config/model.ts'
-import { AT, type Counter, type CounterRow, Metrics } from '../../../src/memory/counters.ts'
+import {
+  AT,
+  type Counter,
+  type CounterRow,
+  ListenerCounters,
+} from '../../../src/memory/counters.ts'
 import { Rules, type RuleValues } from '../../../src/rules.ts'
 import { listenerRules } from '../../../src/run/thread.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
@@ -64,7 +69,7 @@ export async function serve(
   } = {},
 ) {
   const { tracker = makeTracker(), network, ...rest } = changes
-  const counters: CounterRow = new Metrics(1, 1).row(0, 0)
+  const counters: CounterRow = new ListenerCounters(1).row(0)
   const garbage = new Garbage()
   const reports: string[] = []
   const all = { ...listener, ...rest, network: { ...listener.network, ...network } }

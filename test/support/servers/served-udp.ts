@@ -1,6 +1,13 @@
 /** One UDP listener without the rest of the tracker, on any port of the loopback. */
 
-import { AT, type Counter, type Kind, Metrics } from '../../../src/memory/counters.ts'
+import {
+  AT,
+  type Counter,
+  type Kind,
+  ListenerCounters,
+  REFUSED_KINDS,
+} from '../../../src/memory/counters.ts'
+import { REFUSALS } from '../../../src/refusal.ts'
 import { ConnectionIds } from '../../../src/servers/connection-id.ts'
 import { closeDescriptors, openDescriptors } from '../../../src/servers/direct-socket.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
@@ -18,8 +25,8 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     return time.now
   }
   const garbage = new Garbage()
-  const metrics = new Metrics(1, 1)
-  const counters = metrics.row(0, 0)
+  const listener = new ListenerCounters(1)
+  const counters = listener.row(0)
   const own = isDirect && changes.descriptors === undefined ? openDescriptors() : undefined
   const descriptors = own ?? changes.descriptors
   const server = await serveUdp({
@@ -45,7 +52,12 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     descriptors,
     /** The sum of both families. */
     count: (counter: Counter) => counters[AT[counter]]! + counters[AT[counter] + 1]!,
-    processing: (kind: Kind) => metrics.processing(0, kind),
+    /** How many requests were refused, for whatever reason. */
+    refusals: () =>
+      REFUSED_KINDS.flatMap((kind) =>
+        REFUSALS.map((refusal) => listener.refused(kind, refusal)),
+      ).reduce((sum, { ipv4, ipv6 }) => sum + ipv4 + ipv6, 0),
+    processing: (kind: Kind) => listener.times(kind),
     [Symbol.dispose]() {
       server.stop()
       if (own !== undefined) closeDescriptors(own)

@@ -25,7 +25,7 @@ function resident(): number {
 }
 
 const memory = createSwarmMemory(Number(process.argv[2]), Int32Array.of(1))
-const swarm = new Swarm(memory, 1, 1, true, pageRelease())
+const swarm = new Swarm(memory, 1, 1, { alone: true, release: pageRelease() })
 let now = 1_700_000_000
 const clock = { seconds: () => now, milliseconds: () => now * 1000 }
 const tracker = trackerOver(swarm, clock)
