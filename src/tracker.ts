@@ -19,7 +19,7 @@ import type { Outcome } from './refusal.ts'
 import type { Rules } from './rules.ts'
 import { OUTCOME as SWARM } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
-import { SweepCursor } from './swarm/sweep.ts'
+import { Census, SweepCursor } from './swarm/sweep.ts'
 import { Waiting } from './swarm/waiting.ts'
 import type { Clock } from './time/clock.ts'
 
@@ -174,12 +174,12 @@ export class Tracker {
   /**
    * Forgets expired peers and idle torrents, and gives back the memory they had, in slices: each step of
    * the generator holds one lock for less than a millisecond, and yields false when another thread held the
-   * lock.
+   * lock. `census` learns what there is.
    */
-  *sweep(): Generator<boolean, void, void> {
+  *sweep(census = new Census()): Generator<boolean, void, void> {
     this.#swarm.audit()
     for (const shard of this.#swarm.shards) {
-      const cursor = new SweepCursor()
+      const cursor = new SweepCursor(census)
       for (let done: boolean | undefined = false; done !== true; ) {
         const now = this.#clock.seconds()
         done = shard.sweep(cursor, this.cutoff(now), this.rules, this.#sweepUnits, now)

@@ -12,6 +12,7 @@ import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
 import { keyRoutes } from './key-routes.ts'
+import { metricsRoutes, scrapeRoutes } from './metrics-routes.ts'
 import { asJson, describe, openApi } from './openapi.ts'
 import type { ApiParts, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
@@ -92,10 +93,12 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     .get(LINKS.openapi, () => json(document), {
       detail: describe('getOpenApi', 'This document', asJson(t.Object({}))),
     })
+    .group('', (scraped) => scraped.onTransform(authorize).use(scrapeRoutes(parts)))
     .group(LINKS.api, (versioned) =>
       versioned
         .onTransform(authorize)
         .use(statisticsRoutes(parts))
+        .use(metricsRoutes(parts))
         .use(torrentRoutes(parts))
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse)),

@@ -71,7 +71,7 @@ const parametersOf = (place: 'path' | 'query', schema: TSchema | undefined) =>
 const ABOUT = `Manages the tracker and reports what it does. Every path below /api/v1 needs one of the tokens in
 \`http_api.access_tokens\`. There, failures of authentication have status 500, as clients of this API expect.`
 
-const needsToken = (path: string): boolean => path.startsWith('/api/v1/')
+const needsToken = (path: string): boolean => path.startsWith('/api/v1/') || path === '/metrics'
 
 /** Tags of routes that need a database. */
 const WITH_DATABASE = ['keys', 'whitelist']

@@ -2,6 +2,7 @@
 import type { SchemaVersion } from '../config/model.ts'
 import type { Report } from '../log.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
+import type { MetricSources } from '../view/metrics.ts'
 import type { Stats } from '../view/statistics.ts'
 import type { TorrentView } from '../view/torrents.ts'
 
@@ -11,6 +12,7 @@ export interface ApiParts {
   /** Each of them opens every route. */
   readonly tokens: readonly string[]
   stats(): Stats
+  metrics(): MetricSources
   readonly torrents: TorrentView
   /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
   readonly permissions: PermissionStore | undefined

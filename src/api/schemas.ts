@@ -152,6 +152,14 @@ export function readSeconds(text: string, schema: SchemaVersion): bigint {
 export const queryOf = <T extends Record<string, TSchema>>(parameters: T) =>
   t.Object(parameters, { additionalProperties: true })
 
+/** `format` of statistics and metrics. */
+export const FORMAT = t.Union([t.Literal('json'), t.Literal('prometheus')], {
+  description: 'Default json.',
+  error: judgeText((text) =>
+    badQuery(`unknown variant \`${echo(text)}\`, expected \`json\` or \`prometheus\``),
+  ),
+})
+
 /** `offset` and `limit` of a list; an empty one counts as absent. */
 export const pageQuery = (schema: SchemaVersion) => {
   const item = (name: string, description: string) =>

@@ -2,10 +2,9 @@
 import { Elysia, t } from 'elysia'
 import { FIGURES, type Stats } from '../view/statistics.ts'
 import { json } from './answers.ts'
-import { badQuery, echo } from './failures.ts'
 import { describe } from './openapi.ts'
 import type { ApiParts } from './parts.ts'
-import { integer, judgeText, queryOf } from './schemas.ts'
+import { FORMAT, integer, queryOf } from './schemas.ts'
 
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4'
 
@@ -14,13 +13,6 @@ const printLines = (stats: Stats): string =>
   Object.entries(stats)
     .map(([name, figure]) => `${name} ${Number(figure)}`)
     .join('\n')
-
-const FORMAT = t.Union([t.Literal('json'), t.Literal('prometheus')], {
-  description: 'Default json.',
-  error: judgeText((text) =>
-    badQuery(`unknown variant \`${echo(text)}\`, expected \`json\` or \`prometheus\``),
-  ),
-})
 
 const STATS = t.Object(
   Object.fromEntries(

@@ -55,6 +55,8 @@ const CLOSING_MILLISECONDS = 1_500
 type RemoteOptions = {
   /** Called with lines for the log, without secrets. */
   readonly report?: (trouble: string) => void
+  /** Called after every call: how long it took, and whether it failed. */
+  readonly onCall?: (milliseconds: number, isFailure: boolean) => void
   /** Entry of the thread, for tests. */
   readonly url?: string
   /** The longest that opening takes. A start of the program must end. */
@@ -64,7 +66,7 @@ type RemoteOptions = {
 /** Resolves when it is open. Rejects with one line: the failure and, unless it is a bug, the place and a remedy. */
 export async function openDatabase(
   config: DatabaseConfig,
-  { report, url = WORKER_URL, milliseconds = OPENING_MILLISECONDS }: RemoteOptions = {},
+  { report, onCall, url = WORKER_URL, milliseconds = OPENING_MILLISECONDS }: RemoteOptions = {},
 ): Promise<Database> {
   const about = placeOf(config)
   let thread: DatabaseThread | undefined
@@ -110,6 +112,18 @@ export async function openDatabase(
     return await (thread ?? (await nextThread(deadline))).call(method, args, deadline)
   }
 
+  const timed = async (method: Method, given: readonly unknown[]): Promise<unknown> => {
+    const began = performance.now()
+    let isFailure = true
+    try {
+      const answer = await call(method, given)
+      isFailure = false
+      return answer
+    } finally {
+      onCall?.(performance.now() - began, isFailure)
+    }
+  }
+
   const first = start()
   try {
     await Deadline.in(milliseconds).run(
@@ -123,7 +137,7 @@ export async function openDatabase(
   const methods = Object.fromEntries(
     (Object.keys(ARGUMENTS) as Method[]).map((method) => [
       method,
-      (...given: unknown[]) => call(method, given),
+      (...given: unknown[]) => timed(method, given),
     ]),
   ) as unknown as Pick<Database, Method>
   const close = async () => {

@@ -103,8 +103,10 @@ const TIME_AT = indices(
 const PER_LISTENER = TIME_AT.connect + KINDS.length * TIME_WORDS
 
 /** Adds the processing time of one request. Not of every one: reading the clock costs more than most counters. */
-export function addTime(row: CounterRow, kind: Kind, nanoseconds: number): void {
-  const at = TIME_AT[kind]
+export const addTime = (row: CounterRow, kind: Kind, nanoseconds: number): void =>
+  addTimeAt(row, TIME_AT[kind], nanoseconds)
+
+function addTimeAt(row: CounterRow, at: number, nanoseconds: number): void {
   // Clocks of virtual machines may go backwards.
   const whole = Math.max(1, Math.min(nanoseconds, 0x7fff_ffff))
   const bucket = Math.min(32 - Math.clz32((whole - 1) >> 8), TIME_BOUNDS.length)
@@ -138,10 +140,27 @@ export class ListenerCounters extends Rows {
 
   times(kind: Kind): Times {
     const at = TIME_AT[kind]
-    const buckets = Array.from({ length: TIME_BOUNDS.length + 1 }, (_, i) => this.sum(at + 1 + i))
-    const samples = buckets.reduce((sum, count) => sum + count, 0)
-    return { nanoseconds: this.sum(at), samples, buckets }
+    return readTimes((index) => this.sum(at + index))
   }
+}
+
+/** Times of one thread that no other counts. */
+export class Stopwatch {
+  readonly #row: CounterRow = new Float64Array(TIME_WORDS)
+
+  add(nanoseconds: number): void {
+    addTimeAt(this.#row, 0, nanoseconds)
+  }
+
+  read(): Times {
+    return readTimes((index) => this.#row[index]!)
+  }
+}
+
+function readTimes(read: (index: number) => number): Times {
+  const buckets = Array.from({ length: TIME_BOUNDS.length + 1 }, (_, i) => read(1 + i))
+  const samples = buckets.reduce((sum, count) => sum + count, 0)
+  return { nanoseconds: read(0), samples, buckets }
 }
 
 /** What one thread says of itself, and what it did to the swarm; peers by side, leechers before seeders. */

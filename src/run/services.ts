@@ -1,5 +1,6 @@
 /** The services of a configuration, as the log and the health report name them. */
-import type { Config } from '../config/model.ts'
+import { judgeTls } from '../cli/tls-files.ts'
+import type { Config, TlsConfig } from '../config/model.ts'
 import { ListenerCounters } from '../memory/counters.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { HttpServer } from '../servers/listen.ts'
@@ -14,6 +15,8 @@ export type TrackerService = HealthService & {
   /** What clients are given, as far as the configuration tells: with HOST and KEY in place of what it does not. */
   readonly announceUrl: string
   readonly counters: ListenerCounters
+  /** When its certificate ends, in seconds since the epoch; undefined: it has none. */
+  readonly certificateEnds: number | undefined
   /** Whether its counters are shown under the names that the reference has for them. */
   readonly isCounted: boolean
 }
@@ -41,6 +44,7 @@ export function trackerServices(
       url: urlAt(ip),
       publicUrl,
       announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
+      certificateEnds: 'tls_config' in listener ? certificateEnds(listener.tls_config) : undefined,
       counters: new ListenerCounters(threads, counters),
       isCounted: core.tracker_usage_statistics && listener.tracker_usage_statistics,
     }
@@ -49,6 +53,11 @@ export function trackerServices(
     ...udp.map((one) => service('udp_tracker', 'udp', one)),
     ...http.map((one) => service('http_tracker', one.listener.tls_config ? 'https' : 'http', one)),
   ]
+}
+
+function certificateEnds(tls: TlsConfig | null): number | undefined {
+  const [own] = tls === null ? [] : judgeTls(tls, process.cwd()).chain
+  return own && own.validToDate.getTime() / 1000
 }
 
 /** The management API, as the health report asks it. */

@@ -9,6 +9,7 @@ import { databaseNameOf, type Storage } from '../storage/open.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
+import type { MetricSources } from '../view/metrics.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
 import type { TrackerService } from './services.ts'
@@ -24,6 +25,7 @@ type ApiSetting = {
   readonly garbage: Garbage
   readonly log: Log
   readonly version: string
+  metrics(): MetricSources
 }
 
 /** undefined: the configuration has none. Rejects with one line that names the cause. */
@@ -43,6 +45,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       schema: config.metadata.schema_version,
       tokens: Object.values(http_api.access_tokens),
       stats: () => readStatistics(statisticsSources(setting)),
+      metrics: setting.metrics,
       torrents,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),

@@ -8,16 +8,23 @@ import { Bans } from '../access/bans.ts'
 import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
 import { LIMITS } from '../limits.ts'
 import type { Log } from '../log.ts'
-import { ListenerCounters, ThreadCounters } from '../memory/counters.ts'
+import { ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
 import { Rules, type RuleValues } from '../rules.ts'
 import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
-import { closeDescriptors, openDescriptors, releaseSocket } from '../servers/direct-socket.ts'
+import {
+  closeDescriptors,
+  type Descriptors,
+  openDescriptors,
+  releaseSocket,
+} from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { serveHealth } from '../servers/health-api.ts'
+import { threadId } from '../servers/libc.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { pageRelease, pageSettle } from '../servers/pages.ts'
+import { droppedAt } from '../servers/socket-options.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
@@ -27,6 +34,8 @@ import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { AnswerWatch } from './answer-watch.ts'
 import { MemoryWatch } from './memory-watch.ts'
+import { metricSources } from './meter.ts'
+import { startPulse } from './pulse.ts'
 import { apiService, TARGETS, trackerServices } from './services.ts'
 import { startApi } from './start-api.ts'
 import { startSweeper } from './sweeper.ts'
@@ -126,7 +135,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     starting.defer(() => clearInterval(timer))
   }
   const interval = config.core.inactive_peer_cleanup_interval
-  starting.use(startSweeper(tracker, interval, log))
+  const sweeper = starting.use(startSweeper(tracker, interval, log))
   const memoryWatch = new MemoryWatch(swarm, log)
   const answerWatch = new AnswerWatch(
     () => trackers.filter(({ type }) => type === 'udp_tracker').map(({ counters }) => counters),
@@ -138,7 +147,19 @@ export async function start(config: Config, log: Log, version: string): Promise<
   })
   every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
 
-  const about = { config, swarm, tracker, trackers, bans, storage, garbage, log, version }
+  // A control thread that serves has a pulse already.
+  if (count > 1) {
+    const row = threadCounters.row(count)
+    row[THREAD_AT.id] = threadId()
+    starting.use(startPulse(row))
+  }
+  const degraded = () => memoryWatch.degraded ?? answerWatch.degraded
+  const listeners = () =>
+    trackers.map((one, i) => ({ ...one, drops: dropsOf(descriptors.map((each) => each[i])) }))
+  const metered = { config, version, swarm, access, bans, storage, threadCounters, count, threads }
+  const metrics = () =>
+    metricSources({ ...metered, sweeper, listeners, isDegraded: () => degraded() !== undefined })
+  const about = { config, swarm, tracker, trackers, metrics, bans, storage, garbage, log, version }
   const api = await startApi(about)
   if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
   const services = [...trackers, ...(api === undefined ? [] : [apiService(config, api)])]
@@ -150,7 +171,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     services,
     database: storage?.health,
     memory: () => swarm.memory(),
-    degraded: () => memoryWatch.degraded ?? answerWatch.degraded,
+    degraded,
     draining: () => draining,
     garbage,
   })
@@ -179,6 +200,12 @@ function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log
   if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
   if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')
   if (http_api === null) log.info('TRACKER', 'No API block in configuration')
+}
+
+/** Of the sockets of one UDP listener, by thread; undefined: not known. */
+function dropsOf(sockets: readonly (Descriptors | undefined)[]): number | undefined {
+  const known = sockets.flatMap((one) => (one === undefined ? [] : (droppedAt(one.socket) ?? [])))
+  return known.length === 0 ? undefined : known.reduce((sum, drops) => sum + drops, 0)
 }
 
 const portOf = ({ listener }: Counted<UdpTrackerConfig | HttpTrackerConfig>) =>

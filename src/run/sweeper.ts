@@ -3,6 +3,7 @@
  * announces on this thread nor announces that want the lock of the slice wait for long.
  */
 import type { Log } from '../log.ts'
+import { Census } from '../swarm/sweep.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { Tracker } from '../tracker.ts'
@@ -11,17 +12,41 @@ const TARGET = 'TORRENT CLEANUP'
 /** Wait before a shard that another thread has locked is tried again. */
 const BUSY_WAIT_MILLISECONDS = 5
 
+/** What the last sweep saw, in seconds, and how many there were. */
+export type Sweeps = {
+  readonly count: number
+  readonly last:
+    | { readonly seconds: number; readonly longestHold: number; readonly census: Census }
+    | undefined
+}
+
 /** Disposing it stops a running sweep after its slice. `intervalSeconds` 0: no sweeps. */
-export function startSweeper(tracker: Tracker, intervalSeconds: number, log: Log): Disposable {
+export function startSweeper(
+  tracker: Tracker,
+  intervalSeconds: number,
+  log: Log,
+): Disposable & { readonly sweeps: Sweeps } {
   let disposed = false
+  let sweeps: Sweeps = { count: 0, last: undefined }
   let timer: Timer | undefined
   const sweep = async () => {
     const began = performance.now()
     log.info(TARGET, 'Cleaning up torrents..')
+    const census = new Census()
+    let longestHold = 0
+    let slice = began
     try {
-      for (const moved of tracker.sweep()) {
+      for (const moved of tracker.sweep(census)) {
+        // All that a slice does is done with the lock.
+        longestHold = Math.max(longestHold, performance.now() - slice)
         if (disposed) return
         await (moved ? nextTurn() : Bun.sleep(BUSY_WAIT_MILLISECONDS))
+        slice = performance.now()
+      }
+      const seconds = (performance.now() - began) / 1000
+      sweeps = {
+        count: sweeps.count + 1,
+        last: { seconds, longestHold: longestHold / 1000, census },
       }
       log.info(TARGET, `Cleaned up torrents in: ${Math.round(performance.now() - began)}ms`)
     } catch (error) {
@@ -35,6 +60,9 @@ export function startSweeper(tracker: Tracker, intervalSeconds: number, log: Log
   }
   if (intervalSeconds > 0) plan()
   return {
+    get sweeps() {
+      return sweeps
+    },
     [Symbol.dispose]() {
       disposed = true
       clearTimeout(timer)

@@ -20,6 +20,7 @@ import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import { type ListenerRules, Tracker } from '../tracker.ts'
 import { parseIp } from '../wire/address.ts'
+import { startPulse } from './pulse.ts'
 
 /** This file, for `new Worker`: in the compiled binary its name is relative to the entry. */
 export const THREAD_URL: string = new URL(
@@ -81,6 +82,7 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
   const { thread, threads } = setup
   const counts = new ThreadCounters(threads + 1, setup.counters).row(thread - 1)
   counts[THREAD_AT.id] = threadId()
+  const pulse = startPulse(counts)
   const swarm = new Swarm(setup.swarm, thread, drawSeed()[0]!, { alone: threads === 1, counts })
   const access = setup.access && new Access(setup.access, threads === 1)
   const rules = new Rules(setup.rules)
@@ -127,12 +129,14 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
       http.push({ listener: withPort(listener, server.address.port), counters })
     }
   } catch (error) {
+    pulse[Symbol.dispose]()
     await Promise.all(stops.map((stop) => stop(0)))
     throw error
   }
   return {
     opened: { udp, http, receiveBuffer },
     stop: async (graceMilliseconds) => {
+      pulse[Symbol.dispose]()
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
       const count = (of: 'contended' | 'slept') =>
         swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)

@@ -39,6 +39,8 @@ export class Threads {
   /** Starts under way; `stop` waits for them as well. */
   readonly #starting = new Set<Promise<void>>()
   #opened: Opened | undefined
+  /** Threads that died while they served. */
+  deaths = 0
   #stopping = false
 
   private constructor(options: ThreadsOptions) {
@@ -100,6 +102,7 @@ export class Threads {
   #died(thread: number, born: number, reason: string): void {
     delete this.#serving[thread - 1]
     if (this.#stopping) return
+    this.deaths++
     const { log } = this.#options
     log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
     this.#salvage(thread)

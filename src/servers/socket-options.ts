@@ -32,6 +32,17 @@ export function tuneUdpSocket(fd: number, bufferBytes: number): number | undefin
   return known ? value[0]! / 2 : undefined
 }
 
+/** Words of SO_MEMINFO, and the one that counts what did not fit the receive buffer. */
+const MEMINFO = { words: 9, drops: 8 } as const
+
+/** Datagrams the kernel dropped because the receive buffer of socket `fd` was full; undefined: not known. */
+export function droppedAt(fd: number): number | undefined {
+  const words = new Uint32Array(MEMINFO.words)
+  const length = new Uint32Array([words.byteLength])
+  const read = libc()?.getsockopt(fd, SOL_SOCKET, LINUX.SO_MEMINFO, words, length)
+  return read === 0 ? words[MEMINFO.drops] : undefined
+}
+
 /** Has the kernel run `program` (packet-filter.ts) on what arrives at `fd`; undefined: none. false: it refused. */
 export function filterPackets(fd: number, program: ArrayBuffer | undefined): boolean {
   const { bytes: nameBytes, len, filter } = STRUCT.sock_fprog

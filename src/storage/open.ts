@@ -9,6 +9,7 @@ import type { Config, DatabaseConfig } from '../config/model.ts'
 import { type Database, DRIVER_NAMES } from '../database/contract.ts'
 import { openDatabase } from '../database/remote.ts'
 import type { Log } from '../log.ts'
+import { Stopwatch, type Times } from '../memory/counters.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { shellWord } from '../text/shell.ts'
 import type { Clock } from '../time/clock.ts'
@@ -37,6 +38,14 @@ export type Storage = AsyncDisposable & {
   }
   /** Completions in the database; undefined = they are not kept. */
   readonly persistedDownloads: (() => number) | undefined
+  /** What the metrics show of it. */
+  meter(): {
+    readonly isUp: boolean
+    readonly calls: Times
+    readonly failures: number
+    /** Completions that it does not have yet. */
+    readonly owed: number
+  }
 }
 
 /**
@@ -48,7 +57,13 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   if (config.core.database === null) return undefined
   await using opening = new AsyncDisposableStack()
   const report = (trouble: string) => log.error('DATABASE', trouble)
-  const opened = await openDatabase(config.core.database, { report })
+  const calls = new Stopwatch()
+  let failures = 0
+  const onCall = (milliseconds: number, isFailure: boolean) => {
+    calls.add(milliseconds * 1e6)
+    if (isFailure) failures++
+  }
+  const opened = await openDatabase(config.core.database, { report, onCall })
   opening.defer(() => opened.close())
   log.info('DATABASE', `Opened: ${opened.about}`)
   warnIfReadableByAll(config.core.database, opened.about, log)
@@ -80,6 +95,12 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
     persistedDownloads: config.core.tracker_policy.persistent_torrent_completed_stat
       ? () => downloads.persistedTotal()
       : undefined,
+    meter: () => ({
+      isUp: database.state().ok,
+      calls: calls.read(),
+      failures,
+      owed: downloads.waiting(),
+    }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

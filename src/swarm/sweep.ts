@@ -9,13 +9,35 @@ import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
 import type { Peers } from './peers.ts'
 import type { Torrents } from './torrents.ts'
 
+/** Swarms of at least half as many peers as this class has share the last class. */
+const CLASSES = 24
+
+/** What a sweep saw, over all shards. */
+export class Census {
+  /** Torrents by number of peers: none, 1, 2–3, 4–7 and so on; class `i` ends at 2^i − 1. */
+  readonly sizes: number[] = Array(CLASSES).fill(0)
+  /** Peers that stayed, and those that had expired. */
+  peers = 0
+  expired = 0
+
+  torrent(peers: number): void {
+    this.sizes[Math.min(32 - Math.clz32(peers), CLASSES - 1)]!++
+    this.peers += peers
+  }
+}
+
 /** Where a sweep of a shard stands. A new one starts at the first torrent. */
 export class SweepCursor {
+  readonly census: Census
   torrent = 0
   /** Index of the family, in the order of the rows. */
   family = 0
   /** End of the positions still to look at; MOST = the family was not begun. */
   position: number = MOST
+
+  constructor(census = new Census()) {
+    this.census = census
+  }
 }
 
 /** Whether a sweep removes torrents that have no peers and owe the database nothing. */
@@ -70,7 +92,9 @@ function sweepFamily(
   const to = Math.min(cursor.position, peers.count(torrent))
   const from = Math.max(0, to - units)
   const oldest = torrent * TORRENT.words + TORRENT.oldest
+  const before = peers.count(torrent)
   const seen = peers.expire(torrent, from, to, cutoff, now)
+  cursor.census.expired += before - peers.count(torrent)
   // Only announces raise it, which look at all peers of a swarm; these are a part of them.
   if (seen < records[oldest]!) records[oldest] = seen
   peers.slots.compact(torrent, from, Math.min(to, peers.count(torrent)))
@@ -92,6 +116,7 @@ function leave(shard: Swept, cursor: SweepCursor, { removePeerless }: Retention)
   cursor.family = 0
   let count = 0
   for (const peers of families) count += peers.count(torrent)
+  cursor.census.torrent(count)
   if (!removePeerless || count > 0 || torrents.ledger.holds(torrent)) return lower(shard, torrent)
   torrents.remove(torrent)
   shard.counts[THREAD_AT.torrentsRemoved]!++

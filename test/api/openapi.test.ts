@@ -54,6 +54,7 @@ test('has every operation, each with an id of its own', () => {
     'generateKey POST /api/v1/key/{seconds_valid_or_key}',
     'getAbout GET / open',
     'getHealth GET /api/health_check open',
+    'getMetrics GET /api/v1/metrics',
     'getOpenApi GET /api/openapi.json open',
     'getStatistics GET /api/v1/stats',
     'getTorrent GET /api/v1/torrent/{info_hash}',
@@ -64,6 +65,7 @@ test('has every operation, each with an id of its own', () => {
     'reloadWhitelist GET /api/v1/whitelist/reload',
     'removeFromWhitelist DELETE /api/v1/whitelist/{info_hash}',
     'removeManyFromWhitelist DELETE /api/v1/whitelist/bulk',
+    'scrapeMetrics GET /metrics',
   ])
   expect(document.security).toEqual([{ bearer: [] }, { token: [] }])
 })
@@ -79,6 +81,7 @@ test('names its schemas, and every reference leads somewhere', () => {
     'InfoHashes',
     'Key',
     'Keys',
+    'Metrics',
     'NewKey',
     'NewKeys',
     'Peer',

@@ -15,6 +15,7 @@ import type { TorrentSummary } from '../../../src/view/listing.ts'
 import { FIGURES, type Stats } from '../../../src/view/statistics.ts'
 import type { InspectedTorrent, TorrentView } from '../../../src/view/torrents.ts'
 import { ask, type Reply, type Request } from '../http-client.ts'
+import { metricSources } from '../view/metric-sources.ts'
 import { TOKEN } from './cases.ts'
 
 /** 2023-11-14 22:13:20 UTC. */
@@ -164,6 +165,7 @@ export async function serve(
       schema: '2.0.0',
       tokens: [TOKEN],
       stats: () => noStats,
+      metrics: () => metricSources(),
       torrents,
       permissions,
       databaseName: 'Sqlite3',

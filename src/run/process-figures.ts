@@ -1,0 +1,44 @@
+/** What the system knows of this process and its threads, from /proc on Linux. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+
+const FILES = '/proc/self/fd'
+
+/** Seconds that thread `id` ran on a processor, and waited for one; undefined: not known. */
+export function busyOf(id: number): { ran: number; waited: number } | undefined {
+  const text = read(`/proc/self/task/${id}/schedstat`)
+  const [ran, waited] = text?.split(' ').map((nanoseconds) => Number(nanoseconds) / 1e9) ?? []
+  return ran === undefined || waited === undefined ? undefined : { ran, waited }
+}
+
+export function processFigures() {
+  const { user, system } = process.cpuUsage()
+  return {
+    startTime: performance.timeOrigin / 1000,
+    cpuSeconds: (user + system) / 1e6,
+    residentBytes: process.memoryUsage.rss(),
+    openFiles: openFiles(),
+    mostFiles: mostFiles(),
+  }
+}
+
+function openFiles(): number | undefined {
+  try {
+    // Linux counts them itself from 6.2 on; before that the size is 0.
+    return statSync(FILES).size || readdirSync(FILES).length
+  } catch {
+    return undefined
+  }
+}
+
+function mostFiles(): number | undefined {
+  const [, most] = /^Max open files +(\d+)/m.exec(read('/proc/self/limits') ?? '') ?? []
+  return most === undefined ? undefined : Number(most)
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,692 @@
+/**
+ * The metrics of the tracker, each declared once: its name outside, what it means, and how it is read. Made from
+ * this table: `GET /api/v1/metrics` and `GET /metrics` (view/exposition.ts), and the page docs/metrics.md (view/metrics-page.ts). The
+ * names up to `udp_tracker_server_` are the reference's (docs/behaviours.md M8–M10), those behind them ours.
+ */
+import {
+  type Counter,
+  KINDS,
+  type Kind,
+  type ListenerCounters,
+  REFUSED_KINDS,
+  type ThreadCounter,
+  TIME_BOUNDS,
+  type Times,
+} from '../memory/counters.ts'
+import { REFUSALS } from '../refusal.ts'
+import type { Totals } from '../swarm/swarm.ts'
+import type { Census } from '../swarm/sweep.ts'
+
+export type MeteredListener = {
+  readonly scheme: 'udp' | 'http' | 'https'
+  readonly address: { readonly ip: string; readonly port: number }
+  readonly publicUrl: string | null
+  readonly counters: ListenerCounters
+  /** Whether the reference's metrics show it. */
+  readonly isCounted: boolean
+  /** Datagrams the kernel dropped because the socket's buffer was full; undefined: not known. */
+  readonly drops: number | undefined
+  /** When its certificate ends, in seconds since the epoch; undefined: it has none. */
+  readonly certificateEnds: number | undefined
+}
+
+export type MeteredThread = {
+  /** `1` and so on for serving threads, `control`. */
+  readonly name: string
+  /** Seconds on a processor, and waiting for one; undefined: not known. */
+  readonly busy: { readonly ran: number; readonly waited: number } | undefined
+  /** Seconds that its event loop was late at most within the last seconds. */
+  readonly delay: number
+}
+
+/** What metrics are read from, of one moment. */
+export type MetricSources = {
+  /** When that was, since the epoch. */
+  readonly milliseconds: number
+  readonly version: string
+  readonly commit: string | undefined
+  readonly isDegraded: boolean
+  /** Whether the reference's metrics are kept at all (`core.tracker_usage_statistics`). */
+  readonly isCounted: boolean
+  readonly listeners: readonly MeteredListener[]
+  readonly totals: Totals
+  /** Over all threads. */
+  count(counter: ThreadCounter): number
+  /** Bytes for torrents and peers. */
+  readonly memory: { readonly used: number; readonly limit: number }
+  /** Of the last sweep; undefined: there was none. */
+  readonly sweep:
+    | { readonly seconds: number; readonly longestHold: number; readonly census: Census }
+    | undefined
+  readonly sweeps: number
+  readonly threads: readonly MeteredThread[]
+  readonly threadDeaths: number
+  readonly process: {
+    /** Seconds since the epoch. */
+    readonly startTime: number
+    readonly cpuSeconds: number
+    readonly residentBytes: number
+    /** undefined: not known. */
+    readonly openFiles: number | undefined
+    readonly mostFiles: number | undefined
+  }
+  /** undefined: there is none. */
+  readonly database:
+    | {
+        readonly isUp: boolean
+        readonly calls: Times
+        readonly failures: number
+        /** Completed downloads that it does not have yet. */
+        readonly owed: number
+      }
+    | undefined
+  /** Completions in the database; undefined: they are not kept. */
+  readonly persistedDownloads: number | undefined
+  /** Entries of the access tables; undefined: clients need no key, torrents need not be listed. */
+  readonly keys: number | undefined
+  readonly listed: number | undefined
+  /** Addresses that showed wrong connection ids. */
+  readonly bans: number
+}
+
+export type Labels = Readonly<Record<string, string>>
+export type Distribution = {
+  /** Upper bounds of the buckets, ascending; one more bucket has no bound. */
+  readonly bounds: readonly number[]
+  /** By bucket, not summed up. */
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+export type Sample = { readonly labels: Labels; readonly value: number | Distribution }
+
+export type Metric = {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly unit: 'count' | 'seconds' | 'nanoseconds' | 'bytes' | null
+  /** One sentence. */
+  readonly help: string
+  /** In the order in which people read them. */
+  readonly labels: readonly string[]
+  /** No samples: what it is about is not there. */
+  read(sources: MetricSources): Iterable<Sample>
+}
+
+type Reader = (
+  sources: MetricSources,
+) => Iterable<Sample> | number | Distribution | boolean | undefined
+
+const metric =
+  (type: Metric['type'], unit: Metric['unit']) =>
+  (name: string, help: string, read: Reader, labels: readonly string[] = []): Metric => ({
+    name,
+    type,
+    unit,
+    help,
+    labels,
+    read: (sources) => {
+      const found = read(sources)
+      if (found === undefined) return []
+      if (typeof found === 'boolean') return [{ labels: {}, value: Number(found) }]
+      if (typeof found === 'number' || 'bounds' in found) return [{ labels: {}, value: found }]
+      return found
+    },
+  })
+const counter = metric('counter', 'count')
+const gauge = metric('gauge', 'count')
+const seconds = metric('gauge', 'seconds')
+const bytes = metric('gauge', 'bytes')
+
+const samples = <T>(
+  each: readonly T[],
+  labels: (one: T) => Labels,
+  value: (one: T) => number | Distribution | undefined,
+): Sample[] =>
+  each.flatMap((one) => {
+    const read = value(one)
+    return read === undefined ? [] : [{ labels: labels(one), value: read }]
+  })
+
+// The reference's.
+
+const ROLES = ['seeder', 'leecher'] as const
+type Role = (typeof ROLES)[number]
+
+const byRole = (read: (role: Role, sources: MetricSources) => number) => (sources: MetricSources) =>
+  samples(
+    ROLES,
+    (role) => ({ peer_role: role }),
+    (role) => read(role, sources),
+  )
+const peers = (change: 'Added' | 'Removed' | 'Updated') =>
+  byRole((role, { count }) => count(`${role}s${change}`))
+
+/** Of a listener; `public_url` only if it has one. */
+export const BINDING = [
+  'server_binding_protocol',
+  'server_binding_ip',
+  'server_binding_port',
+  'server_binding_address_ip_family',
+  'server_binding_address_ip_type',
+  'public_url',
+] as const
+export const CLIENT = ['client_address_ip_family', 'client_address_ip_type'] as const
+
+const isSix = (ip: string): boolean => ip.includes(':')
+const typeOf = (ip: string): string => (/^::ffff:/i.test(ip) ? 'v4_mapped_v6' : 'plain')
+
+function bindingOf({ scheme, address: { ip, port }, publicUrl }: MeteredListener): Labels {
+  return {
+    server_binding_protocol: scheme,
+    server_binding_ip: ip,
+    server_binding_port: String(port),
+    server_binding_address_ip_family: isSix(ip) ? 'inet6' : 'inet',
+    server_binding_address_ip_type: typeOf(ip),
+    ...(publicUrl !== null && { public_url: publicUrl }),
+  }
+}
+
+/** An IPv4 client of an IPv6 socket counts as IPv4, as everywhere; the type tells how it came. */
+const clientOf = ({ address }: MeteredListener, family: 'ipv4' | 'ipv6'): Labels => ({
+  client_address_ip_family: family === 'ipv4' ? 'inet' : 'inet6',
+  client_address_ip_type: family === 'ipv4' && isSix(address.ip) ? 'v4_mapped_v6' : 'plain',
+})
+
+type Figures = { readonly ipv4: number; readonly ipv6: number }
+const FAMILIES = ['ipv4', 'ipv6'] as const
+
+/** Of the counted listeners of one protocol: a sample for each set of labels that `read` gives figures for. */
+const perClient =
+  (
+    protocol: 'udp' | 'http',
+    read: (counters: ListenerCounters) => readonly (readonly [Labels, Figures])[],
+  ) =>
+  ({ listeners }: MetricSources) =>
+    listeners
+      .filter(({ scheme, isCounted }) => isCounted && (scheme === 'udp') === (protocol === 'udp'))
+      .flatMap((listener) =>
+        read(listener.counters).flatMap(([more, figures]) =>
+          samples(
+            FAMILIES,
+            (family) => ({ ...bindingOf(listener), ...clientOf(listener, family), ...more }),
+            (family) => figures[family],
+          ),
+        ),
+      )
+const udp = (counter: Counter) => perClient('udp', (counters) => [[{}, counters.read(counter)]])
+
+const SERVED = { connect: 'connects', announce: 'announces', scrape: 'scrapes' } as const
+
+/** Requests of a kind, served or not. */
+function requestsOf(counters: ListenerCounters, kind: Kind): Figures {
+  const sum = { ...counters.read(SERVED[kind]) }
+  for (const refusal of REFUSALS) {
+    const { ipv4, ipv6 } = counters.refused(kind, refusal)
+    sum.ipv4 += ipv4
+    sum.ipv6 += ipv6
+  }
+  return sum
+}
+const byKind =
+  (kinds: readonly Kind[], read: (counters: ListenerCounters, kind: Kind) => Figures) =>
+  (counters: ListenerCounters) =>
+    kinds.map((kind) => [{ request_kind: kind }, read(counters, kind)] as const)
+const ASKED = ['announce', 'scrape'] as const
+const WITH_KIND = [...BINDING, ...CLIENT, 'request_kind']
+
+const results = (counters: ListenerCounters) => [
+  ...KINDS.map(
+    (kind) => [{ result: 'ok', request_kind: kind }, counters.read(SERVED[kind])] as const,
+  ),
+  [{ result: 'error' }, counters.read('errors')] as const,
+]
+
+/** Per listener and kind: times do not tell families apart. */
+const timesBy = (read: (times: Times) => number) => (sources: MetricSources) =>
+  sources.listeners
+    .filter(({ scheme, isCounted }) => isCounted && scheme === 'udp')
+    .flatMap((listener) =>
+      samples(
+        KINDS,
+        (kind) => ({
+          ...bindingOf(listener),
+          ...clientOf(listener, isSix(listener.address.ip) ? 'ipv6' : 'ipv4'),
+          request_kind: kind,
+        }),
+        (kind) => {
+          const times = listener.counters.times(kind)
+          return times.samples === 0 ? undefined : read(times)
+        },
+      ),
+    )
+
+const SWARM = 'swarm_coordination_registry_'
+const UDP = 'udp_tracker_server_'
+
+const REFERENCE: readonly Metric[] = [
+  counter(`${SWARM}torrents_added_total`, 'Torrents that appeared.', ({ count }) =>
+    count('torrentsAdded'),
+  ),
+  counter(`${SWARM}torrents_removed_total`, 'Torrents that were forgotten.', ({ count }) =>
+    count('torrentsRemoved'),
+  ),
+  gauge(`${SWARM}torrents_total`, 'Torrents in memory.', ({ totals }) => totals.torrents),
+  counter(
+    `${SWARM}torrents_downloads_total`,
+    'Peers that completed a download since the start.',
+    ({ totals }) => [{ labels: { peer_role: 'seeder' }, value: totals.completions }],
+    ['peer_role'],
+  ),
+  gauge(
+    `${SWARM}torrents_inactive_total`,
+    'Torrents without a peer at the last sweep.',
+    ({ sweep }) => sweep?.census.sizes[0],
+  ),
+  counter(`${SWARM}peers_added_total`, 'Peers that joined a swarm.', peers('Added'), ['peer_role']),
+  counter(
+    `${SWARM}peers_removed_total`,
+    'Peers that left a swarm or fell silent.',
+    peers('Removed'),
+    ['peer_role'],
+  ),
+  counter(
+    `${SWARM}peers_updated_total`,
+    'Announces of peers that were known already.',
+    peers('Updated'),
+    ['peer_role'],
+  ),
+  gauge(
+    `${SWARM}peer_connections_total`,
+    'Peers in all swarms; a client counts in each of its swarms.',
+    byRole((role, { totals }) => totals[`${role}s`]),
+    ['peer_role'],
+  ),
+  gauge(
+    `${SWARM}peers_inactive_total`,
+    'Peers that the last sweep found expired, and removed.',
+    ({ sweep }) => sweep?.census.expired,
+  ),
+  counter(
+    `${SWARM}peers_completed_state_reverted_total`,
+    'Peers that had everything and then had bytes left again.',
+    ({ count }) => count('completionsReverted'),
+  ),
+  counter(
+    'tracker_core_persistent_torrents_downloads_total',
+    'Completed downloads of all times where the database keeps them, else since the start.',
+    ({ persistedDownloads, totals }) => persistedDownloads ?? totals.completions,
+  ),
+  counter(
+    'tracker_core_in_session_torrents_downloads_total',
+    'Completed downloads since the start.',
+    ({ isCounted, totals }) => (isCounted ? totals.completions : undefined),
+  ),
+  counter(
+    'tracker_core_persisted_torrents_downloads_total',
+    'Completed downloads in the database.',
+    ({ persistedDownloads }) => persistedDownloads,
+  ),
+  counter(
+    'http_tracker_core_requests_received_total',
+    'Announces and scrapes over HTTP, refused ones included.',
+    perClient('http', byKind(ASKED, requestsOf)),
+    WITH_KIND,
+  ),
+  counter(
+    'udp_tracker_core_requests_received_total',
+    'Requests over UDP that were served.',
+    perClient(
+      'udp',
+      byKind(KINDS, (counters, kind) => counters.read(SERVED[kind])),
+    ),
+    WITH_KIND,
+  ),
+  counter(`${UDP}requests_aborted_total`, 'Datagrams dropped unread in a flood.', udp('aborted'), [
+    ...BINDING,
+    ...CLIENT,
+  ]),
+  counter(
+    `${UDP}requests_discarded_total`,
+    'Datagrams dropped because they came from port 0.',
+    udp('discarded'),
+    [...BINDING, ...CLIENT],
+  ),
+  counter(
+    `${UDP}requests_banned_total`,
+    'Datagrams dropped because of wrong connection ids of their address.',
+    udp('banned'),
+    [...BINDING, ...CLIENT],
+  ),
+  gauge(
+    `${UDP}ips_banned_total`,
+    'Addresses that showed a wrong connection id since the last reset.',
+    ({ bans }) => bans,
+  ),
+  counter(
+    `${UDP}connection_id_errors_total`,
+    'Announces and scrapes with a connection id that is forged, expired or from the future.',
+    udp('connectionIdErrors'),
+    [...BINDING, ...CLIENT],
+  ),
+  counter(`${UDP}requests_received_total`, 'Datagrams that arrived.', udp('received'), [
+    ...BINDING,
+    ...CLIENT,
+  ]),
+  counter(
+    `${UDP}requests_accepted_total`,
+    'Datagrams that are requests.',
+    perClient('udp', byKind(KINDS, requestsOf)),
+    WITH_KIND,
+  ),
+  counter(`${UDP}responses_sent_total`, 'Answers over UDP.', perClient('udp', results), [
+    ...WITH_KIND,
+    'result',
+  ]),
+  counter(`${UDP}errors_total`, 'Requests answered with an error.', udp('errors'), [
+    ...BINDING,
+    ...CLIENT,
+  ]),
+  metric('gauge', 'nanoseconds')(
+    `${UDP}performance_avg_processing_time_ns`,
+    'Mean time from a request to its answer, of a sample of the requests.',
+    timesBy(({ nanoseconds, samples }) => nanoseconds / samples),
+    WITH_KIND,
+  ),
+  counter(
+    `${UDP}performance_avg_processed_requests_total`,
+    'Requests in that sample.',
+    timesBy(({ samples }) => samples),
+    WITH_KIND,
+  ),
+]
+
+// Ours.
+
+const nameOf = ({ scheme, address: { ip, port } }: MeteredListener): string =>
+  `${scheme}://${isSix(ip) ? `[${ip}]` : ip}:${port}`
+
+const perListener =
+  (read: (listener: MeteredListener) => number | undefined) =>
+  ({ listeners }: MetricSources) =>
+    samples(listeners, (listener) => ({ listener: nameOf(listener) }), read)
+
+const perFamily =
+  (read: (listener: MeteredListener) => readonly (readonly [Labels, Figures])[]) =>
+  ({ listeners }: MetricSources) =>
+    listeners.flatMap((listener) =>
+      read(listener).flatMap(([more, figures]) =>
+        samples(
+          FAMILIES,
+          (family) => ({ listener: nameOf(listener), family, ...more }),
+          (family) => figures[family],
+        ),
+      ),
+    )
+
+/** `keyMissing` as `key_missing`. */
+const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (one) => `_${one.toLowerCase()}`)
+
+/** How all that arrived ended. Of what was not served only what happened. */
+function outcomesOf({ counters, scheme }: MeteredListener): (readonly [Labels, Figures])[] {
+  const kinds = scheme === 'udp' ? KINDS : ASKED
+  const served = kinds.map(
+    (kind) => [{ kind, outcome: 'served' }, counters.read(SERVED[kind])] as const,
+  )
+  const refused = REFUSED_KINDS.flatMap((kind) =>
+    REFUSALS.map(
+      (refusal) => [{ kind, outcome: snake(refusal) }, counters.refused(kind, refusal)] as const,
+    ),
+  )
+  const dropped = (['malformed', 'discarded', 'aborted'] as const).map(
+    (outcome) => [{ kind: 'other', outcome }, counters.read(outcome)] as const,
+  )
+  const happened = [...refused, ...dropped].filter(([, { ipv4, ipv6 }]) => ipv4 + ipv6 > 0)
+  return [...served, ...happened]
+}
+
+const sumOf = (all: readonly Times[]): Distribution => ({
+  bounds: TIME_BOUNDS.map((bound) => bound / 1e9),
+  counts: TIME_BOUNDS.concat(0).map((_, i) =>
+    all.reduce((sum, { buckets }) => sum + buckets[i]!, 0),
+  ),
+  sum: all.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e9,
+})
+
+const PROTOCOLS = [
+  ...KINDS.map((kind) => ({ protocol: 'udp', kind }) as const),
+  ...ASKED.map((kind) => ({ protocol: 'http', kind }) as const),
+]
+
+const LISTENER = ['listener'] as const
+const BY_FAMILY = ['listener', 'family'] as const
+const THREAD = ['thread'] as const
+
+const OURS: readonly Metric[] = [
+  gauge(
+    'tracker_build_info',
+    'Version and commit of the program; the value is 1.',
+    ({ version, commit = '' }) => [{ labels: { version, commit }, value: 1 }],
+    ['version', 'commit'],
+  ),
+  gauge(
+    'tracker_degraded',
+    'Whether clients are not served as they should be: memory is full, or answers are lost.',
+    ({ isDegraded }) => isDegraded,
+  ),
+  counter(
+    'tracker_requests_total',
+    'All that arrived, by what became of it. Reasons that never happened are absent.',
+    perFamily(outcomesOf),
+    [...BY_FAMILY, 'kind', 'outcome'],
+  ),
+  metric('histogram', 'seconds')(
+    'tracker_request_duration_seconds',
+    'Time from a request to its answer, without the time in the system: one of 61 over UDP, one of 7 over HTTP.',
+    ({ listeners }) =>
+      samples(
+        PROTOCOLS,
+        (labels) => labels,
+        ({ protocol, kind }) => {
+          const all = listeners.filter(({ scheme }) => (scheme === 'udp') === (protocol === 'udp'))
+          return all.length === 0
+            ? undefined
+            : sumOf(all.map(({ counters }) => counters.times(kind)))
+        },
+      ),
+    ['protocol', 'kind'],
+  ),
+  metric('counter', 'bytes')(
+    'tracker_received_bytes_total',
+    'Bytes of datagrams, or of the URLs of HTTP requests.',
+    perFamily(({ counters }) => [[{}, counters.read('bytesReceived')]]),
+    BY_FAMILY,
+  ),
+  metric('counter', 'bytes')(
+    'tracker_sent_bytes_total',
+    'Bytes of answers, without the headers of HTTP and of what is below.',
+    perFamily(({ counters }) => [[{}, counters.read('bytesSent')]]),
+    BY_FAMILY,
+  ),
+  counter(
+    'tracker_connection_id_errors_total',
+    'UDP requests with a connection id that is forged, expired or from the future.',
+    perFamily(({ counters, scheme }) =>
+      scheme === 'udp' ? [[{}, counters.read('connectionIdErrors')]] : [],
+    ),
+    BY_FAMILY,
+  ),
+  counter(
+    'tracker_unsent_answers_total',
+    'UDP answers that the system did not take.',
+    perListener(({ scheme, counters }) =>
+      scheme === 'udp' ? counters.read('unsent').ipv4 : undefined,
+    ),
+    LISTENER,
+  ),
+  counter(
+    'tracker_socket_errors_total',
+    'Errors that the system reported on UDP sockets.',
+    perListener(({ scheme, counters }) =>
+      scheme === 'udp' ? counters.read('socketErrors').ipv4 : undefined,
+    ),
+    LISTENER,
+  ),
+  counter(
+    'tracker_receive_buffer_drops_total',
+    'Datagrams that the system dropped because the receive buffer was full.',
+    perListener(({ drops }) => drops),
+    LISTENER,
+  ),
+  gauge('tracker_torrents', 'Torrents in memory.', ({ totals }) => totals.torrents),
+  gauge(
+    'tracker_peers',
+    'Peers in all swarms; a client counts in each of its swarms.',
+    ({ totals }) =>
+      totals.byFamily.flatMap((one) =>
+        samples(
+          ROLES,
+          (role) => ({ family: `ipv${one.family}`, role }),
+          (role) => one[`${role}s`],
+        ),
+      ),
+    ['family', 'role'],
+  ),
+  metric('histogram', 'count')(
+    'tracker_swarm_peers',
+    'Torrents by number of peers at the last sweep.',
+    ({ sweep }) => {
+      if (sweep === undefined) return undefined
+      const { sizes, peers } = sweep.census
+      // Size class i ends at 2^i − 1.
+      return { bounds: sizes.map((_, i) => 2 ** i - 1), counts: [...sizes, 0], sum: peers }
+    },
+  ),
+  counter(
+    'tracker_downloads_total',
+    'Peers that completed a download since the start.',
+    ({ totals }) => totals.completions,
+  ),
+  bytes(
+    'tracker_memory_used_bytes',
+    'Memory that torrents and peers take.',
+    ({ memory }) => memory.used,
+  ),
+  bytes(
+    'tracker_memory_limit_bytes',
+    'Memory that they may take (runtime.max_memory).',
+    ({ memory }) => memory.limit,
+  ),
+  counter(
+    'tracker_refused_full_total',
+    'Announces refused, and peers not remembered, because that memory is spent.',
+    ({ totals }) => totals.refusals,
+  ),
+  counter('tracker_sweeps_total', 'Sweeps that removed expired peers.', ({ sweeps }) => sweeps),
+  seconds(
+    'tracker_sweep_duration_seconds',
+    'How long the last sweep took.',
+    ({ sweep }) => sweep?.seconds,
+  ),
+  seconds(
+    'tracker_sweep_longest_lock_seconds',
+    'The longest time for which the last sweep held a lock, while announces may have waited.',
+    ({ sweep }) => sweep?.longestHold,
+  ),
+  gauge(
+    'tracker_threads',
+    'Threads that serve clients.',
+    ({ threads }) => threads.filter(({ name }) => name !== 'control').length,
+  ),
+  counter(
+    'tracker_thread_deaths_total',
+    'Threads that died and were replaced.',
+    ({ threadDeaths }) => threadDeaths,
+  ),
+  metric('counter', 'seconds')(
+    'tracker_thread_cpu_seconds_total',
+    'Time that a thread ran on a processor. Each is busy at most one second a second.',
+    ({ threads }) =>
+      samples(
+        threads,
+        ({ name }) => ({ thread: name }),
+        ({ busy }) => busy?.ran,
+      ),
+    THREAD,
+  ),
+  metric('counter', 'seconds')(
+    'tracker_thread_wait_seconds_total',
+    'Time that a thread could have run and waited for a processor.',
+    ({ threads }) =>
+      samples(
+        threads,
+        ({ name }) => ({ thread: name }),
+        ({ busy }) => busy?.waited,
+      ),
+    THREAD,
+  ),
+  seconds(
+    'tracker_event_loop_delay_seconds',
+    'How late the event loop of a thread was at most within the last ten seconds.',
+    ({ threads }) =>
+      samples(
+        threads,
+        ({ name }) => ({ thread: name }),
+        ({ delay }) => delay,
+      ),
+    THREAD,
+  ),
+  gauge('tracker_database_up', 'Whether the database works.', ({ database }) => database?.isUp),
+  metric('histogram', 'seconds')(
+    'tracker_database_request_duration_seconds',
+    'Time from a call of the database to its answer, failures included.',
+    ({ database }) => database && sumOf([database.calls]),
+  ),
+  counter(
+    'tracker_database_failures_total',
+    'Calls of the database that failed.',
+    ({ database }) => database?.failures,
+  ),
+  gauge(
+    'tracker_database_owed_downloads',
+    'Completed downloads that wait to be written to the database.',
+    ({ database }) => database?.owed,
+  ),
+  gauge('tracker_keys', 'Keys in memory, expired ones included for an hour.', ({ keys }) => keys),
+  gauge('tracker_listed_torrents', 'Torrents on the whitelist.', ({ listed }) => listed),
+  gauge(
+    'tracker_wrong_id_addresses',
+    'Addresses that showed a wrong connection id since the last reset.',
+    ({ bans }) => bans,
+  ),
+  seconds(
+    'tracker_certificate_expiry_timestamp_seconds',
+    'When the certificate of a listener ends, in seconds since 1970.',
+    perListener(({ certificateEnds }) => certificateEnds),
+    LISTENER,
+  ),
+  metric('counter', 'seconds')(
+    'process_cpu_seconds_total',
+    'Time that all threads ran on a processor.',
+    ({ process }) => process.cpuSeconds,
+  ),
+  bytes(
+    'process_resident_memory_bytes',
+    'Memory of the process that is in use.',
+    ({ process }) => process.residentBytes,
+  ),
+  gauge('process_open_fds', 'Files and sockets that are open.', ({ process }) => process.openFiles),
+  gauge(
+    'process_max_fds',
+    'Files and sockets that may be open.',
+    ({ process }) => process.mostFiles,
+  ),
+  seconds(
+    'process_start_time_seconds',
+    'When the program started, in seconds since 1970.',
+    ({ process }) => process.startTime,
+  ),
+]
+
+/** In the order of the answer. No name twice. */
+export const METRICS: readonly Metric[] = [...REFERENCE, ...OURS]
+/** Those in `METRICS` whose names and labels are the reference's. */
+export const isReference = (metric: Metric): boolean => REFERENCE.includes(metric)
