@@ -24,7 +24,7 @@ type Metered = {
   readonly threads: { readonly deaths: number }
   readonly sweeper: { readonly sweeps: Sweeps }
   listeners(): readonly MeteredListener[]
-  isDegraded(): boolean
+  degraded(): string | undefined
 }
 
 export function metricSources(metered: Metered): MetricSources {
@@ -33,7 +33,7 @@ export function metricSources(metered: Metered): MetricSources {
     milliseconds: systemClock.milliseconds(),
     version,
     commit: COMMIT,
-    isDegraded: metered.isDegraded(),
+    degraded: metered.degraded(),
     isCounted: config.core.tracker_usage_statistics,
     listeners: metered.listeners(),
     totals: swarm.totals(),

@@ -157,8 +157,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const listeners = () =>
     trackers.map((one, i) => ({ ...one, drops: dropsOf(descriptors.map((each) => each[i])) }))
   const metered = { config, version, swarm, access, bans, storage, threadCounters, count, threads }
-  const metrics = () =>
-    metricSources({ ...metered, sweeper, listeners, isDegraded: () => degraded() !== undefined })
+  const metrics = () => metricSources({ ...metered, sweeper, listeners, degraded })
   const about = { config, swarm, tracker, trackers, metrics, bans, storage, garbage, log, version }
   const api = await startApi(about)
   if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))

@@ -45,7 +45,8 @@ export type MetricSources = {
   readonly milliseconds: number
   readonly version: string
   readonly commit: string | undefined
-  readonly isDegraded: boolean
+  /** Why clients are not served as they should be, in words with the remedy; undefined: they are. */
+  readonly degraded: string | undefined
   /** Whether the reference's metrics are kept at all (`core.tracker_usage_statistics`). */
   readonly isCounted: boolean
   readonly listeners: readonly MeteredListener[]
@@ -470,7 +471,7 @@ const OURS: readonly Metric[] = [
   gauge(
     'tracker_degraded',
     'Whether clients are not served as they should be: memory is full, or answers are lost.',
-    ({ isDegraded }) => isDegraded,
+    ({ degraded }) => degraded !== undefined,
   ),
   counter(
     'tracker_requests_total',

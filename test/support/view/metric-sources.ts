@@ -34,7 +34,7 @@ export function metricSources(changes: Partial<MetricSources> = {}): MetricSourc
     milliseconds: 1_800_000_000_123,
     version: '1.2.3',
     commit: undefined,
-    isDegraded: false,
+    degraded: undefined,
     isCounted: true,
     listeners: [],
     totals: {
