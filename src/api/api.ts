@@ -7,14 +7,13 @@ import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
-import { Tokens } from './authentication.ts'
 import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
 import { keyRoutes } from './key-routes.ts'
 import { metricsRoutes, scrapeRoutes } from './metrics-routes.ts'
 import { asJson, describe, openApi } from './openapi.ts'
-import type { ApiParts, ReadBody } from './parts.ts'
+import type { ApiParts, Matched, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
 import { torrentRoutes } from './torrent-routes.ts'
@@ -49,7 +48,7 @@ const HEALTH = t.Object({ status: t.Literal('Ok') }, { $id: 'Health' })
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const { parts, garbage, version } = options
-  const tokens = new Tokens(parts.tokens)
+  const { tokens } = parts
   const paths = new Paths()
   const exchange = new Exchange({
     tokens,
@@ -59,10 +58,12 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     failed: new FailedCalls(options.log, options.clock),
     milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
   })
-  const authorize = ({ request }: { readonly request: Request }): void => tokens.check(request)
+  const authorize = ({ request, route }: Matched): void => {
+    tokens.check(request, paths.scopeOf(request, route))
+  }
   // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
-  const parse: ReadBody = ({ request }) => {
-    tokens.check(request)
+  const parse: ReadBody = ({ request, route }) => {
+    tokens.check(request, paths.scopeOf(request, route))
     return readJson(request, (bytes) => garbage.kept(bytes * GARBAGE_PER_BYTE))
   }
   let document = ''

@@ -98,7 +98,7 @@ export class Exchange {
   /** Only a client with a token learns what there is. */
   #noRoute(request: Request): Failure {
     try {
-      this.#options.tokens.check(request)
+      this.#options.tokens.check(request, this.#options.paths.scopeOf(request))
     } catch (error) {
       return error as Failure
     }

@@ -21,6 +21,7 @@ export class Failure extends Error {
 
 export const unauthorized = (reason: string): Failure =>
   new Failure(401, reason, { 'www-authenticate': 'Bearer' })
+export const forbidden = (reason: string): Failure => new Failure(403, reason)
 export const badUrl = (detail: string): Failure => new Failure(400, `Invalid URL: ${detail}`)
 export const badQuery = (detail: string): Failure =>
   new Failure(400, `Failed to deserialize query string: ${detail}`)
@@ -36,7 +37,7 @@ const WITHOUT_BODY = [404, 405, 408]
 export function answerTo({ status, message, headers }: Failure, path: string): Answer {
   if (!path.startsWith(VERSIONED)) return refusalJson(status, message, headers)
   if (WITHOUT_BODY.includes(status)) return new Answer(status, undefined, '', headers)
-  if (status === 409) return refusalJson(status, message)
+  if (status === 403 || status === 409) return refusalJson(status, message)
   if (status !== 401 && status !== 500) return new Answer(status, TEXT_TYPE, message, headers)
   const rejection = `Unhandled rejection: Err { reason: ${debugQuote(message)} }`
   return new Answer(500, TEXT_TYPE, rejection)

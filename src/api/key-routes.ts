@@ -108,7 +108,7 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
         return OK
       },
       {
-        detail: describe('reloadKeys', 'Reload the keys from the database', DONE),
+        detail: describe('reloadKeys', 'Reload the keys from the database', DONE, { scope: 'all' }),
       },
     )
     .post(

@@ -41,7 +41,12 @@ export const metricsRoutes = ({ metrics }: Parts) =>
         : json(printJson(metrics())),
     {
       query: queryOf({ format: t.Optional(FORMAT) }),
-      detail: describe('getMetrics', 'All metrics', { 'application/json': METRICS, ...TEXTS }),
+      detail: describe(
+        'getMetrics',
+        'All metrics',
+        { 'application/json': METRICS, ...TEXTS },
+        { scope: 'metrics' },
+      ),
     },
   )
 
@@ -57,9 +62,14 @@ export const scrapeRoutes = ({ metrics }: Parts) =>
       return json(printText(metrics(), format, { strict: true }), TEXT_FORMATS[format])
     },
     {
-      detail: describe('scrapeMetrics', 'All metrics, for scrapers', {
-        ...TEXTS,
-        [TEXT_FORMATS.openmetrics]: t.String(),
-      }),
+      detail: describe(
+        'scrapeMetrics',
+        'All metrics, for scrapers',
+        {
+          ...TEXTS,
+          [TEXT_FORMATS.openmetrics]: t.String(),
+        },
+        { scope: 'metrics' },
+      ),
     },
   )

@@ -9,11 +9,15 @@ import {
   type TSchema,
   t,
 } from 'elysia'
+import type { Scope } from '../config/model.ts'
 import { TEXT_TYPE } from './answers.ts'
+import { scopeOf } from './paths.ts'
 import { integer } from './schemas.ts'
 
 const REFUSALS = {
   400: 'A value cannot be read; the text says which and what it should be.',
+  401: 'The token is missing or not valid.',
+  403: 'The scope of the token is too small; the reason names both.',
   404: 'The path is unknown, or its parameter is blank.',
   408: 'There was no answer within five seconds; whether anything was done is unknown.',
   409: 'There is no database.',
@@ -39,13 +43,29 @@ export const describe = (
   operationId: string,
   summary: string,
   answers: Answers,
-  more: { readonly description?: string; readonly deprecated?: true } = {},
+  {
+    scope,
+    ...more
+  }: {
+    readonly description?: string
+    readonly deprecated?: true
+    /** Of the tokens that open it; absent: GET needs `read`, everything else `all`. */
+    readonly scope?: Scope
+  } = {},
 ): DocumentDecoration => ({
   operationId,
   summary,
   ...more,
+  ...(scope && { security: securityOf(scope) }),
   responses: { 200: { description: 'Done.', content: contentOf(answers) } },
 })
+
+/** Ways to send a token, each with the scope that it needs. */
+const securityOf = (scope: Scope) => [
+  { bearer: [scope] },
+  { token: [scope] },
+  ...(scope === 'metrics' ? [{ basic: [scope] }] : []),
+]
 
 const contentOf = (types: Readonly<Record<string, TSchema>>) =>
   Object.fromEntries(Object.entries(types).map(([type, schema]) => [type, { schema }]))
@@ -54,7 +74,9 @@ const WITHOUT_BODY = ['404', '408']
 const refusals = Object.fromEntries(
   Object.entries(REFUSALS).map(([status, description]) => {
     if (WITHOUT_BODY.includes(status)) return [status, { description }]
-    const content = status === '409' ? asJson(REFUSED) : { [TEXT_TYPE]: t.String() }
+    const content = ['401', '403', '409'].includes(status)
+      ? asJson(REFUSED)
+      : { [TEXT_TYPE]: t.String() }
     return [status, { description, content: contentOf(content) }]
   }),
 )
@@ -69,22 +91,27 @@ const parametersOf = (place: 'path' | 'query', schema: TSchema | undefined) =>
   }))
 
 const ABOUT = `Manages the tracker and reports what it does. Every path below /api/v1 needs one of the tokens in
-\`http_api.access_tokens\`. There, failures of authentication have status 500, as clients of this API expect.`
+\`http_api.access_tokens\`, with the scope that is named: \`all\` includes \`read\`, which includes \`metrics\`. There, failures of
+authentication have status 500, as clients of this API expect.`
 
-const needsToken = (path: string): boolean => path.startsWith('/api/v1/') || path === '/metrics'
+const isVersioned = ({ path }: InternalRoute): boolean => path.startsWith('/api/v1/')
+const needsToken = (route: InternalRoute): boolean =>
+  isVersioned(route) || route.hooks.detail?.security !== undefined
 
 /** Tags of routes that need a database. */
 const WITH_DATABASE = ['keys', 'whitelist']
 
 /** The statuses that a route has besides 200. */
-function refusalsOf({ path, hooks }: InternalRoute): readonly (keyof typeof REFUSALS)[] {
+function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
+  const { hooks } = route
   return [
     ...(hooks.params || hooks.query || hooks.body ? [400 as const] : []),
+    ...(needsToken(route) ? [...(isVersioned(route) ? [] : [401 as const]), 403 as const] : []),
     ...(hooks.params ? [404 as const] : []),
     408,
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
     ...(hooks.body ? [413 as const, 415 as const, 422 as const] : []),
-    ...(needsToken(path) ? [500 as const] : []),
+    ...(isVersioned(route) ? [500 as const] : []),
   ]
 }
 
@@ -102,7 +129,7 @@ function operationOf(route: InternalRoute): object {
         refusalsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
     },
-    ...(!needsToken(route.path) && { security: [] }),
+    security: needsToken(route) ? securityOf(scopeOf(route)) : [],
   }
 }
 
@@ -137,6 +164,11 @@ export function openApi({ routes }: AnyElysia, version: string): string {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         token: { type: 'apiKey', in: 'query', name: 'token' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'Any user name; the token is the password.',
+        },
       },
       responses: JSON.parse(JSON.stringify(refusals, withReferences)),
       schemas,

@@ -5,12 +5,13 @@ import type { PermissionStore } from '../storage/permissions.ts'
 import type { MetricSources } from '../view/metrics.ts'
 import type { Stats } from '../view/statistics.ts'
 import type { TorrentView } from '../view/torrents.ts'
+import type { Tokens } from './authentication.ts'
 
 export interface ApiParts {
   /** Texts that the two generations of the reference word differently follow this one. */
   readonly schema: SchemaVersion
-  /** Each of them opens every route. */
-  readonly tokens: readonly string[]
+  /** May be replaced while the API is served. */
+  readonly tokens: Tokens
   stats(): Stats
   metrics(): MetricSources
   readonly torrents: TorrentView
@@ -22,4 +23,7 @@ export interface ApiParts {
 }
 
 /** Reads the body of an authorized request: Elysia's `parse` of the routes that have one. */
-export type ReadBody = (context: { readonly request: Request }) => Promise<unknown>
+export type ReadBody = (context: Matched) => Promise<unknown>
+
+/** A request, and the path of the route that answers it. */
+export type Matched = { readonly request: Request; readonly route: string }

@@ -1,7 +1,22 @@
-/** The paths of the management API: which methods each has, and what a request is called in the log. */
+/**
+ * The paths of the management API: which methods each has, which scope a token needs there, and what a request is
+ * called in the log.
+ */
+import type { DocumentDecoration } from 'elysia'
+import type { Scope } from '../config/model.ts'
 import { rawPath } from '../servers/listen.ts'
+import { SCOPES } from './authentication.ts'
 
-type Route = { readonly method: string; readonly path: string }
+type Route = {
+  readonly method: string
+  readonly path: string
+  readonly hooks: { readonly detail?: DocumentDecoration }
+}
+
+/** What a token must be good for: what the route says of itself (`describe`), or what its method implies. */
+export const scopeOf = ({ method, hooks }: Omit<Route, 'path'>): Scope =>
+  SCOPES.find((scope) => scope === hooks.detail?.security?.[0]?.bearer?.[0]) ??
+  (method === 'GET' || method === 'HEAD' ? 'read' : 'all')
 
 /** At most the last segment of a path is a parameter (`:name`). */
 export class Paths {
@@ -26,9 +41,18 @@ export class Paths {
 
   /** `GET /api/v1/torrent/:info_hash`: method and route, never what stands for a parameter. Without a route the method alone. */
   nameOf(request: Request): string {
-    const method = request.method === 'HEAD' ? 'GET' : request.method
-    const route = this.#find(rawPath(request))?.find((one) => one.method === method)
-    return route === undefined ? request.method : `${method} ${route.path}`
+    const route = this.#routeOf(request.method, rawPath(request))
+    return route === undefined ? request.method : `${route.method} ${route.path}`
+  }
+
+  /** What a token must be good for. `path`: that of the route that answers, where there is one. */
+  scopeOf({ method }: Request, path = ''): Scope {
+    return scopeOf(this.#routeOf(method, path) ?? { method, hooks: {} })
+  }
+
+  #routeOf(method: string, path: string): Route | undefined {
+    const own = method === 'HEAD' ? 'GET' : method
+    return this.#find(path)?.find((one) => one.method === own)
   }
 
   /** A fixed last segment goes before a parameter. */

@@ -75,7 +75,9 @@ export function whitelistRoutes({ permissions, schema }: ApiParts, parse: ReadBo
         return OK
       },
       {
-        detail: describe('reloadWhitelist', 'Reload the whitelist from the database', DONE),
+        detail: describe('reloadWhitelist', 'Reload the whitelist from the database', DONE, {
+          scope: 'all',
+        }),
       },
     )
     .post('/bulk', ({ add, body }) => changeMany(add, body.info_hashes), {

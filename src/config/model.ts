@@ -8,6 +8,7 @@ import type { HTTP_TRACKER, NETWORK, SETTINGS, TLS, UDP_TRACKER } from './settin
 
 export type { DatabaseConfig } from './database-settings.ts'
 export type { SchemaVersion } from './setting-kinds.ts'
+export type { AccessToken, Scope } from './settings.ts'
 
 export type Config = ValueOf<typeof SETTINGS>
 export type UdpTrackerConfig = ValueOf<typeof UDP_TRACKER>

@@ -5,7 +5,7 @@
 import { isLoopback } from '../bittorrent.ts'
 import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
 import { type Listener, listenersOf } from './listeners.ts'
-import type { Config } from './model.ts'
+import type { Config, Scope } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
@@ -66,14 +66,32 @@ export function checkRules(config: Config, context: Context): void {
 
   checkAddresses(config, context, at)
 
-  const api = config.http_api
-  if (api && report.isSound('http_api.bind_address') && !isLocal(api.bind_address))
-    for (const [label, token] of Object.entries(api.access_tokens))
-      if (token === WELL_KNOWN_TOKEN)
-        report.warn(
-          at(printPath(['http_api', 'access_tokens', label])),
-          'a well-known token on an address that others can reach: anyone can use the API',
-        )
+  if (config.http_api) checkTokens(config.http_api, context, at)
+}
+
+function checkTokens(
+  { bind_address, access_tokens }: NonNullable<Config['http_api']>,
+  { report }: Context,
+  at: (path: string) => Place,
+): void {
+  const isOpen = report.isSound('http_api.bind_address') && !isLocal(bind_address)
+  const known = new Map<string, { readonly name: string; readonly scope: Scope }>()
+  for (const [name, { token, scope }] of Object.entries(access_tokens)) {
+    const place = at(printPath(['http_api', 'access_tokens', name, 'token']))
+    if (isOpen && token === WELL_KNOWN_TOKEN)
+      report.warn(
+        place,
+        'a well-known token on an address that others can reach: anyone can use the API',
+      )
+    // It stands for a mistake.
+    if (token === '') continue
+    const other = known.get(token)
+    const same = `the same token as ${printPath([other?.name ?? ''])}`
+    if (other === undefined) known.set(token, { name, scope })
+    else if (other.scope === scope) report.warn(place, `${same}, by whose name it is known`)
+    // Neither the smaller nor the larger scope may win by chance.
+    else report.mistake(place, `${same}, but with another scope: one of them needs another token`)
+  }
 }
 
 /** Where to report two options that contradict each other: at the one that was written. */

@@ -13,6 +13,8 @@ export const PREFIX = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 /** Lists of tables, in either schema: only these have elements that a number addresses. */
 const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers'])
 const INDEX = /^(0|[1-9]\d{0,3})$/
+/** The table of tokens, in either schema: `name = "secret"` is short for `name = { token = "secret" }`. */
+const TOKENS: readonly string[] = ['http_api', 'access_tokens']
 
 /** Merges every override variable of the environment over `base`. */
 export function applyOverrides(base: TableNode, env: Environment, report: Report): TableNode {
@@ -22,15 +24,35 @@ export function applyOverrides(base: TableNode, env: Environment, report: Report
     const path = name.slice(PREFIX.length).replaceAll('__', '.').toLowerCase().split('.')
     if (path.includes(''))
       report.warn({ source: name, path: '' }, 'ignored: a part of the name is empty')
-    else
-      overrides.push({ path, leaf: parseOverride(value, { source: name, path: printPath(path) }) })
+    else {
+      const leaf = parseOverride(value, { source: name, path: printPath(path) })
+      overrides.push({ path, leaf: writtenOut(leaf, path) })
+    }
   }
   // Whatever their order in the environment, a list comes before its elements, and these in ascending order.
   overrides.sort((a, b) => a.leaf.at.path.localeCompare(b.leaf.at.path, 'en', { numeric: true }))
   return overrides.reduce(
     (tree, { path, leaf }) => put(tree, path, 0, leaf, report) as TableNode,
-    base,
+    writtenOut(base, []) as TableNode,
   )
+}
+
+/**
+ * `node`, which is at `path`, with every token as a table: so a variable that holds another secret keeps the scope of
+ * the token, and one that holds a scope keeps the secret.
+ */
+function writtenOut(node: Node, path: readonly string[]): Node {
+  if (path.some((key, i) => i < TOKENS.length && key !== TOKENS[i])) return node
+  if (path.length > TOKENS.length)
+    return node.kind === 'scalar' && path.length === TOKENS.length + 1
+      ? table(new Map([['token', node]]), node.at)
+      : node
+  if (node.kind !== 'table') return node
+  const entries = Array.from(
+    node.entries,
+    ([key, value]) => [key, writtenOut(value, [...path, key])] as const,
+  )
+  return table(new Map(entries), node.at)
 }
 
 /** `base` with `leaf` merged over what is at `path`, of which `depth` segments lead to `base`. */

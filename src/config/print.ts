@@ -22,16 +22,26 @@ interface TomlStyle {
 type Values = Readonly<Record<string, unknown>>
 
 /** The pretty JSON of the start-up log: documented key order, absent options null, secrets masked. */
-export const dump = (config: Config): string => JSON.stringify(plain(SETTINGS, config), null, 2)
+export const dump = (config: Config): string =>
+  JSON.stringify(plain(SETTINGS, config, MASKED), null, 2)
 
-function plain(entry: Entry, written: unknown): unknown {
+/** How the value of an option is shown: as a string, number, boolean or table of these. */
+type Show = (row: AnyValue, value: unknown) => unknown
+const OPEN: Show = (row, value) => (row.plain ? row.plain(value) : value)
+const MASKED: Show = (row, value) => (row.secret ? MASK : OPEN(row, value))
+
+function plain(entry: Entry, written: unknown, show: Show): unknown {
   if (written === null || written === undefined) return null
-  if (entry.kind === 'value') return entry.secret ? MASK : plainValue(entry, written)
-  if (entry.kind === 'list') return (written as readonly unknown[]).map((e) => plain(entry.each, e))
+  if (entry.kind === 'value') return show(entry, written)
+  if (entry.kind === 'list')
+    return (written as readonly unknown[]).map((each) => plain(entry.each, each, show))
   const rows = rowsOf(entry, Object.keys(written))
-  return Object.fromEntries(
-    Object.entries(written).map(([key, value]) => [key, plain(rows[key]!, value)]),
+  const members = Object.entries(written).map(
+    ([key, value]) => [key, plain(rows[key]!, value, show)] as const,
   )
+  if (entry.short === undefined) return Object.fromEntries(members)
+  const said = members.filter(([key, value]) => value !== initial(entry)[key])
+  return said.length === 1 && said[0]![0] === entry.short ? said[0]![1] : Object.fromEntries(said)
 }
 
 export function toToml(config: Config, style: TomlStyle = {}): string {
@@ -45,7 +55,10 @@ export function toToml(config: Config, style: TomlStyle = {}): string {
 /** The annotated file of `tracker init`: the built-in default with a token. */
 export function exampleToml(token: string, hasIpv6: boolean): string {
   const { config } = loadBuiltIn(hasIpv6)
-  const http_api = config.http_api && { ...config.http_api, access_tokens: { admin: token } }
+  const http_api = config.http_api && {
+    ...config.http_api,
+    access_tokens: { admin: { token, scope: 'all' as const } },
+  }
   return (
     '# Configuration of the tracker. Every option is here; those that begin with `#` are not set.\n' +
     '# `tracker config check` and `tracker config print` show the effect of a change.\n\n' +
@@ -57,10 +70,12 @@ const WIDTH = 98
 
 class Writer {
   readonly #style: TomlStyle
+  readonly #show: Show
   readonly lines: string[] = []
 
   constructor(style: TomlStyle) {
     this.#style = style
+    this.#show = style.secrets ? OPEN : MASKED
   }
 
   /** `mark` begins the lines of a section that is commented out as a whole. */
@@ -71,7 +86,9 @@ class Writer {
       if (row.kind === 'value') this.#option(row, values[key] ?? null, [...path, key], mark)
     for (const [key, row] of rows) {
       const [written, at] = [values[key] ?? null, [...path, key]]
-      if (row.kind === 'table') this.#section(row, written as Values | null, at, mark)
+      if (row.kind === 'table' && row.short !== undefined)
+        this.#line(at, tomlValue(plain(row, written, this.#show)), [...at, row.short])
+      else if (row.kind === 'table') this.#section(row, written as Values | null, at, mark)
       if (row.kind !== 'list') continue
       for (const [i, element] of ((written ?? []) as readonly Values[]).entries()) {
         this.#header(`[[${headerOf(at)}]]`, i === 0 ? row.each.doc : '', mark)
@@ -81,20 +98,21 @@ class Writer {
   }
 
   #option(row: AnyValue, written: unknown, path: Path, mark: string): void {
-    const key = tomlKey(String(path.at(-1)))
     const isComment = mark !== '' || written === null
     const shown =
       written === null || (isComment && row.example)
         ? row.example
-        : row.secret && !this.#style.secrets
-          ? tomlString(MASK)
-          : tomlValue(plainValue(row, written))
+        : tomlValue(this.#show(row, written))
     if (shown === undefined || (isComment && !this.#style.annotated)) return
     this.#doc(row.doc, mark)
-    const note = isComment ? undefined : this.#style.note?.(printPath(path))
-    this.lines.push(
-      `${isComment ? '# ' : ''}${key} = ${shown}${note === undefined ? '' : `  # ${note}`}`,
-    )
+    if (isComment) this.lines.push(`# ${lineOf(path, shown)}`)
+    else this.#line(path, shown)
+  }
+
+  /** `noted`: the option whose note it has. */
+  #line(path: Path, shown: string, noted = path): void {
+    const note = this.#style.note?.(printPath(noted))
+    this.lines.push(lineOf(path, shown) + (note === undefined ? '' : `  # ${note}`))
   }
 
   #section(table: Table, written: Values | null, path: Path, mark: string): void {
@@ -103,7 +121,7 @@ class Writer {
     const ownMark = written === null ? '# ' : mark
     this.#header(`[${headerOf(path)}]`, table.doc, ownMark)
     this.rows(table, written ?? initial(table), path, ownMark)
-    if (isEmpty && table.others) this.lines.push(`# ${table.others.example}`)
+    if (isEmpty && table.example) this.lines.push(`# ${table.example}`)
   }
 
   #header(header: string, doc: string, mark: string): void {
@@ -122,13 +140,15 @@ class Writer {
   }
 }
 
+const lineOf = (path: Path, shown: string): string => `${tomlKey(String(path.at(-1)))} = ${shown}`
+
 const headerOf = (path: Path): string =>
   path
     .filter((segment) => typeof segment === 'string')
     .map(tomlKey)
     .join('.')
 
-/** The defaults of an optional table, for its example. */
+/** The defaults of the options of a table. */
 const initial = (table: Table): Values =>
   Object.fromEntries(
     Object.entries(table.rows).map(([key, row]) => [
@@ -136,9 +156,6 @@ const initial = (table: Table): Values =>
       row.kind === 'value' ? row.initial : null,
     ]),
   )
-
-const plainValue = (row: AnyValue, written: unknown): unknown =>
-  row.plain ? row.plain(written) : written
 
 /** A plain value as TOML: a string, number, boolean or a table of these. */
 const tomlValue = (value: unknown): string => {

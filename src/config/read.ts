@@ -42,14 +42,17 @@ function readValue(row: AnyValue, node: Node | undefined, path: Path, context: C
 function readTable(table: Table, node: Node | undefined, path: Path, context: Context): unknown {
   const { report } = context
   // The value may be a secret of the table that it stands for.
-  if (node && node.kind !== 'table') report.mistake(node.at, `expected a table, ${foundKind(node)}`)
+  if (node && node.kind !== 'table') {
+    const expected = table.short === undefined ? 'a table' : 'a string or a table'
+    report.mistake(node.at, `expected ${expected}, ${foundKind(node)}`)
+  }
   const entries = node?.kind === 'table' ? node.entries : undefined
   if (entries === undefined && table.optional) return null
   if (node) report.origins.set(printPath(path), node.at)
 
   const rows = rowsOf(table, entries?.keys() ?? [])
   for (const [key, stray] of entries ?? [])
-    if (!Object.hasOwn(rows, key)) unknownKey(key, stray, Object.keys(rows), context)
+    if (!Object.hasOwn(rows, key)) unknownKey(key, stray, table, context)
   const values = Object.fromEntries(
     Object.entries(rows).map(([key, entry]) => {
       const written = entries?.get(key)
@@ -83,9 +86,11 @@ const REPLACED: Readonly<Record<string, string>> = {
 
 const OLD_NAMES = Object.keys(REPLACED).map((path) => path.split('.').at(-1)!)
 
-function unknownKey(key: string, node: Node, known: readonly string[], context: Context): void {
+function unknownKey(key: string, node: Node, { rows, short }: Table, context: Context): void {
   const { schema, report } = context
-  if (schema === '2.0.0') {
+  const known = Object.keys(rows)
+  // A misspelt scope must not be ignored: the token could do more than was meant.
+  if (schema === '2.0.0' && short === undefined) {
     // Files of that schema contain stale keys, which the reference ignores.
     const names = [...known, ...OLD_NAMES.filter((name) => name !== key)]
     report.warn(node.at, `unknown option, ignored${didYouMean(key, names)}`)

@@ -30,7 +30,14 @@ export interface Table {
   readonly doc: string
   readonly rows: Readonly<Record<string, Entry>>
   /** What every other key holds; absent: other keys are mistakes. */
-  readonly others?: Value<string>
+  readonly others?: Table
+  /** TOML of one of `others`, for the annotated example. */
+  readonly example?: string
+  /**
+   * The member that a bare value in place of the table stands for; absent: a bare value is a mistake. Such a table
+   * is printed in one line. It is our own extension: in either schema an unknown member is a mistake.
+   */
+  readonly short?: string
   /** The table may be absent: null. */
   readonly optional?: true
   /**
@@ -59,8 +66,8 @@ export type ValueOf<E> = E extends { kind: 'value'; initial: infer T }
   ? T
   : E extends { kind: 'list'; each: infer Each }
     ? readonly ValueOf<Each>[] | null
-    : E extends { others: unknown }
-      ? Readonly<Record<string, string>>
+    : E extends { others: infer Other }
+      ? Readonly<Record<string, ValueOf<Other>>>
       : E extends { rows: infer Rows }
         ? TableOf<E, Rows> | (E extends { optional: true } ? null : never)
         : never

@@ -6,7 +6,16 @@ import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
 import { FILE_DEFAULTS } from './defaults.ts'
-import { list, optional, optionalSection, section, value } from './setting-kinds.ts'
+import {
+  type Context,
+  list,
+  optional,
+  optionalSection,
+  section,
+  type ValueOf,
+  value,
+} from './setting-kinds.ts'
+import type { TableNode } from './tree.ts'
 import {
   bindAddress,
   bytes,
@@ -101,6 +110,37 @@ function split(seconds: number): { secs: number; nanos: number } {
   return { secs, nanos: Math.round((seconds - secs) * 1e9) }
 }
 
+/** What a token may do: everything, look, or read the metrics only. Each includes the next. */
+export type Scope = 'all' | 'read' | 'metrics'
+
+export interface AccessToken {
+  readonly token: string
+  readonly scope: Scope
+}
+
+const TOKEN_ROWS = {
+  token: optional(secret, 'The secret itself.', { secret: true, example: '"a long random text"' }),
+  scope: value<Scope>(
+    'all',
+    oneOf('all', 'read', 'metrics'),
+    '`all` may do everything, `read` may look and change nothing, `metrics` may read the metrics only.',
+  ),
+}
+
+const ACCESS_TOKEN = {
+  ...section('', TOKEN_ROWS),
+  short: 'token',
+
+  finish(
+    { token, scope }: ValueOf<{ rows: typeof TOKEN_ROWS }>,
+    node: TableNode,
+    { report }: Context,
+  ): AccessToken {
+    if (!node.entries.has('token')) report.mistake(node.at, 'needs a `token`')
+    return { token: token ?? '', scope }
+  },
+} as const
+
 export const SETTINGS = section('', {
   metadata: section('What this file is.', {
     app: value('torrust-tracker', oneOf('torrust-tracker'), 'The application it is for.'),
@@ -188,8 +228,14 @@ export const SETTINGS = section('', {
       bind_address: address('127.0.0.1', 1212, 'Address and port; port 0 = any free port.'),
       tls_config: TLS,
       access_tokens: {
-        ...section('Who may use the API, one line each: a name and a secret token.', {}),
-        others: value('', secret, '', { secret: true, example: 'admin = "a long random text"' }),
+        ...section(
+          'Who may use the API, one line each: a name and a secret token. ' +
+            '`name = { token = "...", scope = "read" }` may look and change nothing, ' +
+            '`scope = "metrics"` may read the metrics only.',
+          {},
+        ),
+        others: ACCESS_TOKEN,
+        example: 'admin = "a long random text"',
       },
       public_url: optional(url('http', 'https'), 'The URL at which the API is reached.', {
         example: '"https://tracker.example.com/api"',

@@ -94,9 +94,10 @@ export async function health({ config, tracker }: Context): Promise<Result> {
 /** What it has done, from its API. */
 export async function requests({ config, milliseconds, tracker }: Context): Promise<Results> {
   const api = listenersOf(config).find(({ name }) => name === 'http_api')
-  const [token] = Object.values(config.http_api?.access_tokens ?? {})
+  const tokens = Object.values(config.http_api?.access_tokens ?? {})
+  const token = tokens.find(({ scope }) => scope !== 'metrics')?.token
   if (api === undefined || token === undefined)
-    return skipped('this configuration has no http_api with a token')
+    return skipped('this configuration has no http_api with a token that may read')
   // The token must go to no other program.
   if (!serves(await tracker(), api))
     return skipped('no running tracker is known to have the http_api of this configuration')

@@ -68,7 +68,10 @@ function onHangUp(log: Log): () => void {
 /** An API without a token is of no use: the one who starts the tracker gets one for this run. */
 const withToken = (config: Config, token: string): Config => ({
   ...config,
-  http_api: config.http_api && { ...config.http_api, access_tokens: { run: token } },
+  http_api: config.http_api && {
+    ...config.http_api,
+    access_tokens: { run: { token, scope: 'all' } },
+  },
 })
 
 function fail(host: Host, reason: string): number {

@@ -1,6 +1,7 @@
 /** Starts the management API with the parts that answer its routes. */
 import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
+import { Tokens } from '../api/authentication.ts'
 import type { Config } from '../config/model.ts'
 import type { Log } from '../log.ts'
 import type { Garbage } from '../servers/garbage.ts'
@@ -43,7 +44,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
     version: setting.version,
     parts: {
       schema: config.metadata.schema_version,
-      tokens: Object.values(http_api.access_tokens),
+      tokens: new Tokens(http_api.access_tokens),
       stats: () => readStatistics(statisticsSources(setting)),
       metrics: setting.metrics,
       torrents,

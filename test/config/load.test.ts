@@ -71,7 +71,7 @@ describe('sources', () => {
   test('overrides alone apply to the built-in default', () => {
     const env = { [`${OVERRIDE}HTTP_API__ACCESS_TOKENS__ADMIN`]: 'secret' }
     const { config } = loaded(loadIn({ env }))
-    expect(config.http_api?.access_tokens).toEqual({ admin: 'secret' })
+    expect(config.http_api?.access_tokens).toEqual({ admin: { token: 'secret', scope: 'all' } })
   })
 
   test('a byte order mark is not part of a file', () => {

@@ -135,3 +135,21 @@ test.each([
     expect(warning).not.toContain(token)
   }
 })
+
+test('one token under two names is known by the first', () => {
+  const tokens =
+    '[http_api.access_tokens]\na = "hunter2"\n"b c" = "hunter2"\nd = { token = "hunter2" }'
+  const { warnings } = loaded(loadToml(`${MINIMAL_3}${tokens}`))
+  expect(warnings).toEqual([
+    'tracker.toml:11:1: http_api.access_tokens."b c": the same token as a, by whose name it is known',
+    'tracker.toml:12:7: http_api.access_tokens.d.token: the same token as a, by whose name it is known',
+  ])
+})
+
+test('one token with two scopes is refused', () => {
+  const tokens =
+    '[http_api.access_tokens]\na = "hunter2"\nb = { token = "hunter2", scope = "read" }'
+  expect(complaints(loadToml(`${MINIMAL_3}${tokens}`))).toEqual([
+    'tracker.toml:11:7: http_api.access_tokens.b.token: the same token as a, but with another scope: one of them needs another token',
+  ])
+})

@@ -75,8 +75,21 @@ test('labels of tokens are free, even that of every object', () => {
   const toml = withOption('http_api.access_tokens', '"any label" = "t"\n__proto__ = "u"')
   const tokens = loaded(loadToml(toml)).config.http_api?.access_tokens ?? {}
   expect(Object.entries(tokens)).toEqual([
-    ['any label', 't'],
-    ['__proto__', 'u'],
+    ['any label', { token: 't', scope: 'all' }],
+    ['__proto__', { token: 'u', scope: 'all' }],
+  ])
+})
+
+test('C16: an unknown member of a token is a mistake in schema 2.0.0, too: the scope may be meant', () => {
+  const token = (members: string) =>
+    loadToml(`${MINIMAL_2}[http_api.access_tokens]\nadmin = { token = "t", ${members} }`)
+  expect(loaded(token('scope = "read"')).config.http_api?.access_tokens).toEqual({
+    admin: { token: 't', scope: 'read' },
+  })
+  expect(complaints(token('scop = "read"'))).toEqual([
+    expect.stringContaining(
+      'http_api.access_tokens.admin.scop: unknown option, did you mean scope?',
+    ),
   ])
 })
 
@@ -137,6 +150,11 @@ udp_tracker_server | connection_id_validation = "lax" | expected "strict" or "di
 http_api.access_tokens | admin = "" | http_api.access_tokens.admin: expected a string that is not empty, found an empty string
 http_api.access_tokens | admin = " " | found an empty string
 http_api.access_tokens | admin = 12345 | expected a string that is not empty, found a number
+http_api.access_tokens | admin = { token = " " } | http_api.access_tokens.admin.token: expected a string that is not empty, found an empty string
+http_api.access_tokens | admin = { token = "t", scope = "red" } | http_api.access_tokens.admin.scope: expected "all", "read" or "metrics", found "red", did you mean read?
+http_api.access_tokens | admin = { token = "t", scop = "read" } | http_api.access_tokens.admin.scop: unknown option, did you mean scope?
+http_api.access_tokens | admin = { scope = "read" } | http_api.access_tokens.admin: needs a \`token\`
+http_api.access_tokens | admin = ["hunter2"] | http_api.access_tokens.admin: expected a string or a table, found a list
 http_api | access_tokens = "hunter2" | http_api.access_tokens: expected a table, found a string
 runtime | workers = 257 | expected a whole number from 0 to 256, found 257
 runtime | max_memory = 16777215 | runtime.max_memory: expected bytes as a number or a size like "512MiB", at least 16MiB, or 0 for automatic, found 16777215

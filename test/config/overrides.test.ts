@@ -20,13 +20,20 @@ interval = 300
 interval_min = 200
 [http_api.access_tokens]
 Admin = "file"
+short = "short"
+grafana = { token = "long", scope = "metrics" }
 `
 
 /** What is so, variables in the order of the environment, and what becomes of FILE. */
 test.each(
   rowsOf(`
-a label differs from the same label in capitals | HTTP_API__ACCESS_TOKENS__ADMIN=new | {"http_api":{"access_tokens":{"Admin":"file","admin":"new"}}}
-a label may be a number | HTTP_API__ACCESS_TOKENS__0=new | {"http_api":{"access_tokens":{"0":"new"}}}
+a label differs from the same label in capitals | HTTP_API__ACCESS_TOKENS__ADMIN=new | {"http_api":{"access_tokens":{"Admin":{"token":"file"},"admin":{"token":"new"}}}}
+a label may be a number | HTTP_API__ACCESS_TOKENS__0=new | {"http_api":{"access_tokens":{"0":{"token":"new","scope":"all"}}}}
+another secret keeps the scope | HTTP_API__ACCESS_TOKENS__GRAFANA=new | {"http_api":{"access_tokens":{"grafana":{"token":"new","scope":"metrics"}}}}
+another secret in a table keeps the scope | HTTP_API={access_tokens={grafana="new"}} | {"http_api":{"access_tokens":{"grafana":{"token":"new","scope":"metrics"}}}}
+another scope keeps the secret | HTTP_API__ACCESS_TOKENS__SHORT__SCOPE=read | {"http_api":{"access_tokens":{"short":{"token":"short","scope":"read"}}}}
+a token may be made of its members | HTTP_API__ACCESS_TOKENS__X__SCOPE=read; HTTP_API__ACCESS_TOKENS__X__TOKEN=new | {"http_api":{"access_tokens":{"x":{"token":"new","scope":"read"}}}}
+a token may be a table | HTTP_API__ACCESS_TOKENS__X={token="new", scope="read"} | {"http_api":{"access_tokens":{"x":{"token":"new","scope":"read"}}}}
 one value is replaced | CORE__ANNOUNCE_POLICY__INTERVAL=600 | {"core":{"announce_policy":{"interval":600,"interval_min":200}}}
 a table is merged like a section | CORE={announce_policy = {interval_min = 100}} | {"core":{"announce_policy":{"interval":300,"interval_min":100}}}
 of two variables for one option the later one wins | CORE.LISTED=true; CORE__DATABASE={}; core__listed=false | {"core":{"listed":false}}
@@ -44,7 +51,10 @@ an element applies to the list of another variable | UDP_TRACKERS__0__BIND_ADDRE
 
 test('an API token creates an API at the default address', () => {
   expect(configOf('', { HTTP_API__ACCESS_TOKENS__ADMIN: 'new' }).http_api).toMatchObject({
-    ...{ bind_address: { ip: '127.0.0.1', port: 1212 }, access_tokens: { admin: 'new' } },
+    ...{
+      bind_address: { ip: '127.0.0.1', port: 1212 },
+      access_tokens: { admin: { token: 'new', scope: 'all' } },
+    },
   })
 })
 

@@ -29,6 +29,7 @@ public_url = "https://t.example/"
 [http_api.access_tokens]
 admin = "hunter2"
 "Zoë's token" = "hunter2"
+grafana = { scope = "metrics", token = "hunter3" }
 [runtime]
 workers = 3
 max_memory = "1GiB"
@@ -106,10 +107,13 @@ max_memory = 0
   test('masks secrets unless they are asked for', () => {
     const config = configOf(FULL)
     for (const annotated of [false, true]) {
-      expect(toToml(config, { annotated })).not.toContain('hunter2')
+      expect(toToml(config, { annotated })).not.toContain('hunter')
       expect(toToml(config, { annotated })).toContain('admin = "***"')
+      expect(toToml(config, { annotated })).toContain(
+        'grafana = { token = "***", scope = "metrics" }\n',
+      )
     }
-    expect(toToml(config, { secrets: true }).match(/hunter2/g)).toHaveLength(3)
+    expect(toToml(config, { secrets: true }).match(/hunter[23]/g)).toHaveLength(4)
   })
 
   test('shows sizes with a unit, and explains a list once', () => {
@@ -137,7 +141,10 @@ describe('the annotated example', () => {
     expect(warnings).toEqual([])
     expect(config).toEqual({
       ...builtIn,
-      http_api: { ...builtIn.http_api!, access_tokens: { admin: 'fresh' } },
+      http_api: {
+        ...builtIn.http_api!,
+        access_tokens: { admin: { token: 'fresh', scope: 'all' } },
+      },
     })
   })
 
@@ -178,7 +185,7 @@ describe('the annotated example', () => {
 describe('the dump', () => {
   test('of all options has the documented order, nulls and masks', () => {
     const config = configOf(FULL)
-    expect(dump(config)).not.toContain('hunter2')
+    expect(dump(config)).not.toContain('hunter')
     expect(Object.keys(JSON.parse(dump(config)))).toEqual([
       ...['metadata', 'logging', 'core', 'udp_trackers', 'http_trackers', 'udp_tracker_server'],
       ...['http_api', 'health_check_api', 'abuse', 'runtime'],
@@ -206,7 +213,10 @@ describe('the dump', () => {
       ...['bind_address', 'tls_config', 'tracker_usage_statistics', 'use_ip_from_query_string'],
       ...['public_url', 'network'],
     ])
-    expect(http_api.access_tokens).toEqual({ admin: '***', "Zoë's token": '***' })
+    expect(http_api.access_tokens).toEqual({
+      ...{ admin: '***', "Zoë's token": '***' },
+      grafana: { token: '***', scope: 'metrics' },
+    })
   })
 
   test('of a minimal configuration shows null for what is absent, indented by two spaces', () => {
@@ -221,7 +231,7 @@ describe('the dump', () => {
   test('of a 2.0.0 file masks the password that stood in its URL', () => {
     const url = 'mysql://root:hunter2@localhost:3306/torrust'
     const text = dump(configOf(`${MINIMAL_2}[core.database]\ndriver = "mysql"\npath = "${url}"`))
-    expect(text).not.toContain('hunter2')
+    expect(text).not.toContain('hunter')
     expect(text).toContain('"user": "root",\n      "password": "***"')
   })
 })

@@ -4,6 +4,7 @@
  */
 
 import { serveApi } from '../../../src/api/api.ts'
+import { Tokens } from '../../../src/api/authentication.ts'
 import type { ApiParts } from '../../../src/api/parts.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
@@ -163,7 +164,7 @@ export async function serve(
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
     parts: {
       schema: '2.0.0',
-      tokens: [TOKEN],
+      tokens: new Tokens({ test: { token: TOKEN, scope: 'all' } }),
       stats: () => noStats,
       metrics: () => metricSources(),
       torrents,
