@@ -1,10 +1,11 @@
 /** Loads the configuration that a command was asked to use, or reports everything that is wrong with it. */
-import { type Failed, type Loaded, load } from '../config/load.ts'
+import { type Failed, type Loaded, type LoadInput, load } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { plural } from '../text/figures.ts'
 import type { Host } from './host.ts'
 import { type Invocation, optionValue } from './invocation.ts'
 import { hasIpv6 } from './ipv6.ts'
+import { readSecretFile } from './secret-file.ts'
 import { readSmallFile } from './small-file.ts'
 import { judgeTls, type TlsFault } from './tls-files.ts'
 
@@ -18,17 +19,23 @@ export function loadConfiguration(
   { toServe = false } = {},
 ): Loaded | undefined {
   const loaded = load({
+    ...machineOf(host),
     path: optionValue(invocation, 'config'),
-    env: host.env,
-    cwd: host.cwd,
-    hasIpv6,
-    readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
     judgeTls: toServe ? (tls) => judgeTls(tls, host.cwd).faults.map(asMistake) : undefined,
   })
   if (loaded.kind === 'loaded') return loaded
   host.complain(explain(loaded))
   return undefined
 }
+
+/** The disk and the environment, for the loader of configurations. */
+export const machineOf = ({ env, cwd }: Pick<Host, 'env' | 'cwd'>): LoadInput => ({
+  env,
+  cwd,
+  hasIpv6,
+  readFile: (path) => Buffer.from(readSmallFile(path)).toString(),
+  readSecret: readSecretFile,
+})
 
 /** The reference's words come first. */
 const asMistake = ({ option, kind, wrong, remedy }: TlsFault) => ({

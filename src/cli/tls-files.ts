@@ -8,7 +8,7 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/model.ts'
 import { shellWord } from '../text/shell.ts'
-import { codeOrMessage, errorCode, systemReason } from '../text/system-errors.ts'
+import { codeOrMessage, remedyForFile, systemReason } from '../text/system-errors.ts'
 import { readSmallFile } from './small-file.ts'
 
 export interface TlsFault {
@@ -37,7 +37,7 @@ export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
     try {
       return readText(path)
     } catch (error) {
-      const remedy = REMEDIES[errorCode(error)] ?? letThrough(path)
+      const remedy = remedyForFile(error, path)
       faults.push({ option, kind: 'missing', wrong: `${path}: ${systemReason(error)}`, remedy })
       return undefined
     }
@@ -71,16 +71,6 @@ function readText(path: string): string {
     .toString()
     .replace(/^\ufeff/, '')
 }
-
-const RELATIVE = 'relative paths start in the directory where the tracker is started'
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOENT: RELATIVE,
-  ENOTDIR: RELATIVE,
-  EISDIR: 'name a file in it',
-}
-
-const letThrough = (path: string): string =>
-  `the tracker's user must be able to read it, and to pass every directory on the way: \`namei -l ${shellWord(path)}\``
 
 /** Most certificates read from one file; a chain has at most four. */
 const MOST_CERTIFICATES = 32

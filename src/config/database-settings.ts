@@ -3,6 +3,8 @@
  * with the words of the reference.
  */
 
+import { isOverride, PREFIX } from './overrides.ts'
+import { secretOf } from './secret-files.ts'
 import { type Context, optional, type Table, type ValueOf, value } from './setting-kinds.ts'
 import type { TableNode } from './tree.ts'
 import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
@@ -15,6 +17,8 @@ export type DatabaseConfig =
       readonly port: number
       readonly user: string
       readonly password: string
+      /** The file that it was read from, as it is written. */
+      readonly password_file?: string
       readonly database: string
     }
 
@@ -26,7 +30,7 @@ const DEFAULT_PORT = { mysql: 3306, postgresql: 5432 } as const
 /** Display names of the servers. */
 export const DATABASE_NAMES = { mysql: 'MySQL', postgresql: 'PostgreSQL' } as const
 
-const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'database'] as const
+const NETWORK_FIELDS = ['host', 'port', 'user', 'password', 'password_file', 'database'] as const
 
 const ROWS = {
   driver: value(
@@ -53,6 +57,11 @@ const ROWS = {
     secret: true,
     example: '"a secret password"',
   }),
+  password_file: optional(
+    text,
+    'A file that holds the password, in place of `password`. `$CREDENTIALS_DIRECTORY/name` is a credential of the systemd service.',
+    { example: '"/etc/tracker/database-password"' },
+  ),
   database: optional(text, 'Name of the database.', { example: '"tracker"' }),
 }
 
@@ -69,6 +78,15 @@ export const DATABASE = {
       const path = `${node.at.path}.${name}`
       report.mistake(written(name)?.at ?? { ...node.at, path }, message)
     }
+    const driver = written('driver')?.at
+    /** An operator who sets the driver with a variable needs the next variable, not a place in a file. */
+    const missing = (name: string, message: string) =>
+      driver && isOverride(driver)
+        ? report.mistake(
+            { source: driver.source, path: `${node.at.path}.${name}` },
+            `${message}: set ${PREFIX}CORE__DATABASE__${name.toUpperCase()}`,
+          )
+        : refuse(name, message)
     if (rows.driver === 'sqlite3') {
       for (const name of NETWORK_FIELDS)
         if (written(name))
@@ -79,18 +97,20 @@ export const DATABASE = {
     }
     if (written('path'))
       refuse('path', 'network database configuration does not accept the `path` field')
+    const password = secretOf('password', rows, node, context)
     for (const name of ['host', 'user', 'password', 'database'] as const)
-      if (!written(name))
-        refuse(name, `network database configuration requires a \`${name}\` field`)
+      if (name === 'password' ? !password : !written(name))
+        missing(name, `network database configuration requires a \`${name}\` field`)
     // The URL of a 2.0.0 file may have no password.
-    if (schema === '3.0.0' && rows.password?.trim() === '')
+    if (schema === '3.0.0' && password?.file === undefined && rows.password?.trim() === '')
       refuse('password', 'network database configuration requires a non-empty `password` field')
     return {
       driver: rows.driver,
       host: rows.host ?? '',
       port: rows.port ?? DEFAULT_PORT[rows.driver],
       user: rows.user ?? '',
-      password: rows.password ?? '',
+      password: password?.value ?? '',
+      ...(password?.file !== undefined && { password_file: password.file }),
       database: rows.database ?? '',
     }
   },

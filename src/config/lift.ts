@@ -144,6 +144,9 @@ const SCHEMES = {
   postgresql: ['postgresql:', 'postgres:'],
 } as const
 
+/** What `[core.database]` has in 2.0.0, and a file for the password, which is our own. */
+const OPTIONS = ['path', 'driver', 'password_file']
+
 /**
  * `[core.database]` in the names of 3.0.0. In 2.0.0 there is always a database, and `path` holds a URL with
  * everything about a server. The URL contains a password, so no message repeats it.
@@ -152,8 +155,8 @@ function liftDatabase(node: Node | undefined, report: Report): Node {
   if (node?.kind !== 'table') return node ?? SQLITE
   const entries: Entries = new Map()
   for (const [key, value] of node.entries)
-    if (key === 'driver' || key === 'path') entries.set(key, value)
-    else report.warn(value.at, `unknown option, ignored${didYouMean(key, ['path', 'driver'])}`)
+    if (OPTIONS.includes(key)) entries.set(key, value)
+    else report.warn(value.at, `unknown option, ignored${didYouMean(key, OPTIONS)}`)
 
   const driver = entries.get('driver')
   const name = driver?.kind === 'scalar' ? driver.value : undefined
@@ -172,7 +175,11 @@ function liftDatabase(node: Node | undefined, report: Report): Node {
     }
     if (parts.hasOptions) report.warn(at, 'options after the `?` of the URL are ignored')
     entries.delete('path')
-    for (const [key, value] of Object.entries(parts.options)) entries.set(key, scalar(value, at))
+    for (const [key, value] of Object.entries(parts.options)) {
+      // The password may stand in a file instead.
+      const isElsewhere = key === 'password' && value === '' && entries.has('password_file')
+      if (!isElsewhere) entries.set(key, scalar(value, at))
+    }
   }
   return table(entries, node.at)
 }

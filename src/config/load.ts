@@ -8,13 +8,19 @@ import { listenersOf } from './listeners.ts'
 import { type Mistake, printMistake, Report } from './mistake.ts'
 import type { Config, SchemaVersion, TlsConfig } from './model.ts'
 import { checkRules } from './option-rules.ts'
-import { applyOverrides, type Environment } from './overrides.ts'
+import { applyOverrides } from './overrides.ts'
 import { readConfig } from './read.ts'
+import type { SecretFile, SecretFiles } from './secret-files.ts'
 import { findSource, type SourceOptions } from './source.ts'
 import { parseToml, type TomlSource } from './toml.ts'
 import { DEFAULT, nodeAt, type Place, type TableNode } from './tree.ts'
 
 export interface LoadInput extends SourceOptions {
+  /**
+   * The file of a secret at an absolute path; throws like `readFile`. Absent: `readFile` reads it, and other users
+   * are taken not to.
+   */
+  readonly readSecret?: ((path: string) => SecretFile) | undefined
   /** Checks the files of certificates; absent: they are not checked. */
   readonly judgeTls?: JudgeTls | undefined
 }
@@ -53,18 +59,18 @@ const MANDATORY = [
 export function load(input: LoadInput): Loaded | Failed {
   const report = new Report()
   const source = findSource(input, report)
-  return source ? loadSource(source, input.env, report, input.judgeTls) : failed(report)
+  return source ? loadSource(source, input, report) : failed(report)
 }
 
-/** Loads `source` with the overrides of `env`. */
+/** Loads `source` with the overrides of the environment. */
 export function loadSource(
   source: TomlSource,
-  env: Environment,
+  { env, cwd, readFile, readSecret, judgeTls }: Omit<LoadInput, 'hasIpv6'>,
   report: Report = new Report(),
-  judgeTls: JudgeTls = () => [],
 ): Loaded | Failed {
-  const config = readSource(source, env, report)
-  if (config) checkCertificates(config, report, judgeTls)
+  const own = (path: string) => ({ text: readFile(path), isOpen: false })
+  const config = readSource(source, { env, cwd, readSecret: readSecret ?? own }, report)
+  if (config && judgeTls) checkCertificates(config, report, judgeTls)
   if (!config || report.mistakes.length > 0) return failed(report)
   return {
     kind: 'loaded',
@@ -77,7 +83,10 @@ export function loadSource(
 
 /** The configuration of a tracker that was given none. */
 export function loadBuiltIn(hasIpv6: boolean): Loaded {
-  const loaded = loadSource(builtIn(hasIpv6), {})
+  const readFile = (path: string) => {
+    throw new Error(`the built-in default names the file ${path}`)
+  }
+  const loaded = loadSource(builtIn(hasIpv6), { env: {}, cwd: '/', readFile })
   if (loaded.kind === 'failed') throw new Error(loaded.mistakes.map(printMistake).join('\n'))
   return loaded
 }
@@ -92,13 +101,13 @@ const failed = (report: Report): Failed => ({
 const byPlace = (a: Mistake, b: Mistake): number =>
   (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
-function readSource(source: TomlSource, env: Environment, report: Report): Config | undefined {
+function readSource(source: TomlSource, files: SecretFiles, report: Report): Config | undefined {
   const parsed = parseToml(source)
   if (!('entries' in parsed)) {
     report.mistakes.push(parsed)
     return undefined
   }
-  const tree = applyOverrides(parsed, env, report)
+  const tree = applyOverrides(parsed, files.env, report)
   const schema = findSchema(tree, report)
   if (!schema) return undefined
   const lifted = schema === '2.0.0' ? lift(tree, report) : tree
@@ -113,7 +122,7 @@ function readSource(source: TomlSource, env: Environment, report: Report): Confi
         `Missing mandatory configuration option. Option path: ${path}, for example \`${example}\` below [${section}]`,
       )
   }
-  const context = { schema, report }
+  const context = { schema, report, files }
   const config = readConfig(lifted, context)
   checkRules(config, context)
   return config

@@ -3,12 +3,15 @@
  * grammar of their own (value-grammar.ts), and the resulting tree is merged over that of the file.
  */
 import type { Report } from './mistake.ts'
-import { list, merge, type Node, printPath, type TableNode, table } from './tree.ts'
+import { list, merge, type Node, type Place, printPath, type TableNode, table } from './tree.ts'
 import { parseOverride } from './value-grammar.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const PREFIX = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
+
+/** Whether a value was written in such a variable. */
+export const isOverride = ({ source }: Place): boolean => source.toUpperCase().startsWith(PREFIX)
 
 /** Lists of tables, in either schema: only these have elements that a number addresses. */
 const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers'])

@@ -21,6 +21,9 @@ interface TomlStyle {
 
 type Values = Readonly<Record<string, unknown>>
 
+/** Whether an option is a secret that was read from a file: the file is named instead. */
+const isInFile = (key: string, values: object): boolean => `${key}_file` in values
+
 /** The pretty JSON of the start-up log: documented key order, absent options null, secrets masked. */
 export const dump = (config: Config): string =>
   JSON.stringify(plain(SETTINGS, config, MASKED), null, 2)
@@ -36,9 +39,9 @@ function plain(entry: Entry, written: unknown, show: Show): unknown {
   if (entry.kind === 'list')
     return (written as readonly unknown[]).map((each) => plain(entry.each, each, show))
   const rows = rowsOf(entry, Object.keys(written))
-  const members = Object.entries(written).map(
-    ([key, value]) => [key, plain(rows[key]!, value, show)] as const,
-  )
+  const members = Object.entries(written)
+    .filter(([key]) => !isInFile(key, written))
+    .map(([key, value]) => [key, plain(rows[key]!, value, show)] as const)
   if (entry.short === undefined) return Object.fromEntries(members)
   const said = members.filter(([key, value]) => value !== initial(entry)[key])
   return said.length === 1 && said[0]![0] === entry.short ? said[0]![1] : Object.fromEntries(said)
@@ -83,7 +86,10 @@ class Writer {
     // Options come before sections: in TOML everything after a section's header belongs to that section.
     const rows = Object.entries(rowsOf(table, Object.keys(values)))
     for (const [key, row] of rows)
-      if (row.kind === 'value') this.#option(row, values[key] ?? null, [...path, key], mark)
+      if (row.kind === 'value') {
+        const written = isInFile(key, values) ? null : (values[key] ?? null)
+        this.#option(row, written, [...path, key], mark)
+      }
     for (const [key, row] of rows) {
       const [written, at] = [values[key] ?? null, [...path, key]]
       if (row.kind === 'table' && row.short !== undefined)

@@ -5,6 +5,7 @@
 import { didYouMean } from '../text/nearest.ts'
 import { foundKind } from './mistake.ts'
 import type { Config } from './model.ts'
+import { isOverride } from './overrides.ts'
 import {
   type AnyValue,
   type Context,
@@ -58,7 +59,11 @@ function readTable(table: Table, node: Node | undefined, path: Path, context: Co
       const written = entries?.get(key)
       if (node && !written && entry.kind === 'value' && entry.needed)
         report.mistake({ ...node.at, path: `${node.at.path}.${key}` }, entry.needed)
-      return [key, readEntry(entry, written, [...path, key], context)]
+      const value = readEntry(entry, written, [...path, key], context)
+      const file = entries?.get(`${key}_file`)
+      if (file && entry.kind === 'value' && entry.secret && !(written && isOverride(written.at)))
+        report.origins.set(printPath([...path, key]), file.at)
+      return [key, value]
     }),
   )
   return table.finish && node?.kind === 'table' ? table.finish(values, node, context) : values

@@ -3,6 +3,7 @@
  * Reading, printing, the dump of the log, the annotated example and the types of the model all follow the rows.
  */
 import type { Report } from './mistake.ts'
+import type { SecretFiles } from './secret-files.ts'
 import type { TableNode } from './tree.ts'
 import type { Check } from './value-checks.ts'
 
@@ -50,6 +51,7 @@ export interface Table {
 export interface Context {
   readonly schema: SchemaVersion
   readonly report: Report
+  readonly files: SecretFiles
 }
 
 /** `[[name]]`, absent = null. */

@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
 import { FILE_DEFAULTS } from './defaults.ts'
+import { secretOf } from './secret-files.ts'
 import {
   type Context,
   list,
@@ -115,11 +116,16 @@ export type Scope = 'all' | 'read' | 'metrics'
 
 export interface AccessToken {
   readonly token: string
+  /** The file that it was read from, as it is written. */
+  readonly token_file?: string
   readonly scope: Scope
 }
 
 const TOKEN_ROWS = {
   token: optional(secret, 'The secret itself.', { secret: true, example: '"a long random text"' }),
+  token_file: optional(text, 'A file that holds the token, in place of `token`.', {
+    example: '"/etc/tracker/token"',
+  }),
   scope: value<Scope>(
     'all',
     oneOf('all', 'read', 'metrics'),
@@ -132,12 +138,14 @@ const ACCESS_TOKEN = {
   short: 'token',
 
   finish(
-    { token, scope }: ValueOf<{ rows: typeof TOKEN_ROWS }>,
+    rows: ValueOf<{ rows: typeof TOKEN_ROWS }>,
     node: TableNode,
-    { report }: Context,
+    context: Context,
   ): AccessToken {
-    if (!node.entries.has('token')) report.mistake(node.at, 'needs a `token`')
-    return { token: token ?? '', scope }
+    const token = secretOf('token', rows, node, context)
+    if (!token) context.report.mistake(node.at, 'needs a `token` or a `token_file`')
+    const { value = '', file } = token ?? {}
+    return { token: value, ...(file !== undefined && { token_file: file }), scope: rows.scope }
   },
 } as const
 
@@ -231,7 +239,7 @@ export const SETTINGS = section('', {
         ...section(
           'Who may use the API, one line each: a name and a secret token. ' +
             '`name = { token = "...", scope = "read" }` may look and change nothing, ' +
-            '`scope = "metrics"` may read the metrics only.',
+            '`scope = "metrics"` may read the metrics only, and `token_file` names a file that holds the token.',
           {},
         ),
         others: ACCESS_TOKEN,

@@ -8,7 +8,7 @@ import { resolve } from 'node:path'
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, optionValue } from '../cli/invocation.ts'
 import { hasIpv6 } from '../cli/ipv6.ts'
-import { loadConfiguration } from '../cli/load-configuration.ts'
+import { loadConfiguration, machineOf } from '../cli/load-configuration.ts'
 import { type Loaded, loadSource } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { PREFIX } from '../config/overrides.ts'
@@ -60,7 +60,8 @@ export function migrateConfiguration(invocation: Invocation, host: Host): number
   const env = Object.fromEntries(
     Object.entries(host.env).filter(([name]) => !name.toUpperCase().startsWith(PREFIX)),
   )
-  const loaded = loadConfiguration(invocation, { ...host, env })
+  const machine = { ...host, env }
+  const loaded = loadConfiguration(invocation, machine)
   if (!loaded) return EXIT.misconfigured
   if (loaded.config.metadata.schema_version === '3.0.0') {
     host.complain(`${loaded.source}: schema 3.0.0 already, nothing to do\n`)
@@ -81,7 +82,10 @@ export function migrateConfiguration(invocation: Invocation, host: Host): number
     host.complain(`tracker: wrote ${output}, which contains the real tokens and passwords\n`)
   }
   // Schema 3.0.0 is stricter: what 2.0.0 accepted may have to be corrected by hand.
-  const again = loadSource({ name: output ?? 'the new text', text: toml, quotable: false }, {})
+  const again = loadSource(
+    { name: output ?? 'the new text', text: toml, quotable: false },
+    machineOf(machine),
+  )
   if (again.kind === 'loaded') return EXIT.success
   host.complain(
     `tracker: schema 3.0.0 refuses it until this is corrected\n${again.mistakes.map(printMistake).join('\n')}\n`,

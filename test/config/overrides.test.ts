@@ -58,6 +58,18 @@ test('an API token creates an API at the default address', () => {
   })
 })
 
+test('a driver in a variable asks for what it needs by the names of variables', () => {
+  const driver = `${OVERRIDE}CORE__DATABASE__DRIVER`
+  for (const toml of [MINIMAL_3, `${MINIMAL_3}[core.database]\ndriver = "sqlite3"\n`])
+    expect(complaints(loadToml(toml, { CORE__DATABASE__DRIVER: 'mysql' }))).toEqual(
+      ['host', 'user', 'password', 'database'].map(
+        (name) =>
+          `${driver}: core.database.${name}: network database configuration requires a ` +
+          `\`${name}\` field: set ${OVERRIDE}CORE__DATABASE__${name.toUpperCase()}`,
+      ),
+    )
+})
+
 test('a string in place of a section is a mistake, and so are the options that are lost with it', () => {
   expect(complaints(loadToml(MINIMAL_3, { CORE: 'x' }))).toEqual([
     'tracker.toml: Missing mandatory configuration option. Option path: core.private, for example `private = false` below [core]',

@@ -159,7 +159,7 @@ describe('the annotated example', () => {
 
   test('loads with every comment of an option turned into the option', () => {
     // Options that only a database server has, and the two sections that exclude the default.
-    const network = /^# (host|port|user|password|database) = /
+    const network = /^# (host|port|user|password(_file)?|database) = /
     const lines = example.split('\n').map((line) => {
       if (network.test(line)) return line
       return line.replace(/^# (\[.*\]|[a-z_]+ = .*)$/, '$1')

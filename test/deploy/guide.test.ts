@@ -42,9 +42,26 @@ test('there are calls of the executable in it', () => {
   expect(calls.length).toBeGreaterThan(8)
 })
 
-test.each(blocks('toml'))('the configuration takes\n%s', (text) => {
+const listening = blocks('toml').filter((text) => text.includes('[[http_trackers]]'))
+test.each(listening)('the configuration takes\n%s', (text) => {
   const config = configOf(minimalToml({ rest: text }))
   expect(config.http_trackers).toHaveLength(1)
+})
+
+test('secrets are read from the credentials that systemd passes on', () => {
+  const passed = Array.from(
+    block('ini', 'LoadCredential=database').matchAll(/^LoadCredential=(.*?):/gm),
+    ([, name]) => [`/run/credentials/x/${name}`, `the secret ${name}`],
+  )
+  const toml = minimalToml({ rest: block('toml', 'password_file') })
+  const { config } = loaded(
+    loadIn({
+      files: { '/home/op/tracker.toml': toml, ...Object.fromEntries(passed) },
+      env: { CREDENTIALS_DIRECTORY: '/run/credentials/x' },
+    }),
+  )
+  expect(config.core.database).toMatchObject({ password: 'the secret database' })
+  expect(config.http_api?.access_tokens.admin?.token).toBe('the secret api-token')
 })
 
 test('the tracker behind a proxy listens where the proxies connect, and only there', () => {

@@ -106,6 +106,21 @@ describe('migrate', () => {
     expect(readFileSync(path, 'utf8')).toBe(text)
   })
 
+  test('keeps the files of secrets in files', async () => {
+    const toml = OLD.replace('root:hunter2@', 'root@').replace(
+      '[http_api',
+      'password_file = "$CREDENTIALS_DIRECTORY/db"\n[http_api',
+    )
+    using here = workspace({ 'tracker.toml': toml, db: 'hunter2\n' })
+    const { code, out } = await here.run(['config', 'migrate'], {
+      CREDENTIALS_DIRECTORY: here.path,
+    })
+    expect(code).toBe(0)
+    expect(out).toContain('\npassword_file = "$CREDENTIALS_DIRECTORY/db"\n')
+    expect(out).not.toContain('hunter2')
+    expect(out).not.toMatch(/^password = /m)
+  })
+
   test('leaves schema 3.0.0 alone', async () => {
     using here = workspace({ 'tracker.toml': MINIMAL_3 })
     expect(await here.run(['config', 'migrate'])).toEqual({

@@ -14,11 +14,14 @@ export interface World {
   /** By absolute path. */
   readonly files?: Readonly<Record<string, string>>
   readonly hasIpv6?: boolean
+  readonly readSecret?: LoadInput['readSecret']
 }
 
-export function loadIn({ path, env = {}, files = {}, hasIpv6 = true }: World): Loaded | Failed {
+export function loadIn(world: World): Loaded | Failed {
+  const { path, env = {}, files = {}, hasIpv6 = true, readSecret } = world
   const input: LoadInput = {
     path,
+    readSecret,
     env,
     cwd: '/home/op',
     hasIpv6: () => hasIpv6,
