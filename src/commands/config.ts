@@ -26,6 +26,15 @@ export const CONFIG: Command = {
       options: [CONFIG_OPTION, option('-o, --output FILE', 'Write a new file instead.')],
       run: async (invocation, host) => (await setup()).migrateConfiguration(invocation, host),
     },
+    {
+      name: 'schema',
+      help: 'Print the JSON Schema of a configuration, by which editors complete and check it.',
+      details:
+        'Editors with a TOML language server read it from a file that the first line of\n' +
+        'tracker.toml names: `#:schema ./tracker.schema.json`.',
+      examples: ['tracker config schema > tracker.schema.json'],
+      run: async (_invocation, host) => (await setup()).printSchema(host),
+    },
   ],
 }
 

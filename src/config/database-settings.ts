@@ -4,7 +4,7 @@
  */
 
 import { isOverride, PREFIX } from './overrides.ts'
-import { secretOf } from './secret-files.ts'
+import { eitherForm, secretOf } from './secret-files.ts'
 import { type Context, optional, type Table, type ValueOf, value } from './setting-kinds.ts'
 import type { TableNode } from './tree.ts'
 import { anySecret, oneOf, text, wholeNumber } from './value-checks.ts'
@@ -70,6 +70,16 @@ export const DATABASE = {
   doc: 'Where keys, whitelist and download counts are kept. Without this section, nowhere.',
   optional: true,
   rows: ROWS,
+  schema: {
+    if: { properties: { driver: { enum: ['mysql', 'postgresql'] } }, required: ['driver'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: {
+      properties: { path: false, password: { pattern: '\\S' } },
+      required: ['host', 'user', 'database'],
+      ...eitherForm('password'),
+    },
+    else: { properties: Object.fromEntries(NETWORK_FIELDS.map((name) => [name, false])) },
+  },
 
   finish(rows: ValueOf<{ rows: typeof ROWS }>, node: TableNode, context: Context): DatabaseConfig {
     const { schema, report } = context

@@ -49,7 +49,7 @@ export interface Failed {
 }
 
 /** Options that must be written although they have defaults, as in the reference (C3), with a value for example. */
-const MANDATORY = [
+export const MANDATORY = [
   ['metadata', 'schema_version', '"3.0.0"'],
   ['logging', 'trace_filter', '"info"'],
   ['core', 'private', 'false'],

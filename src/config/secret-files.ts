@@ -9,6 +9,7 @@ import { remedyForFile, systemReason } from '../text/system-errors.ts'
 import type { Report } from './mistake.ts'
 import { type Environment, isOverride } from './overrides.ts'
 import type { Node, TableNode } from './tree.ts'
+import type { JsonSchema } from './value-checks.ts'
 
 /** A file as the disk has it. */
 export interface SecretFile {
@@ -40,6 +41,11 @@ interface Secret {
   /** Where it stands, as it was written; undefined: in the configuration itself. */
   readonly file: string | undefined
 }
+
+/** Keywords of JSON Schema: the table has the secret in one of its two forms. */
+export const eitherForm = (name: string): JsonSchema => ({
+  oneOf: [{ required: [name] }, { required: [`${name}_file`] }],
+})
 
 /**
  * The secret that a table has as `name` or as `name_file`; undefined: as neither. `rows`: what was read of the

@@ -5,7 +5,7 @@
 import type { Report } from './mistake.ts'
 import type { SecretFiles } from './secret-files.ts'
 import type { TableNode } from './tree.ts'
-import type { Check } from './value-checks.ts'
+import type { Check, JsonSchema } from './value-checks.ts'
 
 export type SchemaVersion = '2.0.0' | '3.0.0'
 
@@ -24,6 +24,8 @@ export interface Value<T, Absent = never> {
   readonly needed?: string
   /** TOML of an option, for the annotated example. */
   readonly example?: string
+  /** Keywords of JSON Schema besides those of the check. */
+  readonly schema?: JsonSchema
 }
 
 export interface Table {
@@ -41,6 +43,8 @@ export interface Table {
   readonly short?: string
   /** The table may be absent: null. */
   readonly optional?: true
+  /** The rules of `finish` for schema 3.0.0 as keywords of JSON Schema. */
+  readonly schema?: JsonSchema
   /**
    * For options that depend on each other: makes the value of the table of what its rows read. It reports
    * mistakes and returns a value nevertheless: reading goes on to find the others.

@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { DATABASE } from './database-settings.ts'
 import { FILE_DEFAULTS } from './defaults.ts'
-import { secretOf } from './secret-files.ts'
+import { eitherForm, secretOf } from './secret-files.ts'
 import {
   type Context,
   list,
@@ -136,6 +136,7 @@ const TOKEN_ROWS = {
 const ACCESS_TOKEN = {
   ...section('', TOKEN_ROWS),
   short: 'token',
+  schema: eitherForm('token'),
 
   finish(
     rows: ValueOf<{ rows: typeof TOKEN_ROWS }>,
@@ -153,7 +154,9 @@ export const SETTINGS = section('', {
   metadata: section('What this file is.', {
     app: value('torrust-tracker', oneOf('torrust-tracker'), 'The application it is for.'),
     purpose: value('configuration', oneOf('configuration'), 'What it is for.'),
-    schema_version: value('3.0.0', oneOf('2.0.0', '3.0.0'), 'Version of the format.'),
+    schema_version: value('3.0.0', oneOf('2.0.0', '3.0.0'), 'Version of the format.', {
+      schema: { enum: ['3.0.0'] },
+    }),
   }),
   logging: section('What is written to standard output.', {
     trace_filter: value(

@@ -1,6 +1,6 @@
 /**
- * `tracker init` and `tracker config print`, `check` and `migrate`: write, show and check a configuration, and
- * start nothing.
+ * `tracker init` and `tracker config print`, `check`, `migrate` and `schema`: write, show and check a configuration,
+ * and start nothing.
  */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, optionValue } from '../cli/invocation.ts'
 import { hasIpv6 } from '../cli/ipv6.ts'
 import { loadConfiguration, machineOf } from '../cli/load-configuration.ts'
+import { jsonSchema } from '../config/json-schema.ts'
 import { type Loaded, loadSource } from '../config/load.ts'
 import { printMistake } from '../config/mistake.ts'
 import { PREFIX } from '../config/overrides.ts'
@@ -91,6 +92,11 @@ export function migrateConfiguration(invocation: Invocation, host: Host): number
     `tracker: schema 3.0.0 refuses it until this is corrected\n${again.mistakes.map(printMistake).join('\n')}\n`,
   )
   return EXIT.misconfigured
+}
+
+export function printSchema(host: Host): number {
+  host.print(`${JSON.stringify(jsonSchema(), null, 2)}\n`)
+  return EXIT.success
 }
 
 /**

@@ -79,7 +79,7 @@ scarpe | tracker | unknown command scarpe, did you mean client scrape?
 chekc | tracker | unknown command chekc, did you mean check?
 my.yaml | tracker | unknown command my.yaml, did you mean --config my.yaml?
 serve x | tracker serve | unexpected argument x.
-config | tracker config | needs a command: print, check or migrate.
+config | tracker config | needs a command: print, check, migrate or schema.
 config prnt | tracker config | unknown command prnt, did you mean print?
 config print --docs=1 | tracker config print | --docs takes no value.
 config print x | tracker config print | unexpected argument x.

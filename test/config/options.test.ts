@@ -1,14 +1,18 @@
 /** What every option accepts and refuses, its default, and in which words it refuses. */
 import { expect, test } from 'bun:test'
 import type { Config } from '../../src/config/model.ts'
+import { scalar } from '../../src/config/tree.ts'
+import { bindAddress } from '../../src/config/value-checks.ts'
 import {
   complaints,
   loaded,
   loadToml,
   MINIMAL_2,
   MINIMAL_3,
+  NOWHERE,
   rowsOf,
 } from '../support/config/loading.ts'
+import { schemaFaults } from '../support/config/schema-validator.ts'
 
 /** The minimal file with one more line in a section, which is that of a listener's element. */
 function withOption(section: string, line: string): string {
@@ -57,6 +61,13 @@ test.each(ACCEPTED)('[%s] %s is accepted', (section, line, json) => {
   if (Array.isArray(expected)) expect(config[table as 'udp_trackers']).toMatchObject(expected)
   else expect(config[table as keyof Config]).toMatchObject(expected)
   expect(warnings).toEqual([])
+  expect(schemaFaults(withOption(section!, line!))).toEqual([])
+})
+
+test('every port is accepted, and no other number', () => {
+  const accepts = (port: number) => 'value' in bindAddress(scalar(`[::1]:${port}`, NOWHERE))
+  const ports = Array.from({ length: 100_000 }, (_, port) => port).filter(accepts)
+  expect([ports.length, ports.at(-1)]).toEqual([65_536, 65_535])
 })
 
 const SERVER = 'driver = "mysql"\nhost = "h"\nuser = "u"\npassword = "p"\ndatabase = "d"\n'
@@ -165,12 +176,21 @@ abuse | max_new_rows_per_second = -1 | expected a whole number from 0 to 4294967
 runtime | max_memory = "99999999TiB" | found "99999999TiB"
 `)
 
+/** Mistakes that JSON Schema has no words for. */
+const BEYOND_SCHEMA = [
+  'interval = 1.0',
+  'path = "mysql://u:p@h/d"',
+  'public_url = "udp:6969"',
+  'max_memory = "99999999TiB"',
+]
+
 test.each(REFUSED)('[%s] %s is refused', (section, line, words) => {
   // As a table a listener is no element of the list.
   const toml = line === '' ? `${MINIMAL_3}[${section}]\n` : withOption(section!, line!)
   const mistakes = complaints(loadToml(toml))
   expect(mistakes).toEqual([expect.stringContaining(words!)])
   expect(mistakes[0]).toMatch(/^tracker\.toml:\d+:\d+: /)
+  expect(schemaFaults(toml).length === 0).toBe(BEYOND_SCHEMA.includes(line!))
 })
 
 test.each([

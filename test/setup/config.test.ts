@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { jsonSchema } from '../../src/config/json-schema.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import { MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
@@ -137,4 +138,11 @@ describe('migrate', () => {
     expect(out).toContain('password = ""\n')
     expect(err).toContain('requires a non-empty `password` field\n')
   })
+})
+
+test('schema prints the JSON Schema, with or without a configuration', async () => {
+  using here = workspace({ 'tracker.toml': 'no = TOML' })
+  const { code, out, err } = await here.run(['config', 'schema'])
+  expect([code, err]).toEqual([0, ''])
+  expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(jsonSchema())))
 })
