@@ -10,13 +10,13 @@ export class Answer {
   /** Content type; undefined: no body. */
   readonly type: string | undefined
   /** Parts of a sequence are made when the client takes them, so that a long list is never in memory as a whole. */
-  readonly body: string | AsyncGenerator<string>
+  readonly body: string | Uint8Array<ArrayBuffer> | AsyncGenerator<string>
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
     status: number,
     type?: string,
-    body: string | AsyncGenerator<string> = '',
+    body: Answer['body'] = '',
     headers: Readonly<Record<string, string>> = {},
   ) {
     this.status = status

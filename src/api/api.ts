@@ -11,10 +11,14 @@ import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
 import { keyRoutes } from './key-routes.ts'
+import { liveRoutes } from './live-routes.ts'
 import { metricsRoutes, scrapeRoutes } from './metrics-routes.ts'
 import { asJson, describe, openApi } from './openapi.ts'
+import { pageRoutes } from './page-routes.ts'
 import type { ApiParts, Matched, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
+import { sessionRoutes } from './session-routes.ts'
+import { Sessions } from './sessions.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
 import { torrentRoutes } from './torrent-routes.ts'
 import { whitelistRoutes } from './whitelist-routes.ts'
@@ -22,6 +26,8 @@ import { whitelistRoutes } from './whitelist-routes.ts'
 interface ApiOptions {
   readonly bind: SocketAddress
   readonly tls: TlsConfig | null
+  /** How it is reached from elsewhere, if the configuration says so. */
+  readonly publicUrl?: string | null
   readonly parts: ApiParts
   readonly clock: Clock
   readonly garbage: Garbage
@@ -38,17 +44,17 @@ const IDLE_SECONDS = 12
 /** Bytes of garbage for each byte of a body that was read: copies, objects. */
 const GARBAGE_PER_BYTE = 16
 
-const LINKS = { api: '/api/v1', openapi: '/api/openapi.json' } as const
-const ABOUT = t.Object(
-  { name: t.String(), version: t.String(), api: t.String(), openapi: t.String() },
-  { $id: 'About' },
-)
+const API = '/api/v1'
+const OPENAPI = '/api/openapi.json'
 const HEALTH = t.Object({ status: t.Literal('Ok') }, { $id: 'Health' })
 
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const { parts, garbage, version } = options
   const { tokens } = parts
+  const sessions = new Sessions(options.clock, options.bind.port)
+  tokens.alsoOf(sessions)
+  const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true
   const paths = new Paths()
   const exchange = new Exchange({
     tokens,
@@ -62,10 +68,14 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     tokens.check(request, paths.scopeOf(request, route))
   }
   // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
+  const parseOpen: ReadBody = ({ request }) =>
+    readJson(request, (bytes) => garbage.kept(bytes * GARBAGE_PER_BYTE))
   const parse: ReadBody = ({ request, route }) => {
     tokens.check(request, paths.scopeOf(request, route))
-    return readJson(request, (bytes) => garbage.kept(bytes * GARBAGE_PER_BYTE))
+    return parseOpen({ request, route })
   }
+  const addressOf = (request: Request): string | undefined =>
+    app.server?.requestIP(request)?.address
   let document = ''
   const app = new Elysia({
     strictPath: true,
@@ -85,21 +95,30 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
       set.status = 200
       return response
     })
-    .get('/', () => json(JSON.stringify({ name: 'tracker', version, ...LINKS })), {
-      detail: describe('getAbout', 'What this is, and where the rest is', asJson(ABOUT)),
-    })
+    .use(pageRoutes(parts, version))
+    .use(
+      sessionRoutes({
+        tokens,
+        sessions,
+        clock: options.clock,
+        parse: parseOpen,
+        addressOf,
+        isSecure,
+      }),
+    )
     .get('/api/health_check', () => json('{"status":"Ok"}'), {
       detail: describe('getHealth', 'Whether the API answers', asJson(HEALTH)),
     })
-    .get(LINKS.openapi, () => json(document), {
+    .get(OPENAPI, () => json(document), {
       detail: describe('getOpenApi', 'This document', asJson(t.Object({}))),
     })
     .group('', (scraped) => scraped.onTransform(authorize).use(scrapeRoutes(parts)))
-    .group(LINKS.api, (versioned) =>
+    .group(API, (versioned) =>
       versioned
         .onTransform(authorize)
         .use(statisticsRoutes(parts))
         .use(metricsRoutes(parts))
+        .use(liveRoutes(parts))
         .use(torrentRoutes(parts))
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse)),

@@ -6,6 +6,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { AccessToken, Scope } from '../config/model.ts'
 import { badQuery, forbidden, unauthorized } from './failures.ts'
+import type { Sessions } from './sessions.ts'
 
 /** Who asks, for lines of the log: the token itself is never in it. */
 export interface Asker {
@@ -24,6 +25,7 @@ const includes = (scope: Scope, needed: Scope): boolean =>
 
 export class Tokens {
   readonly #secret = randomBytes(32)
+  #sessions: Sessions | undefined
   #known: readonly { readonly digest: Buffer; readonly asker: Asker }[] = []
 
   constructor(tokens: AccessTokens) {
@@ -38,8 +40,14 @@ export class Tokens {
       .map(([name, { token, scope }]) => ({ digest: this.#digest(token), asker: { name, scope } }))
   }
 
+  /** A session of a browser stands for a token as well. */
+  alsoOf(sessions: Sessions): void {
+    this.#sessions = sessions
+  }
+
   /** Whose token the request has. Throws unless it has one whose scope includes `needed`. */
-  check({ url, headers }: Request, needed: Scope): Asker {
+  check(request: Request, needed: Scope): Asker {
+    const { url, headers } = request
     const named = searchOf(url).getAll('token')
     if (named.length > 1) throw badQuery('duplicate field `token`')
     const authorization = headers.get('authorization')
@@ -47,7 +55,8 @@ export class Tokens {
       afterScheme(authorization, 'Bearer') ??
       named[0] ??
       // Browsers send such credentials by themselves, on behalf of any page: they must open nothing but figures.
-      (needed === 'metrics' ? basicPassword(authorization) : undefined)
+      (needed === 'metrics' ? basicPassword(authorization) : undefined) ??
+      this.#sessions?.tokenOf(request)
     if (token === undefined)
       throw unauthorized(authorization === null ? 'unauthorized' : 'unknown token provided')
     const asker = this.find(token)

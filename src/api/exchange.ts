@@ -117,7 +117,7 @@ export class Exchange {
     const { head, rest } = await gather(body)
     this.#options.garbage.made(head.length * GARBAGE_PER_CHARACTER)
     const isLong = rest !== undefined || head.length >= LEAST_COMPRESSED_BYTES
-    if (isLong) headers.set('vary', 'accept-encoding')
+    if (isLong) headers.append('vary', 'accept-encoding')
     const isHead = request.method === 'HEAD'
     if (rest !== undefined && (isHead || call.isLate || request.signal.aborted)) {
       await rest.return(undefined)
@@ -177,6 +177,7 @@ type Gathered = { readonly head: Bytes; readonly rest: AsyncGenerator<string> | 
 
 async function gather(body: Answer['body']): Promise<Gathered> {
   if (typeof body === 'string') return { head: Buffer.from(body), rest: undefined }
+  if (body instanceof Uint8Array) return { head: body, rest: undefined }
   let head = ''
   while (head.length < MOST_GATHERED) {
     const { done, value } = await body.next()

@@ -137,6 +137,7 @@ function operationOf(route: InternalRoute): object {
 export function openApi({ routes }: AnyElysia, version: string): string {
   const paths: Record<string, Record<string, object>> = {}
   for (const route of routes) {
+    if (route.hooks.detail?.hide) continue
     const template = route.path.replaceAll(/:([^/]+)/g, '{$1}')
     paths[template] = { ...paths[template], [route.method.toLowerCase()]: operationOf(route) }
   }

@@ -2,10 +2,13 @@
 import type { SchemaVersion } from '../config/model.ts'
 import type { Report } from '../log.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
+import type { Live } from '../view/live.ts'
 import type { MetricSources } from '../view/metrics.ts'
 import type { Stats } from '../view/statistics.ts'
 import type { TorrentView } from '../view/torrents.ts'
 import type { Tokens } from './authentication.ts'
+
+type Page = { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
 export interface ApiParts {
   /** Texts that the two generations of the reference word differently follow this one. */
@@ -14,6 +17,9 @@ export interface ApiParts {
   readonly tokens: Tokens
   stats(): Stats
   metrics(): MetricSources
+  readonly live: Live
+  /** The dashboard; undefined: there is no such file. */
+  readonly pages: { find(name: string): Promise<Page | undefined> }
   readonly torrents: TorrentView
   /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
   readonly permissions: PermissionStore | undefined

@@ -107,6 +107,15 @@ export const NEW_KEYS = bulk('NewKeys', 'keys', NEW_KEY, LIMITS.bulkKeys)
 export const KEYS = bulk('Keys', 'keys', KEY, LIMITS.bulkKeys)
 export const INFO_HASHES = bulk('InfoHashes', 'info_hashes', INFO_HASH, LIMITS.bulkInfoHashes)
 
+export const LOGIN = t.Object(
+  {
+    token: t.String({
+      error: ({ value }: { value: unknown }) => mismatch(value, 'a string'),
+    }),
+  },
+  { $id: 'Login', error: ({ value }: { value: unknown }) => mismatch(value, 'a map') },
+)
+
 /** The last segment of a path. Clients strip blanks from the end of a URL, so a blank one is the same as none. */
 const segment = <T extends TSchema>(schema: T, judge = schema.error as Judge): T => ({
   ...schema,

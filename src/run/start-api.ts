@@ -3,6 +3,7 @@ import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
 import { Tokens } from '../api/authentication.ts'
 import type { Config } from '../config/model.ts'
+import { Dashboard } from '../dashboard/assets.ts'
 import type { Log } from '../log.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import type { HttpServer } from '../servers/listen.ts'
@@ -10,6 +11,7 @@ import { databaseNameOf, type Storage } from '../storage/open.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import type { Tracker } from '../tracker.ts'
+import type { Live } from '../view/live.ts'
 import type { MetricSources } from '../view/metrics.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
@@ -27,6 +29,7 @@ type ApiSetting = {
   readonly log: Log
   readonly version: string
   metrics(): MetricSources
+  readonly live: Live
 }
 
 /** undefined: the configuration has none. Rejects with one line that names the cause. */
@@ -38,6 +41,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
   const api = await serveApi({
     bind: http_api.bind_address,
     tls: http_api.tls_config,
+    publicUrl: http_api.public_url,
     clock: systemClock,
     garbage: setting.garbage,
     log,
@@ -47,6 +51,8 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       tokens: new Tokens(http_api.access_tokens),
       stats: () => readStatistics(statisticsSources(setting)),
       metrics: setting.metrics,
+      live: setting.live,
+      pages: new Dashboard(),
       torrents,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),

@@ -32,6 +32,7 @@ import { several, size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
+import { Live } from '../view/live.ts'
 import { AnswerWatch } from './answer-watch.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { metricSources } from './meter.ts'
@@ -158,7 +159,21 @@ export async function start(config: Config, log: Log, version: string): Promise<
     trackers.map((one, i) => ({ ...one, drops: dropsOf(descriptors.map((each) => each[i])) }))
   const metered = { config, version, swarm, access, bans, storage, threadCounters, count, threads }
   const metrics = () => metricSources({ ...metered, sweeper, listeners, degraded })
-  const about = { config, swarm, tracker, trackers, metrics, bans, storage, garbage, log, version }
+  const live = new Live(metrics, listeners)
+  every(WATCH_MILLISECONDS, () => live.tick())
+  const about = {
+    config,
+    swarm,
+    tracker,
+    trackers,
+    metrics,
+    live,
+    bans,
+    storage,
+    garbage,
+    log,
+    version,
+  }
   const api = await startApi(about)
   if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
   const services = [...trackers, ...(api === undefined ? [] : [apiService(config, api)])]

@@ -96,7 +96,7 @@ describe('A31: a token', () => {
 
   test('with the scope metrics opens these and nothing else', async () => {
     for (const [method, path] of routes) {
-      const reads = ['/metrics', '/api/v1/metrics'].includes(path)
+      const reads = ['/metrics', '/api/v1/metrics', '/session'].includes(path)
       expect([method, path, await passes('metrics', method, path)]).toEqual([method, path, reads])
     }
   })

@@ -13,6 +13,7 @@ import { Garbage } from '../../../src/servers/garbage.ts'
 import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
+import { Live } from '../../../src/view/live.ts'
 import { FIGURES, type Stats } from '../../../src/view/statistics.ts'
 import type { InspectedTorrent, TorrentView } from '../../../src/view/torrents.ts'
 import { ask, type Reply, type Request } from '../http-client.ts'
@@ -167,6 +168,8 @@ export async function serve(
       tokens: new Tokens({ test: { token: TOKEN, scope: 'all' } }),
       stats: () => noStats,
       metrics: () => metricSources(),
+      live: new Live(metricSources, () => []),
+      pages: { find: async () => undefined },
       torrents,
       permissions,
       databaseName: 'Sqlite3',

@@ -1,0 +1,75 @@
+/** Login and logout of browsers (docs/behaviours.md A32): a token for a cookie. */
+import { Elysia, t } from 'elysia'
+import type { Clock } from '../time/clock.ts'
+import { Answer, json, OK } from './answers.ts'
+import type { Tokens } from './authentication.ts'
+import { Failure, forbidden, unauthorized } from './failures.ts'
+import { LoginLimit } from './login-limit.ts'
+import { asJson, DONE, describe } from './openapi.ts'
+import type { ReadBody } from './parts.ts'
+import { LOGIN } from './schemas.ts'
+import { isOwn, type Sessions } from './sessions.ts'
+
+const ASKER = t.Object(
+  {
+    name: t.String({ description: 'Of the token.' }),
+    scope: t.Union([t.Literal('all'), t.Literal('read'), t.Literal('metrics')]),
+  },
+  { $id: 'Session' },
+)
+const NOT_KEPT = { 'cache-control': 'no-store' }
+
+type Parts = {
+  readonly tokens: Tokens
+  readonly sessions: Sessions
+  readonly clock: Clock
+  /** Reads a body without asking for a token. */
+  readonly parse: ReadBody
+  /** Address of the client; undefined: it is gone. */
+  addressOf(request: Request): string | undefined
+  /** Whether browsers reach the API over TLS. */
+  readonly isSecure: boolean
+}
+
+export function sessionRoutes({ tokens, sessions, clock, parse, addressOf, isSecure }: Parts) {
+  const limit = new LoginLimit(clock)
+  return new Elysia({ prefix: '/session', tags: ['session'] })
+    .get('', ({ request }) => json(JSON.stringify(tokens.check(request, 'metrics'))), {
+      detail: describe('getSession', 'Whose token the session or the request has', asJson(ASKER), {
+        scope: 'metrics',
+      }),
+    })
+    .post(
+      '',
+      ({ request, body }) => {
+        if (!isOwn(request)) throw forbidden('the request comes from another site')
+        const client = addressOf(request) ?? ''
+        const wait = limit.wait(client)
+        if (wait > 0)
+          throw new Failure(429, `too many wrong tokens: try again in ${wait} s`, {
+            'retry-after': String(wait),
+          })
+        const asker = tokens.find(body.token)
+        if (asker === undefined) {
+          limit.failed(client)
+          throw unauthorized('token not valid')
+        }
+        const cookie = sessions.open(body.token, isSecure)
+        return new Answer(200, 'application/json', JSON.stringify(asker), {
+          ...NOT_KEPT,
+          'set-cookie': cookie,
+        })
+      },
+      {
+        parse,
+        body: LOGIN,
+        detail: describe('login', 'Begin a session: a cookie stands for the token', asJson(ASKER)),
+      },
+    )
+    .delete(
+      '',
+      ({ request }) =>
+        new Answer(200, OK.type, OK.body, { ...NOT_KEPT, 'set-cookie': sessions.close(request) }),
+      { detail: describe('logout', 'End the session', DONE) },
+    )
+}
