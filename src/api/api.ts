@@ -7,6 +7,7 @@ import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
+import { banRoutes } from './ban-routes.ts'
 import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
@@ -121,7 +122,8 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .use(liveRoutes(parts))
         .use(torrentRoutes(parts))
         .use(whitelistRoutes(parts, parse))
-        .use(keyRoutes(parts, parse)),
+        .use(keyRoutes(parts, parse))
+        .use(banRoutes(parts)),
     )
   paths.add(app.routes)
   document = openApi(app, version)

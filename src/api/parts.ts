@@ -1,4 +1,5 @@
 /** What the management API is given by the composition root: it opens neither swarm nor database. */
+import type { Bans } from '../access/bans.ts'
 import type { SchemaVersion } from '../config/model.ts'
 import type { Report } from '../log.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
@@ -21,6 +22,7 @@ export interface ApiParts {
   /** The dashboard; undefined: there is no such file. */
   readonly pages: { find(name: string): Promise<Page | undefined> }
   readonly torrents: TorrentView
+  readonly bans: Pick<Bans, 'list' | 'lift' | 'liftAll'>
   /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
   readonly permissions: PermissionStore | undefined
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */

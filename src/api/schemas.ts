@@ -117,7 +117,7 @@ export const LOGIN = t.Object(
 )
 
 /** The last segment of a path. Clients strip blanks from the end of a URL, so a blank one is the same as none. */
-const segment = <T extends TSchema>(schema: T, judge = schema.error as Judge): T => ({
+export const segment = <T extends TSchema>(schema: T, judge = schema.error as Judge): T => ({
   ...schema,
   error: judgeText((text) => (text.trim() === '' ? notFound() : judge({ value: text }))),
 })

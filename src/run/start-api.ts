@@ -54,6 +54,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       live: setting.live,
       pages: new Dashboard(),
       torrents,
+      bans: setting.bans,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
       report: (what, error) => log.error('API', `internal error: ${what}: ${error}`),

@@ -113,3 +113,98 @@ test('a writer that died while it held the table blocks others only until the ne
   bans.add(from('192.0.2.1'))
   expect(bans.has(from('192.0.2.1'))).toBe(true)
 })
+
+/** The list, with what happens between its steps. */
+function listed(
+  bans: Bans,
+  offset = 0,
+  limit: number = LIMITS.banTable,
+  meanwhile: () => void = () => {},
+) {
+  const steps = bans.list(offset, limit)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value.map(({ bytes, errors, banned }) => [bytes.join('.'), errors, banned])
+    meanwhile()
+  }
+}
+
+describe('the list', () => {
+  test('has every address, those with the most errors first', () => {
+    const bans = new Bans(above(2), drawSeed())
+    times(1, () => bans.add(from('192.0.2.1')))
+    times(3, () => bans.add(from('192.0.2.3')))
+    times(2, () => bans.add(from('2001:db8:1:2:3::')))
+    const all = [
+      ['192.0.2.3', 3, true],
+      ['32.1.13.184.0.1.0.2.0.0.0.0.0.0.0.0', 2, false],
+      ['192.0.2.1', 1, false],
+    ]
+    expect(listed(bans)).toEqual(all)
+    expect(listed(bans, 1, 1)).toEqual(all.slice(1, 2))
+    expect(listed(bans, 3)).toEqual([])
+  })
+
+  test('needs no lock', () => {
+    const bans = new Bans(above(0), drawSeed())
+    bans.add(from('192.0.2.1'))
+    new Int32Array(bans.memory)[0] = 1
+    expect(listed(bans)).toHaveLength(1)
+  })
+
+  test('leaves out what was forgotten meanwhile', () => {
+    const bans = new Bans(above(0), drawSeed())
+    times(2, () => bans.add(from('192.0.2.1')))
+    bans.add(from('192.0.2.2'))
+    // The last step: all were found by then, and none was read.
+    let steps = 0
+    expect(
+      listed(bans, 0, LIMITS.banTable, () => {
+        if (++steps === LIMITS.banTable / 4_096) bans.lift(from('192.0.2.1'))
+      }),
+    ).toEqual([['192.0.2.2', 1, true]])
+  })
+
+  test('does not show the halves of two addresses as one', () => {
+    const bans = new Bans(above(0), drawSeed())
+    bans.add(from('192.0.2.1'))
+    const words = new Int32Array(bans.memory)
+    const at = words.indexOf(from('192.0.2.1').words[0]!)
+    words[at] = from('192.0.2.77').words[0]!
+    expect(listed(bans)).toEqual([])
+  })
+})
+
+describe('a lift', () => {
+  test('frees the address and its place, and no other', () => {
+    const bans = new Bans(above(0), drawSeed())
+    bans.add(from('192.0.2.1'))
+    bans.add(from('2001:db8::1'))
+    expect([bans.lift(from('2001:db8::ffff')), bans.lift(from('2001:db8::1'))]).toEqual([1, 0])
+    expect([bans.has(from('2001:db8::1')), bans.has(from('192.0.2.1')), bans.size]).toEqual([
+      false,
+      true,
+      1,
+    ])
+    bans.add(from('2001:db8::1'))
+    expect(bans.liftAll()).toBe(2)
+    expect([bans.has(from('2001:db8::1')), bans.has(from('192.0.2.1')), bans.size]).toEqual([
+      false,
+      false,
+      0,
+    ])
+  })
+
+  test('waits for its turn, and leaves the table to others', () => {
+    const bans = new Bans(above(0), drawSeed())
+    bans.add(from('192.0.2.1'))
+    const words = new Int32Array(bans.memory)
+    words[0] = 1
+    expect([bans.lift(from('192.0.2.1')), bans.liftAll()]).toEqual([undefined, undefined])
+    expect(bans.size).toBe(1)
+    bans.unlock()
+    expect(bans.lift(from('192.0.2.1'))).toBe(1)
+    bans.add(from('192.0.2.1'))
+    expect(bans.size).toBe(1)
+  })
+})

@@ -61,6 +61,9 @@ test('has every operation, each with an id of its own', () => {
     'getSession GET /session',
     'getStatistics GET /api/v1/stats',
     'getTorrent GET /api/v1/torrent/{info_hash}',
+    'liftBan DELETE /api/v1/bans/{address}',
+    'liftBans DELETE /api/v1/bans',
+    'listBans GET /api/v1/bans',
     'listKeys GET /api/v1/keys',
     'listTorrents GET /api/v1/torrents',
     'listWhitelist GET /api/v1/whitelist',
@@ -79,6 +82,7 @@ test('names its schemas, and every reference leads somewhere', () => {
   expect(Object.keys(document.components.schemas).sort()).toEqual([
     'About',
     'AuthKey',
+    'Ban',
     'Counted',
     'Done',
     'Health',

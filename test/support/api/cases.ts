@@ -103,6 +103,9 @@ const OPERATIONS: readonly (readonly [method: string, path: string])[] = [
   ['DELETE', '/api/v1/keys/bulk'],
   ['POST', '/api/v1/key/60'],
   ['DELETE', `/api/v1/key/${KEY}`],
+  ['GET', '/api/v1/bans'],
+  ['DELETE', '/api/v1/bans'],
+  ['DELETE', '/api/v1/bans/192.0.2.1'],
   // Unknown paths and wrong methods are not told apart from known ones either.
   ['GET', '/api/v1/nothing'],
   ['PUT', '/api/v1/stats'],
@@ -293,6 +296,8 @@ const routing: readonly Case[] = [
     '/api/v1/keys/reload/',
     '/api/v1/whitelist/',
     '/api/v1/metric',
+    '/api/v1/bans/',
+    '/api/v1/bans/2001:db8::/64',
   ].map((path) => get(path, `nothing at ${path}`, NOT_FOUND)),
   ...(
     [
@@ -315,6 +320,8 @@ const routing: readonly Case[] = [
       ['DELETE', '/api/v1/keys/reload', 'GET,HEAD'],
       ['GET', '/api/v1/keys/bulk', 'POST,DELETE'],
       ['GET', '/api/v1/key/60', 'POST,DELETE'],
+      ['POST', '/api/v1/bans', 'GET,HEAD,DELETE'],
+      ['GET', '/api/v1/bans/192.0.2.1', 'DELETE'],
     ] as const
   ).map(([method, path, allow]) => ({
     name: `${method} ${path} is not allowed`,
@@ -458,6 +465,37 @@ const bulk = (method: string, name: string, body: string, outcome: Outcome) =>
 const counted = (count: number) => okJson(`{"status":"ok","count":${count}}`)
 const listed = (...hashes: string[]) =>
   get('/api/v1/whitelist', `the whitelist has ${hashes.length}`, okJson(JSON.stringify(hashes)))
+
+const badAddress = (value: string) =>
+  bad(
+    `Invalid URL: invalid address: string "${value}", expected an IPv4 address, an IPv6 address or its /64`,
+  )
+const bans: readonly Case[] = [
+  get('/api/v1/bans', 'A31: there are no bans', okJson('[]')),
+  get('/api/v1/bans?offset=1&limit=', 'A31: nor behind the first', okJson('[]')),
+  get(
+    '/api/v1/bans?limit=-1',
+    'A31: bans with a bad limit',
+    badPage('limit', 'invalid digit found in string'),
+  ),
+  send('DELETE', '/api/v1/bans', 'A31: lifting all bans', counted(0)),
+  ...['192.0.2.1', '::1', '2001:db8:1:2::%2F64', '::ffff:192.0.2.1'].map((address) =>
+    send('DELETE', `/api/v1/bans/${address}`, `A31: lifting ${address}`, counted(0)),
+  ),
+  ...(
+    [
+      ['example', 'example'],
+      ['192.0.2.256', '192.0.2.256'],
+      ['192.0.2.1%2F64', '192.0.2.1/64'],
+      ['::%2F63', '::/63'],
+      ['fe80::1%25eth0', 'fe80::1%eth0'],
+      ['1'.repeat(200), `${'1'.repeat(100)}...`],
+    ] as const
+  ).map(([sent, shown]) =>
+    send('DELETE', `/api/v1/bans/${sent}`, `A31: lifting ${sent}`, badAddress(shown)),
+  ),
+  send('DELETE', '/api/v1/bans/%20', 'A31: lifting a blank', NOT_FOUND),
+]
 
 const whitelist: readonly Case[] = [
   listed(),
@@ -784,6 +822,7 @@ export const CASES: readonly Case[] = [
   ...torrents,
   ...invalidHashes,
   ...whitelist,
+  ...bans,
   ...keys,
 ]
 

@@ -3,12 +3,14 @@
  * asked.
  */
 
+import { Bans } from '../../../src/access/bans.ts'
 import { serveApi } from '../../../src/api/api.ts'
 import { Tokens } from '../../../src/api/authentication.ts'
 import type { ApiParts } from '../../../src/api/parts.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log.ts'
+import { drawSeed } from '../../../src/memory/hash.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
@@ -151,6 +153,7 @@ export async function serve(
   const { limitMilliseconds, tls = null, ...parts } = changes
   const permissions = new MemoryPermissions()
   const torrents = new MemoryTorrents()
+  const bans = new Bans({ banLimit: 1 }, drawSeed())
   const reports: string[] = []
   const lines: string[] = []
   const logging = { filter: 'debug', style: 'full', colour: false } as const
@@ -171,6 +174,7 @@ export async function serve(
       live: new Live(metricSources, () => []),
       pages: { find: async () => undefined },
       torrents,
+      bans,
       permissions,
       databaseName: 'Sqlite3',
       report: (what) => reports.push(what),
@@ -182,7 +186,7 @@ export async function serve(
     garbage[Symbol.dispose]()
   }
   const dispose = { [Symbol.asyncDispose]: () => stop(0) }
-  return { ...server, stop, permissions, torrents, reports, lines, garbage, ...dispose }
+  return { ...server, stop, permissions, torrents, bans, reports, lines, garbage, ...dispose }
 }
 
 /** With the token in a header, and a JSON body where there is one. */
