@@ -1,5 +1,5 @@
 /**
- * Senders of wrong connection ids in the management API (docs/behaviours.md A31): their list, and how they are
+ * Senders of wrong connection ids in the management API (docs/behaviours.md A40): their list, and how they are
  * forgiven before the next reset. Not in the reference.
  */
 import { Elysia, t } from 'elysia'

@@ -1,14 +1,23 @@
 /**
- * Lists torrents for people, ascending by info hash. The few of a small swarm are put in order for each page; the
- * millions of a large one by a thread of its own, because sorting them would hold up announces, and their order is
- * kept for some seconds: the pages of one walk and requests at the same time share it.
+ * Lists torrents for people, ascending by info hash or the largest first. The few of a small swarm are put in order for
+ * each page; the millions of a large one by a thread of its own, because sorting them would hold up announces, and
+ * their order is kept for some seconds: the pages of one walk and requests at the same time share it.
  */
 import { EPOCH, NIL, seenAt } from '../swarm/layout.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
 import { patiently, Turns } from '../time/turns.ts'
-import { hashesFrom, type Order, orderOf, positionBehind, recordsIn, WORDS } from './order.ts'
+import {
+  hashesFrom,
+  type Order,
+  orderOf,
+  positionBehind,
+  recordsIn,
+  type Sort,
+  WORDS,
+} from './order.ts'
+import type { OrderTask } from './order-worker.ts'
 
 export type TorrentSummary = {
   /** 40 lower-case hex digits. */
@@ -47,8 +56,12 @@ type ListingOptions = {
 export class Listing implements Disposable {
   readonly #swarm: Swarm
   readonly #options: ListingOptions
-  #order: Promise<Order> | undefined
+  /** One for each sort that was asked for lately. */
+  readonly #orders = new Map<Sort, Promise<Order>>()
+  /** Orders are made one after the other, because each takes the memory of a whole one meanwhile. */
+  #making: Promise<unknown> | undefined
   #worker: Worker | undefined
+  #isOver = false
 
   constructor(swarm: Swarm, options: ListingOptions = {}) {
     this.#swarm = swarm
@@ -58,21 +71,25 @@ export class Listing implements Disposable {
   /**
    * `limit` torrents behind the first `offset`. Peers last seen at second `cutoff` or before do not count,
    * except in a swarm of more than 64 until the next sweep: as a scrape counts. Torrents that came or went since
-   * all were put in order may be listed or not; none is listed twice, and none that never was there. Rejects when
-   * a shard stays locked, or the order is not made in time.
+   * all were put in order may be listed or not; none is listed twice, and none that never was there. By a figure only
+   * the first 100,000 are listed, and one may be listed twice or not at all if the reader takes longer than an order is
+   * kept. Rejects when a shard stays locked, or the order is not made in time.
    */
   async *list(
     cutoff: number,
     offset: number,
     limit: number,
+    sortBy: Sort = 'info_hash',
   ): AsyncGenerator<readonly TorrentSummary[], void, void> {
     let last: Int32Array | undefined
+    let from = offset
     for (let left = limit; left > 0; ) {
       // Asked for again each time and only copied from, so that a slow reader does not keep an old one.
-      const order = await this.#ordered()
-      const from = last === undefined ? offset : positionBehind(order, last)
+      const order = await this.#ordered(sortBy)
+      if (last !== undefined && sortBy === 'info_hash') from = positionBehind(order, last)
       const hashes = hashesFrom(order, from, Math.min(left, BATCH))
       if (hashes.length === 0) return
+      from += hashes.length / WORDS
       last = hashes.slice(-WORDS)
       const known = await this.summaries(cutoff, hashes)
       left -= known.length
@@ -104,25 +121,35 @@ export class Listing implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true
     this.#worker?.terminate()
   }
 
-  #ordered(): Promise<Order> {
+  #ordered(sortBy: Sort): Promise<Order> {
     if (recordsIn(this.#swarm) <= MOST_AT_ONCE)
-      return patiently(() => orderOf(this.#swarm), this.#options.longestWaitMilliseconds)
-    this.#order ??= this.#sort()
-    return this.#order
+      return patiently(() => orderOf(this.#swarm, sortBy), this.#options.longestWaitMilliseconds)
+    const kept = this.#orders.get(sortBy)
+    if (kept !== undefined) return kept
+    const order = this.#sort(sortBy)
+    this.#orders.set(sortBy, order)
+    return order
   }
 
-  async #sort(): Promise<Order> {
+  async #sort(sortBy: Sort): Promise<Order> {
+    const before = this.#making
+    const { promise: made, resolve } = Promise.withResolvers<void>()
+    this.#making = made
     let order: Order | undefined
     try {
-      order = await this.#sortElsewhere()
+      if (before !== undefined) await before
+      order = await this.#sortElsewhere(sortBy)
       return order
     } finally {
+      resolve()
+      if (this.#making === made) this.#making = undefined
       const kept = order === undefined ? 0 : (this.#options.keptMilliseconds ?? KEPT_MILLISECONDS)
       const forget = () => {
-        this.#order = undefined
+        this.#orders.delete(sortBy)
         // At once, because the engine may not look for garbage before minutes have passed.
         order?.hashes.buffer.transfer(0)
         order?.places.buffer.transfer(0)
@@ -131,7 +158,8 @@ export class Listing implements Disposable {
     }
   }
 
-  async #sortElsewhere(): Promise<Order> {
+  async #sortElsewhere(sortBy: Sort): Promise<Order> {
+    if (this.#isOver) throw new Error('the torrents were not put in order: the tracker stops')
     const { url = WORKER_URL, sortMilliseconds = SORT_MILLISECONDS } = this.#options
     const { promise, resolve, reject } = Promise.withResolvers<Order>()
     const worker = new Worker(url)
@@ -145,7 +173,8 @@ export class Listing implements Disposable {
       reject(new Error('the torrents were not put in order: the thread ended')),
     )
     try {
-      worker.postMessage(this.#swarm.shared)
+      const task: OrderTask = { memory: this.#swarm.shared, sortBy }
+      worker.postMessage(task)
       return await Deadline.in(sortMilliseconds).run(
         () => promise,
         () => new Error(`the torrents were not put in order within ${sortMilliseconds} ms`),

@@ -2,11 +2,13 @@
 import { parentPort } from 'node:worker_threads'
 import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { patiently } from '../time/turns.ts'
-import { orderOf } from './order.ts'
+import { orderOf, type Sort } from './order.ts'
 
-parentPort?.once('message', async (memory: SwarmMemory) => {
+export type OrderTask = { readonly memory: SwarmMemory; readonly sortBy: Sort }
+
+parentPort?.once('message', async ({ memory, sortBy }: OrderTask) => {
   // Numbers that only matter to threads that lock or choose peers.
   const swarm = new Swarm(memory, 1, 1)
-  const order = await patiently(() => orderOf(swarm))
+  const order = await patiently(() => orderOf(swarm, sortBy))
   parentPort?.postMessage(order, [order.hashes.buffer, order.places.buffer])
 })

@@ -1,6 +1,7 @@
 /**
- * The info hashes of all torrents in ascending order. They are read without locks, so that millions of them hold
- * up no announce; the seeded hash in each record tells an info hash from the halves of two.
+ * The info hashes of all torrents in ascending order, or of the first ones by one of their figures. They are read
+ * without locks, so that millions of them hold up no announce; the seeded hash in each record tells an info hash from
+ * the halves of two.
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { HEADER, TORRENT, USED } from '../swarm/layout.ts'
@@ -9,11 +10,20 @@ import type { Swarm } from '../swarm/swarm.ts'
 
 export const WORDS = INFO_HASH_BYTES / 4
 
+/** By what torrents are put in order: info hashes ascending, figures descending. */
+export const SORTS = ['info_hash', 'seeders', 'leechers', 'completed', 'peers'] as const
+export type Sort = (typeof SORTS)[number]
+
+/** Torrents of an order by a figure: people look at the largest, and so many take no memory that counts. */
+const MOST_BY_FIGURE = 100_000
+/** Figures beyond it are not told apart. */
+const MOST_FIGURE = 2 ** 32 - 1
+
 /** 24 bytes a torrent. */
 export type Order = {
   /** The info hashes in no order, five words each in memory order. */
   readonly hashes: Int32Array<ArrayBuffer>
-  /** Where they stand among `hashes`, in ascending order; none twice. */
+  /** Where they stand among `hashes`, in order; none twice. */
   readonly places: Uint32Array<ArrayBuffer>
 }
 
@@ -21,35 +31,80 @@ export type Order = {
 export const recordsIn = ({ shards }: Swarm): number => sum(shards.map(highOf))
 
 /**
- * All torrents that are there from beginning to end; of those that come or go meanwhile some. undefined: a shard was
- * salvaged meanwhile, and torrents seemed to be missing.
+ * All torrents that are there from beginning to end; of those that come or go meanwhile some. By a figure the first
+ * 100,000 of them, equal ones ascending by info hash; a figure counts expired peers until the sweep. undefined: a shard
+ * was salvaged meanwhile, and torrents seemed to be missing.
  */
-export function orderOf(swarm: Swarm): Order | undefined {
+export function orderOf(swarm: Swarm, sortBy: Sort): Order | undefined {
   const highs = swarm.shards.map(highOf)
   const hashes = new Int32Array(sum(highs) * WORDS)
+  const figures = sortBy === 'info_hash' ? undefined : new Uint32Array(sum(highs))
+  const figureOf = FIGURES[sortBy]
   let end = 0
   for (const [i, shard] of swarm.shards.entries()) {
     const { header } = shard.torrents
     const salvages = Atomics.load(header, HEADER.salvages)
-    end = readHashes(swarm, shard, highs[i]!, hashes, end)
+    const read = (torrent: number, place: number) => {
+      if (figures) figures[place] = Math.min(figureOf(shard, torrent), MOST_FIGURE)
+    }
+    end = readHashes(swarm, shard, highs[i]!, hashes, end, read)
     if ((salvages & 1) === 1 || Atomics.load(header, HEADER.salvages) !== salvages) return undefined
   }
   const places = new Uint32Array(end / WORDS)
   for (let place = 0; place < places.length; place++) places[place] = place
-  return { hashes, places: places.subarray(0, sort(hashes, places, 0)) }
+  const ascending = places.subarray(0, sort(hashes, places, 0))
+  return figures === undefined
+    ? { hashes, places: ascending }
+    : firstBy(figures, { hashes, places: ascending })
+}
+
+const FIGURES: Readonly<Record<Sort, (shard: Shard, torrent: number) => number>> = {
+  info_hash: () => 0,
+  seeders: ({ families }, torrent) =>
+    sum(families.map((peers) => peers.count(torrent) - peers.leechers(torrent))),
+  leechers: ({ families }, torrent) => sum(families.map((peers) => peers.leechers(torrent))),
+  completed: ({ torrents }, torrent) => torrents.downloaded(torrent),
+  peers: ({ families }, torrent) => sum(families.map((peers) => peers.count(torrent))),
+}
+
+/** The first of an order by their figures, which stand at the same places as their hashes. */
+function firstBy(figures: Uint32Array, order: Order): Order {
+  const { places } = order
+  const keys = new BigUint64Array(places.length)
+  // The low half of a key, then the high one.
+  const halves = new Uint32Array(keys.buffer)
+  for (let i = 0; i < places.length; i++) {
+    halves[i * 2] = i
+    halves[i * 2 + 1] = MOST_FIGURE - figures[places[i]!]!
+  }
+  keys.sort()
+  const count = Math.min(places.length, MOST_BY_FIGURE)
+  const first = {
+    ...order,
+    places: Uint32Array.from({ length: count }, (_, i) => places[halves[i * 2]!]!),
+  }
+  // Copies, so that the memory of all others is given back.
+  return {
+    hashes: hashesFrom(first, 0, count),
+    places: Uint32Array.from({ length: count }, (_, i) => i),
+  }
 }
 
 /** End of the records that may be in use. */
 const highOf = ({ torrents }: Shard): number => torrents.header[HEADER.torrentHigh]!
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
 
-/** Copies the info hashes in the records below `high` of a shard to `into[end…]`. The new end. */
+/**
+ * Copies the info hashes in the records below `high` of a shard to `into[end…]`, and says of each in which record it
+ * was and which it is among those in `into`. The new end.
+ */
 function readHashes(
   swarm: Swarm,
   shard: Shard,
   high: number,
   into: Int32Array,
   end: number,
+  read: (torrent: number, place: number) => void,
 ): number {
   const { records } = shard.torrents
   // Downwards, as the sweep moves torrents: one that it moves may be read twice, but never missed.
@@ -58,7 +113,9 @@ function readHashes(
     if ((records[at + TORRENT.flags]! & USED) === 0) continue
     for (let i = 0; i < WORDS; i++) into[end + i] = records[at + i]!
     // Otherwise the record was given to another torrent while it was read.
-    if (swarm.hash(into, end) === records[at + TORRENT.hash]) end += WORDS
+    if (swarm.hash(into, end) !== records[at + TORRENT.hash]) continue
+    read(torrent, end / WORDS)
+    end += WORDS
   }
   return end
 }
@@ -91,7 +148,11 @@ function sort(hashes: Int32Array, places: Uint32Array, word: number): number {
 }
 
 /** A copy of at most `count` info hashes from position `from` on, one behind the other. */
-export function hashesFrom({ hashes, places }: Order, from: number, count: number): Int32Array {
+export function hashesFrom(
+  { hashes, places }: Order,
+  from: number,
+  count: number,
+): Int32Array<ArrayBuffer> {
   const found = places.subarray(from, from + count)
   const copy = new Int32Array(found.length * WORDS)
   for (let n = 0; n < found.length; n++)
@@ -99,7 +160,7 @@ export function hashesFrom({ hashes, places }: Order, from: number, count: numbe
   return copy
 }
 
-/** Position of the first info hash that comes behind `hash`. */
+/** In an ascending order, the position of the first info hash that comes behind `hash`. */
 export function positionBehind({ hashes, places }: Order, hash: Int32Array): number {
   const bytes = Buffer.from(hashes.buffer)
   const key = Buffer.from(hash.buffer, hash.byteOffset, INFO_HASH_BYTES)

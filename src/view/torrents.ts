@@ -19,6 +19,7 @@ import type { Peers } from '../swarm/peers.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { finish } from '../time/turns.ts'
 import { Listing, type TorrentSummary } from './listing.ts'
+import type { Sort } from './order.ts'
 
 /** Peers copied under one hold of the lock: well below a millisecond. */
 const SLICE = 512
@@ -51,8 +52,11 @@ export interface TorrentView {
   one(words: Int32Array): Promise<InspectedTorrent | undefined>
   /** Those that are known, in the order asked, repetitions repeated. `hashes`: such words, one behind the other. */
   some(hashes: Int32Array): Promise<readonly TorrentSummary[]>
-  /** `limit` torrents behind the first `offset`, ascending by info hash, some thousands at a time. */
-  page(offset: number, limit: number): AsyncIterable<readonly TorrentSummary[]>
+  /**
+   * `limit` torrents behind the first `offset`, some thousands at a time: ascending by info hash, or of the 100,000 with
+   * the largest figure, that one first.
+   */
+  page(offset: number, limit: number, sortBy?: Sort): AsyncIterable<readonly TorrentSummary[]>
 }
 
 /**
@@ -68,7 +72,7 @@ export function torrentView(
   return {
     one: (words) => finish(peersOf(swarm, words, cutoff()), longestWaitMilliseconds),
     some: (hashes) => listing.summaries(cutoff(), hashes),
-    page: (offset, limit) => listing.list(cutoff(), offset, limit),
+    page: (offset, limit, sortBy) => listing.list(cutoff(), offset, limit, sortBy),
     [Symbol.dispose]: () => listing[Symbol.dispose](),
   }
 }

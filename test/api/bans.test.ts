@@ -25,7 +25,7 @@ const lift = async ({ url }: Serving, address: string) => {
 }
 const counted = (count: number) => [200, `{"status":"ok","count":${count}}`]
 
-test('A31: those with the most errors come first, IPv6 by its /64, and one above the limit is banned', async () => {
+test('A40: those with the most errors come first, IPv6 by its /64, and one above the limit is banned', async () => {
   await using api = await serve()
   accuse(api.bans, '192.0.2.1', 1)
   accuse(api.bans, '2001:db8:1:2:3:4:5:6', 3)
@@ -39,7 +39,7 @@ test('A31: those with the most errors come first, IPv6 by its /64, and one above
   expect(await list(api, '?offset=1&limit=1')).toEqual(all.slice(1, 2))
 })
 
-test('A31: one is lifted by any address of its /64 or by that itself, or all are', async () => {
+test('A40: one is lifted by any address of its /64 or by that itself, or all are', async () => {
   await using api = await serve()
   for (const address of ['192.0.2.1', '192.0.2.2', '2001:db8:1:2::1', '2001:db8:1:3::1'])
     accuse(api.bans, address, 2)
@@ -55,7 +55,7 @@ test('A31: one is lifted by any address of its /64 or by that itself, or all are
   expect(await list(api)).toEqual([])
 })
 
-test('A31: a writer that stops while it has the table is waited for, and no longer than two seconds', async () => {
+test('A40: a writer that stops while it has the table is waited for, and no longer than two seconds', async () => {
   await using api = await serve()
   accuse(api.bans, '192.0.2.1', 2)
   const word = new Int32Array(api.bans.memory)
@@ -70,7 +70,7 @@ test('A31: a writer that stops while it has the table is waited for, and no long
   expect(await again).toEqual(counted(1))
 })
 
-test('A31: the list of a full table is complete', async () => {
+test('A40: the list of a full table is complete', async () => {
   await using api = await serve()
   for (let n = 0; n < 20_000; n++) accuse(api.bans, `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, 1)
   const all: { address: string }[] = await list(api, '?limit=4294967295')

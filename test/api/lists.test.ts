@@ -191,6 +191,24 @@ describe('the list of torrents', () => {
   })
 })
 
+test('A41: torrents are asked for in the order that the query names, and that of before without one', async () => {
+  const asked: unknown[] = []
+  await using api = await serve({
+    torrents: listing(async function* (...page) {
+      asked.push(page)
+      yield []
+    }),
+  })
+  for (const query of ['', '?sort=info_hash', '?sort=seeders&limit=5', '?offset=1&sort=peers'])
+    await askWithToken(api.url, { path: `/api/v1/torrents${query}` })
+  expect(asked).toEqual([
+    [0, 4000, undefined],
+    [0, 4000, 'info_hash'],
+    [0, 5, 'seeders'],
+    [1, 4000, 'peers'],
+  ])
+})
+
 describe('the lists of keys and whitelist', () => {
   test('A27: are fetched from the database some thousands at a time', async () => {
     await using api = await serve()

@@ -131,6 +131,7 @@ test('shows what is checked', () => {
       in: 'query',
       schema: { type: 'array', items: { $ref: '#/components/schemas/InfoHash' } },
     },
+    { name: 'sort', in: 'query', required: false },
   ])
   for (const [path, methods] of Object.entries(document.paths))
     for (const { parameters } of Object.values(methods)) {

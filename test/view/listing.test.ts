@@ -4,7 +4,7 @@ import { EVENT } from '../../src/bittorrent.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing, type TorrentSummary } from '../../src/view/listing.ts'
-import { hashesFrom, type Order, orderOf } from '../../src/view/order.ts'
+import { hashesFrom, type Order, orderOf, type Sort } from '../../src/view/order.ts'
 import { dice, seed } from '../support/random.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
 import {
@@ -36,11 +36,13 @@ const read = async (
   offset: number,
   limit: number,
   cutoff = 0,
-): Promise<TorrentSummary[]> => (await Array.fromAsync(listing.list(cutoff, offset, limit))).flat()
+  sortBy?: Sort,
+): Promise<TorrentSummary[]> =>
+  (await Array.fromAsync(listing.list(cutoff, offset, limit, sortBy))).flat()
 
 /** What `orderOf` finds, as text. */
 const ordered = (world: World): string[] | undefined => {
-  const order = orderOf(world.swarm)
+  const order = orderOf(world.swarm, 'info_hash')
   return (
     order &&
     (Buffer.from(hashesFrom(order, 0, HUGE).buffer)
@@ -112,6 +114,60 @@ test.each([60, 5_000, 12_000])(
         ])
   },
 )
+
+const BY = {
+  seeders: ({ seeders }: TorrentSummary) => seeders,
+  leechers: ({ leechers }: TorrentSummary) => leechers,
+  completed: ({ downloaded }: TorrentSummary) => downloaded,
+  peers: ({ seeders, leechers }: TorrentSummary) => seeders + leechers,
+}
+
+test.each([60, 9_000])(
+  `A41: pages of %d torrents by each figure agree with sorting all of them (SEED=${seed})`,
+  async (count) => {
+    const roll = dice()
+    const world = new World({ bytes: 64 * 2 ** 20, seed, families: THREE_FAMILIES })
+    const hashes = crowd(count, roll)
+    for (const hash of hashes)
+      for (let peer = roll(4); peer >= 0; peer--) {
+        const whose = { peer, family: world.families[peer % 3]! }
+        world.tell(hash, { ...whose, left: 1n, want: 0 })
+        if (roll(2) === 0) world.tell(hash, { ...whose, event: EVENT.completed, want: 0 })
+      }
+    const all = naively(world, hashes)
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    for (const [sortBy, figure] of Object.entries(BY)) {
+      const sorted = all.toSorted((one, other) => figure(other) - figure(one))
+      const page = (offset: number, limit: number) =>
+        read(listing, offset, limit, 0, sortBy as Sort)
+      expect([sortBy, await page(0, HUGE)]).toEqual([sortBy, sorted])
+      for (const offset of [1, 1999, 2001, count - 1, count, roll(count)])
+        for (const limit of [1, 2001])
+          expect([sortBy, offset, await page(offset, limit)]).toEqual([
+            sortBy,
+            offset,
+            sorted.slice(offset, offset + limit),
+          ])
+    }
+    expect(await read(listing, 0, HUGE)).toEqual(all)
+  },
+)
+
+test('A41: a torrent that was completed more often than a word can count comes first', async () => {
+  const world = new World({ persistent: true })
+  const [most, more] = [1, 2].map(hashWords) as [Int32Array, Int32Array]
+  for (const [hash, count] of [
+    [most, 2 ** 40],
+    [more, 2 ** 31],
+  ] as const) {
+    world.tell(hash, {})
+    const shard = world.swarm.shardOf(world.swarm.hash(hash))
+    const torrent = shard.torrents.find(hash, world.swarm.hash(hash))
+    shard.torrents.addDownloads(torrent, count)
+  }
+  const rows = await read(listingOf(world), 0, 9, 0, 'completed')
+  expect(rows.map(({ infoHash }) => infoHash)).toEqual([hashHex(most), hashHex(more)])
+})
 
 test('an empty swarm has an empty list', async () => {
   const listing = listingOf(new World({}))
@@ -299,6 +355,47 @@ describe('A13: a large swarm', () => {
     expect(await read(listing, 200, 100)).toHaveLength(100)
     expect(workers.all).toHaveLength(1)
     while (!workers.all[0]!.ended) await Bun.sleep(1)
+  })
+
+  test('A41: is put in order by one thread after the other, however many orders are wanted', async () => {
+    const { world } = crowded()
+    using workers = captureWorkers()
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    let most = 0
+    const looking = setInterval(() => {
+      most = Math.max(most, workers.all.filter(({ ended }) => !ended).length)
+    }, 1)
+    const sorts = ['info_hash', 'seeders', 'peers', 'seeders'] as const
+    const pages = await Promise.all(sorts.map((sortBy) => read(listing, 0, 100, 0, sortBy)))
+    clearInterval(looking)
+    expect(pages.map(({ length }) => length)).toEqual([100, 100, 100, 100])
+    // One that is told to end takes a moment.
+    expect([workers.all.length, most <= 2]).toEqual([3, true])
+  })
+
+  test('A41: has 100,000 torrents by a figure, and all by info hash', async () => {
+    const world = new World({ bytes: 128 * 2 ** 20 })
+    for (let n = 0; n < 100_010; n++) world.tell(hashWords(n), { want: 0 })
+    const largest = [99, 100_001].map(hashWords)
+    for (const hash of largest) world.tell(hash, { peer: 2, want: 0 })
+    const listing = listingOf(world, { keptMilliseconds: 60_000 })
+    const rows = await read(listing, 0, HUGE, 0, 'peers')
+    expect(rows).toHaveLength(100_000)
+    expect(rows.slice(0, 2).map(({ infoHash }) => infoHash)).toEqual(largest.map(hashHex).sort())
+    expect(await read(listing, 100_000, HUGE, 0, 'peers')).toEqual([])
+    expect(await read(listing, 100_000, HUGE)).toHaveLength(10)
+  })
+
+  test('A41: is not put in order for lists that still wait when the tracker stops', async () => {
+    const { world } = crowded()
+    using workers = captureWorkers()
+    const listing = listingOf(world, { url: 'data:text/javascript,setInterval(() => {}, 1e6)' })
+    const readings = [read(listing, 0, 1), read(listing, 0, 1, 0, 'peers')]
+    listing[Symbol.dispose]()
+    const [first, second] = await Promise.allSettled(readings)
+    expect(first).toMatchObject({ reason: { message: expect.stringContaining('thread ended') } })
+    expect(second).toMatchObject({ reason: { message: expect.stringContaining('tracker stops') } })
+    expect(workers.all).toHaveLength(1)
   })
 
   test('gives back the memory of its order when it is not used any more', async () => {

@@ -423,6 +423,18 @@ const torrents: readonly Case[] = [
   ).map(([value, shown]) =>
     get(`/api/v1/torrents?info_hash=${value}`, `A10: torrents?info_hash=${value}`, badHash(shown)),
   ),
+  ...['info_hash', 'seeders', 'leechers', 'completed', 'peers'].map((sort) =>
+    get(`/api/v1/torrents?sort=${sort}`, `A41: torrents?sort=${sort}`, okJson('[]')),
+  ),
+  ...['', 'growth', 'Peers'].map((sort) =>
+    get(
+      `/api/v1/torrents?sort=${sort}`,
+      `A41: torrents?sort=${sort}`,
+      badQuery(
+        `unknown variant \`${sort}\`, expected one of \`info_hash\`, \`seeders\`, \`leechers\`, \`completed\`, \`peers\``,
+      ),
+    ),
+  ),
 ]
 
 const BAD_PARAMETERS = [
@@ -471,16 +483,16 @@ const badAddress = (value: string) =>
     `Invalid URL: invalid address: string "${value}", expected an IPv4 address, an IPv6 address or its /64`,
   )
 const bans: readonly Case[] = [
-  get('/api/v1/bans', 'A31: there are no bans', okJson('[]')),
-  get('/api/v1/bans?offset=1&limit=', 'A31: nor behind the first', okJson('[]')),
+  get('/api/v1/bans', 'A40: there are no bans', okJson('[]')),
+  get('/api/v1/bans?offset=1&limit=', 'A40: nor behind the first', okJson('[]')),
   get(
     '/api/v1/bans?limit=-1',
-    'A31: bans with a bad limit',
+    'A40: bans with a bad limit',
     badPage('limit', 'invalid digit found in string'),
   ),
-  send('DELETE', '/api/v1/bans', 'A31: lifting all bans', counted(0)),
+  send('DELETE', '/api/v1/bans', 'A40: lifting all bans', counted(0)),
   ...['192.0.2.1', '::1', '2001:db8:1:2::%2F64', '::ffff:192.0.2.1'].map((address) =>
-    send('DELETE', `/api/v1/bans/${address}`, `A31: lifting ${address}`, counted(0)),
+    send('DELETE', `/api/v1/bans/${address}`, `A40: lifting ${address}`, counted(0)),
   ),
   ...(
     [
@@ -492,9 +504,9 @@ const bans: readonly Case[] = [
       ['1'.repeat(200), `${'1'.repeat(100)}...`],
     ] as const
   ).map(([sent, shown]) =>
-    send('DELETE', `/api/v1/bans/${sent}`, `A31: lifting ${sent}`, badAddress(shown)),
+    send('DELETE', `/api/v1/bans/${sent}`, `A40: lifting ${sent}`, badAddress(shown)),
   ),
-  send('DELETE', '/api/v1/bans/%20', 'A31: lifting a blank', NOT_FOUND),
+  send('DELETE', '/api/v1/bans/%20', 'A40: lifting a blank', NOT_FOUND),
 ]
 
 const whitelist: readonly Case[] = [
