@@ -1,4 +1,5 @@
-/** Asks HTTP servers: trackers (BEP 3, 48), and others for a small body. Never through a proxy. */
+/** Asks HTTP servers: trackers (BEP 3, 48), their APIs, and others for a small body. Never through a proxy. */
+import { size } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
 import { joinPort } from '../wire/address.ts'
@@ -23,6 +24,17 @@ interface HttpOptions {
   readonly milliseconds: number
   /** Accept any certificate. */
   readonly insecure?: boolean | undefined
+}
+
+export interface HttpRequest extends HttpOptions {
+  /** Where to connect instead of what the name resolves to. */
+  readonly address?: Address | undefined
+  /** Default: GET. */
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+  /** Of the answer; a longer one is given up. Default: 1 MiB. */
+  readonly mostBytes?: number
 }
 
 export interface HttpReply {
@@ -79,39 +91,98 @@ export class HttpClient implements TrackerClient {
 export const statusOf = ({ status, statusText, location }: HttpReply): string =>
   `HTTP status ${oneLine(`${status} ${statusText}`)}${location === undefined ? '' : `, moved to ${oneLine(location)}`}`
 
-/** GETs `url`, at `address` if one is given instead of what the name resolves to. Redirects are not followed. */
-export async function getHttp(
+/** GETs `url`. Rejects with `ClientFailure` and nothing else. */
+export const getHttp = (
   url: URL,
-  { address, milliseconds, insecure = false }: HttpOptions & { readonly address?: Address },
-): Promise<HttpReply> {
-  const name = url.hostname.replace(/^\[|\]$/g, '')
-  const target = new URL(url)
-  if (address) target.host = joinPort(address.ip, Number(url.port || WEB_PORTS[url.protocol]))
+  options: HttpOptions & { readonly address?: Address },
+): Promise<HttpReply> => askHttp(url, options)
+
+/** The whole answer of `url`. Redirects are not followed. Rejects with `ClientFailure` and nothing else. */
+export async function askHttp(url: URL, request: HttpRequest): Promise<HttpReply> {
+  const { milliseconds, mostBytes = MOST_BODY_BYTES } = request
   try {
-    const response = await fetch(target.href, {
-      headers: {
-        Host: url.host,
-        'User-Agent': 'tracker-client',
-        Accept: '*/*',
-        'Accept-Encoding': 'identity',
-      },
-      redirect: 'manual',
-      keepalive: false,
-      signal: AbortSignal.timeout(milliseconds),
-      ...(url.protocol === 'https:' && {
-        tls: { serverName: name, rejectUnauthorized: !insecure },
-      }),
-    })
+    const response = await send(url, request, AbortSignal.timeout(milliseconds))
     const location = response.headers.get('location')
     return {
       status: response.status,
       statusText: response.statusText,
       location: location === null ? undefined : (URL.parse(location, url.href)?.href ?? location),
-      body: await readBody(response),
+      body: await readBody(response, mostBytes),
     }
   } catch (error) {
     throw explain(error, placeOf(url), milliseconds)
   }
+}
+
+export interface HttpStream {
+  readonly status: number
+  /** The body as it comes. Rejects with `ClientFailure` and nothing else; ends when `stop` aborts. */
+  readonly parts: AsyncGenerator<Uint8Array, void, void>
+}
+
+/**
+ * An answer that may go on for ever. `milliseconds` is the time limit of its head and of each silence in its body.
+ * Rejects with `ClientFailure` and nothing else.
+ */
+export async function openHttp(
+  url: URL,
+  request: HttpRequest,
+  stop: AbortSignal,
+): Promise<HttpStream> {
+  const { milliseconds } = request
+  const silence = new AbortController()
+  const late = () => silence.abort(new DOMException('silent', 'TimeoutError'))
+  let timer = setTimeout(late, milliseconds)
+  const failed = (error: unknown) => {
+    clearTimeout(timer)
+    return explain(error, placeOf(url), milliseconds)
+  }
+  async function* parts(response: Response): HttpStream['parts'] {
+    try {
+      for await (const part of response.body ?? []) {
+        clearTimeout(timer)
+        yield part
+        timer = setTimeout(late, milliseconds)
+      }
+    } catch (error) {
+      if (!stop.aborted) throw failed(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  try {
+    const response = await send(url, request, AbortSignal.any([silence.signal, stop]))
+    return { status: response.status, parts: parts(response) }
+  } catch (error) {
+    throw failed(error)
+  }
+}
+
+function send(
+  url: URL,
+  { address, method = 'GET', headers, body, insecure = false }: HttpRequest,
+  signal: AbortSignal,
+): Promise<Response> {
+  const name = url.hostname.replace(/^\[|\]$/g, '')
+  const target = new URL(url)
+  if (address) target.host = joinPort(address.ip, Number(url.port || WEB_PORTS[url.protocol]))
+  return fetch(target.href, {
+    method,
+    headers: {
+      Host: url.host,
+      'User-Agent': 'tracker-client',
+      Accept: '*/*',
+      'Accept-Encoding': 'identity',
+      ...headers,
+    },
+    ...(body !== undefined && { body }),
+    redirect: 'manual',
+    keepalive: false,
+    signal,
+    ...(url.protocol === 'https:' && {
+      tls: { serverName: name, rejectUnauthorized: !insecure },
+    }),
+  })
 }
 
 const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
@@ -120,13 +191,13 @@ const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443
 
 class TooLong extends Error {}
 
-async function readBody(response: Response): Promise<Uint8Array> {
+async function readBody(response: Response, mostBytes: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   let length = 0
   // Leaving the loop closes the connection.
   for await (const part of response.body ?? []) {
     length += part.length
-    if (length > MOST_BODY_BYTES) throw new TooLong()
+    if (length > mostBytes) throw new TooLong(size(mostBytes))
     parts.push(part)
   }
   return Buffer.concat(parts)
@@ -136,7 +207,7 @@ function explain(error: unknown, where: string, milliseconds: number): ClientFai
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
   const code = errorCode(error)
   const failed = (kind: FailureKind, what: string) => new ClientFailure(kind, `${where}: ${what}`)
-  if (error instanceof TooLong) return failed('garbage', 'the answer is longer than 1 MiB')
+  if (error instanceof TooLong) return failed('garbage', `the answer is longer than ${message}`)
   if (name === 'TimeoutError') return failed('timeout', noAnswerWithin(milliseconds))
   if (code === 'ENOTFOUND') return failed('resolve', 'no such host')
   const unreachable = unreachableBy(code)

@@ -1,8 +1,8 @@
 /** The HTTP client against servers that refuse, lie, dawdle and never stop. */
 
 import { describe, expect, test } from 'bun:test'
-import { getHttp, HttpClient } from '../../src/client/http.ts'
-import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
+import { askHttp, getHttp, HttpClient, openHttp } from '../../src/client/http.ts'
+import { fakeHttpServer, respond, type Sender } from '../support/client/fake-http.ts'
 import { failure, question, urlOf } from '../support/client/question.ts'
 import { until } from '../support/until.ts'
 
@@ -193,4 +193,74 @@ test('fetches anything small', async () => {
     'Service Unavailable',
     '{"status":"Ok"}',
   ])
+})
+
+test('sends what it is told to, and takes as much as it is told to', async () => {
+  using server = await fakeHttpServer((_request, socket) =>
+    socket.write(respond('x'.repeat(2_000))),
+  )
+  const url = new URL(`http://127.0.0.1:${server.port}/a?b=c`)
+  const request = { milliseconds: 60_000, method: 'DELETE', headers: { 'X-A': 'b' }, body: '{}' }
+  expect((await askHttp(url, { ...request, mostBytes: 2_000 })).body).toHaveLength(2_000)
+  const [head = '', body] = server.requests[0]!.split('\r\n\r\n')
+  expect([head.split('\r\n')[0], body]).toEqual(['DELETE /a?b=c HTTP/1.1', '{}'])
+  expect(head.toLowerCase()).toContain('\r\nx-a: b\r\n')
+  expect(await failure(askHttp(url, { ...request, mostBytes: 1_999 }))).toEqual([
+    'garbage',
+    'http://127.0.0.1:PORT/a: the answer is longer than 2 KiB',
+  ])
+})
+
+describe('an answer that goes on', () => {
+  const HEAD = 'HTTP/1.1 200 OK\r\n\r\n'
+  async function open(behave: (socket: Sender) => void, milliseconds = 60_000) {
+    const server = await fakeHttpServer((_request, socket) => behave(socket))
+    const stop = new AbortController()
+    const url = new URL(`http://127.0.0.1:${server.port}/`)
+    return { server, stop, opening: openHttp(url, { milliseconds }, stop.signal) }
+  }
+  const text = (part: IteratorResult<Uint8Array, void>) =>
+    part.value && Buffer.from(part.value).toString()
+
+  test('comes part by part, until the server ends it', async () => {
+    let sender: Sender | undefined
+    const { server, opening } = await open((socket) => {
+      sender = socket
+      socket.write(`${HEAD}one`)
+    })
+    using _ = server
+    const { status, parts } = await opening
+    expect([status, text(await parts.next())]).toEqual([200, 'one'])
+    sender!.write('two')
+    expect(text(await parts.next())).toBe('two')
+    sender!.end()
+    expect((await parts.next()).done).toBe(true)
+  })
+
+  test('ends when it is to stop, and the connection is closed', async () => {
+    const { server, stop, opening } = await open((socket) => socket.write(`${HEAD}one`))
+    using _ = server
+    const { parts } = await opening
+    await parts.next()
+    const next = parts.next()
+    stop.abort()
+    expect((await next).done).toBe(true)
+    await until('the connection to be closed', () => server.open() === 0)
+  })
+
+  test.each([
+    ['begins', ''],
+    ['goes on', `${HEAD}one`],
+  ])('is given up when it never %s', async (_what, sent) => {
+    const { server, opening } = await open((socket) => socket.write(sent), 400)
+    using _ = server
+    const reading = (async () => {
+      for await (const _part of (await opening).parts);
+    })()
+    expect(await failure(reading)).toEqual([
+      'timeout',
+      'http://127.0.0.1:PORT/: no answer within 0.4 s',
+    ])
+    await until('the connection to be closed', () => server.open() === 0)
+  })
 })
