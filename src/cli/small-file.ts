@@ -1,4 +1,4 @@
-/** Reads what a user names as a file. It may be anything, such as a pipe, a video or `/dev/zero`, so the size is bounded. */
+/** Reads what a user names as a file or pipes in. It may be anything, such as a video or `/dev/zero`, so the size is bounded. */
 import { closeSync, openSync, readSync } from 'node:fs'
 
 const MEBIBYTE = 1024 * 1024
@@ -25,4 +25,16 @@ export function readSmallFile(path: string): Uint8Array {
   } finally {
     closeSync(file)
   }
+}
+
+/** The whole standard input as text. Rejects if it is too long. */
+export async function readInput(): Promise<string> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of Bun.stdin.stream()) {
+    length += part.length
+    if (length > MOST_MEBIBYTES * MEBIBYTE) throw new Error(`is longer than ${MOST_MEBIBYTES} MiB`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
 }

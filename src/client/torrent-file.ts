@@ -1,5 +1,5 @@
 /**
- * Reads an info hash from what people have at hand: hexadecimal digits, a magnet link or a .torrent file
+ * Reads an info hash from what people have at hand: hexadecimal or base32 digits, a magnet link or a .torrent file
  * (BEP 3, 9, 52). The contents of files and links are not trusted.
  */
 import { createHash } from 'node:crypto'
@@ -22,6 +22,8 @@ export function readInfoHash(
   // Unlikely to be the name of a file.
   if (/^[0-9a-f]{30,}$/i.test(word))
     return `info hash ${shortWord(word)} has ${word.length} digits instead of 40`
+  const fromOldLink = word.length === BASE32_CHARACTERS ? fromBase32(word) : undefined
+  if (fromOldLink) return fromOldLink
   let bytes: Uint8Array
   try {
     bytes = readFile(word)
@@ -54,13 +56,15 @@ function readTopic(topic: string): Uint8Array | undefined {
   const [, kind, text] = /^urn:(btih|btmh):([0-9a-z]+)$/i.exec(topic) ?? []
   if (!kind || !text) return undefined
   if (kind.toLowerCase() === 'btih')
-    return parseInfoHash(text) ?? (text.length === 32 ? fromBase32(text) : undefined)
+    return parseInfoHash(text) ?? (text.length === BASE32_CHARACTERS ? fromBase32(text) : undefined)
   // A multihash: sha2-256 (0x12), 32 bytes; trackers use the first 20 (BEP 52).
   return /^1220[0-9a-f]{64}$/i.test(text)
     ? Buffer.from(text.slice(4, 4 + INFO_HASH_BYTES * 2), 'hex')
     : undefined
 }
 
+/** Of an info hash in an older magnet link. */
+const BASE32_CHARACTERS = 32
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** The 20 bytes that 32 characters stand for (RFC 4648); undefined: other characters. */

@@ -34,6 +34,27 @@ export function percent(share: number): string {
   return value < 0.001 ? 'less than 0.001 %' : `${Number(value.toPrecision(1))} %`
 }
 
+const TIMES = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const
+
+/** `3 d 4 h`, `12 min 7 s`: the two largest units. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  const first = TIMES.findIndex(([, length]) => whole >= length)
+  if (first < 0) return '0 s'
+  let rest = whole
+  const parts = TIMES.slice(first, first + 2).map(([unit, length]) => {
+    const value = Math.floor(rest / length)
+    rest %= length
+    return `${value} ${unit}`
+  })
+  return parts.join(' ')
+}
+
 /** Rows as lines, each column as wide as its widest cell; the first `words` are flush left, figures right. */
 export function aligned(rows: readonly (readonly string[])[], words: number): string[] {
   const widths: number[] = []

@@ -23,6 +23,7 @@ describe('a word that names a torrent', () => {
     // RFC 4648 of the same bytes, by Python's base64.b32encode.
     ['base32', 'magnet:?xt=urn:btih:TQ4EEIQT4MF76IJLGDBWBUTPTIBBGZBC'],
     ['base32 in lower case', 'magnet:?xt=urn:btih:tq4eeiqt4mf76ijlgdbwbutptibbgzbc'],
+    ['base32 without a link', 'tq4eeiqt4mf76ijlgdbwbutptibbgzbc'],
     ['version 2', `magnet:?xt=urn:btmh:1220${HEX}${'00'.repeat(12)}`],
   ])('%s', (_what, word) => {
     expect(read(word)).toBe(HEX)
