@@ -49,7 +49,7 @@ The API gives all of them at \`GET /api/v1/metrics\` (JSON, or text with \`?form
 \`GET /metrics\`; both want a token. A metric without samples is absent from the text. Counters begin at zero when the
 tracker starts, and those of a listener when it is added.
 
-This page is made from the table in \`src/view/metrics.ts\`: \`MAKE_FILES=1 bun test test/view/metrics.test.ts\`.
+This page is made from the table in \`src/view/metrics.ts\`, in a clone of the source: \`MAKE_FILES=1 bun test test/view/metrics.test.ts\`.
 
 ## Ours
 
