@@ -1,7 +1,7 @@
 /** The management API (docs/behaviours.md A1–A30): an application of Elysia on a socket of its own. */
 import { Elysia, t } from 'elysia'
 import type { TlsConfig } from '../config/model.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'

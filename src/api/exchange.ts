@@ -3,7 +3,7 @@
  * time limit, a line in the log if it fails, and an answer that is compressed and sent as the client takes it.
  */
 import { NotFoundError, ParseError, ValidationError } from 'elysia'
-import { onceEach, type Report } from '../log.ts'
+import { onceEach, type Report } from '../log/report.ts'
 import { type Garbage, HTTP_REQUEST } from '../servers/garbage.ts'
 import { rawPath } from '../servers/listen.ts'
 import { Deadline } from '../time/deadline.ts'

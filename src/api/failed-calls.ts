@@ -3,7 +3,7 @@
  * the client received. Anyone can make as many as they like, so a minute has a limited number of lines and
  * the rest are counted. Never logs a path or a query: they may contain keys and tokens.
  */
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Answer } from './answers.ts'
 

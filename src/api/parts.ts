@@ -1,7 +1,7 @@
 /** What the management API is given by the composition root: it opens neither swarm nor database. */
 import type { Bans } from '../access/bans.ts'
 import type { SchemaVersion } from '../config/model.ts'
-import type { Report } from '../log.ts'
+import type { Report } from '../log/report.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
 import type { Live } from '../view/live.ts'
 import type { MetricSources } from '../view/metrics.ts'

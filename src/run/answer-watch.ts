@@ -2,7 +2,8 @@
  * Says when UDP answers are lost: the kernel does not take them, or datagrams are dropped unread in a flood. Looks at
  * counters that the serving threads keep anyway.
  */
-import { type Log, Trouble } from '../log.ts'
+import type { Log } from '../log/log.ts'
+import { Trouble } from '../log/trouble.ts'
 import type { ListenerCounters } from '../memory/counters.ts'
 import { several } from '../text/figures.ts'
 

@@ -2,7 +2,8 @@
  * Says when the memory of torrents and peers is nearly spent, and when announces are refused because it is. Looks
  * at counters that the serving threads keep anyway: no announce waits for it, and none is logged.
  */
-import { type Log, Trouble } from '../log.ts'
+import type { Log } from '../log/log.ts'
+import { Trouble } from '../log/trouble.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { size } from '../text/figures.ts'
 

@@ -2,7 +2,7 @@
  * Runs the tracker's sweep from time to time, one slice in each turn of the event loop, so that neither
  * announces on this thread nor announces that want the lock of the slice wait for long.
  */
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { Census } from '../swarm/sweep.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'

@@ -2,7 +2,7 @@
  * The serving threads of a process: starts them, notices when one dies, has what it left locked salvaged, and
  * starts another in its place. With one thread there is no worker at all.
  */
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import {

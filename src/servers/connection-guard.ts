@@ -7,7 +7,8 @@
  * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
  * stop accepting for a while. The kernel finds, ends and blocks connections (tcp-sockets.ts).
  */
-import { type Log, Trouble } from '../log.ts'
+import type { Log } from '../log/log.ts'
+import { Trouble } from '../log/trouble.ts'
 import { type Connection, type Look, printClient } from './tcp-sockets.ts'
 
 /** What the guard must know about the listeners on one port. */

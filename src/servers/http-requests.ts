@@ -7,7 +7,7 @@
 import { Visitor } from '../access/gate.ts'
 import type { ScrapeEntry, ShownKey } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
-import { onceEach, type Report } from '../log.ts'
+import { onceEach, type Report } from '../log/report.ts'
 import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, refusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'

@@ -7,7 +7,7 @@
 import { Visitor } from '../access/gate.ts'
 import { Announce, Answer, PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import type { Report } from '../log.ts'
+import type { Report } from '../log/report.ts'
 import { AT, addTime, type CounterRow, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, udpRefusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'

@@ -5,7 +5,7 @@
  */
 import { Address, Expected } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
-import { onceEach, type Report } from '../log.ts'
+import { onceEach, type Report } from '../log/report.ts'
 import { AT, type CounterRow } from '../memory/counters.ts'
 import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'

@@ -5,7 +5,7 @@
  * Where completions are not kept it only watches the database. One thread alone must use it.
  */
 import { type Database, DatabaseError } from '../database/contract.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
 import { DownloadBatch } from './download-batch.ts'

@@ -3,7 +3,7 @@
  * info hashes without end and complete each. Completions beyond the limit are dropped and counted, and the log
  * is told once when that begins and once when it is over.
  */
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 
 /**
  * Unused rows are saved for so long: a tracker that is new to its torrents, or whose database was away, has many

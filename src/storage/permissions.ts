@@ -20,7 +20,7 @@ import {
   notBegun,
   type Part,
 } from '../database/contract.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
 import { finish } from '../time/turns.ts'

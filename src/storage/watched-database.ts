@@ -4,7 +4,7 @@
  * decides how long to wait before the next attempt; and it calls what waits until it works again.
  */
 import type { Database } from '../database/contract.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 
 type DatabaseState =

@@ -1,7 +1,7 @@
 /** The sweep in the background: what it forgets, when, and that it ends. */
 import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, PeerList } from '../../src/bittorrent.ts'
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { startSweeper } from '../../src/run/sweeper.ts'
 import { HEADER } from '../../src/swarm/layout.ts'

@@ -1,6 +1,6 @@
 /** How many torrents get their first row, and what the log says when not all of them do. */
 import { expect, test } from 'bun:test'
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 import { BURST_SECONDS, NewRows } from '../../src/storage/new-rows.ts'
 
 function scene(perSecond: number) {

@@ -5,7 +5,7 @@ import { UNKNOWN } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { type Database, DatabaseError, type Fault } from '../../src/database/contract.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 import {
   EXPIRED_IN_DATABASE_SECONDS,
   EXPIRED_IN_MEMORY_MILLISECONDS,

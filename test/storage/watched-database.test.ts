@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { DatabaseError } from '../../src/database/contract.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 import { WatchedDatabase, type WatchPace } from '../../src/storage/watched-database.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { Fated } from '../support/storage/fated-run.ts'

@@ -26,7 +26,7 @@ const WORDS: readonly [RegExp, readonly string[]][] = [
   [/\bDate\.now\b|\bnew Date\(\)/, ['time/clock.ts']],
   [/\bprocess\.exit\b/, ['main.ts']],
   [/\bprocess\.argv\b|\bBun\.argv\b/, ['main.ts']],
-  [/\bconsole\.|\bprocess\.std(out|err)\b/, ['log.ts', 'main.ts', 'cli/', 'check/command.ts']],
+  [/\bconsole\.|\bprocess\.std(out|err)\b/, ['log/log.ts', 'main.ts', 'cli/', 'check/command.ts']],
 ]
 
 /** The most that one room may hold of all lines. */

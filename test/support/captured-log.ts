@@ -1,4 +1,4 @@
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 
 /** A log whose lines, from `info` on, a test reads: without time, colours and line break. */
 export function capturedLog() {

@@ -1,7 +1,7 @@
 /** A whole tracker in this process, on ports that the system chose. */
 
 import type { Config } from '../../src/config/model.ts'
-import { Log } from '../../src/log.ts'
+import { Log } from '../../src/log/log.ts'
 import { type Running, start } from '../../src/run/start.ts'
 import { configOf, configuration } from './configuration.ts'
 

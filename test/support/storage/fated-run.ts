@@ -2,7 +2,7 @@
 import { EVENT } from '../../../src/bittorrent.ts'
 import { type Database, DatabaseError, notBegun } from '../../../src/database/contract.ts'
 import { openSqlite } from '../../../src/database/sqlite.ts'
-import { Log } from '../../../src/log.ts'
+import { Log } from '../../../src/log/log.ts'
 import { DownloadCounts } from '../../../src/storage/downloads.ts'
 import { WatchedDatabase } from '../../../src/storage/watched-database.ts'
 import type { SwarmMemory } from '../../../src/swarm/swarm.ts'

@@ -1,6 +1,7 @@
 /** The log: layouts, levels, colours, and what text of a client must not do to it. */
 import { describe, expect, test } from 'bun:test'
-import { type Fields, LEVELS, Log, type LogOptions, type LogStyle, onceEach } from '../src/log.ts'
+import { type Fields, LEVELS, Log, type LogOptions, type LogStyle } from '../../src/log/log.ts'
+import { onceEach } from '../../src/log/report.ts'
 
 const NOON = Date.UTC(2024, 9, 17, 12, 7, 39, 989)
 /** Control characters but for the line break. */
