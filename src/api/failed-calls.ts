@@ -3,6 +3,7 @@
  * the client received. Anyone can make as many as they like, so a minute has a limited number of lines and
  * the rest are counted. Never logs a path or a query: they may contain keys and tokens.
  */
+import { LineLimit } from '../log/line-limit.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Answer } from './answers.ts'
@@ -22,7 +23,10 @@ type FailedCall = {
 export class FailedCalls {
   readonly #log: Log
   readonly #clock: Clock
-  readonly #minutes = { error: new Minute(), debug: new Minute() }
+  readonly #limits = {
+    error: new LineLimit(LINES_PER_MINUTE, MINUTE_MILLISECONDS),
+    debug: new LineLimit(LINES_PER_MINUTE, MINUTE_MILLISECONDS),
+  }
 
   constructor(log: Log, clock: Clock) {
     this.#log = log
@@ -33,7 +37,7 @@ export class FailedCalls {
     const { status, body } = answer
     const level = status >= 500 ? 'error' : 'debug'
     if (!this.#log.prints(level)) return
-    const suppressed = this.#minutes[level].next(this.#clock.milliseconds())
+    const suppressed = this.#limits[level].next(this.#clock.milliseconds())
     if (suppressed === undefined) return
     this.#log[level]('API', 'response', {
       call,
@@ -44,29 +48,5 @@ export class FailedCalls {
       ...(status >= 500 && typeof body === 'string' && { body }),
       ...(suppressed > 0 && { suppressed }),
     })
-  }
-}
-
-/** The lines of one minute. */
-class Minute {
-  #began = Number.NEGATIVE_INFINITY
-  #lines = 0
-  #suppressed = 0
-
-  /** How many lines were suppressed before this one; undefined: suppress this one, too. */
-  next(now: number): number | undefined {
-    // A clock that was set back also begins a new minute.
-    if (Math.abs(now - this.#began) >= MINUTE_MILLISECONDS) {
-      this.#began = now
-      this.#lines = 0
-    }
-    if (this.#lines === LINES_PER_MINUTE) {
-      this.#suppressed++
-      return undefined
-    }
-    this.#lines++
-    const suppressed = this.#suppressed
-    this.#suppressed = 0
-    return suppressed
   }
 }

@@ -1,21 +1,23 @@
 /**
  * The log: one line for each event on standard output, in the layouts that the reference's users parse
  * (docs/behaviours.md O4, O5). Never throws, never prints control characters that a client sent, and has no
- * line for a single request at `info`.
+ * line for a single request at `info`. No message and no field may hold an auth key, a token or a password.
  */
 import { writeSync } from 'node:fs'
 import { escaped } from '../text/printable.ts'
+import { LogHistory } from './history.ts'
+import { LEVELS, type Level, type LevelFilter, RANKS } from './level.ts'
 
-export const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
-export type Level = (typeof LEVELS)[number]
 export type LogStyle = 'full' | 'pretty' | 'compact' | 'json'
 export type Fields = Readonly<Record<string, string | number | boolean>>
 
 export type LogOptions = {
-  /** Least important level that is printed; `off` prints nothing. */
-  readonly filter: Level | 'off'
+  /** Least important level that is printed at first; `off` prints nothing. */
+  readonly filter: LevelFilter
   readonly style: LogStyle
   readonly colour: boolean
+  /** Of the log of another thread, with which this one shares what is printed; `filter` then says nothing. */
+  readonly memory?: SharedArrayBuffer
 }
 
 /** ANSI colours of the levels, as the reference paints them. */
@@ -23,21 +25,40 @@ const COLOURS = { error: 31, warn: 33, info: 32, debug: 34, trace: 35 } as const
 const dim = (text: string, colour: boolean) => (colour ? `\x1b[2m${text}\x1b[0m` : text)
 
 export class Log {
+  /** For the log of another thread. */
   readonly options: LogOptions
-  readonly #threshold: number
+  readonly history: LogHistory
+  /** Rank of the least important level that is printed. */
+  readonly #least: Int32Array
   readonly #milliseconds: () => number
   readonly #write: (line: string) => void
 
-  constructor(options: LogOptions, milliseconds: () => number, write = toStandardOutput) {
-    this.options = options
-    this.#threshold = options.filter === 'off' ? -1 : LEVELS.indexOf(options.filter)
+  constructor(
+    options: LogOptions,
+    milliseconds: () => number,
+    write = toStandardOutput,
+    history = new LogHistory(milliseconds() * 1_000),
+  ) {
+    const { memory = new SharedArrayBuffer(4) } = options
+    this.options = { ...options, memory }
+    this.history = history
+    this.#least = new Int32Array(memory)
     this.#milliseconds = milliseconds
     this.#write = write
+    if (options.memory === undefined) this.filter = options.filter
   }
 
-  /** Ask before building an expensive message. */
+  /** Least important level that is printed. Setting it changes the logs of all threads. */
+  get filter(): LevelFilter {
+    return LEVELS[this.#least[0]!] ?? 'off'
+  }
+  set filter(filter: LevelFilter) {
+    this.#least[0] = RANKS[filter]
+  }
+
+  /** Ask before building an expensive message: a load and a comparison. */
   prints(level: Level): boolean {
-    return LEVELS.indexOf(level) <= this.#threshold
+    return RANKS[level] <= this.#least[0]!
   }
 
   error(target: string, message: string, fields?: Fields): void {
@@ -52,25 +73,28 @@ export class Log {
   debug(target: string, message: string, fields?: Fields): void {
     this.#say('debug', target, message, fields)
   }
+  trace(target: string, message: string, fields?: Fields): void {
+    this.#say('trace', target, message, fields)
+  }
 
   #say(level: Level, target: string, message: string, fields: Fields = {}): void {
     if (!this.prints(level)) return
     const timestamp = `${new Date(this.#milliseconds()).toISOString().slice(0, -1)}000Z`
-    this.#write(`${layout(this.options, { timestamp, level, target, message, fields })}\n`)
+    const event = { timestamp, level, target, message, fields }
+    const json = asJson(event)
+    const { style, colour } = this.options
+    this.#write(`${style === 'json' ? json : asText(style, colour, event)}\n`)
+    this.history.add({ level, json })
   }
 }
 
 type Event = { timestamp: string; level: Level; target: string; message: string; fields: Fields }
 
-function layout({ style, colour }: LogOptions, event: Event): string {
+const asJson = ({ timestamp, level, target, message, fields }: Event): string =>
+  JSON.stringify({ timestamp, level: level.toUpperCase(), fields: { message, ...fields }, target })
+
+function asText(style: Exclude<LogStyle, 'json'>, colour: boolean, event: Event): string {
   const { timestamp, level, target, fields } = event
-  if (style === 'json')
-    return JSON.stringify({
-      timestamp,
-      level: level.toUpperCase(),
-      fields: { message: event.message, ...fields },
-      target,
-    })
   const padded = level.toUpperCase().padStart(5)
   const painted = colour ? `\x1b[${COLOURS[level]}m${padded}\x1b[0m` : padded
   const message = escaped(event.message)

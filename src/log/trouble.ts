@@ -10,7 +10,7 @@ const MINUTE = 60_000
 export class Trouble {
   readonly #log: Log
   readonly #target: string
-  readonly #tally: (count: number, seconds: number) => string
+  readonly #what: string
   #began = 0
   /** When it was seen last, and when a line was logged last. */
   #seen = 0
@@ -19,11 +19,11 @@ export class Trouble {
   #count = 0
   #counted = 0
 
-  /** `tally` says that it happened `count` times within `seconds`. */
-  constructor(log: Log, target: string, tally: (count: number, seconds: number) => string) {
+  /** `what` happens: the words for a count of it, without the number. */
+  constructor(log: Log, target: string, what: string) {
     this.#log = log
     this.#target = target
-    this.#tally = tally
+    this.#what = what
   }
 
   /** Whether it began and is not over. */
@@ -48,11 +48,12 @@ export class Trouble {
     if (!this.isOn) return
     if (now - this.#seen >= MINUTE) {
       const seconds = Math.round((this.#seen - this.#began) / 1000)
-      this.#log.info(this.#target, `It is over: ${this.#tally(this.#count, seconds)}`)
+      this.#log.info(this.#target, `It is over: ${this.#what}`, { count: this.#count, seconds })
       this.#count = 0
     } else if (now - this.#logged >= MINUTE && this.#count > this.#counted) {
       const seconds = Math.round((now - this.#logged) / 1000)
-      this.#log.warn(this.#target, this.#tally(this.#count - this.#counted, seconds))
+      const count = this.#count - this.#counted
+      this.#log.warn(this.#target, this.#what, { count, seconds })
       this.#logged = now
       this.#counted = this.#count
     }

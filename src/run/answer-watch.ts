@@ -5,7 +5,6 @@
 import type { Log } from '../log/log.ts'
 import { Trouble } from '../log/trouble.ts'
 import type { ListenerCounters } from '../memory/counters.ts'
-import { several } from '../text/figures.ts'
 
 const WINDOW_MILLISECONDS = 10_000
 /** Losses that do not matter: clients whose address cannot be reached lose single answers at any tracker. */
@@ -23,9 +22,7 @@ export class AnswerWatch {
   /** `listeners`: those of UDP. */
   constructor(listeners: () => readonly ListenerCounters[], log: Log) {
     this.#listeners = listeners
-    const said = (count: number, seconds: number) =>
-      `${several(count, 'datagram')} got no answer within ${seconds} s`
-    this.#trouble = new Trouble(log, 'UDP TRACKER', said)
+    this.#trouble = new Trouble(log, 'UDP TRACKER', 'datagrams got no answer')
   }
 
   /** Call it about once a second. `now`: milliseconds of any origin. */

@@ -22,9 +22,8 @@ export class MemoryWatch {
   constructor(swarm: Pick<Swarm, 'memory' | 'totals'>, log: Log) {
     this.#swarm = swarm
     this.#log = log
-    const said = (count: number, seconds: number) =>
-      `${count} announces were refused or not remembered within ${seconds} s, because memory was full`
-    this.#full = new Trouble(log, TARGET, said)
+    const what = 'announces were refused or not remembered, because memory was full'
+    this.#full = new Trouble(log, TARGET, what)
   }
 
   /** Call it about once a second. `now`: milliseconds of any origin. */

@@ -88,10 +88,8 @@ export class ConnectionGuard {
     this.#options = options
     this.#ports = new Set(options.ports.keys())
     this.#reserve = reserveOf(options.sockets.limit)
-    const closed = (count: number, seconds: number) =>
-      `${count} connections were closed within ${seconds} s`
-    this.#crowd = new Trouble(options.log, 'HTTP TRACKER', closed)
-    this.#shortage = new Trouble(options.log, 'TRACKER', closed)
+    this.#crowd = new Trouble(options.log, 'HTTP TRACKER', 'connections were closed')
+    this.#shortage = new Trouble(options.log, 'TRACKER', 'connections were closed')
     this.#timer = setTimeout(() => this.#run(), PROBE_MILLISECONDS)
   }
 

@@ -1,6 +1,7 @@
 /** The log: layouts, levels, colours, and what text of a client must not do to it. */
 import { describe, expect, test } from 'bun:test'
-import { type Fields, LEVELS, Log, type LogOptions, type LogStyle } from '../../src/log/log.ts'
+import { LEVELS, type Level } from '../../src/log/level.ts'
+import { type Fields, Log, type LogOptions, type LogStyle } from '../../src/log/log.ts'
 import { onceEach } from '../../src/log/report.ts'
 
 const NOON = Date.UTC(2024, 9, 17, 12, 7, 39, 989)
@@ -13,7 +14,7 @@ function say(
   options: Partial<LogOptions>,
   message: string,
   fields?: Fields,
-  level: 'error' | 'warn' | 'info' | 'debug' = 'info',
+  level: Level = 'info',
 ): string {
   let text = ''
   const log = new Log(
@@ -61,13 +62,12 @@ test('the json style is one object a line', () => {
 })
 
 describe('levels', () => {
-  const SAID = ['error', 'warn', 'info', 'debug'] as const
   test.each(['off', ...LEVELS] as const)(
     '%s prints what is as important, and no more',
     (filter) => {
-      const printed = SAID.filter((level) => say({ filter }, 'x', {}, level) !== '')
+      const printed = LEVELS.filter((level) => say({ filter }, 'x', {}, level) !== '')
       const count = filter === 'off' ? 0 : LEVELS.indexOf(filter) + 1
-      expect(printed).toEqual(SAID.slice(0, count))
+      expect(printed).toEqual(LEVELS.slice(0, count))
       const log = new Log(
         { ...PLAIN, filter },
         () => NOON,
@@ -78,12 +78,32 @@ describe('levels', () => {
   )
 })
 
+test('the level is changed for the logs of all threads at once', () => {
+  const lines: string[] = []
+  const write = (line: string) => void lines.push(line)
+  const log = new Log({ ...PLAIN, style: 'compact' }, () => NOON, write)
+  const other = new Log({ ...log.options, filter: 'error' }, () => NOON, write)
+  expect([log.filter, other.filter]).toEqual(['info', 'info'])
+  for (const filter of ['debug', 'off', 'warn'] as const) {
+    log.filter = filter
+    expect(other.filter).toBe(filter)
+    other.debug('TRACKER', filter)
+    other.error('TRACKER', filter)
+  }
+  expect(lines.map((line) => line.slice(9))).toEqual([
+    'DEBUG TRACKER: debug\n',
+    'ERROR TRACKER: debug\n',
+    'ERROR TRACKER: warn\n',
+  ])
+})
+
 describe('colours', () => {
   test.each([
     ['error', 31],
     ['warn', 33],
     ['info', 32],
     ['debug', 34],
+    ['trace', 35],
   ] as const)('%s is painted %d, time and target are dim', (level, colour) => {
     const padded = level.toUpperCase().padStart(5)
     expect(say({ colour: true, filter: 'trace' }, 'x', {}, level)).toBe(

@@ -50,10 +50,10 @@ test('O7: lost answers are told at once, counted every minute, and told when the
     count('unsent', 20)
     later.push(...pass(10))
   }
-  expect(later).toEqual([' WARN UDP TRACKER: 130 datagrams got no answer within 60 s'])
+  expect(later).toEqual([' WARN UDP TRACKER: datagrams got no answer count=130 seconds=60'])
   expect(watch.degraded).toBe(LOST(20))
   expect(pass(60)).toEqual([
-    ' INFO UDP TRACKER: It is over: 130 datagrams got no answer within 60 s',
+    ' INFO UDP TRACKER: It is over: datagrams got no answer count=130 seconds=60',
   ])
   expect(watch.degraded).toBeUndefined()
 })

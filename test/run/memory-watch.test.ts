@@ -75,7 +75,7 @@ test('memory that is nearly full is told once, and once more when there is enoug
 test('refused announces are told at once, counted every minute, and told when they are over', () => {
   const { swarm, watch, pass } = watched()
   const said = (count: number, seconds: number) =>
-    `${count} announces were refused or not remembered within ${seconds} s, because memory was full`
+    `announces were refused or not remembered, because memory was full count=${count} seconds=${seconds}`
   swarm.used = 60 * MIB
   // What is full is nearly full, too.
   expect(pass(60, 3)).toEqual([` WARN TRACKER: ${FULL}`])

@@ -150,10 +150,12 @@ describe('an address that has more connections than it may', () => {
       ' WARN HTTP TRACKER: 127.0.0.1 has 120 connections, more than abuse.max_connections_per_address = 100: the oldest are closed',
     ])
     for (let second = 0; second < 59; second++) await pass()
-    expect(lines.slice(1)).toEqual([' WARN HTTP TRACKER: 1400 connections were closed within 60 s'])
+    expect(lines.slice(1)).toEqual([
+      ' WARN HTTP TRACKER: connections were closed count=1400 seconds=60',
+    ])
     await pass()
     expect(lines[2]).toBe(
-      ' INFO HTTP TRACKER: It is over: 1400 connections were closed within 46 s',
+      ' INFO HTTP TRACKER: It is over: connections were closed count=1400 seconds=46',
     )
     for (let second = 0; second < 100; second++) await pass()
     expect(lines).toHaveLength(3)
