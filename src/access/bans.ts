@@ -35,6 +35,8 @@ export class Bans {
   readonly #header: Int32Array
   readonly #entries: Int32Array
   readonly #secrets: Int32Array
+  /** Called on the thread that counts the error which is one too many for `address`. Must neither throw nor wait. */
+  onLimit: ((address: Address) => void) | undefined
 
   /** `seed` and `memory` must be the same on every thread. */
   constructor(rules: Pick<Rules, 'banLimit'>, seed: Seed, memory?: SharedArrayBuffer) {
@@ -72,8 +74,9 @@ export class Bans {
       entries[at + ENTRY.second] = second(address)
       entries[at + ENTRY.family] = address.family
     }
-    entries[at + ENTRY.count]!++
+    const isOneTooMany = entries[at + ENTRY.count]!++ === this.#rules.banLimit
     Atomics.store(this.#header, HEADER.lock, 0)
+    if (isOneTooMany) this.onLimit?.(address)
   }
 
   /** Forgets all errors, and frees the table from a writer that died. Only the control thread calls it. */

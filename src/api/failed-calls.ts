@@ -3,7 +3,7 @@
  * the client received. Anyone can make as many as they like, so a minute has a limited number of lines and
  * the rest are counted. Never logs a path or a query: they may contain keys and tokens.
  */
-import { LineLimit } from '../log/line-limit.ts'
+import { LimitedLines } from '../log/limited-lines.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Answer } from './answers.ts'
@@ -21,32 +21,25 @@ type FailedCall = {
 }
 
 export class FailedCalls {
-  readonly #log: Log
-  readonly #clock: Clock
-  readonly #limits = {
-    error: new LineLimit(LINES_PER_MINUTE, MINUTE_MILLISECONDS),
-    debug: new LineLimit(LINES_PER_MINUTE, MINUTE_MILLISECONDS),
-  }
+  readonly #failed: LimitedLines
+  readonly #refused: LimitedLines
 
-  constructor(log: Log, clock: Clock) {
-    this.#log = log
-    this.#clock = clock
+  constructor(log: Log, { milliseconds: now }: Clock) {
+    const limit = { target: 'API', lines: LINES_PER_MINUTE, milliseconds: MINUTE_MILLISECONDS, now }
+    this.#failed = new LimitedLines(log, { level: 'error', ...limit })
+    this.#refused = new LimitedLines(log, { level: 'debug', ...limit })
   }
 
   log({ call, answer, id, milliseconds }: FailedCall): void {
     const { status, body } = answer
-    const level = status >= 500 ? 'error' : 'debug'
-    if (!this.#log.prints(level)) return
-    const suppressed = this.#limits[level].next(this.#clock.milliseconds())
-    if (suppressed === undefined) return
-    this.#log[level]('API', 'response', {
+    const lines = status >= 500 ? this.#failed : this.#refused
+    lines.say('response', () => ({
       call,
       latency_ms: Math.round(milliseconds),
       status_code: status,
       request_id: id,
       // A refusal repeats what the client sent, and that may be a key with a typing error.
       ...(status >= 500 && typeof body === 'string' && { body }),
-      ...(suppressed > 0 && { suppressed }),
-    })
+    }))
   }
 }

@@ -6,6 +6,8 @@ import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Access, type AccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
 import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
+import { type LogEvent, LogHistory } from '../log/history.ts'
+import { LimitedLines } from '../log/limited-lines.ts'
 import { Log, type LogOptions } from '../log/log.ts'
 import type { Report } from '../log/report.ts'
 import { ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
@@ -16,11 +18,12 @@ import type { Descriptors } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { serveHttp } from '../servers/http.ts'
 import { threadId } from '../servers/libc.ts'
+import { RequestLog } from '../servers/request-log.ts'
 import { serveUdp } from '../servers/udp.ts'
 import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import { type ListenerRules, Tracker } from '../tracker.ts'
-import { parseIp } from '../wire/address.ts'
+import { parseIp, printAddress, printIp } from '../wire/address.ts'
 import { startPulse } from './pulse.ts'
 
 /** This file, for `new Worker`: in the compiled binary its name is relative to the entry. */
@@ -77,9 +80,15 @@ export type FromThread =
   | { readonly kind: 'started'; readonly opened: Opened }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'stopped' }
+  /** A line of the log that the thread has printed. */
+  | { readonly kind: 'logged'; readonly event: LogEvent }
 
-/** Opens everything or nothing. Rejects with one line that names the cause. `garbage`: of this thread. */
-export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise<ServingThread> {
+/** Opens everything or nothing. Rejects with one line that names the cause. `garbage` and `log`: of this thread. */
+export async function startThread(
+  setup: ThreadSetup,
+  garbage: Garbage,
+  log: Log,
+): Promise<ServingThread> {
   const { thread, threads } = setup
   const counts = new ThreadCounters(threads + 1, setup.counters).row(thread - 1)
   counts[THREAD_AT.id] = threadId()
@@ -89,9 +98,11 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
   const rules = new Rules(setup.rules)
   const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
-  const log = new Log(setup.logging, systemClock.milliseconds)
   const rowOf = (memory: SharedArrayBuffer) => new ListenerCounters(threads, memory).row(thread - 1)
   const reusePort = threads > 1
+  const requestLog = (target: string, { bind_address }: UdpTrackerConfig | HttpTrackerConfig) =>
+    new RequestLog(log, target, { listener: printAddress(bind_address), thread })
+  logBans(bans, rules, log)
   const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
   const udp: Counted<UdpTrackerConfig>[] = []
   const http: Counted<HttpTrackerConfig>[] = []
@@ -111,6 +122,7 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
         garbage,
         descriptors: setup.descriptors[thread - 1]?.[index],
         report: reportTo(log, 'UDP TRACKER'),
+        log: requestLog('UDP TRACKER', listener),
       })
       stops.push(() => server.stop())
       udp.push({ listener: withPort(listener, server.port), counters })
@@ -125,6 +137,7 @@ export async function startThread(setup: ThreadSetup, garbage: Garbage): Promise
         reusePort,
         garbage,
         report: reportTo(log, 'HTTP TRACKER'),
+        log: requestLog('HTTP TRACKER', listener),
       })
       stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
       http.push({ listener: withPort(listener, server.address.port), counters })
@@ -160,6 +173,17 @@ export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
   return { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
 }
 
+function logBans(bans: Bans, rules: Rules, log: Log): void {
+  const target = 'UDP TRACKER'
+  const lines = new LimitedLines(log, { level: 'debug', target, lines: 10, milliseconds: 1_000 })
+  bans.onLimit = ({ bytes, family }) =>
+    lines.say('an address shows too many wrong connection ids', () => ({
+      client: printIp(bytes, family),
+      limit: rules.banLimit,
+      id_errors: rules.idErrors,
+    }))
+}
+
 const reportTo =
   (log: Log, target: string): Report =>
   (what, error) => {
@@ -178,7 +202,10 @@ function obey(control: MessagePort): void {
       return
     }
     try {
-      serving = await startThread(message.setup, new Garbage())
+      const passing = new LogHistory(0, 0)
+      passing.follow((event) => answer({ kind: 'logged', event }))
+      const log = new Log(message.setup.logging, systemClock.milliseconds, undefined, passing)
+      serving = await startThread(message.setup, new Garbage(), log)
       answer({ kind: 'started', opened: serving.opened })
     } catch (error) {
       answer({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })

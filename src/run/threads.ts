@@ -2,6 +2,7 @@
  * The serving threads of a process: starts them, notices when one dies, has what it left locked salvaged, and
  * starts another in its place. With one thread there is no worker at all.
  */
+import type { LogHistory } from '../log/history.ts'
 import type { Log } from '../log/log.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
@@ -84,17 +85,21 @@ export class Threads {
   }
 
   async #open(thread: number): Promise<void> {
-    const { setup: all, count: threads, garbage } = this.#options
+    const { setup: all, count: threads, garbage, log } = this.#options
     const { udp, http } = this.#opened ?? all
     const setup = { ...all, udp, http, thread, threads }
     const born = performance.now()
     const serving =
       threads === 1
-        ? await startThread(setup, garbage)
-        : await startWorker(setup, (reason) => this.#died(thread, born, reason))
+        ? await startThread(setup, garbage, log)
+        : await startWorker(setup, log.history, (reason) => this.#died(thread, born, reason))
     // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
+    log.debug('TRACKER', 'a serving thread has started', {
+      thread,
+      ms: Math.round(performance.now() - born),
+    })
     // The first thread decides what port 0 means; the others and its replacement open the same.
     this.#opened ??= serving.opened
   }
@@ -137,9 +142,10 @@ export class Threads {
   }
 }
 
-/** Starts a worker. `died` is called once if it ends before it was stopped. */
+/** Starts a worker, whose lines of the log go to `history` as well. `died` is called once if it ends before it was stopped. */
 async function startWorker(
   setup: ThreadSetup,
+  history: LogHistory,
   died: (reason: string) => void,
 ): Promise<ServingThread> {
   const worker = new Worker(THREAD_URL)
@@ -151,6 +157,7 @@ async function startWorker(
   worker.addEventListener('message', ({ data }: MessageEvent<FromThread>) => {
     if (data.kind === 'started') started.resolve(data.opened)
     else if (data.kind === 'failed') started.reject(new Error(data.reason))
+    else if (data.kind === 'logged') history.add(data.event)
     else stopped.resolve()
   })
   worker.addEventListener('error', (event) => {

@@ -16,6 +16,7 @@ import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
 import { HttpAnswers } from '../wire/http-answer.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { rawPath } from './listen.ts'
+import type { RequestLog } from './request-log.ts'
 
 export type HttpRequestsOptions = {
   readonly listener: HttpTrackerConfig
@@ -24,6 +25,7 @@ export type HttpRequestsOptions = {
   readonly counters: CounterRow
   readonly garbage: Garbage
   readonly report: Report
+  readonly log: RequestLog
 }
 
 /** One request of so many is timed. */
@@ -152,6 +154,7 @@ export class HttpRequests {
     if (outcome !== 'served') return this.#refused('announce', outcome, announce.infoHash)
     this.#served = true
     this.#count(AT.announces)
+    this.#options.log.served('announce', visitor.address, announce.infoHash)
     return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
@@ -165,6 +168,8 @@ export class HttpRequests {
     if (problem !== undefined) return this.#refused('scrape', 'badQuery', problem)
     this.#answers.beginScrape()
     const outcome = this.#tracker.scrape(visitor, this.#scrape)
+    if (outcome === 'served' || outcome === 'awaited')
+      this.#options.log.served('scrape', visitor.address)
     if (outcome === 'awaited') {
       const later = this.#scrapeLater(query.infoHashes())
       if (later !== undefined) return later
@@ -308,6 +313,9 @@ export class HttpRequests {
     this.#count(AT.errors)
     this.#count(AT.responses)
     this.#count(REFUSED_AT[kind][refusal])
+    const { address, fault } = this.#visitor
+    // Who cannot be placed has no address: that of another request would stand there.
+    this.#options.log.refused(kind, fault ? undefined : address, refusal, detail)
     const text = refusalText(refusal, this.#tracker.rules.schema, detail)
     const body = this.#answers.failure(text)
     this.#counters[AT.bytesSent + this.#familyOffset]! += body.length

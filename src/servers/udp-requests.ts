@@ -27,6 +27,7 @@ import { UrlKeys } from '../wire/url-data.ts'
 import type { ConnectionIds } from './connection-id.ts'
 import { type Datagrams, LATE, SLOT_BYTES } from './datagrams.ts'
 import type { Outbox } from './outbox.ts'
+import type { RequestLog } from './request-log.ts'
 
 /** Largest interval that a signed 32-bit field can carry. */
 const MAX_INTERVAL = 0x7fff_ffff
@@ -42,6 +43,7 @@ export type UdpRequestsOptions = {
   readonly connectionIds: ConnectionIds
   readonly counters: CounterRow
   readonly report: Report
+  readonly log: RequestLog
 }
 
 export class UdpRequests {
@@ -86,6 +88,7 @@ export class UdpRequests {
   /** Call it before the first datagram of each batch; the outbox must be empty. `now`: seconds. */
   begin(now: number): void {
     this.#now = now
+    this.#options.log.look()
     if (this.#options.tracker.rules.version !== this.#version) this.#followRules()
   }
 
@@ -127,11 +130,13 @@ export class UdpRequests {
     this.#counters[AT.bytesReceived + familyOffset]! += this.#length
     if (this.#datagrams.port(i) === 0) {
       this.#counters[AT.discarded + familyOffset]!++
+      this.#options.log.refused('other', address, 'discarded')
       return
     }
     if (this.#options.tracker.drops(address, 'unread')) {
       this.#counters[AT.banned + familyOffset]!++
       this.#counters[REFUSED_AT.other.banned + familyOffset]!++
+      this.#options.log.refused('other', address, 'banned')
       return
     }
     this.#announce.place(address)
@@ -163,12 +168,14 @@ export class UdpRequests {
           : this.#refused('badDatagram', familyOffset)
       case 'drop':
         this.#counters[AT.malformed + familyOffset]!++
+        this.#options.log.refused('other', this.#visitor.address, 'malformed')
         return 0
     }
   }
 
   #connected(familyOffset: number): number {
     const { transaction } = this.#request
+    this.#trace()
     const low = this.#options.connectionIds.issue(this.#visitor.address, this.#now)
     this.#count(AT.connects, familyOffset)
     return writeConnect(this.#outbox.bytes, this.#outbox.begin(), transaction, this.#now, low)
@@ -189,6 +196,7 @@ export class UdpRequests {
     const outcome = tracker.announce(visitor, this.#announce, listenerRules, answer, this.#now)
     if (outcome !== 'served') return this.#refused(outcome, familyOffset)
     this.#count(AT.announces, familyOffset)
+    this.#trace(this.#announce.infoHash)
     return writeAnnounce(
       this.#outbox.bytes,
       at,
@@ -206,6 +214,7 @@ export class UdpRequests {
     scrape.begin(i, hashes)
     const visitor = this.#prove(familyOffset)
     const outcome = this.#options.tracker.scrape(visitor, scrape, this.#now)
+    if (outcome === 'served' || outcome === 'awaited') this.#trace()
     if (outcome === 'awaited') {
       if (this.#scrapeLater(i, familyOffset)) return 0
     } else if (outcome !== 'served') return this.#refused(outcome, familyOffset)
@@ -262,6 +271,7 @@ export class UdpRequests {
     const { kind, problem, transaction } = this.#request
     const refused = kind === 'announce' || kind === 'scrape' ? kind : 'other'
     this.#counters[REFUSED_AT[refused][refusal] + familyOffset]!++
+    this.#tell(refusal)
     if (refusal === 'banned') {
       this.#counters[AT.banned + familyOffset]!++
       return 0
@@ -274,6 +284,22 @@ export class UdpRequests {
     }
     this.#counters[AT.errors + familyOffset]!++
     return writeError(this.#outbox.bytes, this.#outbox.begin(), transaction, text)
+  }
+
+  #tell(refusal: Refusal): void {
+    const { log } = this.#options
+    if (!log.tellsRefused) return
+    const { kind, problem } = this.#request
+    if (kind === 'refuse') log.refused('other', this.#visitor.address, refusal, problem)
+    else {
+      const infoHash = kind === 'announce' ? this.#announce.infoHash : undefined
+      log.refused(kind, this.#visitor.address, refusal, infoHash)
+    }
+  }
+
+  #trace(infoHash?: Uint8Array): void {
+    const { log } = this.#options
+    if (log.tellsServed) log.served(this.#request.kind, this.#visitor.address, infoHash)
   }
 
   /** Counts a request that is answered with what it asked for. */

@@ -9,12 +9,14 @@ import { Rules } from '../../src/rules.ts'
 import { type ServingThread, startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
+import { capturedLog } from '../support/captured-log.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 
 const garbage = new Garbage()
 afterAll(() => garbage[Symbol.dispose]())
+const { log } = capturedLog()
 
 const countersOf = ({ threads = 1 }: Partial<ThreadSetup>) => new ListenerCounters(threads).memory
 
@@ -51,7 +53,7 @@ const portsOf = ({ opened }: ServingThread): [udp: number[], http: number[]] => 
 ]
 
 test('reports its ports in the order of the lists', async () => {
-  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)), garbage)
+  const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)), garbage, log)
   const [udpPorts, httpPorts] = portsOf(thread)
   expect([udpPorts.length, httpPorts.length]).toEqual([2, 1])
   expect(thread.opened.receiveBuffer).toBeGreaterThan(0)
@@ -62,23 +64,23 @@ test('reports its ports in the order of the lists', async () => {
   }
   await thread.stop(0)
   // Its own address again, at once and alone.
-  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)), garbage)
+  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)), garbage, log)
   await again.stop(0)
 })
 
 test('keeps nothing open when the last listener cannot be opened', async () => {
-  const first = await startThread(setupOf(udp(0) + http(0)), garbage)
+  const first = await startThread(setupOf(udp(0) + http(0)), garbage, log)
   const [[udpPort = 0], [httpPort = 0]] = portsOf(first)
   const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
   const { port } = free
   free.close()
-  await expect(startThread(setupOf(udp(port) + http(httpPort)), garbage)).rejects.toThrow(
+  await expect(startThread(setupOf(udp(port) + http(httpPort)), garbage, log)).rejects.toThrow(
     `port in use: http 127.0.0.1:${httpPort}`,
   )
-  await expect(startThread(setupOf(udp(port) + udp(udpPort)), garbage)).rejects.toThrow(
+  await expect(startThread(setupOf(udp(port) + udp(udpPort)), garbage, log)).rejects.toThrow(
     `port in use: udp 127.0.0.1:${udpPort}`,
   )
-  const third = await startThread(setupOf(udp(port)), garbage)
+  const third = await startThread(setupOf(udp(port)), garbage, log)
   await third.stop(0)
   await first.stop(0)
 })
@@ -86,7 +88,7 @@ test('keeps nothing open when the last listener cannot be opened', async () => {
 test.each([1, 2])('serves what another part lists while it runs (threads: %d)', async (threads) => {
   const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
-  const thread = await startThread(setupOf(udp(0), { access, threads }), garbage)
+  const thread = await startThread(setupOf(udp(0), { access, threads }), garbage, log)
   using peer = await udpPeer(portsOf(thread)[0][0]!)
   const { whitelist } = new Access(access, threads === 1)
   const { words } = packHashes(hashOf(1))

@@ -13,9 +13,11 @@ import { Rules, type RuleValues } from '../../../src/rules.ts'
 import { listenerRules } from '../../../src/run/thread.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import { serveHttp } from '../../../src/servers/http.ts'
+import { RequestLog } from '../../../src/servers/request-log.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 import { type AfterAnnounce, Tracker } from '../../../src/tracker.ts'
+import { capturedLog } from '../captured-log.ts'
 
 export const policy: RuleValues = {
   interval: 120,
@@ -71,6 +73,7 @@ export async function serve(
   const { tracker = makeTracker(), network, ...rest } = changes
   const counters: CounterRow = new ListenerCounters(1).row(0)
   const garbage = new Garbage()
+  const { log, lines } = capturedLog()
   const reports: string[] = []
   const all = { ...listener, ...rest, network: { ...listener.network, ...network } }
   const server = await serveHttp({
@@ -81,9 +84,12 @@ export async function serve(
     reusePort: false,
     garbage,
     report: (what) => reports.push(what),
+    log: new RequestLog(log, 'HTTP TRACKER', { listener: 'here' }),
   })
   return {
     ...server,
+    log,
+    lines,
     tracker,
     reports,
     counters,

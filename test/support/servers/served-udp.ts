@@ -11,7 +11,9 @@ import { REFUSALS } from '../../../src/refusal.ts'
 import { ConnectionIds } from '../../../src/servers/connection-id.ts'
 import { closeDescriptors, openDescriptors } from '../../../src/servers/direct-socket.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
+import { RequestLog } from '../../../src/servers/request-log.ts'
 import { serveUdp, type UdpOptions } from '../../../src/servers/udp.ts'
+import { capturedLog } from '../captured-log.ts'
 import { makeTracker } from './served-http.ts'
 
 /**
@@ -25,6 +27,7 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     return time.now
   }
   const garbage = new Garbage()
+  const { log, lines } = capturedLog()
   const listener = new ListenerCounters(1)
   const counters = listener.row(0)
   const own = isDirect && changes.descriptors === undefined ? openDescriptors() : undefined
@@ -43,11 +46,14 @@ export async function serveUdpAlone(isDirect: boolean, changes: Partial<UdpOptio
     report: (_what, error) => {
       throw error
     },
+    log: new RequestLog(log, 'UDP TRACKER', { listener: 'here' }),
     ...changes,
     descriptors,
   })
   return {
     ...server,
+    log,
+    lines,
     time,
     descriptors,
     /** The sum of both families. */
