@@ -61,6 +61,10 @@ export class Log {
     return RANKS[level] <= this.#least[0]!
   }
 
+  /**
+   * `message` is a text of ours. The name of a field in braces stands for its value: such a field has no place of its
+   * own in the styles for people, and one in `json` all the same.
+   */
   error(target: string, message: string, fields?: Fields): void {
     this.#say('error', target, message, fields)
   }
@@ -80,10 +84,11 @@ export class Log {
   #say(level: Level, target: string, message: string, fields: Fields = {}): void {
     if (!this.prints(level)) return
     const timestamp = `${new Date(this.#milliseconds()).toISOString().slice(0, -1)}000Z`
-    const event = { timestamp, level, target, message, fields }
+    const event = { timestamp, level, target, message: withValues(message, fields), fields }
     const json = asJson(event)
     const { style, colour } = this.options
-    this.#write(`${style === 'json' ? json : asText(style, colour, event)}\n`)
+    const rest = Object.entries(fields).filter(([name]) => !message.includes(`{${name}}`))
+    this.#write(`${style === 'json' ? json : asText(style, colour, event, rest)}\n`)
     this.history.add({ level, json })
   }
 }
@@ -93,12 +98,23 @@ type Event = { timestamp: string; level: Level; target: string; message: string;
 const asJson = ({ timestamp, level, target, message, fields }: Event): string =>
   JSON.stringify({ timestamp, level: level.toUpperCase(), fields: { message, ...fields }, target })
 
-function asText(style: Exclude<LogStyle, 'json'>, colour: boolean, event: Event): string {
-  const { timestamp, level, target, fields } = event
+const withValues = (message: string, fields: Fields): string =>
+  message.replace(/\{([a-z_]+)\}/g, (all, name) => {
+    const value = fields[name]
+    return value === undefined ? all : oneLine(String(value))
+  })
+
+function asText(
+  style: Exclude<LogStyle, 'json'>,
+  colour: boolean,
+  event: Event,
+  fields: readonly (readonly [name: string, value: Fields[string]])[],
+): string {
+  const { timestamp, level, target } = event
   const padded = level.toUpperCase().padStart(5)
   const painted = colour ? `\x1b[${COLOURS[level]}m${padded}\x1b[0m` : padded
   const message = escaped(event.message)
-  const pairs = Object.entries(fields).map(([name, value]) => `${name}=${oneLine(String(value))}`)
+  const pairs = fields.map(([name, value]) => `${name}=${oneLine(String(value))}`)
   if (style === 'compact') {
     const time = timestamp.slice(11, 19)
     return [dim(time, colour), painted, dim(`${target}:`, colour), message, ...pairs].join(' ')

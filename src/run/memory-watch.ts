@@ -37,10 +37,11 @@ export class MemoryWatch {
     const isShort = used >= limit * (this.#isShort ? ENOUGH : SHORT)
     if (isShort === this.#isShort) return
     this.#isShort = isShort
-    const state = `${size(used)} of ${size(limit)} are in use`
-    if (!isShort) this.#log.info(TARGET, `memory is no longer nearly full: ${state}`)
+    const state = '{used} of {limit} are in use'
+    const fields = { used: size(used), limit: size(limit) }
+    if (!isShort) this.#log.info(TARGET, `memory is no longer nearly full: ${state}`, fields)
     else if (!this.#full.isOn)
-      this.#log.warn(TARGET, `memory is nearly full: ${state}. ${this.#whatToDo()}`)
+      this.#log.warn(TARGET, `memory is nearly full: ${state}. ${this.#whatToDo()}`, fields)
   }
 
   /** Why clients are not served as they should be; undefined: they are. */

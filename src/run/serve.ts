@@ -26,18 +26,19 @@ export async function serve(loaded: Loaded, host: Host): Promise<number> {
   const hungUp = onHangUp(log)
   process.on('SIGHUP', hungUp)
   try {
-    log.info('TRACKER', `tracker ${VERSION}${COMMIT === undefined ? '' : ` (${COMMIT})`}`)
-    log.info('CONFIGURATION', `Read from ${loaded.source}`)
+    const build = COMMIT === undefined ? '' : ` (${COMMIT})`
+    log.info('TRACKER', `tracker {version}${build}`, { version: VERSION })
+    log.info('CONFIGURATION', 'Read from {source}', { source: loaded.source })
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
     if (log.prints('debug')) log.debug('CONFIGURATION', `Configuration:\n${dump(config)}`)
     const running = await start(config, log, VERSION)
     // Not in the log, which is kept and read by others: only the one who started the tracker sees it, once.
     if (token !== undefined) host.complain(`The API's token for this run: ${token}\n`)
     // The last line of a start, whose second half scripts of the reference's users wait for.
-    const ready = `Ready in ${Math.round(performance.now())} ms.`
-    log.info('TRACKER', `${ready} Tracker shutdown signal handlers installed.`)
+    const ready = 'Ready in {ready_ms} ms. Tracker shutdown signal handlers installed.'
+    log.info('TRACKER', ready, { ready_ms: Math.round(performance.now()) })
     const signal = await stop.promise
-    log.info('TRACKER', `Tracker shutting down (${signal}) ...`)
+    log.info('TRACKER', 'Tracker shutting down ({signal}) ...', { signal })
     running.drain()
     const stopping = running[Symbol.asyncDispose]()
     if (!(await Deadline.in(STOP_WITHIN_MILLISECONDS).waitFor(stopping)))

@@ -57,10 +57,11 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       bans: setting.bans,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
-      report: (what, error) => log.error('API', `internal error: ${what}: ${error}`),
+      report: (what, error) =>
+        log.error('API', 'internal error: {what}: {reason}', { what, reason: `${error}` }),
     },
   })
-  log.info('API', `Started on: ${api.url}`)
+  log.info('API', 'Started on: {url}', { url: api.url })
   const stop = async (graceMilliseconds: number): Promise<void> => {
     await api.stop(graceMilliseconds)
     torrents[Symbol.dispose]()

@@ -28,7 +28,7 @@ import { droppedAt } from '../servers/socket-options.ts'
 import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
-import { several, size } from '../text/figures.ts'
+import { size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
@@ -86,8 +86,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const banSeed = drawSeed()
   const bans = new Bans(rules, banSeed)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
-  const budget = `at most ${size(swarm.memory().limit)} of memory for torrents and peers`
-  log.info('TRACKER', `${several(count, 'thread')}, ${budget} (runtime.max_memory)`)
+  const serving = `{threads} ${count === 1 ? 'thread' : 'threads'}, at most {max_memory}`
+  const budget = { threads: count, max_memory: size(swarm.memory().limit) }
+  log.info('TRACKER', `${serving} of memory for torrents and peers (runtime.max_memory)`, budget)
 
   // Opened before the first announce, because a private tracker must know its keys; closed after the last one.
   const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
@@ -121,7 +122,11 @@ export async function start(config: Config, log: Log, version: string): Promise<
       const salvaged = swarm.salvage(thread)
       bans.unlock()
       for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
-      if (salvaged > 0) log.error('TRACKER', `salvaged ${salvaged} shard(s) it had left locked`)
+      if (salvaged > 0)
+        log.error('TRACKER', 'salvaged {shards} shard(s) it had left locked', {
+          shards: salvaged,
+          thread,
+        })
     },
   })
   starting.defer(() => threads.stop(GRACE_MILLISECONDS))
@@ -129,7 +134,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
   warnOfBuffer(opened.receiveBuffer, log)
   const trackers = trackerServices(config, opened, count)
   for (const { type, url, announceUrl } of trackers)
-    log.info(TARGETS[type], `Started on: ${url}`, { announce: announceUrl })
+    log.info(TARGETS[type], 'Started on: {url}', { url, announce: announceUrl })
 
   const every = (milliseconds: number, act: () => void) => {
     const timer = setInterval(act, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS))
@@ -146,7 +151,11 @@ export async function start(config: Config, log: Log, version: string): Promise<
     memoryWatch.look(performance.now())
     answerWatch.look(performance.now())
   })
-  every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => bans.reset())
+  every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => {
+    const addresses = bans.size
+    bans.reset()
+    if (addresses > 0) log.debug('UDP TRACKER', 'wrong connection ids are forgotten', { addresses })
+  })
 
   // A control thread that serves has a pulse already.
   if (count > 1) {
@@ -189,7 +198,7 @@ export async function start(config: Config, log: Log, version: string): Promise<
     draining: () => draining,
     garbage,
   })
-  log.info('HEALTH CHECK API', `Started on: ${health.url}`)
+  log.info('HEALTH CHECK API', 'Started on: {url}', { url: health.url })
 
   const operators = [health.address.port, ...(api === undefined ? [] : [api.address.port])]
   const guard = startGuard(config, opened.http, operators, log)
@@ -297,6 +306,7 @@ function warnOfBuffer(bytes: number, log: Log): void {
   if (bytes >= LIMITS.udpReceiveBuffer) return
   log.warn(
     'UDP TRACKER',
-    `the kernel limits receive buffers to ${size(bytes)}, bursts beyond are lost: sysctl -w net.core.rmem_max=${LIMITS.udpReceiveBuffer}`,
+    `the kernel limits receive buffers to ${size(bytes)}, bursts beyond are lost: sysctl -w net.core.rmem_max={wanted}`,
+    { bytes, wanted: LIMITS.udpReceiveBuffer },
   )
 }

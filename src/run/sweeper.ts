@@ -31,7 +31,7 @@ export function startSweeper(
   let timer: Timer | undefined
   const sweep = async () => {
     const began = performance.now()
-    log.info(TARGET, 'Cleaning up torrents..')
+    log.debug(TARGET, 'Cleaning up torrents..')
     const census = new Census()
     let longestHold = 0
     let slice = began
@@ -48,9 +48,16 @@ export function startSweeper(
         count: sweeps.count + 1,
         last: { seconds, longestHold: longestHold / 1000, census },
       }
-      log.info(TARGET, `Cleaned up torrents in: ${Math.round(performance.now() - began)}ms`)
+      log.debug(TARGET, 'Cleaned up torrents in: {ms}ms', {
+        ms: Math.round(seconds * 1000),
+        peers: census.peers,
+        expired: census.expired,
+        longest_hold_ms: Number(longestHold.toFixed(3)),
+      })
     } catch (error) {
-      log.error(TARGET, `the sweep failed and will be tried again: ${error}`)
+      log.error(TARGET, 'the sweep failed and will be tried again: {reason}', {
+        reason: `${error}`,
+      })
     }
     plan()
   }

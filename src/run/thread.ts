@@ -154,8 +154,8 @@ export async function startThread(
       await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
       const count = (of: 'contended' | 'slept') =>
         swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)
-      const waits = `${count('contended')} taken, slept for ${count('slept')}`
-      log.debug('TRACKER', `locks of the swarm: found ${waits}`)
+      const waits = { found_taken: count('contended'), slept: count('slept') }
+      log.debug('TRACKER', 'locks of the swarm', { thread: setup.thread, ...waits })
     },
   }
 }
@@ -188,7 +188,7 @@ const reportTo =
   (log: Log, target: string): Report =>
   (what, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    log.error(target, `internal error: ${what}: ${text}`)
+    log.error(target, `internal error: {what}: ${text}`, { what })
   }
 
 /** The life of a worker: it starts and stops when a message says so. */

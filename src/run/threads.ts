@@ -96,7 +96,7 @@ export class Threads {
     // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
     this.#serving[thread - 1] = serving
-    log.debug('TRACKER', 'a serving thread has started', {
+    log.debug('TRACKER', 'serving thread {thread} has started', {
       thread,
       ms: Math.round(performance.now() - born),
     })
@@ -109,7 +109,10 @@ export class Threads {
     if (this.#stopping) return
     this.deaths++
     const { log } = this.#options
-    log.error('TRACKER', `serving thread ${thread} died, starting another: ${reason}`)
+    log.error('TRACKER', 'serving thread {thread} died, starting another: {reason}', {
+      thread,
+      reason,
+    })
     this.#salvage(thread)
     const lived = performance.now() - born
     this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
@@ -120,7 +123,11 @@ export class Threads {
     try {
       this.#options.onDeath(thread)
     } catch (error) {
-      this.#options.log.error('TRACKER', `what thread ${thread} left was not salvaged: ${error}`)
+      const reason = String(error)
+      this.#options.log.error('TRACKER', 'what thread {thread} left was not salvaged: {reason}', {
+        thread,
+        reason,
+      })
     }
   }
 
@@ -130,12 +137,15 @@ export class Threads {
       try {
         await this.#start(thread)
         if (!this.#stopping)
-          this.#options.log.info('TRACKER', `serving thread ${thread} is replaced`)
+          this.#options.log.info('TRACKER', 'serving thread {thread} is replaced', { thread })
       } catch (error) {
         // It may have served already, and died while it held a lock.
         this.#salvage(thread)
-        const reason = error instanceof Error ? error.message : error
-        this.#options.log.error('TRACKER', `serving thread ${thread} does not start: ${reason}`)
+        const reason = error instanceof Error ? error.message : String(error)
+        this.#options.log.error('TRACKER', 'serving thread {thread} does not start: {reason}', {
+          thread,
+          reason,
+        })
         this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))
       }
     }, wait)

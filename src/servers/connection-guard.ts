@@ -7,6 +7,8 @@
  * It looks at the whole process from the control thread: Bun has no hook for a new connection and no way to
  * stop accepting for a while. The kernel finds, ends and blocks connections (tcp-sockets.ts).
  */
+
+import { LimitedLines } from '../log/limited-lines.ts'
 import type { Log } from '../log/log.ts'
 import { Trouble } from '../log/trouble.ts'
 import { type Connection, type Look, printClient } from './tcp-sockets.ts'
@@ -64,6 +66,9 @@ const COUNT_MILLISECONDS = 1_000
 const SHARE = 0.01
 const SHARE_NEAR = 0.1
 
+/** Clients a second whose connections were closed and that have a line for it at `debug`. */
+const CLIENT_LINES = 10
+
 /** Descriptors that are kept free: an eighth of all, but no more than any burst needs. */
 export const reserveOf = (limit: number): number => Math.min(1_024, Math.max(8, limit >> 3))
 
@@ -83,6 +88,7 @@ export class ConnectionGuard {
   #isBlocking = false
   readonly #crowd: Trouble
   readonly #shortage: Trouble
+  readonly #lines: LimitedLines
 
   constructor(options: GuardOptions) {
     this.#options = options
@@ -90,6 +96,8 @@ export class ConnectionGuard {
     this.#reserve = reserveOf(options.sockets.limit)
     this.#crowd = new Trouble(options.log, 'HTTP TRACKER', 'connections were closed')
     this.#shortage = new Trouble(options.log, 'TRACKER', 'connections were closed')
+    const limit = { lines: CLIENT_LINES, milliseconds: 1_000 }
+    this.#lines = new LimitedLines(options.log, { level: 'debug', target: 'TRACKER', ...limit })
     this.#timer = setTimeout(() => this.#run(), PROBE_MILLISECONDS)
   }
 
@@ -183,7 +191,14 @@ export class ConnectionGuard {
   }
 
   #end(connections: readonly Connection[]): number {
-    return connections.filter((one) => this.#options.sockets.end(one)).length
+    const ended = connections.filter((one) => this.#options.sockets.end(one))
+    if (this.#options.log.prints('debug'))
+      for (const [client, { length: count }] of Map.groupBy(ended, (one) => one.client))
+        this.#lines.say('connections of a client were closed', () => ({
+          client: printClient(client),
+          count,
+        }))
+    return ended.length
   }
 
   /** Until the next count accepts no new connection of the clients whose connections were ended. */

@@ -5,7 +5,7 @@
  * of its own. Opens no socket.
  */
 import { Visitor } from '../access/gate.ts'
-import type { ScrapeEntry, ShownKey } from '../bittorrent.ts'
+import type { Address, ScrapeEntry, ShownKey } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log/report.ts'
 import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
@@ -115,6 +115,7 @@ export class HttpRequests {
   other(request: Request): Response {
     this.#meet(request, undefined)
     this.#received(request.url)
+    this.#options.log.refused('other', this.#from, 'malformed')
     this.#count(AT.malformed)
     this.#count(AT.responses)
     const known = ROUTE.test(rawPath(request))
@@ -304,6 +305,12 @@ export class HttpRequests {
     this.#counters[AT.bytesReceived + this.#familyOffset]! += url.length
   }
 
+  /** undefined: it is not known, and that of another request stands in its place. */
+  get #from(): Address | undefined {
+    const { address, fault } = this.#visitor
+    return fault === undefined ? address : undefined
+  }
+
   #count(counter: number, familyOffset = this.#familyOffset): void {
     this.#counters[counter + familyOffset]!++
   }
@@ -313,9 +320,7 @@ export class HttpRequests {
     this.#count(AT.errors)
     this.#count(AT.responses)
     this.#count(REFUSED_AT[kind][refusal])
-    const { address, fault } = this.#visitor
-    // Who cannot be placed has no address: that of another request would stand there.
-    this.#options.log.refused(kind, fault ? undefined : address, refusal, detail)
+    this.#options.log.refused(kind, this.#from, refusal, detail)
     const text = refusalText(refusal, this.#tracker.rules.schema, detail)
     const body = this.#answers.failure(text)
     this.#counters[AT.bytesSent + this.#familyOffset]! += body.length

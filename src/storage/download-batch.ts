@@ -5,6 +5,8 @@
  * their first row.
  */
 import { isInDoubt, NO_ROW } from '../database/contract.ts'
+import { LimitedLines } from '../log/limited-lines.ts'
+import type { Log } from '../log/log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import type { Deadline } from '../time/deadline.ts'
 import type { NewRows } from './new-rows.ts'
@@ -22,6 +24,7 @@ export class DownloadBatch {
   readonly #swarm: Swarm
   readonly #watch: WatchedDatabase
   readonly #newRows: NewRows
+  readonly #lines: LimitedLines
   readonly #torrents = new OwedTorrents(MOST)
   /** How many of them were looked up; whether an attempt to write them may have succeeded unseen. */
   #looked = 0
@@ -33,10 +36,12 @@ export class DownloadBatch {
   /** Completions written since the start. */
   written = 0
 
-  constructor(swarm: Swarm, watch: WatchedDatabase, newRows: NewRows) {
+  constructor(swarm: Swarm, watch: WatchedDatabase, newRows: NewRows, log: Log) {
     this.#swarm = swarm
     this.#watch = watch
     this.#newRows = newRows
+    const limit = { lines: 10, milliseconds: 1_000 }
+    this.#lines = new LimitedLines(log, { level: 'debug', target: 'DATABASE', ...limit })
   }
 
   get isEmpty(): boolean {
@@ -82,7 +87,9 @@ export class DownloadBatch {
       if (wanted[place] === 1 || (owed[place]! > 0 && this.#newRows.isLimited)) places.push(place)
     if (places.length > 0) {
       const hashes = this.#torrents.pick(places)
+      const began = performance.now()
       const stored = await this.#watch.database.downloadsOf(hashes)
+      this.#say('download counts were read', places.length, began)
       const add = (i: number) => addStored(this.#swarm, words, places[i]! * 5, stored[i]!)
       await applyEach(places.length, add, isOver)
       this.#dropBeyondLimit(places.filter((_, i) => stored[i] === NO_ROW))
@@ -106,6 +113,7 @@ export class DownloadBatch {
     const counts = Float64Array.from(places, (place) => owed[place]!)
     const sum = this.owed()
     // Only if it is needed: another tracker may have moved the total by as much.
+    const began = performance.now()
     const provenBy = this.#isInDoubt ? this.total + sum : undefined
     try {
       const { database } = this.#watch
@@ -116,5 +124,10 @@ export class DownloadBatch {
     }
     this.#watch.worked()
     this.written += sum
+    this.#say('completions were written', places.length, began)
+  }
+
+  #say(what: string, rows: number, began: number): void {
+    this.#lines.say(what, () => ({ rows, ms: Math.round(performance.now() - began) }))
   }
 }

@@ -51,7 +51,7 @@ export class DownloadCounts implements Disposable {
     this.#watch = database
     this.#pace = pace
     this.#newRows = new NewRows({ perSecond: newRowsPerSecond, log })
-    this.#batch = new DownloadBatch(swarm, database, this.#newRows)
+    this.#batch = new DownloadBatch(swarm, database, this.#newRows, log)
     this.#lookups = new ScrapeLookups(swarm, database.database)
   }
 

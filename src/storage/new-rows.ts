@@ -60,8 +60,9 @@ export class NewRows {
       this.#episode = { dropped: 0, last: now }
       this.#log.warn(
         TARGET,
-        `more than ${this.#perSecond} torrents a second were completed for the first time: those beyond ` +
+        'more than {limit} torrents a second were completed for the first time: those beyond ' +
           'are not stored until it is fewer again (abuse.max_new_rows_per_second)',
+        { limit: this.#perSecond },
       )
     }
     this.#episode.dropped += completions
@@ -75,6 +76,8 @@ export class NewRows {
     if (!isStopping && this.#milliseconds() - this.#episode.last < QUIET_MILLISECONDS) return
     const { dropped } = this.#episode
     this.#episode = undefined
-    this.#log.warn(TARGET, `${dropped} completed download(s) of new torrents were not stored`)
+    this.#log.warn(TARGET, '{count} completed download(s) of new torrents were not stored', {
+      count: dropped,
+    })
   }
 }

@@ -56,7 +56,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   const { config, swarm, access, log, clock } = setting
   if (config.core.database === null) return undefined
   await using opening = new AsyncDisposableStack()
-  const report = (trouble: string) => log.error('DATABASE', trouble)
+  const report = (trouble: string) => log.error('DATABASE', '{reason}', { reason: trouble })
   const calls = new Stopwatch()
   let failures = 0
   const onCall = (milliseconds: number, isFailure: boolean) => {
@@ -65,7 +65,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   }
   const opened = await openDatabase(config.core.database, { report, onCall })
   opening.defer(() => opened.close())
-  log.info('DATABASE', `Opened: ${opened.about}`)
+  log.info('DATABASE', 'Opened: {database}', { database: opened.about })
   warnIfReadableByAll(config.core.database, opened.about, log)
   const database = new WatchedDatabase({ database: opened, clock, log })
   const permissions = opening.use(new Permissions({ database, access, clock, log }))
@@ -114,7 +114,8 @@ function warnIfReadableByAll(config: DatabaseConfig, about: string, log: Log): v
   if ((mode & 0o004) === 0) return
   log.warn(
     'DATABASE',
-    `${about}: everybody on this machine can read the keys in it: chmod 600 ${shellWord(path)}*`,
+    `{database}: everybody on this machine can read the keys in it: chmod 600 ${shellWord(path)}*`,
+    { database: about },
   )
 }
 

@@ -105,8 +105,13 @@ export class WatchedDatabase {
       return
     }
     this.#trouble = { since: this.#clock.milliseconds(), message }
-    if (consequence !== undefined)
-      this.#log.error(TARGET, `${this.#placed(message)}; ${consequence}`)
+    if (consequence === undefined) return
+    const { about } = this.database
+    const fields = { reason: message, consequence }
+    // Some messages name the database themselves.
+    if (message.includes(about)) this.#log.error(TARGET, '{reason}; {consequence}', fields)
+    else
+      this.#log.error(TARGET, '{database}: {reason}; {consequence}', { database: about, ...fields })
   }
 
   /** Everything that waited is done. `done` is for the log. */
@@ -114,18 +119,14 @@ export class WatchedDatabase {
     if (this.#trouble === undefined) return
     const seconds = Math.round((this.#clock.milliseconds() - this.#trouble.since) / 1000)
     this.#trouble = undefined
-    this.#log.info(TARGET, `${this.database.about}: works again after ${seconds} s; ${done}`)
+    const fields = { database: this.database.about, seconds, done }
+    this.#log.info(TARGET, '{database}: works again after {seconds} s; {done}', fields)
   }
 
   /** Something is lost for good. */
   gaveUp(what: string): void {
-    const why = this.#trouble?.message ?? 'no time was left'
-    this.#log.error(TARGET, `${this.database.about}: ${what}: ${why}`)
-  }
-
-  /** Some messages name the database themselves. */
-  #placed(message: string): string {
-    const { about } = this.database
-    return message.includes(about) ? message : `${about}: ${message}`
+    const reason = this.#trouble?.message ?? 'no time was left'
+    const fields = { database: this.database.about, what, reason }
+    this.#log.error(TARGET, '{database}: {what}: {reason}', fields)
   }
 }

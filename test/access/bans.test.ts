@@ -25,6 +25,21 @@ test('an address is banned above the limit, not at it', () => {
   expect(bans.size).toBe(1)
 })
 
+test('the error that is one too many is told, once, on the thread that counts it', () => {
+  const bans = new Bans(above(2), Int32Array.of(1))
+  const other = new Bans(above(2), Int32Array.of(1), bans.memory)
+  const told: string[] = []
+  bans.onLimit = ({ bytes }) => told.push(`here ${bytes[3]}`)
+  other.onLimit = ({ bytes }) => told.push(`there ${bytes[3]}`)
+  times(2, () => bans.add(from('192.0.2.1')))
+  times(5, () => bans.add(from('192.0.2.2')))
+  expect(told).toEqual(['here 2'])
+  times(3, () => other.add(from('192.0.2.1')))
+  bans.reset()
+  times(3, () => bans.add(from('192.0.2.2')))
+  expect(told).toEqual(['here 2', 'there 1', 'here 2'])
+})
+
 test('the limit is that of the rules now', () => {
   const rules = { banLimit: 2 }
   const bans = new Bans(rules, Int32Array.of(1))

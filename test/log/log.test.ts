@@ -135,6 +135,19 @@ describe('text of a client', () => {
   )
 })
 
+test('a field that the message names stands in it, and in json beside it as well', () => {
+  const fields = { url: 'udp://[::1]:1\n', n: 1, of: true }
+  expect(say({}, 'Started on: {url} of {n}{m}', fields)).toEndWith(
+    ': Started on: udp://[::1]:1\\x0a of 1{m} of=true\n',
+  )
+  expect(JSON.parse(say({ style: 'json' }, 'Started on: {url}', fields)).fields).toEqual({
+    message: 'Started on: udp://[::1]:1\\x0a',
+    ...fields,
+  })
+  // A value is not read again.
+  expect(say({}, '{n} {of}', { n: '{of}', of: 2 })).toEndWith(': {of} 2\n')
+})
+
 test('our own messages may have several lines', () => {
   expect(say({}, 'Configuration:\n{\n  "a": 1\n}')).toEndWith(': Configuration:\n{\n  "a": 1\n}\n')
 })

@@ -32,7 +32,7 @@ function make({ peers = 1, onLine = () => {} } = {}) {
   }
   const lines: string[] = []
   const log = new Log(
-    { filter: 'info', style: 'full', colour: false },
+    { filter: 'debug', style: 'full', colour: false },
     clock.milliseconds,
     (line) => {
       lines.push(line)
@@ -72,8 +72,10 @@ describe('the sweeper', () => {
     using _sweeper = swarm.sweep()
     await until('a sweep', () => swarm.sweeps() > 0)
     expect(swarm.lines.slice(0, 2).map((line) => line.slice(28))).toEqual([
-      ' INFO TORRENT CLEANUP: Cleaning up torrents..\n',
-      expect.stringMatching(/^ INFO TORRENT CLEANUP: Cleaned up torrents in: \d+ms\n$/),
+      'DEBUG TORRENT CLEANUP: Cleaning up torrents..\n',
+      expect.stringMatching(
+        /^DEBUG TORRENT CLEANUP: Cleaned up torrents in: \d+ms peers=\d+ expired=0 longest_hold_ms=[\d.]+\n$/,
+      ),
     ])
   })
 

@@ -12,7 +12,15 @@ import { captureWorkers } from '../support/run/captured-workers.ts'
 import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { faults } from '../support/swarm/whole.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { connectPacket, EVENT, hashOf, type UdpPeer, udpPeer } from '../support/udp-client.ts'
+import {
+  announcePacket,
+  connectPacket,
+  EVENT,
+  hashOf,
+  type UdpPeer,
+  udpPeer,
+  udpSocket,
+} from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 const udp = (address: string, network = ''): string =>
@@ -127,6 +135,34 @@ test.each([1, 2])('with %d threads one port serves 0.0.0.0 and [::] apart', asyn
   expect((await six.announce(hashOf(5))).seeders).toBe(2)
   expect(await announceOver(`http://127.0.0.1:${httpPort}`, 5, 7002)).toContain('completei3e')
   expect(await announceOver(`http://[::1]:${httpPort}`, 5, 7003)).toContain('completei4e')
+})
+
+test('the level is changed on all threads at once, and their lines reach the control thread', async () => {
+  await using tracker = await startTracker({ workers: 2 })
+  const { history } = tracker.log
+  const lines = () => history.last(99, 'trace').map(({ json }) => JSON.parse(json))
+  expect(history.last(99, 'trace').length).toBe(tracker.lines.length)
+  tracker.log.filter = 'debug'
+  using client = await udpSocket(tracker.ports.udp[0]!)
+  await client.ask(announcePacket(0n, { infoHash: hashOf(9) }))
+  const said = () => lines().find(({ fields }) => fields.outcome === 'announceUnproven')
+  await until('the line', said)
+  expect(said()).toMatchObject({
+    level: 'DEBUG',
+    target: 'UDP TRACKER',
+    fields: { kind: 'announce', client: '127.0.0.1', info_hash: '09'.repeat(20) },
+  })
+  expect([1, 2]).toContain(said().fields.thread)
+})
+
+test('with one thread the same log tells it all', async () => {
+  await using tracker = await startTracker({ workers: 1 })
+  tracker.log.filter = 'debug'
+  using client = await udpSocket(tracker.ports.udp[0]!)
+  for (let i = 0; i <= 10; i++) await client.ask(announcePacket(0n))
+  expect(tracker.lines.join('')).toMatch(
+    / DEBUG UDP TRACKER: an address shows too many wrong connection ids client=127\.0\.0\.1 limit=10 id_errors=suppress\n/,
+  )
 })
 
 const replaced = (tracker: TestTracker, thread: number): number =>

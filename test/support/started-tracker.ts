@@ -5,7 +5,11 @@ import { Log } from '../../src/log/log.ts'
 import { type Running, start } from '../../src/run/start.ts'
 import { configOf, configuration } from './configuration.ts'
 
-export type TestTracker = Running & { readonly lines: string[]; readonly config: Config }
+export type TestTracker = Running & {
+  readonly lines: string[]
+  readonly log: Log
+  readonly config: Config
+}
 
 /** Ready when this resolves, gone when the scope ends. One thread, unless `settings` say otherwise. */
 export async function startTracker(
@@ -17,5 +21,11 @@ export async function startTracker(
     lines.push(line)
   })
   const running = await start(config, log, '0.0.0')
-  return { ...running, lines, config, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
+  return {
+    ...running,
+    lines,
+    log,
+    config,
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+  }
 }
