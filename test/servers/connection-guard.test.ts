@@ -98,6 +98,7 @@ function guard({ limit = 1_024, most = 100 } = {}) {
   let now = 0
   return {
     sockets,
+    log,
     lines,
     it,
     pass: (milliseconds = 1_000) => {
@@ -138,6 +139,23 @@ describe('an address that has more connections than it may', () => {
     free.sockets.open(1, 500)
     await free.pass()
     expect(free.sockets.crowd).toEqual({ 1: 500 })
+  })
+
+  test('is named at debug with what was closed, and so is every other', async () => {
+    const { sockets, log, lines, pass } = guard()
+    sockets.open(1, 130)
+    sockets.open(2, 100)
+    sockets.open(3, 102)
+    await pass()
+    expect(lines).toHaveLength(1)
+    log.filter = 'debug'
+    sockets.open(1, 130)
+    sockets.open(3, 1)
+    await pass()
+    expect(lines.slice(1)).toEqual([
+      'DEBUG TRACKER: connections of a client were closed client=127.0.0.1 count=130',
+      'DEBUG TRACKER: connections of a client were closed client=127.0.0.3 count=1',
+    ])
   })
 
   test('is named once, and what was closed is told every minute and when it is over', async () => {

@@ -43,6 +43,23 @@ function sweep(world: World): void {
 }
 
 describe('completions', () => {
+  test('have a line at debug for each batch, and none for a row', async () => {
+    const run = await start()
+    run.complete(a)
+    await written(run)
+    expect(run.said()).toEqual([])
+    run.log.filter = 'debug'
+    const before = run.fated.count('addDownloads')
+    run.complete(a, 2)
+    run.complete(b)
+    await written(run)
+    await run.stop()
+    const batches = run.said().filter((line) => line.includes('completions were written'))
+    expect(batches).toHaveLength(run.fated.count('addDownloads') - before)
+    for (const line of batches)
+      expect(line).toMatch(/^DEBUG DATABASE: completions were written rows=[12] ms=\d+$/)
+  })
+
   test('are written, and added to what was stored', async () => {
     const first = await start()
     for (const peer of [1, 2, 3]) first.complete(a, peer)
