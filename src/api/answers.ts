@@ -4,6 +4,8 @@ const JSON_TYPE = 'application/json'
 /** Content type of answers that contain keys, as in the reference. */
 export const KEY_TYPE = 'application/json; charset=utf-8'
 export const TEXT_TYPE = 'text/plain; charset=utf-8'
+/** An answer of this type is sent part by part as they are made, without compression and without a time limit. */
+export const EVENTS_TYPE = 'text/event-stream'
 
 export class Answer {
   readonly status: number

@@ -7,12 +7,15 @@ import { type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
+import { Audit } from './audit.ts'
 import { banRoutes } from './ban-routes.ts'
+import { EventStreams } from './event-stream.ts'
 import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
 import { MOST_BODY_BYTES, readJson } from './json-body.ts'
 import { keyRoutes } from './key-routes.ts'
 import { liveRoutes } from './live-routes.ts'
+import { logRoutes } from './log-routes.ts'
 import { metricsRoutes, scrapeRoutes } from './metrics-routes.ts'
 import { asJson, describe, openApi } from './openapi.ts'
 import { pageRoutes } from './page-routes.ts'
@@ -57,26 +60,28 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   tokens.alsoOf(sessions)
   const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true
   const paths = new Paths()
+  const streams = new EventStreams()
+  const addressOf = (request: Request): string | undefined =>
+    app.server?.requestIP(request)?.address
   const exchange = new Exchange({
     tokens,
     paths,
     garbage,
     report: parts.report,
     failed: new FailedCalls(options.log, options.clock),
+    audit: new Audit(options.log, options.clock),
+    streams,
+    addressOf,
     milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
   })
-  const authorize = ({ request, route }: Matched): void => {
-    tokens.check(request, paths.scopeOf(request, route))
-  }
+  const authorize = ({ request, route }: Matched) => exchange.admit({ request, route })
   // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
   const parseOpen: ReadBody = ({ request }) =>
     readJson(request, (bytes) => garbage.kept(bytes * GARBAGE_PER_BYTE))
-  const parse: ReadBody = ({ request, route }) => {
-    tokens.check(request, paths.scopeOf(request, route))
-    return parseOpen({ request, route })
+  const parse: ReadBody = async ({ request, route }) => {
+    authorize({ request, route })
+    return exchange.wasRead(request, await parseOpen({ request, route }))
   }
-  const addressOf = (request: Request): string | undefined =>
-    app.server?.requestIP(request)?.address
   let document = ''
   const app = new Elysia({
     strictPath: true,
@@ -89,8 +94,10 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   })
     .wrap((handle) => (request: Request) => exchange.run(request, handle as unknown as Handle))
     .onError(({ request, error }) => exchange.fail(request, error))
-    .mapResponse(async ({ request, responseValue, set }) => {
+    // If this took the body from its context, Elysia would read every body, before the token is checked.
+    .mapResponse(async ({ request, route, params, responseValue, set }) => {
       if (!(responseValue instanceof Answer)) return undefined
+      exchange.done({ request, route }, params, responseValue)
       const response = await exchange.send(request, responseValue)
       // With any other status Elysia would make a response of it again, without its length.
       set.status = 200
@@ -123,14 +130,21 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .use(torrentRoutes(parts))
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse))
-        .use(banRoutes(parts)),
+        .use(banRoutes(parts))
+        .use(logRoutes(parts, exchange)),
     )
   paths.add(app.routes)
   document = openApi(app, version)
-  return await listen(app, {
+  const server = await listen(app, {
     bind: options.bind,
     tls: options.tls,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })
+  const stop = (graceMilliseconds: number): Promise<void> => {
+    // They would never end by themselves.
+    streams.stop()
+    return server.stop(graceMilliseconds)
+  }
+  return { ...server, stop }
 }

@@ -25,6 +25,7 @@ const REFUSALS = {
   415: 'The content type is not JSON.',
   422: 'The body is JSON of another shape.',
   500: 'The token is missing or not valid, or the request failed; the text says why.',
+  503: 'Too many event streams are open.',
 } as const
 
 export const nullable = (schema: TSchema): TSchema => t.Union([schema, t.Null()])
@@ -112,6 +113,7 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
     ...(hooks.body ? [413 as const, 415 as const, 422 as const] : []),
     ...(isVersioned(route) ? [500 as const] : []),
+    ...(hooks.detail?.tags?.[0] === 'log' ? [503 as const] : []),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** What the management API is given by the composition root: it opens neither swarm nor database. */
 import type { Bans } from '../access/bans.ts'
 import type { SchemaVersion } from '../config/model.ts'
+import type { LogHistory } from '../log/history.ts'
 import type { Report } from '../log/report.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
 import type { Live } from '../view/live.ts'
@@ -28,6 +29,8 @@ export interface ApiParts {
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
   readonly report: Report
+  /** The last lines of the log. */
+  readonly lines: LogHistory
 }
 
 /** Reads the body of an authorized request: Elysia's `parse` of the routes that have one. */

@@ -50,6 +50,12 @@ export class Paths {
     return scopeOf(this.#routeOf(method, path) ?? { method, hooks: {} })
   }
 
+  /** The operation id of a route that changes something: one that only tokens of the largest scope open. */
+  changeOf(request: Request, path: string): string | undefined {
+    if (this.scopeOf(request, path) !== 'all') return undefined
+    return this.#routeOf(request.method, path)?.hooks.detail?.operationId
+  }
+
   #routeOf(method: string, path: string): Route | undefined {
     const own = method === 'HEAD' ? 'GET' : method
     return this.#find(path)?.find((one) => one.method === own)

@@ -57,6 +57,7 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       bans: setting.bans,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
+      lines: log.history,
       report: (what, error) =>
         log.error('API', 'internal error: {what}: {reason}', { what, reason: `${error}` }),
     },

@@ -158,12 +158,13 @@ export async function serve(
   const lines: string[] = []
   const logging = { filter: 'debug', style: 'full', colour: false } as const
   const garbage = new CountedGarbage()
+  const log = new Log(logging, clock.milliseconds, (line) => lines.push(line))
   const server = await serveApi({
     bind: { ip: '127.0.0.1', port: 0 },
     tls,
     clock,
     garbage,
-    log: new Log(logging, clock.milliseconds, (line) => lines.push(line)),
+    log,
     version: '1.2.3',
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
     parts: {
@@ -178,6 +179,7 @@ export async function serve(
       permissions,
       databaseName: 'Sqlite3',
       report: (what) => reports.push(what),
+      lines: log.history,
       ...parts,
     },
   })
@@ -186,7 +188,7 @@ export async function serve(
     garbage[Symbol.dispose]()
   }
   const dispose = { [Symbol.asyncDispose]: () => stop(0) }
-  return { ...server, stop, permissions, torrents, bans, reports, lines, garbage, ...dispose }
+  return { ...server, stop, permissions, torrents, bans, reports, log, lines, garbage, ...dispose }
 }
 
 /** With the token in a header, and a JSON body where there is one. */
