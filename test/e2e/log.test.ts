@@ -141,3 +141,68 @@ test('O4: requests are not logged', async () => {
     '',
   ])
 })
+
+const API_TOKEN = 'correct-horse-battery-staple'
+const WITH_API = `${listeners()}
+[http_api]
+bind_address = "127.0.0.1:0"
+access_tokens = { admin = "${API_TOKEN}" }
+`
+
+test('A32, A33: a stream shows the lines of all threads, and a stop does not wait for it', async () => {
+  const toml = configuration({
+    filter: 'debug"\ntrace_style = "json',
+    core: '[core.database]\ndriver = "sqlite3"\npath = "./tracker.db"\n',
+    rest: WITH_API,
+  })
+  await using run = await launch(binary, { toml })
+  const [, api] = await run.says(/"message":"Started on: [^"]*","url":"([^"]+)"},"target":"API"/)
+  const [, udp] = await run.says(/"url":"udp:\/\/127\.0\.0\.1:(\d+)"/)
+  await run.says(/signal handlers installed/)
+  const headers = { authorization: `Bearer ${API_TOKEN}` }
+  const url = `${api}/api/v1`
+  const stream = await fetch(`${url}/log?follow=true`, { headers })
+  let text = ''
+  const read = (async () => {
+    for await (const part of stream.body!) text += Buffer.from(part).toString()
+  })()
+  const hash = '3b'.repeat(20)
+  expect((await fetch(`${url}/whitelist/${hash}`, { method: 'POST', headers })).status).toBe(200)
+  using client = await udpSocket(Number(udp))
+  await client.ask(announcePacket(0n))
+  await until('both lines', () => text.includes('announceUnproven') && text.includes('AUDIT'))
+  const { code } = await run.stop()
+  await read
+  expect(code).toBe(0)
+  const events = text
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice('data: '.length)))
+  expect(events.find(({ target }) => target === 'AUDIT')).toMatchObject({
+    level: 'INFO',
+    fields: { action: 'addToWhitelist', what: hash, token: 'admin', from: '127.0.0.1' },
+  })
+  expect(events.find(({ fields }) => fields.outcome === 'announceUnproven')).toMatchObject({
+    level: 'DEBUG',
+    target: 'UDP TRACKER',
+    fields: { kind: 'announce', client: '127.0.0.1', thread: expect.any(Number) },
+  })
+  expect(events.some(({ fields }) => fields.signal === 'SIGTERM')).toBe(true)
+  expect(run.text.out + text).not.toContain(API_TOKEN)
+})
+
+test('O4: a flood of refusals at debug has few lines, and they say how many are missing', async () => {
+  const toml = configuration({ workers: 1, filter: 'debug', rest: listeners() })
+  await using run = await launch(binary, { toml })
+  const { udp_trackers } = await run.services()
+  await run.says(/signal handlers installed/)
+  using client = await udpSocket(Number(udp_trackers[0]!.split(':')[1]))
+  const began = performance.now()
+  const most = () => 10 * (2 + Math.floor((performance.now() - began) / 1000))
+  const lines = () => run.text.out.match(/outcome=malformed/g)?.length ?? 0
+  await until('a line that counts', () => {
+    for (let i = 0; i < 100; i++) client.send(new Uint8Array(3))
+    return /outcome=malformed client=127\.0\.0\.1 suppressed=\d+\n/.test(run.text.out)
+  })
+  expect(lines()).toBeLessThanOrEqual(most())
+})
