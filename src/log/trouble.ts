@@ -1,5 +1,5 @@
 /** Trouble that may last: few lines for it, however long it does. */
-import type { Log } from './log.ts'
+import type { Fields, Log } from './log.ts'
 
 const MINUTE = 60_000
 
@@ -31,13 +31,13 @@ export class Trouble {
     return this.#count > 0
   }
 
-  /** It happened `count` times just now; `what` describes it. */
-  add(now: number, count: number, what: () => string): void {
+  /** It happened `count` times just now; `what` says so in a line of the log. */
+  add(now: number, count: number, what: () => readonly [message: string, fields?: Fields]): void {
     if (count === 0) return
     if (!this.isOn) {
       this.#began = this.#logged = now
       this.#counted = 0
-      this.#log.warn(this.#target, what())
+      this.#log.warn(this.#target, ...what())
     }
     this.#count += count
     this.#seen = now

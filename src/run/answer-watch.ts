@@ -11,6 +11,9 @@ const WINDOW_MILLISECONDS = 10_000
 const LEAST_LOST = 10
 const LEAST_SHARE = 0.01
 
+const lostAnswers = (count: number | string) =>
+  `answers are lost: ${count} in ten seconds. The machine is overloaded, or a firewall stops them`
+
 export class AnswerWatch {
   readonly #listeners: () => readonly ListenerCounters[]
   readonly #trouble: Trouble
@@ -35,8 +38,8 @@ export class AnswerWatch {
     this.#received = received
     this.#lost = lost
     if (newLost >= LEAST_LOST && newLost >= newReceived * LEAST_SHARE) {
-      this.#degraded = `answers are lost: ${newLost} in ten seconds. The machine is overloaded, or a firewall stops them`
-      this.#trouble.add(now, newLost, () => this.#degraded)
+      this.#degraded = lostAnswers(newLost)
+      this.#trouble.add(now, newLost, () => [lostAnswers('{count}'), { count: newLost }])
     }
     this.#trouble.pass(now)
   }

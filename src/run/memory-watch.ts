@@ -30,7 +30,7 @@ export class MemoryWatch {
   look(now: number): void {
     const { refusals } = this.#swarm.totals()
     // Fewer than before: a shard was emptied.
-    this.#full.add(now, Math.max(0, refusals - this.#refusals), () => this.#whatIsFull())
+    this.#full.add(now, Math.max(0, refusals - this.#refusals), () => [this.#whatIsFull()])
     this.#refusals = refusals
     this.#full.pass(now)
     const { used, limit } = this.#swarm.memory()

@@ -142,7 +142,10 @@ export class ConnectionGuard {
     const crowd = ranked.filter(isCrowd)
     this.#crowd.add(now, this.#end(crowd), () => {
       const [client, count] = mostOf(crowd)
-      return `${client} has ${count} connections, more than abuse.max_connections_per_address = ${most}: the oldest are closed`
+      return [
+        '{client} has {connections} connections, more than abuse.max_connections_per_address = {limit}: the oldest are closed',
+        { client, connections: count, limit: most },
+      ]
     })
 
     const used = look.used - crowd.length
@@ -151,7 +154,10 @@ export class ConnectionGuard {
     const spare = this.#worst(rest).slice(0, used - sockets.limit + 2 * this.#reserve)
     this.#shortage.add(now, this.#end(spare), () => {
       const [client, count] = mostOf(spare)
-      return `${look.used} of the ${sockets.limit} files that this process may open are open: connections are closed, first those of the address that has most (${client} has ${count})`
+      return [
+        '{open} of the {limit} files that this process may open are open: connections are closed, first those of the address that has most ({client} has {connections})',
+        { open: look.used, limit: sockets.limit, client, connections: count },
+      ]
     })
     // Closing alone does not keep up with clients that connect again at once.
     this.#block(look, isExhausted ? [...crowd, ...spare] : [])

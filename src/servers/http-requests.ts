@@ -50,6 +50,7 @@ export class HttpRequests {
   readonly #options: HttpRequestsOptions
   readonly #tracker: Tracker
   readonly #counters: CounterRow
+  readonly #log: RequestLog
   readonly #peerAddress: PeerAddress
   readonly #report: Report
   readonly #garbage: Garbage
@@ -68,6 +69,7 @@ export class HttpRequests {
     this.#options = options
     this.#tracker = options.tracker
     this.#counters = options.counters
+    this.#log = options.log
     this.#peerAddress = peerAddress
     this.#report = onceEach(options.report)
     this.#garbage = options.garbage
@@ -115,7 +117,7 @@ export class HttpRequests {
   other(request: Request): Response {
     this.#meet(request, undefined)
     this.#received(request.url)
-    this.#options.log.refused('other', this.#from, 'malformed')
+    this.#log.refused('other', this.#from, 'malformed')
     this.#count(AT.malformed)
     this.#count(AT.responses)
     const known = ROUTE.test(rawPath(request))
@@ -155,7 +157,7 @@ export class HttpRequests {
     if (outcome !== 'served') return this.#refused('announce', outcome, announce.infoHash)
     this.#served = true
     this.#count(AT.announces)
-    this.#options.log.served('announce', visitor.address, announce.infoHash)
+    this.#log.served('announce', visitor.address, announce.infoHash)
     return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
   }
 
@@ -169,8 +171,7 @@ export class HttpRequests {
     if (problem !== undefined) return this.#refused('scrape', 'badQuery', problem)
     this.#answers.beginScrape()
     const outcome = this.#tracker.scrape(visitor, this.#scrape)
-    if (outcome === 'served' || outcome === 'awaited')
-      this.#options.log.served('scrape', visitor.address)
+    if (outcome === 'served' || outcome === 'awaited') this.#log.served('scrape', visitor.address)
     if (outcome === 'awaited') {
       const later = this.#scrapeLater(query.infoHashes())
       if (later !== undefined) return later
@@ -320,7 +321,7 @@ export class HttpRequests {
     this.#count(AT.errors)
     this.#count(AT.responses)
     this.#count(REFUSED_AT[kind][refusal])
-    this.#options.log.refused(kind, this.#from, refusal, detail)
+    this.#log.refused(kind, this.#from, refusal, detail)
     const text = refusalText(refusal, this.#tracker.rules.schema, detail)
     const body = this.#answers.failure(text)
     this.#counters[AT.bytesSent + this.#familyOffset]! += body.length

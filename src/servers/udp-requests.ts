@@ -49,6 +49,7 @@ export type UdpRequestsOptions = {
 export class UdpRequests {
   readonly #options: UdpRequestsOptions
   readonly #counters: CounterRow
+  readonly #log: RequestLog
   readonly #datagrams: Datagrams
   readonly #outbox: Outbox
   readonly #request = new UdpRequest()
@@ -75,6 +76,7 @@ export class UdpRequests {
   constructor(options: UdpRequestsOptions, datagrams: Datagrams, outbox: Outbox) {
     this.#options = options
     this.#counters = options.counters
+    this.#log = options.log
     this.#datagrams = datagrams
     this.#outbox = outbox
     this.#scrape = new DatagramScrape(datagrams, outbox)
@@ -88,7 +90,7 @@ export class UdpRequests {
   /** Call it before the first datagram of each batch; the outbox must be empty. `now`: seconds. */
   begin(now: number): void {
     this.#now = now
-    this.#options.log.look()
+    this.#log.look()
     if (this.#options.tracker.rules.version !== this.#version) this.#followRules()
   }
 
@@ -130,13 +132,13 @@ export class UdpRequests {
     this.#counters[AT.bytesReceived + familyOffset]! += this.#length
     if (this.#datagrams.port(i) === 0) {
       this.#counters[AT.discarded + familyOffset]!++
-      this.#options.log.refused('other', address, 'discarded')
+      this.#log.refused('other', address, 'discarded')
       return
     }
     if (this.#options.tracker.drops(address, 'unread')) {
       this.#counters[AT.banned + familyOffset]!++
       this.#counters[REFUSED_AT.other.banned + familyOffset]!++
-      this.#options.log.refused('other', address, 'banned')
+      this.#log.refused('other', address, 'banned')
       return
     }
     this.#announce.place(address)
@@ -168,7 +170,7 @@ export class UdpRequests {
           : this.#refused('badDatagram', familyOffset)
       case 'drop':
         this.#counters[AT.malformed + familyOffset]!++
-        this.#options.log.refused('other', this.#visitor.address, 'malformed')
+        this.#log.refused('other', this.#visitor.address, 'malformed')
         return 0
     }
   }
@@ -287,19 +289,17 @@ export class UdpRequests {
   }
 
   #tell(refusal: Refusal): void {
-    const { log } = this.#options
-    if (!log.tellsRefused) return
+    if (!this.#log.tellsRefused) return
     const { kind, problem } = this.#request
-    if (kind === 'refuse') log.refused('other', this.#visitor.address, refusal, problem)
+    if (kind === 'refuse') this.#log.refused('other', this.#visitor.address, refusal, problem)
     else {
       const infoHash = kind === 'announce' ? this.#announce.infoHash : undefined
-      log.refused(kind, this.#visitor.address, refusal, infoHash)
+      this.#log.refused(kind, this.#visitor.address, refusal, infoHash)
     }
   }
 
   #trace(infoHash?: Uint8Array): void {
-    const { log } = this.#options
-    if (log.tellsServed) log.served(this.#request.kind, this.#visitor.address, infoHash)
+    if (this.#log.tellsServed) this.#log.served(this.#request.kind, this.#visitor.address, infoHash)
   }
 
   /** Counts a request that is answered with what it asked for. */
