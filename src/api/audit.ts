@@ -53,7 +53,7 @@ export function subjectOf(
 ): string | undefined {
   // The key that was added, which may have been generated.
   const added = typeof body === 'string' ? /^\{"key":"(\w+)"/.exec(body)?.[1] : undefined
-  const named = added ?? Object.values(params ?? {})[0]
+  const named = added ?? params?.info_hash?.toLowerCase() ?? Object.values(params ?? {})[0]
   return named !== undefined && KEY.test(named) ? `${named.slice(0, KEY_SHOWN)}…` : named
 }
 

@@ -116,7 +116,7 @@ export class Permissions {
         if (table === undefined) continue
         for await (const part of mirror.parts())
           if (!(await finish(table.putAll(part)))) throw full(mirror)
-        this.#log.info(TARGET, `${entries} known: {count}`, { count: table.size })
+        this.#log.info(TARGET, '{entries} known: {count}', { entries, count: table.size })
       }
     })
   }
@@ -251,7 +251,7 @@ export class Permissions {
     } catch (error) {
       // Only a `DatabaseError` promises that its message holds no secret.
       const reason = error instanceof DatabaseError ? error.message : 'internal error'
-      this.#log.error(TARGET, `${what} failed: {reason}`, { reason })
+      this.#log.error(TARGET, '{what} failed: {reason}', { what, reason })
       throw error
     }
   }

@@ -22,7 +22,7 @@ test.each<[action: string, method: string, path: string, body: object | undefine
   ['deleteKeys', 'DELETE', 'keys/bulk', { keys: [KEY] }, ' what=1 keys'],
   ['reloadKeys', 'GET', 'keys/reload', undefined, ''],
   ['addToWhitelist', 'POST', `whitelist/${HASH}`, undefined, ` what=${HASH}`],
-  ['removeFromWhitelist', 'DELETE', `whitelist/${HASH}`, undefined, ` what=${HASH}`],
+  ['removeFromWhitelist', 'DELETE', `whitelist/${HASH.toUpperCase()}`, undefined, ` what=${HASH}`],
   [
     'addManyToWhitelist',
     'POST',
