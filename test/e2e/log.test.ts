@@ -149,7 +149,7 @@ bind_address = "127.0.0.1:0"
 access_tokens = { admin = "${API_TOKEN}" }
 `
 
-test('A32, A33: a stream shows the lines of all threads, and a stop does not wait for it', async () => {
+test('A36, A37: a stream shows the lines of all threads, and a stop does not wait for it', async () => {
   const toml = configuration({
     filter: 'debug"\ntrace_style = "json',
     core: '[core.database]\ndriver = "sqlite3"\npath = "./tracker.db"\n',
