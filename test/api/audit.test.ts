@@ -31,6 +31,8 @@ test.each<[action: string, method: string, path: string, body: object | undefine
     ' what=2 info_hashes',
   ],
   ['reloadWhitelist', 'GET', 'whitelist/reload', undefined, ''],
+  ['liftBan', 'DELETE', 'bans/192.0.2.1', undefined, ' what=192.0.2.1'],
+  ['liftBans', 'DELETE', 'bans', undefined, ''],
 ])('A37: %s has one line (%s %s)', async (action, method, path, body, what) => {
   await using api = await serve()
   if (action.startsWith('delete')) api.permissions.keys.set(KEY, { key: KEY, expires: null })
