@@ -2,9 +2,10 @@
  * The lines of the log under the target `AUDIT` (docs/behaviours.md A37): who changed what over the API, and who tried
  * with a wrong token. They name a token by its name in the configuration, and of an auth key the beginning.
  */
-import { KEY_CHARACTERS } from '../bittorrent.ts'
+import { INFO_HASH_BYTES, KEY_CHARACTERS, parseInfoHash } from '../bittorrent.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import type { Log } from '../log/log.ts'
+import { cut } from '../text/printable.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Answer } from './answers.ts'
 
@@ -53,12 +54,22 @@ export function subjectOf(
 ): string | undefined {
   // The key that was added, which may have been generated.
   const added = typeof body === 'string' ? /^\{"key":"(\w+)"/.exec(body)?.[1] : undefined
-  const named = added ?? params?.info_hash?.toLowerCase() ?? Object.values(params ?? {})[0]
-  return named !== undefined && KEY.test(named) ? `${named.slice(0, KEY_SHOWN)}…` : named
+  const named = added ?? Object.values(params ?? {})[0]
+  return named && shown(named)
 }
 
-/** How long the lists are that a request names: `2 keys`. */
+/** What the lists of a request are about: the one thing in them, or how many (`2 keys`). */
 export const listsIn = (body: unknown): string =>
   Object.entries(body ?? {})
-    .flatMap(([name, list]) => (Array.isArray(list) ? `${list.length} ${name}` : []))
+    .flatMap(([name, list]) => {
+      if (!Array.isArray(list)) return []
+      const [only]: unknown[] = list
+      return list.length === 1 && typeof only === 'string'
+        ? shown(cut(only, INFO_HASH_BYTES * 2))
+        : `${list.length} ${name}`
+    })
     .join(', ')
+
+/** Info hashes as everywhere in the log. */
+const shown = (text: string): string =>
+  KEY.test(text) ? `${text.slice(0, KEY_SHOWN)}…` : (parseInfoHash(text)?.toHex() ?? text)
