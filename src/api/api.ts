@@ -126,7 +126,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .onTransform(authorize)
         .use(statisticsRoutes(parts))
         .use(metricsRoutes(parts))
-        .use(liveRoutes(parts))
+        .use(liveRoutes(parts, exchange))
         .use(torrentRoutes(parts))
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse))

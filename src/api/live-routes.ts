@@ -1,7 +1,8 @@
 /** What the dashboard and `tracker status` show: the tracker at a glance, live, and over time. Ours. */
 import { Elysia, t } from 'elysia'
 import { RANGES } from '../view/history.ts'
-import { json } from './answers.ts'
+import { EVENTS_TYPE, json } from './answers.ts'
+import type { Exchange } from './exchange.ts'
 import { badQuery, echo } from './failures.ts'
 import { asJson, describe } from './openapi.ts'
 import type { ApiParts } from './parts.ts'
@@ -23,7 +24,7 @@ const HISTORY = t.Object(
   { $id: 'History' },
 )
 
-export const liveRoutes = ({ live }: Pick<ApiParts, 'live'>) =>
+export const liveRoutes = ({ live }: Pick<ApiParts, 'live'>, exchange: Exchange) =>
   new Elysia({ tags: ['statistics'] })
     .get('/overview', () => json(JSON.stringify(live.overview())), {
       detail: describe(
@@ -32,6 +33,16 @@ export const liveRoutes = ({ live }: Pick<ApiParts, 'live'>) =>
         asJson(OVERVIEW),
       ),
     })
+    .get(
+      '/live',
+      ({ request }) =>
+        exchange.stream(request, (send) => live.watch((overview) => send({ data: overview }))),
+      {
+        detail: describe('watchOverview', 'The overview, now and once a second', {
+          [EVENTS_TYPE]: t.String(),
+        }),
+      },
+    )
     .get('/history', ({ query }) => json(JSON.stringify(live.history(query.range ?? 'hour'))), {
       query: queryOf({ range: t.Optional(RANGE) }),
       detail: describe('getHistory', 'Figures over the last hour or day', asJson(HISTORY)),

@@ -99,6 +99,8 @@ const isVersioned = ({ path }: InternalRoute): boolean => path.startsWith('/api/
 const needsToken = (route: InternalRoute): boolean =>
   isVersioned(route) || route.hooks.detail?.security !== undefined
 
+/** Routes that answer with event streams. */
+const STREAMS = ['getLog', 'watchOverview']
 /** Tags of routes that need a database. */
 const WITH_DATABASE = ['keys', 'whitelist']
 
@@ -113,7 +115,7 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
     ...(hooks.body ? [413 as const, 415 as const, 422 as const] : []),
     ...(isVersioned(route) ? [500 as const] : []),
-    ...(hooks.detail?.tags?.[0] === 'log' ? [503 as const] : []),
+    ...(STREAMS.includes(hooks.detail?.operationId ?? '') ? [503 as const] : []),
   ]
 }
 

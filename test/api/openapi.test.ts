@@ -75,6 +75,7 @@ test('has every operation, each with an id of its own', () => {
     'removeFromWhitelist DELETE /api/v1/whitelist/{info_hash}',
     'removeManyFromWhitelist DELETE /api/v1/whitelist/bulk',
     'scrapeMetrics GET /metrics',
+    'watchOverview GET /api/v1/live',
   ])
   expect(document.security).toEqual([{ bearer: [] }, { token: [] }])
 })
