@@ -1,11 +1,10 @@
 /** S13, O7: what the operator hears when the memory of torrents and peers runs out. */
 import { expect, test } from 'bun:test'
-import { Announce, Answer } from '../../src/bittorrent.ts'
 import { MemoryWatch } from '../../src/run/memory-watch.ts'
-import { Swarm } from '../../src/swarm/swarm.ts'
 import { capturedLog } from '../support/captured-log.ts'
 import { get } from '../support/http-client.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
+import { fillSwarm } from '../support/run/full-swarm.ts'
 import { startTracker } from '../support/started-tracker.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
@@ -103,15 +102,7 @@ test('S13: a tracker that is full refuses new torrents, serves on, and says so i
     JSON.parse(`${(await get(`http://127.0.0.1:${tracker.healthPort}`, '/health_check')).body}`)
   const { memory, ...well } = await health()
   expect([well.status, well.degraded, memory.limit]).toEqual(['Ok', undefined, 16 * MIB])
-  const swarm = new Swarm(workers.of(1).setup.swarm, 99, 1)
-  const announce = new Announce()
-  const answer = new Answer([])
-  const now = Math.floor(Date.now() / 1000)
-  // Every shard has refused some: the last has some room when the first has none.
-  for (let n = 0; swarm.totals().refusals < 50_000; n++) {
-    announce.words[0] = n
-    swarm.announce(announce, now, 0, 0, answer)
-  }
+  fillSwarm(workers.of(1).setup.swarm)
   using peer = await udpPeer(tracker.ports.udp[0]!)
   await expect(peer.announce(hashOf(0xee))).rejects.toThrow('tracker is full, come back later')
   await until('the warning', () => tracker.lines.some((line) => line.includes('memory is full')))
