@@ -1,5 +1,6 @@
 /** What Prometheus reads in share/prometheus: it is valid, it names metrics that there are, and each alert is tested. */
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { unknownNames } from '../support/monitoring/expressions.ts'
 import { HAS_PROMETHEUS, readConfig, readRules, shared } from '../support/monitoring/prometheus.ts'
 import { runProgram } from '../support/run-program.ts'
@@ -47,6 +48,12 @@ test('every alert says how bad it is, what happened and what to do', () => {
     expect(annotations.summary).toStartWith('{{ $labels.instance }}: ')
     expect(annotations.description!.length).toBeGreaterThan(100)
   }
+})
+
+test('the page for operators names every alert, and no other', async () => {
+  const page = await Bun.file(join(import.meta.dir, '../../docs/operate.md')).text()
+  const named = Array.from(page.matchAll(/`(Tracker[A-Z]\w+)`/g), ([, name]) => name!)
+  expect(named.sort()).toEqual(rules.map(({ alert }) => alert).sort())
 })
 
 test('a rule that looks at a metric of every process looks only at trackers', () => {
