@@ -58,11 +58,14 @@ export function subjectOf(
   return named && shown(named)
 }
 
-/** What the lists of a request are about: the one thing in them, or how many (`2 keys`). */
+/** Members of bodies that are lists; those of other names are ignored, and are whatever the client likes. */
+const LISTS = ['keys', 'info_hashes']
+
+/** What the list of a request is about: the one thing in it, or how many (`2 keys`). */
 export const listsIn = (body: unknown): string =>
   Object.entries(body ?? {})
     .flatMap(([name, list]) => {
-      if (!Array.isArray(list)) return []
+      if (!LISTS.includes(name) || !Array.isArray(list)) return []
       const [only]: unknown[] = list
       return list.length === 1 && typeof only === 'string'
         ? shown(cut(only, INFO_HASH_BYTES * 2))

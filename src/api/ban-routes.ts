@@ -24,9 +24,13 @@ const badAddress = (text: string): Failure =>
 
 const ADDRESS = t.String({
   pattern: '^[0-9A-Fa-f:.]+(/64)?$',
-  description: 'Of IPv6 any address of the /64, or that itself.',
+  description: 'Of IPv6 any address of the /64, or that itself (2001:db8:1:2::%2F64).',
   examples: ['192.0.2.1', '2001:db8:1:2::/64'],
   error: judgeText(badAddress),
+  shownAs: {
+    type: 'string',
+    anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }],
+  },
 })
 const SHOWN = t.Object(
   {

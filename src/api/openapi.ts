@@ -24,6 +24,7 @@ const REFUSALS = {
   413: 'The body is longer than 2,097,152 bytes.',
   415: 'The content type is not JSON.',
   422: 'The body is JSON of another shape.',
+  429: 'Too many wrong tokens came from this address; `Retry-After` says when to try again.',
   500: 'The token is missing or not valid, or the request failed; the text says why.',
   503: 'Too many event streams are open.',
 } as const
@@ -99,6 +100,7 @@ const isVersioned = ({ path }: InternalRoute): boolean => path.startsWith('/api/
 const needsToken = (route: InternalRoute): boolean =>
   isVersioned(route) || route.hooks.detail?.security !== undefined
 
+const LOGIN = 'login'
 /** Routes that answer with event streams. */
 const STREAMS = ['getLog', 'watchOverview']
 /** Tags of routes that need a database. */
@@ -110,6 +112,7 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
   return [
     ...(hooks.params || hooks.query || hooks.body ? [400 as const] : []),
     ...(needsToken(route) ? [...(isVersioned(route) ? [] : [401 as const]), 403 as const] : []),
+    ...(hooks.detail?.operationId === LOGIN ? ([401, 403, 429] as const) : []),
     ...(hooks.params ? [404 as const] : []),
     408,
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
@@ -118,6 +121,12 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
     ...(STREAMS.includes(hooks.detail?.operationId ?? '') ? [503 as const] : []),
   ]
 }
+
+/** Outside /api/v1 every refusal is JSON. */
+const refusalOf = (route: InternalRoute, status: keyof typeof REFUSALS): object =>
+  isVersioned(route)
+    ? { $ref: `#/components/responses/${status}` }
+    : { description: REFUSALS[status], content: contentOf(asJson(REFUSED)) }
 
 function operationOf(route: InternalRoute): object {
   const { params, query, body, detail } = route.hooks
@@ -129,9 +138,7 @@ function operationOf(route: InternalRoute): object {
     }),
     responses: {
       ...detail?.responses,
-      ...Object.fromEntries(
-        refusalsOf(route).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
-      ),
+      ...Object.fromEntries(refusalsOf(route).map((status) => [status, refusalOf(route, status)])),
     },
     security: needsToken(route) ? securityOf(scopeOf(route)) : [],
   }

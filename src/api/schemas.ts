@@ -113,7 +113,11 @@ export const LOGIN = t.Object(
       error: ({ value }: { value: unknown }) => mismatch(value, 'a string'),
     }),
   },
-  { $id: 'Login', error: ({ value }: { value: unknown }) => mismatch(value, 'a map') },
+  {
+    $id: 'Login',
+    additionalProperties: true,
+    error: ({ value }: { value: unknown }) => mismatch(value, 'a map'),
+  },
 )
 
 /** The last segment of a path. Clients strip blanks from the end of a URL, so a blank one is the same as none. */

@@ -34,7 +34,7 @@ test.each<[action: string, method: string, path: string, body: object | undefine
     'removeManyFromWhitelist',
     'DELETE',
     'whitelist/bulk',
-    { info_hashes: [HASH.toUpperCase()] },
+    { info_hashes: [HASH.toUpperCase()], 'of no name we know': [1] },
     ` what=${HASH}`,
   ],
   ['reloadWhitelist', 'GET', 'whitelist/reload', undefined, ''],
