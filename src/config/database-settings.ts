@@ -69,6 +69,7 @@ export const DATABASE = {
   kind: 'table',
   doc: 'Where keys, whitelist and download counts are kept. Without this section, nowhere.',
   optional: true,
+  restart: true,
   rows: ROWS,
   schema: {
     if: { properties: { driver: { enum: ['mysql', 'postgresql'] } }, required: ['driver'] },

@@ -148,6 +148,10 @@ class Writer {
 
 const lineOf = (path: Path, shown: string): string => `${tomlKey(String(path.at(-1)))} = ${shown}`
 
+/** The value of an option in one line, as in a file, masked if it is a secret. */
+export const printValue = (row: AnyValue, written: unknown): string =>
+  tomlValue(MASKED(row, written))
+
 const headerOf = (path: Path): string =>
   path
     .filter((segment) => typeof segment === 'string')

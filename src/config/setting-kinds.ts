@@ -26,6 +26,8 @@ export interface Value<T, Absent = never> {
   readonly example?: string
   /** Keywords of JSON Schema besides those of the check. */
   readonly schema?: JsonSchema
+  /** A tracker that runs does not follow a change. */
+  readonly restart?: true
 }
 
 export interface Table {
@@ -45,6 +47,8 @@ export interface Table {
   readonly optional?: true
   /** The rules of `finish` for schema 3.0.0 as keywords of JSON Schema. */
   readonly schema?: JsonSchema
+  /** A tracker that runs follows no change in it. */
+  readonly restart?: true
   /**
    * For options that depend on each other: makes the value of the table of what its rows read. It reports
    * mistakes and returns a value nevertheless: reading goes on to find the others.

@@ -168,6 +168,7 @@ export const SETTINGS = section('', {
       'full',
       oneOf('full', 'pretty', 'compact', 'json'),
       'Layout of a line: full, pretty, compact or json.',
+      { restart: true },
     ),
   }),
   core: section('What the tracker does over every protocol.', {
@@ -209,6 +210,7 @@ export const SETTINGS = section('', {
         false,
         flag,
         'Keep the number of completed downloads of each torrent in the database.',
+        { restart: true },
       ),
       remove_peerless_torrents: value(true, flag, 'Forget a torrent whose last peer is gone.'),
     }),
@@ -275,13 +277,15 @@ export const SETTINGS = section('', {
     ),
   }),
   runtime: section('Resources of the machine that the tracker may use.', {
-    workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.'),
+    workers: value(0, wholeNumber(0, 256), 'Threads that serve clients; 0 = one per core.', {
+      restart: true,
+    }),
     /** Bytes. */
     max_memory: value(
       0,
       bytes(16 * 2 ** 20),
       'Memory for torrents and peers, like "512MiB" or "4GiB"; 0 = half of the memory of the machine or container.',
-      { plain: printBytes },
+      { plain: printBytes, restart: true },
     ),
   }),
 })
