@@ -92,6 +92,11 @@ export class Tracker {
     this.#waiting = new Waiting((words) => this.#read(words, true))
   }
 
+  /** From the next request on; undefined: an open tracker. */
+  set access(access: Access | undefined) {
+    this.#gate.access = access
+  }
+
   /** Only those who show an auth key are served: otherwise transports need not look for one. */
   get isPrivate(): boolean {
     return this.#gate.isPrivate

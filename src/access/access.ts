@@ -21,6 +21,8 @@ export type AccessRules = {
   readonly private: boolean
   readonly checksExpiration: boolean
   readonly seed: Seed
+  /** Tables that are there already and stay if they are still needed. */
+  readonly before?: AccessMemory | undefined
   /** Most entries, where the usual capacity is too large. */
   readonly whitelistCapacity?: number
   readonly keyCapacity?: number
@@ -28,12 +30,14 @@ export type AccessRules = {
 
 /** undefined: the tracker is public. Throws one line when there is no memory. */
 export function createAccessMemory(rules: AccessRules): AccessMemory | undefined {
-  const { listed, private: isPrivate, checksExpiration, seed } = rules
+  const { listed, private: isPrivate, checksExpiration, seed, before } = rules
   if (!listed && !isPrivate) return undefined
   try {
     return {
-      whitelist: listed ? createWhitelist(seed, rules.whitelistCapacity) : undefined,
-      keys: isPrivate ? createKeys(seed, rules.keyCapacity) : undefined,
+      whitelist: listed
+        ? (before?.whitelist ?? createWhitelist(seed, rules.whitelistCapacity))
+        : undefined,
+      keys: isPrivate ? (before?.keys ?? createKeys(seed, rules.keyCapacity)) : undefined,
       checksExpiration,
     }
   } catch {

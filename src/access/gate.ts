@@ -38,17 +38,18 @@ export class Gate {
   readonly #rules: Rules
   readonly #clock: Clock
   readonly #bans: Bans
-  readonly #access: Access | undefined
+  /** Keys and whitelist; undefined: an open tracker. It may change between two requests. */
+  access: Access | undefined
 
   constructor(rules: Rules, clock: Clock, bans: Bans, access: Access | undefined) {
     this.#rules = rules
     this.#clock = clock
     this.#bans = bans
-    this.#access = access
+    this.access = access
   }
 
   get isPrivate(): boolean {
-    return this.#access?.keys !== undefined
+    return this.access?.keys !== undefined
   }
 
   /** Why the visitor may not announce the info hash in `words` (five); undefined: it may. */
@@ -56,8 +57,8 @@ export class Gate {
     const unproven = this.#proofFault(visitor, 'announceUnproven')
     if (unproven !== undefined) return unproven
     if (visitor.shows === 'malformed') return 'keyMalformed'
-    if (this.#access !== undefined) {
-      const fault = this.#keyFault(this.#access, visitor)
+    if (this.access !== undefined) {
+      const fault = this.#keyFault(this.access, visitor)
       if (fault !== undefined) return fault
       if (!this.isListed(words)) return 'unlisted'
     }
@@ -73,11 +74,11 @@ export class Gate {
 
   /** Whether scrapes of the visitor get counts; otherwise they get zeroes. */
   knows(visitor: Visitor): boolean {
-    return this.#access === undefined || this.#keyFault(this.#access, visitor) === undefined
+    return this.access === undefined || this.#keyFault(this.access, visitor) === undefined
   }
 
   isListed(words: Int32Array): boolean {
-    return this.#access?.whitelist?.has(words) ?? true
+    return this.access?.whitelist?.has(words) ?? true
   }
 
   /**
@@ -92,8 +93,8 @@ export class Gate {
   }
 
   expect({ hashes, keys, count }: Expected): void {
-    this.#access?.whitelist?.expect(hashes, count)
-    this.#access?.keys?.expect(keys, count)
+    this.access?.whitelist?.expect(hashes, count)
+    this.access?.keys?.expect(keys, count)
   }
 
   #proofFault({ address, proof }: Visitor, unproven: Refusal): Refusal | undefined {

@@ -55,6 +55,11 @@ export class DownloadCounts implements Disposable {
     this.#lookups = new ScrapeLookups(swarm, database.database)
   }
 
+  /** Torrents a second that get their first row; 0 = no limit. */
+  limitNewRows(perSecond: number): void {
+    this.#newRows.limit(perSecond)
+  }
+
   /** Rejects with a DatabaseError. */
   async start(): Promise<void> {
     if (this.#swarm.persistent) this.#batch.total = await this.#watch.database.downloadsTotal()

@@ -24,7 +24,7 @@ type NewRowsOptions = {
 }
 
 export class NewRows {
-  readonly #perSecond: number
+  #perSecond: number
   readonly #log: Log
   readonly #milliseconds: () => number
   /** Rows that may be written, as of `#since`. */
@@ -43,6 +43,13 @@ export class NewRows {
 
   get isLimited(): boolean {
     return this.#perSecond > 0
+  }
+
+  /** From now on; 0 = no limit. A tracker that is given another limit may begin with a burst. */
+  limit(perSecond: number): void {
+    if (perSecond === this.#perSecond) return
+    this.#perSecond = perSecond
+    this.#room = perSecond * BURST_SECONDS
   }
 
   /** Claims the row of one more torrent. false = its `completions` are dropped. */

@@ -30,6 +30,8 @@ type StorageSetting = {
 
 export type Storage = AsyncDisposable & {
   readonly permissions: Permissions
+  /** See `abuse.max_new_rows_per_second`. */
+  limitNewRows(perSecond: number): void
   /** For the health report, which strangers read: no path, no host, no credentials. */
   readonly health: {
     /** `core.database.driver`. */
@@ -84,6 +86,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   const stack = opening.move()
   return {
     permissions,
+    limitNewRows: (perSecond) => downloads.limitNewRows(perSecond),
     health: {
       driver: config.core.database.driver,
       verdict: () => {

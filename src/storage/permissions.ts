@@ -44,7 +44,10 @@ export type AuthKey = {
 export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
 
 /** What the management API uses of it. */
-export type PermissionStore = Omit<Permissions, 'load' | 'purge' | typeof Symbol.asyncDispose>
+export type PermissionStore = Omit<
+  Permissions,
+  'load' | 'prepare' | 'follow' | 'purge' | typeof Symbol.asyncDispose
+>
 
 export type PermissionFault = Error & { readonly fault: Fault }
 
@@ -60,7 +63,7 @@ type Mirror = {
   readonly name: 'whitelist' | 'keys'
   readonly entries: string
   /** undefined: nothing reads it, and the database has everything. */
-  readonly table: Table | undefined
+  table: Table | undefined
   /** All that the database holds, part by part. */
   parts(): AsyncGenerator<Entries, void, void>
 }
@@ -74,7 +77,7 @@ export class Permissions {
   readonly #watch: WatchedDatabase
   readonly #database: Database
   /** Keys that are forgotten when they have expired. */
-  readonly #expiring: Keys | undefined
+  #expiring: Keys | undefined
   readonly #whitelist: Mirror
   readonly #keys: Mirror
   readonly #clock: Clock
@@ -86,17 +89,16 @@ export class Permissions {
     const { database } = watch
     this.#watch = watch
     this.#database = database
-    this.#expiring = access?.checksExpiration ? access.keys : undefined
     this.#whitelist = {
       name: 'whitelist',
       entries: 'whitelisted torrents',
-      table: access?.whitelist,
+      table: undefined,
       parts: () => parts((from) => database.readWhitelist(from), packHashes),
     }
     this.#keys = {
       name: 'keys',
       entries: 'keys',
-      table: access?.keys,
+      table: undefined,
       parts: () =>
         parts(
           (from) => database.readKeys(from),
@@ -106,19 +108,37 @@ export class Permissions {
     this.#clock = clock
     this.#log = log
     this.#queue = new OperationQueue(database.about)
+    this.follow(access)
   }
 
   /** Fills the tables, which are empty, before the first request. */
   load(): Promise<void> {
     return this.#queue.inTurn(async () => {
+      for (const mirror of [this.#whitelist, this.#keys])
+        if (mirror.table !== undefined) await this.#fill(mirror, mirror.table)
+    })
+  }
+
+  /**
+   * Fills the tables that `access` has and this has not, and keeps them up to date from here on. Call `follow` next:
+   * with `access`, or with what there was before, also if it rejects.
+   */
+  prepare(access: Access | undefined): Promise<void> {
+    return this.#queue.inTurn(async () => {
       for (const mirror of [this.#whitelist, this.#keys]) {
-        const { table, entries } = mirror
-        if (table === undefined) continue
-        for await (const part of mirror.parts())
-          if (!(await finish(table.putAll(part)))) throw full(mirror)
-        this.#log.info(TARGET, '{entries} known: {count}', { entries, count: table.size })
+        const table = access?.[mirror.name]
+        if (table === undefined || mirror.table !== undefined) continue
+        await this.#fill(mirror, table)
+        mirror.table = table
       }
     })
+  }
+
+  /** Keeps the tables of `access` up to date, which are filled, and no others. */
+  follow(access: Access | undefined): void {
+    this.#whitelist.table = access?.whitelist
+    this.#keys.table = access?.keys
+    this.#expiring = access?.checksExpiration ? access.keys : undefined
   }
 
   /** Packed info hashes, 20 bytes each. */
@@ -213,13 +233,20 @@ export class Permissions {
     return this.#queue.end()
   }
 
+  async #fill(mirror: Mirror, table: Table): Promise<void> {
+    for await (const part of mirror.parts())
+      if (!(await finish(table.putAll(part)))) throw full(mirror.entries, table)
+    const { entries } = mirror
+    this.#log.info(TARGET, '{entries} known: {count}', { entries, count: table.size })
+  }
+
   #reload(mirror: Mirror): Promise<void> {
     return this.#reported(`reloading the ${mirror.name}`, async () => {
       // Nothing to fill, but a database that cannot be read is an error all the same.
       if (mirror.table === undefined) return void (await mirror.parts().next())
       // All of it is read before anything changes.
       const read = await Array.fromAsync(mirror.parts())
-      if (!(await finish(mirror.table.replace(read)))) throw full(mirror)
+      if (!(await finish(mirror.table.replace(read)))) throw full(mirror.entries, mirror.table)
     })
   }
 
@@ -325,11 +352,12 @@ async function* parts<T>(
 
 /** Before the database is changed: what it holds must fit in memory. */
 function assertRoom(mirror: Mirror, count: number): void {
-  if (mirror.table?.hasRoom(count) === false) throw full(mirror)
+  const { table, entries } = mirror
+  if (table?.hasRoom(count) === false) throw full(entries, table)
 }
 
-const full = ({ table, entries }: Mirror): DatabaseError =>
-  new DatabaseError('refused', `the memory has room for ${table!.capacity} ${entries} and no more`)
+const full = (entries: string, { capacity }: Table): DatabaseError =>
+  new DatabaseError('refused', `the memory has room for ${capacity} ${entries} and no more`)
 
 const rowOf = ({ key, expires }: AuthKey): KeyRow => ({
   key,
