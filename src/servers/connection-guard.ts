@@ -51,10 +51,13 @@ export type Sockets = Disposable & {
 
 type GuardOptions = {
   readonly sockets: Sockets
+  readonly log: Log
+} & Guarded
+
+type Guarded = {
   readonly ports: ReadonlyMap<number, GuardedPort>
   /** Most connections of one address, not counting those to the operator's listeners; 0: any number. */
   readonly mostPerAddress: number
-  readonly log: Log
 }
 
 /** Time between two looks at how near the limit is, which cost two system calls; and while it is near. */
@@ -73,8 +76,8 @@ const CLIENT_LINES = 10
 export const reserveOf = (limit: number): number => Math.min(1_024, Math.max(8, limit >> 3))
 
 export class ConnectionGuard {
-  readonly #options: GuardOptions
-  readonly #ports: ReadonlySet<number>
+  #options: GuardOptions
+  #ports: ReadonlySet<number>
   readonly #reserve: number
   #timer: Timer
   #isOver = false
@@ -99,6 +102,12 @@ export class ConnectionGuard {
     const limit = { lines: CLIENT_LINES, milliseconds: 1_000 }
     this.#lines = new LimitedLines(options.log, { level: 'debug', target: 'TRACKER', ...limit })
     this.#timer = setTimeout(() => this.#run(), PROBE_MILLISECONDS)
+  }
+
+  /** From the next look on. */
+  follow(guarded: Guarded): void {
+    this.#options = { ...this.#options, ...guarded }
+    this.#ports = new Set(guarded.ports.keys())
   }
 
   async #run(): Promise<void> {
@@ -171,7 +180,12 @@ export class ConnectionGuard {
       const before = this.#seen.get(fd)
       const mark = before?.peer === peer ? before : { peer, order: this.#order++ }
       seen.set(fd, mark)
-      return { ...connection, ...this.#options.ports.get(port)!, order: mark.order, rank: 0 }
+      return {
+        ...connection,
+        ...(this.#options.ports.get(port) ?? UNKNOWN),
+        order: mark.order,
+        rank: 0,
+      }
     })
     this.#seen = seen
     // Behind a proxy each connection counts as a client of its own.
@@ -218,6 +232,9 @@ export class ConnectionGuard {
     this.#isBlocking = ended.length > 0
   }
 }
+
+/** A port that is not guarded any more, since the look. */
+const UNKNOWN: GuardedPort = { isOperators: true, isShared: true }
 
 type Ranked = Connection & {
   readonly order: number

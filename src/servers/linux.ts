@@ -21,9 +21,14 @@ export const LINUX = {
   SOL_SOCKET: 1,
   SO_TYPE: 3,
   SO_RCVBUF: 8,
+  SO_REUSEPORT: 15,
   SO_ATTACH_FILTER: 26,
   SO_DETACH_FILTER: 27,
   SO_ACCEPTCONN: 30,
+  /** The program chooses one of the sockets that share a port. */
+  SO_ATTACH_REUSEPORT_CBPF: 51,
+  SO_COOKIE: 57,
+  SO_DETACH_REUSEPORT_BPF: 68,
   SO_MEMINFO: 55,
 
   IPPROTO_IP: 0,
@@ -54,10 +59,17 @@ export const LINUX = {
   BPF_B: 0x10,
   BPF_ABS: 0x20,
   BPF_RSH: 0x70,
+  BPF_ADD: 0x00,
+  BPF_AND: 0x50,
+  BPF_MOD: 0x90,
   BPF_JEQ: 0x10,
   BPF_K: 0x00,
+  BPF_A: 0x10,
   /** Where the packet's own IP header begins, for the packet filter. */
   SKF_NET_OFF: -0x10_0000,
+  /** Where what is not in the packet begins, and a random number in it. */
+  SKF_AD_OFF: -0x1000,
+  SKF_AD_RANDOM: 56,
 } as const
 
 /** The only numbers that differ: those of system calls. */

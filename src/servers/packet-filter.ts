@@ -1,6 +1,7 @@
 /**
- * Programs for the kernel's packet filter (classic BPF, as SO_ATTACH_FILTER takes it): a listening socket
- * with such a program takes no connection from the clients it names. Pure: bytes only.
+ * Programs for the kernel's packet filter (classic BPF). One attached to a listening socket says which packets it
+ * takes, and so which clients may open connections; one attached to sockets that share a port says which of them is
+ * asked for a new connection. Pure: bytes only.
  */
 import { LINUX, STRUCT } from './linux.ts'
 
@@ -12,7 +13,13 @@ const HEADER = LINUX.SKF_NET_OFF
 const IPV4_SOURCE = HEADER + 12
 const IPV6_SOURCE = HEADER + 8
 
+/** Where the flags stand in a TCP header, with which the packet of a TCP socket begins. */
+const TCP_FLAGS = 13
+const SYN = 0x02
+const ACK = 0x10
+
 const { BPF_LD, BPF_W, BPF_B, BPF_ABS, BPF_ALU, BPF_RSH, BPF_JMP, BPF_JEQ, BPF_RET, BPF_K } = LINUX
+const { BPF_ADD, BPF_AND, BPF_MOD, BPF_A, SKF_AD_OFF, SKF_AD_RANDOM } = LINUX
 const LOAD_BYTE = BPF_LD | BPF_B | BPF_ABS
 const LOAD_WORD = BPF_LD | BPF_W | BPF_ABS
 const SHIFT_RIGHT = BPF_ALU | BPF_RSH | BPF_K
@@ -56,6 +63,25 @@ export function blockingProgram(clients: readonly string[]): ArrayBuffer {
 
 /** Takes nothing. */
 export const blockingAll = (): ArrayBuffer => assemble([DROP])
+
+/** Lets no new connection begin; those of which the kernel has heard already are completed. */
+export const blockingNew = (): ArrayBuffer =>
+  assemble([
+    [LOAD_BYTE, 0, 0, TCP_FLAGS],
+    [BPF_ALU | BPF_AND | BPF_K, 0, 0, SYN | ACK],
+    [JUMP_IF_EQUAL, 0, 1, SYN],
+    DROP,
+    TAKE,
+  ])
+
+/** Of sockets that share a port, chooses one of the last `count`, by chance; `older` opened it before. */
+export const choosingLast = (older: number, count: number): ArrayBuffer =>
+  assemble([
+    [LOAD_WORD, 0, 0, SKF_AD_OFF + SKF_AD_RANDOM],
+    [BPF_ALU | BPF_MOD | BPF_K, 0, 0, count],
+    [BPF_ALU | BPF_ADD | BPF_K, 0, 0, older],
+    [BPF_RET | BPF_A, 0, 0, 0],
+  ])
 
 function assemble(instructions: readonly Instruction[]): ArrayBuffer {
   const { bytes, code, jt, jf, k } = STRUCT.sock_filter

@@ -44,7 +44,21 @@ export function droppedAt(fd: number): number | undefined {
 }
 
 /** Has the kernel run `program` (packet-filter.ts) on what arrives at `fd`; undefined: none. false: it refused. */
-export function filterPackets(fd: number, program: ArrayBuffer | undefined): boolean {
+export const filterPackets = (fd: number, program: ArrayBuffer | undefined): boolean =>
+  attach(fd, program === undefined ? LINUX.SO_DETACH_FILTER : LINUX.SO_ATTACH_FILTER, program)
+
+/**
+ * Has `program` choose which of the sockets that share a port with `fd` gets a new connection; undefined: none does,
+ * and the kernel deals them out. false: it refused.
+ */
+export const chooseAmong = (fd: number, program: ArrayBuffer | undefined): boolean =>
+  attach(
+    fd,
+    program === undefined ? LINUX.SO_DETACH_REUSEPORT_BPF : LINUX.SO_ATTACH_REUSEPORT_CBPF,
+    program,
+  )
+
+function attach(fd: number, option: number, program: ArrayBuffer | undefined): boolean {
   const { bytes: nameBytes, len, filter } = STRUCT.sock_fprog
   const instructions = program === undefined ? new Uint8Array() : new Uint8Array(program)
   // In one piece of memory with its name, so that it is not collected before the kernel has read it.
@@ -53,6 +67,5 @@ export function filterPackets(fd: number, program: ArrayBuffer | undefined): boo
   const name = new DataView(named.buffer)
   name.setUint16(len, instructions.length / STRUCT.sock_filter.bytes, true)
   name.setBigUint64(filter, BigInt(addressOf(named, nameBytes)), true)
-  const option = program === undefined ? LINUX.SO_DETACH_FILTER : LINUX.SO_ATTACH_FILTER
   return libc()?.setsockopt(fd, SOL_SOCKET, option, named, nameBytes) === 0
 }
