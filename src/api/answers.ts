@@ -1,6 +1,6 @@
 /** The answers of the management API as values, before they become bytes (docs/behaviours.md A3–A5). */
 
-const JSON_TYPE = 'application/json'
+export const JSON_TYPE = 'application/json'
 /** Content type of answers that contain keys, as in the reference. */
 export const KEY_TYPE = 'application/json; charset=utf-8'
 export const TEXT_TYPE = 'text/plain; charset=utf-8'

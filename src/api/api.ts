@@ -1,9 +1,8 @@
 /** The management API (docs/behaviours.md A1–A30): an application of Elysia on a socket of its own. */
 import { Elysia, t } from 'elysia'
-import type { TlsConfig } from '../config/model.ts'
 import type { Log } from '../log/log.ts'
 import type { Garbage } from '../servers/garbage.ts'
-import { type HttpServer, listen } from '../servers/listen.ts'
+import { type Certificate, type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
@@ -21,6 +20,7 @@ import { asJson, describe, openApi } from './openapi.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { ApiParts, Matched, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
+import { reloadRoutes } from './reload-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
 import { Sessions } from './sessions.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
@@ -29,7 +29,9 @@ import { whitelistRoutes } from './whitelist-routes.ts'
 
 interface ApiOptions {
   readonly bind: SocketAddress
-  readonly tls: TlsConfig | null
+  readonly certificate: Certificate | null
+  /** Another socket of this process has the same port. */
+  readonly reusePort?: boolean
   /** How it is reached from elsewhere, if the configuration says so. */
   readonly publicUrl?: string | null
   readonly parts: ApiParts
@@ -58,7 +60,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const { tokens } = parts
   const sessions = new Sessions(options.clock, options.bind.port)
   tokens.alsoOf(sessions)
-  const isSecure = options.tls !== null || options.publicUrl?.startsWith('https:') === true
+  const isSecure = options.certificate !== null || options.publicUrl?.startsWith('https:') === true
   const paths = new Paths()
   const streams = new EventStreams()
   const addressOf = (request: Request): string | undefined =>
@@ -131,13 +133,15 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse))
         .use(banRoutes(parts))
-        .use(logRoutes(parts, exchange)),
+        .use(logRoutes(parts, exchange))
+        .use(reloadRoutes(parts)),
     )
   paths.add(app.routes)
   document = openApi(app, version)
   const server = await listen(app, {
     bind: options.bind,
-    tls: options.tls,
+    certificate: options.certificate,
+    reusePort: options.reusePort ?? false,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })

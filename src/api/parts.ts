@@ -28,9 +28,21 @@ export interface ApiParts {
   readonly permissions: PermissionStore | undefined
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
+  /** Has the tracker follow its configuration, which is read again. */
+  reload(): Promise<ReloadResult>
   readonly report: Report
   /** The last lines of the log. */
   readonly lines: LogHistory
+}
+
+/** What came of a reload, one line each. */
+export type ReloadResult = {
+  /** What has changed: an option, its value before and after; secrets are masked. */
+  readonly applied: readonly string[]
+  /** Options that were changed, too, and that the tracker follows only after a restart. */
+  readonly restart: readonly string[]
+  /** Why nothing was changed; empty: it was. */
+  readonly mistakes: readonly string[]
 }
 
 /** Reads the body of an authorized request: Elysia's `parse` of the routes that have one. */

@@ -9,20 +9,25 @@ import { readSecretFile } from './secret-file.ts'
 import { readSmallFile } from './small-file.ts'
 import { judgeTls, type TlsFault } from './tls-files.ts'
 
-/**
- * undefined: it has mistakes, which are now on the standard error. `toServe`: the certificate files are checked,
- * too.
- */
-export function loadConfiguration(
+/** `toServe`: the certificate files are checked, too. */
+export const readConfiguration = (
   invocation: Invocation,
   host: Host,
   { toServe = false } = {},
-): Loaded | undefined {
-  const loaded = load({
+): Loaded | Failed =>
+  load({
     ...machineOf(host),
     path: optionValue(invocation, 'config'),
     judgeTls: toServe ? (tls) => judgeTls(tls, host.cwd).faults.map(asMistake) : undefined,
   })
+
+/** undefined: it has mistakes, which are now on the standard error. */
+export function loadConfiguration(
+  invocation: Invocation,
+  host: Host,
+  options?: Parameters<typeof readConfiguration>[2],
+): Loaded | undefined {
+  const loaded = readConfiguration(invocation, host, options)
   if (loaded.kind === 'loaded') return loaded
   host.complain(explain(loaded))
   return undefined

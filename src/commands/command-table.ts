@@ -19,10 +19,11 @@ const SERVE: Command = {
   options: [CONFIG_OPTION],
   run: async (invocation, host) => {
     const { EXIT } = await import('../cli/host.ts')
-    const { loadConfiguration } = await import('../cli/load-configuration.ts')
+    const { loadConfiguration, readConfiguration } = await import('../cli/load-configuration.ts')
     const loaded = loadConfiguration(invocation, host, { toServe: true })
     if (!loaded) return EXIT.misconfigured
-    return (await import('../run/serve.ts')).serve(loaded, host)
+    const again = () => readConfiguration(invocation, host, { toServe: true })
+    return (await import('../run/serve.ts')).serve(loaded, host, again)
   },
 }
 

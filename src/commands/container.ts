@@ -25,6 +25,6 @@ Volumes: /var/lib/torrust/tracker, /var/log/torrust/tracker,
     const { prepare } = await import('../container/command.ts')
     const prepared = prepare(invocation, host)
     if (typeof prepared === 'number') return prepared
-    return (await import('../run/serve.ts')).serve(prepared, host)
+    return (await import('../run/serve.ts')).serve(prepared.loaded, host, prepared.again)
   },
 }

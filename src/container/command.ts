@@ -5,8 +5,8 @@
 import { resolve } from 'node:path'
 import { EXIT, type Host } from '../cli/host.ts'
 import type { Invocation } from '../cli/invocation.ts'
-import { loadConfiguration } from '../cli/load-configuration.ts'
-import type { Loaded } from '../config/load.ts'
+import { loadConfiguration, readConfiguration } from '../cli/load-configuration.ts'
+import type { Failed, Loaded } from '../config/load.ts'
 import { TEMPLATES, type Template, templateFor } from './templates.ts'
 import { takeUser } from './user.ts'
 import { installFile, readIfThere, unwritable } from './volumes.ts'
@@ -18,8 +18,11 @@ const PATH = 'TORRUST_TRACKER_CONFIG_TOML_PATH'
 const VOLUMES = ['/var/lib/torrust/tracker', '/var/log/torrust/tracker', '/etc/torrust/tracker']
 const CONFIGURATION = '/etc/torrust/tracker/tracker.toml'
 
-/** The configuration to serve with, or the exit code of a failure that was reported. */
-export function prepare(invocation: Invocation, host: Host): Loaded | number {
+/** The configuration to serve with, and how it is read again. */
+type Prepared = { readonly loaded: Loaded; readonly again: () => Loaded | Failed }
+
+/** Or the exit code of a failure that was reported. */
+export function prepare(invocation: Invocation, host: Host): Prepared | number {
   const say = (line: string) => host.complain(`tracker container: ${line}\n`)
   const template = templateFor(host.env[DRIVER])
   let { env } = host
@@ -44,7 +47,8 @@ export function prepare(invocation: Invocation, host: Host): Loaded | number {
   const { database } = loaded.config.core
   const trouble =
     database?.driver === 'sqlite3' ? unwritable(resolve(host.cwd, database.path)) : undefined
-  if (trouble === undefined) return loaded
+  const again = () => readConfiguration(invocation, { ...host, env }, { toServe: true })
+  if (trouble === undefined) return { loaded, again }
   say(trouble)
   return EXIT.failure
 }

@@ -1,16 +1,17 @@
 /** The services of a configuration, as the log and the health report name them. */
-import { judgeTls } from '../cli/tls-files.ts'
-import type { Config, TlsConfig } from '../config/model.ts'
+import { X509Certificate } from 'node:crypto'
+import type { Config } from '../config/model.ts'
 import { ListenerCounters } from '../memory/counters.ts'
 import type { HealthService } from '../servers/health-api.ts'
-import type { HttpServer } from '../servers/listen.ts'
+import type { Certificate, HttpServer } from '../servers/listen.ts'
 import { joinPort } from '../wire/address.ts'
-import type { Listeners } from './thread.ts'
+import type { Opening } from './open-listener.ts'
 
 /** Targets of the log. */
 export const TARGETS = { udp_tracker: 'UDP TRACKER', http_tracker: 'HTTP TRACKER' } as const
 
 export type TrackerService = HealthService & {
+  readonly id: number
   readonly type: keyof typeof TARGETS
   /** What clients are given, as far as the configuration tells: with HOST and KEY in place of what it does not. */
   readonly announceUrl: string
@@ -19,51 +20,48 @@ export type TrackerService = HealthService & {
   readonly certificateEnds: number | undefined
   /** Whether its counters are shown under the names that the reference has for them. */
   readonly isCounted: boolean
+  /** Its connections come from a proxy, on behalf of many clients. */
+  readonly isBehindProxy: boolean
 }
 
-/** Every tracker listener. `threads`: that serve. */
-export function trackerServices(
+/** One listener of the trackers. `threads`: that serve. */
+export function trackerService(
   { core }: Config,
-  { udp, http }: Listeners,
+  opening: Opening,
   threads: number,
-): TrackerService[] {
+): TrackerService {
+  const { id, type, listener, counters } = opening
+  const { bind_address: address, network, public_url: publicUrl } = listener
+  const scheme = 'tls_config' in listener ? (listener.tls_config ? 'https' : 'http') : 'udp'
+  const { ip, port } = address
+  const isAny = ip === '0.0.0.0' || ip === '::'
+  const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
   const path = core.private ? '/announce/KEY' : '/announce'
-  const service = (
-    type: TrackerService['type'],
-    scheme: TrackerService['scheme'],
-    { listener, counters }: Listeners['udp' | 'http'][number],
-  ): TrackerService => {
-    const { bind_address: address, network, public_url: publicUrl } = listener
-    const { ip, port } = address
-    const isAny = ip === '0.0.0.0' || ip === '::'
-    const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
-    return {
-      type,
-      scheme,
-      address,
-      url: urlAt(ip),
-      publicUrl,
-      announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
-      certificateEnds: 'tls_config' in listener ? certificateEnds(listener.tls_config) : undefined,
-      counters: new ListenerCounters(threads, counters),
-      isCounted: core.tracker_usage_statistics && listener.tracker_usage_statistics,
-    }
+  return {
+    id,
+    type,
+    scheme,
+    address,
+    url: urlAt(ip),
+    publicUrl,
+    announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
+    certificateEnds: 'certificate' in opening ? certificateEnds(opening.certificate) : undefined,
+    counters: new ListenerCounters(threads, counters),
+    isCounted: core.tracker_usage_statistics && listener.tracker_usage_statistics,
+    isBehindProxy: network.on_reverse_proxy,
   }
-  return [
-    ...udp.map((one) => service('udp_tracker', 'udp', one)),
-    ...http.map((one) => service('http_tracker', one.listener.tls_config ? 'https' : 'http', one)),
-  ]
 }
 
-function certificateEnds(tls: TlsConfig | null): number | undefined {
-  const [own] = tls === null ? [] : judgeTls(tls, process.cwd()).chain
-  return own && own.validToDate.getTime() / 1000
-}
+/** The first of a file is that of the server. */
+const certificateEnds = (certificate: Certificate | null): number | undefined =>
+  certificate === null
+    ? undefined
+    : new X509Certificate(certificate.cert).validToDate.getTime() / 1000
 
 /** The management API, as the health report asks it. */
 export const apiService = ({ http_api }: Config, { address, url }: HttpServer): HealthService => ({
   type: 'tracker_rest_api',
-  scheme: http_api?.tls_config ? 'https' : 'http',
+  scheme: url.startsWith('https:') ? 'https' : 'http',
   address,
   url,
   publicUrl: http_api?.public_url ?? null,

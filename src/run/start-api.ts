@@ -1,7 +1,8 @@
-/** Starts the management API with the parts that answer its routes. */
+/** Opens the management API with the parts that answer its routes. */
 import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
 import { Tokens } from '../api/authentication.ts'
+import type { ReloadResult } from '../api/parts.ts'
 import type { Config } from '../config/model.ts'
 import { Dashboard } from '../dashboard/assets.ts'
 import type { Log } from '../log/log.ts'
@@ -15,40 +16,43 @@ import type { Live } from '../view/live.ts'
 import type { MetricSources } from '../view/metrics.ts'
 import { readStatistics, type StatisticsSources } from '../view/statistics.ts'
 import { torrentView } from '../view/torrents.ts'
+import type { Hosting } from './hosted-server.ts'
 import type { TrackerService } from './services.ts'
 
 type ApiSetting = {
   readonly config: Config
+  readonly hosting: Hosting
   readonly swarm: Swarm
   readonly tracker: Tracker
-  readonly trackers: readonly TrackerService[]
+  readonly listeners: { readonly counted: readonly TrackerService[] }
   readonly bans: Bans
   readonly storage: Storage | undefined
+  /** Those of the servers that are open: each has sessions of its own. */
+  readonly tokens: Set<Tokens>
+  readonly metrics: () => MetricSources
+  readonly reload: (why: string) => Promise<ReloadResult>
   /** That of the calling thread. */
   readonly garbage: Garbage
   readonly log: Log
   readonly version: string
-  metrics(): MetricSources
   readonly live: Live
 }
 
-/** undefined: the configuration has none. Rejects with one line that names the cause. */
-export async function startApi(setting: ApiSetting): Promise<HttpServer | undefined> {
+/** Rejects with one line that names the cause. */
+export async function openApi(setting: ApiSetting): Promise<HttpServer> {
   const { config, log, storage, swarm, tracker } = setting
-  const { http_api } = config
-  if (http_api === null) return undefined
+  const tokens = new Tokens(config.http_api?.access_tokens ?? {})
   const torrents = torrentView(swarm, () => tracker.cutoff())
   const api = await serveApi({
-    bind: http_api.bind_address,
-    tls: http_api.tls_config,
-    publicUrl: http_api.public_url,
+    ...setting.hosting,
+    publicUrl: config.http_api?.public_url ?? null,
     clock: systemClock,
     garbage: setting.garbage,
     log,
     version: setting.version,
     parts: {
       schema: config.metadata.schema_version,
-      tokens: new Tokens(http_api.access_tokens),
+      tokens,
       stats: () => readStatistics(statisticsSources(setting)),
       metrics: setting.metrics,
       live: setting.live,
@@ -57,22 +61,26 @@ export async function startApi(setting: ApiSetting): Promise<HttpServer | undefi
       bans: setting.bans,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
+      reload: () => setting.reload('POST /api/v1/reload'),
       lines: log.history,
       report: (what, error) =>
         log.error('API', 'internal error: {what}: {reason}', { what, reason: `${error}` }),
     },
   })
-  log.info('API', 'Started on: {url}', { url: api.url })
+  setting.tokens.add(tokens)
   const stop = async (graceMilliseconds: number): Promise<void> => {
     await api.stop(graceMilliseconds)
     torrents[Symbol.dispose]()
+    setting.tokens.delete(tokens)
   }
   return { ...api, stop }
 }
 
 function statisticsSources(setting: ApiSetting): StatisticsSources {
   const counted = (type: TrackerService['type']) =>
-    setting.trackers.filter((one) => one.type === type && one.isCounted).map((one) => one.counters)
+    setting.listeners.counted
+      .filter((one) => one.type === type && one.isCounted)
+      .map((one) => one.counters)
   return {
     udp: counted('udp_tracker'),
     http: counted('http_tracker'),

@@ -1,51 +1,52 @@
 /**
  * The composition root: with `thread.ts` the one place that knows every part. All parts are on one stack, so
- * that stopping is starting in reverse.
+ * that stopping is starting in reverse. What follows the configuration is in one list, too, for `reload.ts`.
  */
-import { availableParallelism, totalmem } from 'node:os'
 import { Access, createAccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
-import type { Config, HttpTrackerConfig, UdpTrackerConfig } from '../config/model.ts'
-import { LIMITS } from '../limits.ts'
+import type { Tokens } from '../api/authentication.ts'
+import type { ReloadResult } from '../api/parts.ts'
+import type { Failed, Loaded } from '../config/load.ts'
+import type { Config } from '../config/model.ts'
 import type { Log } from '../log/log.ts'
-import { ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
+import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
-import { Rules, type RuleValues } from '../rules.ts'
-import { ConnectionGuard, guardedPorts } from '../servers/connection-guard.ts'
+import { Rules } from '../rules.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
-import {
-  closeDescriptors,
-  type Descriptors,
-  openDescriptors,
-  releaseSocket,
-} from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
-import { serveHealth } from '../servers/health-api.ts'
+import { type HealthService, serveHealth } from '../servers/health-api.ts'
 import { threadId } from '../servers/libc.ts'
-import type { HttpServer } from '../servers/listen.ts'
 import { pageRelease, pageSettle } from '../servers/pages.ts'
-import { droppedAt } from '../servers/socket-options.ts'
-import { TcpSockets } from '../servers/tcp-sockets.ts'
 import { openStorage } from '../storage/open.ts'
-import { createSwarmMemory, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { Swarm } from '../swarm/swarm.ts'
 import { size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
-import { LONGEST_TIMER_MILLISECONDS } from '../time/deadline.ts'
+import { Deadline } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { Live } from '../view/live.ts'
+import { accessPart } from './access-part.ts'
 import { AnswerWatch } from './answer-watch.ts'
+import { CertificateWatch, LOOK_MILLISECONDS } from './certificate-watch.ts'
+import { guardedBy, startGuard } from './guard.ts'
+import { HostedServer } from './hosted-server.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { metricSources } from './meter.ts'
+import { follower } from './part.ts'
+import { accessOf, NEEDS_DATABASE, rulesOf } from './policy.ts'
 import { startPulse } from './pulse.ts'
-import { apiService, TARGETS, trackerServices } from './services.ts'
-import { startApi } from './start-api.ts'
-import { startSweeper } from './sweeper.ts'
-import type { Counted } from './thread.ts'
-import { Threads } from './threads.ts'
+import { Reloader } from './reload.ts'
+import { Repeated } from './repeated.ts'
+import { reserve, threadCount } from './resources.ts'
+import { apiService } from './services.ts'
+import { openApi } from './start-api.ts'
+import { Sweeper } from './sweeper.ts'
+import { TrackerListeners } from './tracker-listeners.ts'
 
 /** Time for open HTTP connections when the tracker stops, and before that for those of the API. */
 const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
+/** Time for a reload that is under way when the tracker stops. */
+const RELOAD_MILLISECONDS = 1_000
 /** Time between two looks at how much memory is left, and at what was lost. */
 const WATCH_MILLISECONDS = 1_000
 
@@ -54,39 +55,51 @@ export type Running = AsyncDisposable & {
   /** undefined: there is no management API. */
   readonly apiPort: number | undefined
   readonly healthPort: number
-  /** From now on the health API reports that the tracker is stopping. */
+  /** Has everything follow the configuration, which is read again. `why` is for the log. Never rejects. */
+  reload(why: string): Promise<ReloadResult>
+  /** Looks whether certificates were renewed, as it does by itself from time to time. */
+  lookAtCertificates(): Promise<void>
+  /** From now on nothing is reloaded, and the health API reports that the tracker is stopping. */
   drain(): void
 }
 
-/** Opens everything the configuration asks for. Rejects with one line that names the cause. */
-export async function start(config: Config, log: Log, version: string): Promise<Running> {
+/**
+ * Opens everything the configuration asks for. `load` reads it again, certificates included. Rejects with one line
+ * that names the cause.
+ */
+export async function start(
+  config: Config,
+  log: Log,
+  version: string,
+  load: () => Loaded | Failed,
+): Promise<Running> {
   await using starting = new AsyncDisposableStack()
-  const udp = config.udp_trackers ?? []
-  const http = config.http_trackers ?? []
   sayWhatIsMissing(config, log)
 
   // For the API and health; if this thread serves trackers as well, those have their own.
   const garbage = starting.use(new Garbage())
   // Starts last and stops last: it reports that the tracker is stopping for as long as it does.
-  let health: HttpServer | undefined
-  starting.defer(() => health?.stop(0))
+  let health: HostedServer | undefined
+  starting.defer(() => health?.server?.stop(0))
 
   const count = threadCount(config, log)
+  const alone = count === 1
   const memory = reserve(config)
   const threadCounters = new ThreadCounters(count + 1)
   const swarm = new Swarm(memory, count + 1, drawSeed()[0]!, {
-    alone: count === 1,
+    alone,
     release: pageRelease(),
     settle: pageSettle(),
     counts: threadCounters.row(count),
   })
-  const accessMemory = createAccessMemory({ ...accessOf(config), seed: drawSeed() })
-  const access = accessMemory && new Access(accessMemory, count === 1)
+  const accessSeed = drawSeed()
+  const accessMemory = createAccessMemory({ ...accessOf(config), seed: accessSeed })
+  const access = accessMemory && new Access(accessMemory, alone)
   const rules = Rules.of(rulesOf(config))
   const banSeed = drawSeed()
   const bans = new Bans(rules, banSeed)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
-  const serving = `{threads} ${count === 1 ? 'thread' : 'threads'}, at most {max_memory}`
+  const serving = `{threads} ${alone ? 'thread' : 'threads'}, at most {max_memory}`
   const budget = { threads: count, max_memory: size(swarm.memory().limit) }
   log.info('TRACKER', `${serving} of memory for torrents and peers (runtime.max_memory)`, budget)
 
@@ -94,15 +107,9 @@ export async function start(config: Config, log: Log, version: string): Promise<
   const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
   if (storage !== undefined) starting.use(storage)
 
-  const descriptors = Array.from({ length: count }, () => udp.map(() => openDescriptors()))
-  starting.defer(() => {
-    for (const each of descriptors.flat()) if (each !== undefined) closeDescriptors(each)
-  })
-  const counted = <L>(listener: L): Counted<L> => ({
-    listener,
-    counters: new ListenerCounters(count).memory,
-  })
-  const threads = await Threads.start({
+  // Before they are read: it notices what is renewed from here on.
+  const certificates = new CertificateWatch(config, log)
+  const listeners = await TrackerListeners.start(config, {
     count,
     setup: {
       swarm: memory,
@@ -110,18 +117,14 @@ export async function start(config: Config, log: Log, version: string): Promise<
       access: accessMemory,
       counters: threadCounters.memory,
       bans: { memory: bans.memory, seed: banSeed },
-      descriptors,
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
       logging: log.options,
-      udp: udp.map(counted),
-      http: http.map(counted),
     },
     log,
     garbage,
     onDeath: (thread) => {
       const salvaged = swarm.salvage(thread)
       bans.unlock()
-      for (const each of descriptors[thread - 1]!) if (each !== undefined) releaseSocket(each)
       if (salvaged > 0)
         log.error('TRACKER', 'salvaged {shards} shard(s) it had left locked', {
           shards: salvaged,
@@ -129,88 +132,148 @@ export async function start(config: Config, log: Log, version: string): Promise<
         })
     },
   })
-  starting.defer(() => threads.stop(GRACE_MILLISECONDS))
-  const { opened } = threads
-  warnOfBuffer(opened.receiveBuffer, log)
-  const trackers = trackerServices(config, opened, count)
-  for (const { type, url, announceUrl } of trackers)
-    log.info(TARGETS[type], 'Started on: {url}', { url, announce: announceUrl })
+  starting.defer(() => listeners.stop(GRACE_MILLISECONDS))
 
-  const every = (milliseconds: number, act: () => void) => {
-    const timer = setInterval(act, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS))
-    starting.defer(() => clearInterval(timer))
-  }
-  const interval = config.core.inactive_peer_cleanup_interval
-  const sweeper = starting.use(startSweeper(tracker, interval, log))
+  const sweeper = starting.use(new Sweeper(tracker, log))
+  const banReset = starting.use(new Repeated(() => forgetErrors(bans, log)))
   const memoryWatch = new MemoryWatch(swarm, log)
-  const answerWatch = new AnswerWatch(
-    () => trackers.filter(({ type }) => type === 'udp_tracker').map(({ counters }) => counters),
-    log,
-  )
-  every(WATCH_MILLISECONDS, () => {
-    memoryWatch.look(performance.now())
-    answerWatch.look(performance.now())
-  })
-  every(config.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000, () => {
-    const addresses = bans.size
-    bans.reset()
-    if (addresses > 0) log.debug('UDP TRACKER', 'wrong connection ids are forgotten', { addresses })
-  })
+  const udpCounters = () =>
+    listeners.counted.filter(({ type }) => type === 'udp_tracker').map((one) => one.counters)
+  const answerWatch = new AnswerWatch(udpCounters, log)
 
   // A control thread that serves has a pulse already.
-  if (count > 1) {
+  if (!alone) {
     const row = threadCounters.row(count)
     row[THREAD_AT.id] = threadId()
     starting.use(startPulse(row))
   }
   const degraded = () => memoryWatch.degraded ?? answerWatch.degraded
-  const listeners = () =>
-    trackers.map((one, i) => ({ ...one, drops: dropsOf(descriptors.map((each) => each[i])) }))
-  const metered = { config, version, swarm, access, bans, storage, threadCounters, count, threads }
-  const metrics = () => metricSources({ ...metered, sweeper, listeners, degraded })
-  const live = new Live(metrics, listeners)
-  every(WATCH_MILLISECONDS, () => live.tick())
-  const about = {
-    config,
-    swarm,
-    tracker,
-    trackers,
-    metrics,
-    live,
-    bans,
-    storage,
-    garbage,
-    log,
-    version,
-  }
-  const api = await startApi(about)
-  if (api !== undefined) starting.defer(() => api.stop(API_GRACE_MILLISECONDS))
-  const services = [...trackers, ...(api === undefined ? [] : [apiService(config, api)])]
+  const metered = { version, swarm, bans, storage, threadCounters, count, sweeper }
+  const metrics = () =>
+    metricSources({
+      ...metered,
+      config: reloader.config,
+      access: tables.access,
+      threads: listeners,
+      listeners: () => listeners.metered,
+      degraded,
+    })
 
-  // Last: its first answer means that everything else is up.
+  const live = new Live(metrics, () => listeners.shown)
+  const watch = starting.use(
+    new Repeated(() => {
+      memoryWatch.look(performance.now())
+      answerWatch.look(performance.now())
+      live.tick()
+    }),
+  )
+  watch.every(WATCH_MILLISECONDS)
+
+  const tokens = new Set<Tokens>()
+  const reload = (why: string) => reloader.reload(why)
+  const own = { metrics, live, tokens, reload, garbage, log, version }
+  const about = { ...own, swarm, tracker, listeners, bans, storage }
+  const api = new HostedServer({
+    target: 'API',
+    graceMilliseconds: API_GRACE_MILLISECONDS,
+    log,
+    wanted: ({ http_api, metadata }) =>
+      http_api === null
+        ? undefined
+        : {
+            bind: http_api.bind_address,
+            tls: http_api.tls_config,
+            // It is made for these: in the words of one generation, for pages of one origin.
+            also: [metadata.schema_version, http_api.public_url],
+          },
+    open: (wanted, hosting) => openApi({ ...about, config: wanted, hosting }),
+  })
+  starting.defer(() => api.server?.stop(API_GRACE_MILLISECONDS))
+
   let draining = false
-  health = await serveHealth({
-    bind: config.health_check_api.bind_address,
-    services,
+  const report = {
+    services: (): readonly HealthService[] => [
+      ...listeners.services,
+      ...(api.server === undefined ? [] : [apiService(reloader.config, api.server)]),
+    ],
     database: storage?.health,
     memory: () => swarm.memory(),
     degraded,
     draining: () => draining,
     garbage,
+  }
+  health = new HostedServer({
+    target: 'HEALTH CHECK API',
+    graceMilliseconds: 0,
+    log,
+    wanted: ({ health_check_api }) => ({ bind: health_check_api.bind_address, tls: null }),
+    open: (_wanted, hosting) => serveHealth({ ...report, ...hosting }),
   })
-  log.info('HEALTH CHECK API', 'Started on: {url}', { url: health.url })
 
-  const operators = [health.address.port, ...(api === undefined ? [] : [api.address.port])]
-  const guard = startGuard(config, opened.http, operators, log)
+  const settings = follower((next) => {
+    log.filter = next.logging.trace_filter
+    rules.write(rulesOf(next))
+    for (const each of tokens) each.replace(next.http_api?.access_tokens ?? {})
+    sweeper.follow(next.core.inactive_peer_cleanup_interval)
+    banReset.every(next.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000)
+    storage?.limitNewRows(next.abuse.max_new_rows_per_second)
+  })
+  // The health API comes last: its first answer means that everything else is up.
+  for (const part of [settings, api, health]) await (await part.prepare(config)).commit()
+  const guardedNow = (next: Config) =>
+    guardedBy(next, listeners.services, [api.server, health.server])
+  const guard = startGuard(guardedNow(config), log)
   if (guard !== undefined) starting.use(guard)
 
+  const tables = accessPart({
+    storage,
+    alone,
+    seed: accessSeed,
+    tables: { memory: accessMemory, access },
+    follow: async ({ memory, access }) => {
+      tracker.access = access
+      await listeners.follow(memory)
+    },
+  })
+  const reloader = new Reloader({
+    config,
+    load,
+    isFixed: (path) => storage === undefined && NEEDS_DATABASE.includes(path),
+    parts: [
+      tables,
+      listeners,
+      api,
+      health,
+      settings,
+      follower((next) => guard?.follow(guardedNow(next))),
+    ],
+    log,
+  })
+  starting.defer(async () => {
+    await Deadline.in(RELOAD_MILLISECONDS).waitFor(reloader.stop())
+  })
+  const lookAtCertificates = () => certificates.look(reloader)
+  const looks = starting.use(new Repeated(lookAtCertificates))
+  looks.every(LOOK_MILLISECONDS)
+
   const running = starting.move()
+  const portsOf = (type: 'udp_tracker' | 'http_tracker') =>
+    listeners.services.filter((one) => one.type === type).map(({ address }) => address.port)
   return {
-    ports: { udp: opened.udp.map(portOf), http: opened.http.map(portOf) },
-    apiPort: api?.address.port,
-    healthPort: health.address.port,
+    get ports() {
+      return { udp: portsOf('udp_tracker'), http: portsOf('http_tracker') }
+    },
+    get apiPort() {
+      return api.server?.address.port
+    },
+    get healthPort() {
+      return health.server!.address.port
+    },
+    reload,
+    lookAtCertificates,
     drain: () => {
       draining = true
+      void reloader.stop()
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
@@ -225,88 +288,8 @@ function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log
   if (http_api === null) log.info('TRACKER', 'No API block in configuration')
 }
 
-/** Of the sockets of one UDP listener, by thread; undefined: not known. */
-function dropsOf(sockets: readonly (Descriptors | undefined)[]): number | undefined {
-  const known = sockets.flatMap((one) => (one === undefined ? [] : (droppedAt(one.socket) ?? [])))
-  return known.length === 0 ? undefined : known.reduce((sum, drops) => sum + drops, 0)
-}
-
-const portOf = ({ listener }: Counted<UdpTrackerConfig | HttpTrackerConfig>) =>
-  listener.bind_address.port
-
-/** undefined: the system does not list connections. */
-function startGuard(
-  { abuse }: Config,
-  http: readonly Counted<HttpTrackerConfig>[],
-  operators: readonly number[],
-  log: Log,
-): ConnectionGuard | undefined {
-  const sockets = TcpSockets.open()
-  if (sockets === undefined) return undefined
-  const ports = guardedPorts([
-    ...http.map((one) => {
-      const isShared = one.listener.network.on_reverse_proxy
-      return [portOf(one), { isOperators: false, isShared }] as const
-    }),
-    ...operators.map((port) => [port, { isOperators: true, isShared: false }] as const),
-  ])
-  const mostPerAddress = abuse.max_connections_per_address
-  return new ConnectionGuard({ sockets, ports, mostPerAddress, log })
-}
-
-function threadCount(config: Config, log: Log): number {
-  const wanted = config.runtime.workers || availableParallelism()
-  if (process.platform === 'linux' || wanted === 1) return wanted
-  if (config.runtime.workers > 1)
-    log.warn(
-      'TRACKER',
-      'runtime.workers: several threads can share a port on Linux only; using one',
-    )
-  return 1
-}
-
-function reserve(config: Config): SwarmMemory {
-  const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
-  try {
-    const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
-    return createSwarmMemory(bytes, drawSeed(), persistent)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new Error(
-      `cannot reserve ${Math.floor(bytes / 2 ** 20)} MiB of address space for the swarm: set a smaller runtime.max_memory, or allow more (ulimit -v, vm.overcommit_memory)`,
-    )
-  }
-}
-
-/** Bytes of the machine, or of the container if that has less. */
-function memoryOfMachine(): number {
-  const limit = process.constrainedMemory()
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
-}
-
-const accessOf = ({ core }: Config) => ({
-  listed: core.listed,
-  private: core.private,
-  checksExpiration: core.private_mode?.check_keys_expiration ?? true,
-})
-
-const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): RuleValues => ({
-  interval: core.announce_policy.interval,
-  intervalMin: core.announce_policy.interval_min,
-  maxPeers: core.announce_policy.max_peers_per_announce,
-  peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
-  removePeerless: core.tracker_policy.remove_peerless_torrents,
-  schema: metadata.schema_version,
-  idErrors: udp_tracker_server.connection_id_validation === 'strict' ? abuse.id_errors : 'serve',
-  banLimit: udp_tracker_server.max_connection_id_errors_per_ip,
-})
-
-/** `bytes`: of the sockets of a thread. */
-function warnOfBuffer(bytes: number, log: Log): void {
-  if (bytes >= LIMITS.udpReceiveBuffer) return
-  log.warn(
-    'UDP TRACKER',
-    `the kernel limits receive buffers to ${size(bytes)}, bursts beyond are lost: sysctl -w net.core.rmem_max={wanted}`,
-    { bytes, wanted: LIMITS.udpReceiveBuffer },
-  )
+function forgetErrors(bans: Bans, log: Log): void {
+  const addresses = bans.size
+  bans.reset()
+  if (addresses > 0) log.debug('UDP TRACKER', 'wrong connection ids are forgotten', { addresses })
 }

@@ -20,59 +20,74 @@ export type Sweeps = {
     | undefined
 }
 
-/** Disposing it stops a running sweep after its slice. `intervalSeconds` 0: no sweeps. */
-export function startSweeper(
-  tracker: Tracker,
-  intervalSeconds: number,
-  log: Log,
-): Disposable & { readonly sweeps: Sweeps } {
-  let disposed = false
-  let sweeps: Sweeps = { count: 0, last: undefined }
-  let timer: Timer | undefined
-  const sweep = async () => {
+/** Sweeps from time to time. Disposing it stops a running sweep after its slice. */
+export class Sweeper implements Disposable {
+  readonly #tracker: Tracker
+  readonly #log: Log
+  sweeps: Sweeps = { count: 0, last: undefined }
+  #isOver = false
+  #isSweeping = false
+  #timer: Timer | undefined
+  /** 0: no sweeps. */
+  #intervalSeconds = 0
+
+  constructor(tracker: Tracker, log: Log) {
+    this.#tracker = tracker
+    this.#log = log
+  }
+
+  /** Sweeps after that time from now on, and that long after each sweep; 0: never. */
+  follow(intervalSeconds: number): void {
+    if (intervalSeconds === this.#intervalSeconds) return
+    this.#intervalSeconds = intervalSeconds
+    clearTimeout(this.#timer)
+    if (!this.#isSweeping) this.#plan()
+  }
+
+  async #sweep(): Promise<void> {
     const began = performance.now()
-    log.debug(TARGET, 'Cleaning up torrents..')
+    this.#isSweeping = true
+    this.#log.debug(TARGET, 'Cleaning up torrents..')
     const census = new Census()
     let longestHold = 0
     let slice = began
     try {
-      for (const moved of tracker.sweep(census)) {
+      for (const moved of this.#tracker.sweep(census)) {
         // All that a slice does is done with the lock.
         longestHold = Math.max(longestHold, performance.now() - slice)
-        if (disposed) return
+        if (this.#isOver) return
         await (moved ? nextTurn() : Bun.sleep(BUSY_WAIT_MILLISECONDS))
         slice = performance.now()
       }
-      const seconds = (performance.now() - began) / 1000
-      sweeps = {
-        count: sweeps.count + 1,
-        last: { seconds, longestHold: longestHold / 1000, census },
+      const milliseconds = performance.now() - began
+      this.sweeps = {
+        count: this.sweeps.count + 1,
+        last: { seconds: milliseconds / 1000, longestHold: longestHold / 1000, census },
       }
-      log.debug(TARGET, 'Cleaned up torrents in: {ms}ms', {
-        ms: Math.round(seconds * 1000),
+      this.#log.debug(TARGET, 'Cleaned up torrents in: {ms}ms', {
+        ms: Math.round(milliseconds),
         peers: census.peers,
         expired: census.expired,
         longest_hold_ms: Number(longestHold.toFixed(3)),
       })
     } catch (error) {
-      log.error(TARGET, 'the sweep failed and will be tried again: {reason}', {
+      this.#log.error(TARGET, 'the sweep failed and will be tried again: {reason}', {
         reason: `${error}`,
       })
     }
-    plan()
+    this.#isSweeping = false
+    this.#plan()
   }
-  // Planned after a sweep, not at a fixed rate: a slow sweep never overlaps the next one.
-  const plan = () => {
-    timer = setTimeout(sweep, Math.min(intervalSeconds * 1000, LONGEST_TIMER_MILLISECONDS))
+
+  /** After a sweep, not at a fixed rate: a slow sweep never overlaps the next one. */
+  #plan(): void {
+    if (this.#isOver || this.#intervalSeconds === 0) return
+    const wait = Math.min(this.#intervalSeconds * 1000, LONGEST_TIMER_MILLISECONDS)
+    this.#timer = setTimeout(() => this.#sweep(), wait)
   }
-  if (intervalSeconds > 0) plan()
-  return {
-    get sweeps() {
-      return sweeps
-    },
-    [Symbol.dispose]() {
-      disposed = true
-      clearTimeout(timer)
-    },
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
   }
 }

@@ -5,25 +5,19 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Access, type AccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
-import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
 import { type LogEvent, LogHistory } from '../log/history.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import { Log, type LogOptions } from '../log/log.ts'
-import type { Report } from '../log/report.ts'
-import { ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
+import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed, type Seed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
-import { ConnectionIds } from '../servers/connection-id.ts'
-import type { Descriptors } from '../servers/direct-socket.ts'
 import { Garbage } from '../servers/garbage.ts'
-import { serveHttp } from '../servers/http.ts'
 import { threadId } from '../servers/libc.ts'
-import { RequestLog } from '../servers/request-log.ts'
-import { serveUdp } from '../servers/udp.ts'
 import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
-import { type ListenerRules, Tracker } from '../tracker.ts'
-import { parseIp, printAddress, printIp } from '../wire/address.ts'
+import { Tracker } from '../tracker.ts'
+import { printIp } from '../wire/address.ts'
+import { type Following, type Opening, type OpenListener, openListener } from './open-listener.ts'
 import { startPulse } from './pulse.ts'
 
 /** This file, for `new Worker`: in the compiled binary its name is relative to the entry. */
@@ -45,132 +39,113 @@ export type ThreadSetup = {
   /** See `ThreadCounters`. */
   readonly counters: SharedArrayBuffer
   readonly bans: { readonly memory: SharedArrayBuffer; readonly seed: Seed }
-  /** By thread, then by UDP listener; see servers/direct-socket.ts. */
-  readonly descriptors: readonly (readonly (Descriptors | undefined)[])[]
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   readonly logging: LogOptions
-} & Listeners
-
-/** A listener with its `ListenerCounters`. */
-export type Counted<L> = { readonly listener: L; readonly counters: SharedArrayBuffer }
-
-export type Listeners = {
-  readonly udp: readonly Counted<UdpTrackerConfig>[]
-  readonly http: readonly Counted<HttpTrackerConfig>[]
+  readonly listeners: readonly Opening[]
 }
 
-/** The listeners with the ports that they got. */
-export type Opened = Listeners & {
+export type Opened = {
+  /** That the listeners got, in their order. */
+  readonly ports: readonly number[]
   /** Bytes of the smallest receive buffer of a UDP socket; Infinity: none is known. */
   readonly receiveBuffer: number
 }
 
-export type ServingThread = {
-  readonly opened: Opened
+/** What a thread follows from one request to the next; absent: no change. */
+export type Change = {
+  readonly access?: { readonly memory: AccessMemory | undefined }
+  readonly listeners?: readonly Following[]
+  /** Ids of listeners that will be closed. */
+  readonly retired?: readonly number[]
+}
+
+export interface ServingThread {
+  /** Opens more listeners: all of them or none. Rejects with one line that names the cause. */
+  prepare(listeners: readonly Opening[]): Promise<Opened>
+  commit(change: Change): Promise<void>
   /** Stops listening and answers what was received; resolves once every connection is closed. */
+  close(ids: readonly number[], graceMilliseconds: number): Promise<void>
+  /** The same with all listeners. */
   stop(graceMilliseconds: number): Promise<void>
 }
 
-/** Messages to and from a worker. */
-export type ToThread =
+/** What a worker is told to do. */
+export type Order =
   | { readonly kind: 'start'; readonly setup: ThreadSetup }
+  | { readonly kind: 'prepare'; readonly listeners: readonly Opening[] }
+  | { readonly kind: 'commit'; readonly change: Change }
+  | { readonly kind: 'close'; readonly ids: readonly number[]; readonly graceMilliseconds: number }
   | { readonly kind: 'stop'; readonly graceMilliseconds: number }
+
+/** Messages to and from a worker, which answers each. */
+export type ToThread = Order & { readonly call: number }
 export type FromThread =
-  | { readonly kind: 'started'; readonly opened: Opened }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'stopped' }
+  | { readonly kind: 'done'; readonly call: number; readonly opened: Opened | undefined }
+  | { readonly kind: 'failed'; readonly call: number; readonly reason: string }
   /** A line of the log that the thread has printed. */
   | { readonly kind: 'logged'; readonly event: LogEvent }
+
+type Started = ServingThread & { readonly opened: Opened }
 
 /** Opens everything or nothing. Rejects with one line that names the cause. `garbage` and `log`: of this thread. */
 export async function startThread(
   setup: ThreadSetup,
   garbage: Garbage,
   log: Log,
-): Promise<ServingThread> {
-  const { thread, threads } = setup
+): Promise<Started> {
+  const { thread, threads, secret } = setup
   const counts = new ThreadCounters(threads + 1, setup.counters).row(thread - 1)
   counts[THREAD_AT.id] = threadId()
-  const pulse = startPulse(counts)
+  using starting = new DisposableStack()
+  const pulse = starting.use(startPulse(counts))
   const swarm = new Swarm(setup.swarm, thread, drawSeed()[0]!, { alone: threads === 1, counts })
-  const access = setup.access && new Access(setup.access, threads === 1)
+  const accessOf = (memory: AccessMemory | undefined) => memory && new Access(memory, threads === 1)
   const rules = new Rules(setup.rules)
   const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)
+  const access = accessOf(setup.access)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
-  const rowOf = (memory: SharedArrayBuffer) => new ListenerCounters(threads, memory).row(thread - 1)
-  const reusePort = threads > 1
-  const requestLog = (target: string, { bind_address }: UdpTrackerConfig | HttpTrackerConfig) =>
-    new RequestLog(log, target, { listener: printAddress(bind_address), thread })
   logBans(bans, rules, log)
-  const stops: ((graceMilliseconds: number) => Promise<void> | void)[] = []
-  const udp: Counted<UdpTrackerConfig>[] = []
-  const http: Counted<HttpTrackerConfig>[] = []
-  let receiveBuffer = Infinity
-  try {
-    for (const [index, { listener, counters }] of setup.udp.entries()) {
-      const server = await serveUdp({
-        ip: listener.bind_address.ip,
-        port: listener.bind_address.port,
-        ipv6Only: listener.network.ipv6_v6only,
-        reusePort,
-        tracker,
-        listenerRules: listenerRules(listener.network),
-        connectionIds: new ConnectionIds(setup.secret, listener.cookie_lifetime),
-        counters: rowOf(counters),
-        clock: systemClock,
-        garbage,
-        descriptors: setup.descriptors[thread - 1]?.[index],
-        report: reportTo(log, 'UDP TRACKER'),
-        log: requestLog('UDP TRACKER', listener),
-      })
-      stops.push(() => server.stop())
-      udp.push({ listener: withPort(listener, server.port), counters })
-      receiveBuffer = Math.min(receiveBuffer, server.receiveBuffer ?? Infinity)
+  const parts = { thread, threads, secret, tracker, garbage, log }
+  const open = new Map<number, OpenListener>()
+
+  const prepare = async (listeners: readonly Opening[]): Promise<Opened> => {
+    const opened: OpenListener[] = []
+    try {
+      for (const listener of listeners) opened.push(await openListener(listener, parts))
+    } catch (error) {
+      await Promise.all(opened.map((one) => one.stop(0)))
+      throw error
     }
-    for (const { listener, counters } of setup.http) {
-      const server = await serveHttp({
-        listener,
-        listenerRules: listenerRules(listener.network),
-        tracker,
-        counters: rowOf(counters),
-        reusePort,
-        garbage,
-        report: reportTo(log, 'HTTP TRACKER'),
-        log: requestLog('HTTP TRACKER', listener),
-      })
-      stops.push((graceMilliseconds) => server.stop(graceMilliseconds))
-      http.push({ listener: withPort(listener, server.address.port), counters })
-    }
-  } catch (error) {
-    pulse[Symbol.dispose]()
-    await Promise.all(stops.map((stop) => stop(0)))
-    throw error
+    for (const [i, one] of opened.entries()) open.set(listeners[i]!.id, one)
+    const receiveBuffer = Math.min(...opened.map((one) => one.receiveBuffer))
+    return { ports: opened.map(({ port }) => port), receiveBuffer }
   }
+  const close = async (ids: Iterable<number>, graceMilliseconds: number): Promise<void> => {
+    const closing = Array.from(ids, (id) => open.get(id))
+    for (const id of ids) open.delete(id)
+    await Promise.all(closing.map((one) => one?.stop(graceMilliseconds)))
+  }
+  const opened = await prepare(setup.listeners)
+  starting.move()
   return {
-    opened: { udp, http, receiveBuffer },
+    opened,
+    prepare,
+    commit: async (change) => {
+      if (change.access !== undefined) tracker.access = accessOf(change.access.memory)
+      for (const { id, listener } of change.listeners ?? []) open.get(id)?.follow(listener)
+      for (const id of change.retired ?? []) open.get(id)?.retire()
+    },
+    close,
     stop: async (graceMilliseconds) => {
       pulse[Symbol.dispose]()
-      await Promise.all(stops.map((stop) => stop(graceMilliseconds)))
+      await close([...open.keys()], graceMilliseconds)
       const count = (of: 'contended' | 'slept') =>
         swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)
       const waits = { found_taken: count('contended'), slept: count('slept') }
-      log.debug('TRACKER', 'locks of the swarm', { thread: setup.thread, ...waits })
+      log.debug('TRACKER', 'locks of the swarm', { thread, ...waits })
     },
   }
-}
-
-const withPort = <L extends UdpTrackerConfig | HttpTrackerConfig>(
-  listener: L,
-  port: number,
-): L => ({
-  ...listener,
-  bind_address: { ...listener.bind_address, port },
-})
-
-export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
-  const bytes = external_ip === null ? undefined : parseIp(external_ip)
-  return { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
 }
 
 function logBans(bans: Bans, rules: Rules, log: Log): void {
@@ -184,31 +159,40 @@ function logBans(bans: Bans, rules: Rules, log: Log): void {
     }))
 }
 
-const reportTo =
-  (log: Log, target: string): Report =>
-  (what, error) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    log.error(target, `internal error: {what}: ${text}`, { what })
-  }
-
-/** The life of a worker: it starts and stops when a message says so. */
+/** The life of a worker: it does what messages say. */
 function obey(control: MessagePort): void {
-  let serving: ServingThread | undefined
+  let serving: Started | undefined
   const answer = (message: FromThread) => control.postMessage(message)
-  control.on('message', async (message: ToThread) => {
-    if (message.kind === 'stop') {
-      await serving?.stop(message.graceMilliseconds)
-      answer({ kind: 'stopped' })
-      return
+  const logOf = ({ logging }: ThreadSetup): Log => {
+    const passing = new LogHistory(0, 0)
+    passing.follow((event) => answer({ kind: 'logged', event }))
+    return new Log(logging, systemClock.milliseconds, undefined, passing)
+  }
+  const act = async (message: Order): Promise<Opened | undefined> => {
+    switch (message.kind) {
+      case 'start':
+        serving = await startThread(message.setup, new Garbage(), logOf(message.setup))
+        return serving.opened
+      case 'prepare':
+        return serving?.prepare(message.listeners)
+      case 'commit':
+        await serving?.commit(message.change)
+        return undefined
+      case 'close':
+        await serving?.close(message.ids, message.graceMilliseconds)
+        return undefined
+      case 'stop':
+        await serving?.stop(message.graceMilliseconds)
+        return undefined
     }
+  }
+  control.on('message', async (message: ToThread) => {
+    const { call } = message
     try {
-      const passing = new LogHistory(0, 0)
-      passing.follow((event) => answer({ kind: 'logged', event }))
-      const log = new Log(message.setup.logging, systemClock.milliseconds, undefined, passing)
-      serving = await startThread(message.setup, new Garbage(), log)
-      answer({ kind: 'started', opened: serving.opened })
+      answer({ call, kind: 'done', opened: await act(message) })
     } catch (error) {
-      answer({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+      const reason = error instanceof Error ? error.message : String(error)
+      answer({ call, kind: 'failed', reason })
     }
   })
 }

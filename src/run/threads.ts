@@ -1,21 +1,17 @@
 /**
  * The serving threads of a process: starts them, notices when one dies, has what it left locked salvaged, and
  * starts another in its place. With one thread there is no worker at all.
+ *
+ * All of them open and close listeners together, in two steps. Between the two no thread is replaced, so that one
+ * that dies comes back with what all the others have.
  */
-import type { LogHistory } from '../log/history.ts'
+import type { AccessMemory } from '../access/access.ts'
 import type { Log } from '../log/log.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
-import {
-  type Counted,
-  type FromThread,
-  type Opened,
-  type ServingThread,
-  startThread,
-  THREAD_URL,
-  type ThreadSetup,
-  type ToThread,
-} from './thread.ts'
+import { type Following, type Opening, withPort } from './open-listener.ts'
+import { type Opened, type ServingThread, startThread, type ThreadSetup } from './thread.ts'
+import { startWorker, ThreadGone } from './worker.ts'
 
 /** Wait before a thread that died early is replaced; twice as long after each start that fails. */
 const FIRST_WAIT_MILLISECONDS = 100
@@ -23,7 +19,7 @@ const LONGEST_WAIT_MILLISECONDS = 10_000
 /** A thread that lived for this long is replaced at once. */
 const LONG_LIFE_MILLISECONDS = 60_000
 
-type ThreadsOptions = {
+export type ThreadsOptions = {
   readonly count: number
   /** The setup of every thread, without its number. */
   readonly setup: Omit<ThreadSetup, 'thread' | 'threads'>
@@ -34,27 +30,46 @@ type ThreadsOptions = {
   readonly onDeath: (thread: number) => void
 }
 
+/** Listeners that are open on all threads, and not served for good yet. */
+export type PreparedListeners = {
+  /** With the ports that they got. */
+  readonly opened: readonly Opening[]
+  /** Bytes of the smallest receive buffer; Infinity: none is known. */
+  readonly receiveBuffer: number
+  /** `all`: every listener from here on; `retired`: ids of others, which `close` is called for later. */
+  commit(
+    all: readonly Opening[],
+    following: readonly Following[],
+    retired: readonly number[],
+  ): Promise<void>
+  abort(): Promise<void>
+}
+
 export class Threads {
   readonly #options: ThreadsOptions
   readonly #serving: ServingThread[] = []
   /** Starts under way; `stop` waits for them as well. */
   readonly #starting = new Set<Promise<void>>()
-  #opened: Opened | undefined
+  /** What a thread that starts now is given. */
+  #listeners: readonly Opening[]
+  #access: AccessMemory | undefined
+  #receiveBuffer = Infinity
+  /** No thread is replaced before it resolves. */
+  #changed: Promise<void> = Promise.resolve()
   /** Threads that died while they served. */
   deaths = 0
   #stopping = false
 
   private constructor(options: ThreadsOptions) {
     this.#options = options
+    this.#listeners = options.setup.listeners
+    this.#access = options.setup.access
   }
 
   /** Opens all listeners on all threads, or rejects with one line that names the cause. */
   static async start(options: ThreadsOptions): Promise<Threads> {
     const threads = new Threads(options)
-    const { udp, http } = options.setup
-    const listeners = <L>(all: readonly Counted<L>[]) => all.map(({ listener }) => listener)
-    // Threads share ports with any process that asks to share, also with a tracker that runs already.
-    if (options.count > 1) await assertFree(listeners(udp), listeners(http))
+    await threads.#assertFree(options.setup.listeners)
     try {
       await threads.#start(1)
       const others = Array.from({ length: options.count - 1 }, (_, i) => threads.#start(i + 2))
@@ -66,16 +81,102 @@ export class Threads {
     return threads
   }
 
-  /** What the first thread opened. */
-  get opened(): Opened {
-    return this.#opened!
+  /** With the ports that they got. */
+  get listeners(): readonly Opening[] {
+    return this.#listeners
   }
 
-  /** Stops listening everywhere; connections have `graceMilliseconds` to end. */
+  /** Bytes of the smallest receive buffer at the start; Infinity: none is known. */
+  get receiveBuffer(): number {
+    return this.#receiveBuffer
+  }
+
+  /** The next request of each thread is served with these tables. */
+  async follow(memory: AccessMemory | undefined): Promise<void> {
+    this.#access = memory
+    // A thread that is just being started may have been given the old ones.
+    await Promise.allSettled(this.#starting)
+    await this.#each((one) => one.commit({ access: { memory } }))
+  }
+
+  /** Opens more listeners on all threads, or rejects with one line that names the cause. */
+  async prepare(listeners: readonly Opening[]): Promise<PreparedListeners> {
+    const changed = Promise.withResolvers<void>()
+    this.#changed = changed.promise
+    const ids = listeners.map(({ id }) => id)
+    try {
+      await Promise.allSettled(this.#starting)
+      await this.#assertFree(listeners)
+      const opened = await this.#openAll(listeners)
+      return {
+        ...opened,
+        commit: async (all, following, retired) => {
+          this.#listeners = all
+          await this.#each((one) => one.commit({ listeners: following, retired }))
+          changed.resolve()
+        },
+        abort: async () => {
+          await this.close(ids, 0)
+          changed.resolve()
+        },
+      }
+    } catch (error) {
+      await this.close(ids, 0)
+      changed.resolve()
+      throw error
+    }
+  }
+
+  /** Stops listening and answers what was received; connections have `graceMilliseconds` to end. */
+  async close(ids: readonly number[], graceMilliseconds: number): Promise<void> {
+    await this.#each((one) => one.close(ids, graceMilliseconds))
+  }
+
+  /** The same with all listeners, for good. */
   async stop(graceMilliseconds: number): Promise<void> {
     this.#stopping = true
     await Promise.all(this.#serving.map((serving) => serving.stop(graceMilliseconds)))
     await Promise.allSettled(this.#starting)
+  }
+
+  /** Threads share ports with any process that asks to share, also with a tracker that runs already. */
+  async #assertFree(listeners: readonly Opening[]): Promise<void> {
+    if (this.#options.count === 1) return
+    const alone = listeners.filter((one) => !one.sharesPort)
+    await assertFree(
+      alone.flatMap((one) => (one.type === 'udp_tracker' ? [one.listener] : [])),
+      alone.flatMap((one) => (one.type === 'http_tracker' ? [one.listener] : [])),
+    )
+  }
+
+  async #openAll(listeners: readonly Opening[]) {
+    let opened: readonly Opening[] = listeners
+    let receiveBuffer = Infinity
+    let isFirst = true
+    for (const one of this.#serving.filter(() => true)) {
+      try {
+        const result = await one.prepare(opened)
+        // The first thread decides what port 0 means; the others open the same.
+        if (isFirst) opened = withPorts(opened, result)
+        receiveBuffer = Math.min(receiveBuffer, result.receiveBuffer)
+        isFirst = false
+      } catch (error) {
+        if (!(error instanceof ThreadGone)) throw error
+      }
+    }
+    if (isFirst && listeners.length > 0)
+      throw new Error('no thread serves at the moment: they are being replaced')
+    return { opened, receiveBuffer }
+  }
+
+  /** On each thread that lives; one that dies is replaced by one that has it all. */
+  async #each(act: (one: ServingThread) => Promise<unknown>): Promise<void> {
+    const acts = this.#serving.map((one) =>
+      act(one).catch((error) => {
+        if (!(error instanceof ThreadGone)) throw error
+      }),
+    )
+    await Promise.all(acts)
   }
 
   #start(thread: number): Promise<void> {
@@ -86,8 +187,8 @@ export class Threads {
 
   async #open(thread: number): Promise<void> {
     const { setup: all, count: threads, garbage, log } = this.#options
-    const { udp, http } = this.#opened ?? all
-    const setup = { ...all, udp, http, thread, threads }
+    const access = this.#access
+    const setup = { ...all, access, listeners: this.#listeners, thread, threads }
     const born = performance.now()
     const serving =
       threads === 1
@@ -100,8 +201,9 @@ export class Threads {
       thread,
       ms: Math.round(performance.now() - born),
     })
+    this.#receiveBuffer = Math.min(this.#receiveBuffer, serving.opened.receiveBuffer)
     // The first thread decides what port 0 means; the others and its replacement open the same.
-    this.#opened ??= serving.opened
+    this.#listeners = withPorts(this.#listeners, serving.opened)
   }
 
   #died(thread: number, born: number, reason: string): void {
@@ -133,6 +235,7 @@ export class Threads {
 
   #replace(thread: number, wait: number): void {
     setTimeout(async () => {
+      await this.#changed
       if (this.#stopping) return
       try {
         await this.#start(thread)
@@ -152,50 +255,5 @@ export class Threads {
   }
 }
 
-/** Starts a worker, whose lines of the log go to `history` as well. `died` is called once if it ends before it was stopped. */
-async function startWorker(
-  setup: ThreadSetup,
-  history: LogHistory,
-  died: (reason: string) => void,
-): Promise<ServingThread> {
-  const worker = new Worker(THREAD_URL)
-  const started = Promise.withResolvers<Opened>()
-  const stopped = Promise.withResolvers<void>()
-  let phase: 'starting' | 'serving' | 'stopping' = 'starting'
-  let reason = 'it ended'
-  const send = (message: ToThread) => worker.postMessage(message)
-  worker.addEventListener('message', ({ data }: MessageEvent<FromThread>) => {
-    if (data.kind === 'started') started.resolve(data.opened)
-    else if (data.kind === 'failed') started.reject(new Error(data.reason))
-    else if (data.kind === 'logged') history.add(data.event)
-    else stopped.resolve()
-  })
-  worker.addEventListener('error', (event) => {
-    event.preventDefault()
-    reason = event.message
-  })
-  worker.addEventListener('close', () => {
-    const before = phase
-    phase = 'stopping'
-    stopped.resolve()
-    started.reject(new Error(`a serving thread died while it started: ${reason}`))
-    if (before === 'serving') died(reason)
-  })
-  send({ kind: 'start', setup })
-  try {
-    const opened = await started.promise
-    phase = 'serving'
-    return {
-      opened,
-      stop: async (graceMilliseconds) => {
-        phase = 'stopping'
-        send({ kind: 'stop', graceMilliseconds })
-        await stopped.promise
-        worker.terminate()
-      },
-    }
-  } catch (error) {
-    worker.terminate()
-    throw error
-  }
-}
+const withPorts = (listeners: readonly Opening[], { ports }: Opened): readonly Opening[] =>
+  listeners.map((one, i) => withPort(one, ports[i]!))

@@ -23,6 +23,7 @@ const UNDER_WAY_MILLISECONDS = 1_000
 export class Handover {
   readonly #addresses: ReadonlySet<string>
   #before: ReadonlySet<bigint> = new Set()
+  #isDiverted = false
 
   private constructor(addresses: readonly SocketAddress[]) {
     this.#addresses = new Set(addresses.map(nameOf))
@@ -41,17 +42,22 @@ export class Handover {
     return handover
   }
 
-  /** Call it when the successors are open. Resolves when the sockets of before may be closed. */
-  async complete(): Promise<void> {
+  /** Call it when the successors are open: they get every new connection from here on. */
+  async divert(): Promise<void> {
     const listening = await this.#listening()
     const old = listening.filter((socket) => this.#before.has(socket.cookie))
-    if (old.length === 0) return
+    this.#isDiverted = old.length > 0
     for (const [address, sockets] of Map.groupBy(old, (one) => one.address)) {
       const sharing = listening.filter((one) => one.address === address).length
       const program = choosingLast(sockets.length, sharing - sockets.length)
       // Where no successor can be chosen, clients repeat what is not taken.
       if (sharing === sockets.length || !chooseAmong(sockets[0]!.fd, program)) block(sockets)
     }
+  }
+
+  /** Resolves when the sockets of before may be closed, after `divert`. */
+  async settle(): Promise<void> {
+    if (!this.#isDiverted) return
     await Bun.sleep(UNDER_WAY_MILLISECONDS)
     // While the sockets are closed one by one, the numbers by which they are chosen change.
     block((await this.#listening()).filter(({ cookie }) => this.#before.has(cookie)))
@@ -73,7 +79,8 @@ export class Handover {
   async #bound(): Promise<readonly Bound[]> {
     const system = libc()
     if (system === undefined || this.#addresses.size === 0) return []
-    const descriptors = await readdir('/proc/self/fd')
+    // Without a free descriptor there is no list: connections that are just being made are lost then.
+    const descriptors = await readdir('/proc/self/fd').catch(() => [])
     return descriptors.flatMap((fd) => {
       const socket = boundSocket(system, Number(fd))
       return socket !== undefined && this.#addresses.has(socket.address) ? [socket] : []

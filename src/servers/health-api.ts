@@ -36,7 +36,10 @@ export type HealthMemory = {
 
 interface HealthOptions {
   readonly bind: SocketAddress
-  readonly services: readonly HealthService[]
+  /** Another socket of this process has the same port. */
+  readonly reusePort?: boolean
+  /** The listeners that there are now. */
+  readonly services: () => readonly HealthService[]
   /** undefined: no database is configured. */
   readonly database: HealthDatabase | undefined
   readonly memory: () => HealthMemory
@@ -69,7 +72,7 @@ const MOST_BODY_BYTES = 64 * 1024
 /** Probes all services at once. */
 async function checkHealth(options: HealthOptions): Promise<HealthReport> {
   const { services, database } = options
-  const details = await Promise.all(services.map(check))
+  const details = await Promise.all(services().map(check))
   const watched = database && { driver: database.driver, result: database.verdict() }
   const failed = [...details, ...(watched ? [watched] : [])].some(({ result }) => 'Err' in result)
   const status = details.length === 0 ? 'None' : failed ? 'Error' : 'Ok'
@@ -134,7 +137,8 @@ export async function serveHealth(options: HealthOptions): Promise<HttpServer> {
     .get('/health_check', ({ request }) => health(request))
   return listen(app, {
     bind: options.bind,
-    tls: null,
+    certificate: null,
+    reusePort: options.reusePort ?? false,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })

@@ -18,9 +18,13 @@ import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { rawPath } from './listen.ts'
 import type { RequestLog } from './request-log.ts'
 
-export type HttpRequestsOptions = {
+/** What may change while a listener is open. */
+export type HttpListenerOptions = {
   readonly listener: HttpTrackerConfig
   readonly listenerRules: ListenerRules
+}
+
+export type HttpRequestsOptions = HttpListenerOptions & {
   readonly tracker: Tracker
   readonly counters: CounterRow
   readonly garbage: Garbage
@@ -47,7 +51,7 @@ const QUERY_KEY = /[?&](?:pass)?key=([0-9A-Za-z]{32})(?![^&#])/
 const DNS_NAME = /^(?=.*[a-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i
 
 export class HttpRequests {
-  readonly #options: HttpRequestsOptions
+  #options: HttpListenerOptions
   readonly #tracker: Tracker
   readonly #counters: CounterRow
   readonly #log: RequestLog
@@ -66,7 +70,7 @@ export class HttpRequests {
   #served = false
 
   constructor(options: HttpRequestsOptions, peerAddress: PeerAddress) {
-    this.#options = options
+    this.#options = { listener: options.listener, listenerRules: options.listenerRules }
     this.#tracker = options.tracker
     this.#counters = options.counters
     this.#log = options.log
@@ -75,6 +79,11 @@ export class HttpRequests {
     this.#garbage = options.garbage
     this.#answers = this.#followRules()
     this.#scrape = this.#scrapeOf(this.#query)
+  }
+
+  /** The next request is served by these options. */
+  follow({ listener, listenerRules }: HttpListenerOptions): void {
+    this.#options = { listener, listenerRules }
   }
 
   /** `key` is the path segment behind or before `announce`, percent-decoded; undefined: there is none. */

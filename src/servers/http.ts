@@ -3,12 +3,24 @@
  * is decided in `http-requests.ts`. Bun routes, on the raw path.
  */
 import { Elysia } from 'elysia'
-import { HttpRequests, type HttpRequestsOptions } from './http-requests.ts'
-import { type HttpServer, listen } from './listen.ts'
+import {
+  type HttpListenerOptions,
+  HttpRequests,
+  type HttpRequestsOptions,
+} from './http-requests.ts'
+import { type Certificate, type HttpServer, listen } from './listen.ts'
 
 type HttpServerOptions = HttpRequestsOptions & {
-  /** Whether other threads listen on the same port. */
+  readonly certificate: Certificate | null
+  /** Whether other sockets of this process listen on the same port. */
   readonly reusePort: boolean
+}
+
+export type HttpTrackerServer = HttpServer & {
+  /** Serves the next request by other options of the listener. */
+  follow(options: HttpListenerOptions): void
+  /** From here on an answer is the last one of its connection: the server will be closed soon. */
+  retire(): void
 }
 
 /** Seconds without a request after which a connection is closed (Bun rounds up to 8). */
@@ -20,7 +32,7 @@ type Keyed = Bun.BunRequest<string>
 const key = (request: Keyed): string | undefined => request.params.key
 
 /** Opens the listener. Rejects with one line that names the cause. */
-export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+export async function serveHttp(options: HttpServerOptions): Promise<HttpTrackerServer> {
   const { listener } = options
   const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
@@ -40,17 +52,46 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     '/:key/scrape': scrapeWithKey,
     '/*': (request: Request) => requests.other(request),
   }
+  const healthCheck = () => requests.healthCheck()
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } }).get(
     '/health_check',
-    () => requests.healthCheck(),
+    healthCheck,
   )
 
-  return await listen(app, {
+  const server = await listen(app, {
     bind: listener.bind_address,
-    tls: listener.tls_config,
+    certificate: options.certificate,
     reusePort: options.reusePort,
     ipv6Only: listener.network.ipv6_v6only,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
   })
+  return {
+    ...server,
+    follow: (next) => requests.follow(next),
+    retire: () => {
+      const last = Object.entries({ ...routes, '/health_check': healthCheck }).map(
+        ([path, route]) => [path, lastAnswers(route)] as const,
+      )
+      app.server?.reload({ fetch: app.fetch, routes: Object.fromEntries(last) })
+    },
+  }
 }
+
+type Handle = (request: Keyed) => Response | Promise<Response>
+type Route = Handle | Readonly<Record<'GET' | 'HEAD', Handle>>
+
+/** The same route, whose answers tell the client to ask for a connection of its own next time. */
+function lastAnswers(route: Route): Route {
+  if (typeof route !== 'function')
+    return { GET: lastAnswer(route.GET), HEAD: lastAnswer(route.HEAD) }
+  return lastAnswer(route)
+}
+
+const lastAnswer =
+  (handle: Handle): Handle =>
+  async (request) => {
+    const response = await handle(request)
+    response.headers.set('connection', 'close')
+    return response
+  }

@@ -20,10 +20,13 @@ export interface HttpServer {
   stop(graceMilliseconds: number): Promise<void>
 }
 
+/** Both files in PEM form. */
+export type Certificate = { readonly cert: string; readonly key: string }
+
 interface ListenOptions {
   readonly bind: SocketAddress
-  readonly tls: TlsConfig | null
-  /** Whether other threads listen on the same port. */
+  readonly certificate: Certificate | null
+  /** Whether other sockets of this process listen on the same port. */
   readonly reusePort?: boolean
   readonly ipv6Only?: boolean
   /** Seconds without a byte in either direction after which a connection is closed. */
@@ -43,13 +46,13 @@ export function rawPath({ url }: Request): string {
 /** Opens the listener. Rejects with one line that names the cause. */
 export async function listen(app: AnyElysia, options: ListenOptions): Promise<HttpServer> {
   const { bind } = options
-  const scheme = options.tls === null ? 'http' : 'https'
-  const tls = options.tls && (await readTls(options.tls))
+  const { certificate } = options
+  const scheme = certificate === null ? 'http' : 'https'
   try {
     app.listen({
       hostname: bind.ip,
       port: bind.port,
-      ...(tls && { tls }),
+      ...(certificate && { tls: certificate }),
       reusePort: options.reusePort ?? false,
       ipv6Only: options.ipv6Only ?? false,
       idleTimeout: options.idleSeconds,
@@ -95,8 +98,9 @@ export function listenError(scheme: string, ip: string, port: number, error: unk
   }
 }
 
-/** Its error texts are the reference's; they never contain anything from the files. */
-async function readTls({ ssl_cert_path, ssl_key_path }: TlsConfig) {
+/** Rejects in the reference's words, which never contain anything from the files. null: for a listener without TLS. */
+export async function readCertificate(tls: TlsConfig | null): Promise<Certificate | null> {
+  if (tls === null) return null
   const read = async (path: string): Promise<string> => {
     try {
       return await Bun.file(path).text()
@@ -104,5 +108,5 @@ async function readTls({ ssl_cert_path, ssl_key_path }: TlsConfig) {
       throw new Error(`tls config missing: cannot read ${path === '' ? 'an empty path' : path}`)
     }
   }
-  return { cert: await read(ssl_cert_path), key: await read(ssl_key_path) }
+  return { cert: await read(tls.ssl_cert_path), key: await read(tls.ssl_key_path) }
 }

@@ -37,17 +37,21 @@ const TIMED_EVERY = 61
 const LONGEST_ENDPOINT = 18
 const LONGEST_SCRAPE = ANSWER.entriesAt + LIMITS.udpScrapeHashes * ANSWER.entry
 
-export type UdpRequestsOptions = {
-  readonly tracker: Tracker
+/** What may change while a listener is open. */
+export type UdpListenerOptions = {
   readonly listenerRules: ListenerRules
   readonly connectionIds: ConnectionIds
+}
+
+export type UdpRequestsOptions = UdpListenerOptions & {
+  readonly tracker: Tracker
   readonly counters: CounterRow
   readonly report: Report
   readonly log: RequestLog
 }
 
 export class UdpRequests {
-  readonly #options: UdpRequestsOptions
+  #options: UdpRequestsOptions
   readonly #counters: CounterRow
   readonly #log: RequestLog
   readonly #datagrams: Datagrams
@@ -85,6 +89,11 @@ export class UdpRequests {
       new Answer([new PeerList(6, outbox.halves)]),
     ]
     this.#followRules()
+  }
+
+  /** The next datagram is served by these options. */
+  follow({ listenerRules, connectionIds }: UdpListenerOptions): void {
+    this.#options = { ...this.#options, listenerRules, connectionIds }
   }
 
   /** Call it before the first datagram of each batch; the outbox must be empty. `now`: seconds. */

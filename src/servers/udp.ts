@@ -20,7 +20,7 @@ import { libc } from './libc.ts'
 import { listenError } from './listen.ts'
 import { Outbox } from './outbox.ts'
 import { tuneUdpSocket } from './socket-options.ts'
-import { UdpRequests, type UdpRequestsOptions } from './udp-requests.ts'
+import { type UdpListenerOptions, UdpRequests, type UdpRequestsOptions } from './udp-requests.ts'
 
 /**
  * An undocumented option of `Bun.udpSocket`: the flags of its socket library for SO_REUSEPORT and
@@ -39,7 +39,7 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly ip: string
   readonly port: number
   readonly ipv6Only: boolean
-  /** Other threads open the same port. */
+  /** Other sockets of this process have the same port. */
   readonly reusePort: boolean
   readonly clock: Clock
   readonly garbage: Garbage
@@ -47,10 +47,12 @@ export type UdpOptions = UdpRequestsOptions & {
   readonly descriptors: Descriptors | undefined
 }
 
-type UdpServer = {
+export type UdpServer = {
   readonly port: number
   /** Bytes of the kernel's receive buffer; undefined = not known. */
   readonly receiveBuffer: number | undefined
+  /** Serves the next datagram by other options of the listener. */
+  follow(options: UdpListenerOptions): void
   /** Answers what was received, then closes. */
   stop(): void
 }
@@ -69,6 +71,7 @@ export async function serveUdp(options: UdpOptions): Promise<UdpServer> {
   return {
     port: socket.port,
     receiveBuffer,
+    follow: (next) => listener.follow(next),
     stop() {
       listener.stop()
       direct?.close()
@@ -145,6 +148,10 @@ class UdpListener {
     )
     this.#outbox.attach(this.#bun)
     return undefined
+  }
+
+  follow(next: UdpListenerOptions): void {
+    this.#requests.follow(next)
   }
 
   /** Bun has read a datagram. */

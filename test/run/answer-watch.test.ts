@@ -73,7 +73,7 @@ test.each<[what: string, unsent: number, received: number]>([
 test('O2, O7: a tracker that loses answers is degraded, and serves on', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2 })
-  const [udp] = workers.of(1).setup.udp
+  const [udp] = workers.of(1).setup.listeners
   new ListenerCounters(2, udp!.counters).row(0)[AT.unsent]! += 1_000
   const url = `http://127.0.0.1:${tracker.healthPort}`
   const health = async () => JSON.parse(`${(await get(url, '/health_check')).body}`)

@@ -190,7 +190,7 @@ test.skipIf(process.platform !== 'linux')(
 test('drops and lost answers of a listener', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2, rest: listenersWith('') })
-  const [udp] = workers.of(1).setup.udp
+  const [udp] = workers.of(1).setup.listeners
   new ListenerCounters(2, udp!.counters).row(1)[AT.unsent]! += 5
   const metrics = await scrape(tracker)
   expect(sum(metrics, 'tracker_unsent_answers_total')).toBe(5)

@@ -31,6 +31,9 @@ const loaded = (text: string): Loaded => ({
   config: configOf(text),
 })
 
+/** Reads the same again. */
+const serveOnly = (text: string, host: Host) => serve(loaded(text), host, () => loaded(text))
+
 const spies: { mockRestore(): void }[] = []
 afterEach(() => {
   for (const spy of spies.splice(0)) spy.mockRestore()
@@ -41,7 +44,7 @@ test('a failure is one line, and nothing is opened', async () => {
   const open = spyOn(Bun, 'udpSocket')
   spies.push(open)
   const nowhere = '[core.database]\npath = "/dev/null/tracker.db"\n[[udp_trackers]]\n'
-  expect(await serve(loaded(toml(nowhere, true)), host)).toBe(1)
+  expect(await serveOnly(toml(nowhere, true), host)).toBe(1)
   expect(complaints).toEqual([expect.stringMatching(/^tracker: [^\n]+\n$/)])
   expect(open).not.toHaveBeenCalled()
 })
@@ -52,7 +55,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const { host, complaints, exits } = hostOf()
     const before = handlers(signal).length
     const hangUps = handlers('SIGHUP').length
-    const serving = serve(loaded(toml()), host)
+    const serving = serveOnly(toml(), host)
     const handler = handlers(signal).at(-1)!
     expect(handlers(signal)).toHaveLength(before + 1)
     // Before it is up: it starts, and stops at once.
@@ -70,7 +73,7 @@ test.each([
   const { host, exits } = hostOf()
   let now = 1_000
   spies.push(spyOn(performance, 'now').mockImplementation(() => now))
-  const serving = serve(loaded(toml()), host)
+  const serving = serveOnly(toml(), host)
   const first = handlers('SIGTERM').at(-1)!
   const second = handlers(signal).at(-1)!
   first('SIGTERM')

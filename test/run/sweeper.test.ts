@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { Announce, Answer, PeerList } from '../../src/bittorrent.ts'
 import { Log } from '../../src/log/log.ts'
 import { Lock } from '../../src/memory/lock.ts'
-import { startSweeper } from '../../src/run/sweeper.ts'
+import { Sweeper } from '../../src/run/sweeper.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { captureWorkers } from '../support/run/captured-workers.ts'
@@ -45,7 +45,11 @@ function make({ peers = 1, onLine = () => {} } = {}) {
       const { torrents, seeders, leechers } = swarm.totals()
       return { torrents, peers: seeders + leechers }
     },
-    sweep: (seconds = OFTEN) => startSweeper(tracker, seconds, log),
+    sweep: (seconds = OFTEN) => {
+      const sweeper = new Sweeper(tracker, log)
+      sweeper.follow(seconds)
+      return sweeper
+    },
     pass: (seconds: number) => {
       now += seconds
     },

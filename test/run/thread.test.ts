@@ -6,7 +6,8 @@ import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
 import { ListenerCounters, ThreadCounters } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
-import { type ServingThread, startThread, type ThreadSetup } from '../../src/run/thread.ts'
+import type { Opening } from '../../src/run/open-listener.ts'
+import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { capturedLog } from '../support/captured-log.ts'
@@ -34,11 +35,18 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     counters: new ThreadCounters((changes.threads ?? 1) + 1).memory,
     rules: rules.memory,
     bans: { memory: new Bans(rules, seed).memory, seed },
-    descriptors: [],
     secret: new Uint8Array(16),
     logging: { filter: 'off', style: 'full', colour: false },
-    udp: udp.map((listener) => ({ listener, counters: countersOf(changes) })),
-    http: http.map((listener) => ({ listener, counters: countersOf(changes) })),
+    listeners: [
+      ...udp.map((listener, i): Opening => {
+        const common = { id: i, counters: countersOf(changes), sharesPort: false }
+        return { ...common, type: 'udp_tracker', listener, descriptors: [] }
+      }),
+      ...http.map((listener, i): Opening => {
+        const common = { id: udp.length + i, counters: countersOf(changes), sharesPort: false }
+        return { ...common, type: 'http_tracker', listener, certificate: null }
+      }),
+    ],
     ...changes,
   }
 }
@@ -47,30 +55,25 @@ const udp = (port: number, more = '') =>
   `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`
 const http = (port: number) => `[[http_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
 
-const portsOf = ({ opened }: ServingThread): [udp: number[], http: number[]] => [
-  opened.udp.map(({ listener }) => listener.bind_address.port),
-  opened.http.map(({ listener }) => listener.bind_address.port),
-]
-
 test('reports its ports in the order of the lists', async () => {
   const thread = await startThread(setupOf(udp(0) + udp(0) + http(0)), garbage, log)
-  const [udpPorts, httpPorts] = portsOf(thread)
-  expect([udpPorts.length, httpPorts.length]).toEqual([2, 1])
+  const { ports } = thread.opened
+  const udpPorts = ports.slice(0, 2)
   expect(thread.opened.receiveBuffer).toBeGreaterThan(0)
-  expect(new Set([...udpPorts, ...httpPorts]).size).toBe(3)
+  expect(new Set(ports).size).toBe(3)
   for (const port of udpPorts) {
     using peer = await udpPeer(port)
     expect((await peer.scrape(hashOf(1))).seeders).toBe(0)
   }
   await thread.stop(0)
   // Its own address again, at once and alone.
-  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(httpPorts[0]!)), garbage, log)
+  const again = await startThread(setupOf(udp(udpPorts[0]!) + http(ports[2]!)), garbage, log)
   await again.stop(0)
 })
 
 test('keeps nothing open when the last listener cannot be opened', async () => {
   const first = await startThread(setupOf(udp(0) + http(0)), garbage, log)
-  const [[udpPort = 0], [httpPort = 0]] = portsOf(first)
+  const [udpPort = 0, httpPort = 0] = first.opened.ports
   const free = await Bun.udpSocket({ hostname: '127.0.0.1' })
   const { port } = free
   free.close()
@@ -89,7 +92,7 @@ test.each([1, 2])('serves what another part lists while it runs (threads: %d)', 
   const rules = { listed: true, private: false, checksExpiration: true, seed: Int32Array.of(1) }
   const access = createAccessMemory({ ...rules, whitelistCapacity: 10 })!
   const thread = await startThread(setupOf(udp(0), { access, threads }), garbage, log)
-  using peer = await udpPeer(portsOf(thread)[0][0]!)
+  using peer = await udpPeer(thread.opened.ports[0]!)
   const { whitelist } = new Access(access, threads === 1)
   const { words } = packHashes(hashOf(1))
   await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')

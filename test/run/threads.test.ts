@@ -41,8 +41,8 @@ const announceOver = async (url: string, hash: number, port: number): Promise<st
 
 /** Announces of each thread at each listener, UDP before HTTP. */
 function announces(workers: ReturnType<typeof captureWorkers>, threads: number): number[][] {
-  const { udp, http } = workers.of(1).setup
-  return [...udp, ...http].map(({ counters }) =>
+  const { listeners } = workers.of(1).setup
+  return listeners.map(({ counters }) =>
     new ListenerCounters(threads, counters).rows.map(
       (row) => row[AT.announces]! + row[AT.announces + 1]!,
     ),

@@ -22,7 +22,7 @@ async function health(
   const state = { degraded: undefined as string | undefined }
   const server = await serveHealth({
     bind,
-    services,
+    services: () => services,
     database,
     memory: () => ({ used: 5, limit: 9 }),
     degraded: () => state.degraded,

@@ -12,6 +12,7 @@ import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log/log.ts'
 import { drawSeed } from '../../../src/memory/hash.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
+import { readCertificate } from '../../../src/servers/listen.ts'
 import type { AuthKey, NewKey, PermissionStore } from '../../../src/storage/permissions.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 import type { TorrentSummary } from '../../../src/view/listing.ts'
@@ -161,7 +162,7 @@ export async function serve(
   const log = new Log(logging, clock.milliseconds, (line) => lines.push(line))
   const server = await serveApi({
     bind: { ip: '127.0.0.1', port: 0 },
-    tls,
+    certificate: await readCertificate(tls),
     clock,
     garbage,
     log,
@@ -178,6 +179,7 @@ export async function serve(
       bans,
       permissions,
       databaseName: 'Sqlite3',
+      reload: async () => ({ applied: [], restart: [], mistakes: [] }),
       report: (what) => reports.push(what),
       lines: log.history,
       ...parts,

@@ -2,7 +2,7 @@
 import type { Host } from '../../../src/cli/host.ts'
 
 export function capturedHost(
-  terminals: Partial<Pick<Host, 'outIsTerminal' | 'errIsTerminal'>> = {},
+  changes: Partial<Pick<Host, 'outIsTerminal' | 'errIsTerminal' | 'env'>> = {},
 ) {
   const said = { out: '', err: '' }
   const host: Host = {
@@ -21,7 +21,7 @@ export function capturedHost(
     exit: (code) => {
       throw new Error(`ended with ${code}`)
     },
-    ...terminals,
+    ...changes,
   }
   return { host, said }
 }

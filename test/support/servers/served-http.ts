@@ -10,9 +10,10 @@ import {
   ListenerCounters,
 } from '../../../src/memory/counters.ts'
 import { Rules, type RuleValues } from '../../../src/rules.ts'
-import { listenerRules } from '../../../src/run/thread.ts'
+import { listenerRules } from '../../../src/run/open-listener.ts'
 import { Garbage } from '../../../src/servers/garbage.ts'
 import { serveHttp } from '../../../src/servers/http.ts'
+import { readCertificate } from '../../../src/servers/listen.ts'
 import { RequestLog } from '../../../src/servers/request-log.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
 import type { Clock } from '../../../src/time/clock.ts'
@@ -81,6 +82,7 @@ export async function serve(
     listenerRules: listenerRules(all.network),
     tracker,
     counters,
+    certificate: await readCertificate(all.tls_config),
     reusePort: false,
     garbage,
     report: (what) => reports.push(what),
