@@ -1,4 +1,4 @@
-/** `POST /api/v1/reload`, an addition of ours: the tracker follows its configuration (docs/behaviours.md A32). */
+/** `POST /api/v1/reload`, an addition of ours: the tracker follows its configuration (docs/behaviours.md A42). */
 import { Elysia, t } from 'elysia'
 import { Answer, JSON_TYPE } from './answers.ts'
 import { describe } from './openapi.ts'

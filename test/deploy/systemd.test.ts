@@ -231,10 +231,9 @@ bind_address = "127.0.0.1:80"
       files: {
         'tracker.toml': { text: toml(listeners).replace(':7070', ':443') },
         [`units/${OVERRIDE}`]: {
-          text: ['AmbientCapabilities', 'LoadCredential', 'rps_cpus']
-            .map((words) => block('ini', words))
-            .join(''),
+          text: ['AmbientCapabilities', 'rps_cpus'].map((words) => block('ini', words)).join(''),
         },
+        hook: { text: block('sh', 'RENEWED_LINEAGE') },
       },
       script: `
         live=/etc/letsencrypt/live/tracker.example.com
@@ -243,6 +242,7 @@ bind_address = "127.0.0.1:80"
           -keyout $live/privkey.pem -out $live/fullchain.pem
         ${INSTALL}
         install -m 640 -g tracker /room/tracker.toml /etc/tracker/tracker.toml
+        RENEWED_LINEAGE=$live sh /room/hook
         systemctl restart tracker
         well
         echo == run
@@ -256,6 +256,33 @@ bind_address = "127.0.0.1:80"
     expect(said).toContain('Started on: http://127.0.0.1:80')
     // CAP_NET_BIND_SERVICE alone.
     expect(said.at(-1)).toBe('0000000000000400')
+  })
+
+  test('reads its configuration again when it is reloaded', async () => {
+    const changed = toml(block('toml', 'tls_config'))
+    const out = await run({
+      files: { 'tracker.toml': { text: changed.replace(/^tls_config.*$/m, '') } },
+      script: `${INSTALL}
+        before=$(property MainPID)
+        install -m 640 -g tracker /room/tracker.toml /etc/tracker/tracker.toml
+        echo == run
+        systemctl reload tracker
+        for _ in {1..100}; do
+          if grep -q 'Changed: ' /room/log; then break; fi
+          sleep 0.1
+        done
+        echo 'private = "no"' >> /etc/tracker/tracker.toml
+        systemctl reload tracker
+        for _ in {1..100}; do
+          if grep 'Not reloaded: ' /room/log; then break; fi
+          sleep 0.1
+        done
+        if [[ $(property MainPID) == "$before" ]]; then echo the same; fi
+        property ActiveState`,
+    })
+    const said = out.slice(out.indexOf('== run') + 1)
+    expect(said[0]).toContain('ERROR CONFIGURATION: Not reloaded: nothing was changed')
+    expect(said.slice(1)).toEqual(['the same', 'active'])
   })
 
   test('is upgraded and rolled back as the guide says', async () => {

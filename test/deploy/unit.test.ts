@@ -31,6 +31,8 @@ test.skipIf(!hasAnalyze)('has only settings that systemd knows', async () => {
   using root = temporaryDirectory()
   await mkdir(root.at('usr/local/bin'), { recursive: true })
   await writeFile(root.at('usr/local/bin/tracker'), '#!/bin/sh\n', { mode: 0o755 })
+  await mkdir(root.at('bin'))
+  await writeFile(root.at('bin/kill'), '#!/bin/sh\n', { mode: 0o755 })
   await mkdir(root.at('etc/systemd/system'), { recursive: true })
   await cp(UNIT, root.at('etc/systemd/system/tracker.service'))
   // The targets that it depends on.

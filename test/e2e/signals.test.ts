@@ -1,8 +1,9 @@
-/** SIGHUP (docs/behaviours.md O6), which ends a process by default: a tracker goes on, the tools end. */
+/** SIGHUP (docs/behaviours.md O6), which ends a process by default: a tracker reloads and goes on, the tools end. */
 
 import { describe, expect, test } from 'bun:test'
 import { configuration } from '../support/configuration.ts'
 import { compiled, launch, type Program, source } from '../support/e2e/program.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { sample } from '../support/thorough.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
@@ -14,23 +15,29 @@ const PROGRAMS: readonly (readonly [string, Program, number])[] = sample([
 ])
 
 describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
-  test.each(PROGRAMS)('stops nothing, and is logged once: %s', async (_name, program, workers) => {
-    const toml = configuration({ workers })
-    await using run = await launch(program, { toml })
-    const { udp_trackers } = await run.services()
-    const port = Number(udp_trackers[0]!.split(':')[1])
-    using before = await udpPeer(port)
-    expect((await before.announce(hashOf(1))).seeders).toBe(1)
-    run.child.kill('SIGHUP')
-    const told = / WARN TRACKER: SIGHUP does not reload the configuration yet: restart the tracker/g
-    await run.says(told)
-    run.child.kill('SIGHUP')
-    using after = await udpPeer(port)
-    expect((await after.announce(hashOf(1))).seeders).toBe(2)
-    const { code, out, err } = await run.stop()
-    expect([code, err]).toEqual([0, ''])
-    expect(out.match(told)).toHaveLength(1)
-  })
+  test.each(PROGRAMS)(
+    'O6, O12: reloads, and stops nothing: %s',
+    async (_name, program, workers) => {
+      using directory = temporaryDirectory({ 'tracker.toml': configuration({ workers }) })
+      await using run = await launch(program, { directory: directory.path })
+      const { udp_trackers } = await run.services()
+      const port = Number(udp_trackers[0]!.split(':')[1])
+      using before = await udpPeer(port)
+      expect((await before.announce(hashOf(1))).seeders).toBe(1)
+      const changed = configuration({ workers, core: '[core.announce_policy]\ninterval = 7\n' })
+      directory.write({ 'tracker.toml': changed })
+      run.child.kill('SIGHUP')
+      await run.says(/ INFO CONFIGURATION: Changed: core\.announce_policy\.interval: 120 → 7\n/)
+      directory.write({ 'tracker.toml': `${changed}\n[broken` })
+      run.child.kill('SIGHUP')
+      await run.says(/ERROR CONFIGURATION: tracker\.toml:\d+:\d+: /)
+      await run.says(/ERROR CONFIGURATION: Not reloaded: nothing was changed\n/)
+      using after = await udpPeer(port)
+      expect((await after.announce(hashOf(1))).seeders).toBe(2)
+      const { code, err } = await run.stop()
+      expect([code, err]).toEqual([0, ''])
+    },
+  )
 
   test('during the start stops nothing either', async () => {
     await using run = await launch(binary, { toml: configuration() })

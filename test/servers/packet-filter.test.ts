@@ -1,24 +1,41 @@
 /** Our programs for the kernel's packet filter, run by a small interpreter. */
 import { describe, expect, test } from 'bun:test'
-import { blockingProgram, MOST_BLOCKED } from '../../src/servers/packet-filter.ts'
+import {
+  blockingNew,
+  blockingProgram,
+  choosingLast,
+  MOST_BLOCKED,
+} from '../../src/servers/packet-filter.ts'
 import { parseIp } from '../../src/wire/address.ts'
 
-/** Runs the few instructions used, on the IP header of a packet. Returns whether the packet is accepted. */
-function takes(program: ArrayBuffer, header: Uint8Array): boolean {
+/** What is returned of the few instructions used, for a packet with that IP header or TCP header. */
+function run(program: ArrayBuffer, header: Uint8Array, random = 0): number {
   const code = new DataView(program)
   const packet = new DataView(header.buffer)
   let accumulator = 0
   for (let pc = 0; ; pc++) {
     const at = pc * 8
     const operand = code.getUint32(at + 4, true)
-    const field = operand - 0xfff0_0000
+    // Negative numbers are areas: the IP header, and what is not in the packet.
+    const field = operand >= 0xfff0_0000 ? operand - 0xfff0_0000 : operand
     switch (code.getUint16(at, true)) {
       case 0x30:
         accumulator = packet.getUint8(field)
         break
       case 0x20:
-        accumulator = packet.getUint32(field)
+        accumulator = operand === 0xffff_f038 ? random : packet.getUint32(field)
         break
+      case 0x04:
+        accumulator += operand
+        break
+      case 0x54:
+        accumulator &= operand
+        break
+      case 0x94:
+        accumulator %= operand
+        break
+      case 0x16:
+        return accumulator
       case 0x74:
         accumulator >>>= operand
         break
@@ -26,12 +43,14 @@ function takes(program: ArrayBuffer, header: Uint8Array): boolean {
         pc += code.getUint8(at + (accumulator === operand ? 2 : 3))
         break
       case 0x06:
-        return operand !== 0
+        return operand
       default:
         throw new Error(`no such instruction at ${pc}`)
     }
   }
 }
+
+const takes = (program: ArrayBuffer, header: Uint8Array): boolean => run(program, header) !== 0
 
 /** The beginning of a packet from that address. */
 function packetFrom(text: string): Uint8Array {
@@ -84,4 +103,28 @@ describe('blocked are', () => {
     const isBlocked = blocked(...clients)
     for (const one of ['192.0.2.1', '2001:db8::1']) expect(isBlocked(one)).toBe(true)
   })
+})
+
+test('no new connection may begin, and those under way are completed', () => {
+  const flags = { SYN: 0x02, ACK: 0x10, 'SYN with ECN': 0xc2, 'SYN and ACK': 0x12, RST: 0x04 }
+  const taken = Object.entries(flags).filter(([, bits]) => {
+    const header = new Uint8Array(20)
+    header[13] = bits
+    return takes(blockingNew(), header)
+  })
+  expect(taken.map(([name]) => name)).toEqual(['ACK', 'SYN and ACK', 'RST'])
+})
+
+test.each([
+  [1, 1],
+  [2, 2],
+  [3, 4],
+])('of %d older sockets and %d others each of the others is chosen', (older, count) => {
+  const chosen = new Set(
+    Array.from({ length: 20 }, (_, i) =>
+      run(choosingLast(older, count), new Uint8Array(20), i * 0x0765_4321),
+    ),
+  )
+  const others = Array.from({ length: count }, (_, i) => older + i)
+  expect([...chosen].sort()).toEqual(others)
 })
