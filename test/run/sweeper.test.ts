@@ -111,6 +111,22 @@ describe('the sweeper', () => {
     expect(swarm.lines).toHaveLength(1)
   })
 
+  test('follows its interval, and stops with 0', async () => {
+    const swarm = make()
+    const other = make()
+    using sweeper = swarm.sweep(3_600)
+    using _often = other.sweep()
+    sweeper.follow(OFTEN)
+    await until('a sweep', () => swarm.sweeps() > 0)
+    sweeper.follow(0)
+    // One may be under way.
+    const before = other.sweeps()
+    await until('sweeps of another', () => other.sweeps() > before + 2)
+    const { length } = swarm.lines
+    await until('more of them', () => other.sweeps() > before + 5)
+    expect(swarm.lines).toHaveLength(length)
+  })
+
   test('never runs when its interval is 0', async () => {
     const swarm = make()
     const other = make()

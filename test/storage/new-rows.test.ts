@@ -31,6 +31,17 @@ test('a burst passes, then so many a second; unused rows are saved for one burst
   expect(take(10_000)).toBe(7 * BURST_SECONDS)
 })
 
+test('another limit counts from then on, and one that stays changes nothing', () => {
+  const { rows, take } = scene(1)
+  expect(take(10_000)).toBe(BURST_SECONDS)
+  rows.limit(1)
+  expect(take(10)).toBe(0)
+  rows.limit(3)
+  expect(take(10_000)).toBe(3 * BURST_SECONDS)
+  rows.limit(0)
+  expect([take(10_000), rows.isLimited]).toEqual([10_000, false])
+})
+
 test('without a limit every torrent gets a row', () => {
   const { rows, lines, take } = scene(0)
   expect([take(1_000_000), rows.isLimited, lines]).toEqual([1_000_000, false, []])

@@ -405,6 +405,41 @@ describe('one after the other', () => {
   })
 })
 
+describe('another mode', () => {
+  const tables = (rules: { listed: boolean; private: boolean }) =>
+    new Access(
+      createAccessMemory({ ...rules, checksExpiration: true, seed: Int32Array.of(9) })!,
+      true,
+    )
+
+  test('begins with what the database holds, and keeps up with it before it counts', async () => {
+    await using its = await open({ listed: false, private: false })
+    await its.permissions.addToWhitelist(hashes(3))
+    const access = tables({ listed: true, private: true })
+    await its.permissions.prepare(access)
+    expect(access.whitelist!.size).toBe(3)
+    await its.permissions.addToWhitelist(hashes(1, 4))
+    await its.permissions.addKeys([plain(2)])
+    expect([access.whitelist!.size, access.keys!.size]).toEqual([4, 1])
+    its.permissions.follow(access)
+    await its.permissions.addKeys([plain(3)])
+    expect(access.keys!.size).toBe(2)
+    its.permissions.follow(undefined)
+    await its.permissions.addKeys([plain(4)])
+    expect(access.keys!.size).toBe(2)
+  })
+
+  test('that cannot begin leaves the one before', async () => {
+    await using its = await open({ private: false })
+    await its.permissions.load()
+    const access = tables({ listed: true, private: true })
+    await its.database.close()
+    await expect(its.permissions.prepare(access)).rejects.toThrow()
+    its.permissions.follow(its.access)
+    expect(access.keys!.size).toBe(0)
+  })
+})
+
 describe('at the start', () => {
   const fill = async (database: Database) => {
     await database.addToWhitelist(hashes(12_000))
