@@ -11,7 +11,7 @@ import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { faults } from '../support/swarm/whole.ts'
 import { sharedDirectory, temporaryDirectory } from '../support/temporary-directory.ts'
 import { repeated } from '../support/thorough.ts'
-import { hashOf, udpPeer } from '../support/udp-client.ts'
+import { announcePacket, connected, hashOf, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 
 type Settings = NonNullable<Parameters<typeof configuration>[0]>
@@ -232,6 +232,68 @@ test('what needs a restart is named, and the rest is followed', async () => {
   expect(`${body}`).toContain('8:intervali777e')
 })
 
+test.each([1, 2])('options of listeners follow where they are (threads: %d)', async (workers) => {
+  await using tracker = await startTracker({ workers, rest: usual })
+  const [[udpPort], [httpPort]] = [tracker.ports.udp, tracker.ports.http]
+  const announce = async (more = '', headers = {}) =>
+    (await get(`http://127.0.0.1:${httpPort}`, `/announce?${QUERY}${more}`, headers)).failure
+  using peer = await udpPeer(udpPort!)
+  await peer.announce(hashOf(0x11), { port: 7_777 })
+  const network = (of: string, line: string) => `[${of}.network]\n${line}\n`
+  const result = await reload(tracker, {
+    workers,
+    rest: `${udp(0, `cookie_lifetime = { secs = 0, nanos = 1 }\n${network('udp_trackers', 'external_ip = "203.0.113.7"')}`)}
+${http(0, `use_ip_from_query_string = true\n${network('http_trackers', 'on_reverse_proxy = true')}`)}
+${api()}${health()}`,
+  })
+  expect(result.mistakes).toEqual([])
+  expect([tracker.ports.udp, tracker.ports.http]).toEqual([[udpPort!], [httpPort!]])
+  // Asked often, because any of the threads may answer.
+  for (let i = 0; i < 8; i++) {
+    expect(await announce()).toContain('X-Forwarded-For')
+    expect(await announce(`&ip=192.0.2.${i}`, { 'x-forwarded-for': '192.0.2.99' })).toBeUndefined()
+    using another = await udpPeer(udpPort!)
+    await another.announce(hashOf(0x11), { port: 8_000 + i })
+  }
+  using leecher = await udpPeer(udpPort!)
+  const { peers } = await leecher.announce(hashOf(0x11), { left: 1, want: 74 })
+  expect(peers).toContain('cb0071071f40')
+  expect(peers).toContain('c00002071ae1')
+  expect(peers).toContain('7f0000011e61')
+  // A whole second after it was issued, an id is too old now.
+  await until('the connection id to expire', () =>
+    peer.announce(hashOf(0x11)).then(
+      () => false,
+      (error: Error) => error.message.includes('expired') || error.message.length > 0,
+    ),
+  )
+})
+
+test('wrong connection ids that were counted stay so', async () => {
+  await using tracker = await startTracker({ rest: usual })
+  using client = await connected(tracker.ports.udp[0]!)
+  const wrong = announcePacket(client.id + 1n)
+  // So many are answered.
+  for (let i = 0; i < 11; i++) await client.ask(wrong)
+  client.send(wrong)
+  expect((await client.announce()).action).toBe(1)
+  const banned = async () => {
+    const { body } = await get(
+      `http://127.0.0.1:${tracker.apiPort}`,
+      `/api/v1/stats?token=${TOKEN}`,
+    )
+    return JSON.parse(`${body}`).udp_banned_ips_total
+  }
+  expect(await banned()).toBe(1)
+  await reload(tracker, { core: '[core.announce_policy]\ninterval = 7\n' })
+  expect(await banned()).toBe(1)
+  // And the policy about them follows.
+  expect((await client.announce()).action).toBe(1)
+  await reload(tracker, { rest: `${usual}[abuse]\nid_errors = "ban"\n` })
+  client.send(announcePacket(client.id))
+  await expect(client.receive(200)).rejects.toThrow('no answer')
+})
+
 test.each([1, 2])('listeners come, move and go (threads: %d)', async (workers) => {
   using workersOf = captureWorkers()
   await using tracker = await startTracker({ workers, rest: usual })
@@ -275,9 +337,17 @@ test.each([1, 2])('listeners come, move and go (threads: %d)', async (workers) =
   using moving = await udpPeer(other)
   expect((await moving.announce(hashOf(1), { left: 1 })).seeders).toBe(1)
   // What a listener counted stays, and goes on where it was when it comes back.
+  const counted = async () => {
+    const path = `/metrics?token=${TOKEN}`
+    const { body } = await get(`http://127.0.0.1:${tracker.apiPort}`, path)
+    const lines = `${body}`.split('\n').filter((line) => line.includes(`127.0.0.1:${fresh}"`))
+    return lines.filter((line) => /requests_total.*ipv4.*announce.*served/.test(line))
+  }
+  expect(await counted()).toEqual([expect.stringMatching(/ 1$/)])
   await reload(tracker, { workers, rest: udp(fresh) + udp(other) + http() + api() + health() })
   using returning = await udpPeer(fresh)
   await returning.announce(hashOf(1), { left: 1 })
+  expect(await counted()).toEqual([expect.stringMatching(/ 2$/)])
   if (workers > 1) expect(faults(workersOf.of(1).setup.swarm)).toEqual([])
 })
 

@@ -122,6 +122,20 @@ describe('an address that has more connections than it may', () => {
     expect(old.filter((peer) => left.has(peer))).toEqual([])
   })
 
+  test('is looked for where and as it is said last', async () => {
+    const { sockets, pass, it } = guard()
+    sockets.open(1, 90)
+    sockets.open(2, 90, PROXIED)
+    await pass()
+    it.follow({
+      mostPerAddress: 50,
+      ports: new Map([[PROXIED, { isOperators: false, isShared: false }]]),
+    })
+    await pass()
+    // Its port is not guarded any more, whatever was seen there.
+    expect(sockets.crowd).toEqual({ 1: 90, 2: 50 })
+  })
+
   test('is not kept from coming again: only the surplus is too much', async () => {
     const { sockets, pass } = guard()
     sockets.open(1, 200)
