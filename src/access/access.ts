@@ -3,15 +3,19 @@
  * nothing for it.
  */
 import type { Seed } from '../memory/hash.ts'
-import { createKeys, Keys } from './keys.ts'
-import { createWhitelist, Whitelist } from './whitelist.ts'
+import type { Release } from '../memory/reserve.ts'
+import { createKeys, emptyKeys, Keys } from './keys.ts'
+import { createWhitelist, emptyWhitelist, Whitelist } from './whitelist.ts'
 
-/** What every thread is given; survives `postMessage`. */
-export type AccessMemory = {
+export type TableMemory = {
   /** undefined: every torrent is served. */
   readonly whitelist: SharedArrayBuffer | undefined
   /** undefined: every client is served. */
   readonly keys: SharedArrayBuffer | undefined
+}
+
+/** What every thread is given; survives `postMessage`. */
+export type AccessMemory = TableMemory & {
   /** Expired keys are refused. */
   readonly checksExpiration: boolean
 }
@@ -21,8 +25,8 @@ export type AccessRules = {
   readonly private: boolean
   readonly checksExpiration: boolean
   readonly seed: Seed
-  /** Tables that are there already and stay if they are still needed. */
-  readonly before?: AccessMemory | undefined
+  /** Memory that was made before: full tables of before, or empty ones. */
+  readonly made?: TableMemory | undefined
   /** Most entries, where the usual capacity is too large. */
   readonly whitelistCapacity?: number
   readonly keyCapacity?: number
@@ -30,14 +34,14 @@ export type AccessRules = {
 
 /** undefined: the tracker is public. Throws one line when there is no memory. */
 export function createAccessMemory(rules: AccessRules): AccessMemory | undefined {
-  const { listed, private: isPrivate, checksExpiration, seed, before } = rules
+  const { listed, private: isPrivate, checksExpiration, seed, made } = rules
   if (!listed && !isPrivate) return undefined
   try {
     return {
       whitelist: listed
-        ? (before?.whitelist ?? createWhitelist(seed, rules.whitelistCapacity))
+        ? (made?.whitelist ?? createWhitelist(seed, rules.whitelistCapacity))
         : undefined,
-      keys: isPrivate ? (before?.keys ?? createKeys(seed, rules.keyCapacity)) : undefined,
+      keys: isPrivate ? (made?.keys ?? createKeys(seed, rules.keyCapacity)) : undefined,
       checksExpiration,
     }
   } catch {
@@ -45,6 +49,16 @@ export function createAccessMemory(rules: AccessRules): AccessMemory | undefined
       'cannot reserve 2 GiB of address space for whitelist and keys: allow more (ulimit -v, vm.overcommit_memory)',
     )
   }
+}
+
+/** Empties those of `made` that are not in `used`. No thread may read or change them any more. */
+export function emptyUnused(
+  made: TableMemory,
+  used: TableMemory | undefined,
+  release: Release,
+): void {
+  if (made.whitelist && made.whitelist !== used?.whitelist) emptyWhitelist(made.whitelist, release)
+  if (made.keys && made.keys !== used?.keys) emptyKeys(made.keys, release)
 }
 
 export class Access {

@@ -4,7 +4,8 @@
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
 import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
-import { createTable, type Entries, type Slices, Table } from './table.ts'
+import type { Release } from '../memory/reserve.ts'
+import { createTable, type Entries, emptyTable, type Slices, Table } from './table.ts'
 
 const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
 /** More than any community has. Only address space is reserved: untouched pages cost nothing. */
@@ -15,6 +16,9 @@ export const UNKNOWN = -1
 
 export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)
+
+export const emptyKeys = (memory: SharedArrayBuffer, release: Release): void =>
+  emptyTable(SHAPE, memory, release)
 
 /** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
 type PlainKey = { readonly key: string; readonly validUntil: number }

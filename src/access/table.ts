@@ -18,7 +18,7 @@
  */
 import { LIMITS } from '../limits.ts'
 import { bucketOf, parentOf, SEED_WORDS, type Seed } from '../memory/hash.ts'
-import { reserve } from '../memory/reserve.ts'
+import { type Release, reserve } from '../memory/reserve.ts'
 
 /** Words of the header (cells, like all words of a table). What follows `buckets` is the writer's own. */
 export const HEADER = {
@@ -64,6 +64,21 @@ export function createTable(shape: Shape, capacity: number, seed: Seed): SharedA
   header[HEADER.capacity] = capacity
   header[HEADER.buckets] = STRIPES
   return memory
+}
+
+/**
+ * Makes a table empty that no thread reads or changes any more, and gives its pages back. Memory that is used again is
+ * better than another: the allocator clears all of a block that it gives out a second time, and so touches every page.
+ */
+export function emptyTable(shape: Shape, memory: SharedArrayBuffer, release: Release): void {
+  const cells = new Int32Array(memory)
+  const capacity = cells[HEADER.capacity]!
+  const from = recordsAt(capacity)
+  const to = from + (cells[HEADER.high]! + 1) * strideOf(shape)
+  cells.fill(0, HEADER.size, BUCKETS_AT + cells[HEADER.buckets]!)
+  cells.fill(0, from, to)
+  cells[HEADER.buckets] = STRIPES
+  release(cells, BUCKETS_AT, to)
 }
 
 /** Long work in slices: step through it so that others have their turn between two steps. */

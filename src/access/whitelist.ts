@@ -4,7 +4,8 @@
  */
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
-import { createTable, type Entries, Table } from './table.ts'
+import type { Release } from '../memory/reserve.ts'
+import { createTable, type Entries, emptyTable, Table } from './table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
 /** More than any tracker lists. Only address space is reserved: untouched pages cost nothing. */
@@ -12,6 +13,9 @@ const WHITELIST_CAPACITY = 2 ** 24
 
 export const createWhitelist = (seed: Seed, capacity = WHITELIST_CAPACITY): SharedArrayBuffer =>
   createTable(SHAPE, capacity, seed)
+
+export const emptyWhitelist = (memory: SharedArrayBuffer, release: Release): void =>
+  emptyTable(SHAPE, memory, release)
 
 /** Info hashes as the table takes them; `hashes` are packed. */
 export function packHashes(hashes: Uint8Array): Entries {

@@ -1,6 +1,13 @@
 /** Keys and whitelist on all threads, which are there as long as the configuration needs them. */
-import { Access, type AccessMemory, createAccessMemory } from '../access/access.ts'
+import {
+  Access,
+  type AccessMemory,
+  createAccessMemory,
+  emptyUnused,
+  type TableMemory,
+} from '../access/access.ts'
 import type { Seed } from '../memory/hash.ts'
+import type { Release } from '../memory/reserve.ts'
 import type { Storage } from '../storage/open.ts'
 import type { Part } from './part.ts'
 import { accessOf } from './policy.ts'
@@ -16,9 +23,11 @@ type AccessSetting = {
   /** Whether this thread is the only one. */
   readonly alone: boolean
   readonly seed: Seed
+  /** Gives pages of tables back that are not used any more. */
+  readonly release: Release | undefined
   /** Those at the start, which are filled. */
   readonly tables: Tables
-  /** Has all threads serve their next requests with them. */
+  /** Has all threads serve their next requests with them; resolves when they do. */
   readonly follow: (tables: Tables) => Promise<void>
 }
 
@@ -27,24 +36,34 @@ export function accessPart({
   storage,
   alone,
   seed,
+  release = () => {},
   tables,
   follow,
 }: AccessSetting): Part & { readonly access: Access | undefined } {
   const permissions = storage?.permissions
   let now = tables
+  /** Kept when it is not needed: see `emptyTable`. */
+  let made: TableMemory = { whitelist: now.memory?.whitelist, keys: now.memory?.keys }
+  const emptyOthers = async () => {
+    await permissions?.settled()
+    emptyUnused(made, now.memory, release)
+  }
   return {
     get access() {
       return now.access
     },
     prepare: async (config) => {
-      const before = now
-      const memory = createAccessMemory({ ...accessOf(config), seed, before: before.memory })
+      const memory = createAccessMemory({ ...accessOf(config), seed, made })
+      made = { whitelist: memory?.whitelist ?? made.whitelist, keys: memory?.keys ?? made.keys }
       const access = memory && new Access(memory, alone)
-      const abort = () => permissions?.follow(before.access)
+      const abort = async () => {
+        permissions?.follow(now.access)
+        await emptyOthers()
+      }
       try {
         await permissions?.prepare(access)
       } catch (error) {
-        abort()
+        await abort()
         const reason = error instanceof Error ? error.message : String(error)
         throw new Error(`cannot read keys and whitelist: ${reason}`)
       }
@@ -55,6 +74,7 @@ export function accessPart({
           permissions?.follow(access)
           await follow(now)
         },
+        finish: emptyOthers,
       }
     },
   }

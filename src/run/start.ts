@@ -47,6 +47,8 @@ const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
 /** Time for a reload that is under way when the tracker stops. */
 const RELOAD_MILLISECONDS = 1_000
+/** Bytes that a reload leaves behind: the configuration in all its forms. */
+const RELOAD_GARBAGE = 2 ** 18
 /** Time between two looks at how much memory is left, and at what was lost. */
 const WATCH_MILLISECONDS = 1_000
 
@@ -217,6 +219,7 @@ export async function start(
     sweeper.follow(next.core.inactive_peer_cleanup_interval)
     banReset.every(next.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000)
     storage?.limitNewRows(next.abuse.max_new_rows_per_second)
+    garbage.kept(RELOAD_GARBAGE)
   })
   // The health API comes last: its first answer means that everything else is up.
   for (const part of [settings, api, health]) await (await part.prepare(config)).commit()
@@ -229,6 +232,7 @@ export async function start(
     storage,
     alone,
     seed: accessSeed,
+    release: pageRelease(),
     tables: { memory: accessMemory, access },
     follow: async ({ memory, access }) => {
       tracker.access = access

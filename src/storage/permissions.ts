@@ -46,7 +46,7 @@ export type NewKey = { readonly key: string | null; readonly secondsValid: bigin
 /** What the management API uses of it. */
 export type PermissionStore = Omit<
   Permissions,
-  'load' | 'prepare' | 'follow' | 'purge' | typeof Symbol.asyncDispose
+  'load' | 'prepare' | 'follow' | 'settled' | 'purge' | typeof Symbol.asyncDispose
 >
 
 export type PermissionFault = Error & { readonly fault: Fault }
@@ -139,6 +139,11 @@ export class Permissions {
     this.#whitelist.table = access?.whitelist
     this.#keys.table = access?.keys
     this.#expiring = access?.checksExpiration ? access.keys : undefined
+  }
+
+  /** Resolves when everything that was begun has ended: no table of before is changed any more. */
+  settled(): Promise<void> {
+    return this.#queue.inTurn(async () => {})
   }
 
   /** Packed info hashes, 20 bytes each. */

@@ -2,7 +2,12 @@
  * The table on one thread, checked against a `Set`.
  */
 import { describe, expect, test } from 'bun:test'
-import { createWhitelist, packHashes, Whitelist } from '../../src/access/whitelist.ts'
+import {
+  createWhitelist,
+  emptyWhitelist,
+  packHashes,
+  Whitelist,
+} from '../../src/access/whitelist.ts'
 import { LIMITS } from '../../src/limits.ts'
 import { addHash, hashWords, packed, run } from '../support/access/entries.ts'
 import { dice, seed } from '../support/random.ts'
@@ -43,6 +48,23 @@ test.each([true, false])(
     expect(twin.size).toBeWithin(1_000, 5_000)
   },
 )
+
+test('a table that was emptied is as one that was just made', () => {
+  const memory = createWhitelist(Int32Array.of(seed), 3_000)
+  const before = new Int32Array(memory).slice()
+  const table = new Whitelist(memory, false)
+  for (let n = 0; n < 3_000; n++) addHash(table, hashWords(n))
+  for (let n = 0; n < 3_000; n += 3) table.remove(hashWords(n))
+  let released = 0
+  emptyWhitelist(memory, (_array, from, to) => {
+    released = to - from
+  })
+  expect(new Int32Array(memory).slice()).toEqual(before)
+  expect(released).toBeGreaterThan(3_000 * 8)
+  const again = new Whitelist(memory, false)
+  addHash(again, hashWords(1))
+  expect(inside(again, 3_000)).toEqual([1])
+})
 
 test('an empty table has nothing, not even a hash of zeroes', () => {
   expect(make(10).has(new Int32Array(5))).toBe(false)

@@ -1,5 +1,6 @@
 /** A running tracker follows its configuration: everything or nothing, on all threads, and no client notices. */
 import { beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:tls'
 import { certify } from '../support/certificate.ts'
 import { configuration } from '../support/configuration.ts'
@@ -404,6 +405,45 @@ test.each([1, 2])(
 
     await reload(tracker, mode({}))
     for (let i = 0; i < 8; i++) expect(await failure('/announce')).toBeUndefined()
+  },
+)
+
+test.skipIf(process.platform !== 'linux').each([1, 2])(
+  'again and again leaves nothing behind (threads: %d)',
+  async (workers) => {
+    using own = temporaryDirectory()
+    const core = `[core.database]\npath = "${own.at('tracker.db')}"\n`
+    const port = await freePort()
+    const settings = (i: number): Settings => ({
+      workers,
+      core,
+      isPrivate: i % 2 === 1,
+      listed: i % 3 === 1,
+      rest:
+        (i % 2 === 1 ? udp(port) : '') +
+        udp() +
+        http(0, i % 4 === 1 ? tls('one') : '') +
+        api() +
+        health(),
+    })
+    await using tracker = await startTracker(settings(0))
+    const addressSpace = () => {
+      const status = readFileSync('/proc/self/status', 'latin1')
+      return Number(/VmSize:\s*(\d+)/.exec(status)![1]) / 2 ** 20
+    }
+    const files = () => readdirSync('/proc/self/fd').length
+    let before = { files: 0, addressSpace: 0 }
+    for (let i = 1; i <= 24; i++) {
+      expect((await reload(tracker, settings(i))).mistakes).toEqual([])
+      if (i % 12 !== 0) continue
+      // Begins when all that was closed before is closed.
+      await reload(tracker, settings(i))
+      // By then each table was there once.
+      if (i === 12) before = { files: files(), addressSpace: addressSpace() }
+    }
+    expect(files()).toBe(before.files)
+    // In gibibytes: one table reserves one.
+    expect(addressSpace() - before.addressSpace).toBeLessThan(1)
   },
 )
 
