@@ -45,8 +45,12 @@ export function accessPart({
   /** Kept when it is not needed: see `emptyTable`. */
   let made: TableMemory = { whitelist: now.memory?.whitelist, keys: now.memory?.keys }
   const emptyOthers = async () => {
-    await permissions?.settled()
-    emptyUnused(made, now.memory, release)
+    try {
+      await permissions?.settled()
+      emptyUnused(made, now.memory, release)
+    } catch {
+      // The tracker stops, and nothing needs memory any more.
+    }
   }
   return {
     get access() {

@@ -52,6 +52,8 @@ export class CertificateWatch {
   async #renew(tracker: Renewing): Promise<ReloadResult> {
     const result = await tracker.renew()
     for (const line of result.applied) this.#log.info(TARGET, 'Changed: {change}', { change: line })
+    for (const line of result.restart)
+      this.#log.warn(TARGET, 'Needs a restart: {change}', { change: line })
     return result
   }
 }

@@ -50,8 +50,10 @@ export class HostedServer implements Part {
     const certificate = wanted === undefined ? null : await readCertificate(wanted.tls)
     const isSame = (key: keyof Wanted) => Bun.deepEquals(wanted?.[key], this.#wanted?.[key])
     const hasNewCertificate = !Bun.deepEquals(certificate, this.#certificate)
-    if (isSame('bind') && isSame('also') && !hasNewCertificate) return { commit() {} }
     const old = this.server
+    if (isSame('bind') && isSame('also') && !hasNewCertificate) return { commit() {} }
+    if (isSame('bind') && old !== undefined && !Handover.isPossible)
+      return { commit() {}, restart: hasNewCertificate ? [newCertificate(old.address)] : [] }
     const handover = await Handover.from(old === undefined ? [] : [old.address])
     // Port 0 became another at the first time.
     const bind = old !== undefined && isSame('bind') ? old.address : wanted?.bind

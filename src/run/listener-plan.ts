@@ -16,16 +16,20 @@ export type ListenerPlan = {
   readonly closed: readonly Opening[]
   /** Those of the closed whose place no other takes. */
   readonly removed: readonly Opening[]
+  /** Stay with the certificate that they have, although they should get another. */
+  readonly stuck: readonly Opening[]
 }
 
-/** `openings`: of those that are not open yet. */
+/** `openings`: of those that are not open yet. `canReplace`: another server can take over a port. */
 export function planListeners(
   now: readonly Listed[],
   wanted: readonly Wanted[],
   openings: Pick<Openings, 'open' | 'id'>,
+  canReplace = true,
 ): ListenerPlan {
   const left = [...now]
   const replaced: Opening[] = []
+  const stuck: Opening[] = []
   const planned = wanted.map((one): Listed => {
     const at = left.findIndex(({ configured, opening }) => {
       return opening.type === one.type && isSame(configured, one.listener)
@@ -35,6 +39,10 @@ export function planListeners(
     if (old === undefined) return { configured, opening: openings.open(one) }
     const opening = follow(old, one)
     if (hasSameCertificate(old, opening)) return { configured, opening }
+    if (!canReplace) {
+      stuck.push(old)
+      return { configured, opening: withCertificateOf(old, opening) }
+    }
     replaced.push(old)
     return { configured, opening: { ...opening, id: openings.id() } }
   })
@@ -51,7 +59,7 @@ export function planListeners(
       opening: { ...opening, sharesPort: isNew(opening) && sharesPort(opening) },
     }
   })
-  return { all, opened: all.map(({ opening }) => opening).filter(isNew), closed, removed }
+  return { all, opened: all.map(({ opening }) => opening).filter(isNew), closed, removed, stuck }
 }
 
 const isSame = (a: Opening['listener'], b: Opening['listener']): boolean =>
@@ -71,3 +79,9 @@ function follow(old: Opening, one: Wanted): Opening {
 
 const hasSameCertificate = (a: Opening, b: Opening): boolean =>
   !('certificate' in a && 'certificate' in b) || Bun.deepEquals(a.certificate, b.certificate)
+
+function withCertificateOf(old: Opening, opening: Opening): Opening {
+  if (old.type !== 'http_tracker' || opening.type !== 'http_tracker') return opening
+  const listener = { ...opening.listener, tls_config: old.listener.tls_config }
+  return { ...opening, listener, certificate: old.certificate }
+}

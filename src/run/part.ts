@@ -14,13 +14,15 @@ export interface Part {
 export interface Prepared {
   /** What will change besides options of the configuration, one line each. */
   readonly news?: readonly string[]
+  /** What it cannot follow before a restart, one line each. */
+  readonly restart?: readonly string[]
   commit(): Promise<void> | void
   abort?(): Promise<void> | void
   /** After all have committed: closes what is no longer needed. May take seconds. */
   finish?(): Promise<void>
 }
 
-/** The line for a certificate that changed in its files. */
+/** The line for a listener whose certificate has changed. */
 export const newCertificate = (address: SocketAddress): string =>
   `another certificate for ${printAddress(address)}`
 

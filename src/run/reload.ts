@@ -71,7 +71,7 @@ export class Reloader {
     const turn = this.#last.then(async () => {
       if (!this.#isOver) await this.#finished
       if (this.#isOver) return refused('the tracker is stopping')
-      return await work()
+      return await work().catch((error) => refused(`internal error: ${error}`))
     })
     this.#last = turn
     return turn
@@ -102,7 +102,11 @@ export class Reloader {
     for (const one of ready) await this.#surely(() => one.commit())
     this.#config = config
     this.#finished = Promise.all(ready.map((one) => this.#surely(() => one.finish?.())))
-    return { applied: [...live, ...ready.flatMap(({ news = [] }) => news)], restart, mistakes: [] }
+    return {
+      applied: [...live, ...ready.flatMap(({ news = [] }) => news)],
+      restart: [...restart, ...ready.flatMap((one) => one.restart ?? [])],
+      mistakes: [],
+    }
   }
 
   /** What cannot be undone any more goes on, whatever happens to a part of it. */

@@ -93,7 +93,8 @@ export class TrackerListeners implements Part {
   }
 
   async prepare(config: Config): Promise<Prepared> {
-    const plan = planListeners(this.#listed, await wantedOf(config), this.#openings)
+    const wanted = await wantedOf(config)
+    const plan = planListeners(this.#listed, wanted, this.#openings, Handover.isPossible)
     const closed = plan.closed.map(({ id }) => id)
     const handover = await Handover.from(plan.closed.map((one) => one.listener.bind_address))
     const opened = await this.#threads.prepare(plan.opened).catch((error) => {
@@ -104,6 +105,7 @@ export class TrackerListeners implements Part {
       news: plan.closed
         .filter((one) => !plan.removed.includes(one))
         .map(({ listener }) => newCertificate(listener.bind_address)),
+      restart: plan.stuck.map(({ listener }) => newCertificate(listener.bind_address)),
       commit: async () => {
         this.#warnOfBuffer(opened.receiveBuffer)
         const all = this.#follow(config, plan, opened.opened)

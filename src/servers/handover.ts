@@ -25,6 +25,11 @@ export class Handover {
   #before: ReadonlySet<bigint> = new Set()
   #isDiverted = false
 
+  /** Whether two sockets can share a port here. */
+  static get isPossible(): boolean {
+    return libc() !== undefined
+  }
+
   private constructor(addresses: readonly SocketAddress[]) {
     this.#addresses = new Set(addresses.map(nameOf))
   }

@@ -18,7 +18,7 @@ function wanted(...texts: string[]): Wanted[] {
   })
 }
 
-function planner() {
+function planner(canReplace = true) {
   let last = 0
   const id = () => ++last
   const open = (one: Wanted): Opening => {
@@ -36,7 +36,7 @@ function planner() {
       return { configured, opening: there }
     })
   return (now: readonly Listed[], ...texts: string[]) => {
-    const plan = planListeners(now, wanted(...texts), { open, id })
+    const plan = planListeners(now, wanted(...texts), { open, id }, canReplace)
     const ids = (openings: readonly Opening[]) => openings.map((one) => one.id)
     return {
       now: opened(plan.all),
@@ -44,6 +44,7 @@ function planner() {
       opened: ids(plan.opened),
       closed: ids(plan.closed),
       removed: ids(plan.removed),
+      stuck: ids(plan.stuck),
       sharing: ids(plan.opened.filter(({ sharesPort }) => sharesPort)),
       counters: plan.all.map(({ opening }) => opening.counters),
       ports: plan.all.map(({ opening }) => opening.listener.bind_address.port),
@@ -96,4 +97,13 @@ test.each([
   expect(other).toMatchObject({ opened: [2], closed: [1], removed: [], sharing: [2] })
   expect(other.ports).toEqual([1_001])
   expect(other.counters[0]).toBe(first.counters[0]!)
+})
+
+test('where two sockets cannot share a port, a listener keeps its certificate and follows the rest', () => {
+  const plan = planner(false)
+  const first = plan([], 'https 0.0.0.0:0 a')
+  const other = plan(first.now, 'https 0.0.0.0:0 b', 'http 0.0.0.0:3')
+  expect(other).toMatchObject({ all: [1, 2], opened: [2], closed: [], stuck: [1] })
+  // And it is still the old one when it is looked at again.
+  expect(plan(other.now, 'https 0.0.0.0:0 a', 'http 0.0.0.0:3').stuck).toEqual([])
 })
