@@ -447,6 +447,23 @@ test.skipIf(process.platform !== 'linux').each([1, 2])(
   },
 )
 
+test('the level of the log follows on all threads', async () => {
+  await using tracker = await startTracker({ workers: 2, rest: usual })
+  await reload(tracker, { workers: 2, filter: 'debug' })
+  const asked = async () => {
+    using client = await connected(tracker.ports.udp[0]!)
+    await client.ask(announcePacket(client.id + 1n))
+  }
+  await until('lines of both threads', async () => {
+    await asked()
+    const lines = tracker.log.history.last(1_000, 'debug').map(({ json }) => JSON.parse(json))
+    const refused = lines.filter(({ fields }) => fields.message === 'request not served')
+    return new Set(refused.map(({ fields }) => fields.thread)).size === 2
+  })
+  await reload(tracker, { workers: 2, filter: 'error' })
+  expect(tracker.log.filter).toBe('error')
+})
+
 test('tokens follow at once, and no secret is shown', async () => {
   await using tracker = await startTracker({ rest: usual })
   const { applied } = await reload(tracker, { rest: usual.replace(`"${TOKEN}"`, '"another"') })
