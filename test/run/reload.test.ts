@@ -405,6 +405,14 @@ test.each([1, 2])(
 
     await reload(tracker, mode({}))
     for (let i = 0; i < 8; i++) expect(await failure('/announce')).toBeUndefined()
+
+    // What was removed meanwhile is not there when its table is needed again.
+    const path = `/api/v1/key/${later}?token=${TOKEN}`
+    const removed = { method: 'DELETE', path }
+    expect((await ask(`http://127.0.0.1:${tracker.apiPort}`, removed)).status).toBe(200)
+    await reload(tracker, mode({ isPrivate: true }))
+    expect(await failure(`/announce/${later}`)).toContain('key')
+    expect(await failure(`/announce/${key}`)).toBeUndefined()
   },
 )
 
