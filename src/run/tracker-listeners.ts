@@ -42,7 +42,7 @@ export class TrackerListeners implements Part {
     {
       setup,
       ...options
-    }: Omit<ThreadsOptions, 'openings' | 'setup'> & {
+    }: Omit<ThreadsOptions, 'setup'> & {
       readonly setup: Omit<ThreadsOptions['setup'], 'listeners'>
     },
   ): Promise<TrackerListeners> {
