@@ -52,6 +52,10 @@ const TEXTS = {
 export type Refusal = keyof typeof TEXTS
 export const REFUSALS = Object.keys(TEXTS) as readonly Refusal[]
 
+/** How an outcome is called in metrics and in the log: `keyMissing` as `key_missing`. */
+export const outcomeName = (outcome: string): string =>
+  outcome.replaceAll(/[A-Z]/g, (one) => `_${one.toLowerCase()}`)
+
 /** How a request ended. */
 export type Outcome = 'served' | Refusal
 

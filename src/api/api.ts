@@ -8,6 +8,7 @@ import type { SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
 import { Audit } from './audit.ts'
 import { banRoutes } from './ban-routes.ts'
+import { configurationRoutes } from './configuration-routes.ts'
 import { EventStreams } from './event-stream.ts'
 import { Exchange, type Handle } from './exchange.ts'
 import { FailedCalls } from './failed-calls.ts'
@@ -20,9 +21,7 @@ import { asJson, describe, openApi } from './openapi.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { ApiParts, Matched, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
-import { reloadRoutes } from './reload-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
-import { Sessions } from './sessions.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
 import { torrentRoutes } from './torrent-routes.ts'
 import { whitelistRoutes } from './whitelist-routes.ts'
@@ -58,11 +57,13 @@ const HEALTH = t.Object({ status: t.Literal('Ok') }, { $id: 'Health' })
 export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const { parts, garbage, version } = options
   const { tokens } = parts
-  const sessions = new Sessions(options.clock, options.bind.port)
+  const { sessions } = parts
   tokens.alsoOf(sessions)
   const isSecure = options.certificate !== null || options.publicUrl?.startsWith('https:') === true
   const paths = new Paths()
   const streams = new EventStreams()
+  // Their clients come again, with a token that is still good.
+  tokens.onChange = () => streams.end()
   const addressOf = (request: Request): string | undefined =>
     app.server?.requestIP(request)?.address
   const exchange = new Exchange({
@@ -134,7 +135,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .use(keyRoutes(parts, parse))
         .use(banRoutes(parts))
         .use(logRoutes(parts, exchange))
-        .use(reloadRoutes(parts)),
+        .use(configurationRoutes(parts)),
     )
   paths.add(app.routes)
   document = openApi(app, version)

@@ -26,6 +26,9 @@ const includes = (scope: Scope, needed: Scope): boolean =>
 export class Tokens {
   readonly #secret = randomBytes(32)
   #sessions: Sessions | undefined
+  #tokens: AccessTokens = {}
+  /** Called when other tokens than before are valid. */
+  onChange: (() => void) | undefined
   #known: readonly { readonly digest: Buffer; readonly asker: Asker }[] = []
 
   constructor(tokens: AccessTokens) {
@@ -34,10 +37,13 @@ export class Tokens {
 
   /** From the next request on, these tokens are valid and no others. */
   replace(tokens: AccessTokens): void {
+    if (Bun.deepEquals(tokens, this.#tokens)) return
+    this.#tokens = tokens
     this.#known = Object.entries(tokens)
       // An empty token would let in every request with `?token=`.
       .filter(([, { token }]) => token !== '')
       .map(([name, { token, scope }]) => ({ digest: this.#digest(token), asker: { name, scope } }))
+    this.onChange?.()
   }
 
   /** A session of a browser stands for a token as well. */

@@ -62,6 +62,11 @@ export class EventStreams {
   /** Ends all streams, and opens no more. */
   stop(): void {
     this.#isStopping = true
+    this.end()
+  }
+
+  /** Ends all streams: their clients may open others. */
+  end(): void {
     for (const stream of this.#open.keys()) stream.end()
   }
 }

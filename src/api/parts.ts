@@ -1,6 +1,7 @@
 /** What the management API is given by the composition root: it opens neither swarm nor database. */
 import type { Bans } from '../access/bans.ts'
 import type { SchemaVersion } from '../config/model.ts'
+import type { ShownOption } from '../config/shown-options.ts'
 import type { LogHistory } from '../log/history.ts'
 import type { Report } from '../log/report.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
@@ -9,6 +10,7 @@ import type { MetricSources } from '../view/metrics.ts'
 import type { Stats } from '../view/statistics.ts'
 import type { TorrentView } from '../view/torrents.ts'
 import type { Tokens } from './authentication.ts'
+import type { Sessions } from './sessions.ts'
 
 type Page = { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
@@ -17,6 +19,7 @@ export interface ApiParts {
   readonly schema: SchemaVersion
   /** May be replaced while the API is served. */
   readonly tokens: Tokens
+  readonly sessions: Sessions
   stats(): Stats
   metrics(): MetricSources
   readonly live: Live
@@ -28,6 +31,8 @@ export interface ApiParts {
   readonly permissions: PermissionStore | undefined
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
+  /** The configuration that the tracker follows. */
+  options(): readonly ShownOption[]
   /** Has the tracker follow its configuration, which is read again. */
   reload(): Promise<ReloadResult>
   readonly report: Report

@@ -103,6 +103,11 @@ export const HTTP_TRACKER = section(
       example: '"https://tracker.example.com/announce"',
     }),
     network: NETWORK,
+    public_page: value(
+      false,
+      flag,
+      'Show people who open this address in a browser how to announce, and how many torrents and peers there are.',
+    ),
   },
 )
 

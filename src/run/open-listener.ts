@@ -2,6 +2,7 @@
 import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
 import type { Log } from '../log/log.ts'
 import type { Report } from '../log/report.ts'
+import type { Board } from '../memory/board.ts'
 import { ListenerCounters } from '../memory/counters.ts'
 import { ConnectionIds } from '../servers/connection-id.ts'
 import type { Descriptors } from '../servers/direct-socket.ts'
@@ -73,13 +74,14 @@ type ThreadParts = {
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   readonly tracker: Tracker
+  readonly page: Board
   readonly garbage: Garbage
   readonly log: Log
 }
 
 /** Rejects with one line that names the cause. */
 export async function openListener(opening: Opening, parts: ThreadParts): Promise<OpenListener> {
-  const { thread, threads, tracker, garbage, log } = parts
+  const { thread, threads, tracker, page, garbage, log } = parts
   const common = {
     tracker,
     garbage,
@@ -116,6 +118,7 @@ export async function openListener(opening: Opening, parts: ThreadParts): Promis
     ...common,
     ...httpOptions(opening.listener),
     certificate: opening.certificate,
+    page,
     report: reportTo(log, 'HTTP TRACKER'),
     log: requestLog('HTTP TRACKER'),
   })

@@ -12,8 +12,11 @@ import type { Part, Prepared } from './part.ts'
 
 const TARGET = 'CONFIGURATION'
 
+/** A configuration, and where its options come from. */
+export type Followed = Pick<Loaded, 'config' | 'origin'>
+
 type ReloadSetting = {
-  readonly config: Config
+  readonly loaded: Followed
   /** Reads the configuration and checks it, certificates included. */
   readonly load: () => Loaded | Failed
   /** Which options cannot follow besides those that never can, by path. */
@@ -27,7 +30,7 @@ const refused = (...mistakes: string[]): ReloadResult => ({ applied: [], restart
 
 export class Reloader {
   readonly #setting: ReloadSetting
-  #config: Config
+  #followed: Followed
   /** One at a time: the last that was asked for. */
   #last: Promise<unknown> = Promise.resolve()
   /** Has not begun, and so will see whatever is in the files now. */
@@ -38,12 +41,16 @@ export class Reloader {
 
   constructor(setting: ReloadSetting) {
     this.#setting = setting
-    this.#config = setting.config
+    this.#followed = setting.loaded
   }
 
   /** That which the tracker follows. */
   get config(): Config {
-    return this.#config
+    return this.#followed.config
+  }
+
+  get followed(): Followed {
+    return this.#followed
   }
 
   /** Reads the configuration again. `why` is for the log. Never rejects. */
@@ -58,7 +65,7 @@ export class Reloader {
 
   /** Reads only the certificates again. Never rejects. */
   renew(): Promise<ReloadResult> {
-    return this.#inTurn(() => this.#follow({ config: this.#config, live: [], restart: [] }))
+    return this.#inTurn(() => this.#follow({ config: this.config, live: [], restart: [] }))
   }
 
   /** From here on nothing changes any more; resolves when what is under way has ended. */
@@ -84,13 +91,16 @@ export class Reloader {
     const result =
       loaded.kind === 'failed'
         ? refused(...loaded.mistakes.map(printMistake))
-        : await this.#follow(changesOf(this.#config, loaded.config, isFixed))
+        : await this.#follow(changesOf(this.config, loaded.config, isFixed), loaded.origin)
     this.#tell(result)
     return result
   }
 
   /** All parts follow, or none. */
-  async #follow({ config, live, restart }: Changes): Promise<ReloadResult> {
+  async #follow(
+    { config, live, restart }: Changes,
+    origin = this.#followed.origin,
+  ): Promise<ReloadResult> {
     const ready: Prepared[] = []
     try {
       for (const part of this.#setting.parts) ready.push(await part.prepare(config))
@@ -100,7 +110,7 @@ export class Reloader {
       return refused(error instanceof Error ? error.message : String(error))
     }
     for (const one of ready) await this.#surely(() => one.commit())
-    this.#config = config
+    this.#followed = { config, origin }
     this.#finished = Promise.all(ready.map((one) => this.#surely(() => one.finish?.())))
     return {
       applied: [...live, ...ready.flatMap(({ news = [] }) => news)],

@@ -35,7 +35,7 @@ export async function serve(
     log.info('CONFIGURATION', 'Read from {source}', { source: loaded.source })
     for (const warning of loaded.warnings) log.warn('CONFIGURATION', warning)
     if (log.prints('debug')) log.debug('CONFIGURATION', `Configuration:\n${dump(config)}`)
-    const running = await start(config, log, VERSION, () => {
+    const running = await start({ ...loaded, config }, log, VERSION, () => {
       const read = again()
       return read.kind === 'failed' ? read : { ...read, config: runToken.give(read.config) }
     })

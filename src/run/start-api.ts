@@ -3,7 +3,9 @@ import type { Bans } from '../access/bans.ts'
 import { serveApi } from '../api/api.ts'
 import { Tokens } from '../api/authentication.ts'
 import type { ReloadResult } from '../api/parts.ts'
+import type { Sessions } from '../api/sessions.ts'
 import type { Config } from '../config/model.ts'
+import type { ShownOption } from '../config/shown-options.ts'
 import { Dashboard } from '../dashboard/assets.ts'
 import type { Log } from '../log/log.ts'
 import type { Garbage } from '../servers/garbage.ts'
@@ -27,8 +29,11 @@ type ApiSetting = {
   readonly listeners: { readonly counted: readonly TrackerService[] }
   readonly bans: Bans
   readonly storage: Storage | undefined
-  /** Those of the servers that are open: each has sessions of its own. */
+  /** Those of the servers that are open. */
   readonly tokens: Set<Tokens>
+  /** They outlive a server. */
+  readonly sessions: Sessions
+  readonly options: () => readonly ShownOption[]
   readonly metrics: () => MetricSources
   readonly reload: (why: string) => Promise<ReloadResult>
   /** That of the calling thread. */
@@ -53,6 +58,7 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
     parts: {
       schema: config.metadata.schema_version,
       tokens,
+      sessions: setting.sessions,
       stats: () => readStatistics(statisticsSources(setting)),
       metrics: setting.metrics,
       live: setting.live,
@@ -61,6 +67,7 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
       bans: setting.bans,
       permissions: storage?.permissions,
       databaseName: databaseNameOf(config),
+      options: setting.options,
       reload: () => setting.reload('POST /api/v1/reload'),
       lines: log.history,
       report: (what, error) =>

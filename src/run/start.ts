@@ -6,9 +6,12 @@ import { Access, createAccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
 import type { Tokens } from '../api/authentication.ts'
 import type { ReloadResult } from '../api/parts.ts'
+import { Sessions } from '../api/sessions.ts'
 import type { Failed, Loaded } from '../config/load.ts'
 import type { Config } from '../config/model.ts'
+import { shownOptions } from '../config/shown-options.ts'
 import type { Log } from '../log/log.ts'
+import { Board } from '../memory/board.ts'
 import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
@@ -24,6 +27,7 @@ import { systemClock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
 import { Tracker } from '../tracker.ts'
 import { Live } from '../view/live.ts'
+import { printPublicPage } from '../view/public-page.ts'
 import { accessPart } from './access-part.ts'
 import { AnswerWatch } from './answer-watch.ts'
 import { CertificateWatch, LOOK_MILLISECONDS } from './certificate-watch.ts'
@@ -34,7 +38,7 @@ import { metricSources } from './meter.ts'
 import { follower } from './part.ts'
 import { accessOf, NEEDS_DATABASE, rulesOf } from './policy.ts'
 import { startPulse } from './pulse.ts'
-import { Reloader } from './reload.ts'
+import { type Followed, Reloader } from './reload.ts'
 import { Repeated } from './repeated.ts'
 import { reserve, threadCount } from './resources.ts'
 import { apiService } from './services.ts'
@@ -49,6 +53,9 @@ const API_GRACE_MILLISECONDS = 1_000
 const RELOAD_MILLISECONDS = 1_000
 /** Bytes that a reload leaves behind: the configuration in all its forms. */
 const RELOAD_GARBAGE = 2 ** 18
+/** Bytes of the page for people, and time between two states of it. */
+const PAGE_BYTES = 64 * 1024
+const PAGE_MILLISECONDS = 10_000
 /** Time between two looks at how much memory is left, and at what was lost. */
 const WATCH_MILLISECONDS = 1_000
 
@@ -70,11 +77,12 @@ export type Running = AsyncDisposable & {
  * that names the cause.
  */
 export async function start(
-  config: Config,
+  loaded: Followed,
   log: Log,
   version: string,
   load: () => Loaded | Failed,
 ): Promise<Running> {
+  const { config } = loaded
   await using starting = new AsyncDisposableStack()
   sayWhatIsMissing(config, log)
 
@@ -111,6 +119,7 @@ export async function start(
 
   // Before they are read: it notices what is renewed from here on.
   const certificates = new CertificateWatch(config, log)
+  const page = new Board(PAGE_BYTES)
   const listeners = await TrackerListeners.start(config, {
     count,
     setup: {
@@ -121,6 +130,7 @@ export async function start(
       bans: { memory: bans.memory, seed: banSeed },
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
       logging: log.options,
+      page: page.memory,
     },
     log,
     garbage,
@@ -170,10 +180,16 @@ export async function start(
     }),
   )
   watch.every(WATCH_MILLISECONDS)
+  const showPage = (next: Config) => {
+    if (next.http_trackers?.some((one) => one.public_page)) page.put(printPublicPage(live))
+  }
+  starting.use(new Repeated(() => showPage(reloader.config))).every(PAGE_MILLISECONDS)
 
   const tokens = new Set<Tokens>()
   const reload = (why: string) => reloader.reload(why)
-  const own = { metrics, live, tokens, reload, garbage, log, version }
+  const sessions = new Sessions(systemClock, config.http_api?.bind_address.port ?? 0)
+  const options = () => shownOptions(reloader.followed)
+  const own = { metrics, live, tokens, sessions, options, reload, garbage, log, version }
   const about = { ...own, swarm, tracker, listeners, bans, storage }
   const api = new HostedServer({
     target: 'API',
@@ -240,7 +256,7 @@ export async function start(
     },
   })
   const reloader = new Reloader({
-    config,
+    loaded,
     load,
     isFixed: (path) => storage === undefined && NEEDS_DATABASE.includes(path),
     parts: [
@@ -250,12 +266,14 @@ export async function start(
       health,
       settings,
       follower((next) => guard?.follow(guardedNow(next))),
+      follower((next) => showPage(next)),
     ],
     log,
   })
   starting.defer(async () => {
     await Deadline.in(RELOAD_MILLISECONDS).waitFor(reloader.stop())
   })
+  showPage(config)
   const lookAtCertificates = () => certificates.look(reloader)
   const looks = starting.use(new Repeated(lookAtCertificates))
   looks.every(LOOK_MILLISECONDS)

@@ -8,6 +8,7 @@ import { Bans } from '../access/bans.ts'
 import { type LogEvent, LogHistory } from '../log/history.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import { Log, type LogOptions } from '../log/log.ts'
+import { Board } from '../memory/board.ts'
 import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed, type Seed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
@@ -42,6 +43,8 @@ export type ThreadSetup = {
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   readonly logging: LogOptions
+  /** The page for people: see memory/board.ts. */
+  readonly page: SharedArrayBuffer
   readonly listeners: readonly Opening[]
 }
 
@@ -106,7 +109,8 @@ export async function startThread(
   const access = accessOf(setup.access)
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   logBans(bans, rules, log)
-  const parts = { thread, threads, secret, tracker, garbage, log }
+  const page = new Board(setup.page)
+  const parts = { thread, threads, secret, tracker, page, garbage, log }
   const open = new Map<number, OpenListener>()
 
   const prepare = async (listeners: readonly Opening[]): Promise<Opened> => {

@@ -8,6 +8,7 @@ import { Visitor } from '../access/gate.ts'
 import type { Address, ScrapeEntry, ShownKey } from '../bittorrent.ts'
 import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log/report.ts'
+import type { Board } from '../memory/board.ts'
 import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, refusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
@@ -30,6 +31,8 @@ export type HttpRequestsOptions = HttpListenerOptions & {
   readonly garbage: Garbage
   readonly report: Report
   readonly log: RequestLog
+  /** The page for people; undefined: there is none. */
+  readonly page?: Board | undefined
 }
 
 /** One request of so many is timed. */
@@ -45,6 +48,16 @@ type PeerAddress = (request: Request) => { readonly address: string } | null
 const BINARY = { headers: { 'content-type': 'application/octet-stream' } }
 const TEXT = { headers: { 'content-type': 'text/plain; charset=utf-8' } }
 const JSON_TYPE = { headers: { 'content-type': 'application/json' } }
+/** Nothing of it is ours to guard; no other site may show it as a part of its own. */
+const PAGE = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'max-age=10',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+}
+/** A name or an address, without the port. */
+const HOST = /^([\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i
 const ROUTE = /^\/(?:(?:announce|scrape)(?:\/[^/]+)?|[^/]+\/(?:announce|scrape)|health_check)$/
 /** `key` is also a parameter of clients (a number that only they know), whose value is shorter. */
 const QUERY_KEY = /[?&](?:pass)?key=([0-9A-Za-z]{32})(?![^&#])/
@@ -62,6 +75,7 @@ export class HttpRequests {
   readonly #announce = new AnnounceQuery()
   readonly #query = new ScrapeQuery()
   readonly #scrape: Scrape
+  readonly #page: Board | undefined
   #answers: HttpAnswers
   /** Version of the rules that the answers follow. */
   #version = 0
@@ -77,6 +91,7 @@ export class HttpRequests {
     this.#peerAddress = peerAddress
     this.#report = onceEach(options.report)
     this.#garbage = options.garbage
+    this.#page = options.page
     this.#answers = this.#followRules()
     this.#scrape = this.#scrapeOf(this.#query)
   }
@@ -120,6 +135,25 @@ export class HttpRequests {
   healthCheck(): Response {
     this.#garbage.made(HTTP_REQUEST)
     return new Response('{"status":"Ok"}', JSON_TYPE)
+  }
+
+  /** The page for people, if the listener shows it. */
+  page(request: Request): Response {
+    const { method, headers } = request
+    if (method === 'HEAD' && this.#isPageShown) return this.head(request)
+    const text = method === 'GET' && this.#isPageShown ? this.#page?.read() : undefined
+    if (text === undefined) return this.other(request)
+    this.#meet(request, undefined)
+    this.#received(request.url)
+    this.#count(AT.responses)
+    // It becomes part of a page: nothing but what can only be a host.
+    const [, host] = HOST.exec(headers.get('host') ?? '') ?? []
+    const body = host === undefined ? text : text.replaceAll('://HOST', `://${host}`)
+    return new Response(body, { headers: PAGE })
+  }
+
+  get #isPageShown(): boolean {
+    return this.#options.listener.public_page
   }
 
   /** Requests that no route takes: 405 where only the method is wrong, else 404. */

@@ -50,6 +50,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpTracker
     '/scrape': { GET: (request: Request) => requests.scrape(request), HEAD },
     '/scrape/:key': scrapeWithKey,
     '/:key/scrape': scrapeWithKey,
+    '/': (request: Request) => requests.page(request),
     '/*': (request: Request) => requests.other(request),
   }
   const healthCheck = () => requests.healthCheck()

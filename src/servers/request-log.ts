@@ -6,7 +6,7 @@
 import type { Address } from '../bittorrent.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import type { Fields, Log } from '../log/log.ts'
-import type { Refusal } from '../refusal.ts'
+import { outcomeName, type Refusal } from '../refusal.ts'
 import { printIp } from '../wire/address.ts'
 
 /** Lines a second of one listener on one thread: of each way not to be served, and of requests that are. */
@@ -77,7 +77,7 @@ export class RequestLog {
 
   #fieldsOf(kind: string, from: Address | undefined, outcome: string): Fields {
     const client = from && { client: printIp(from.bytes, from.family) }
-    return { ...this.#fields, kind, outcome, ...client }
+    return { ...this.#fields, kind, outcome: outcomeName(outcome), ...client }
   }
 }
 

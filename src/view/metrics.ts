@@ -13,7 +13,7 @@ import {
   TIME_BOUNDS,
   type Times,
 } from '../memory/counters.ts'
-import { REFUSALS } from '../refusal.ts'
+import { outcomeName, REFUSALS } from '../refusal.ts'
 import type { Totals } from '../swarm/swarm.ts'
 import type { Census } from '../swarm/sweep.ts'
 
@@ -423,9 +423,6 @@ const perFamily =
       ),
     )
 
-/** `keyMissing` as `key_missing`. */
-const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (one) => `_${one.toLowerCase()}`)
-
 /** How all that arrived ended. Of what was not served only what happened. */
 function outcomesOf({ counters, scheme }: MeteredListener): (readonly [Labels, Figures])[] {
   const kinds = scheme === 'udp' ? KINDS : ASKED
@@ -434,7 +431,8 @@ function outcomesOf({ counters, scheme }: MeteredListener): (readonly [Labels, F
   )
   const refused = REFUSED_KINDS.flatMap((kind) =>
     REFUSALS.map(
-      (refusal) => [{ kind, outcome: snake(refusal) }, counters.refused(kind, refusal)] as const,
+      (refusal) =>
+        [{ kind, outcome: outcomeName(refusal) }, counters.refused(kind, refusal)] as const,
     ),
   )
   const dropped = (['malformed', 'discarded', 'aborted'] as const).map(

@@ -1,6 +1,6 @@
 /** The tracker at a glance: what the dashboard and `tracker status` show first. */
 import { KINDS, REFUSED_KINDS } from '../memory/counters.ts'
-import { REFUSALS } from '../refusal.ts'
+import { outcomeName, REFUSALS } from '../refusal.ts'
 import type { Alert } from './alerts.ts'
 import type { Moment } from './history.ts'
 import type { MeteredListener, MetricSources } from './metrics.ts'
@@ -41,7 +41,7 @@ export function overviewOf(
     refusals: REFUSED_KINDS.flatMap((kind) =>
       REFUSALS.map((reason) => ({
         kind,
-        reason,
+        reason: outcomeName(reason),
         count: listeners.reduce(
           (sum, { counters }) => sum + total(counters.refused(kind, reason)),
           0,

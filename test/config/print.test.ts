@@ -211,7 +211,7 @@ describe('the dump', () => {
     })
     expect(Object.keys(http_trackers[0])).toEqual([
       ...['bind_address', 'tls_config', 'tracker_usage_statistics', 'use_ip_from_query_string'],
-      ...['public_url', 'network'],
+      ...['public_url', 'network', 'public_page'],
     ])
     expect(http_api.access_tokens).toEqual({
       ...{ admin: '***', "Zoë's token": '***' },

@@ -170,7 +170,7 @@ test('A36, A37: a stream shows the lines of all threads, and a stop does not wai
   expect((await fetch(`${url}/whitelist/${hash}`, { method: 'POST', headers })).status).toBe(200)
   using client = await udpSocket(Number(udp))
   await client.ask(announcePacket(0n))
-  await until('both lines', () => text.includes('announceUnproven') && text.includes('AUDIT'))
+  await until('both lines', () => text.includes('announce_unproven') && text.includes('AUDIT'))
   const { code } = await run.stop()
   await read
   expect(code).toBe(0)
@@ -182,7 +182,7 @@ test('A36, A37: a stream shows the lines of all threads, and a stop does not wai
     level: 'INFO',
     fields: { action: 'addToWhitelist', what: hash, token: 'admin', from: '127.0.0.1' },
   })
-  expect(events.find(({ fields }) => fields.outcome === 'announceUnproven')).toMatchObject({
+  expect(events.find(({ fields }) => fields.outcome === 'announce_unproven')).toMatchObject({
     level: 'DEBUG',
     target: 'UDP TRACKER',
     fields: { kind: 'announce', client: '127.0.0.1', thread: expect.any(Number) },

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
+import { Board } from '../../src/memory/board.ts'
 import { ListenerCounters, ThreadCounters } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
 import type { Opening } from '../../src/run/open-listener.ts'
@@ -35,6 +36,7 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     counters: new ThreadCounters((changes.threads ?? 1) + 1).memory,
     rules: rules.memory,
     bans: { memory: new Bans(rules, seed).memory, seed },
+    page: new Board(16).memory,
     secret: new Uint8Array(16),
     logging: { filter: 'off', style: 'full', colour: false },
     listeners: [

@@ -145,7 +145,7 @@ test('the level is changed on all threads at once, and their lines reach the con
   tracker.log.filter = 'debug'
   using client = await udpSocket(tracker.ports.udp[0]!)
   await client.ask(announcePacket(0n, { infoHash: hashOf(9) }))
-  const said = () => lines().find(({ fields }) => fields.outcome === 'announceUnproven')
+  const said = () => lines().find(({ fields }) => fields.outcome === 'announce_unproven')
   await until('the line', said)
   expect(said()).toMatchObject({
     level: 'DEBUG',

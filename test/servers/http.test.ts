@@ -1,9 +1,11 @@
 /** The HTTP tracker over real sockets. Names begin with ids of docs/behaviours.md. */
 import { describe, expect, test } from 'bun:test'
+import { Board } from '../../src/memory/board.ts'
 import type { Tracker } from '../../src/tracker.ts'
 import type { BencodeDictionary } from '../../src/wire/bencode.ts'
 import {
   announceQuery,
+  ask,
   exchange,
   get,
   hashA,
@@ -429,5 +431,44 @@ describe('the listener', () => {
     await opened.promise
     await tracker.stop(10)
     await closed.promise
+  })
+})
+
+describe('the page for people', () => {
+  const page = new Board(1_000)
+  page.put('<li>udp://HOST:6969/announce</li>')
+
+  test('is there only where the listener shows it', async () => {
+    await using hidden = await serve({ page })
+    expect((await get(hidden.url, '/')).status).toBe(404)
+    await using none = await serve({ public_page: true })
+    expect((await get(none.url, '/')).status).toBe(404)
+    await using empty = await serve({ public_page: true, page: new Board(10) })
+    expect((await get(empty.url, '/')).status).toBe(404)
+    await using shown = await serve({ public_page: true, page })
+    const reply = await get(shown.url, '/')
+    expect([reply.status, reply.headers['content-type'], reply.headers['x-frame-options']]).toEqual(
+      [200, 'text/html; charset=utf-8', 'DENY'],
+    )
+    expect((await ask(shown.url, { method: 'HEAD', path: '/' })).status).toBe(200)
+    expect((await ask(shown.url, { method: 'POST', path: '/' })).status).toBe(404)
+    expect(shown.count('malformed')).toEqual([1, 0])
+  })
+
+  test.each([
+    ['tracker.example', 'tracker.example'],
+    ['tracker.example:7070', 'tracker.example'],
+    ['192.0.2.1:80', '192.0.2.1'],
+    ['[2001:db8::1]:7070', '[2001:db8::1]'],
+    ['<script>', 'HOST'],
+    ['a"b', 'HOST'],
+    ['a/b', 'HOST'],
+    ['a b', 'HOST'],
+  ])('names the host that was asked for: %s', async (host, shown) => {
+    await using tracker = await serve({ public_page: true, page })
+    const reply = await get(tracker.url, '/', { host })
+    // Some hosts are none for the server, which then answers itself.
+    if (reply.status === 200) expect(`${reply.body}`).toBe(`<li>udp://${shown}:6969/announce</li>`)
+    else expect([reply.status, shown]).toEqual([400, 'HOST'])
   })
 })

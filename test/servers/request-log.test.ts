@@ -33,8 +33,8 @@ describe('over HTTP', () => {
     await get(server.url, '/nowhere')
   }
   const REFUSED = [
-    `${refused}announce outcome=badQuery client=127.0.0.1 reason=`,
-    `${refused}scrape outcome=badQuery client=127.0.0.1 reason=`,
+    `${refused}announce outcome=bad_query client=127.0.0.1 reason=`,
+    `${refused}scrape outcome=bad_query client=127.0.0.1 reason=`,
     `${refused}other outcome=malformed client=127.0.0.1`,
   ].map((line) => expect.stringContaining(line))
 
@@ -61,7 +61,7 @@ describe('over HTTP', () => {
     await get(server.url, announcePath(), { 'x-forwarded-for': '203.0.113.7' })
     await get(server.url, announcePath())
     expect(server.lines).toEqual([
-      `${refused}announce outcome=addressNotForwarded info_hash=${hashA.toString('hex')}`,
+      `${refused}announce outcome=address_not_forwarded info_hash=${hashA.toString('hex')}`,
     ])
   })
 
@@ -104,11 +104,11 @@ overBothPaths('over UDP', (isDirect) => {
       await client.ask(announcePacket(client.id, { port: 0 }))
     }
     const REFUSED = [
-      `${refused}announce outcome=announceUnproven client=127.0.0.1 info_hash=${infoHash}`,
-      `${refused}scrape outcome=scrapeUnproven client=127.0.0.1`,
+      `${refused}announce outcome=announce_unproven client=127.0.0.1 info_hash=${infoHash}`,
+      `${refused}scrape outcome=scrape_unproven client=127.0.0.1`,
       `${refused}other outcome=malformed client=127.0.0.1`,
-      `${refused}other outcome=badDatagram client=127.0.0.1 reason=Protocol identifier missing`,
-      expect.stringContaining(`${refused}other outcome=badDatagram client=127.0.0.1 reason=`),
+      `${refused}other outcome=bad_datagram client=127.0.0.1 reason=Protocol identifier missing`,
+      expect.stringContaining(`${refused}other outcome=bad_datagram client=127.0.0.1 reason=`),
     ]
     await ask()
     expect(server.lines).toEqual([])

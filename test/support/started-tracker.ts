@@ -26,7 +26,8 @@ export async function startTracker(
   const log = new Log({ filter: 'info', style: 'full', colour: false }, Date.now, (line) => {
     lines.push(line)
   })
-  const running = await start(config, log, '0.0.0', () => read(tracker.toml))
+  const origin = () => 'tracker.toml'
+  const running = await start({ config, origin }, log, '0.0.0', () => read(tracker.toml))
   const tracker = Object.assign(running, { lines, log, config, ...file })
   return tracker
 }

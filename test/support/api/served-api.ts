@@ -7,6 +7,7 @@ import { Bans } from '../../../src/access/bans.ts'
 import { serveApi } from '../../../src/api/api.ts'
 import { Tokens } from '../../../src/api/authentication.ts'
 import type { ApiParts } from '../../../src/api/parts.ts'
+import { Sessions } from '../../../src/api/sessions.ts'
 import type { TlsConfig } from '../../../src/config/model.ts'
 import { DatabaseError } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log/log.ts'
@@ -171,6 +172,8 @@ export async function serve(
     parts: {
       schema: '2.0.0',
       tokens: new Tokens({ test: { token: TOKEN, scope: 'all' } }),
+      sessions: new Sessions(clock, 0),
+      options: () => [],
       stats: () => noStats,
       metrics: () => metricSources(),
       live: new Live(metricSources, () => []),

@@ -3,6 +3,7 @@ import type { Access } from '../../../src/access/access.ts'
 import { Bans } from '../../../src/access/bans.ts'
 import { Visitor } from '../../../src/access/gate.ts'
 import type { HttpTrackerConfig } from '../../../src/config/model.ts'
+import type { Board } from '../../../src/memory/board.ts'
 import {
   AT,
   type Counter,
@@ -37,6 +38,7 @@ export const listener: HttpTrackerConfig = {
   tracker_usage_statistics: true,
   use_ip_from_query_string: false,
   public_url: null,
+  public_page: false,
   network: { external_ip: null, on_reverse_proxy: false, ipv6_v6only: false },
 }
 
@@ -69,9 +71,10 @@ export async function serve(
   changes: Partial<Omit<HttpTrackerConfig, 'network'>> & {
     network?: Partial<HttpTrackerConfig['network']>
     tracker?: Tracker
+    page?: Board
   } = {},
 ) {
-  const { tracker = makeTracker(), network, ...rest } = changes
+  const { tracker = makeTracker(), page, network, ...rest } = changes
   const counters: CounterRow = new ListenerCounters(1).row(0)
   const garbage = new Garbage()
   const { log, lines } = capturedLog()
@@ -85,6 +88,7 @@ export async function serve(
     certificate: await readCertificate(all.tls_config),
     reusePort: false,
     garbage,
+    page,
     report: (what) => reports.push(what),
     log: new RequestLog(log, 'HTTP TRACKER', { listener: 'here' }),
   })
