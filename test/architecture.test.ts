@@ -6,7 +6,7 @@ import { readRooms, roomOf, violations } from './support/architecture.ts'
 
 const root = join(import.meta.dir, '..')
 const src = join(root, 'src')
-const files = [...new Bun.Glob('**/*.ts').scanSync(src)].sort()
+const files = [...new Bun.Glob('**/*.{ts,tsx}').scanSync(src)].sort()
 const sources = new Map(files.map((file) => [file, readFileSync(join(src, file), 'utf8')]))
 const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
 const rooms = readRooms(page)

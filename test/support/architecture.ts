@@ -23,7 +23,7 @@ const SHARED: Record<string, readonly string[]> = { elysia: ['servers/', 'api/']
 
 /** Words with exactly one owner: using them elsewhere hides time, output or the end of the process. */
 const WORDS: readonly [RegExp, readonly string[]][] = [
-  [/\bDate\.now\b|\bnew Date\(\)/, ['time/clock.ts']],
+  [/\bDate\.now\b|\bnew Date\(\)/, ['time/clock.ts', 'dashboard/page/format.ts']],
   [/\bprocess\.exit\b/, ['main.ts']],
   [/\bprocess\.argv\b|\bBun\.argv\b/, ['main.ts']],
   [/\bconsole\.|\bprocess\.std(out|err)\b/, ['log/log.ts', 'main.ts', 'cli/', 'check/command.ts']],
@@ -32,7 +32,10 @@ const WORDS: readonly [RegExp, readonly string[]][] = [
 /** The most that one room may hold of all lines. */
 const LARGEST_SHARE = 0.15
 
-const transpiler = new Bun.Transpiler({ loader: 'ts' })
+const transpilers = {
+  ts: new Bun.Transpiler({ loader: 'ts' }),
+  tsx: new Bun.Transpiler({ loader: 'tsx' }),
+}
 const owns = (owner: string, file: string) =>
   owner.endsWith('/') ? file.startsWith(owner) : file === owner
 
@@ -63,6 +66,7 @@ type Import = { readonly path: string; readonly isType: boolean }
 
 /** All that a source imports, types included; `path` is relative to `src/` or a package's name. */
 function importsOf(file: string, text: string): Import[] {
+  const transpiler = transpilers[file.endsWith('.tsx') ? 'tsx' : 'ts']
   const running = new Set(transpiler.scanImports(text).map(({ path }) => path))
   const code = text.replace(/^\s*(\/\/|\/?\*).*$/gm, '')
   const found = code.matchAll(/\bfrom\s+'([^']+)'|\bimport\(\s*'([^']+)'|^import\s+'([^']+)'/gm)

@@ -1,4 +1,7 @@
 /** The dashboard in the browser: everything it shows comes from the API. */
 import { render } from 'preact'
+import { App } from './app.tsx'
+import { applyTheme } from './theme.tsx'
 
-render(<main>Tracker</main>, document.getElementById('app')!)
+applyTheme()
+render(<App />, document.getElementById('app')!)

@@ -1,0 +1,106 @@
+/** Requests to the tracker. Addresses are relative to the page: a proxy may put both under a path. */
+
+export type Session = {
+  /** Of the token in the configuration. */
+  readonly name: string
+  readonly scope: 'all' | 'read' | 'metrics'
+}
+
+/** Why a request was not done: `unknown` is the session, `unreachable` the tracker; all others are told by it. */
+export type Fault = 'unreachable' | 'unknown' | 'forbidden' | 'absent' | 'refused'
+
+/** The message is for people. */
+export class Failure extends Error {
+  readonly fault: Fault
+
+  constructor(fault: Fault, message: string) {
+    super(message)
+    this.fault = fault
+  }
+}
+
+export const textOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
+export const faultOf = (error: unknown): Fault | undefined =>
+  error instanceof Failure ? error.fault : undefined
+
+type Question = {
+  readonly method?: 'GET' | 'POST' | 'DELETE'
+  /** Sent as JSON. */
+  readonly body?: unknown
+  readonly milliseconds?: number
+  readonly signal?: AbortSignal
+}
+
+const PATIENCE_MILLISECONDS = 15_000
+let forgetSession = (): void => undefined
+
+/** Calls `forget` whenever the tracker does not know the session any more. */
+export function onUnknownSession(forget: () => void): void {
+  forgetSession = forget
+}
+
+/** The JSON of the answer. Rejects with a `Failure`. */
+export async function ask<T>(path: string, question: Question = {}): Promise<T> {
+  const { method = 'GET', body, milliseconds = PATIENCE_MILLISECONDS, signal } = question
+  const limit = AbortSignal.timeout(milliseconds)
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(path, {
+      method,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      ...(body !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    })
+    text = await response.text()
+  } catch {
+    throw new Failure('unreachable', 'The tracker does not answer.')
+  }
+  if (response.ok) {
+    const value = parsed(text)
+    if (value === undefined) throw new Failure('refused', 'The answer is not from a tracker.')
+    return value as T
+  }
+  const failure = failureOf(response.status, text)
+  if (failure.fault === 'unknown' && path !== 'session') forgetSession()
+  throw failure
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What the API answers where other programs answer 401. */
+const UNAUTHORIZED = /^(unauthorized|token not valid|unknown token provided)$/
+
+function failureOf(status: number, text: string): Failure {
+  const reason = reasonOf(text)
+  if (status === 401 || (status === 500 && UNAUTHORIZED.test(reason)))
+    return new Failure('unknown', reason)
+  if (status === 403) return new Failure('forbidden', sentence(reason))
+  if (status === 404) return new Failure('absent', 'This tracker does not know how to do that.')
+  if (status >= 502 && status <= 504)
+    return new Failure('unreachable', `The tracker does not answer (${status}).`)
+  return new Failure('refused', sentence(reason === '' ? `the answer is ${status}` : reason))
+}
+
+/** The API has several forms for the same. */
+function reasonOf(text: string): string {
+  const value = parsed(text)
+  if (typeof value === 'object' && value !== null) {
+    if ('reason' in value) return String(value.reason)
+    if ('mistakes' in value && Array.isArray(value.mistakes)) return value.mistakes.join('\n')
+  }
+  const [, quoted] = /^Unhandled rejection: Err \{ reason: (".*") \}$/s.exec(text) ?? []
+  return (quoted && String(parsed(quoted) ?? quoted)) || text.slice(0, 2_000)
+}
+
+export const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?:]$/.test(text) ? '' : '.'}`

@@ -1,0 +1,237 @@
+/** The frame around every page: navigation, connection, theme, and who is logged in. */
+import type { FunctionComponent } from 'preact'
+import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
+import { ask, faultOf, onUnknownSession, type Session } from './api.ts'
+import { BansPage } from './bans-page.tsx'
+import { ConfigurationPage } from './configuration-page.tsx'
+import { type Asked, Confirmation, type KeptNotice, Notices } from './dialogs.tsx'
+import { follow } from './follow.ts'
+import { several } from './format.ts'
+import { KeysPage } from './keys-page.tsx'
+import { LogPage } from './log-page.tsx'
+import { LoginPage } from './login-page.tsx'
+import { NowPage } from './now-page.tsx'
+import { Page, Status } from './parts.tsx'
+import { usePlace } from './router.ts'
+import { type Notice, type Question, reduce, SharedProvider, START, useShared } from './state.ts'
+import { ThemeChoice } from './theme.tsx'
+import { TorrentPage } from './torrent-page.tsx'
+import { TorrentsPage } from './torrents-page.tsx'
+import { WhitelistPage } from './whitelist-page.tsx'
+
+const PAGES: readonly (readonly [path: string, title: string, page: FunctionComponent])[] = [
+  ['', 'Now', NowPage],
+  ['torrents', 'Torrents', TorrentsPage],
+  ['keys', 'Keys', KeysPage],
+  ['whitelist', 'Whitelist', WhitelistPage],
+  ['bans', 'Bans', BansPage],
+  ['log', 'Log', LogPage],
+  ['configuration', 'Configuration', ConfigurationPage],
+]
+const MOST_NOTICES = 3
+
+export function App() {
+  const [state, tell] = useReducer(reduce, START)
+  const [asked, setAsked] = useState<Asked>()
+  const [notices, setNotices] = useState<readonly KeptNotice[]>([])
+  const nextId = useRef(0)
+  const { session } = state
+
+  useEffect(() => {
+    onUnknownSession(() =>
+      tell({
+        kind: 'session',
+        session: null,
+        why: 'The session has ended: the tracker was restarted, or the token is not valid any more.',
+      }),
+    )
+    return findSession((found) => tell({ kind: 'session', session: found }))
+  }, [])
+  useEffect(() => (session && session.scope !== 'metrics' ? follow(tell) : undefined), [session])
+
+  const confirm = (question: Question): Promise<boolean> => {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const answer = (isYes: boolean) => {
+      setAsked(undefined)
+      resolve(isYes)
+    }
+    setAsked({ ...question, answer })
+    return promise
+  }
+  const notify = (notice: Notice) => {
+    const id = nextId.current++
+    setNotices((last) => [...last, { ...notice, id }].slice(-MOST_NOTICES))
+  }
+  const leave = async () => {
+    await ask('session', { method: 'DELETE' }).catch(() => undefined)
+    tell({ kind: 'session', session: null, why: 'You are logged out.' })
+  }
+  // What else is in it never changes its meaning.
+  const shared = useMemo(
+    () => ({
+      ...state,
+      overview: state.recent.at(-1),
+      mayChange: session?.scope === 'all',
+      confirm,
+      notify,
+    }),
+    [state],
+  )
+  if (session === undefined) return <p class="opening">Opening…</p>
+  if (session === null)
+    return <LoginPage why={state.why} enter={(one) => tell({ kind: 'session', session: one })} />
+  return (
+    <SharedProvider value={shared}>
+      <Frame session={session} leave={leave} />
+      <Confirmation asked={asked} />
+      <Notices
+        notices={notices}
+        drop={(id) => setNotices((last) => last.filter((one) => one.id !== id))}
+      />
+    </SharedProvider>
+  )
+}
+
+/** Asks whose session the browser has, until the tracker answers. */
+function findSession(found: (session: Session | null) => void): () => void {
+  let timer = 0
+  const attempt = () =>
+    ask<Session>('session').then(found, (error) => {
+      if (faultOf(error) === 'unreachable') timer = window.setTimeout(attempt, 2_000)
+      else found(null)
+    })
+  void attempt()
+  return () => clearTimeout(timer)
+}
+
+function Frame({ session, leave }: { readonly session: Session; readonly leave: () => void }) {
+  const { path } = usePlace()
+  const [isOpen, setIsOpen] = useState(false)
+  const main = useRef<HTMLElement>(null)
+  const place = path.join('/')
+  // The menu closes when the place changes.
+  useEffect(() => setIsOpen(false), [place])
+  const [section = ''] = path
+  return (
+    <div class="frame">
+      {/* No link: the part of the address behind # names the page. */}
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to the content
+      </button>
+      <header class="bar">
+        <p class="brand">
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path d="M8 8 3 3M8 8l5-5M8 8v6" />
+            <circle cx="8" cy="8" r="2.5" />
+            <circle cx="3" cy="3" r="2" />
+            <circle cx="13" cy="3" r="2" />
+            <circle cx="8" cy="14" r="2" />
+          </svg>
+          Tracker
+        </p>
+        <ConnectionState />
+        <button
+          type="button"
+          class="menu"
+          aria-expanded={isOpen}
+          aria-controls="menu"
+          onClick={() => setIsOpen(!isOpen)}
+        >
+          Menu
+        </button>
+        <div id="menu" class={isOpen ? 'open' : ''}>
+          <nav aria-label="Pages of the dashboard">
+            <ul>
+              {PAGES.map(([name, title]) => (
+                <li key={name}>
+                  <a href={`#/${name}`} aria-current={name === section ? 'page' : undefined}>
+                    {title}
+                    {name === '' && <AlertCount />}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <div class="who">
+            <ThemeChoice />
+            <p>
+              <b>{session.name}</b>
+              <br />
+              {session.scope === 'all' ? 'may change everything' : `scope: ${session.scope}`}
+            </p>
+            <button type="button" onClick={leave}>
+              Log out
+            </button>
+          </div>
+        </div>
+      </header>
+      <main ref={main} id="main" tabIndex={-1}>
+        <LostBanner />
+        {session.scope === 'metrics' ? <OnlyMetrics /> : <Content path={path} />}
+      </main>
+    </div>
+  )
+}
+
+function Content({ path }: { readonly path: readonly string[] }) {
+  const [section = '', name] = path
+  if (section === 'torrents' && name !== undefined) return <TorrentPage hash={name} />
+  const found = PAGES.find(([known]) => known === section)
+  if (found === undefined)
+    return (
+      <Page title="No such page">
+        <p>
+          <a href="#/">Back to Now</a>
+        </p>
+      </Page>
+    )
+  const [, , Shown] = found
+  return <Shown key={section} />
+}
+
+function OnlyMetrics() {
+  return (
+    <Page title="Only metrics">
+      <p>
+        The scope of this token is <code>metrics</code>: it opens <a href="metrics">the metrics</a>{' '}
+        and nothing else. Log in with another one to see the dashboard.
+      </p>
+    </Page>
+  )
+}
+
+function ConnectionState() {
+  const { lost, overview, session } = useShared()
+  if (session?.scope === 'metrics') return null
+  if (lost !== undefined) return <Status kind="critical">No connection</Status>
+  if (overview === undefined) return <Status kind="off">Connecting</Status>
+  return <Status kind="ok">Live</Status>
+}
+
+function AlertCount() {
+  const { overview } = useShared()
+  const count = overview?.alerts.length ?? 0
+  if (count === 0) return null
+  return (
+    <span class="count" title={several(count, 'alert')}>
+      {count}
+      <span class="hidden"> {count === 1 ? 'alert' : 'alerts'}</span>
+    </span>
+  )
+}
+
+/** What is on the screen is old: that must not be overlooked. */
+function LostBanner() {
+  const { lost, recent } = useShared()
+  return (
+    <div role="alert">
+      {lost !== undefined && (
+        <p class="banner">
+          <Status kind="critical">Connection lost</Status> {lost}{' '}
+          {recent.length > 0 && 'What you see is from before. '}
+          The page keeps trying and goes on by itself.
+        </p>
+      )}
+    </div>
+  )
+}

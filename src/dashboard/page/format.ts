@@ -1,0 +1,75 @@
+/** Figures, times and names as the dashboard shows them. */
+import { count } from '../../text/figures.ts'
+
+export { count, percent, plural, several, size } from '../../text/figures.ts'
+
+/** Seconds since the epoch. */
+export const now = (): number => Date.now() / 1000
+
+/** What stands where a figure is not known. */
+export const UNKNOWN = '–'
+
+/** `1,234`, `12.3`, `0.4`: of something that happens so often a second. */
+export function rate(value: number | null | undefined): string {
+  if (value === null || value === undefined) return UNKNOWN
+  if (value >= 100 || Number.isInteger(value)) return count(Math.round(value))
+  return value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)
+}
+
+/** `12 µs`, `1.4 ms`, `2 s` */
+export function shortTime(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return UNKNOWN
+  const [value, unit] =
+    seconds >= 1 ? [seconds, 's'] : seconds >= 0.001 ? [seconds * 1e3, 'ms'] : [seconds * 1e6, 'µs']
+  return `${value >= 10 ? Math.round(value) : Number(value.toPrecision(2))} ${unit}`
+}
+
+const UNITS = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+] as const
+
+/** `3 d 4 h`, `2 min`: the two largest units. */
+export function longTime(seconds: number): string {
+  let left = Math.max(0, Math.round(seconds))
+  const parts: string[] = []
+  for (const [length, unit] of UNITS) {
+    const whole = Math.floor(left / length)
+    left -= whole * length
+    if (whole > 0) parts.push(`${whole} ${unit}`)
+    if (parts.length === 2 || (parts.length === 1 && length <= 60)) break
+  }
+  return parts.join(' ') || '0 s'
+}
+
+/** `3 min ago`, `in 4 d`, `now` */
+export function relativeTime(seconds: number, since: number): string {
+  const passed = since - seconds
+  if (Math.abs(passed) < 1) return 'now'
+  return passed > 0 ? `${longTime(passed)} ago` : `in ${longTime(-passed)}`
+}
+
+/** The last moment that a calendar of the browser has. */
+const LAST_SECOND = 8_640_000_000_000
+
+/** `2026-11-28 04:12:09`, in the time zone of the reader. */
+export function exactTime(seconds: number): string {
+  const date = new Date(Math.min(seconds, LAST_SECOND) * 1000)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${clockTime(seconds)}`
+}
+
+/** `04:12:09`, in the time zone of the reader. */
+export function clockTime(seconds: number): string {
+  const date = new Date(Math.min(seconds, LAST_SECOND) * 1000)
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((value) => String(value).padStart(2, '0'))
+    .join(':')
+}
+
+/** For attributes that programs read. */
+export const isoTime = (seconds: number): string =>
+  new Date(Math.min(seconds, LAST_SECOND) * 1000).toISOString()

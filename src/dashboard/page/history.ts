@@ -1,0 +1,59 @@
+/** Figures of the last hour or day: asked for once, then continued by what the tracker tells every second. */
+import { useEffect, useState } from 'preact/hooks'
+import type { Moment, Range, Series } from '../../view/history.ts'
+import type { Overview } from '../../view/overview.ts'
+import { ask } from './api.ts'
+import { useAnswer, useShared } from './state.ts'
+
+export type Figures = {
+  readonly stepSeconds: number
+  readonly times: readonly number[]
+  readonly series: Readonly<Record<Series, readonly (number | null)[]>>
+}
+export type { Range, Series } from '../../view/history.ts'
+
+const WINDOW_SECONDS: Readonly<Record<Range, number>> = { hour: 3_600, day: 86_400 }
+
+export function useHistory(range: Range): Figures | undefined {
+  const { recent } = useShared()
+  const { value } = useAnswer(
+    async (signal) => ({
+      range,
+      figures: await ask<Figures>(`api/v1/history?range=${range}`, { signal }),
+    }),
+    [range],
+  )
+  const [figures, setFigures] = useState<Figures>()
+  useEffect(() => setFigures(value?.figures), [value])
+  useEffect(() => {
+    setFigures((last) => last && continued(last, recent, WINDOW_SECONDS[range]))
+  }, [recent, range])
+  return value?.range === range ? figures : undefined
+}
+
+/** With one more moment behind it when it is time for one: the mean of the last seconds. */
+function continued(figures: Figures, recent: readonly Overview[], window: number): Figures {
+  const { times, series, stepSeconds } = figures
+  const newest = recent.at(-1)
+  if (newest === undefined) return figures
+  const last = times.at(-1)
+  if (last !== undefined && newest.now - last < stepSeconds) return figures
+  const moments = recent.flatMap(({ moment }) => (moment === null ? [] : [moment]))
+  if (moments.length === 0) return figures
+  const first = times.findIndex((time) => time > newest.now - window)
+  const from = Math.max(0, first)
+  const added = Object.entries(series).map(([name, values]) => [
+    name,
+    [...values.slice(from), mean(moments, name as Series)],
+  ])
+  return {
+    stepSeconds,
+    times: [...times.slice(from), Math.round(newest.now)],
+    series: Object.fromEntries(added),
+  }
+}
+
+function mean(moments: readonly Moment[], name: Series): number | null {
+  const values = moments.flatMap((moment) => moment[name] ?? [])
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length
+}

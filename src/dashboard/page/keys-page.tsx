@@ -1,0 +1,232 @@
+/** The auth keys of clients: listed, generated, added and removed. */
+import { useMemo, useState } from 'preact/hooks'
+import { AccessList, ROWS, useWanted } from './access-list.tsx'
+import { ask, textOf } from './api.ts'
+import { BulkPanel, type Change } from './bulk-panel.tsx'
+import { now, plural, several } from './format.ts'
+import { keyLine, type NewKey } from './key-line.ts'
+import { partOf } from './ordered-list.ts'
+import { Copy, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
+import { useAnswer, useShared } from './state.ts'
+
+type Key = {
+  readonly key: string
+  /** Seconds since the epoch; null: for ever. */
+  readonly valid_until: number | null
+}
+const PATH = 'api/v1/keys'
+const BULK = `${PATH}/bulk`
+/** A request may have ten times as many, but smaller ones show how far it is. */
+const MOST_KEYS = 1_000
+
+const CHANGES: readonly Change<NewKey>[] = [
+  {
+    verb: 'Add',
+    done: 'added',
+    asks: false,
+    send: async (keys) => {
+      await ask(BULK, { method: 'POST', body: { keys } })
+    },
+  },
+  {
+    verb: 'Remove',
+    done: 'removed',
+    asks: true,
+    send: async (keys) => {
+      await ask(BULK, { method: 'DELETE', body: { keys: keys.map(({ key }) => key) } })
+    },
+  },
+]
+
+const TIMES: readonly (readonly [seconds: number | null, label: string])[] = [
+  [null, 'for ever'],
+  [86_400, '1 day'],
+  [604_800, '1 week'],
+  [2_592_000, '30 days'],
+  [31_536_000, '1 year'],
+]
+
+export function KeysPage() {
+  const { overview, mayChange, confirm, notify } = useShared()
+  const wanted = useWanted()
+  const [secondsValid, setSecondsValid] = useState<number | null>(null)
+  const read = useMemo(() => keyLine(secondsValid), [secondsValid])
+  const answer = useAnswer(
+    (signal) => partOf<Key>(PATH, { ...wanted, size: ROWS }, ({ key }) => key, signal),
+    [wanted.start, wanted.offset],
+  )
+  const { again } = answer
+  const remove = async ({ key, valid_until }: Key) => {
+    const isSure = await confirm({
+      title: 'Remove this key?',
+      text: `Clients that use ${key} will be refused.`,
+      action: 'Remove',
+    })
+    if (!isSure) return
+    try {
+      await ask(`api/v1/key/${key}`, { method: 'DELETE' })
+      notify({ text: `Key ${key} was removed.`, undo: () => addAgain(key, valid_until) })
+    } catch (error) {
+      notify({ text: `Not removed: ${textOf(error)}`, isMistake: true })
+    }
+    again()
+  }
+  /** With the time that it had left. */
+  const addAgain = async (key: string, until: number | null) => {
+    const left = until === null ? null : Math.max(0, Math.round(until - now()))
+    await ask(PATH, { method: 'POST', body: { key, seconds_valid: left } })
+    again()
+  }
+  return (
+    <Page title="Keys">
+      {overview?.keys === null && (
+        <p class="note">
+          Clients of this tracker need no key: <code>core.private</code> is off, and keys are only
+          kept.
+        </p>
+      )}
+      <AccessList
+        path="keys"
+        noun="keys"
+        total={overview?.keys}
+        head={['Key', '!Copy', 'Valid']}
+        answer={answer}
+        normal={(text) => text.trim()}
+        row={(one) => (
+          <tr key={one.key}>
+            <td class="code">{one.key}</td>
+            <td>
+              <Copy text={one.key} label={`key ${one.key}`} />
+            </td>
+            <td>
+              <Validity until={one.valid_until} />
+            </td>
+            {mayChange && (
+              <td class="figure">
+                <button type="button" class="small" onClick={() => remove(one)}>
+                  Remove<span class="hidden"> {one.key}</span>
+                </button>
+              </td>
+            )}
+          </tr>
+        )}
+      />
+      {mayChange ? (
+        <>
+          <ValidFor seconds={secondsValid} choose={setSecondsValid} />
+          <GeneratePanel secondsValid={secondsValid} changed={again} />
+          <BulkPanel
+            title="Add or remove keys of your own"
+            help="One a line: 32 letters and digits, and if you like how long it is valid (12h, 30d)"
+            noun="key"
+            read={read}
+            changes={CHANGES}
+            most={MOST_KEYS}
+            readFile={(file) => file.text()}
+            files=".txt,text/plain"
+            changed={again}
+          />
+        </>
+      ) : (
+        <ReadOnly what="change keys" />
+      )}
+    </Page>
+  )
+}
+
+function Validity({ until }: { readonly until: number | null }) {
+  if (until === null) return <Status kind="ok">for ever</Status>
+  const isOver = until <= now()
+  return (
+    <Status kind={isOver ? 'off' : 'ok'}>
+      {isOver ? 'ended ' : 'ends '}
+      <Time seconds={until} />
+    </Status>
+  )
+}
+
+function ValidFor({ seconds, choose }: ValidForProps) {
+  return (
+    <p class="line">
+      <label for="valid">New keys are valid</label>
+      <select
+        id="valid"
+        value={String(seconds)}
+        onChange={(event) => {
+          const chosen = event.currentTarget.value
+          choose(TIMES.find(([known]) => String(known) === chosen)?.[0] ?? null)
+        }}
+      >
+        {TIMES.map(([known, label]) => (
+          <option key={label} value={String(known)}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </p>
+  )
+}
+type ValidForProps = {
+  readonly seconds: number | null
+  readonly choose: (seconds: number | null) => void
+}
+
+function GeneratePanel({ secondsValid, changed }: GenerateProps) {
+  const [wanted, setWanted] = useState(1)
+  const [made, setMade] = useState<readonly string[]>([])
+  const [failure, setFailure] = useState('')
+  const [isBusy, setIsBusy] = useState(false)
+  const generate = async (event: Event) => {
+    event.preventDefault()
+    setIsBusy(true)
+    try {
+      const keys = Array(wanted).fill({ key: null, seconds_valid: secondsValid })
+      const added = await ask<readonly Key[]>(BULK, { method: 'POST', body: { keys } })
+      setMade(added.map(({ key }) => key))
+      setFailure('')
+    } catch (error) {
+      setFailure(textOf(error))
+    }
+    setIsBusy(false)
+    changed()
+  }
+  return (
+    <Panel title="Generate keys">
+      <form class="line" onSubmit={generate}>
+        <label for="wanted">How many</label>
+        <input
+          id="wanted"
+          type="number"
+          min={1}
+          max={MOST_KEYS}
+          required
+          value={wanted}
+          onInput={(event) => setWanted(event.currentTarget.valueAsNumber || 1)}
+        />
+        <button type="submit" class="primary" disabled={isBusy}>
+          Generate {several(wanted, 'key')}
+        </button>
+      </form>
+      {failure !== '' && (
+        <p class="mistake" role="alert">
+          Nothing was generated: {failure}
+        </p>
+      )}
+      {made.length > 0 && (
+        <div class="made" role="status">
+          <p>
+            {several(made.length, 'new key')} <Copy text={made.join('\n')} label="the new keys" />
+          </p>
+          <textarea
+            class="code"
+            readOnly
+            rows={Math.min(8, made.length)}
+            value={made.join('\n')}
+            aria-label={`New ${plural(made.length, 'key')}`}
+          />
+        </div>
+      )}
+    </Panel>
+  )
+}
+type GenerateProps = { readonly secondsValid: number | null; readonly changed: () => void }

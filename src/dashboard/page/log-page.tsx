@@ -1,0 +1,189 @@
+/** The log as it is written. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { ask, textOf } from './api.ts'
+import { clockTime, count, exactTime } from './format.ts'
+import { Empty, Mistake, Page, Panel, Status } from './parts.tsx'
+import { useShared } from './state.ts'
+
+type Entry = {
+  readonly timestamp: string
+  readonly level: string
+  readonly target?: string
+  readonly message?: string
+  readonly fields?: Readonly<Record<string, unknown>>
+}
+type Kept = { readonly id: number; readonly entry: Entry; readonly text: string }
+
+const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
+type Level = (typeof LEVELS)[number]
+const FIRST_LINES = 200
+/** Older lines are forgotten: a page that is open for weeks must not grow. */
+const MOST_LINES = 2_000
+/** Lines are shown together, however fast they come. */
+const SHOW_MILLISECONDS = 250
+const AGAIN_MILLISECONDS = 3_000
+
+export function LogPage() {
+  const [level, setLevel] = useState<Level>('info')
+  const [filter, setFilter] = useState('')
+  const [isPaused, setIsPaused] = useState(false)
+  const { kept, failure } = useLog(level, isPaused)
+  const shown = useMemo(() => {
+    const wanted = filter.toLowerCase()
+    return wanted === '' ? kept : kept.filter(({ text }) => text.includes(wanted))
+  }, [kept, filter])
+  return (
+    <Page title="Log">
+      <Panel
+        title={isPaused ? 'Paused' : 'Live'}
+        aside={
+          <div class="tools">
+            <label>
+              Level{' '}
+              <select
+                value={level}
+                onChange={(event) =>
+                  setLevel(LEVELS.find((one) => one === event.currentTarget.value) ?? 'info')
+                }
+              >
+                {LEVELS.map((one) => (
+                  <option key={one}>{one}</option>
+                ))}
+              </select>
+            </label>
+            <label>
+              Filter{' '}
+              <input
+                type="search"
+                value={filter}
+                onInput={(event) => setFilter(event.currentTarget.value)}
+              />
+            </label>
+            <button type="button" aria-pressed={isPaused} onClick={() => setIsPaused(!isPaused)}>
+              {isPaused ? 'Go on' : 'Pause'}
+            </button>
+          </div>
+        }
+      >
+        {failure !== undefined && <Mistake>{failure}</Mistake>}
+        <Lines shown={shown} isPaused={isPaused} />
+        <p class="note">
+          {count(shown.length)} of {count(kept.length)} lines fit. Details below the level of the
+          configuration are never written, and so not shown.
+        </p>
+      </Panel>
+    </Page>
+  )
+}
+
+/** Stays at the end while the reader is there. */
+function Lines({ shown, isPaused }: { readonly shown: readonly Kept[]; isPaused: boolean }) {
+  const box = useRef<HTMLDivElement>(null)
+  const isAtEnd = useRef(true)
+  // New lines move the end.
+  useEffect(() => {
+    const element = box.current
+    if (element && isAtEnd.current && !isPaused) element.scrollTop = element.scrollHeight
+  }, [shown, isPaused])
+  return (
+    <section
+      class="log"
+      ref={box}
+      aria-label="Lines of the log"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse must be able to move it
+      tabIndex={0}
+      onScroll={({ currentTarget: element }) => {
+        isAtEnd.current = element.scrollTop + element.clientHeight > element.scrollHeight - 40
+      }}
+    >
+      {shown.length === 0 && <Empty>No line fits.</Empty>}
+      <ol>
+        {shown.map(({ id, entry }) => (
+          <LogLine key={id} entry={entry} />
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function LogLine({ entry }: { readonly entry: Entry }) {
+  const seconds = Date.parse(entry.timestamp) / 1000
+  const level = entry.level.toLowerCase()
+  const fields = Object.entries(entry.fields ?? {}).filter(([name]) => name !== 'message')
+  return (
+    <li class={level}>
+      <time class="faint" dateTime={entry.timestamp} title={exactTime(seconds)}>
+        {clockTime(seconds)}
+      </time>{' '}
+      {level === 'error' || level === 'warn' ? (
+        <Status kind={level === 'error' ? 'critical' : 'warning'}>{level}</Status>
+      ) : (
+        <span class="faint">{level}</span>
+      )}{' '}
+      <b class="target">{entry.target}</b> {messageOf(entry)}
+      {fields.map(([name, value]) => (
+        <span key={name} class="faint">
+          {' '}
+          {name}={typeof value === 'string' ? value : JSON.stringify(value)}
+        </span>
+      ))}
+    </li>
+  )
+}
+
+const messageOf = ({ message, fields }: Entry): string => message ?? String(fields?.message ?? '')
+
+function useLog(level: Level, isPaused: boolean) {
+  const { returns } = useShared()
+  const [kept, setKept] = useState<readonly Kept[]>([])
+  const [failure, setFailure] = useState<string>()
+  const paused = useRef(isPaused)
+  paused.current = isPaused
+  // A tracker that comes back is followed anew.
+  useEffect(() => {
+    let timer = 0
+    let number = 0
+    let waiting: Kept[] = []
+    let events: EventSource | undefined
+    const path = `api/v1/log?lines=${FIRST_LINES}&level=${level}`
+    setKept([])
+    const open = () => {
+      events = new EventSource(`${path}&follow=true`)
+      events.onmessage = take
+      events.onopen = () => setFailure(undefined)
+      events.onerror = () => {
+        events?.close()
+        // Events do not say why they failed; an ordinary request does.
+        ask(path).then(again, (error) => {
+          setFailure(textOf(error))
+          again()
+        })
+      }
+    }
+    const again = () => {
+      timer = window.setTimeout(() => {
+        waiting = []
+        setKept([])
+        open()
+      }, AGAIN_MILLISECONDS)
+    }
+    const take = ({ data }: MessageEvent<string>) => {
+      const entry: Entry = JSON.parse(data)
+      waiting.push({ id: number++, entry, text: data.toLowerCase() })
+      if (waiting.length > MOST_LINES) waiting.shift()
+    }
+    const show = setInterval(() => {
+      if (paused.current || waiting.length === 0) return
+      const more = waiting
+      waiting = []
+      setKept((last) => [...last, ...more].slice(-MOST_LINES))
+    }, SHOW_MILLISECONDS)
+    open()
+    return () => {
+      events?.close()
+      clearTimeout(timer)
+      clearInterval(show)
+    }
+  }, [level, returns])
+  return { kept, failure }
+}

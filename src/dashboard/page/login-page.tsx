@@ -1,0 +1,58 @@
+/** Asks for a token. The tracker gives a cookie for it, so that the page never keeps it. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ask, type Session, textOf } from './api.ts'
+
+export function LoginPage({ why, enter }: LoginProps) {
+  const field = useRef<HTMLInputElement>(null)
+  const [failure, setFailure] = useState('')
+  const [isBusy, setIsBusy] = useState(false)
+  useEffect(() => {
+    document.title = 'Log in · Tracker'
+    field.current?.focus()
+  }, [])
+  const send = async (event: Event) => {
+    event.preventDefault()
+    const token = field.current?.value ?? ''
+    if (token === '') return setFailure('Type a token.')
+    setIsBusy(true)
+    try {
+      enter(await ask<Session>('session', { method: 'POST', body: { token } }))
+    } catch (error) {
+      const reason = textOf(error)
+      setFailure(reason === 'token not valid' ? 'This token is not valid.' : reason)
+      setIsBusy(false)
+      field.current?.select()
+    }
+  }
+  return (
+    <main class="login">
+      <h1>Tracker</h1>
+      {why !== '' && <p role="status">{why}</p>}
+      <form onSubmit={send}>
+        <label for="token">Access token</label>
+        <input
+          id="token"
+          ref={field}
+          type="password"
+          autocomplete="current-password"
+          spellcheck={false}
+          aria-describedby="token-help"
+          aria-invalid={failure !== ''}
+        />
+        {failure !== '' && (
+          <p class="mistake" role="alert">
+            {failure}
+          </p>
+        )}
+        <button type="submit" class="primary" disabled={isBusy}>
+          Log in
+        </button>
+        <p id="token-help" class="note">
+          One of <code>[http_api.access_tokens]</code> in the configuration. A token with the scope{' '}
+          <code>read</code> sees everything and changes nothing.
+        </p>
+      </form>
+    </main>
+  )
+}
+type LoginProps = { readonly why: string; readonly enter: (session: Session) => void }

@@ -1,0 +1,132 @@
+/** What all pages share: who is logged in, what the tracker said last, and how to ask and tell the reader. */
+import { createContext } from 'preact'
+import { useContext, useEffect, useState } from 'preact/hooks'
+import type { Overview } from '../../view/overview.ts'
+import { faultOf, type Session, textOf } from './api.ts'
+import type { News } from './follow.ts'
+
+export type State = {
+  /** undefined: not known yet; null: nobody is logged in. */
+  readonly session: Session | null | undefined
+  /** Why a token is asked for. */
+  readonly why: string
+  /** The newest last: enough to see what grew within the last seconds. */
+  readonly recent: readonly Overview[]
+  /** Why nothing is heard from the tracker; undefined: it is. */
+  readonly lost: string | undefined
+  /** How often the tracker came back: what pages show is then asked for again. */
+  readonly returns: number
+}
+
+export type Action =
+  | { readonly kind: 'session'; readonly session: Session | null; readonly why?: string }
+  | News
+
+const RECENT = 6
+export const START: State = {
+  session: undefined,
+  why: '',
+  recent: [],
+  lost: undefined,
+  returns: 0,
+}
+
+export function reduce(state: State, action: Action): State {
+  switch (action.kind) {
+    case 'session':
+      return {
+        ...START,
+        session: action.session,
+        why: action.why ?? '',
+        returns: state.returns + 1,
+      }
+    case 'lost':
+      return { ...state, lost: action.reason }
+    case 'overview': {
+      const { overview } = action
+      const newest = state.recent.at(-1)
+      // Another run of the tracker, or a clock that was set back: nothing can be compared with what was before.
+      const goesOn = newest?.started === overview.started && newest.now <= overview.now
+      return {
+        ...state,
+        recent: goesOn ? [...state.recent.slice(1 - RECENT), overview] : [overview],
+        lost: undefined,
+        returns: state.returns + (state.lost === undefined ? 0 : 1),
+      }
+    }
+  }
+}
+
+export type Question = {
+  readonly title: string
+  readonly text: string
+  /** On the button that does it. */
+  readonly action: string
+}
+export type Notice = {
+  readonly text: string
+  readonly isMistake?: boolean
+  /** Takes back what was done. */
+  readonly undo?: () => Promise<void>
+}
+
+export type Shared = State & {
+  readonly overview: Overview | undefined
+  /** Whether the token may change something. */
+  readonly mayChange: boolean
+  /** Asks in a dialog. */
+  readonly confirm: (question: Question) => Promise<boolean>
+  readonly notify: (notice: Notice) => void
+}
+
+const SharedContext = createContext<Shared | undefined>(undefined)
+export const SharedProvider = SharedContext.Provider
+
+export function useShared(): Shared {
+  const shared = useContext(SharedContext)
+  if (shared === undefined) throw new Error('outside of the application')
+  return shared
+}
+
+export type Answer<T> = {
+  /** The last one, also while the next is awaited. */
+  readonly value: T | undefined
+  readonly failure: string | undefined
+  /** Whether the tracker has no such thing at all. */
+  readonly isAbsent: boolean
+  readonly isWaiting: boolean
+  readonly again: () => void
+}
+
+/** What `load` resolves with, asked for again whenever `inputs` change and when the tracker comes back. */
+export function useAnswer<T>(
+  load: (signal: AbortSignal) => Promise<T>,
+  inputs: readonly unknown[],
+): Answer<T> {
+  const { returns } = useShared()
+  const [turn, setTurn] = useState(0)
+  const [answer, setAnswer] = useState<Omit<Answer<T>, 'again'>>({
+    value: undefined,
+    failure: undefined,
+    isAbsent: false,
+    isWaiting: true,
+  })
+  // The caller says what `load` depends on.
+  useEffect(() => {
+    const stop = new AbortController()
+    setAnswer((last) => ({ ...last, isWaiting: true }))
+    load(stop.signal).then(
+      (value) => {
+        if (!stop.signal.aborted)
+          setAnswer({ value, failure: undefined, isAbsent: false, isWaiting: false })
+      },
+      (error) => {
+        if (stop.signal.aborted) return
+        const isAbsent = faultOf(error) === 'absent'
+        setAnswer(({ value }) => ({ value, failure: textOf(error), isAbsent, isWaiting: false }))
+      },
+    )
+    return () => stop.abort()
+  }, [...inputs, turn, returns])
+  return { ...answer, again: () => setTurn((last) => last + 1) }
+}
