@@ -19,16 +19,19 @@ type ChartProps = {
   readonly lines: readonly Line[]
   /** What a figure is called on the axis and in words. */
   readonly format: (value: number) => string
+  /** Whether the axis has steps of powers of two. */
+  readonly isBytes?: boolean
   /** A line across, such as a limit. */
   readonly limit?: { readonly label: string; readonly value: number }
 }
 
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power)
 const HEIGHT = 150
 const AXIS_WIDTH = 62
 /** Shorter times are not worth a whole width. */
 const LEAST_SECONDS = 300
 
-export function Chart({ title, times, lines, format, limit }: ChartProps) {
+export function Chart({ title, times, lines, format, isBytes, limit }: ChartProps) {
   const frame = useRef<HTMLElement>(null)
   const canvas = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
@@ -53,7 +56,7 @@ export function Chart({ title, times, lines, format, limit }: ChartProps) {
         width: place.clientWidth,
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 4, 0, 0],
+        padding: [8, 18, 0, 0],
         cursor: { sync: { key: 'time' }, drag: { x: false, y: false }, points: { size: 5 } },
         scales: {
           x: { time: true, range: (_plot, min, max) => [Math.min(min, max - LEAST_SECONDS), max] },
@@ -69,6 +72,7 @@ export function Chart({ title, times, lines, format, limit }: ChartProps) {
             ...axis,
             size: AXIS_WIDTH,
             space: 40,
+            ...(isBytes && { incrs: POWERS_OF_TWO }),
             values: (_plot, splits) => splits.map((value) => format(value)),
           },
         ],

@@ -6,7 +6,7 @@ import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { now, plural, several } from './format.ts'
 import { keyLine, type NewKey } from './key-line.ts'
 import { partOf } from './ordered-list.ts'
-import { Copy, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
+import { Copy, Jump, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
 import { useAnswer, useShared } from './state.ts'
 
 type Key = {
@@ -78,25 +78,25 @@ export function KeysPage() {
     again()
   }
   return (
-    <Page title="Keys">
+    <Page title="Keys" aside={mayChange && <Jump to="wanted">Add keys</Jump>}>
       {overview?.keys === null && (
         <p class="note">
           Clients of this tracker need no key: <code>core.private</code> is off, and keys are only
           kept.
         </p>
       )}
+      <div class="beside">
       <AccessList
         path="keys"
         noun="keys"
         total={overview?.keys}
-        head={['Key', '!Copy', 'Valid']}
+        head={['Key', 'Valid']}
         answer={answer}
         normal={(text) => text.trim()}
         row={(one) => (
           <tr key={one.key}>
-            <td class="code">{one.key}</td>
-            <td>
-              <Copy text={one.key} label={`key ${one.key}`} />
+            <td class="code">
+              {one.key} <Copy text={one.key} label={`key ${one.key}`} />
             </td>
             <td>
               <Validity until={one.valid_until} />
@@ -112,7 +112,7 @@ export function KeysPage() {
         )}
       />
       {mayChange ? (
-        <>
+        <div>
           <ValidFor seconds={secondsValid} choose={setSecondsValid} />
           <GeneratePanel secondsValid={secondsValid} changed={again} />
           <BulkPanel
@@ -126,10 +126,11 @@ export function KeysPage() {
             files=".txt,text/plain"
             changed={again}
           />
-        </>
+        </div>
       ) : (
         <ReadOnly what="change keys" />
       )}
+      </div>
     </Page>
   )
 }

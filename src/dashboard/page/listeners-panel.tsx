@@ -15,7 +15,6 @@ export function ListenersPanel({ overview: { listeners } }: { readonly overview:
           label="Listeners"
           head={[
             'Announce URL',
-            '!Copy',
             'Bound to',
             '#Served',
             '#Refused',
@@ -28,9 +27,8 @@ export function ListenersPanel({ overview: { listeners } }: { readonly overview:
             const announce = reachable(one.announce_url)
             return (
               <tr key={one.url}>
-                <td class="code">{announce}</td>
-                <td>
-                  <Copy text={announce} label={announce} />
+                <td class="code">
+                  {announce} <Copy text={announce} label={announce} />
                 </td>
                 <td class="code">{one.url}</td>
                 <td class="figure">{count(one.served)}</td>

@@ -157,11 +157,10 @@ function AllCharts({ figures, overview }: OfOverview & { readonly figures: Figur
     colour,
     isDashed,
   })
-  const chart = { times }
   return (
     <>
       <Chart
-        {...chart}
+        times={times}
         title="Requests per second"
         format={rate}
         lines={[
@@ -173,7 +172,7 @@ function AllCharts({ figures, overview }: OfOverview & { readonly figures: Figur
         ]}
       />
       <Chart
-        {...chart}
+        times={times}
         title="Answer time"
         format={shortTime}
         lines={[
@@ -184,7 +183,7 @@ function AllCharts({ figures, overview }: OfOverview & { readonly figures: Figur
         ]}
       />
       <Chart
-        {...chart}
+        times={times}
         title="Peers and torrents"
         format={short}
         lines={[
@@ -194,22 +193,24 @@ function AllCharts({ figures, overview }: OfOverview & { readonly figures: Figur
         ]}
       />
       <Chart
-        {...chart}
+        times={times}
         title="Memory"
         format={size}
+        isBytes
         lines={[line('Peers', 'memoryUsed', 1), line('Whole process', 'residentBytes', 2)]}
         limit={{ label: 'Budget for peers', value: overview.memory.limit }}
       />
       <Chart
-        {...chart}
+        times={times}
         title="Busiest serving thread"
         format={percent}
         lines={[line('Busy', 'busiest', 1)]}
       />
       <Chart
-        {...chart}
+        times={times}
         title="Traffic per second"
         format={size}
+        isBytes
         lines={[line('Received', 'bytesReceived', 1), line('Sent', 'bytesSent', 2)]}
       />
     </>

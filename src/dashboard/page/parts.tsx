@@ -165,6 +165,16 @@ export function Mistake({ children }: Content) {
   )
 }
 
+/** Brings those who came to change something past the list. */
+export function Jump({ to, children }: Content & { readonly to: string }) {
+  const jump = () => document.getElementById(to)?.focus()
+  return (
+    <button type="button" onClick={jump}>
+      {children}
+    </button>
+  )
+}
+
 /** In place of what changes something, for those who may only read. */
 export function ReadOnly({ what }: { readonly what: string }) {
   const { session } = useShared()

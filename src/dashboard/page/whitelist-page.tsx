@@ -5,7 +5,7 @@ import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { readInfoHash, readTorrentFile } from './info-hash.ts'
 import type { Line } from './lines.ts'
 import { partOf } from './ordered-list.ts'
-import { Page, ReadOnly } from './parts.tsx'
+import { Jump, Page, ReadOnly } from './parts.tsx'
 import { linkTo } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
 
@@ -65,13 +65,17 @@ export function WhitelistPage() {
     again()
   }
   return (
-    <Page title="Whitelist">
+    <Page
+      title="Whitelist"
+      aside={mayChange && <Jump to="bulk">Add torrents</Jump>}
+    >
       {overview?.listed === null && (
         <p class="note">
           This tracker serves every torrent: <code>core.listed</code> is off, and the whitelist is
           only kept.
         </p>
       )}
+      <div class="beside">
       <AccessList
         path="whitelist"
         noun="whitelisted torrents"
@@ -112,6 +116,7 @@ export function WhitelistPage() {
       ) : (
         <ReadOnly what="change the whitelist" />
       )}
+      </div>
     </Page>
   )
 }
