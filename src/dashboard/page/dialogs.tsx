@@ -1,5 +1,5 @@
 /** The question before something is done, and what was done, with the way back where there is one. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { textOf } from './api.ts'
 import type { Notice, Question } from './state.ts'
 
@@ -7,7 +7,7 @@ export type Asked = Question & { readonly answer: (isYes: boolean) => void }
 
 export function Confirmation({ asked }: { readonly asked: Asked | undefined }) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asked !== undefined) dialog.current?.showModal()
   }, [asked])
   if (asked === undefined) return null

@@ -1,0 +1,51 @@
+/** A34: the dashboard while its tracker is gone, and when it is back. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { CHROMIUM, logIn, startBrowser, visit } from '../support/dashboard/browser.ts'
+import { startWithDashboard, TOKENS } from '../support/dashboard/tracker-with-dashboard.ts'
+
+describe.skipIf(CHROMIUM === null)('a tracker that stops and comes back', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await startBrowser()
+  })
+  afterAll(() => browser.close())
+
+  test('is missed, and the page goes on without being loaded again', async () => {
+    await using tracker = await startWithDashboard()
+    await using visited = await visit(browser, tracker.url, { token: TOKENS.all })
+    const { page, go, complaints } = visited
+    await page.getByText('All is well').waitFor()
+    await go('keys', 'Keys')
+    await page.evaluate('window.isTheSame = true')
+
+    await tracker.stop()
+    await page.getByRole('alert').getByText('Connection lost').waitFor()
+    await page.getByText('No connection').waitFor()
+    // What is asked for now is not done, and that is said.
+    await page.getByRole('button', { name: 'Generate 1 key' }).click()
+    await page.getByText('Nothing was generated: The tracker does not answer.').waitFor()
+
+    await tracker.start()
+    // Sessions are in the tracker's memory: after a restart the token is asked for again.
+    await page.getByText('The session has ended').waitFor()
+    await logIn(page, TOKENS.all)
+    await page.getByRole('heading', { level: 1, name: 'Keys' }).waitFor()
+    await page.getByText('Live').waitFor()
+    expect(await page.evaluate('window.isTheSame')).toBe(true)
+    expect(complaints).toEqual([])
+  })
+
+  test('that does not answer for a while is missed, and heard again by itself', async () => {
+    await using tracker = await startWithDashboard()
+    await using visited = await visit(browser, tracker.url, { token: TOKENS.read })
+    const { page, complaints } = visited
+    await page.getByText('All is well').waitFor()
+    tracker.pause()
+    await page.getByText('No connection').waitFor()
+    tracker.goOn()
+    await page.getByText('Live').waitFor()
+    await page.getByText('Connection lost').waitFor({ state: 'detached' })
+    expect(complaints).toEqual([])
+  })
+})

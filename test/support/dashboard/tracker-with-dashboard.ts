@@ -1,0 +1,94 @@
+/** A tracker as a process, with a small load, whose dashboard is looked at in a browser. */
+import { freePort, launch, source } from '../e2e/program.ts'
+import { temporaryDirectory } from '../temporary-directory.ts'
+import { connected } from '../udp-client.ts'
+
+export const TOKENS = { all: 'AdminToken', read: 'ReaderToken', metrics: 'ScraperToken' } as const
+
+const tomlOf = (apiPort: number, udpPort: number, more: string): string => `
+[metadata]
+schema_version = "3.0.0"
+[logging]
+trace_filter = "info"
+[core]
+listed = false
+private = false
+[core.database]
+path = "tracker.db"
+[runtime]
+workers = 2
+max_memory = "64MiB"
+${more}
+[[udp_trackers]]
+bind_address = "127.0.0.1:${udpPort}"
+[[http_trackers]]
+bind_address = "127.0.0.1:0"
+[http_api]
+bind_address = "127.0.0.1:${apiPort}"
+[http_api.access_tokens]
+admin = "${TOKENS.all}"
+reader = { token = "${TOKENS.read}", scope = "read" }
+scraper = { token = "${TOKENS.metrics}", scope = "metrics" }
+[health_check_api]
+bind_address = "127.0.0.1:0"
+`
+
+export type DashboardTracker = Awaited<ReturnType<typeof startWithDashboard>>
+
+/** Ready when this resolves; on the same ports whenever it is started again. */
+export async function startWithDashboard() {
+  const room = temporaryDirectory()
+  const [apiPort, udpPort] = [await freePort(), await freePort()]
+  const path = room.at('tracker.toml')
+  const configure = (more = '') => room.write({ 'tracker.toml': tomlOf(apiPort, udpPort, more) })
+  const begin = async () => {
+    const run = await launch(source, {
+      directory: room.path,
+      env: { TORRUST_TRACKER_CONFIG_TOML_PATH: path },
+    })
+    await run.services()
+    return run
+  }
+  configure()
+  let run = await begin()
+  return {
+    url: `http://127.0.0.1:${apiPort}`,
+    udpPort,
+    configure,
+    /** The JSON of the answer. */
+    async call(method: string, target: string, body?: unknown): Promise<unknown> {
+      const reply = await fetch(`${this.url}/api/v1/${target}`, {
+        method,
+        headers: { authorization: `Bearer ${TOKENS.all}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      if (!reply.ok) throw new Error(`${method} ${target}: ${reply.status} ${await reply.text()}`)
+      return await reply.json()
+    },
+    /** Announces one peer for each of the torrents, and `more` for the first, some with names that would be markup. */
+    async load(hashes: readonly Uint8Array[], more: readonly string[]) {
+      using client = await connected(udpPort)
+      let port = 2_000
+      for (const infoHash of hashes) await client.announce({ infoHash, port: port++, left: 1 })
+      for (const id of more)
+        await client.announce({
+          infoHash: hashes[0]!,
+          peerId: Buffer.from(id.padEnd(20, '-').slice(0, 20)),
+          port: port++,
+        })
+    },
+    /** It does nothing until it goes on, and its connections stay open. */
+    pause: () => run.child.kill('SIGSTOP'),
+    goOn: () => run.child.kill('SIGCONT'),
+    async stop() {
+      await run.stop()
+    },
+    async start() {
+      run = await begin()
+    },
+    async [Symbol.asyncDispose]() {
+      await run[Symbol.asyncDispose]()
+      room[Symbol.dispose]()
+    },
+  }
+}
