@@ -166,6 +166,7 @@ function Frame({ session, leave }: { readonly session: Session; readonly leave: 
         </div>
       </header>
       <main ref={main} id="main" tabIndex={-1}>
+        <AlertVoice />
         <LostBanner />
         {session.scope === 'metrics' ? <OnlyMetrics /> : <Content path={path} />}
       </main>
@@ -217,6 +218,26 @@ function AlertCount() {
       {count}
       <span class="hidden"> {count === 1 ? 'alert' : 'alerts'}</span>
     </span>
+  )
+}
+
+/** Says which alerts are new to those who do not see them. Figures in them change every second, and are not said. */
+function AlertVoice() {
+  const { overview } = useShared()
+  const [said, setSaid] = useState('')
+  const known = useRef<string>(undefined)
+  const alerts = overview?.alerts
+  useEffect(() => {
+    if (alerts === undefined) return
+    const names = alerts.map(({ name }) => name).join()
+    if (known.current !== undefined && known.current !== names)
+      setSaid(alerts.length === 0 ? 'All is well' : alerts.map(({ text }) => text).join(' '))
+    known.current = names
+  }, [alerts])
+  return (
+    <p class="hidden" role="status">
+      {said}
+    </p>
   )
 }
 

@@ -13,7 +13,7 @@ export const UNKNOWN = '–'
 export function rate(value: number | null | undefined): string {
   if (value === null || value === undefined) return UNKNOWN
   if (value >= 100 || Number.isInteger(value)) return count(Math.round(value))
-  return value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)
+  return String(value >= 0.1 ? Number(value.toFixed(1)) : Number(value.toPrecision(1)))
 }
 
 /** `12 µs`, `1.4 ms`, `2 s` */
@@ -31,7 +31,7 @@ const UNITS = [
   [1, 's'],
 ] as const
 
-/** `3 d 4 h`, `2 min`: the two largest units. */
+/** `12 d`, `3 d 4 h`, `2 min`: as exact as people need it. */
 export function longTime(seconds: number): string {
   let left = Math.max(0, Math.round(seconds))
   const parts: string[] = []
@@ -39,7 +39,7 @@ export function longTime(seconds: number): string {
     const whole = Math.floor(left / length)
     left -= whole * length
     if (whole > 0) parts.push(`${whole} ${unit}`)
-    if (parts.length === 2 || (parts.length === 1 && length <= 60)) break
+    if (parts.length === 2 || (parts.length === 1 && (length <= 60 || whole >= 10))) break
   }
   return parts.join(' ') || '0 s'
 }

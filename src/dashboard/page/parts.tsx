@@ -8,9 +8,13 @@ type Content = { readonly children: ComponentChildren }
 
 /** Its heading takes the focus when the reader navigates, so that a screen reader says where it is. */
 export function Page({ title, children, aside }: Content & PageHead) {
+  const { overview } = useShared()
   const heading = useRef<HTMLHeadingElement>(null)
+  const alerts = overview?.alerts.length ?? 0
   useEffect(() => {
-    document.title = `${title} · Tracker`
+    document.title = `${alerts > 0 ? `(${alerts}) ` : ''}${title} · Tracker`
+  }, [title, alerts])
+  useEffect(() => {
     if (hasShownPage) heading.current?.focus()
     hasShownPage = true
   }, [title])
