@@ -266,6 +266,86 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       expect(await tracker.call('GET', 'bans')).toEqual([])
     }))
 
+  test('Log: lines as they come, by level and text, and none while it is paused', () =>
+    look(async ({ page, go }) => {
+      await go('log', 'Log')
+      const lines = page.getByLabel('Lines of the log').getByRole('listitem')
+      await lines.filter({ hasText: 'Ready in' }).waitFor()
+      const key = 'l'.repeat(32)
+      await tracker.call('POST', 'keys', { key, seconds_valid: null })
+      await lines.filter({ hasText: 'addKey' }).filter({ hasText: 'token=admin' }).last().waitFor()
+      await page.getByLabel('Filter').fill('deletekey what=llll')
+      await until('no line', async () => (await lines.count()) === 0)
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await tracker.call('DELETE', `key/${key}`)
+      await page.getByText('Paused').waitFor()
+      await Bun.sleep(500)
+      expect(await lines.count()).toBe(0)
+      await page.getByRole('button', { name: 'Go on' }).click()
+      await lines.filter({ hasText: 'deleteKey' }).waitFor()
+      await page.getByLabel('Level').selectOption('error')
+      await page.getByText('0 of 0 lines').waitFor()
+    }))
+
+  test('alerts are told in words, worst first, counted and said', () =>
+    look(async ({ page }) => {
+      await page.getByText('All is well').waitFor()
+      const overview = await tracker.call('GET', 'overview')
+      const alerts = [
+        { level: 'critical', name: 'full', text: 'Memory is spent <b>now</b>.' },
+        { level: 'warning', name: 'drops', text: 'Datagrams were dropped.' },
+      ]
+      await page.route('**/api/v1/live', (route) => route.abort())
+      await page.route('**/api/v1/overview', (route) =>
+        route.fulfill({ json: { ...(overview as object), alerts } }),
+      )
+      await page.reload()
+      await page.getByText('Memory is spent <b>now</b>.').waitFor()
+      expect(await page.getByLabel('Alerts').innerText()).toMatch(/^Critical\s.*\s+Warning\s/)
+      await page.getByRole('link', { name: 'Now 2 alerts' }).waitFor()
+      expect(await page.title()).toBe('(2) Now · Tracker')
+      alerts.pop()
+      await page.getByRole('status').getByText('Memory is spent <b>now</b>.').waitFor()
+    }))
+
+  test('Configuration: values with their origin, and what a reload did', () =>
+    look(async ({ page, go }) => {
+      const settings = [
+        { path: 'core.private', value: false, origin: 'tracker.toml', live: true },
+        { path: 'core.database.path', value: '<b>x</b>', origin: 'default', live: false },
+      ]
+      await page.route('**/api/v1/config', (route) => route.fulfill({ json: settings }))
+      const answers = [
+        { status: 422, json: { applied: [], restart: [], mistakes: ['core.x: unknown', 'b'] } },
+        { status: 200, json: { applied: ['core.y'], restart: ['runtime.workers'], mistakes: [] } },
+        { status: 200, json: { applied: [], restart: [], mistakes: [] } },
+      ]
+      await page.route('**/api/v1/reload', (route) => route.fulfill(answers.shift()!))
+      await go('configuration', 'Configuration')
+      const rows = page.getByLabel('Options').getByRole('row')
+      await rows.filter({ hasText: '<b>x</b>' }).filter({ hasText: 'by a restart' }).waitFor()
+      await page.getByLabel('Filter').fill('private')
+      await until('one option', async () => (await rows.count()) === 2)
+      const reload = async () => {
+        await page.getByRole('button', { name: 'Reload', exact: true }).click()
+        await page.getByRole('dialog').getByRole('button', { name: 'Reload' }).click()
+      }
+      await reload()
+      await page.getByText('Nothing was changed').waitFor()
+      expect(await page.getByRole('status').getByRole('listitem').allInnerTexts()).toEqual([
+        'core.x: unknown',
+        'b',
+      ])
+      await reload()
+      await page.getByText('Needs a restart').waitFor()
+      expect(await page.getByRole('status').getByRole('listitem').allInnerTexts()).toEqual([
+        'core.y',
+        'runtime.workers',
+      ])
+      await reload()
+      await page.getByText('Nothing is different.').waitFor()
+    }))
+
   test('a token that may only read sees everything and is told why it changes nothing', () =>
     look(async ({ page, go }) => {
       await page.getByText('scope: read').waitFor()

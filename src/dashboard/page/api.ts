@@ -81,6 +81,8 @@ function parsed(text: string): unknown {
 const UNAUTHORIZED = /^(unauthorized|token not valid|unknown token provided)$/
 
 function failureOf(status: number, text: string): Failure {
+  const mistakes = mistakesIn(text)
+  if (mistakes !== undefined) return new Failure('refused', mistakes)
   const reason = reasonOf(text)
   if (status === 401 || (status === 500 && UNAUTHORIZED.test(reason)))
     return new Failure('unknown', reason)
@@ -91,12 +93,18 @@ function failureOf(status: number, text: string): Failure {
   return new Failure('refused', sentence(reason === '' ? `the answer is ${status}` : reason))
 }
 
+/** Those of a configuration, one a line, as they are. */
+function mistakesIn(text: string): string | undefined {
+  const value = parsed(text)
+  if (typeof value !== 'object' || value === null || !('mistakes' in value)) return undefined
+  return Array.isArray(value.mistakes) ? value.mistakes.join('\n') : undefined
+}
+
 /** The API has several forms for the same. */
 function reasonOf(text: string): string {
   const value = parsed(text)
   if (typeof value === 'object' && value !== null) {
     if ('reason' in value) return String(value.reason)
-    if ('mistakes' in value && Array.isArray(value.mistakes)) return value.mistakes.join('\n')
   }
   const [, quoted] = /^Unhandled rejection: Err \{ reason: (".*") \}$/s.exec(text) ?? []
   return (quoted && String(parsed(quoted) ?? quoted)) || text.slice(0, 2_000)

@@ -14,6 +14,10 @@ const ASK_MILLISECONDS = 1_000
 /** A tracker that tells nothing for so long is asked whether it still is there. */
 const SILENCE_MILLISECONDS = 5_000
 const [FIRST_PAUSE, LONGEST_PAUSE] = [500, 10_000]
+/**
+ * A browser has six connections for all tabs of a tracker: a tab that is not looked at keeps none, and only asks so often.
+ */
+const HIDDEN_MILLISECONDS = 15_000
 
 /** Tells until the function that is returned is called, or the session ends. */
 export function follow(tell: (news: News) => void): () => void {
@@ -39,12 +43,13 @@ async function run(stop: AbortSignal, tell: (news: News) => void): Promise<void>
       await pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++), stop)
       continue
     }
-    if (hasEvents) hasEvents = await listen(stop, tell)
+    if (document.hidden) await pause(HIDDEN_MILLISECONDS, stop)
+    else if (hasEvents) hasEvents = await listen(stop, tell)
     else await pause(ASK_MILLISECONDS, stop)
   }
 }
 
-/** Until the events end. Whether there were any. */
+/** Until the events end, or the page is not looked at any more. Whether it is worth to try again. */
 function listen(stop: AbortSignal, tell: (news: News) => void): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const events = new EventSource('api/v1/live')
@@ -53,7 +58,8 @@ function listen(stop: AbortSignal, tell: (news: News) => void): Promise<boolean>
     clearTimeout(silence)
     events.close()
     stop.removeEventListener('abort', end)
-    resolve(heard)
+    document.removeEventListener('visibilitychange', end)
+    resolve(heard || document.hidden)
   }
   let silence = setTimeout(end, SILENCE_MILLISECONDS)
   const take = ({ data }: MessageEvent<string>) => {
@@ -66,15 +72,21 @@ function listen(stop: AbortSignal, tell: (news: News) => void): Promise<boolean>
   events.addEventListener('overview', take)
   events.onerror = end
   stop.addEventListener('abort', end)
+  document.addEventListener('visibilitychange', end)
   return promise
 }
 
+/** Ends early when the reader comes back. */
 function pause(milliseconds: number, stop: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, milliseconds)
-  stop.addEventListener('abort', () => {
+  const end = () => {
     clearTimeout(timer)
+    stop.removeEventListener('abort', end)
+    document.removeEventListener('visibilitychange', end)
     resolve()
-  })
+  }
+  const timer = setTimeout(end, milliseconds)
+  stop.addEventListener('abort', end)
+  document.addEventListener('visibilitychange', end)
   return promise
 }

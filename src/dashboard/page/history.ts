@@ -1,5 +1,5 @@
 /** Figures of the last hour or day: asked for once, then continued by what the tracker tells every second. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Moment, Range, Series } from '../../view/history.ts'
 import type { Overview } from '../../view/overview.ts'
 import { ask } from './api.ts'
@@ -12,11 +12,13 @@ export type Figures = {
 }
 export type { Range, Series } from '../../view/history.ts'
 
+/** Steps without a figure after which all of them are asked for again. */
+const MOST_MISSED = 4
 const WINDOW_SECONDS: Readonly<Record<Range, number>> = { hour: 3_600, day: 86_400 }
 
 export function useHistory(range: Range): Figures | undefined {
   const { recent } = useShared()
-  const { value } = useAnswer(
+  const { value, again } = useAnswer(
     async (signal) => ({
       range,
       figures: await ask<Figures>(`api/v1/history?range=${range}`, { signal }),
@@ -25,8 +27,17 @@ export function useHistory(range: Range): Figures | undefined {
   )
   const [figures, setFigures] = useState<Figures>()
   useEffect(() => setFigures(value?.figures), [value])
+  const asked = useRef(0)
   useEffect(() => {
-    setFigures((last) => last && continued(last, recent, WINDOW_SECONDS[range]))
+    const newest = recent.at(-1)?.now ?? 0
+    const last = figures?.times.at(-1)
+    if (figures === undefined || last === undefined || newest - last < figures.stepSeconds * MOST_MISSED)
+      setFigures((all) => all && continued(all, recent, WINDOW_SECONDS[range]))
+    else if (newest - asked.current >= figures.stepSeconds * MOST_MISSED) {
+      // The page was not looked at: the tracker knows what happened meanwhile.
+      asked.current = newest
+      again()
+    }
   }, [recent, range])
   return value?.range === range ? figures : undefined
 }

@@ -3,16 +3,15 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { ask, textOf } from './api.ts'
 import { clockTime, count, exactTime } from './format.ts'
 import { Empty, Mistake, Page, Panel, Status } from './parts.tsx'
-import { useShared } from './state.ts'
 
 type Entry = {
   readonly timestamp: string
   readonly level: string
-  readonly target?: string
-  readonly message?: string
-  readonly fields?: Readonly<Record<string, unknown>>
+  readonly target: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
-type Kept = { readonly id: number; readonly entry: Entry; readonly text: string }
+/** `entry`: a line, or how many lines were lost. */
+type Kept = { readonly id: number; readonly entry: Entry | number; readonly text: string }
 
 const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
 type Level = (typeof LEVELS)[number]
@@ -106,10 +105,11 @@ function Lines({ shown, isPaused }: { readonly shown: readonly Kept[]; isPaused:
   )
 }
 
-function LogLine({ entry }: { readonly entry: Entry }) {
+function LogLine({ entry }: { readonly entry: Entry | number }) {
+  if (typeof entry === 'number')
+    return <li class="warn">{count(entry)} lines came too fast and are missing here.</li>
   const seconds = Date.parse(entry.timestamp) / 1000
   const level = entry.level.toLowerCase()
-  const fields = Object.entries(entry.fields ?? {}).filter(([name]) => name !== 'message')
   return (
     <li class={level}>
       <time class="faint" dateTime={entry.timestamp} title={exactTime(seconds)}>
@@ -120,56 +120,57 @@ function LogLine({ entry }: { readonly entry: Entry }) {
       ) : (
         <span class="faint">{level}</span>
       )}{' '}
-      <b class="target">{entry.target}</b> {messageOf(entry)}
-      {fields.map(([name, value]) => (
-        <span key={name} class="faint">
-          {' '}
-          {name}={typeof value === 'string' ? value : JSON.stringify(value)}
-        </span>
-      ))}
+      <b class="target">{entry.target}</b> {String(entry.fields.message ?? '')}
+      <span class="faint">{fieldsOf(entry)}</span>
     </li>
   )
 }
 
-const messageOf = ({ message, fields }: Entry): string => message ?? String(fields?.message ?? '')
+/** What varies, but for the message. */
+const fieldsOf = ({ fields: { message: _, ...more } }: Entry): string =>
+  Object.entries(more)
+    .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join('')
+
+/** What the filter looks at: all that is shown. */
+const textOfLine = (entry: Entry | number): string =>
+  typeof entry === 'number'
+    ? ''
+    : `${entry.level} ${entry.target} ${entry.fields.message}${fieldsOf(entry)}`.toLowerCase()
 
 function useLog(level: Level, isPaused: boolean) {
-  const { returns } = useShared()
   const [kept, setKept] = useState<readonly Kept[]>([])
   const [failure, setFailure] = useState<string>()
   const paused = useRef(isPaused)
   paused.current = isPaused
-  // A tracker that comes back is followed anew.
   useEffect(() => {
     let timer = 0
     let number = 0
     let waiting: Kept[] = []
     let events: EventSource | undefined
     const path = `api/v1/log?lines=${FIRST_LINES}&level=${level}`
-    setKept([])
     const open = () => {
+      waiting = []
+      setKept([])
       events = new EventSource(`${path}&follow=true`)
-      events.onmessage = take
+      events.onmessage = ({ data }: MessageEvent<string>) => keep(JSON.parse(data))
+      events.addEventListener('lost', ({ data }) => keep(JSON.parse(data).lost))
       events.onopen = () => setFailure(undefined)
       events.onerror = () => {
-        events?.close()
-        // Events do not say why they failed; an ordinary request does.
+        // A connection that breaks is opened again by the browser, which goes on behind the last line.
+        if (events?.readyState !== EventSource.CLOSED) return
+        const again = () => {
+          timer = window.setTimeout(open, AGAIN_MILLISECONDS)
+        }
+        // Events do not say why they were refused; an ordinary request does.
         ask(path).then(again, (error) => {
           setFailure(textOf(error))
           again()
         })
       }
     }
-    const again = () => {
-      timer = window.setTimeout(() => {
-        waiting = []
-        setKept([])
-        open()
-      }, AGAIN_MILLISECONDS)
-    }
-    const take = ({ data }: MessageEvent<string>) => {
-      const entry: Entry = JSON.parse(data)
-      waiting.push({ id: number++, entry, text: data.toLowerCase() })
+    const keep = (entry: Entry | number) => {
+      waiting.push({ id: number++, entry, text: textOfLine(entry) })
       if (waiting.length > MOST_LINES) waiting.shift()
     }
     const show = setInterval(() => {
@@ -184,6 +185,6 @@ function useLog(level: Level, isPaused: boolean) {
       clearTimeout(timer)
       clearInterval(show)
     }
-  }, [level, returns])
+  }, [level])
   return { kept, failure }
 }
