@@ -11,7 +11,7 @@ import { KeysPage } from './keys-page.tsx'
 import { LogPage } from './log-page.tsx'
 import { LoginPage } from './login-page.tsx'
 import { NowPage } from './now-page.tsx'
-import { Page, Status } from './parts.tsx'
+import { Logo, Page, Status } from './parts.tsx'
 import { usePlace } from './router.ts'
 import { type Notice, type Question, reduce, SharedProvider, START, useShared } from './state.ts'
 import { ThemeChoice } from './theme.tsx'
@@ -120,13 +120,7 @@ function Frame({ session, leave }: { readonly session: Session; readonly leave: 
       </button>
       <header class="bar">
         <p class="brand">
-          <svg viewBox="0 0 16 16" aria-hidden="true">
-            <path d="M8 8 3 3M8 8l5-5M8 8v6" />
-            <circle cx="8" cy="8" r="2.5" />
-            <circle cx="3" cy="3" r="2" />
-            <circle cx="13" cy="3" r="2" />
-            <circle cx="8" cy="14" r="2" />
-          </svg>
+          <Logo />
           Tracker
         </p>
         <ConnectionState />

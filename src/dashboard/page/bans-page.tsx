@@ -53,7 +53,7 @@ export function BansPage() {
         ones is not answered for a while; IPv6 addresses are counted by /64.
       </p>
       <Panel
-        title={overview === undefined ? 'Addresses' : `${count(overview.bans)} addresses`}
+        title={overview === undefined ? 'Addresses' : addresses(overview.bans)}
         aside={
           <div class="tools">
             <button type="button" onClick={again} disabled={isWaiting}>
@@ -108,3 +108,5 @@ export function BansPage() {
     </Page>
   )
 }
+
+const addresses = (all: number): string => `${count(all)} ${all === 1 ? 'address' : 'addresses'}`

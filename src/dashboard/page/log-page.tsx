@@ -126,9 +126,10 @@ function LogLine({ entry }: { readonly entry: Entry | number }) {
   )
 }
 
-/** What varies, but for the message. */
-const fieldsOf = ({ fields: { message: _, ...more } }: Entry): string =>
+/** What varies, but for texts that stand in the message. */
+const fieldsOf = ({ fields: { message, ...more } }: Entry): string =>
   Object.entries(more)
+    .filter(([, value]) => typeof value !== 'string' || !String(message).includes(value))
     .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('')
 

@@ -1,6 +1,7 @@
 /** Asks for a token. The tracker gives a cookie for it, so that the page never keeps it. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ask, type Session, textOf } from './api.ts'
+import { Logo } from './parts.tsx'
 
 export function LoginPage({ why, enter }: LoginProps) {
   const field = useRef<HTMLInputElement>(null)
@@ -26,7 +27,9 @@ export function LoginPage({ why, enter }: LoginProps) {
   }
   return (
     <main class="login">
-      <h1>Tracker</h1>
+      <h1 class="brand">
+        <Logo /> Tracker
+      </h1>
       {why !== '' && <p role="status">{why}</p>}
       <form onSubmit={send}>
         <label for="token">Access token</label>

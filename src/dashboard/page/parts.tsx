@@ -33,6 +33,16 @@ export function Page({ title, children, aside }: Content & PageHead) {
 type PageHead = { readonly title: string; readonly aside?: ComponentChildren }
 let hasShownPage = false
 
+export const Logo = () => (
+  <svg viewBox="0 0 16 16" aria-hidden="true">
+    <path d="M8 8 3 3M8 8l5-5M8 8v6" />
+    <circle cx="8" cy="8" r="2.5" />
+    <circle cx="3" cy="3" r="2" />
+    <circle cx="13" cy="3" r="2" />
+    <circle cx="8" cy="14" r="2" />
+  </svg>
+)
+
 type PanelHead = { readonly title: string; readonly aside?: ComponentChildren; class?: string }
 
 export function Panel({ title, aside, children, class: more = '' }: Content & PanelHead) {

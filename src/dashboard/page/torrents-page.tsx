@@ -1,7 +1,7 @@
 /** The torrents: found by info hash, or listed with the largest first. */
 import { useRef, useState } from 'preact/hooks'
 import { ask } from './api.ts'
-import { count } from './format.ts'
+import { count, several } from './format.ts'
 import { readInfoHash } from './info-hash.ts'
 import { Empty, Mistake, Page, Pager, Panel, Table } from './parts.tsx'
 import { go, linkTo, usePlace } from './router.ts'
@@ -39,7 +39,7 @@ export function TorrentsPage() {
     <Page title="Torrents">
       <Search />
       <Panel
-        title={overview === undefined ? 'All' : `All ${count(overview.torrents)}`}
+        title={overview === undefined ? 'Torrents' : several(overview.torrents, 'torrent')}
         aside={
           <div class="tools">
             <label>
