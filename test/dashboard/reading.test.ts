@@ -34,7 +34,14 @@ test('an info hash is read as the commands read it', () => {
 
 test('what is no info hash is said to be wrong', () => {
   expect(readInfoHash(HASH.slice(1))).toEqual({ mistake: 'has 39 digits instead of 40' })
-  for (const text of ['', 'x', '<img src=x>', 'magnet:', 'magnet:?xt=urn:btih:12', `${HASH} ${HASH}`])
+  for (const text of [
+    '',
+    'x',
+    '<img src=x>',
+    'magnet:',
+    'magnet:?xt=urn:btih:12',
+    `${HASH} ${HASH}`,
+  ])
     expect(readInfoHash(text)).toEqual({ mistake: expect.any(String) })
 })
 
@@ -74,7 +81,13 @@ test('a key may have a time', () => {
   expect(read(`${KEY} 12h`)).toEqual(entry(43_200))
   expect(read(`${KEY},7`)).toEqual(entry(7))
   expect(keyLine(null)(KEY)).toEqual({ entry: { key: KEY, seconds_valid: null }, name: KEY })
-  for (const wrong of [KEY.slice(1), `${KEY}!`, `${KEY} soon`, `${KEY} 1h 2h`, `${KEY} 9999999999999y`])
+  for (const wrong of [
+    KEY.slice(1),
+    `${KEY}!`,
+    `${KEY} soon`,
+    `${KEY} 1h 2h`,
+    `${KEY} 9999999999999y`,
+  ])
     expect(read(wrong)).toHaveProperty('mistake')
 })
 

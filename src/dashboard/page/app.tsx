@@ -1,7 +1,7 @@
 /** The frame around every page: navigation, connection, theme, and who is logged in. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
-import { ask, faultOf, onUnknownSession, type Session } from './api.ts'
+import { ask, faultOf, onUnknownSession, type Session, textOf } from './api.ts'
 import { BansPage } from './bans-page.tsx'
 import { ConfigurationPage } from './configuration-page.tsx'
 import { type Asked, Confirmation, type KeptNotice, Notices } from './dialogs.tsx'
@@ -9,7 +9,7 @@ import { follow } from './follow.ts'
 import { several } from './format.ts'
 import { KeysPage } from './keys-page.tsx'
 import { LogPage } from './log-page.tsx'
-import { LoginPage } from './login-page.tsx'
+import { LoginDialog, LoginPage } from './login-page.tsx'
 import { NowPage } from './now-page.tsx'
 import { Logo, Page, Status } from './parts.tsx'
 import { usePlace } from './router.ts'
@@ -35,19 +35,15 @@ export function App() {
   const [asked, setAsked] = useState<Asked>()
   const [notices, setNotices] = useState<readonly KeptNotice[]>([])
   const nextId = useRef(0)
-  const { session } = state
+  const { session, isOver } = state
 
   useEffect(() => {
-    onUnknownSession(() =>
-      tell({
-        kind: 'session',
-        session: null,
-        why: 'The session has ended: the tracker was restarted, or the token is not valid any more.',
-      }),
-    )
+    onUnknownSession(() => tell({ kind: 'over' }))
     return findSession((found) => tell({ kind: 'session', session: found }))
   }, [])
-  useEffect(() => (session && session.scope !== 'metrics' ? follow(tell) : undefined), [session])
+  useEffect(() => {
+    if (session && session.scope !== 'metrics' && !isOver) return follow(tell)
+  }, [session, isOver])
 
   const confirm = (question: Question): Promise<boolean> => {
     const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -63,8 +59,12 @@ export function App() {
     setNotices((last) => [...last, { ...notice, id }].slice(-MOST_NOTICES))
   }
   const leave = async () => {
-    await ask('session', { method: 'DELETE' }).catch(() => undefined)
-    tell({ kind: 'session', session: null, why: 'You are logged out.' })
+    try {
+      await ask('session', { method: 'DELETE' })
+      tell({ kind: 'session', session: null })
+    } catch (error) {
+      notify({ text: `You are still logged in: ${textOf(error)}`, isMistake: true })
+    }
   }
   // What else is in it never changes its meaning.
   const shared = useMemo(
@@ -78,12 +78,13 @@ export function App() {
     [state],
   )
   if (session === undefined) return <p class="opening">Opening…</p>
-  if (session === null)
-    return <LoginPage why={state.why} enter={(one) => tell({ kind: 'session', session: one })} />
+  const enter = (one: Session) => tell({ kind: 'session', session: one })
+  if (session === null) return <LoginPage enter={enter} />
   return (
     <SharedProvider value={shared}>
       <Frame session={session} leave={leave} />
       <Confirmation asked={asked} />
+      {isOver && <LoginDialog enter={enter} />}
       <Notices
         notices={notices}
         drop={(id) => setNotices((last) => last.filter((one) => one.id !== id))}
@@ -170,7 +171,7 @@ function Frame({ session, leave }: { readonly session: Session; readonly leave: 
 
 function Content({ path }: { readonly path: readonly string[] }) {
   const [section = '', name] = path
-  if (section === 'torrents' && name !== undefined) return <TorrentPage hash={name} />
+  if (section === 'torrents' && name !== undefined) return <TorrentPage key={name} hash={name} />
   const found = PAGES.find(([known]) => known === section)
   if (found === undefined)
     return (

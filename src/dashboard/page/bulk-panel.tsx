@@ -1,6 +1,6 @@
 /** Adds or removes many entries that are pasted, or dropped as files. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { textOf } from './api.ts'
+import { faultOf, textOf } from './api.ts'
 import { count, several } from './format.ts'
 import { type Checked, checkLines, type Line, sendInParts } from './lines.ts'
 import { Panel } from './parts.tsx'
@@ -96,7 +96,9 @@ export function BulkPanel<T>(props: BulkProps<T>) {
       notify({ text: `${what} ${entries.length === 1 ? 'was' : 'were'} ${change.done}.` })
       setText('')
     } catch (error) {
-      setProgress({ done, all: entries.length, failure: textOf(error) })
+      const isUnknown = faultOf(error) === 'unreachable'
+      const failure = `${textOf(error)}${isUnknown ? ' Whether the next part was done is not known.' : ''}`
+      setProgress({ done, all: entries.length, failure })
       // What is left to do, so that the same button goes on.
       setChecked((last) => last && { ...last, entries: entries.slice(done), repeated: 0 })
     }

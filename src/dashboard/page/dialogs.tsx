@@ -49,12 +49,15 @@ const SHOWN_MILLISECONDS = 30_000
 
 function OneNotice({ notice, drop }: { readonly notice: KeptNotice; readonly drop: () => void }) {
   const { text, undo, isMistake } = notice
+  const button = useRef<HTMLButtonElement>(null)
   const [state, setState] = useState<'new' | 'undoing' | string>('new')
   // Counted from when it appeared.
   useEffect(() => {
     const timer = setTimeout(drop, SHOWN_MILLISECONDS)
     return () => clearTimeout(timer)
   }, [])
+  // What was removed had the focus.
+  useEffect(() => button.current?.focus(), [])
   const takeBack = () => {
     setState('undoing')
     undo?.().then(drop, (error) => setState(textOf(error)))
@@ -62,12 +65,12 @@ function OneNotice({ notice, drop }: { readonly notice: KeptNotice; readonly dro
   const failure = state === 'new' || state === 'undoing' ? '' : ` Not undone: ${state}`
   return (
     <p class={isMistake ? 'bad' : ''}>
-      <span>
+      <span class="message">
         {text}
         {failure}
       </span>
       {undo && (
-        <button type="button" disabled={state === 'undoing'} onClick={takeBack}>
+        <button ref={button} type="button" disabled={state === 'undoing'} onClick={takeBack}>
           Undo
         </button>
       )}

@@ -1,5 +1,5 @@
 /** Figures, times and names as the dashboard shows them. */
-import { count } from '../../text/figures.ts'
+import { count, duration } from '../../text/figures.ts'
 
 export { count, percent, plural, several, size } from '../../text/figures.ts'
 
@@ -24,24 +24,11 @@ export function shortTime(seconds: number | null | undefined): string {
   return `${value >= 10 ? Math.round(value) : Number(value.toPrecision(2))} ${unit}`
 }
 
-const UNITS = [
-  [86_400, 'd'],
-  [3_600, 'h'],
-  [60, 'min'],
-  [1, 's'],
-] as const
-
-/** `12 d`, `3 d 4 h`, `2 min`: as exact as people need it. */
+/** `155 d`, `3 d 4 h`, `12 min`: as exact as people need it. */
 export function longTime(seconds: number): string {
-  let left = Math.max(0, Math.round(seconds))
-  const parts: string[] = []
-  for (const [length, unit] of UNITS) {
-    const whole = Math.floor(left / length)
-    left -= whole * length
-    if (whole > 0) parts.push(`${whole} ${unit}`)
-    if (parts.length === 2 || (parts.length === 1 && (length <= 60 || whole >= 10))) break
-  }
-  return parts.join(' ') || '0 s'
+  const [value, unit, ...rest] = duration(Math.round(seconds)).split(' ')
+  const isEnough = unit === 'min' || (unit === 'd' && Number(value) >= 10)
+  return [value, unit, ...(isEnough ? [] : rest)].join(' ')
 }
 
 /** `3 min ago`, `in 4 d`, `now` */

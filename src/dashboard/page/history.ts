@@ -31,7 +31,11 @@ export function useHistory(range: Range): Figures | undefined {
   useEffect(() => {
     const newest = recent.at(-1)?.now ?? 0
     const last = figures?.times.at(-1)
-    if (figures === undefined || last === undefined || newest - last < figures.stepSeconds * MOST_MISSED)
+    if (
+      figures === undefined ||
+      last === undefined ||
+      newest - last < figures.stepSeconds * MOST_MISSED
+    )
       setFigures((all) => all && continued(all, recent, WINDOW_SECONDS[range]))
     else if (newest - asked.current >= figures.stepSeconds * MOST_MISSED) {
       // The page was not looked at: the tracker knows what happened meanwhile.

@@ -6,7 +6,7 @@ import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { now, plural, several } from './format.ts'
 import { keyLine, type NewKey } from './key-line.ts'
 import { partOf } from './ordered-list.ts'
-import { Copy, Jump, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
+import { Copy, Jump, NoDatabase, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
 import { useAnswer, useShared } from './state.ts'
 
 type Key = {
@@ -77,6 +77,7 @@ export function KeysPage() {
     await ask(PATH, { method: 'POST', body: { key, seconds_valid: left } })
     again()
   }
+  if (overview !== undefined && !overview.database) return <NoDatabase title="Keys" />
   return (
     <Page title="Keys" aside={mayChange && <Jump to="wanted">Add keys</Jump>}>
       {overview?.keys === null && (
@@ -86,50 +87,50 @@ export function KeysPage() {
         </p>
       )}
       <div class="beside">
-      <AccessList
-        path="keys"
-        noun="keys"
-        total={overview?.keys}
-        head={['Key', 'Valid']}
-        answer={answer}
-        normal={(text) => text.trim()}
-        row={(one) => (
-          <tr key={one.key}>
-            <td class="code">
-              {one.key} <Copy text={one.key} label={`key ${one.key}`} />
-            </td>
-            <td>
-              <Validity until={one.valid_until} />
-            </td>
-            {mayChange && (
-              <td class="figure">
-                <button type="button" class="small" onClick={() => remove(one)}>
-                  Remove<span class="hidden"> {one.key}</span>
-                </button>
+        <AccessList
+          path="keys"
+          noun="keys"
+          total={overview?.keys}
+          head={['Key', 'Valid']}
+          answer={answer}
+          normal={(text) => text.trim()}
+          row={(one) => (
+            <tr key={one.key}>
+              <td class="code">
+                {one.key} <Copy text={one.key} label={`key ${one.key}`} />
               </td>
-            )}
-          </tr>
+              <td>
+                <Validity until={one.valid_until} />
+              </td>
+              {mayChange && (
+                <td class="figure">
+                  <button type="button" class="small" onClick={() => remove(one)}>
+                    Remove<span class="hidden"> {one.key}</span>
+                  </button>
+                </td>
+              )}
+            </tr>
+          )}
+        />
+        {mayChange ? (
+          <div>
+            <ValidFor seconds={secondsValid} choose={setSecondsValid} />
+            <GeneratePanel secondsValid={secondsValid} changed={again} />
+            <BulkPanel
+              title="Add or remove keys of your own"
+              help="One a line: 32 letters and digits, and if you like how long it is valid (12h, 30d)"
+              noun="key"
+              read={read}
+              changes={CHANGES}
+              most={MOST_KEYS}
+              readFile={(file) => file.text()}
+              files=".txt,text/plain"
+              changed={again}
+            />
+          </div>
+        ) : (
+          <ReadOnly what="change keys" />
         )}
-      />
-      {mayChange ? (
-        <div>
-          <ValidFor seconds={secondsValid} choose={setSecondsValid} />
-          <GeneratePanel secondsValid={secondsValid} changed={again} />
-          <BulkPanel
-            title="Add or remove keys of your own"
-            help="One a line: 32 letters and digits, and if you like how long it is valid (12h, 30d)"
-            noun="key"
-            read={read}
-            changes={CHANGES}
-            most={MOST_KEYS}
-            readFile={(file) => file.text()}
-            files=".txt,text/plain"
-            changed={again}
-          />
-        </div>
-      ) : (
-        <ReadOnly what="change keys" />
-      )}
       </div>
     </Page>
   )

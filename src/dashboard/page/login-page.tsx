@@ -1,16 +1,52 @@
 /** Asks for a token. The tracker gives a cookie for it, so that the page never keeps it. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { ask, type Session, textOf } from './api.ts'
 import { Logo } from './parts.tsx'
 
-export function LoginPage({ why, enter }: LoginProps) {
+type LoginProps = { readonly enter: (session: Session) => void }
+
+export function LoginPage({ enter }: LoginProps) {
+  useEffect(() => {
+    document.title = 'Log in · Tracker'
+  }, [])
+  return (
+    <main class="login">
+      <h1 class="brand">
+        <Logo /> Tracker
+      </h1>
+      <LoginForm enter={enter} />
+    </main>
+  )
+}
+
+/** Above the page that was open: nothing on it is lost. */
+export function LoginDialog({ enter }: LoginProps) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useLayoutEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog
+      ref={dialog}
+      class="login"
+      aria-labelledby="over"
+      onCancel={(event) => event.preventDefault()}
+      // The browser closes it all the same when it is asked twice.
+      onClose={() => dialog.current?.showModal()}
+    >
+      <h2 id="over">The session has ended</h2>
+      <p>
+        The tracker was restarted, or the token is not valid any more. Log in to go on where you
+        were.
+      </p>
+      <LoginForm enter={enter} />
+    </dialog>
+  )
+}
+
+function LoginForm({ enter }: LoginProps) {
   const field = useRef<HTMLInputElement>(null)
   const [failure, setFailure] = useState('')
   const [isBusy, setIsBusy] = useState(false)
-  useEffect(() => {
-    document.title = 'Log in · Tracker'
-    field.current?.focus()
-  }, [])
+  useEffect(() => field.current?.focus(), [])
   const send = async (event: Event) => {
     event.preventDefault()
     const token = field.current?.value ?? ''
@@ -26,36 +62,29 @@ export function LoginPage({ why, enter }: LoginProps) {
     }
   }
   return (
-    <main class="login">
-      <h1 class="brand">
-        <Logo /> Tracker
-      </h1>
-      {why !== '' && <p role="status">{why}</p>}
-      <form onSubmit={send}>
-        <label for="token">Access token</label>
-        <input
-          id="token"
-          ref={field}
-          type="password"
-          autocomplete="current-password"
-          spellcheck={false}
-          aria-describedby="token-help"
-          aria-invalid={failure !== ''}
-        />
-        {failure !== '' && (
-          <p class="mistake" role="alert">
-            {failure}
-          </p>
-        )}
-        <button type="submit" class="primary" disabled={isBusy}>
-          Log in
-        </button>
-        <p id="token-help" class="note">
-          One of <code>[http_api.access_tokens]</code> in the configuration. A token with the scope{' '}
-          <code>read</code> sees everything and changes nothing.
+    <form onSubmit={send}>
+      <label for="token">Access token</label>
+      <input
+        id="token"
+        ref={field}
+        type="password"
+        autocomplete="current-password"
+        spellcheck={false}
+        aria-describedby="token-help"
+        aria-invalid={failure !== ''}
+      />
+      {failure !== '' && (
+        <p class="mistake" role="alert">
+          {failure}
         </p>
-      </form>
-    </main>
+      )}
+      <button type="submit" class="primary" disabled={isBusy}>
+        Log in
+      </button>
+      <p id="token-help" class="note">
+        One of <code>[http_api.access_tokens]</code> in the configuration. A token with the scope{' '}
+        <code>read</code> sees everything and changes nothing.
+      </p>
+    </form>
   )
 }
-type LoginProps = { readonly why: string; readonly enter: (session: Session) => void }

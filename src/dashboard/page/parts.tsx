@@ -34,7 +34,7 @@ type PageHead = { readonly title: string; readonly aside?: ComponentChildren }
 let hasShownPage = false
 
 export const Logo = () => (
-  <svg viewBox="0 0 16 16" aria-hidden="true">
+  <svg class="logo" viewBox="0 0 16 16" aria-hidden="true">
     <path d="M8 8 3 3M8 8l5-5M8 8v6" />
     <circle cx="8" cy="8" r="2.5" />
     <circle cx="3" cy="3" r="2" />
@@ -171,6 +171,18 @@ export function Empty({ children }: Content) {
   return <p class="empty">{children}</p>
 }
 
+/** In place of what is kept in a database. */
+export function NoDatabase({ title }: { readonly title: string }) {
+  return (
+    <Page title={title}>
+      <p>
+        This is kept in a database, and the tracker has none. Configure <code>[core.database]</code>{' '}
+        to have one.
+      </p>
+    </Page>
+  )
+}
+
 export function Mistake({ children }: Content) {
   return (
     <p class="mistake" role="alert">
@@ -225,8 +237,9 @@ type PagerProps = {
 }
 function Step({ to, children }: Content & { readonly to: string | undefined }) {
   if (to === undefined) return <span class="button off">{children}</span>
+  const toTheTop = () => document.querySelector('h1')?.focus()
   return (
-    <a class="button" href={to}>
+    <a class="button" href={to} onClick={toTheTop}>
       {children}
     </a>
   )

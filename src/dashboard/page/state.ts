@@ -8,8 +8,8 @@ import type { News } from './follow.ts'
 export type State = {
   /** undefined: not known yet; null: nobody is logged in. */
   readonly session: Session | null | undefined
-  /** Why a token is asked for. */
-  readonly why: string
+  /** Whether the tracker does not know the session any more: all stays where it is until there is another. */
+  readonly isOver: boolean
   /** The newest last: enough to see what grew within the last seconds. */
   readonly recent: readonly Overview[]
   /** Why nothing is heard from the tracker; undefined: it is. */
@@ -19,13 +19,14 @@ export type State = {
 }
 
 export type Action =
-  | { readonly kind: 'session'; readonly session: Session | null; readonly why?: string }
+  | { readonly kind: 'session'; readonly session: Session | null }
+  | { readonly kind: 'over' }
   | News
 
 const RECENT = 6
 export const START: State = {
   session: undefined,
-  why: '',
+  isOver: false,
   recent: [],
   lost: undefined,
   returns: 0,
@@ -34,12 +35,9 @@ export const START: State = {
 export function reduce(state: State, action: Action): State {
   switch (action.kind) {
     case 'session':
-      return {
-        ...START,
-        session: action.session,
-        why: action.why ?? '',
-        returns: state.returns + 1,
-      }
+      return { ...START, session: action.session, returns: state.returns + 1 }
+    case 'over':
+      return { ...state, isOver: true, lost: undefined }
     case 'lost':
       return { ...state, lost: action.reason }
     case 'overview': {

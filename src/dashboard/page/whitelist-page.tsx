@@ -5,7 +5,7 @@ import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { readInfoHash, readTorrentFile } from './info-hash.ts'
 import type { Line } from './lines.ts'
 import { partOf } from './ordered-list.ts'
-import { Jump, Page, ReadOnly } from './parts.tsx'
+import { Jump, NoDatabase, Page, ReadOnly } from './parts.tsx'
 import { linkTo } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
 
@@ -64,11 +64,9 @@ export function WhitelistPage() {
     }
     again()
   }
+  if (overview !== undefined && !overview.database) return <NoDatabase title="Whitelist" />
   return (
-    <Page
-      title="Whitelist"
-      aside={mayChange && <Jump to="bulk">Add torrents</Jump>}
-    >
+    <Page title="Whitelist" aside={mayChange && <Jump to="bulk">Add torrents</Jump>}>
       {overview?.listed === null && (
         <p class="note">
           This tracker serves every torrent: <code>core.listed</code> is off, and the whitelist is
@@ -76,46 +74,46 @@ export function WhitelistPage() {
         </p>
       )}
       <div class="beside">
-      <AccessList
-        path="whitelist"
-        noun="whitelisted torrents"
-        total={overview?.listed}
-        head={['Info hash']}
-        answer={answer}
-        normal={(text) => {
-          const read = readInfoHash(text)
-          return 'hash' in read ? read.hash : text.trim().toLowerCase()
-        }}
-        row={(hash) => (
-          <tr key={hash}>
-            <td class="code">
-              <a href={linkTo(`torrents/${hash}`)}>{hash}</a>
-            </td>
-            {mayChange && (
-              <td class="figure">
-                <button type="button" class="small" onClick={() => removeOne(hash)}>
-                  Remove<span class="hidden"> {hash}</span>
-                </button>
+        <AccessList
+          path="whitelist"
+          noun="whitelisted torrents"
+          total={overview?.listed}
+          head={['Info hash']}
+          answer={answer}
+          normal={(text) => {
+            const read = readInfoHash(text)
+            return 'hash' in read ? read.hash : text.trim().toLowerCase()
+          }}
+          row={(hash) => (
+            <tr key={hash}>
+              <td class="code">
+                <a href={linkTo(`torrents/${hash}`)}>{hash}</a>
               </td>
-            )}
-          </tr>
-        )}
-      />
-      {mayChange ? (
-        <BulkPanel
-          title="Add or remove torrents"
-          help="Info hashes or magnet links, one a line"
-          noun="torrent"
-          read={line}
-          changes={CHANGES}
-          most={MOST_HASHES}
-          readFile={readFile}
-          files=".torrent,.txt,text/plain"
-          changed={again}
+              {mayChange && (
+                <td class="figure">
+                  <button type="button" class="small" onClick={() => removeOne(hash)}>
+                    Remove<span class="hidden"> {hash}</span>
+                  </button>
+                </td>
+              )}
+            </tr>
+          )}
         />
-      ) : (
-        <ReadOnly what="change the whitelist" />
-      )}
+        {mayChange ? (
+          <BulkPanel
+            title="Add or remove torrents"
+            help="Info hashes or magnet links, one a line"
+            noun="torrent"
+            read={line}
+            changes={CHANGES}
+            most={MOST_HASHES}
+            readFile={readFile}
+            files=".torrent,.txt,text/plain"
+            changed={again}
+          />
+        ) : (
+          <ReadOnly what="change the whitelist" />
+        )}
       </div>
     </Page>
   )

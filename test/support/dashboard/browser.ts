@@ -1,5 +1,5 @@
 /** Debian's Chromium without a window, and pages in it that must neither complain nor load anything from elsewhere. */
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 
 /** null: there is none on this machine, and tests that need it are skipped. */
 export const CHROMIUM = Bun.which('chromium')
@@ -59,6 +59,10 @@ export async function visit(browser: Browser, url: string, { width, theme, token
     [Symbol.asyncDispose]: () => context.close(),
   }
 }
+
+/** The text as a reader sees it. */
+export const seen = async (place: Locator): Promise<string> =>
+  (await place.allInnerTexts()).join('\n')
 
 export async function logIn(page: Page, token: string): Promise<void> {
   await page.getByLabel('Access token').fill(token)
