@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { CHROMIUM, logIn, startBrowser, visit } from '../support/dashboard/browser.ts'
 import { startWithDashboard, TOKENS } from '../support/dashboard/tracker-with-dashboard.ts'
+import { compiled } from '../support/e2e/program.ts'
 
 describe.skipIf(CHROMIUM === null)('a tracker that stops and comes back', () => {
+  // Its files are in the executable.
+  const program = compiled()
   let browser: Browser
   beforeAll(async () => {
     browser = await startBrowser()
@@ -12,7 +15,7 @@ describe.skipIf(CHROMIUM === null)('a tracker that stops and comes back', () => 
   afterAll(() => browser.close())
 
   test('is missed, and the page goes on without being loaded again', async () => {
-    await using tracker = await startWithDashboard()
+    await using tracker = await startWithDashboard(program)
     await using visited = await visit(browser, tracker.url, { token: TOKENS.all })
     const { page, go, complaints } = visited
     await page.getByText('All is well').waitFor()
@@ -41,7 +44,7 @@ describe.skipIf(CHROMIUM === null)('a tracker that stops and comes back', () => 
   })
 
   test('that does not answer for a while is missed, and heard again by itself', async () => {
-    await using tracker = await startWithDashboard()
+    await using tracker = await startWithDashboard(program)
     await using visited = await visit(browser, tracker.url, { token: TOKENS.read })
     const { page, complaints } = visited
     await page.getByText('All is well').waitFor()

@@ -1,5 +1,5 @@
 /** A tracker as a process, with a small load, whose dashboard is looked at in a browser. */
-import { freePort, launch, source } from '../e2e/program.ts'
+import { freePort, launch, type Program, source } from '../e2e/program.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 import { connected } from '../udp-client.ts'
 
@@ -36,13 +36,13 @@ bind_address = "127.0.0.1:0"
 export type DashboardTracker = Awaited<ReturnType<typeof startWithDashboard>>
 
 /** Ready when this resolves; on the same ports whenever it is started again. */
-export async function startWithDashboard() {
+export async function startWithDashboard(program: Program = source) {
   const room = temporaryDirectory()
   const [apiPort, udpPort] = [await freePort(), await freePort()]
   const path = room.at('tracker.toml')
   const configure = (more = '') => room.write({ 'tracker.toml': tomlOf(apiPort, udpPort, more) })
   const begin = async () => {
-    const run = await launch(source, {
+    const run = await launch(program, {
       directory: room.path,
       env: { TORRUST_TRACKER_CONFIG_TOML_PATH: path },
     })
