@@ -197,8 +197,9 @@ function OnlyMetrics() {
 }
 
 function ConnectionState() {
-  const { lost, overview, session } = useShared()
+  const { lost, overview, session, isOver } = useShared()
   if (session?.scope === 'metrics') return null
+  if (isOver) return <Status kind="off">Logged out</Status>
   if (lost !== undefined) return <Status kind="critical">No connection</Status>
   if (overview === undefined) return <Status kind="off">Connecting</Status>
   return <Status kind="ok">Live</Status>

@@ -59,7 +59,7 @@ export function KeysPage() {
   const remove = async ({ key, valid_until }: Key) => {
     const isSure = await confirm({
       title: 'Remove this key?',
-      text: `Clients that use ${key} will be refused.`,
+      text: overview?.keys === null ? key : `Clients that use it will be refused: ${key}`,
       action: 'Remove',
     })
     if (!isSure) return

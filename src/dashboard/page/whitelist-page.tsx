@@ -48,7 +48,7 @@ export function WhitelistPage() {
   const removeOne = async (hash: string) => {
     const isSure = await confirm({
       title: 'Remove this torrent from the whitelist?',
-      text: `${hash} will not be served any more.`,
+      text: overview?.listed === null ? hash : `Its clients will be refused: ${hash}`,
       action: 'Remove',
     })
     if (!isSure) return
