@@ -55,4 +55,25 @@ describe.skipIf(CHROMIUM === null)('a tracker that stops and comes back', () => 
     await page.getByText('Connection lost').waitFor({ state: 'detached' })
     expect(complaints).toEqual([])
   })
+
+  test('is not kept busy by a page that nobody looks at', async () => {
+    await using tracker = await startWithDashboard(program)
+    await using visited = await visit(browser, tracker.url, { token: TOKENS.read })
+    const { page, complaints } = visited
+    await page.getByText('All is well').waitFor()
+    const turn = (isHidden: boolean) =>
+      page.evaluate(`{
+        Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true })
+        document.dispatchEvent(new Event('visibilitychange'))
+      }`)
+    const isLive = (request: { url(): string }) => request.url().endsWith('/live')
+    const closed = page.waitForEvent('requestfailed', isLive)
+    await turn(true)
+    await closed
+    const opened = page.waitForRequest(isLive)
+    await turn(false)
+    await opened
+    await page.getByText('Live').waitFor()
+    expect(complaints).toEqual([])
+  })
 })

@@ -60,9 +60,12 @@ export async function ask<T>(path: string, question: Question = {}): Promise<T> 
     throw new Failure('unreachable', 'The tracker does not answer.')
   }
   if (response.ok) {
-    const value = parsed(text)
-    if (value === undefined) throw new Failure('refused', 'The answer is not from a tracker.')
-    return value as T
+    try {
+      const value: T = JSON.parse(text)
+      return value
+    } catch {
+      throw new Failure('refused', 'The answer is not from a tracker.')
+    }
   }
   const failure = failureOf(response.status, text)
   if (failure.fault === 'unknown' && path !== 'session') forgetSession()

@@ -48,13 +48,11 @@ export function readTorrentFile(bytes: Uint8Array): Read {
   return { hash: sha1(info) }
 }
 
-const [D, E, I, L, COLON] = ['d', 'e', 'i', 'l', ':'].map((one) => one.charCodeAt(0)) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-]
+const D = 0x64
+const E = 0x65
+const I = 0x69
+const L = 0x6c
+const COLON = 0x3a
 
 /** The value of an entry of a bencoded dictionary; undefined: it has none, or is not a whole dictionary. */
 function entryOf(bytes: Uint8Array, wanted: string): Uint8Array | undefined {

@@ -182,7 +182,8 @@ function GeneratePanel({ secondsValid, changed }: GenerateProps) {
     event.preventDefault()
     setIsBusy(true)
     try {
-      const keys = Array(wanted).fill({ key: null, seconds_valid: secondsValid })
+      const key = { key: null, seconds_valid: secondsValid }
+      const keys = Array.from({ length: wanted }, () => key)
       const added = await ask<readonly Key[]>(BULK, { method: 'POST', body: { keys } })
       setMade(added.map(({ key }) => key))
       setFailure('')

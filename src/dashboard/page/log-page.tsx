@@ -1,4 +1,5 @@
 /** The log as it is written. */
+import type { VNode } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { ask, textOf } from './api.ts'
 import { clockTime, count, exactTime } from './format.ts'
@@ -10,8 +11,8 @@ type Entry = {
   readonly target: string
   readonly fields: Readonly<Record<string, unknown>>
 }
-/** `entry`: a line, or how many lines were lost. */
-type Kept = { readonly id: number; readonly entry: Entry | number; readonly text: string }
+/** What the filter looks at, and what is shown: made once, for thousands of lines are shown again four times a second. */
+type Kept = { readonly text: string; readonly line: VNode }
 
 const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
 type Level = (typeof LEVELS)[number]
@@ -96,15 +97,12 @@ function Lines({ shown, isPaused }: { readonly shown: readonly Kept[]; isPaused:
       }}
     >
       {shown.length === 0 && <Empty>No line fits.</Empty>}
-      <ol>
-        {shown.map(({ id, entry }) => (
-          <LogLine key={id} entry={entry} />
-        ))}
-      </ol>
+      <ol>{shown.map(({ line }) => line)}</ol>
     </section>
   )
 }
 
+/** Or how many lines were lost. */
 function LogLine({ entry }: { readonly entry: Entry | number }) {
   if (typeof entry === 'number')
     return <li class="warn">{count(entry)} lines came too fast and are missing here.</li>
@@ -133,7 +131,7 @@ const fieldsOf = ({ fields: { message, ...more } }: Entry): string =>
     .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('')
 
-/** What the filter looks at: all that is shown. */
+/** All that is shown. */
 const textOfLine = (entry: Entry | number): string =>
   typeof entry === 'number'
     ? ''
@@ -171,7 +169,7 @@ function useLog(level: Level, isPaused: boolean) {
       }
     }
     const keep = (entry: Entry | number) => {
-      waiting.push({ id: number++, entry, text: textOfLine(entry) })
+      waiting.push({ text: textOfLine(entry), line: <LogLine key={number++} entry={entry} /> })
       if (waiting.length > MOST_LINES) waiting.shift()
     }
     const show = setInterval(() => {

@@ -73,7 +73,8 @@ function Alerts({ overview: { alerts } }: OfOverview) {
 }
 
 function Summary({ overview }: OfOverview) {
-  const { moment, seeders, leechers, torrents, memory, families, downloads } = overview
+  const { moment, seeders, leechers, torrents, memory, families } = overview
+  const { downloads, downloads_stored } = overview
   const served = moment && (moment.udpServed ?? 0) + (moment.httpServed ?? 0)
   const refused = moment && (moment.udpRefused ?? 0) + (moment.httpRefused ?? 0)
   return (
@@ -93,14 +94,14 @@ function Summary({ overview }: OfOverview) {
         label="Peers"
         value={count(seeders + leechers)}
         note={`${count(seeders)} seed, ${count(leechers)} leech`}
+        title={families
+          .map((one) => `IPv${one.family}: ${count(one.seeders + one.leechers)}`)
+          .join(', ')}
       />
       <Figure
         label="Torrents"
         value={count(torrents)}
-        note={`${several(downloads, 'download')}`}
-        title={Object.entries(families)
-          .map(([family, figures]) => `${family}: ${JSON.stringify(figures)}`)
-          .join('\n')}
+        note={several(downloads_stored ?? downloads, 'download')}
       />
       <Figure
         label="Memory for peers"

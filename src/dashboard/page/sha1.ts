@@ -21,7 +21,7 @@ export function sha1(bytes: Uint8Array): string {
         i < 16
           ? view.getInt32(block * 64 + i * 4)
           : rotate(words[i - 3]! ^ words[i - 8]! ^ words[i - 14]! ^ words[i - 16]!, 1)
-    let [a, b, c, d, e] = state as unknown as [number, number, number, number, number]
+    let [a = 0, b = 0, c = 0, d = 0, e = 0] = state
     for (let i = 0; i < 80; i++) {
       const [mixed, constant] =
         i < 20
