@@ -5,7 +5,7 @@ import { connected } from '../udp-client.ts'
 
 export const TOKENS = { all: 'AdminToken', read: 'ReaderToken', metrics: 'ScraperToken' } as const
 
-const tomlOf = (apiPort: number, udpPort: number, more: string): string => `
+const tomlOf = (apiPort: number, udpPort: number): string => `
 [metadata]
 schema_version = "3.0.0"
 [logging]
@@ -18,7 +18,6 @@ path = "tracker.db"
 [runtime]
 workers = 2
 max_memory = "64MiB"
-${more}
 [[udp_trackers]]
 bind_address = "127.0.0.1:${udpPort}"
 [[http_trackers]]
@@ -40,7 +39,8 @@ export async function startWithDashboard(program: Program = source) {
   const room = temporaryDirectory()
   const [apiPort, udpPort] = [await freePort(), await freePort()]
   const path = room.at('tracker.toml')
-  const configure = (more = '') => room.write({ 'tracker.toml': tomlOf(apiPort, udpPort, more) })
+  const configure = (change = (toml: string): string => toml) =>
+    room.write({ 'tracker.toml': change(tomlOf(apiPort, udpPort)) })
   const begin = async () => {
     const run = await launch(program, {
       directory: room.path,
@@ -54,6 +54,7 @@ export async function startWithDashboard(program: Program = source) {
   return {
     url: `http://127.0.0.1:${apiPort}`,
     udpPort,
+    /** What is in the configuration, which is `change`d; without it, as in the beginning. */
     configure,
     /** The JSON of the answer. */
     async call(method: string, target: string, body?: unknown): Promise<unknown> {
