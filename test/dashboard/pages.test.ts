@@ -1,7 +1,14 @@
 /** A34: every page of the dashboard and every action, in a browser, on a tracker with a small load. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
-import { CHROMIUM, seen, startBrowser, type Visited, visit } from '../support/dashboard/browser.ts'
+import {
+  CHROMIUM,
+  logIn,
+  seen,
+  startBrowser,
+  type Visited,
+  visit,
+} from '../support/dashboard/browser.ts'
 import {
   type DashboardTracker,
   startWithDashboard,
@@ -81,6 +88,7 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
     look(async ({ page, go }) => {
       await go('torrents', 'Torrents')
       const rows = page.getByRole('table').getByRole('row')
+      await page.getByRole('link', { name: hexOf(1) }).waitFor()
       expect(await seen(rows.nth(1))).toMatch(new RegExp(`^${hexOf(1)}\\s+3\\s+1\\s+0`))
       await page.getByLabel('Find a torrent').fill('<b>')
       await page.keyboard.press('Enter')
@@ -295,7 +303,7 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       const overview = await tracker.call('GET', 'overview')
       const alerts = [
         { level: 'critical', name: 'full', text: 'Memory is spent <b>now</b>.' },
-        { level: 'warning', name: 'drops', text: 'Datagrams were dropped.' },
+        { level: 'warning', name: 'drops', text: 'Datagrams were dropped: `tracker doctor`.' },
       ]
       await page.route('**/api/v1/live', (route) => route.abort())
       await page.route('**/api/v1/overview', (route) =>
@@ -304,11 +312,26 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       await page.reload()
       await page.getByText('Memory is spent <b>now</b>.').waitFor()
       expect(await seen(page.getByLabel('Alerts'))).toMatch(/^Critical\s.*\s+Warning\s/)
+      expect(await page.getByLabel('Alerts').locator('code').allInnerTexts()).toEqual([
+        'tracker doctor',
+      ])
       await page.getByRole('link', { name: 'Now 2 alerts' }).waitFor()
       expect(await page.title()).toBe('(2) Now · Tracker')
       alerts.pop()
       await page.getByRole('status').getByText('Memory is spent <b>now</b>.').waitFor()
     }))
+
+  test('an overview of another version leaves a message, not an empty page', async () => {
+    await using visited = await visit(browser, tracker.url)
+    const { page } = visited
+    await page.route('**/api/v1/live', (route) => route.abort())
+    await page.route('**/api/v1/overview', (route) => route.fulfill({ json: { version: '9' } }))
+    await logIn(page, TOKENS.all)
+    await page.getByRole('heading', { name: 'The page failed' }).waitFor()
+    await page.unroute('**/api/v1/overview')
+    await page.getByRole('button', { name: 'Load it again' }).click()
+    await page.getByText('All is well').waitFor()
+  })
 
   test('Configuration: values with their origin', () =>
     look(async ({ page, go }) => {

@@ -1,6 +1,6 @@
 /** The frame around every page: navigation, connection, theme, and who is logged in. */
 import type { FunctionComponent } from 'preact'
-import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
+import { useEffect, useErrorBoundary, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { ask, faultOf, onUnknownSession, type Session, textOf } from './api.ts'
 import { BansPage } from './bans-page.tsx'
 import { ConfigurationPage } from './configuration-page.tsx'
@@ -35,6 +35,7 @@ export function App() {
   const [asked, setAsked] = useState<Asked>()
   const [notices, setNotices] = useState<readonly KeptNotice[]>([])
   const nextId = useRef(0)
+  const [failure] = useErrorBoundary()
   const { session, isOver } = state
 
   useEffect(() => {
@@ -77,6 +78,7 @@ export function App() {
     }),
     [state],
   )
+  if (failure !== undefined) return <Failed why={textOf(failure)} />
   if (session === undefined) return <p class="opening">Opening…</p>
   const enter = (one: Session) => tell({ kind: 'session', session: one })
   if (session === null) return <LoginPage enter={enter} />
@@ -90,6 +92,23 @@ export function App() {
         drop={(id) => setNotices((last) => last.filter((one) => one.id !== id))}
       />
     </SharedProvider>
+  )
+}
+
+/** The tracker may be newer than the page. */
+function Failed({ why }: { readonly why: string }) {
+  return (
+    <main class="login">
+      <h1>The page failed</h1>
+      <p>
+        This is a mistake in the dashboard, or the tracker was updated: load the page again. The
+        tracker itself is not affected.
+      </p>
+      <p class="code">{why}</p>
+      <button type="button" class="primary" onClick={() => location.reload()}>
+        Load it again
+      </button>
+    </main>
   )
 }
 

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { ask, textOf } from './api.ts'
 import { clockTime, count, exactTime } from './format.ts'
 import { Empty, Mistake, Page, Panel, Status } from './parts.tsx'
+import { useShared } from './state.ts'
 
 type Entry = {
   readonly timestamp: string
@@ -138,11 +139,13 @@ const textOfLine = (entry: Entry | number): string =>
     : `${entry.level} ${entry.target} ${entry.fields.message}${fieldsOf(entry)}`.toLowerCase()
 
 function useLog(level: Level, isPaused: boolean) {
+  const { isOver } = useShared()
   const [kept, setKept] = useState<readonly Kept[]>([])
   const [failure, setFailure] = useState<string>()
   const paused = useRef(isPaused)
   paused.current = isPaused
   useEffect(() => {
+    if (isOver) return
     let timer = 0
     let number = 0
     let waiting: Kept[] = []
@@ -184,6 +187,6 @@ function useLog(level: Level, isPaused: boolean) {
       clearTimeout(timer)
       clearInterval(show)
     }
-  }, [level])
+  }, [level, isOver])
   return { kept, failure }
 }

@@ -63,6 +63,8 @@ function LoginForm({ enter }: LoginProps) {
   }
   return (
     <form onSubmit={send}>
+      {/* Password managers keep a token only with a name. */}
+      <input type="text" autocomplete="username" value="tracker" readOnly hidden />
       <label for="token">Access token</label>
       <input
         id="token"

@@ -64,13 +64,17 @@ function Alerts({ overview: { alerts } }: OfOverview) {
         alerts.map(({ level, name, text }) => (
           <p key={name + text} class={`alert ${level}`}>
             <Status kind={level}>{level === 'critical' ? 'Critical' : 'Warning'}</Status>
-            <span>{text}</span>
+            <span>{withCode(text)}</span>
           </p>
         ))
       )}
     </section>
   )
 }
+
+/** Commands stand between backticks. */
+const withCode = (text: string) =>
+  text.split('`').map((part, i) => (i % 2 === 0 ? part : <code key={part}>{part}</code>))
 
 function Summary({ overview }: OfOverview) {
   const { moment, seeders, leechers, torrents, memory, families } = overview
@@ -124,7 +128,7 @@ function Charts({ overview }: OfOverview) {
     <section class="charts" aria-labelledby="charts">
       <header>
         <h2 id="charts">Over time</h2>
-        <fieldset class="theme">
+        <fieldset class="choice">
           <legend class="hidden">Time shown</legend>
           {RANGES.map(([name, label]) => (
             <label key={name}>

@@ -44,7 +44,8 @@ export function reduce(state: State, action: Action): State {
       const { overview } = action
       const newest = state.recent.at(-1)
       // Another run of the tracker, or a clock that was set back: nothing can be compared with what was before.
-      const goesOn = newest?.started === overview.started && newest.now <= overview.now
+      const goesOn =
+        newest !== undefined && newest.started === overview.started && newest.now <= overview.now
       return {
         ...state,
         recent: goesOn ? [...state.recent.slice(1 - RECENT), overview] : [overview],

@@ -44,7 +44,7 @@ export function ThemeChoice() {
     applyTheme(chosen)
   }
   return (
-    <fieldset class="theme">
+    <fieldset class="choice">
       <legend class="hidden">Theme</legend>
       {THEMES.map((one) => (
         <label key={one}>
