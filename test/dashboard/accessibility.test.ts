@@ -20,7 +20,7 @@ const PLACES: readonly (readonly [place: string, title: string, content: string]
   ['whitelist', 'Whitelist', HASH],
   ['bans', 'Bans', '127.0.0.9'],
   ['log', 'Log', 'lines fit'],
-  ['configuration', 'Configuration', 'After a change of the file'],
+  ['configuration', 'Configuration', 'core.private'],
 ]
 
 let tracker: DashboardTracker

@@ -333,18 +333,23 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
     await page.getByText('All is well').waitFor()
   })
 
-  test('Configuration: values with their origin', () =>
+  test('Configuration: values with their origin, secrets masked', () =>
     look(async ({ page, go }) => {
-      const settings = [
-        { path: 'core.private', value: false, origin: 'tracker.toml', live: true },
-        { path: 'core.database.path', value: '<b>x</b>', origin: 'default', live: false },
-      ]
-      await page.route('**/api/v1/config', (route) => route.fulfill({ json: settings }))
       await go('configuration', 'Configuration')
       const rows = page.getByLabel('Options').getByRole('row')
-      await rows.filter({ hasText: '<b>x</b>' }).filter({ hasText: 'by a restart' }).waitFor()
-      await page.getByLabel('Filter').fill('private')
+      const row = (...texts: string[]) =>
+        texts.reduce((found, text) => found.filter({ hasText: text }), rows).waitFor()
+      await row('core.private', 'false', 'tracker.toml', 'by a reload')
+      await row('core.database.path', '"tracker.db"', 'by a restart')
+      await row('http_api.access_tokens.admin.token', '***')
+      expect(await page.content()).not.toContain(TOKENS.all)
+      const all = await rows.count()
+      await page.getByLabel('Only what is set').check()
+      await until('fewer options', async () => (await rows.count()) < all / 2)
+      await page.getByLabel('Filter').fill('PRIVATE')
       await until('one option', async () => (await rows.count()) === 2)
+      await page.getByLabel('Filter').fill('<b>')
+      await page.getByText('No option fits the filter.').waitFor()
     }))
 
   test('Configuration: a reload says what it did, and why it did nothing', () =>

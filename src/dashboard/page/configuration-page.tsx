@@ -1,30 +1,31 @@
 /** What the tracker follows, where each value comes from, and what changes without a restart. */
 import { useMemo, useState } from 'preact/hooks'
+import type { ShownOption } from '../../config/shown-options.ts'
 import { ask, textOf } from './api.ts'
 import { Empty, Mistake, Page, Panel, ReadOnly, Status, Table } from './parts.tsx'
 import { useAnswer, useShared } from './state.ts'
 
-type Setting = {
-  readonly path: string
-  readonly value: unknown
-  /** Where the value comes from. */
-  readonly origin: string
-  /** Whether a reload applies a change of it. */
-  readonly live: boolean
-}
+/** The origin of options that are not set. */
+const DEFAULT = 'default'
+
 type Reloaded = { readonly applied: readonly string[]; readonly restart: readonly string[] }
 
 export function ConfigurationPage() {
   const { mayChange } = useShared()
   const [filter, setFilter] = useState('')
+  const [isBrief, setIsBrief] = useState(false)
   const { value, failure, isAbsent, again } = useAnswer(
-    (signal) => ask<readonly Setting[]>('api/v1/config', { signal }),
+    (signal) => ask<readonly ShownOption[]>('api/v1/config', { signal }),
     [],
   )
   const shown = useMemo(() => {
     const wanted = filter.toLowerCase()
-    return value?.filter((one) => JSON.stringify(one).toLowerCase().includes(wanted))
-  }, [value, filter])
+    return value?.filter(
+      ({ path, value: set, origin }) =>
+        !(isBrief && origin === DEFAULT) &&
+        [path, set ?? '', origin].some((text) => text.toLowerCase().includes(wanted)),
+    )
+  }, [value, filter, isBrief])
   return (
     <Page title="Configuration">
       {mayChange ? <ReloadPanel changed={again} /> : <ReadOnly what="reload the configuration" />}
@@ -32,6 +33,14 @@ export function ConfigurationPage() {
         title="Effective values"
         aside={
           <div class="tools">
+            <label>
+              <input
+                type="checkbox"
+                checked={isBrief}
+                onChange={(event) => setIsBrief(event.currentTarget.checked)}
+              />{' '}
+              Only what is set
+            </label>
             <label>
               Filter{' '}
               <input
@@ -53,8 +62,8 @@ export function ConfigurationPage() {
                 <th scope="row" class="code">
                   {one.path}
                 </th>
-                <td class="code">{printed(one.value)}</td>
-                <td>{one.origin}</td>
+                <td class="code">{one.value ?? <span class="note">not set</span>}</td>
+                <td class={one.origin === DEFAULT ? 'note' : ''}>{one.origin}</td>
                 <td>
                   <Status kind={one.live ? 'ok' : 'off'}>
                     {one.live ? 'by a reload' : 'by a restart'}
@@ -68,9 +77,6 @@ export function ConfigurationPage() {
     </Page>
   )
 }
-
-const printed = (value: unknown): string =>
-  typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value)
 
 function ReloadPanel({ changed }: { readonly changed: () => void }) {
   const { confirm } = useShared()

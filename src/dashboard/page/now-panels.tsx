@@ -55,6 +55,12 @@ const REASONS: Readonly<Record<Refusal, string>> = {
   full: 'Memory is spent',
 }
 
+/** `name` as in metrics and in the log: `key_missing`. */
+function reasonOf(name: string): string {
+  const own = name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+  return Object.entries(REASONS).find(([known]) => known === own)?.[1] ?? name
+}
+
 export function RefusalsPanel({ overview: { refusals } }: OfOverview) {
   const all = refusals.reduce((sum, { count: more }) => sum + more, 0)
   return (
@@ -65,7 +71,7 @@ export function RefusalsPanel({ overview: { refusals } }: OfOverview) {
         <Table label="Refused since the start" head={['Reason', 'Request', '#Count', '#Share']}>
           {refusals.map(({ kind, reason, count: times }) => (
             <tr key={kind + reason}>
-              <th scope="row">{REASONS[reason] ?? reason}</th>
+              <th scope="row">{reasonOf(reason)}</th>
               <td>{kind}</td>
               <td class="figure">{count(times)}</td>
               <td class="figure">{percent(times / all)}</td>
