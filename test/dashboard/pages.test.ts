@@ -379,6 +379,22 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       await page.getByText('core.private: true → false').waitFor()
     }))
 
+  test('a torrent of a listed tracker is added to the whitelist where it is looked at', () =>
+    look(async ({ page, go }) => {
+      tracker.configure((toml) => toml.replace('listed = false', 'listed = true'))
+      await tracker.call('POST', 'reload')
+      await tracker.call('DELETE', `whitelist/${hexOf(1)}`)
+      await go(`torrents/${hexOf(1)}`, 'Torrent')
+      await page.getByText('Not in the whitelist').waitFor()
+      await page.getByRole('button', { name: 'Add to the whitelist' }).click()
+      await page.getByText('In the whitelist', { exact: true }).waitFor()
+      await tracker.call('DELETE', `whitelist/${hexOf(1)}`)
+      await page.getByRole('button', { name: 'Remove from the whitelist' }).click()
+      await page.getByText('Not in the whitelist').waitFor()
+      tracker.configure()
+      await tracker.call('POST', 'reload')
+    }))
+
   test('a token that may only read sees everything and is told why it changes nothing', () =>
     look(async ({ page, go }) => {
       await page.getByText('scope: read').waitFor()

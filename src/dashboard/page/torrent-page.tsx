@@ -1,11 +1,12 @@
 /** One torrent with its peers. What clients say of themselves is only ever text. */
 import { useMemo, useState } from 'preact/hooks'
-import { ask } from './api.ts'
+import { ask, textOf } from './api.ts'
 import { count, now, plural, size } from './format.ts'
 import { Copy, Empty, Figure, Mistake, Page, Panel, Status, Table, Time } from './parts.tsx'
 import { linkTo } from './router.ts'
-import { useAnswer } from './state.ts'
+import { useAnswer, useShared } from './state.ts'
 import { Search } from './torrents-page.tsx'
+import { addToWhitelist, removeFromWhitelist, whitelistPart } from './whitelist.ts'
 
 type Peer = {
   readonly peer_id: { readonly id: string; readonly client: string | null }
@@ -49,6 +50,7 @@ export function TorrentPage({ hash }: { readonly hash: string }) {
       <p class="subject code">
         {hash} {isHash && <Copy text={hash} label="the info hash" />}
       </p>
+      {isHash && <Listed hash={hash.toLowerCase()} />}
       {failure !== undefined && <Mistake>{failure}</Mistake>}
       {typeof value === 'string' && (
         <Empty>
@@ -68,6 +70,38 @@ export function TorrentPage({ hash }: { readonly hash: string }) {
         </>
       )}
     </Page>
+  )
+}
+
+/** Of a tracker that serves only whitelisted torrents: whether this is one, and the way to change that. */
+function Listed({ hash }: { readonly hash: string }) {
+  const { overview, mayChange, notify } = useShared()
+  const isListed = overview !== undefined && overview.listed !== null
+  const { value, again } = useAnswer(
+    async (signal) => (isListed ? await whitelistPart(hash, 0, 1, signal) : undefined),
+    [hash, isListed],
+  )
+  if (!isListed || value === undefined) return null
+  const isServed = value.length > 0
+  const change = async () => {
+    try {
+      await (isServed ? removeFromWhitelist : addToWhitelist)([hash])
+    } catch (error) {
+      notify({ text: `Not done: ${textOf(error)}`, isMistake: true })
+    }
+    again()
+  }
+  return (
+    <p class="line">
+      <Status kind={isServed ? 'ok' : 'warning'}>
+        {isServed ? 'In the whitelist' : 'Not in the whitelist: its clients are refused'}
+      </Status>
+      {mayChange && (
+        <button type="button" class="small" onClick={change}>
+          {isServed ? 'Remove from the whitelist' : 'Add to the whitelist'}
+        </button>
+      )}
+    </p>
   )
 }
 

@@ -1,15 +1,14 @@
 /** The torrents that are served, where not all are. */
 import { AccessList, ROWS, useWanted } from './access-list.tsx'
-import { ask, textOf } from './api.ts'
+import { textOf } from './api.ts'
 import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { readInfoHash, readTorrentFile } from './info-hash.ts'
 import type { Line } from './lines.ts'
-import { partOf } from './ordered-list.ts'
 import { Jump, NoDatabase, Page, ReadOnly } from './parts.tsx'
 import { linkTo } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
+import { addToWhitelist, removeFromWhitelist, whitelistPart } from './whitelist.ts'
 
-const PATH = 'api/v1/whitelist'
 /** A request may have more (2 MiB), but smaller ones show how far it is. */
 const MOST_HASHES = 5_000
 const MOST_FILE_BYTES = 20 * 1024 * 1024
@@ -18,14 +17,9 @@ const line = (text: string): Line<string> => {
   const read = readInfoHash(text)
   return 'hash' in read ? { entry: read.hash, name: read.hash } : read
 }
-const change = (method: 'POST' | 'DELETE') => async (hashes: readonly string[]) => {
-  await ask(`${PATH}/bulk`, { method, body: { info_hashes: hashes } })
-}
-const add = change('POST')
-const remove = change('DELETE')
 const CHANGES: readonly Change<string>[] = [
-  { verb: 'Add', done: 'added to the whitelist', asks: false, send: add },
-  { verb: 'Remove', done: 'removed from the whitelist', asks: true, send: remove },
+  { verb: 'Add', done: 'added to the whitelist', asks: false, send: addToWhitelist },
+  { verb: 'Remove', done: 'removed from the whitelist', asks: true, send: removeFromWhitelist },
 ]
 
 /** A torrent becomes a line with its name behind the info hash; other files are lists. */
@@ -41,7 +35,7 @@ export function WhitelistPage() {
   const { overview, mayChange, confirm, notify } = useShared()
   const wanted = useWanted()
   const answer = useAnswer(
-    (signal) => partOf<string>(PATH, { ...wanted, size: ROWS }, (hash) => hash, signal),
+    (signal) => whitelistPart(wanted.start, wanted.offset, ROWS, signal),
     [wanted.start, wanted.offset],
   )
   const { again } = answer
@@ -53,9 +47,9 @@ export function WhitelistPage() {
     })
     if (!isSure) return
     try {
-      await remove([hash])
+      await removeFromWhitelist([hash])
       const undo = async () => {
-        await add([hash])
+        await addToWhitelist([hash])
         again()
       }
       notify({ text: `${hash} was removed from the whitelist.`, undo })
