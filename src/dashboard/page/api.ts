@@ -7,7 +7,7 @@ export type Session = {
 }
 
 /** Why a request was not done: `unknown` is the session, `unreachable` the tracker; all others are told by it. */
-export type Fault = 'unreachable' | 'unknown' | 'forbidden' | 'absent' | 'refused'
+export type Fault = 'unreachable' | 'unknown' | 'refused'
 
 /** The message is for people. */
 export class Failure extends Error {
@@ -89,8 +89,6 @@ function failureOf(status: number, text: string): Failure {
   const reason = reasonOf(text)
   if (status === 401 || (status === 500 && UNAUTHORIZED.test(reason)))
     return new Failure('unknown', reason)
-  if (status === 403) return new Failure('forbidden', sentence(reason))
-  if (status === 404) return new Failure('absent', 'This tracker does not know how to do that.')
   if (status >= 502 && status <= 504)
     return new Failure('unreachable', `The tracker does not answer (${status}).`)
   return new Failure('refused', sentence(reason === '' ? `the answer is ${status}` : reason))
@@ -113,5 +111,5 @@ function reasonOf(text: string): string {
   return (quoted && String(parsed(quoted) ?? quoted)) || text.slice(0, 2_000)
 }
 
-export const sentence = (text: string): string =>
+const sentence = (text: string): string =>
   `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?:]$/.test(text) ? '' : '.'}`

@@ -14,7 +14,7 @@ export function ConfigurationPage() {
   const { mayChange } = useShared()
   const [filter, setFilter] = useState('')
   const [isBrief, setIsBrief] = useState(false)
-  const { value, failure, isAbsent, again } = useAnswer(
+  const { value, failure, again } = useAnswer(
     (signal) => ask<readonly ShownOption[]>('api/v1/config', { signal }),
     [],
   )
@@ -52,8 +52,7 @@ export function ConfigurationPage() {
           </div>
         }
       >
-        {isAbsent && <Empty>This tracker does not show its configuration.</Empty>}
-        {failure !== undefined && !isAbsent && <Mistake>{failure}</Mistake>}
+        {failure !== undefined && <Mistake>{failure}</Mistake>}
         {shown?.length === 0 && <Empty>No option fits the filter.</Empty>}
         {shown !== undefined && shown.length > 0 && (
           <Table label="Options" head={['Option', 'Value', 'From', 'A change is applied']}>

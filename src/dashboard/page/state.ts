@@ -2,7 +2,7 @@
 import { createContext } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
 import type { Overview } from '../../view/overview.ts'
-import { faultOf, type Session, textOf } from './api.ts'
+import { type Session, textOf } from './api.ts'
 import type { News } from './follow.ts'
 
 export type State = {
@@ -91,8 +91,6 @@ export type Answer<T> = {
   /** The last one, also while the next is awaited. */
   readonly value: T | undefined
   readonly failure: string | undefined
-  /** Whether the tracker has no such thing at all. */
-  readonly isAbsent: boolean
   readonly isWaiting: boolean
   readonly again: () => void
 }
@@ -107,7 +105,6 @@ export function useAnswer<T>(
   const [answer, setAnswer] = useState<Omit<Answer<T>, 'again'>>({
     value: undefined,
     failure: undefined,
-    isAbsent: false,
     isWaiting: true,
   })
   // The caller says what `load` depends on.
@@ -116,13 +113,11 @@ export function useAnswer<T>(
     setAnswer((last) => ({ ...last, isWaiting: true }))
     load(stop.signal).then(
       (value) => {
-        if (!stop.signal.aborted)
-          setAnswer({ value, failure: undefined, isAbsent: false, isWaiting: false })
+        if (!stop.signal.aborted) setAnswer({ value, failure: undefined, isWaiting: false })
       },
       (error) => {
         if (stop.signal.aborted) return
-        const isAbsent = faultOf(error) === 'absent'
-        setAnswer(({ value }) => ({ value, failure: textOf(error), isAbsent, isWaiting: false }))
+        setAnswer(({ value }) => ({ value, failure: textOf(error), isWaiting: false }))
       },
     )
     return () => stop.abort()
