@@ -411,6 +411,27 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       }
     }, TOKENS.read))
 
+  test('behind a proxy that puts it under a path, it works as well', async () => {
+    using proxy = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      idleTimeout: 60,
+      fetch({ url, method, headers, body }) {
+        const { pathname, search } = new URL(url)
+        if (!pathname.startsWith('/some/path/')) return new Response('', { status: 404 })
+        const target = `${tracker.url}${pathname.slice('/some/path'.length)}${search}`
+        return fetch(target, { method, headers, body, decompress: false })
+      },
+    })
+    await using visited = await visit(browser, `http://127.0.0.1:${proxy.port}/some/path`)
+    const { page, go } = visited
+    await logIn(page, TOKENS.all)
+    await page.getByText('All is well').waitFor()
+    await go(`torrents/${hexOf(1)}`, 'Torrent')
+    await page.getByRole('heading', { name: '4 peers' }).waitFor()
+    expect(visited.foreign).toEqual([])
+  })
+
   test('a token for metrics is told what it opens', async () => {
     await using visited = await visit(browser, tracker.url, { token: TOKENS.metrics })
     await visited.page.getByRole('heading', { level: 1, name: 'Only metrics' }).waitFor()
