@@ -31,12 +31,16 @@ export function NowPage() {
       <Charts overview={overview} />
       <ListenersPanel overview={overview} />
       <div class="panels">
-        <TransportsPanel overview={overview} />
-        <RefusalsPanel overview={overview} />
-        <ThreadsPanel />
-        <MachinePanel overview={overview} />
-        <DatabasePanel />
-        <SizesPanel overview={overview} />
+        <div>
+          <TransportsPanel overview={overview} />
+          <RefusalsPanel overview={overview} />
+          <ThreadsPanel />
+          <MachinePanel overview={overview} />
+        </div>
+        <div>
+          <DatabasePanel />
+          <SizesPanel overview={overview} />
+        </div>
       </div>
     </Page>
   )

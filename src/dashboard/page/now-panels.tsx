@@ -174,6 +174,7 @@ export function DatabasePanel() {
 export function SizesPanel({ overview: { sizes } }: OfOverview) {
   const known = sizes ?? []
   const most = Math.max(1, ...known)
+  const first = known.findIndex((torrents) => torrents > 0)
   const last = known.findLastIndex((torrents) => torrents > 0)
   return (
     <Panel title="Torrents by number of peers">
@@ -181,12 +182,12 @@ export function SizesPanel({ overview: { sizes } }: OfOverview) {
         <Empty>Counted by the next sweep.</Empty>
       ) : (
         <Table label="Torrents by number of peers" head={['Peers', '#Torrents', '!Share']}>
-          {known.slice(0, last + 1).map((torrents, i) => (
-            <tr key={bucketName(i)}>
-              <th scope="row">{bucketName(i)}</th>
+          {known.slice(first, last + 1).map((torrents, i) => (
+            <tr key={bucketName(first + i)}>
+              <th scope="row">{bucketName(first + i)}</th>
               <td class="figure">{count(torrents)}</td>
               <td class="bar-cell">
-                <Bar share={torrents / most} />
+                <Bar share={torrents / most} isPart />
               </td>
             </tr>
           ))}
@@ -203,8 +204,9 @@ function bucketName(index: number): string {
 }
 
 /** The figure beside it says the same. */
-function Bar({ share }: { readonly share: number }) {
-  const kind = share >= 0.9 ? 'high' : ''
+function Bar({ share, isPart = false }: { readonly share: number; readonly isPart?: boolean }) {
+  // A part of a whole is never too much.
+  const kind = !isPart && share >= 0.9 ? 'high' : ''
   return (
     <div class={`meter ${kind}`} aria-hidden="true">
       <i style={{ width: `${Math.min(100, share * 100)}%` }} />
