@@ -68,7 +68,7 @@ const nameOf = (workers: number) => `${workers} thread${workers > 1 ? 's' : ''} 
 /** What the threads logged when they ended. */
 function locksOf(room: string, workers: number) {
   const log = readFileSync(join(roomOf(room, 'udp'), 'log'), 'utf8')
-  const said = [...log.matchAll(/locks of the swarm: found (\d+) taken, slept for (\d+)/g)]
+  const said = [...log.matchAll(/locks of the swarm.* found_taken=(\d+) slept=(\d+)/g)]
   if (said.length !== workers) throw new Error(`${said.length} of ${workers} threads told of locks`)
   const sum = (group: number) => said.reduce((all, words) => all + Number(words[group]), 0)
   return { contended: sum(1), slept: sum(2) }
