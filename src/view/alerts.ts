@@ -1,6 +1,6 @@
 /**
- * What an operator should know now, in words and with the remedy, the worst first. The same conditions as the alert
- * rules in share/prometheus, for those who run no Prometheus.
+ * What an operator should know now, in words and with the remedy, the worst first: what the alert rules in
+ * share/prometheus watch for, for those who run no Prometheus.
  */
 import { count, percent, several, size } from '../text/figures.ts'
 import type { MetricSources } from './metrics.ts'

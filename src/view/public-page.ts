@@ -6,7 +6,7 @@
 import { count } from '../text/figures.ts'
 import type { Live } from './live.ts'
 
-const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:44rem;margin:3rem auto;padding:0 1rem}h1{font-size:1.4rem}dl{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:1.5rem 0}dt{opacity:.7}dd{margin:0;font-size:1.6rem;font-variant-numeric:tabular-nums}code{overflow-wrap:anywhere}svg{width:100%;height:8rem}polyline{fill:none;stroke:#2f6fde;stroke-width:2;vector-effect:non-scaling-stroke}small{opacity:.7}`
+const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:44rem;margin:3rem auto;padding:0 1rem}h1{font-size:1.4rem}dl{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:1.5rem 0}dt{opacity:.7}dd{margin:0;font-size:1.6rem;font-variant-numeric:tabular-nums}code{overflow-wrap:anywhere}svg{width:100%;height:8rem}polyline{fill:none;stroke:#2f6fde;stroke-width:2;vector-effect:non-scaling-stroke}.base{stroke:currentColor;opacity:.3}small{opacity:.7}`
 const STYLE_HASH = new Bun.CryptoHasher('sha256').update(STYLE).digest('base64')
 
 const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'`
@@ -29,12 +29,12 @@ export function printPublicPage(live: Pick<Live, 'overview' | 'history'>): strin
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>BitTorrent tracker</title><style>${STYLE}</style></head><body>
+<title>BitTorrent tracker</title><style>${STYLE}</style></head><body><main>
 <h1>This is a BitTorrent tracker</h1>
 <p>It tells clients who else shares a torrent. To announce here, give your client one of these addresses:</p>
 <ul>${urls.join('')}</ul>
 <dl>${shown.join('')}</dl>
-${chart(live)}</body></html>
+${chart(live)}</main></body></html>
 `
 }
 
@@ -44,9 +44,9 @@ function chart(live: Pick<Live, 'history'>): string {
   const peers = series.seeders.map((seeders, i) => (seeders ?? 0) + (series.leechers[i] ?? 0))
   if (peers.length < 2) return ''
   const most = Math.max(1, ...peers)
-  const points = peers.map((value, i) => `${i},${Math.round(100 - (value / most) * 96)}`)
+  const points = peers.map((value, i) => `${i},${Math.round(1_000 - (value / most) * 960)}`)
   const title = `Peers in the last ${peers.length < 90 ? `${peers.length} minutes` : `${Math.round(peers.length / 60)} hours`}, at most ${count(most)}`
-  return `<svg viewBox="0 0 ${peers.length - 1} 100" preserveAspectRatio="none" role="img" aria-label="${title}"><polyline points="${points.join(' ')}"/></svg>
+  return `<svg viewBox="0 0 ${peers.length - 1} 1000" preserveAspectRatio="none" role="img" aria-label="${title}"><polyline class="base" points="0,1000 ${peers.length - 1},1000"/><polyline points="${points.join(' ')}"/></svg>
 <small>${title}</small>
 `
 }

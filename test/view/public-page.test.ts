@@ -41,7 +41,7 @@ test('it has a chart once there is something to see', () => {
   pass(3)
   const page = printPublicPage(shown)
   expect(page).toContain('aria-label="Peers in the last 3 minutes, at most 72"')
-  expect(page).toContain('points="0,4 1,4 2,4"')
+  expect(page).toContain('points="0,40 1,40 2,40"')
   pass(120)
   expect(printPublicPage(shown)).toContain('in the last 2 hours')
 })
