@@ -96,7 +96,11 @@ export class TrackerListeners implements Part {
     const wanted = await wantedOf(config)
     const plan = planListeners(this.#listed, wanted, this.#openings, Handover.isPossible)
     const closed = plan.closed.map(({ id }) => id)
-    const handover = await Handover.from(plan.closed.map((one) => one.listener.bind_address))
+    const { udp_tracker: udp = [], http_tracker: tcp = [] } = Object.groupBy(
+      plan.closed,
+      ({ type }) => type,
+    )
+    const handover = await Handover.from(tcp.map(addressOf), udp.map(addressOf))
     const opened = await this.#threads.prepare(plan.opened).catch((error) => {
       this.#openings.forget(plan.opened)
       throw error
@@ -166,6 +170,8 @@ export class TrackerListeners implements Part {
     )
   }
 }
+
+const addressOf = ({ listener }: Opening) => listener.bind_address
 
 /** Rejects when a certificate cannot be read. */
 async function wantedOf({ udp_trackers, http_trackers }: Config): Promise<readonly Wanted[]> {

@@ -30,13 +30,22 @@ export class Handover {
     return libc() !== undefined
   }
 
-  private constructor(addresses: readonly SocketAddress[]) {
-    this.#addresses = new Set(addresses.map(nameOf))
+  private constructor(names: readonly string[]) {
+    this.#addresses = new Set(names)
   }
 
-  /** From here on others may open the ports of what is bound to `addresses`, with SO_REUSEPORT. */
-  static async from(addresses: readonly SocketAddress[]): Promise<Handover> {
-    const handover = new Handover(addresses)
+  /**
+   * From here on others may open the ports of what is bound to the addresses, with SO_REUSEPORT. Over UDP that is all;
+   * a listener of the other protocol may have the same address, and stay.
+   */
+  static async from(
+    tcp: readonly SocketAddress[],
+    udp: readonly SocketAddress[] = [],
+  ): Promise<Handover> {
+    const handover = new Handover([
+      ...tcp.map((address) => nameOf(address, LINUX.SOCK_STREAM)),
+      ...udp.map((address) => nameOf(address, LINUX.SOCK_DGRAM)),
+    ])
     const bound = await handover.#bound()
     for (const { fd } of bound) {
       libc()?.setsockopt(fd, SOL_SOCKET, LINUX.SO_REUSEPORT, Int32Array.of(1), 4)
@@ -117,12 +126,18 @@ function boundSocket(system: Libc, fd: number): Bound | undefined {
   const port = (name[sockaddr_in.sin_port]! << 8) | name[sockaddr_in.sin_port + 1]!
   const option = (number: number, value: Int32Array | BigUint64Array): boolean =>
     system.getsockopt(fd, SOL_SOCKET, number, value, Uint32Array.of(value.byteLength)) === 0
-  const [cookie, isListening] = [new BigUint64Array(1), new Int32Array(1)]
-  if (!option(LINUX.SO_COOKIE, cookie)) return undefined
+  const [cookie, isListening, type] = [new BigUint64Array(1), new Int32Array(1), new Int32Array(1)]
+  if (!option(LINUX.SO_COOKIE, cookie) || !option(LINUX.SO_TYPE, type)) return undefined
   option(LINUX.SO_ACCEPTCONN, isListening)
   // Connections have the address of the socket that took them, and are none.
   if (system.getpeername(fd, name, Uint32Array.of(name.length)) === 0) return undefined
-  return { fd, address: `${ip} ${port}`, cookie: cookie[0]!, isListening: isListening[0] === 1 }
+  return {
+    fd,
+    address: `${type[0]} ${ip} ${port}`,
+    cookie: cookie[0]!,
+    isListening: isListening[0] === 1,
+  }
 }
 
-const nameOf = ({ ip, port }: SocketAddress): string => `${parseIp(ip)?.toHex()} ${port}`
+const nameOf = ({ ip, port }: SocketAddress, type: number): string =>
+  `${type} ${parseIp(ip)?.toHex()} ${port}`

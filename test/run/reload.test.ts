@@ -370,6 +370,18 @@ test.each([1, 2])('a listener takes over the port of another (threads: %d)', asy
   expect((await get(`http://127.0.0.1:${port}`, '/health_check')).status).toBe(200)
 })
 
+test('a listener that goes takes none of the other protocol with it, at the same address', async () => {
+  const port = await freePort()
+  const rest = api() + health()
+  await using tracker = await startTracker({ rest: udp(port) + http(port) + rest })
+  await reload(tracker, { rest: http(port) + rest })
+  expect((await get(`http://127.0.0.1:${port}`, '/health_check')).status).toBe(200)
+  await reload(tracker, { rest: udp(port) + http(port) + rest })
+  await reload(tracker, { rest: udp(port) + rest })
+  using peer = await udpPeer(port)
+  await peer.announce(hashOf(1))
+})
+
 test.each([1, 2])(
   'access settings follow, with what the database holds (threads: %d)',
   async (workers) => {
