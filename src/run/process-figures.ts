@@ -10,12 +10,21 @@ export function busyOf(id: number): { ran: number; waited: number } | undefined 
   return ran === undefined || waited === undefined ? undefined : { ran, waited }
 }
 
+/** As of the last time that they could be read. */
+let residentBytes = 0
+
+/** Never throws: without a free descriptor there is nothing to read, and that is a moment at which people look. */
 export function processFigures() {
   const { user, system } = process.cpuUsage()
+  try {
+    residentBytes = process.memoryUsage.rss()
+  } catch {
+    // The next second will tell.
+  }
   return {
     startTime: performance.timeOrigin / 1000,
     cpuSeconds: (user + system) / 1e6,
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes,
     openFiles: openFiles(),
     mostFiles: mostFiles(),
   }

@@ -38,8 +38,8 @@ export class Live {
 
   /** `watcher` gets the overview as JSON, at once and then every second, until the function that is returned is called. */
   watch(watcher: (overview: string) => void): () => void {
-    this.#watchers.add(watcher)
     watcher(JSON.stringify(this.overview()))
+    this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
   }
 
