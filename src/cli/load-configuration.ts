@@ -6,28 +6,33 @@ import type { Host } from './host.ts'
 import { type Invocation, optionValue } from './invocation.ts'
 import { hasIpv6 } from './ipv6.ts'
 import { readSecretFile } from './secret-file.ts'
-import { readSmallFile } from './small-file.ts'
+import { readRegularFile, readSmallFile } from './small-file.ts'
 import { judgeTls, type TlsFault } from './tls-files.ts'
 
 /** `toServe`: the certificate files are checked, too. */
-export const readConfiguration = (
+const readConfiguration = (
   invocation: Invocation,
   host: Host,
-  { toServe = false } = {},
+  { toServe = false, read = readSmallFile } = {},
 ): Loaded | Failed =>
   load({
     ...machineOf(host),
+    readFile: (path) => Buffer.from(read(path)).toString(),
     path: optionValue(invocation, 'config'),
     judgeTls: toServe ? (tls) => judgeTls(tls, host.cwd).faults.map(asMistake) : undefined,
   })
 
-/** undefined: it has mistakes, which are now on the standard error. */
+/** For a tracker that serves already, and must not wait for a pipe. */
+export const readConfigurationAgain = (invocation: Invocation, host: Host): Loaded | Failed =>
+  readConfiguration(invocation, host, { toServe: true, read: readRegularFile })
+
+/** `toServe`: as above. undefined: it has mistakes, which are now on the standard error. */
 export function loadConfiguration(
   invocation: Invocation,
   host: Host,
-  options?: Parameters<typeof readConfiguration>[2],
+  { toServe = false } = {},
 ): Loaded | undefined {
-  const loaded = readConfiguration(invocation, host, options)
+  const loaded = readConfiguration(invocation, host, { toServe })
   if (loaded.kind === 'loaded') return loaded
   host.complain(explain(loaded))
   return undefined

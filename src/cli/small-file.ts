@@ -1,5 +1,5 @@
 /** Reads what a user names as a file or pipes in. It may be anything, such as a video or `/dev/zero`, so the size is bounded. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
 const MEBIBYTE = 1024 * 1024
 /** A torrent with a million pieces takes 20 MiB. */
@@ -25,6 +25,13 @@ export function readSmallFile(path: string): Uint8Array {
   } finally {
     closeSync(file)
   }
+}
+
+/** The same, and throws if it is no regular file: opening a pipe would block. */
+export function readRegularFile(path: string): Uint8Array {
+  const there = statSync(path)
+  if (!there.isFile() && !there.isDirectory()) throw new Error('is not a regular file')
+  return readSmallFile(path)
 }
 
 /** The whole standard input as text. Rejects if it is too long. */

@@ -3,13 +3,12 @@
  * the start of the tracker and the doctor all ask here and so agree; the TLS library has the last word.
  */
 import { X509Certificate } from 'node:crypto'
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/model.ts'
 import { shellWord } from '../text/shell.ts'
 import { codeOrMessage, remedyForFile, systemReason } from '../text/system-errors.ts'
-import { readSmallFile } from './small-file.ts'
+import { readRegularFile } from './small-file.ts'
 
 export interface TlsFault {
   readonly option: keyof TlsConfig
@@ -62,15 +61,11 @@ export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
 }
 
 /** Throws like `readFileSync`. */
-function readText(path: string): string {
-  const there = statSync(path)
-  // Opening a pipe would block.
-  if (!there.isFile() && !there.isDirectory()) throw new Error('is not a regular file')
+const readText = (path: string): string =>
   // Some editors begin a file with a byte order mark; the TLS library skips it, too.
-  return Buffer.from(readSmallFile(path))
+  Buffer.from(readRegularFile(path))
     .toString()
     .replace(/^\ufeff/, '')
-}
 
 /** Most certificates read from one file; a chain has at most four. */
 const MOST_CERTIFICATES = 32

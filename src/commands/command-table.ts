@@ -19,10 +19,12 @@ const SERVE: Command = {
   options: [CONFIG_OPTION],
   run: async (invocation, host) => {
     const { EXIT } = await import('../cli/host.ts')
-    const { loadConfiguration, readConfiguration } = await import('../cli/load-configuration.ts')
+    const { loadConfiguration, readConfigurationAgain } = await import(
+      '../cli/load-configuration.ts'
+    )
     const loaded = loadConfiguration(invocation, host, { toServe: true })
     if (!loaded) return EXIT.misconfigured
-    const again = () => readConfiguration(invocation, host, { toServe: true })
+    const again = () => readConfigurationAgain(invocation, host)
     return (await import('../run/serve.ts')).serve(loaded, host, again)
   },
 }

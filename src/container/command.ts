@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import { EXIT, type Host } from '../cli/host.ts'
 import type { Invocation } from '../cli/invocation.ts'
-import { loadConfiguration, readConfiguration } from '../cli/load-configuration.ts'
+import { loadConfiguration, readConfigurationAgain } from '../cli/load-configuration.ts'
 import type { Failed, Loaded } from '../config/load.ts'
 import { TEMPLATES, type Template, templateFor } from './templates.ts'
 import { takeUser } from './user.ts'
@@ -47,7 +47,7 @@ export function prepare(invocation: Invocation, host: Host): Prepared | number {
   const { database } = loaded.config.core
   const trouble =
     database?.driver === 'sqlite3' ? unwritable(resolve(host.cwd, database.path)) : undefined
-  const again = () => readConfiguration(invocation, { ...host, env }, { toServe: true })
+  const again = () => readConfigurationAgain(invocation, { ...host, env })
   if (trouble === undefined) return { loaded, again }
   say(trouble)
   return EXIT.failure

@@ -1,6 +1,6 @@
 /** A whole tracker in this process, on ports that the system chose. */
 
-import { readConfiguration } from '../../src/cli/load-configuration.ts'
+import { readConfigurationAgain } from '../../src/cli/load-configuration.ts'
 import type { Failed, Loaded } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/model.ts'
 import { Log } from '../../src/log/log.ts'
@@ -35,5 +35,5 @@ export async function startTracker(
 /** As the program reads it, certificates included. */
 function read(toml: string): Loaded | Failed {
   const { host } = capturedHost({ env: { TORRUST_TRACKER_CONFIG_TOML: toml } })
-  return readConfiguration({ options: new Map(), arguments: [] }, host, { toServe: true })
+  return readConfigurationAgain({ options: new Map(), arguments: [] }, host)
 }
