@@ -18,6 +18,8 @@ const ASKER = t.Object(
   { $id: 'Session' },
 )
 const NOT_KEPT = { 'cache-control': 'no-store' }
+/** A token has at most 4,096 characters, each of which may be written as an escape of six. */
+const MOST_LOGIN_BYTES = 32 * 1024
 
 type Parts = {
   readonly tokens: Tokens
@@ -33,6 +35,16 @@ type Parts = {
 
 export function sessionRoutes({ tokens, sessions, clock, parse, addressOf, isSecure }: Parts) {
   const limit = new LoginLimit(clock)
+  // Strangers may send this body, and no other: it must not cost memory or time.
+  const parseShort: ReadBody = async (context) => {
+    const { headers } = context.request
+    const length = headers.get('content-length')
+    if (length === null || headers.has('transfer-encoding'))
+      throw new Failure(411, 'the request must say how long its body is')
+    if (Number(length) > MOST_LOGIN_BYTES)
+      throw new Failure(413, `the body is longer than ${MOST_LOGIN_BYTES} bytes`)
+    return await parse(context)
+  }
   return new Elysia({ prefix: '/session', tags: ['session'] })
     .get('', ({ request }) => json(JSON.stringify(tokens.check(request, 'metrics'))), {
       detail: describe('getSession', 'Whose token the session or the request has', asJson(ASKER), {
@@ -61,7 +73,7 @@ export function sessionRoutes({ tokens, sessions, clock, parse, addressOf, isSec
         })
       },
       {
-        parse,
+        parse: parseShort,
         body: LOGIN,
         detail: describe('login', 'Begin a session: a cookie stands for the token', asJson(ASKER)),
       },

@@ -4,7 +4,7 @@ import { Tokens } from '../../src/api/authentication.ts'
 import { LoginLimit } from '../../src/api/login-limit.ts'
 import { isOwn, Sessions } from '../../src/api/sessions.ts'
 import { type Serving, serve } from '../support/api/served-api.ts'
-import { ask, type Reply } from '../support/http-client.ts'
+import { ask, exchange, type Reply } from '../support/http-client.ts'
 
 const HOURS = 3_600_000
 
@@ -240,5 +240,13 @@ describe('over the API', () => {
     expect(await post('{}')).toBe(422)
     expect(await post('{')).toBe(400)
     expect(await post('token=all', 'application/x-www-form-urlencoded')).toBe(415)
+    // Strangers may send it: nothing of a long one is read, nor of one that may become long.
+    expect(await post(`{"token":"${'a'.repeat(32 * 1024)}"}`)).toBe(413)
+    const chunked = await exchange(
+      api.url,
+      `POST /session HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nConnection: close\r\n` +
+        'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+    )
+    expect(`${chunked}`).toStartWith('HTTP/1.1 411 ')
   })
 })
