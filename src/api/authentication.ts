@@ -62,7 +62,7 @@ export class Tokens {
       named[0] ??
       // Browsers send such credentials by themselves, on behalf of any page: they must open nothing but figures.
       (needed === 'metrics' ? basicPassword(authorization) : undefined) ??
-      this.#sessions?.tokenOf(request)
+      this.#sessions?.tokenOf(request, needed === 'all')
     if (token === undefined)
       throw unauthorized(authorization === null ? 'unauthorized' : 'unknown token provided')
     const asker = this.find(token)

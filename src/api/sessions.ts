@@ -41,11 +41,14 @@ export class Sessions {
     return this.#print(id, LONGEST_MILLISECONDS / 1_000, isSecure)
   }
 
-  /** The token that the session of the request stands for; undefined: it has none, or a page of another site made it. */
-  tokenOf(request: Request): string | undefined {
+  /**
+   * The token that the session of the request stands for; undefined: it has none, or a page of another site made it.
+   * `changes`: the request may change something, whatever its method.
+   */
+  tokenOf(request: Request, changes = false): string | undefined {
     const id = this.#idOf(request)
     const session = id === undefined ? undefined : this.#sessions.get(id)
-    if (id === undefined || session === undefined || !isOwn(request)) return undefined
+    if (id === undefined || session === undefined || !isOwn(request, changes)) return undefined
     const now = this.#clock.milliseconds()
     this.#sessions.delete(id)
     // A clock that was set back ends nothing, and keeps nothing for ever.
@@ -81,13 +84,15 @@ export class Sessions {
   }
 }
 
-/** Whether a page of ours made the request, as the browser says. */
-export function isOwn({ method, headers }: Request): boolean {
+/** Whether a page of ours made the request, as the browser says. `changes`: a GET may change something as well. */
+export function isOwn({ method, headers }: Request, changes = false): boolean {
   const site = headers.get('sec-fetch-site')
   // `none`: the address was typed.
   if (site !== null && site !== 'same-origin' && site !== 'none') return false
   const origin = headers.get('origin')
-  // Browsers name the origin of whatever may change something.
-  if (origin === null) return method === 'GET' || method === 'HEAD'
+  // Browsers name the origin of whatever may change something, except of a GET, which any page can have made by an
+  // image. Without TLS they do not name the site either.
+  if (origin === null)
+    return (method === 'GET' || method === 'HEAD') && (!changes || site === 'same-origin')
   return URL.parse(origin)?.host === headers.get('host')
 }

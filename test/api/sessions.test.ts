@@ -105,6 +105,15 @@ test.each<[what: string, method: string, headers: Record<string, string>, own: b
   expect(isOwn(requestWith('', headers, method))).toBe(own)
 })
 
+test.each<[what: string, headers: Record<string, string>, own: boolean]>([
+  ['a page of ours', { 'sec-fetch-site': 'same-origin' }, true],
+  ['a page of ours that says so', { origin: 'http://tracker:1212' }, true],
+  ['an address that was typed, or followed from a letter', { 'sec-fetch-site': 'none' }, false],
+  ['an image in a page of another port, without TLS', {}, false],
+])('a GET that changes something, of %s', (_what, headers, own) => {
+  expect(isOwn(requestWith('', headers), true)).toBe(own)
+})
+
 describe('wrong tokens', () => {
   test('slow their address down, and no other', () => {
     const { time, clock } = movable()
@@ -200,6 +209,10 @@ describe('over the API', () => {
     expect(await change({ cookie, origin: 'http://evil.example' })).toBe(500)
     expect(await change({ cookie, origin: ORIGIN, 'sec-fetch-site': 'same-site' })).toBe(500)
     expect(await change({ authorization: 'Bearer all', origin: 'http://evil.example' })).toBe(200)
+    const read = async (headers: Record<string, string>) =>
+      (await ask(api.url, { path: '/api/v1/whitelist/reload', headers })).status
+    expect(await read({ cookie, 'sec-fetch-site': 'same-origin' })).toBe(200)
+    expect(await read({ cookie })).toBe(500)
   })
 
   test('a session ends with its logout, and with its token', async () => {
