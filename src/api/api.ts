@@ -62,8 +62,9 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const isSecure = options.certificate !== null || options.publicUrl?.startsWith('https:') === true
   const paths = new Paths()
   const streams = new EventStreams()
-  // Their clients come again, with a token that is still good.
-  tokens.onChange = () => streams.end()
+  // Their clients come again, with a token or session that is still good.
+  const endStreams = () => streams.end()
+  tokens.onChange = endStreams
   const addressOf = (request: Request): string | undefined =>
     app.server?.requestIP(request)?.address
   const exchange = new Exchange({
@@ -115,6 +116,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         parse: parseOpen,
         addressOf,
         isSecure,
+        ended: endStreams,
       }),
     )
     .get('/api/health_check', () => json('{"status":"Ok"}'), {

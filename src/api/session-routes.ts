@@ -31,9 +31,12 @@ type Parts = {
   addressOf(request: Request): string | undefined
   /** Whether browsers reach the API over TLS. */
   readonly isSecure: boolean
+  /** A session was ended. */
+  ended(): void
 }
 
-export function sessionRoutes({ tokens, sessions, clock, parse, addressOf, isSecure }: Parts) {
+export function sessionRoutes(parts: Parts) {
+  const { tokens, sessions, clock, parse, addressOf, isSecure, ended } = parts
   const limit = new LoginLimit(clock)
   // Strangers may send this body, and no other: it must not cost memory or time.
   const parseShort: ReadBody = async (context) => {
@@ -80,8 +83,12 @@ export function sessionRoutes({ tokens, sessions, clock, parse, addressOf, isSec
     )
     .delete(
       '',
-      ({ request }) =>
-        new Answer(200, OK.type, OK.body, { ...NOT_KEPT, 'set-cookie': sessions.close(request) }),
+      ({ request }) => {
+        const isOpen = sessions.tokenOf(request) !== undefined
+        const cookie = sessions.close(request)
+        if (isOpen) ended()
+        return new Answer(200, OK.type, OK.body, { ...NOT_KEPT, 'set-cookie': cookie })
+      },
       { detail: describe('logout', 'End the session', DONE) },
     )
 }

@@ -230,6 +230,23 @@ describe('over the API', () => {
     expect(await status(another)).toBe(401)
   })
 
+  test('what a session watches ends with its logout, and not with that of a stranger', async () => {
+    const cookie = await cookieFor('all')
+    const logout = (headers: Record<string, string>) =>
+      ask(api.url, { method: 'DELETE', path: '/session', headers: { origin: ORIGIN, ...headers } })
+    const response = await fetch(`${api.url}/api/v1/log?follow=true`, { headers: { cookie } })
+    let isOver = false
+    const watching = response.text().then(() => {
+      isOver = true
+    })
+    await logout({})
+    // An end would have come by the answer to the third.
+    for (let i = 0; i < 3; i++) await logout({ cookie: `${cookie}x` })
+    expect(isOver).toBeFalse()
+    await logout({ cookie })
+    await watching
+  })
+
   test('other sites cannot log in, and guessing is slow', async () => {
     expect((await login('all', { ...own(), origin: 'http://evil.example' })).status).toBe(403)
     expect((await login('all', { 'content-type': 'application/json' })).status).toBe(403)
