@@ -13,6 +13,8 @@ import type { Opening, Wanted } from './open-listener.ts'
 export class Openings {
   readonly #threads: number
   readonly #descriptors = new Map<number, readonly (Descriptors | undefined)[]>()
+  /** What was dropped at sockets of threads that have ended, by listener. */
+  readonly #dropped = new Map<number, number>()
   /** Of all that ever were open, by protocol and address. */
   readonly #counters = new Map<string, SharedArrayBuffer>()
   #last = 0
@@ -48,13 +50,19 @@ export class Openings {
   dropsOf(id: number): number | undefined {
     const sockets = this.#descriptors.get(id) ?? []
     const known = sockets.flatMap((one) => (one === undefined ? [] : (droppedAt(one.socket) ?? [])))
-    return known.length === 0 ? undefined : known.reduce((sum, drops) => sum + drops, 0)
+    const before = this.#dropped.get(id) ?? 0
+    return known.length === 0 ? undefined : known.reduce((sum, drops) => sum + drops, before)
   }
 
   /** Closes what thread number `thread`, which has ended, left open. */
   release(thread: number): void {
-    for (const each of this.#descriptors.values())
-      if (each[thread - 1] !== undefined) releaseSocket(each[thread - 1]!)
+    for (const [id, each] of this.#descriptors) {
+      const one = each[thread - 1]
+      if (one === undefined) continue
+      // The next socket counts from zero, and a counter must not fall.
+      this.#dropped.set(id, (this.#dropped.get(id) ?? 0) + (droppedAt(one.socket) ?? 0))
+      releaseSocket(one)
+    }
   }
 
   /** They are closed on all threads. */
@@ -67,6 +75,7 @@ export class Openings {
       for (const each of this.#descriptors.get(id) ?? [])
         if (each !== undefined) closeDescriptors(each)
       this.#descriptors.delete(id)
+      this.#dropped.delete(id)
     }
   }
 }

@@ -198,6 +198,29 @@ test('drops and lost answers of a listener', async () => {
     expect(sum(metrics, 'tracker_receive_buffer_drops_total', 'udp://127.0.0.1')).toBe(0)
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'what was dropped at the socket of a thread that died stays counted',
+  async () => {
+    using workers = captureWorkers()
+    await using tracker = await startTracker({ workers: 2, rest: listenersWith('') })
+    const [udp] = workers.of(1).setup.listeners
+    const sockets = 'descriptors' in udp! ? udp.descriptors.map((one) => one!.socket) : []
+    const drops = async () =>
+      sum(await scrape(tracker), 'tracker_receive_buffer_drops_total', 'udp://127.0.0.1')
+    for (const fd of sockets) tuneUdpSocket(fd, 4_096)
+    using client = await udpSocket(tracker.ports.udp[0]!)
+    await until('a datagram to be dropped', async () => {
+      for (let i = 0; i < 500; i++) client.send(new Uint8Array(1_000))
+      return (await drops()) > 0
+    })
+    const before = await drops()
+    for (const thread of [1, 2]) workers.of(thread).worker.terminate()
+    await until('both threads to be replaced', () => workers.all.length >= 4)
+    await until('the new sockets to be open', () => sockets.every((fd) => droppedAt(fd) === 0))
+    expect(await drops()).toBeGreaterThanOrEqual(before)
+  },
+)
+
 test('M9: scrapers get text, and OpenMetrics if they want it, and none without a token', async () => {
   await using tracker = await startTracker({ rest: listenersWith('') })
   const url = `http://127.0.0.1:${tracker.apiPort}`
