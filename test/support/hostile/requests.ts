@@ -17,6 +17,8 @@ export type HttpTarget = {
   readonly http: number
   readonly api: number
   readonly health: number
+  /** Of a client that has one, and is hostile all the same. */
+  readonly token: string
   readonly roll: (sides: number) => number
 }
 
@@ -45,15 +47,16 @@ export class RequestAttack {
   }
 
   #one(): void {
-    const [name, to, bytesOf] = KINDS[this.#count++ % KINDS.length]!
+    const [name, to, bytesOf, isDeaf = false] = KINDS[this.#count++ % KINDS.length]!
     if (this.#open.size >= MOST_OPEN) return
     this.sent.set(name, (this.sent.get(name) ?? 0) + 1)
-    const { roll } = this.#target
+    const { roll, token } = this.#target
     const from = `127.66.${roll(256)}.${1 + roll(254)}`
     const socket = this.#dial(this.#target[to], from, this.#open)
     socket.setTimeout(GIVE_UP_MILLISECONDS, () => socket.destroy())
-    const bytes = bytesOf(roll)
+    const bytes = bytesOf(roll, token)
     if (bytes === 'leave') socket.on('connect', () => socket.destroy())
+    else if (isDeaf) socket.pause().write(bytes)
     else socket.end(bytes)
   }
 
@@ -105,11 +108,21 @@ function fuzzed(text: string, roll: Roll): string {
   return characters.join('')
 }
 
-/** Name, listener, and the bytes. */
+const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`
+const login = (length: number, body: string) =>
+  request(
+    '/session',
+    'POST',
+    `Origin: http://tracker\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n`,
+    body,
+  )
+
+/** Name, listener, the bytes, and whether the client reads nothing of the answer. */
 const KINDS: readonly (readonly [
   string,
   'http' | 'api' | 'health',
-  (roll: Roll) => string | Uint8Array | 'leave',
+  (roll: Roll, token: string) => string | Uint8Array | 'leave',
+  boolean?,
 ])[] = [
   [
     'fuzzed announces',
@@ -167,6 +180,33 @@ const KINDS: readonly (readonly [
     'api',
     (roll) =>
       request('/api/v1/keys', 'POST', 'Content-Length: 900000\r\n', '['.repeat(roll(900_000))),
+  ],
+  [
+    'logins with wrong tokens',
+    'api',
+    (roll) => {
+      const body = JSON.stringify({ token: `${roll(2 ** 31)}` })
+      return login(body.length, body)
+    },
+  ],
+  ['logins without end', 'api', (roll) => login(4_000_000, '['.repeat(roll(900_000)))],
+  [
+    'pages and files, fuzzed',
+    'api',
+    (roll) => Buffer.from(fuzzed(request(roll(2) ? '/' : '/assets/..%2f'), roll), 'latin1'),
+  ],
+  [
+    'event streams that are not read',
+    'api',
+    (roll, token) =>
+      request(roll(2) ? '/api/v1/live' : '/api/v1/log?follow=true', 'GET', bearer(token)),
+    true,
+  ],
+  [
+    'scrapes of metrics that are not read',
+    'api',
+    (_roll, token) => request('/metrics', 'GET', bearer(token)).repeat(8),
+    true,
   ],
   ['API, any bytes', 'api', (roll) => bytesOf(roll(2_000), roll)],
   ['health, any bytes', 'health', (roll) => bytesOf(roll(2_000), roll)],

@@ -3,7 +3,7 @@
  * whether the program comes to rest when the attacks end.
  */
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configuration, listeners } from '../configuration.ts'
 import { launch, type Program } from '../e2e/program.ts'
@@ -24,16 +24,19 @@ import {
 } from './honest.ts'
 import { cpuSeconds, descriptors, residentMebibytes } from './measure.ts'
 import { EXCHANGES, exchangeOf } from './real-clients.ts'
+import { ReloadAttack } from './reloads.ts'
 import { RequestAttack } from './requests.ts'
 
 const DATAGRAMS_A_SECOND = 1_500
 const REQUESTS_A_SECOND = 200
+const RELOADS_A_SECOND = 20
 const PHASES = 6
 /** Few enough for the slow connections to take all of them. */
 const OPEN_FILES = 512
 const UDP_CLIENTS = Array.from({ length: 8 }, (_, i) => `127.77.0.${i + 1}`)
 const HTTP_CLIENTS = Array.from({ length: 4 }, (_, i) => `127.77.1.${i + 1}`)
 const TOKEN = 'a token of this siege'
+const READER = 'a token that only reads'
 
 /** In a shorter siege the first invented torrents have not expired yet, so memory is not judged. */
 const WHOLE_SECONDS = 60
@@ -65,9 +68,17 @@ tracker_usage_statistics = true
 ${listeners()}
 [http_api]
 bind_address = "127.0.0.1:0"
-access_tokens = { admin = "${TOKEN}" }
+access_tokens = { admin = "${TOKEN}", reader = { token = "${READER}", scope = "read" } }
 `,
 })
+const MORE = '[[udp_trackers]]\nbind_address = "127.0.0.1:0"\n'
+const TEXTS = [
+  ['the configuration as it was', TOML],
+  ['with more listeners', TOML + MORE + MORE.replace('udp', 'http')],
+  ['with another option', TOML.replace('interval_min = 10', 'interval_min = 11')],
+  ['with a mistake', TOML.replace('interval = 20', 'interval = "often"')],
+  ['half of it', TOML.slice(0, TOML.length / 2)],
+] as const
 
 export type Report = {
   /** A table for people. */
@@ -97,8 +108,9 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
   const target = { ports: tracker.udp, victims, roll, forge }
   const datagrams = await DatagramAttack.begin(target, DATAGRAMS_A_SECOND)
   stack.defer(() => datagrams.stop())
-  const requests = new RequestAttack({ ...tracker, roll }, REQUESTS_A_SECOND)
+  const requests = new RequestAttack({ ...tracker, token: READER, roll }, REQUESTS_A_SECOND)
   stack.defer(() => requests.stop())
+  const reloads = new ReloadAttack({ ...tracker, texts: TEXTS }, RELOADS_A_SECOND)
 
   const first = clients.exchange('first')
   const phases: Phase[] = []
@@ -107,6 +119,7 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
   await clients.exchange('last')
   datagrams.stop()
   requests.stop()
+  reloads.stop()
   await clients.stop()
 
   const isWhole = seconds >= WHOLE_SECONDS
@@ -114,7 +127,7 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
   const idle = await rest(pid)
   const resident = residentMebibytes(pid)
   const descriptorsAfter = descriptors(pid)
-  const { code, err } = await run.stop()
+  const { code, out, err } = await run.stop()
 
   const failures = clients.services.flatMap((service) => service.complaints())
   const must = (isSo: boolean, otherwise: string) => {
@@ -131,6 +144,8 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
     descriptorsAfter <= descriptorsBefore + SPARE_DESCRIPTORS,
     `${descriptorsBefore} descriptors before, ${descriptorsAfter} after`,
   )
+  const followed = out.split('CONFIGURATION: Changed: ').length - 1
+  must(followed > 0, 'no configuration was followed')
   must(code === 0 && err === '', `it stopped with ${code} and said ${JSON.stringify(err)}`)
 
   const percentOf = ({ cpu }: Phase) => (cpu * 100).toFixed(0).padStart(6)
@@ -140,6 +155,8 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
     ...(forge ? [] : ['  none of them forged: that takes root on Linux']),
     `requests of strangers, ${requests.heard} bytes answered`,
     ...counts(requests.sent),
+    `reloads, ${followed} changes followed`,
+    ...counts(reloads.sent),
     line('honest clients', 'asked', 'served', 'slowest'),
     ...clients.services.map(({ name, asked, served, slowestMilliseconds }) =>
       line(`  ${name}`, asked, served, `${slowestMilliseconds.toFixed(0)} ms`),
@@ -163,7 +180,9 @@ async function begin(program: Program, room: string) {
   const directory = join(room, 'data')
   mkdirSync(directory)
   const narrow = ['/bin/sh', '-c', `ulimit -n ${OPEN_FILES} && exec "$@"`, 'sh']
-  const run = await launch(() => [...narrow, ...program()], { toml: TOML, directory })
+  const file = join(directory, 'tracker.toml')
+  writeFileSync(file, TOML)
+  const run = await launch(() => [...narrow, ...program()], { directory })
   await run.services()
   const portsOf = (what: string) =>
     Array.from(
@@ -173,7 +192,7 @@ async function begin(program: Program, room: string) {
   const [http, api, health] = ['HTTP TRACKER', ' API', 'HEALTH CHECK API'].map(
     (what) => portsOf(what)[0]!,
   ) as [number, number, number]
-  return { run, pid: run.child.pid, udp: portsOf('UDP TRACKER'), http, api, health }
+  return { run, pid: run.child.pid, file, udp: portsOf('UDP TRACKER'), http, api, health }
 }
 
 const AUTHORITY = { authorization: `Bearer ${TOKEN}` }
@@ -208,6 +227,8 @@ class HonestClients {
     const healthUrl = `http://127.0.0.1:${health}/health_check`
     this.#start(this.#service('health'), operatorQuestion(healthUrl, {}, illness))
     this.#start(this.#service('API'), operatorQuestion(statsOf(this.#tracker), AUTHORITY))
+    const metricsUrl = statsOf(this.#tracker).replace('stats', 'metrics')
+    this.#start(this.#service('metrics'), operatorQuestion(metricsUrl, AUTHORITY))
   }
 
   #service(name: string): Service {
