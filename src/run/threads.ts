@@ -69,7 +69,8 @@ export class Threads {
   /** Opens all listeners on all threads, or rejects with one line that names the cause. */
   static async start(options: ThreadsOptions): Promise<Threads> {
     const threads = new Threads(options)
-    await threads.#assertFree(options.setup.listeners)
+    // One thread shares no ports, and finds out for itself.
+    if (options.count > 1) await assertFreePorts(options.setup.listeners)
     try {
       await threads.#start(1)
       const others = Array.from({ length: options.count - 1 }, (_, i) => threads.#start(i + 2))
@@ -106,7 +107,8 @@ export class Threads {
     const ids = listeners.map(({ id }) => id)
     try {
       await Promise.allSettled(this.#starting)
-      await this.#assertFree(listeners)
+      // Before any is opened that clients of another would come to already, and lose their connections again.
+      await assertFreePorts(listeners)
       const opened = await this.#openAll(listeners)
       return {
         ...opened,
@@ -137,16 +139,6 @@ export class Threads {
     this.#stopping = true
     await Promise.all(this.#serving.map((serving) => serving.stop(graceMilliseconds)))
     await Promise.allSettled(this.#starting)
-  }
-
-  /** Threads share ports with any process that asks to share, also with a tracker that runs already. */
-  async #assertFree(listeners: readonly Opening[]): Promise<void> {
-    if (this.#options.count === 1) return
-    const alone = listeners.filter((one) => !one.sharesPort)
-    await assertFree(
-      alone.flatMap((one) => (one.type === 'udp_tracker' ? [one.listener] : [])),
-      alone.flatMap((one) => (one.type === 'http_tracker' ? [one.listener] : [])),
-    )
   }
 
   async #openAll(listeners: readonly Opening[]) {
@@ -253,6 +245,15 @@ export class Threads {
       }
     }, wait)
   }
+}
+
+/** Threads share ports with any process that asks to share, also with a tracker that runs already. */
+async function assertFreePorts(listeners: readonly Opening[]): Promise<void> {
+  const alone = listeners.filter((one) => !one.sharesPort)
+  await assertFree(
+    alone.flatMap((one) => (one.type === 'udp_tracker' ? [one.listener] : [])),
+    alone.flatMap((one) => (one.type === 'http_tracker' ? [one.listener] : [])),
+  )
 }
 
 const withPorts = (listeners: readonly Opening[], { ports }: Opened): readonly Opening[] =>

@@ -1,5 +1,5 @@
 /** A running tracker follows its configuration: everything or nothing, on all threads, and no client notices. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { beforeAll, describe, expect, spyOn, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:tls'
 import { certify } from '../support/certificate.ts'
@@ -189,6 +189,21 @@ describe('a mistake', () => {
     socket.close()
     const again = await reload(tracker, { workers, rest })
     expect(again).toEqual({ applied: [], restart: [], mistakes: [] })
+  })
+
+  test('of a port that is taken is found before a successor shares a port with another', async () => {
+    using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    const rest = udp() + api() + health()
+    await using tracker = await startTracker({ rest: http(0, tls('one')) + rest })
+    const open = spyOn(Bun, 'serve')
+    try {
+      const wanted = http(0, tls('other')) + http(taken.port) + rest
+      const { mistakes } = await reload(tracker, { rest: wanted })
+      expect(mistakes).toEqual([`port in use: http 127.0.0.1:${taken.port}`])
+      expect(open).not.toHaveBeenCalled()
+    } finally {
+      open.mockRestore()
+    }
   })
 
   test('of a certificate that does not fit its key is found before anything changes', async () => {
