@@ -114,17 +114,13 @@ export class Threads {
         ...opened,
         commit: async (all, following, retired) => {
           this.#listeners = all
-          await this.#each((one) => one.commit({ listeners: following, retired }))
-          changed.resolve()
+          const committed = this.#each((one) => one.commit({ listeners: following, retired }))
+          await committed.finally(changed.resolve)
         },
-        abort: async () => {
-          await this.close(ids, 0)
-          changed.resolve()
-        },
+        abort: () => this.close(ids, 0).finally(changed.resolve),
       }
     } catch (error) {
-      await this.close(ids, 0)
-      changed.resolve()
+      await this.close(ids, 0).finally(changed.resolve)
       throw error
     }
   }

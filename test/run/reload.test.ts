@@ -597,6 +597,22 @@ test('a thread that dies while everything changes comes back with what the other
   expect(faults(workersOf.of(1).setup.swarm)).toEqual([])
 })
 
+test('a thread that fails to follow is replaced when it dies all the same', async () => {
+  using workersOf = captureWorkers()
+  await using tracker = await startTracker({ workers: 2, rest: usual })
+  const { worker, setup } = workersOf.of(1)
+  const send = worker.postMessage.bind(worker)
+  const broken = { listeners: [{ id: setup.listeners[0]!.id, listener: {} }] }
+  worker.postMessage = (message) =>
+    send(message.kind === 'commit' ? { ...message, change: broken } : message)
+  await reload(tracker, { workers: 2, core: '[core.announce_policy]\ninterval = 7\n' })
+  expect(tracker.lines.join('')).toContain('internal error: reload: ')
+  worker.terminate()
+  await until('the thread to be replaced', () =>
+    tracker.lines.some((line) => line.includes('serving thread 1 is replaced')),
+  )
+})
+
 describe('a certificate that is renewed', () => {
   const copy = async (from: string, to: string, kinds = ['pem', 'key']) => {
     for (const kind of kinds) await Bun.write(at(`${to}.${kind}`), Bun.file(at(`${from}.${kind}`)))
