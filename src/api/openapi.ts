@@ -21,7 +21,8 @@ const REFUSALS = {
   404: 'The path is unknown, or its parameter is blank.',
   408: 'There was no answer within five seconds; whether anything was done is unknown.',
   409: 'There is no database.',
-  413: 'The body is longer than 2,097,152 bytes.',
+  411: 'The request does not say how long its body is.',
+  413: 'The body is longer than 2,097,152 bytes, or that of a login than 32,768.',
   415: 'The content type is not JSON.',
   422: 'The body is JSON of another shape.',
   429: 'Too many wrong tokens came from this address; `Retry-After` says when to try again.',
@@ -112,7 +113,7 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
   return [
     ...(hooks.params || hooks.query || hooks.body ? [400 as const] : []),
     ...(needsToken(route) ? [...(isVersioned(route) ? [] : [401 as const]), 403 as const] : []),
-    ...(hooks.detail?.operationId === LOGIN ? ([401, 403, 429] as const) : []),
+    ...(hooks.detail?.operationId === LOGIN ? ([401, 403, 411, 429] as const) : []),
     ...(hooks.params ? [404 as const] : []),
     408,
     ...(WITH_DATABASE.includes(hooks.detail?.tags?.[0] ?? '') ? [409 as const] : []),
