@@ -160,7 +160,7 @@ function momentOf(sources: MetricSources, before: Counts, now: Counts): readonly
     leechers: totals.leechers,
     memoryUsed: memory.used,
     residentBytes: process.residentBytes,
-    busiest: Math.min(1, Math.max(...busy)),
+    busiest: Math.min(1, Math.max(0, ...busy)),
     delay: Math.max(...threads.map(({ delay }) => delay)),
     owed: database?.owed ?? 0,
   }

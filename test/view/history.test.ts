@@ -78,6 +78,8 @@ test('a counter that begins anew counts as nothing, and a busy thread is never b
   udp[AT.announces] = 1_000
   pass(2)
   expect(pass(1, () => udp.fill(5), 9)).toMatchObject({ udpServed: 0, busiest: 1 })
+  // A thread in place of one that died has run for less.
+  expect(pass(1, () => {}, -5)).toMatchObject({ busiest: 0 })
 })
 
 describe.each(['hour', 'day'] as const)('the last %s', (range) => {
