@@ -4,7 +4,7 @@ import type { Log } from '../log/log.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import { type Certificate, type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
-import type { SocketAddress } from '../wire/address.ts'
+import { isLoopbackIp, type SocketAddress } from '../wire/address.ts'
 import { Answer, json } from './answers.ts'
 import { Audit } from './audit.ts'
 import { banRoutes } from './ban-routes.ts'
@@ -22,6 +22,7 @@ import { pageRoutes } from './page-routes.ts'
 import type { ApiParts, Matched, ReadBody } from './parts.ts'
 import { Paths } from './paths.ts'
 import { sessionRoutes } from './session-routes.ts'
+import { mayBeOwn } from './sessions.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
 import { torrentRoutes } from './torrent-routes.ts'
 import { whitelistRoutes } from './whitelist-routes.ts'
@@ -60,6 +61,8 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
   const { sessions } = parts
   tokens.alsoOf(sessions)
   const isSecure = options.certificate !== null || options.publicUrl?.startsWith('https:') === true
+  const isOwnHost = (host: string) =>
+    !isLoopbackIp(options.bind.ip) || mayBeOwn(host, options.publicUrl ?? null)
   const paths = new Paths()
   const streams = new EventStreams()
   // Their clients come again, with a token or session that is still good.
@@ -116,6 +119,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         parse: parseOpen,
         addressOf,
         isSecure,
+        isOwnHost,
         ended: endStreams,
       }),
     )

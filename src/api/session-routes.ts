@@ -3,7 +3,7 @@ import { Elysia, t } from 'elysia'
 import type { Clock } from '../time/clock.ts'
 import { Answer, json, OK } from './answers.ts'
 import type { Tokens } from './authentication.ts'
-import { Failure, forbidden, unauthorized } from './failures.ts'
+import { echo, Failure, forbidden, unauthorized } from './failures.ts'
 import { LoginLimit } from './login-limit.ts'
 import { asJson, DONE, describe } from './openapi.ts'
 import type { ReadBody } from './parts.ts'
@@ -31,12 +31,14 @@ type Parts = {
   addressOf(request: Request): string | undefined
   /** Whether browsers reach the API over TLS. */
   readonly isSecure: boolean
+  /** Whether the API may be reached by that name. */
+  isOwnHost(host: string): boolean
   /** A session was ended. */
   ended(): void
 }
 
 export function sessionRoutes(parts: Parts) {
-  const { tokens, sessions, clock, parse, addressOf, isSecure, ended } = parts
+  const { tokens, sessions, clock, parse, addressOf, isSecure, isOwnHost, ended } = parts
   const limit = new LoginLimit(clock)
   // Strangers may send this body, and no other: it must not cost memory or time.
   const parseShort: ReadBody = async (context) => {
@@ -58,6 +60,11 @@ export function sessionRoutes(parts: Parts) {
       '',
       ({ request, body }) => {
         if (!isOwn(request)) throw forbidden('the request comes from another site')
+        const host = URL.parse(request.url)?.hostname ?? ''
+        if (!isOwnHost(host))
+          throw forbidden(
+            `this API is not called ${echo(host)}: set http_api.public_url if it is reached by that name`,
+          )
         const client = addressOf(request) ?? ''
         const wait = limit.wait(client)
         if (wait > 0)

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../time/clock.ts'
+import { parseIp } from '../wire/address.ts'
 
 /** Without a request for so long, and however much it is used. */
 const IDLE_MILLISECONDS = 12 * 3_600_000
@@ -96,3 +97,13 @@ export function isOwn({ method, headers }: Request, changes = false): boolean {
     return (method === 'GET' || method === 'HEAD') && (!changes || site === 'same-origin')
   return URL.parse(origin)?.host === headers.get('host')
 }
+
+/**
+ * Whether an API that only this machine reaches may be called `host`. A page of any site may have its name lead to
+ * this machine, and its requests then look like those of a page of ours (DNS rebinding); an address cannot be led
+ * anywhere.
+ */
+export const mayBeOwn = (host: string, publicUrl: string | null): boolean =>
+  parseIp(host.replace(/^\[|\]$/g, '')) !== undefined ||
+  /(^|\.)localhost$/i.test(host) ||
+  (publicUrl !== null && host === URL.parse(publicUrl)?.hostname)

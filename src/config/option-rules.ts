@@ -2,8 +2,7 @@
  * Rules between options (docs/behaviours.md C8): what each option allows by itself but not in combination. Runs
  * on a configuration whose options have been checked one by one.
  */
-import { isLoopback } from '../bittorrent.ts'
-import { parseIp, printAddress, type SocketAddress } from '../wire/address.ts'
+import { isLoopbackIp, printAddress } from '../wire/address.ts'
 import { type Listener, listenersOf } from './listeners.ts'
 import type { Config, Scope } from './model.ts'
 import type { Context } from './setting-kinds.ts'
@@ -74,7 +73,7 @@ function checkTokens(
   { report }: Context,
   at: (path: string) => Place,
 ): void {
-  const isOpen = report.isSound('http_api.bind_address') && !isLocal(bind_address)
+  const isOpen = report.isSound('http_api.bind_address') && !isLoopbackIp(bind_address.ip)
   const known = new Map<string, { readonly name: string; readonly scope: Scope }>()
   for (const [name, { token, scope }] of Object.entries(access_tokens)) {
     const place = at(printPath(['http_api', 'access_tokens', name, 'token']))
@@ -97,12 +96,6 @@ function checkTokens(
 /** Where to report two options that contradict each other: at the one that was written. */
 const writtenOf = (place: Place, other: Place): Place =>
   place.source === DEFAULT ? { ...other, path: place.path } : place
-
-/** Whether only this machine can reach the address. */
-function isLocal({ ip }: SocketAddress): boolean {
-  const bytes = parseIp(ip)
-  return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
-}
 
 /** Two listeners of one transport must not share a port of the same address. */
 function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {

@@ -5,6 +5,7 @@ import { Handover } from '../servers/handover.ts'
 import { type Certificate, type HttpServer, readCertificate } from '../servers/listen.ts'
 import type { SocketAddress } from '../wire/address.ts'
 import { newCertificate, type Part, type Prepared } from './part.ts'
+import { certificateEnds } from './services.ts'
 
 /** How to open one server. */
 export type Hosting = {
@@ -37,6 +38,8 @@ export class HostedServer implements Part {
   readonly #setting: Setting
   #wanted: Wanted | undefined
   #certificate: Certificate | null = null
+  /** When its certificate ends, in seconds since the epoch; undefined: it has none. */
+  certificateEnds: number | undefined
   /** undefined: the configuration has none. */
   server: HttpServer | undefined
 
@@ -65,6 +68,7 @@ export class HostedServer implements Part {
         await handover.divert()
         this.#wanted = wanted
         this.#certificate = certificate
+        this.certificateEnds = certificateEnds(certificate)
         this.server = fresh
         if (fresh?.url === old?.url) return
         if (old !== undefined) log.info(target, 'Stopped on: {url}', { url: old.url })

@@ -24,6 +24,7 @@ type Metered = {
   readonly threads: { readonly deaths: number }
   readonly sweeper: { readonly sweeps: Sweeps }
   listeners(): readonly MeteredListener[]
+  readonly api: MetricSources['api']
   degraded(): string | undefined
 }
 
@@ -36,6 +37,7 @@ export function metricSources(metered: Metered): MetricSources {
     degraded: metered.degraded(),
     isCounted: config.core.tracker_usage_statistics,
     listeners: metered.listeners(),
+    api: metered.api,
     totals: swarm.totals(),
     count: (counter) => threadCounters.total(counter),
     memory: swarm.memory(),

@@ -53,7 +53,7 @@ export function trackerService(
 }
 
 /** The first of a file is that of the server. */
-const certificateEnds = (certificate: Certificate | null): number | undefined =>
+export const certificateEnds = (certificate: Certificate | null): number | undefined =>
   certificate === null
     ? undefined
     : new X509Certificate(certificate.cert).validToDate.getTime() / 1000

@@ -168,6 +168,7 @@ export async function start(
       access: tables.access,
       threads: listeners,
       listeners: () => listeners.metered,
+      api: api.server && { url: api.server.url, certificateEnds: api.certificateEnds },
       degraded,
     })
 

@@ -3,7 +3,7 @@
  * share/prometheus watch for, for those who run no Prometheus.
  */
 import { count, percent, several, size } from '../text/figures.ts'
-import type { MetricSources } from './metrics.ts'
+import { certificatesOf, type MetricSources } from './metrics.ts'
 
 export type Alert = {
   /** `critical`: clients are not served, or soon will not be. */
@@ -128,16 +128,15 @@ function* databaseAlerts({ database }: MetricSources): Generator<Alert> {
   }
 }
 
-function* certificateAlerts({ listeners, milliseconds }: MetricSources): Generator<Alert> {
-  for (const { scheme, address, certificateEnds } of listeners) {
-    if (certificateEnds === undefined) continue
-    const days = Math.floor((certificateEnds - milliseconds / 1000) / DAY_SECONDS)
+function* certificateAlerts(sources: MetricSources): Generator<Alert> {
+  for (const { url, ends } of certificatesOf(sources)) {
+    const days = Math.floor((ends - sources.milliseconds / 1000) / DAY_SECONDS)
     if (days >= WARNED_DAYS) continue
     const left = days === 0 ? 'ends today' : `ends in ${several(days, 'day')}`
     yield {
       level: days < CRITICAL_DAYS ? 'critical' : 'warning',
       name: 'certificate',
-      text: `The certificate of ${scheme}, port ${address.port}, ${days < 0 ? 'has ended' : left}. Renew it.`,
+      text: `The certificate of ${url} ${days < 0 ? 'has ended' : left}. Renew it.`,
     }
   }
 }

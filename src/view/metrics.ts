@@ -50,6 +50,8 @@ export type MetricSources = {
   /** Whether the reference's metrics are kept at all (`core.tracker_usage_statistics`). */
   readonly isCounted: boolean
   readonly listeners: readonly MeteredListener[]
+  /** The management API; undefined: there is none. */
+  readonly api: { readonly url: string; readonly certificateEnds: number | undefined } | undefined
   readonly totals: Totals
   /** Over all threads. */
   count(counter: ThreadCounter): number
@@ -405,6 +407,13 @@ const REFERENCE: readonly Metric[] = [
 const nameOf = ({ scheme, address: { ip, port } }: MeteredListener): string =>
   `${scheme}://${isSix(ip) ? `[${ip}]` : ip}:${port}`
 
+/** Of the trackers and of the API: where each is served, and when it ends, in seconds since the epoch. */
+export const certificatesOf = ({ listeners, api }: MetricSources) =>
+  [
+    ...listeners.map((one) => ({ url: nameOf(one), ends: one.certificateEnds })),
+    { url: api?.url ?? '', ends: api?.certificateEnds },
+  ].flatMap(({ url, ends }) => (ends === undefined ? [] : [{ url, ends }]))
+
 const perListener =
   (read: (listener: MeteredListener) => number | undefined) =>
   ({ listeners }: MetricSources) =>
@@ -659,7 +668,12 @@ const OURS: readonly Metric[] = [
   seconds(
     'tracker_certificate_expiry_timestamp_seconds',
     'When the certificate of a listener ends, in seconds since 1970.',
-    perListener(({ certificateEnds }) => certificateEnds),
+    (sources) =>
+      samples(
+        certificatesOf(sources),
+        ({ url }) => ({ listener: url }),
+        ({ ends }) => ends,
+      ),
     LISTENER,
   ),
   metric('counter', 'seconds')(

@@ -3,7 +3,7 @@
  * brackets or leading zeros. An IPv4-mapped IPv6 address becomes IPv4 here and nowhere else (docs/behaviours.md
  * S2). Addresses are never compared as text.
  */
-import type { Address, Family } from '../bittorrent.ts'
+import { type Address, type Family, isLoopback } from '../bittorrent.ts'
 
 const DOT = 0x2e
 const COLON = 0x3a
@@ -194,6 +194,12 @@ export function isUnspecified(bytes: Uint8Array, family: Family): boolean {
 }
 
 /** `ip` is canonical text without brackets (RFC 5952 for IPv6). Binding port 0 takes a free port. */
+/** Whether only this machine can reach the address. */
+export function isLoopbackIp(ip: string): boolean {
+  const bytes = parseIp(ip)
+  return bytes !== undefined && isLoopback(bytes, bytes.length === 4 ? 4 : 6)
+}
+
 export type SocketAddress = { readonly ip: string; readonly port: number }
 
 export const printAddress = ({ ip, port }: SocketAddress): string => joinPort(ip, port)

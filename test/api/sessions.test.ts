@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Tokens } from '../../src/api/authentication.ts'
 import { LoginLimit } from '../../src/api/login-limit.ts'
-import { isOwn, Sessions } from '../../src/api/sessions.ts'
+import { isOwn, mayBeOwn, Sessions } from '../../src/api/sessions.ts'
 import { type Serving, serve } from '../support/api/served-api.ts'
 import { ask, exchange, type Reply } from '../support/http-client.ts'
 
@@ -114,6 +114,22 @@ test.each<[what: string, headers: Record<string, string>, own: boolean]>([
   expect(isOwn(requestWith('', headers), true)).toBe(own)
 })
 
+test.each([
+  ['127.0.0.1', null, true],
+  ['[::1]', null, true],
+  ['192.0.2.1', null, true],
+  ['localhost', null, true],
+  ['tracker.localhost', null, true],
+  ['evil.example', null, false],
+  ['127.0.0.1.evil.example', null, false],
+  ['localhost.evil.example', null, false],
+  ['', null, false],
+  ['tracker.example', 'https://tracker.example/api', true],
+  ['evil.example', 'https://tracker.example/api', false],
+])('an API of this machine alone may be called %s (public_url %s): %s', (host, url, may) => {
+  expect(mayBeOwn(host, url)).toBe(may)
+})
+
 describe('wrong tokens', () => {
   test('slow their address down, and no other', () => {
     const { time, clock } = movable()
@@ -162,7 +178,7 @@ describe('over the API', () => {
       boss: { token: 'all', scope: 'all' },
       guest: { token: 'read', scope: 'read' },
     })
-    api = await serve({ tokens })
+    api = await serve({ tokens, publicUrl: 'http://tracker' })
   })
   afterAll(() => api.stop(0))
 
@@ -245,6 +261,15 @@ describe('over the API', () => {
     expect(isOver).toBeFalse()
     await logout({ cookie })
     await watching
+  })
+
+  test('a name that leads to this machine is not ours', async () => {
+    const host = 'evil.example'
+    const reply = await login('all', { ...own(), host, origin: `http://${host}` })
+    expect([reply.status, `${reply.body}`]).toEqual([
+      403,
+      '{"status":"err","reason":"this API is not called evil.example: set http_api.public_url if it is reached by that name"}',
+    ])
   })
 
   test('other sites cannot log in, and guessing is slow', async () => {

@@ -20,7 +20,8 @@ const https = meteredListener(3_000, {
   isCounted: false,
   certificateEnds: 1_900_000_000,
 })
-const all = metricSources({ listeners: [udp, six, http, https] })
+const api = { url: 'https://127.0.0.1:1212', certificateEnds: 1_950_000_000 }
+const all = metricSources({ listeners: [udp, six, http, https], api })
 const samplesOf = (name: string, sources = all) =>
   Array.from(METRICS.find((metric) => metric.name === name)!.read(sources))
 /** The values of a metric that have these labels. */
@@ -201,6 +202,7 @@ describe('listeners', () => {
     ])
     expect(samplesOf('tracker_certificate_expiry_timestamp_seconds')).toEqual([
       { labels: { listener: 'https://[::ffff:10.0.0.1]:443' }, value: 1_900_000_000 },
+      { labels: { listener: 'https://127.0.0.1:1212' }, value: 1_950_000_000 },
     ])
   })
 

@@ -149,10 +149,11 @@ export type Serving = Awaited<ReturnType<typeof serve>>
 export async function serve(
   changes: Partial<ApiParts> & {
     limitMilliseconds?: number
+    publicUrl?: string
     tls?: TlsConfig
   } = {},
 ) {
-  const { limitMilliseconds, tls = null, ...parts } = changes
+  const { limitMilliseconds, publicUrl = null, tls = null, ...parts } = changes
   const permissions = new MemoryPermissions()
   const torrents = new MemoryTorrents()
   const bans = new Bans({ banLimit: 1 }, drawSeed())
@@ -168,6 +169,7 @@ export async function serve(
     garbage,
     log,
     version: '1.2.3',
+    publicUrl,
     ...(limitMilliseconds !== undefined && { limitMilliseconds }),
     parts: {
       schema: '2.0.0',

@@ -37,6 +37,7 @@ export function metricSources(changes: Partial<MetricSources> = {}): MetricSourc
     degraded: undefined,
     isCounted: true,
     listeners: [],
+    api: undefined,
     totals: {
       torrents: 3,
       seeders: 25,
