@@ -110,6 +110,16 @@ describe.skipIf(CHROMIUM === null)('the dashboard', () => {
       await page.getByText('The tracker does not know this torrent').waitFor()
       await go('torrents/%3Cscript%3E', 'Torrent')
       await page.getByText('This is no info hash.').waitFor()
+      await go('torrents', 'Torrents')
+      await page.getByLabel('Order').selectOption('Fastest growing')
+      await page.getByText('None has grown since then.').waitFor()
+      using client = await udpSocket(tracker.udpPort)
+      const id = await client.connect()
+      await client.ask(announcePacket(id, { infoHash: hashOf(2), port: 4_711 }))
+      await page.getByRole('button', { name: 'Refresh' }).click()
+      await page.getByRole('link', { name: hexOf(2) }).waitFor()
+      expect(await seen(rows.nth(1))).toMatch(new RegExp(`^${hexOf(2)}\\s+\\+1\\s`))
+      expect(await rows.count()).toBe(2)
     }))
 
   test('Keys: generated, found, removed and brought back with the time that was left', () =>

@@ -1,24 +1,19 @@
 /** The torrents: found by info hash, or listed with the largest first. */
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { ask } from './api.ts'
-import { count, several } from './format.ts'
+import { clockTime, count, several } from './format.ts'
+import { beginGrowth, fastestGrowing, type Listed, type Summary } from './growth.ts'
 import { readInfoHash } from './info-hash.ts'
 import { Empty, Mistake, Page, Pager, Panel, Table } from './parts.tsx'
 import { go, linkTo, usePlace } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
-
-type Summary = {
-  readonly info_hash: string
-  readonly seeders: number
-  readonly completed: number
-  readonly leechers: number
-}
 
 const SORTS: readonly (readonly [sort: string, label: string])[] = [
   ['peers', 'Largest'],
   ['seeders', 'Most seeders'],
   ['leechers', 'Most leechers'],
   ['completed', 'Most completed'],
+  ['growth', 'Fastest growing'],
   ['info_hash', 'By info hash'],
 ]
 const ROWS = 50
@@ -29,12 +24,16 @@ export function TorrentsPage() {
   const sort = SORTS.find(([name]) => name === query.get('sort'))?.[0] ?? 'peers'
   const offset = Number(query.get('offset')) || 0
   const { value, failure, isWaiting, again } = useAnswer(
-    (signal) =>
-      ask<readonly Summary[]>(`api/v1/torrents?sort=${sort}&offset=${offset}&limit=${ROWS}`, {
-        signal,
-      }),
+    (signal): Promise<Listed> =>
+      sort === 'growth' ? fastestGrowing(signal) : listed(sort, offset, signal),
     [sort, offset],
   )
+  const torrents = value?.torrents
+  const since = sort === 'growth' ? value?.since : undefined
+  useEffect(() => {
+    // Growth that is asked for later is that since now.
+    beginGrowth().catch(() => undefined)
+  }, [])
   return (
     <Page title="Torrents">
       <Search />
@@ -62,14 +61,36 @@ export function TorrentsPage() {
         }
       >
         {failure !== undefined && <Mistake>{failure}</Mistake>}
-        {value?.length === 0 && <Empty>No torrent: no client has announced one yet.</Empty>}
-        {value !== undefined && value.length > 0 && (
-          <Table label="Torrents" head={['Info hash', '#Seeders', '#Leechers', '#Completed']}>
-            {value.map((one) => (
+        {since !== undefined && (
+          <p class="note">
+            Of the 2,000 largest, since this browser first looked at {clockTime(since)}. Refresh to
+            look again.
+          </p>
+        )}
+        {torrents?.length === 0 && (
+          <Empty>
+            {since === undefined
+              ? 'No torrent: no client has announced one yet.'
+              : 'None has grown since then.'}
+          </Empty>
+        )}
+        {torrents !== undefined && torrents.length > 0 && (
+          <Table
+            label="Torrents"
+            head={[
+              'Info hash',
+              ...(since === undefined ? [] : ['#Grown by']),
+              '#Seeders',
+              '#Leechers',
+              '#Completed',
+            ]}
+          >
+            {torrents.map((one) => (
               <tr key={one.info_hash}>
                 <td class="code">
                   <a href={linkTo(`torrents/${one.info_hash}`)}>{one.info_hash}</a>
                 </td>
+                {since !== undefined && <td class="figure">+{count(one.growth)}</td>}
                 <td class="figure">{count(one.seeders)}</td>
                 <td class="figure">{count(one.leechers)}</td>
                 <td class="figure">{count(one.completed)}</td>
@@ -77,10 +98,10 @@ export function TorrentsPage() {
             ))}
           </Table>
         )}
-        {value !== undefined && (
+        {torrents !== undefined && since === undefined && (
           <Pager
             offset={offset}
-            shown={value.length}
+            shown={torrents.length}
             size={ROWS}
             total={overview?.torrents}
             link={(to) => linkTo('torrents', { sort, offset: to })}
@@ -89,6 +110,12 @@ export function TorrentsPage() {
       </Panel>
     </Page>
   )
+}
+
+async function listed(sort: string, offset: number, signal: AbortSignal): Promise<Listed> {
+  const query = `sort=${sort}&offset=${offset}&limit=${ROWS}`
+  const found = await ask<readonly Summary[]>(`api/v1/torrents?${query}`, { signal })
+  return { since: undefined, torrents: found.map((one) => ({ ...one, growth: 0 })) }
 }
 
 export function Search() {
