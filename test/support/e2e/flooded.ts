@@ -96,7 +96,8 @@ try {
   })()
   await until(
     () => `the tracker to be up: ${text}`,
-    () => /HEALTH CHECK API:\S* Started on/.test(text) && parseLog(text),
+    // The last line of a start: what is opened after the listeners is open, too.
+    () => /signal handlers installed/.test(text) && parseLog(text),
   )
   const descriptors = () => readdirSync(`/proc/${child.pid}/fd`).length
   const before = descriptors()
