@@ -5,7 +5,7 @@
 import { basename } from 'node:path'
 import page from './page/index.html'
 
-export type Asset = { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
+type Asset = { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
 /** Where its files are reached, relative to the page. */
 const DIRECTORY = 'assets'

@@ -39,9 +39,12 @@ function openFiles(): number | undefined {
   }
 }
 
+/** Read once: it does not change while the program runs. */
+let limit: number | undefined
+
 function mostFiles(): number | undefined {
-  const [, most] = /^Max open files +(\d+)/m.exec(read('/proc/self/limits') ?? '') ?? []
-  return most === undefined ? undefined : Number(most)
+  limit ??= Number(/^Max open files +(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1])
+  return Number.isNaN(limit) ? undefined : limit
 }
 
 function read(path: string): string | undefined {

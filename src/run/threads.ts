@@ -141,6 +141,7 @@ export class Threads {
     let opened: readonly Opening[] = listeners
     let receiveBuffer = Infinity
     let isFirst = true
+    // Without the places of threads that died.
     for (const one of this.#serving.filter(() => true)) {
       try {
         const result = await one.prepare(opened)

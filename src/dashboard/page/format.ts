@@ -25,7 +25,7 @@ export function shortTime(seconds: number | null | undefined): string {
 }
 
 /** `155 d`, `3 d 4 h`, `12 min`: as exact as people need it. */
-export function longTime(seconds: number): string {
+function longTime(seconds: number): string {
   const [value, unit, ...rest] = duration(Math.round(seconds)).split(' ')
   const isEnough = unit === 'min' || (unit === 'd' && Number(value) >= 10)
   return [value, unit, ...(isEnough ? [] : rest)].join(' ')

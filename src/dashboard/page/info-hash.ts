@@ -1,4 +1,5 @@
 /** Info hashes from what people have at hand: digits, magnet links (BEP 9), .torrent files (BEP 3). */
+import { endOfValue } from '../../wire/bencode.ts'
 import { sha1 } from './sha1.ts'
 
 const HEX = /^[0-9a-f]{40}$/i
@@ -50,9 +51,6 @@ export function readTorrentFile(bytes: Uint8Array): Read {
 
 const D = 0x64
 const E = 0x65
-const I = 0x69
-const L = 0x6c
-const COLON = 0x3a
 
 /** The value of an entry of a bencoded dictionary; undefined: it has none, or is not a whole dictionary. */
 function entryOf(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
@@ -60,7 +58,8 @@ function entryOf(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
   let found: Uint8Array | undefined
   let at = 1
   while (bytes[at] !== E) {
-    const start = endOfString(bytes, at)
+    // A key is a string.
+    const start = endOfValue(bytes, at)
     const end = start < 0 ? -1 : endOfValue(bytes, start)
     if (end < 0) return undefined
     const key = String.fromCharCode(...bytes.subarray(at, Math.min(start, at + 40)))
@@ -68,35 +67,4 @@ function entryOf(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
     at = end
   }
   return at + 1 === bytes.length ? found : undefined
-}
-
-/** Index behind the value that begins at `at`; -1: it is none. */
-function endOfValue(bytes: Uint8Array, at: number): number {
-  let open = 0
-  do {
-    const kind = bytes[at]
-    if (kind === D || kind === L) {
-      open++
-      at++
-    } else if (kind === E && open > 0) {
-      open--
-      at++
-    } else if (kind === I) {
-      at = bytes.indexOf(E, at) + 1
-      if (at === 0) return -1
-    } else {
-      at = endOfString(bytes, at)
-      if (at < 0) return -1
-    }
-  } while (open > 0)
-  return at
-}
-
-function endOfString(bytes: Uint8Array, at: number): number {
-  const colon = bytes.indexOf(COLON, at)
-  // No file is long enough for ten digits.
-  if (colon <= at || colon - at > 9) return -1
-  const digits = String.fromCharCode(...bytes.subarray(at, colon))
-  const end = /^\d+$/.test(digits) ? colon + 1 + Number(digits) : -1
-  return end > bytes.length ? -1 : end
 }

@@ -114,7 +114,7 @@ export function Status({ kind, children }: Content & { readonly kind: StatusKind
     </span>
   )
 }
-export type StatusKind = 'ok' | 'warning' | 'critical' | 'off'
+type StatusKind = 'ok' | 'warning' | 'critical' | 'off'
 const SHAPES: Readonly<Record<StatusKind, string>> = {
   ok: 'M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1Z',
   warning: 'M6 .8 11.6 11H.4Z',

@@ -7,7 +7,7 @@ export type Place = {
   readonly query: URLSearchParams
 }
 
-export function readPlace(hash: string): Place {
+function readPlace(hash: string): Place {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2)
   return { path: path.split('/').filter((part) => part !== ''), query: new URLSearchParams(query) }
 }

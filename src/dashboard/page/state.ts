@@ -18,7 +18,7 @@ export type State = {
   readonly returns: number
 }
 
-export type Action =
+type Action =
   | { readonly kind: 'session'; readonly session: Session | null }
   | { readonly kind: 'over' }
   | News
