@@ -75,6 +75,15 @@ export const AT = indices(COUNTERS, 0, 2)
 export const KINDS = ['connect', 'announce', 'scrape'] as const
 export type Kind = (typeof KINDS)[number]
 
+/** The counter of the requests of a kind that were answered with what they asked for. */
+export const SERVED = {
+  connect: 'connects',
+  announce: 'announces',
+  scrape: 'scrapes',
+} as const satisfies Readonly<Record<Kind, Counter>>
+/** Counters of what got no answer. Over HTTP only the first, and it is answered with an error of the protocol. */
+export const DROPPED = ['malformed', 'unanswered', 'banned', 'discarded', 'aborted'] as const
+
 /** What was refused: a request of some kind, or something that is none. */
 export const REFUSED_KINDS = [...KINDS, 'other'] as const
 export type RefusedKind = (typeof REFUSED_KINDS)[number]

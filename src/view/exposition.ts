@@ -27,7 +27,7 @@ export const TEXT_FORMATS = {
   prometheus: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 } as const
-export type TextFormat = keyof typeof TEXT_FORMATS
+type TextFormat = keyof typeof TEXT_FORMATS
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }
 const quote = (value: string): string => `"${value.replaceAll(/[\\"\n]/g, (one) => ESCAPES[one]!)}"`

@@ -2,7 +2,7 @@
  * The last hour and the last day as figures over time, in rings of fixed size: what the dashboard draws. Kept by
  * the control thread, and gone with the process.
  */
-import { KINDS, type ListenerCounters, TIME_BOUNDS } from '../memory/counters.ts'
+import { DROPPED, KINDS, type ListenerCounters, SERVED, TIME_BOUNDS } from '../memory/counters.ts'
 import type { MetricSources } from './metrics.ts'
 
 /** What is kept of each moment: rates are of the time since the moment before. */
@@ -66,11 +66,6 @@ type Counts = {
 }
 
 const isUdp = ({ scheme }: { readonly scheme: string }): boolean => scheme === 'udp'
-const NAMES = {
-  served: ['connects', 'announces', 'scrapes'],
-  dropped: ['malformed', 'discarded', 'aborted', 'banned', 'unanswered'],
-} as const
-
 function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
   const udp = listeners.filter(isUdp).map(({ counters }) => counters)
   const http = listeners.filter((one) => !isUdp(one)).map(({ counters }) => counters)
@@ -96,10 +91,10 @@ function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
   return {
     at: milliseconds,
     rates: {
-      udpServed: sum(udp, NAMES.served),
+      udpServed: sum(udp, Object.values(SERVED)),
       udpRefused: sum(udp, ['errors']),
-      udpDropped: sum(udp, NAMES.dropped),
-      httpServed: sum(http, NAMES.served),
+      udpDropped: sum(udp, DROPPED),
+      httpServed: sum(http, Object.values(SERVED)),
       httpRefused: sum(http, ['errors', 'malformed']),
       bytesReceived: sum(all, ['bytesReceived']),
       bytesSent: sum(all, ['bytesSent']),

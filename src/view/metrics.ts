@@ -9,6 +9,7 @@ import {
   type Kind,
   type ListenerCounters,
   REFUSED_KINDS,
+  SERVED,
   type ThreadCounter,
   TIME_BOUNDS,
   type Times,
@@ -216,8 +217,6 @@ const perClient =
         ),
       )
 const udp = (counter: Counter) => perClient('udp', (counters) => [[{}, counters.read(counter)]])
-
-const SERVED = { connect: 'connects', announce: 'announces', scrape: 'scrapes' } as const
 
 /** Requests of a kind, served or not. */
 function requestsOf(counters: ListenerCounters, kind: Kind): Figures {
@@ -525,6 +524,7 @@ const OURS: readonly Metric[] = [
   counter(
     'tracker_unsent_answers_total',
     'UDP answers that the system did not take.',
+    // Not told apart by family: one of the two counts all.
     perListener(({ scheme, counters }) =>
       scheme === 'udp' ? counters.read('unsent').ipv4 : undefined,
     ),

@@ -1,5 +1,5 @@
 /** The tracker at a glance: what the dashboard and `tracker status` show first. */
-import { KINDS, REFUSED_KINDS } from '../memory/counters.ts'
+import { DROPPED, KINDS, REFUSED_KINDS, SERVED } from '../memory/counters.ts'
 import { outcomeName, REFUSALS } from '../refusal.ts'
 import type { Alert } from './alerts.ts'
 import type { Moment } from './history.ts'
@@ -80,6 +80,4 @@ export function overviewOf(
   }
 }
 
-const SERVED = { connect: 'connects', announce: 'announces', scrape: 'scrapes' } as const
-const DROPPED = ['malformed', 'unanswered', 'banned', 'discarded', 'aborted'] as const
 const total = ({ ipv4, ipv6 }: { ipv4: number; ipv6: number }): number => ipv4 + ipv6
