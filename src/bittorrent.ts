@@ -16,6 +16,12 @@ export type Family = 4 | 6
  */
 export type PeerFamily = number
 
+/**
+ * Family of WebTorrent peers, which are reached through a WebSocket of this process. Their endpoint is a seat, see
+ * `SeatAnnounce`.
+ */
+export const WEB = 1
+
 /** Bytes of an endpoint: address, then port, both big endian (the compact forms of BEP 23 and 7). */
 export const endpointBytes = (family: Family): number => (family === 4 ? 6 : 18)
 
@@ -87,9 +93,39 @@ export class Announce {
   }
 }
 
+/** Where the parts of a seat's endpoint begin, in halves (two bytes). */
+export const SEAT = {
+  /** Address of the client as 16 bytes big endian, IPv4 mapped (RFC 4291), and its port, big endian. */
+  address: 0,
+  port: 8,
+  /** Number of the thread that holds its socket, and of the seat among those of this thread, high half first. */
+  thread: 9,
+  seat: 10,
+  halves: 12,
+} as const
+
+/**
+ * One announce of a WebTorrent peer, as its reader states it. A seat is one peer id on one socket: the address in
+ * the endpoint is for people to see, thread and seat are for messages to find it.
+ */
+export class SeatAnnounce {
+  /** Info hash (words 0–4), peer id (5–9), in memory order. */
+  readonly words: Int32Array = new Int32Array(10)
+  readonly infoHash: Uint8Array = new Uint8Array(this.words.buffer, 0, INFO_HASH_BYTES)
+  readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, PEER_ID_BYTES)
+  /** See `SEAT`. */
+  readonly endpointHalves: Uint16Array = new Uint16Array(SEAT.halves)
+  /** See `Announce.counts`. */
+  readonly counts: Int32Array = new Int32Array(6)
+  readonly family = WEB
+  event: AnnounceEvent = EVENT.none
+  /** See `Announce.want`. */
+  want: number = WANT_DEFAULT
+}
+
 /**
  * Peers of one family as compact endpoints, written into memory that the transport lends: `count` endpoints
- * stand at `halves[at…]`, three halves (IPv4) or nine (IPv6) each.
+ * stand at `halves[at…]`, three halves (IPv4), nine (IPv6) or `SEAT.halves` (WebTorrent) each.
  */
 export class PeerList {
   readonly family: PeerFamily
