@@ -65,6 +65,35 @@ export const COUNTERS = [
   /** Bytes of datagrams, or of the bodies of answers, without the headers of the protocols below. */
   'bytesReceived',
   'bytesSent',
+  // Of WebSocket listeners alone.
+  /** Answers to offers, of the client that answered. */
+  'answers',
+  /** Offers and answers of others, handed to the socket of the client that receives them. */
+  'relayedOffers',
+  'relayedAnswers',
+  /** Answers that match no offer under way. */
+  'strayAnswers',
+  /** Offers that went to no peer: there was none, */
+  'offersWithoutPeer',
+  /** it does not read, */
+  'offersToSlow',
+  /** this client makes too many, */
+  'offersOverRate',
+  /** the thread of the peer has too many messages waiting. */
+  'offersOverLink',
+  /** Messages handed to another thread. */
+  'crossed',
+  /** Connections that were accepted, and how those ended that are closed: the client closed it or was gone, */
+  'opened',
+  'closedByClient',
+  /** it was in no torrent, or answered no ping, */
+  'closedIdle',
+  /** it broke the protocol, */
+  'closedFaulty',
+  /** it did not read, */
+  'closedSlow',
+  /** the listener was closed, or the thread died. */
+  'closedStopped',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
@@ -72,17 +101,40 @@ export type Counter = (typeof COUNTERS)[number]
 export const AT = indices(COUNTERS, 0, 2)
 
 /** Kinds of requests. */
-export const KINDS = ['connect', 'announce', 'scrape'] as const
+export const KINDS = ['connect', 'announce', 'scrape', 'answer'] as const
 export type Kind = (typeof KINDS)[number]
+/** Types of listeners, and the kinds that each takes. */
+export const KINDS_OF = {
+  udp_tracker: ['connect', 'announce', 'scrape'],
+  http_tracker: ['announce', 'scrape'],
+  websocket_tracker: ['announce', 'scrape', 'answer'],
+} as const satisfies Readonly<Record<string, readonly Kind[]>>
+export type ListenerType = keyof typeof KINDS_OF
 
 /** The counter of the requests of a kind that were answered with what they asked for. */
 export const SERVED = {
   connect: 'connects',
   announce: 'announces',
   scrape: 'scrapes',
+  answer: 'answers',
 } as const satisfies Readonly<Record<Kind, Counter>>
 /** Counters of what got no answer. Over HTTP only the first, and it is answered with an error of the protocol. */
 export const DROPPED = ['malformed', 'unanswered', 'banned', 'discarded', 'aborted'] as const
+/** Counters of the offers that went to no peer, by reason. */
+export const OFFERS_DROPPED = [
+  'offersWithoutPeer',
+  'offersToSlow',
+  'offersOverRate',
+  'offersOverLink',
+] as const
+/** Counters of the connections that are closed, by reason. */
+export const CLOSED = [
+  'closedByClient',
+  'closedIdle',
+  'closedFaulty',
+  'closedSlow',
+  'closedStopped',
+] as const
 
 /** What was refused: a request of some kind, or something that is none. */
 export const REFUSED_KINDS = [...KINDS, 'other'] as const
@@ -131,6 +183,18 @@ export type Times = {
   readonly buckets: readonly number[]
 }
 
+/**
+ * Counts the connections that a thread had open as closed with it. The thread that takes the row of one that died
+ * calls this first, so that the sockets which closed without a word do not count as open for ever.
+ */
+export function countAllClosed(row: CounterRow): void {
+  for (const offset of [0, 1])
+    row[AT.closedStopped + offset]! += CLOSED.reduce(
+      (open, reason) => open - row[AT[reason] + offset]!,
+      row[AT.opened + offset]!,
+    )
+}
+
 /** The counters of one listener on all threads. */
 export class ListenerCounters extends Rows {
   constructor(threads: number, memory?: SharedArrayBuffer) {
@@ -140,6 +204,18 @@ export class ListenerCounters extends Rows {
   /** By family of the client. */
   read(counter: Counter): { ipv4: number; ipv6: number } {
     return { ipv4: this.sum(AT[counter]), ipv6: this.sum(AT[counter] + 1) }
+  }
+
+  /** Connections that are open. Threads count on while this reads, so it may be wrong by one, but never below zero. */
+  get open(): { ipv4: number; ipv6: number } {
+    const closed = CLOSED.map((reason) => this.read(reason))
+    const { ipv4, ipv6 } = this.read('opened')
+    const left = (opened: number, family: 'ipv4' | 'ipv6') =>
+      Math.max(
+        0,
+        closed.reduce((open, one) => open - one[family], opened),
+      )
+    return { ipv4: left(ipv4, 'ipv4'), ipv6: left(ipv6, 'ipv6') }
   }
 
   refused(kind: RefusedKind, refusal: Refusal): { ipv4: number; ipv6: number } {

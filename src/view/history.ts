@@ -2,7 +2,14 @@
  * The last hour and the last day as figures over time, in rings of fixed size: what the dashboard draws. Kept by
  * the control thread, and gone with the process.
  */
-import { DROPPED, KINDS, type ListenerCounters, SERVED, TIME_BOUNDS } from '../memory/counters.ts'
+import {
+  DROPPED,
+  KINDS,
+  type ListenerCounters,
+  type ListenerType,
+  SERVED,
+  TIME_BOUNDS,
+} from '../memory/counters.ts'
 import type { MetricSources } from './metrics.ts'
 
 /** What is kept of each moment: rates are of the time since the moment before. */
@@ -65,10 +72,11 @@ type Counts = {
   readonly ran: readonly (number | undefined)[]
 }
 
-const isUdp = ({ scheme }: { readonly scheme: string }): boolean => scheme === 'udp'
 function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
-  const udp = listeners.filter(isUdp).map(({ counters }) => counters)
-  const http = listeners.filter((one) => !isUdp(one)).map(({ counters }) => counters)
+  const of = (type: ListenerType) =>
+    listeners.filter((one) => one.type === type).map(({ counters }) => counters)
+  const udp = of('udp_tracker')
+  const http = of('http_tracker')
   const sum = (
     all: readonly ListenerCounters[],
     names: readonly Parameters<ListenerCounters['read']>[0][],

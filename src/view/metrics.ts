@@ -5,9 +5,10 @@
  */
 import {
   type Counter,
-  KINDS,
+  KINDS_OF,
   type Kind,
   type ListenerCounters,
+  type ListenerType,
   REFUSED_KINDS,
   SERVED,
   type ThreadCounter,
@@ -19,7 +20,8 @@ import type { Totals } from '../swarm/swarm.ts'
 import type { Census } from '../swarm/sweep.ts'
 
 export type MeteredListener = {
-  readonly scheme: 'udp' | 'http' | 'https'
+  readonly type: ListenerType
+  readonly scheme: 'udp' | 'http' | 'https' | 'ws' | 'wss'
   readonly address: { readonly ip: string; readonly port: number }
   readonly publicUrl: string | null
   readonly counters: ListenerCounters
@@ -198,25 +200,32 @@ const clientOf = ({ address }: MeteredListener, family: 'ipv4' | 'ipv6'): Labels
 type Figures = { readonly ipv4: number; readonly ipv6: number }
 const FAMILIES = ['ipv4', 'ipv6'] as const
 
-/** Of the counted listeners of one protocol: a sample for each set of labels that `read` gives figures for. */
+const isOf =
+  (type: ListenerType) =>
+  (listener: MeteredListener): boolean =>
+    listener.type === type
+/** Of one type, those that the reference's metrics show. */
+const countedOf = (type: ListenerType, { listeners }: MetricSources) =>
+  listeners.filter(({ isCounted }) => isCounted).filter(isOf(type))
+
+/** Of the counted listeners of one type: a sample for each set of labels that `read` gives figures for. */
 const perClient =
   (
-    protocol: 'udp' | 'http',
+    type: ListenerType,
     read: (counters: ListenerCounters) => readonly (readonly [Labels, Figures])[],
   ) =>
-  ({ listeners }: MetricSources) =>
-    listeners
-      .filter(({ scheme, isCounted }) => isCounted && (scheme === 'udp') === (protocol === 'udp'))
-      .flatMap((listener) =>
-        read(listener.counters).flatMap(([more, figures]) =>
-          samples(
-            FAMILIES,
-            (family) => ({ ...bindingOf(listener), ...clientOf(listener, family), ...more }),
-            (family) => figures[family],
-          ),
+  (sources: MetricSources) =>
+    countedOf(type, sources).flatMap((listener) =>
+      read(listener.counters).flatMap(([more, figures]) =>
+        samples(
+          FAMILIES,
+          (family) => ({ ...bindingOf(listener), ...clientOf(listener, family), ...more }),
+          (family) => figures[family],
         ),
-      )
-const udp = (counter: Counter) => perClient('udp', (counters) => [[{}, counters.read(counter)]])
+      ),
+    )
+const udp = (counter: Counter) =>
+  perClient('udp_tracker', (counters) => [[{}, counters.read(counter)]])
 
 /** Requests of a kind, served or not. */
 function requestsOf(counters: ListenerCounters, kind: Kind): Figures {
@@ -232,11 +241,10 @@ const byKind =
   (kinds: readonly Kind[], read: (counters: ListenerCounters, kind: Kind) => Figures) =>
   (counters: ListenerCounters) =>
     kinds.map((kind) => [{ request_kind: kind }, read(counters, kind)] as const)
-const ASKED = ['announce', 'scrape'] as const
 const WITH_KIND = [...BINDING, ...CLIENT, 'request_kind']
 
-const results = (counters: ListenerCounters) => [
-  ...KINDS.map(
+const results = (kinds: readonly Kind[]) => (counters: ListenerCounters) => [
+  ...kinds.map(
     (kind) => [{ result: 'ok', request_kind: kind }, counters.read(SERVED[kind])] as const,
   ),
   [{ result: 'error' }, counters.read('errors')] as const,
@@ -244,22 +252,20 @@ const results = (counters: ListenerCounters) => [
 
 /** Per listener and kind: times do not tell families apart. */
 const timesBy = (read: (times: Times) => number) => (sources: MetricSources) =>
-  sources.listeners
-    .filter(({ scheme, isCounted }) => isCounted && scheme === 'udp')
-    .flatMap((listener) =>
-      samples(
-        KINDS,
-        (kind) => ({
-          ...bindingOf(listener),
-          ...clientOf(listener, isSix(listener.address.ip) ? 'ipv6' : 'ipv4'),
-          request_kind: kind,
-        }),
-        (kind) => {
-          const times = listener.counters.times(kind)
-          return times.samples === 0 ? undefined : read(times)
-        },
-      ),
-    )
+  countedOf('udp_tracker', sources).flatMap((listener) =>
+    samples(
+      KINDS_OF.udp_tracker,
+      (kind) => ({
+        ...bindingOf(listener),
+        ...clientOf(listener, isSix(listener.address.ip) ? 'ipv6' : 'ipv4'),
+        request_kind: kind,
+      }),
+      (kind) => {
+        const times = listener.counters.times(kind)
+        return times.samples === 0 ? undefined : read(times)
+      },
+    ),
+  )
 
 const SWARM = 'swarm_coordination_registry_'
 const UDP = 'udp_tracker_server_'
@@ -330,15 +336,15 @@ const REFERENCE: readonly Metric[] = [
   counter(
     'http_tracker_core_requests_received_total',
     'Announces and scrapes over HTTP, refused ones included.',
-    perClient('http', byKind(ASKED, requestsOf)),
+    perClient('http_tracker', byKind(KINDS_OF.http_tracker, requestsOf)),
     WITH_KIND,
   ),
   counter(
     'udp_tracker_core_requests_received_total',
     'Requests over UDP that were served.',
     perClient(
-      'udp',
-      byKind(KINDS, (counters, kind) => counters.read(SERVED[kind])),
+      'udp_tracker',
+      byKind(KINDS_OF.udp_tracker, (counters, kind) => counters.read(SERVED[kind])),
     ),
     WITH_KIND,
   ),
@@ -376,13 +382,15 @@ const REFERENCE: readonly Metric[] = [
   counter(
     `${UDP}requests_accepted_total`,
     'Datagrams that are requests.',
-    perClient('udp', byKind(KINDS, requestsOf)),
+    perClient('udp_tracker', byKind(KINDS_OF.udp_tracker, requestsOf)),
     WITH_KIND,
   ),
-  counter(`${UDP}responses_sent_total`, 'Answers over UDP.', perClient('udp', results), [
-    ...WITH_KIND,
-    'result',
-  ]),
+  counter(
+    `${UDP}responses_sent_total`,
+    'Answers over UDP.',
+    perClient('udp_tracker', results(KINDS_OF.udp_tracker)),
+    [...WITH_KIND, 'result'],
+  ),
   counter(`${UDP}errors_total`, 'Requests answered with an error.', udp('errors'), [
     ...BINDING,
     ...CLIENT,
@@ -432,9 +440,8 @@ const perFamily =
     )
 
 /** How all that arrived ended. Of what was not served only what happened. */
-function outcomesOf({ counters, scheme }: MeteredListener): (readonly [Labels, Figures])[] {
-  const kinds = scheme === 'udp' ? KINDS : ASKED
-  const served = kinds.map(
+function outcomesOf({ counters, type }: MeteredListener): (readonly [Labels, Figures])[] {
+  const served = KINDS_OF[type].map(
     (kind) => [{ kind, outcome: 'served' }, counters.read(SERVED[kind])] as const,
   )
   const refused = REFUSED_KINDS.flatMap((kind) =>
@@ -458,10 +465,13 @@ const sumOf = (all: readonly Times[]): Distribution => ({
   sum: all.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e9,
 })
 
-const PROTOCOLS = [
-  ...KINDS.map((kind) => ({ protocol: 'udp', kind }) as const),
-  ...ASKED.map((kind) => ({ protocol: 'http', kind }) as const),
-]
+const PROTOCOLS = (
+  [
+    ['udp', 'udp_tracker'],
+    ['http', 'http_tracker'],
+    ['websocket', 'websocket_tracker'],
+  ] as const
+).flatMap(([protocol, type]) => KINDS_OF[type].map((kind) => ({ protocol, type, kind })))
 
 const LISTENER = ['listener'] as const
 const BY_FAMILY = ['listener', 'family'] as const
@@ -491,9 +501,9 @@ const OURS: readonly Metric[] = [
     ({ listeners }) =>
       samples(
         PROTOCOLS,
-        (labels) => labels,
-        ({ protocol, kind }) => {
-          const all = listeners.filter(({ scheme }) => (scheme === 'udp') === (protocol === 'udp'))
+        ({ protocol, kind }) => ({ protocol, kind }),
+        ({ type, kind }) => {
+          const all = listeners.filter(isOf(type))
           return all.length === 0
             ? undefined
             : sumOf(all.map(({ counters }) => counters.times(kind)))
@@ -516,8 +526,8 @@ const OURS: readonly Metric[] = [
   counter(
     'tracker_connection_id_errors_total',
     'UDP requests with a connection id that is forged, expired or from the future.',
-    perFamily(({ counters, scheme }) =>
-      scheme === 'udp' ? [[{}, counters.read('connectionIdErrors')]] : [],
+    perFamily(({ counters, type }) =>
+      type === 'udp_tracker' ? [[{}, counters.read('connectionIdErrors')]] : [],
     ),
     BY_FAMILY,
   ),
@@ -525,16 +535,16 @@ const OURS: readonly Metric[] = [
     'tracker_unsent_answers_total',
     'UDP answers that the system did not take.',
     // Not told apart by family: one of the two counts all.
-    perListener(({ scheme, counters }) =>
-      scheme === 'udp' ? counters.read('unsent').ipv4 : undefined,
+    perListener(({ type, counters }) =>
+      type === 'udp_tracker' ? counters.read('unsent').ipv4 : undefined,
     ),
     LISTENER,
   ),
   counter(
     'tracker_socket_errors_total',
     'Errors that the system reported on UDP sockets.',
-    perListener(({ scheme, counters }) =>
-      scheme === 'udp' ? counters.read('socketErrors').ipv4 : undefined,
+    perListener(({ type, counters }) =>
+      type === 'udp_tracker' ? counters.read('socketErrors').ipv4 : undefined,
     ),
     LISTENER,
   ),

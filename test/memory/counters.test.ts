@@ -3,7 +3,9 @@ import { expect, test } from 'bun:test'
 import {
   AT,
   addTime,
+  CLOSED,
   COUNTERS,
+  countAllClosed,
   KINDS,
   ListenerCounters,
   REFUSED_AT,
@@ -70,4 +72,27 @@ test('the counters of threads are summed, and a thread has a row of its own', ()
     const at = THREAD_AT[name]
     expect(other.total(name)).toBe(mark(0, at) + mark(1, at) + mark(2, at))
   }
+})
+
+test('open connections are those that were opened and not closed, for whatever reason', () => {
+  const counters = new ListenerCounters(2)
+  const [first, second] = counters.rows as [Float64Array, Float64Array]
+  first[AT.opened] = 20
+  second[AT.opened] = 1
+  second[AT.opened + 1] = 2
+  expect(counters.open).toEqual({ ipv4: 21, ipv6: 2 })
+  for (const reason of CLOSED) first[AT[reason]]!++
+  second[AT.closedIdle + 1] = 1
+  expect(counters.open).toEqual({ ipv4: 21 - CLOSED.length, ipv6: 1 })
+
+  // The thread of the first row dies. What it had open is closed, and its successor counts on.
+  countAllClosed(first)
+  expect(counters.open).toEqual({ ipv4: 1, ipv6: 1 })
+  expect(counters.read('closedStopped')).toEqual({ ipv4: 21 - CLOSED.length, ipv6: 0 })
+  countAllClosed(first)
+  expect(counters.open).toEqual({ ipv4: 1, ipv6: 1 })
+
+  // Closed by one thread while another is read: never less than none.
+  second[AT.closedSlow] = 5
+  expect(counters.open.ipv4).toBe(0)
 })

@@ -1,6 +1,6 @@
 /** The table of metrics: what it declares, and that each metric says what it declares. */
 import { describe, expect, test } from 'bun:test'
-import { AT, KINDS, type ListenerCounters, REFUSED_AT } from '../../src/memory/counters.ts'
+import { AT, type ListenerCounters, REFUSED_AT } from '../../src/memory/counters.ts'
 import { printJson, printText } from '../../src/view/exposition.ts'
 import { type Distribution, isReference, METRICS } from '../../src/view/metrics.ts'
 import { printPage } from '../../src/view/metrics-page.ts'
@@ -174,21 +174,28 @@ describe('listeners', () => {
     ])
   })
 
-  test('what never happened is not listed, but for what is served', () => {
-    const quiet = meteredListener(0)
-    for (const row of quiet.counters.rows) row.fill(0)
-    quiet.counters.row(0)[REFUSED_AT.scrape.full + 1]!++
-    const samples = samplesOf('tracker_requests_total', metricSources({ listeners: [quiet] }))
-    expect(
-      samples.map(({ labels: { kind, outcome, family }, value }) =>
-        [kind, outcome, family, value].join(' '),
-      ),
-    ).toEqual([
-      ...KINDS.flatMap((kind) => [`${kind} served ipv4 0`, `${kind} served ipv6 0`]),
-      'scrape full ipv4 0',
-      'scrape full ipv6 1',
-    ])
-  })
+  test.each([
+    ['udp', ['connect', 'announce', 'scrape']],
+    ['http', ['announce', 'scrape']],
+    ['ws', ['announce', 'scrape', 'answer']],
+  ] as const)(
+    'over %s what never happened is not listed, but for what is served',
+    (scheme, kinds) => {
+      const quiet = meteredListener(0, { scheme })
+      for (const row of quiet.counters.rows) row.fill(0)
+      quiet.counters.row(0)[REFUSED_AT.scrape.full + 1]!++
+      const samples = samplesOf('tracker_requests_total', metricSources({ listeners: [quiet] }))
+      expect(
+        samples.map(({ labels: { kind, outcome, family }, value }) =>
+          [kind, outcome, family, value].join(' '),
+        ),
+      ).toEqual([
+        ...kinds.flatMap((kind) => [`${kind} served ipv4 0`, `${kind} served ipv6 0`]),
+        'scrape full ipv4 0',
+        'scrape full ipv6 1',
+      ])
+    },
+  )
 
   test('only HTTP knows no connection ids, and only UDP drops datagrams', () => {
     for (const name of [
@@ -218,6 +225,13 @@ describe('listeners', () => {
     expect(
       samplesOf('tracker_request_duration_seconds', metricSources({ listeners: [udp] })),
     ).toHaveLength(3)
+  })
+
+  test('a kind that only WebSocket listeners take is in no other series', () => {
+    const answers = METRICS.filter(({ name }) => name !== 'tracker_requests_total')
+      .flatMap((metric) => Array.from(metric.read(all)))
+      .filter(({ labels }) => (labels.request_kind ?? labels.kind) === 'answer')
+    expect(answers).toEqual([])
   })
 })
 

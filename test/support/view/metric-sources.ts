@@ -3,6 +3,14 @@ import { ListenerCounters, Stopwatch, ThreadCounters } from '../../../src/memory
 import { Census } from '../../../src/swarm/sweep.ts'
 import type { MeteredListener, MetricSources } from '../../../src/view/metrics.ts'
 
+const TYPES = {
+  udp: 'udp_tracker',
+  http: 'http_tracker',
+  https: 'http_tracker',
+  ws: 'websocket_tracker',
+  wss: 'websocket_tracker',
+} as const
+
 /** A listener on two threads whose counters are `first`, `first` + 1 and so on, and as many again. */
 export function meteredListener(
   first: number,
@@ -11,6 +19,7 @@ export function meteredListener(
   const counters = new ListenerCounters(2)
   for (const row of counters.rows) for (const index of row.keys()) row[index] = first + index
   return {
+    type: TYPES[changes.scheme ?? 'udp'],
     scheme: 'udp',
     address: { ip: '0.0.0.0', port: 6969 },
     publicUrl: null,
