@@ -9,6 +9,7 @@ import type { Report } from './mistake.ts'
 import {
   DEFAULT,
   list,
+  merge,
   type Node,
   nodeAt,
   type Scalar,
@@ -51,13 +52,15 @@ export function lift(tree: TableNode, report: Report): TableNode {
     entries.delete('net')
     entries.set('database', liftDatabase(entries.get('database'), report))
   })
-  for (const name of ['udp_trackers', 'http_trackers']) {
+  for (const name of ['udp_trackers', 'http_trackers', 'websocket_trackers']) {
     const listeners = root.get(name)
     if (listeners?.kind === 'list')
       root.set(
         name,
         list(
-          listeners.items.map((one) => edited(one, (entries) => liftListener(entries, one, core))),
+          listeners.items.map((one) =>
+            edited(one, (entries) => liftListener(name, entries, one, core)),
+          ),
           listeners.at,
         ),
       )
@@ -107,13 +110,17 @@ function move(from: Entries, name: string, newName: string, to = from): void {
 /** The default of schema 2.0.0. */
 const COUNTED = scalar(true, { source: DEFAULT, path: 'core.tracker_usage_statistics' })
 
-function liftListener(entries: Entries, { at }: Node, core: Node | undefined): void {
+function liftListener(name: string, entries: Entries, { at }: Node, core: Node | undefined): void {
   const network = edited(nodeAt(core, 'net') ?? table(new Map(), at), (options) => {
     const externalIp = options.get('external_ip')
-    if (externalIp && isWildcard(externalIp)) options.delete('external_ip')
+    // A browser's address is not told to others.
+    if (externalIp && (isWildcard(externalIp) || name === 'websocket_trackers'))
+      options.delete('external_ip')
     move(entries, 'ipv6_v6only', 'ipv6_v6only', options)
   })
-  entries.set('network', network)
+  // Only a WebSocket listener, which 2.0.0 does not know, can have one of its own here.
+  const own = entries.get('network')
+  entries.set('network', own ? merge(network, own) : network)
   entries.delete('max_connection_id_errors_per_ip')
   move(entries, 'tsl_config', 'tls_config')
   // A listener without a switch of its own follows the global one, which was the only one at first.

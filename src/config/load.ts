@@ -129,9 +129,9 @@ function readSource(source: TomlSource, files: SecretFiles, report: Report): Con
 }
 
 function checkCertificates(config: Config, report: Report, judgeTls: JudgeTls): void {
-  for (const { name, tls_config: tls } of listenersOf(config)) {
-    // A missing path has been reported.
-    if (tls === null || tls.ssl_cert_path === '' || tls.ssl_key_path === '') continue
+  for (const { name, tls_config: tls, host } of listenersOf(config)) {
+    // A missing path has been reported; a listener has the certificate of its host.
+    if (host || tls === null || tls.ssl_cert_path === '' || tls.ssl_key_path === '') continue
     for (const { option, message } of judgeTls(tls))
       report.mistake(report.origins.get(`${name}.tls_config.${option}`)!, message)
   }

@@ -4,7 +4,14 @@
  * `null`. All values have been checked.
  */
 import type { ValueOf } from './setting-kinds.ts'
-import type { HTTP_TRACKER, NETWORK, SETTINGS, TLS, UDP_TRACKER } from './settings.ts'
+import type {
+  HTTP_TRACKER,
+  NETWORK,
+  SETTINGS,
+  TLS,
+  UDP_TRACKER,
+  WEBSOCKET_TRACKER,
+} from './settings.ts'
 
 export type { DatabaseConfig } from './database-settings.ts'
 export type { SchemaVersion } from './setting-kinds.ts'
@@ -13,5 +20,6 @@ export type { AccessToken, Scope } from './settings.ts'
 export type Config = ValueOf<typeof SETTINGS>
 export type UdpTrackerConfig = ValueOf<typeof UDP_TRACKER>
 export type HttpTrackerConfig = ValueOf<typeof HTTP_TRACKER>
+export type WebSocketTrackerConfig = ValueOf<typeof WEBSOCKET_TRACKER>
 export type NetworkConfig = ValueOf<typeof NETWORK>
 export type TlsConfig = NonNullable<ValueOf<typeof TLS>>

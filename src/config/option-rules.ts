@@ -3,7 +3,7 @@
  * on a configuration whose options have been checked one by one.
  */
 import { isLoopbackIp, printAddress } from '../wire/address.ts'
-import { type Listener, listenersOf } from './listeners.ts'
+import { hostOf, type Listener, listenersOf } from './listeners.ts'
 import type { Config, Scope } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
@@ -63,6 +63,7 @@ export function checkRules(config: Config, context: Context): void {
       `${max_peer_timeout} is shorter than \`${intervalPath}\`, ${interval}: peers are forgotten before they announce again`,
     )
 
+  checkWebSockets(config, context, at)
   checkAddresses(config, context, at)
 
   if (config.http_api) checkTokens(config.http_api, context, at)
@@ -93,18 +94,75 @@ function checkTokens(
   }
 }
 
+function checkWebSockets(
+  { websocket_trackers, http_trackers }: Config,
+  { report }: Context,
+  at: (path: string) => Place,
+): void {
+  const listeners = websocket_trackers ?? []
+  const longest = Math.max(...listeners.map(({ peer_timeout }) => peer_timeout))
+  for (const [i, listener] of listeners.entries()) {
+    const path = (option: string) => `websocket_trackers.${i}.${option}`
+    const areSound = (...paths: readonly string[]) => paths.every((one) => report.isSound(one))
+    const { announce_interval: interval, peer_timeout: timeout } = listener
+    const timeoutPath = path('peer_timeout')
+    const intervalPath = path('announce_interval')
+    if (areSound(timeoutPath, intervalPath) && timeout <= 2 * interval)
+      report.mistake(
+        writtenOf(at(timeoutPath), at(intervalPath)),
+        `expected more than twice \`announce_interval\`, at least ${2 * interval + 1}, found ${timeout}: a peer must not be forgotten for one announce that is late`,
+      )
+    else if (timeout < longest && areSound(timeoutPath))
+      report.warn(at(timeoutPath), `${longest} counts, the longest of all WebSocket listeners`)
+
+    const host = hostOf(listener, http_trackers)
+    if (!host) continue
+    const name = `http_trackers.${http_trackers!.indexOf(host)}`
+    if (!areSound(path('bind_address'), `${name}.bind_address`)) continue
+    /** Unless a mistake in `option` or its parts has been reported already. */
+    const differs = (option: string, message: string, ...parts: readonly string[]) => {
+      const all = [option, ...parts.map((part) => `${option}.${part}`)]
+      if (areSound(...all.flatMap((one) => [path(one), `${name}.${one}`])))
+        report.mistake(
+          writtenOf(at(path(option)), { ...at(`${name}.${option}`), path: path(option) }),
+          message,
+        )
+    }
+    const { ipv6_v6only } = host.network
+    if (listener.network.ipv6_v6only !== ipv6_v6only)
+      differs(
+        'network.ipv6_v6only',
+        `expected ${ipv6_v6only} as in ${name}, which has the same address and port, or another port`,
+      )
+    if (listener.tls_config !== null && !Bun.deepEquals(listener.tls_config, host.tls_config))
+      differs(
+        'tls_config',
+        host.tls_config === null
+          ? `${name} has the same address and port, but no tls_config: move this one there, and it serves both, or give one of them another port`
+          : `${name} has the same address and port, and its tls_config serves both: leave this one out, or give one of them another port`,
+        'ssl_cert_path',
+        'ssl_key_path',
+      )
+  }
+}
+
 /** Where to report two options that contradict each other: at the one that was written. */
 const writtenOf = (place: Place, other: Place): Place =>
   place.source === DEFAULT ? { ...other, path: place.path } : place
 
-/** Two listeners of one transport must not share a port of the same address. */
+/**
+ * Two listeners of one transport must not share a port of the same address, except a WebSocket listener and the HTTP
+ * listener that is its host.
+ */
 function checkAddresses(config: Config, { report }: Context, at: (path: string) => Place): void {
   const listeners = listenersOf(config).filter(
     ({ name }) =>
       report.isSound(`${name}.bind_address`) && report.isSound(`${name}.network.ipv6_v6only`),
   )
   for (const [i, later] of listeners.entries()) {
-    const earlier = listeners.slice(0, i).find((other) => collide(other, later))
+    const earlier = listeners
+      .slice(0, i)
+      .find((other) => other.name !== later.host?.name && collide(other, later))
     if (!earlier) continue
     const path = `${later.name}.bind_address`
     report.mistake(

@@ -14,7 +14,7 @@ export const PREFIX = 'TORRUST_TRACKER_CONFIG_OVERRIDE_'
 export const isOverride = ({ source }: Place): boolean => source.toUpperCase().startsWith(PREFIX)
 
 /** Lists of tables, in either schema: only these have elements that a number addresses. */
-const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers'])
+const LISTS: ReadonlySet<string> = new Set(['udp_trackers', 'http_trackers', 'websocket_trackers'])
 const INDEX = /^(0|[1-9]\d{0,3})$/
 /** The table of tokens, in either schema: `name = "secret"` is short for `name = { token = "secret" }`. */
 const TOKENS: readonly string[] = ['http_api', 'access_tokens']

@@ -96,10 +96,14 @@ class Writer {
         this.#line(at, tomlValue(plain(row, written, this.#show)), [...at, row.short])
       else if (row.kind === 'table') this.#section(row, written as Values | null, at, mark)
       if (row.kind !== 'list') continue
-      for (const [i, element] of ((written ?? []) as readonly Values[]).entries()) {
+      const elements = (written ?? []) as readonly Values[]
+      for (const [i, element] of elements.entries()) {
         this.#header(`[[${headerOf(at)}]]`, i === 0 ? row.each.doc : '', mark)
         this.rows(row.each, element, [...at, i], mark)
       }
+      if (elements.length > 0 || !this.#style.annotated) continue
+      this.#header(`[[${headerOf(at)}]]`, row.each.doc, '# ')
+      this.rows(row.each, initial(row.each), [...at, 0], '# ')
     }
   }
 
@@ -167,10 +171,11 @@ const initial = (table: Table): Values =>
     ]),
   )
 
-/** A plain value as TOML: a string, number, boolean or a table of these. */
+/** A plain value as TOML: a string, number, boolean, or a list or table of these. */
 const tomlValue = (value: unknown): string => {
   if (typeof value === 'string') return tomlString(value)
   if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return `[${value.map(tomlValue).join(', ')}]`
   const pairs = Object.entries(value).map(([key, part]) => `${key} = ${tomlValue(part)}`)
   return `{ ${pairs.join(', ')} }`
 }

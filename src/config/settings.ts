@@ -24,6 +24,7 @@ import {
   externalIp,
   flag,
   oneOf,
+  origins,
   printBytes,
   secret,
   text,
@@ -108,6 +109,64 @@ export const HTTP_TRACKER = section(
       flag,
       'Show people who open this address in a browser how to announce, and how many torrents and peers there are.',
     ),
+  },
+)
+
+export const WEBSOCKET_TRACKER = section(
+  'A WebSocket listener, for WebTorrent in browsers. Repeat the section for more; without one, browsers are not served.',
+  {
+    bind_address: address(
+      FILE_DEFAULTS.ip,
+      8000,
+      'Address and port; that of an HTTP listener is allowed: then one port serves both.',
+    ),
+    tls_config: optionalSection(
+      "Serve wss:// with this certificate instead of ws://. On the port of an HTTP listener, that listener's certificate serves both.",
+      TLS.rows,
+    ),
+    tracker_usage_statistics: USAGE_STATISTICS,
+    public_url: optional(url('ws', 'wss'), 'The URL that clients use.', {
+      example: '"wss://tracker.example.com"',
+    }),
+    announce_interval: value(
+      120,
+      wholeNumber(1, MOST_INTERVAL),
+      'Seconds a browser should wait between two announces.',
+    ),
+    peer_timeout: value(
+      300,
+      wholeNumber(3, MOST_U32),
+      'Seconds after its last announce when a peer is forgotten; more than twice `announce_interval`. The longest of all WebSocket listeners counts.',
+    ),
+    max_offers: value(
+      10,
+      wholeNumber(0, 50),
+      'Maximum number of offers of one announce that are passed on to other peers.',
+    ),
+    max_connections: value(
+      0,
+      wholeNumber(0, MOST_U32),
+      'Connections at a time; 0 = as many as the limit of open files allows, less 20 %.',
+    ),
+    max_connections_per_ip: value(
+      0,
+      wholeNumber(0, MOST_U32),
+      'Connections that one address may have at a time; 0 = no limit.',
+    ),
+    allowed_origins: value<readonly string[]>(
+      [],
+      origins,
+      'Web sites whose pages may connect; empty = any. Clients that are no browser name none and always may.',
+      { example: '["https://example.com"]' },
+    ),
+    network: section('How this listener sees the addresses of its clients.', {
+      on_reverse_proxy: value(
+        false,
+        flag,
+        'Take the client address from the right-most X-Forwarded-For entry.',
+      ),
+      ipv6_v6only: NETWORK.rows.ipv6_v6only,
+    }),
   },
 )
 
@@ -223,6 +282,7 @@ export const SETTINGS = section('', {
   }),
   udp_trackers: list(UDP_TRACKER),
   http_trackers: list(HTTP_TRACKER),
+  websocket_trackers: list(WEBSOCKET_TRACKER),
   udp_tracker_server: section('What all UDP listeners share.', {
     ip_bans_reset_interval_in_secs: value(
       86_400,

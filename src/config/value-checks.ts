@@ -154,6 +154,40 @@ export const url = (...schemes: readonly string[]): Check<string> =>
     },
   )
 
+/** What an `Origin` header can say of a web page, in the spelling of browsers: `https://example.com:8443`. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\s\\]+$/
+
+const originOf = (url: URL | null): string | undefined =>
+  url?.host ? `${url.protocol}//${url.host}` : undefined
+
+/** Not `null`: every page can send that. */
+const isOrigin = (written: unknown): written is string =>
+  typeof written === 'string' &&
+  ORIGIN.test(written) &&
+  !/^wss?:/.test(written) &&
+  originOf(URL.parse(written)) === written
+
+/** `, did you mean x?`, or nothing. */
+function meantOrigin(written: unknown): string {
+  if (typeof written !== 'string' || written.length > 100 || !/[.:]/.test(written)) return ''
+  const text = written.replace(/^ws/i, 'http')
+  const meant = originOf(URL.parse(text.includes('://') ? text : `https://${text}`))
+  return isOrigin(meant) ? `, did you mean "${meant}"?` : ''
+}
+
+export const origins: Check<readonly string[]> = checking(
+  { type: 'array', items: strings(ORIGIN.source) },
+  (node) => {
+    const items = node.kind === 'list' ? node.items : undefined
+    const wrong = items?.filter((item) => !isOrigin(scalarOf(item))) ?? [node]
+    if (items && wrong.length === 0) return { value: items.map(scalarOf).filter(isOrigin) }
+    const all = wrong.map((item) => found(item) + meantOrigin(scalarOf(item)))
+    return {
+      wrong: `expected a list of origins of web pages like "https://example.com" or "http://localhost:8080", without a path, or [] for any, ${all.join('; ')}`,
+    }
+  },
+)
+
 const inAnyCase = (word: string): string =>
   word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
 

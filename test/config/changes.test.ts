@@ -52,6 +52,19 @@ test('listeners by their address, wherever they stand', () => {
   ])
 })
 
+test('options of a WebSocket listener, a list among them', () => {
+  const websocket = (more: string) => `[[websocket_trackers]]\nbind_address = "[::]:80"\n${more}`
+  const { live, restart } = between(
+    { rest: websocket('') },
+    { rest: websocket('max_offers = 5\nallowed_origins = ["https://a.example"]\n') },
+  )
+  expect(live).toEqual([
+    'websocket_trackers.0.max_offers: 10 → 5',
+    'websocket_trackers.0.allowed_origins: [] → ["https://a.example"]',
+  ])
+  expect(restart).toEqual([])
+})
+
 test('what needs a restart stays as it is, and the rest is followed', () => {
   const before = { core: '[core.database]\npath = "a.db"\n', rest: '[runtime]\nworkers = 2\n' }
   const after = {

@@ -80,6 +80,8 @@ function fileWith(path: Path, value: unknown): string {
       ...(name !== 'password_file' && { password: 'p' }),
     })
   if (table === 'tls_config') set(file, section, { ssl_cert_path: 'c', ssl_key_path: 'k' })
+  if (name === 'announce_interval') set(file, section, { peer_timeout: 2 ** 32 - 1 })
+  if (name === 'peer_timeout') set(file, section, { announce_interval: 1 })
   if (name === 'scope') set(file, section, { token: 't' })
   set(file, path, value)
   return stringify(file)
@@ -96,7 +98,9 @@ function set(file: Values, path: Path, value: unknown): void {
 /** Values at and beyond every limit that the schema names, and of every other type. */
 function samplesOf({ type, minimum, maximum, enum: words, anyOf }: Values) {
   const good: unknown[] = []
-  const bad: unknown[] = [[], ['x'], new Date(0)]
+  const bad: unknown[] = [['x'], new Date(0)]
+  if (type === 'array') good.push([])
+  else bad.push([])
   if (type === 'object') good.push({ secs: 1 }, { nanos: 1, secs: 0 })
   else bad.push({ x: 1 })
   // A size.

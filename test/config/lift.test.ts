@@ -43,6 +43,35 @@ describe('schema 2.0.0', () => {
     expect(config.http_trackers?.[0]?.network).toEqual(network)
   })
 
+  test('C19: a WebSocket listener may stand in it, and follows what holds for all unless it says otherwise', () => {
+    const { config, warnings } = loaded(
+      loadToml(`${MINIMAL_2}tracker_usage_statistics = false
+[core.net]
+external_ip = "203.0.113.7"
+on_reverse_proxy = true
+[[websocket_trackers]]
+bind_address = "[::]:80"
+[[websocket_trackers]]
+bind_address = "[::]:81"
+tracker_usage_statistics = true
+network = { on_reverse_proxy = false, ipv6_v6only = true }
+tls_config = { ssl_cert_path = "c", ssl_key_path = "k" }
+`),
+    )
+    expect(warnings).toEqual([])
+    expect(config.websocket_trackers).toMatchObject([
+      {
+        tracker_usage_statistics: false,
+        network: { on_reverse_proxy: true, ipv6_v6only: false },
+      },
+      {
+        tracker_usage_statistics: true,
+        network: { on_reverse_proxy: false, ipv6_v6only: true },
+        tls_config: { ssl_cert_path: 'c', ssl_key_path: 'k' },
+      },
+    ])
+  })
+
   test.each(['0.0.0.0', '::', '0:0::0', '::ffff:0.0.0.0'])(
     'the external address %s means "none"',
     (ip) => {

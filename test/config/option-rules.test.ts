@@ -1,5 +1,6 @@
 /** Options that are valid alone but not together. */
 import { expect, test } from 'bun:test'
+import { listenersOf } from '../../src/config/listeners.ts'
 import { complaints, loaded, loadToml, MINIMAL_2, MINIMAL_3 } from '../support/config/loading.ts'
 
 const PRIVATE = MINIMAL_3.replace('private = false', 'private = true')
@@ -70,6 +71,25 @@ test.each([
   ],
   // Only the wildcard has two families.
   ['http [fe80::1%2]:80, http [::]:80 v6only', PORT],
+  // One server serves both only if it has one address.
+  [
+    'http 0.0.0.0:80, websocket 127.0.0.1:80',
+    `0.0.0.0:80 of http_trackers.0.bind_address: ${PORT}`,
+  ],
+  ['http [::]:80, websocket 0.0.0.0:80', PORT_OR_V6ONLY],
+  [
+    'websocket 0.0.0.0:80, websocket 0.0.0.0:80',
+    '0.0.0.0:80 overlaps 0.0.0.0:80 of websocket_trackers.0.bind_address',
+  ],
+  [
+    'http 0.0.0.0:80, websocket 0.0.0.0:80, websocket 127.0.0.1:80',
+    'websocket_trackers.1.bind_address: 127.0.0.1:80 overlaps 0.0.0.0:80 of http_trackers.0.bind_address',
+  ],
+  ['websocket 127.0.0.1:80, api 0.0.0.0:80', 'http_api.bind_address: 0.0.0.0:80 overlaps'],
+  [
+    'websocket 0.0.0.0:1313',
+    'health_check_api.bind_address: 127.0.0.1:1313 overlaps 0.0.0.0:1313 of websocket_trackers.0.bind_address',
+  ],
   // The API has no `network`.
   ['http 0.0.0.0:80, api [::]:80', PORT],
   [
@@ -85,6 +105,17 @@ test.each([
 test.each([
   ['private_mode in a private tracker', `${PRIVATE}[core.private_mode]\n[core.database]\n`],
   ['UDP and HTTP on one port', listening('udp 0.0.0.0:80, http 0.0.0.0:80')],
+  [
+    'UDP, HTTP and WebSocket on one port',
+    listening('udp [::]:80, http [::]:80, websocket [::]:80'),
+  ],
+  [
+    'a WebSocket listener beside each HTTP listener of a port',
+    listening(
+      'http 0.0.0.0:80, http [::]:80 v6only, websocket [::]:80 v6only, websocket 0.0.0.0:80',
+    ),
+  ],
+  ['HTTP and WebSocket on port 0', listening('http [::]:0, websocket [::]:0 v6only')],
   ['port 0 several times', listening('udp 0.0.0.0:0, udp 0.0.0.0:0')],
   ['a listener of each family', listening('udp 0.0.0.0:80, udp [::]:80 v6only')],
   ['an IPv4 address beside IPv6', listening('udp 127.0.0.1:80, udp [::]:80 v6only')],
@@ -99,6 +130,71 @@ test.each([
   ],
 ])('%s causes neither mistake nor warning', (_what, toml) => {
   expect(loaded(loadToml(toml)).warnings).toEqual([])
+})
+
+/** An HTTP and a WebSocket listener on one port, with these options; the first of each is in line 12 and 14. */
+const sharing = (http: string, websocket: string): string =>
+  `${MINIMAL_3}[[http_trackers]]\nbind_address = "[::]:443"\n${http}\n[[websocket_trackers]]\nbind_address = "[::]:443"\n${websocket}\n`
+const tls = (name: string) =>
+  `tls_config = { ssl_cert_path = "${name}.pem", ssl_key_path = "${name}.key" }`
+const V6ONLY = 'network.ipv6_v6only = true'
+
+test.each([
+  [
+    'another family',
+    V6ONLY,
+    '',
+    '11:9: websocket_trackers.0.network.ipv6_v6only: expected true as in http_trackers.0, which has the same address and port, or another port',
+  ],
+  [
+    'another family',
+    '',
+    V6ONLY,
+    '14:9: websocket_trackers.0.network.ipv6_v6only: expected false as in http_trackers.0, which has the same address and port, or another port',
+  ],
+  [
+    'a certificate that HTTP has not',
+    '',
+    tls('a'),
+    '14:1: websocket_trackers.0.tls_config: http_trackers.0 has the same address and port, but no tls_config: move this one there, and it serves both, or give one of them another port',
+  ],
+  [
+    'another certificate',
+    tls('a'),
+    tls('b'),
+    '14:1: websocket_trackers.0.tls_config: http_trackers.0 has the same address and port, and its tls_config serves both: leave this one out, or give one of them another port',
+  ],
+  [
+    'half a certificate',
+    tls('a'),
+    'tls_config.ssl_cert_path = "a.pem"',
+    '14:1: websocket_trackers.0.tls_config.ssl_key_path: TLS needs both `ssl_cert_path` and `ssl_key_path`; this one is missing',
+  ],
+])('C19: a WebSocket listener on the port of an HTTP listener cannot have %s', (...row) => {
+  const [, http, websocket, mistake] = row
+  expect(complaints(loadToml(sharing(http, websocket)))).toEqual([`tracker.toml:${mistake}`])
+})
+
+test('C19: a WebSocket listener has the certificate of the HTTP listener on its port, or its own', () => {
+  const served = (toml: string) =>
+    listenersOf(loaded(loadToml(toml)).config)
+      .filter(({ name }) => name === 'websocket_trackers.0')
+      .map(({ scheme, tls_config, host }) => [scheme, tls_config?.ssl_cert_path, host?.name])
+  expect(served(sharing('', ''))).toEqual([['ws', undefined, 'http_trackers.0']])
+  for (const own of ['', tls('a')])
+    expect(served(sharing(tls('a'), own))).toEqual([['wss', 'a.pem', 'http_trackers.0']])
+  expect(served(`${MINIMAL_3}[[websocket_trackers]]\n${tls('b')}`)).toEqual([
+    ['wss', 'b.pem', undefined],
+  ])
+})
+
+test('C19: of different peer timeouts of WebSocket listeners the longest counts', () => {
+  const listener = (port: number, timeout: number) =>
+    `[[websocket_trackers]]\nbind_address = "[::]:${port}"\npeer_timeout = ${timeout}\n`
+  const toml = `${MINIMAL_3}${listener(1, 241)}${listener(2, 400)}${listener(3, 400)}`
+  expect(loaded(loadToml(toml)).warnings).toEqual([
+    'tracker.toml:11:1: websocket_trackers.0.peer_timeout: 400 counts, the longest of all WebSocket listeners',
+  ])
 })
 
 test('a minimum longer than the interval is a warning', () => {

@@ -18,7 +18,7 @@ import { schemaFaults } from '../support/config/schema-validator.ts'
 function withOption(section: string, line: string): string {
   if (section === 'core' || section === 'logging')
     return MINIMAL_3.replace(`[${section}]`, `[${section}]\n${line}`)
-  const header = /^(udp|http)_trackers$/.test(section) ? `[[${section}]]` : `[${section}]`
+  const header = /^(udp|http|websocket)_trackers$/.test(section) ? `[[${section}]]` : `[${section}]`
   return `${MINIMAL_3}${header}\n${line}\n`
 }
 
@@ -41,6 +41,12 @@ udp_trackers | network.external_ip = "2001:DB8::0:1" | [{"network":{"external_ip
 http_trackers |  | [{"bind_address":{"ip":"0.0.0.0","port":7070},"tls_config":null,"use_ip_from_query_string":false}]
 http_trackers | public_url = "https://t.example/announce" | [{"public_url":"https://t.example/announce"}]
 http_trackers | tls_config = { ssl_cert_path = "c.pem", ssl_key_path = "k.pem" } | [{"tls_config":{"ssl_cert_path":"c.pem","ssl_key_path":"k.pem"}}]
+websocket_trackers |  | [{"bind_address":{"ip":"0.0.0.0","port":8000},"tls_config":null,"tracker_usage_statistics":false,"public_url":null,"announce_interval":120,"peer_timeout":300,"max_offers":10,"max_connections":0,"max_connections_per_ip":0,"allowed_origins":[],"network":{"on_reverse_proxy":false,"ipv6_v6only":false}}]
+websocket_trackers | public_url = "wss://t.example" | [{"public_url":"wss://t.example"}]
+websocket_trackers | announce_interval = 149 | [{"announce_interval":149,"peer_timeout":300}]
+websocket_trackers | max_offers = 0 | [{"max_offers":0}]
+websocket_trackers | max_offers = 50 | [{"max_offers":50}]
+websocket_trackers | allowed_origins = ["https://example.com", "http://localhost:8080", "chrome-extension://abc", "http://[::1]:8080"] | [{"allowed_origins":["https://example.com","http://localhost:8080","chrome-extension://abc","http://[::1]:8080"]}]
 udp_tracker_server | ip_bans_reset_interval_in_secs = 3600 | {"ip_bans_reset_interval_in_secs":3600}
 http_api |  | {"bind_address":{"ip":"127.0.0.1","port":1212},"access_tokens":{}}
 runtime | workers = 256 | {"workers":256}
@@ -146,6 +152,26 @@ udp_trackers | public_url = "tracker" | found "tracker"
 udp_trackers | public_url = "udp:6969" | found "udp:6969"
 http_trackers | public_url = "udp://x" | public_url: expected a URL that begins with http:// or https://, found "udp://x"
 http_trackers | public_url = 1 | public_url: expected a URL that begins with http:// or https://, found 1
+websocket_trackers | public_url = "https://x" | public_url: expected a URL that begins with ws:// or wss://, found "https://x"
+websocket_trackers | announce_interval = 0 | announce_interval: expected a whole number from 1 to 2147483647, found 0
+websocket_trackers | announce_interval = 2147483648 | from 1 to 2147483647, found 2147483648
+websocket_trackers | announce_interval = 150 | tracker.toml:10:1: websocket_trackers.0.peer_timeout: expected more than twice \`announce_interval\`, at least 301, found 300: a peer must not be forgotten for one announce that is late
+websocket_trackers | peer_timeout = 240 | tracker.toml:10:1: websocket_trackers.0.peer_timeout: expected more than twice \`announce_interval\`, at least 241, found 240: a peer must not be forgotten for one announce that is late
+websocket_trackers | peer_timeout = -1 | peer_timeout: expected a whole number from 3 to 4294967295, found -1
+websocket_trackers | max_offers = 51 | max_offers: expected a whole number from 0 to 50, found 51
+websocket_trackers | max_offers = -1 | found -1
+websocket_trackers | max_connections = -1 | expected a whole number from 0 to 4294967295, found -1
+websocket_trackers | max_connections_per_ip = -1 | expected a whole number from 0 to 4294967295, found -1
+websocket_trackers | allowed_origins = ["https://example.com/"] | allowed_origins: expected a list of origins of web pages like "https://example.com" or "http://localhost:8080", without a path, or [] for any, found "https://example.com/", did you mean "https://example.com"?
+websocket_trackers | allowed_origins = ["https://a.example", "Example.com", "wss://T.example:443/x"] | for any, found "Example.com", did you mean "https://example.com"?; found "wss://T.example:443/x", did you mean "https://t.example"?
+websocket_trackers | allowed_origins = ["https://a.example:443"] | did you mean "https://a.example"?
+websocket_trackers | allowed_origins = ["wss://t.example"] | found "wss://t.example", did you mean "https://t.example"?
+websocket_trackers | allowed_origins = "https://a.example" | or [] for any, found "https://a.example"
+websocket_trackers | allowed_origins = ["*"] | or [] for any, found "*"
+websocket_trackers | allowed_origins = ["https://*.example.com"] | found "https://*.example.com"
+websocket_trackers | allowed_origins = ["null", 1, []] | found "null"; found 1; found a list
+websocket_trackers | network.external_ip = "203.0.113.7" | websocket_trackers.0.network.external_ip: unknown option, known options: on_reverse_proxy, ipv6_v6only
+websocket_trackers | use_ip_from_query_string = true | unknown option
 udp_trackers | network.external_ip = "0.0.0.0" | wildcard/unspecified IP address is not a valid external IP, found "0.0.0.0"
 udp_trackers | network.external_ip = "::" | wildcard/unspecified IP address is not a valid external IP, found "::"
 udp_trackers | network.external_ip = "" | expected an IP address, found ""
@@ -182,6 +208,10 @@ const BEYOND_SCHEMA = [
   'path = "mysql://u:p@h/d"',
   'public_url = "udp:6969"',
   'max_memory = "99999999TiB"',
+  'announce_interval = 150',
+  'peer_timeout = 240',
+  'allowed_origins = ["https://a.example:443"]',
+  'allowed_origins = ["wss://t.example"]',
 ]
 
 test.each(REFUSED)('[%s] %s is refused', (section, line, words) => {

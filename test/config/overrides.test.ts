@@ -41,6 +41,7 @@ a longer path applies after a shorter one | CORE__LISTED=true; CORE={listed = fa
 a list replaces the list | UDP_TRACKERS=[{bind_address="0.0.0.0:6"}] | {"udp_trackers":[{"bind_address":{"port":6}}]}
 an element has a number, and its other options stay | UDP_TRACKERS__1__TRACKER_USAGE_STATISTICS=true | {"udp_trackers":[{"tracker_usage_statistics":false,"bind_address":{"port":1}},{"tracker_usage_statistics":true,"bind_address":{"port":2}}]}
 the next number appends | UDP_TRACKERS__2__BIND_ADDRESS=0.0.0.0:3 | {"udp_trackers":[{"bind_address":{"port":1}},{"bind_address":{"port":2}},{"bind_address":{"port":3}}]}
+a list in an element | WEBSOCKET_TRACKERS__0__ALLOWED_ORIGINS=["https://a.example"] | {"websocket_trackers":[{"allowed_origins":["https://a.example"]}]}
 elements make a list where there is none, in any order | HTTP_TRACKERS__1__BIND_ADDRESS=0.0.0.0:2; HTTP_TRACKERS__0={bind_address="0.0.0.0:1"} | {"http_trackers":[{"bind_address":{"port":1}},{"bind_address":{"port":2}}]}
 an element applies to the list of another variable | UDP_TRACKERS__0__BIND_ADDRESS=0.0.0.0:9; UDP_TRACKERS=[{bind_address="0.0.0.0:5"}] | {"udp_trackers":[{"bind_address":{"port":9}}]}
 `),

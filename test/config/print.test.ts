@@ -24,6 +24,9 @@ network = { external_ip = "203.0.113.7", ipv6_v6only = true }
 bind_address = "[::]:6868"
 [[http_trackers]]
 tls_config = { ssl_cert_path = "a \\"quoted\\" path\\u007f", ssl_key_path = 'C:\\k' }
+[[websocket_trackers]]
+allowed_origins = ["https://a.example", "http://localhost:8080"]
+network = { on_reverse_proxy = true }
 [http_api]
 public_url = "https://t.example/"
 [http_api.access_tokens]
@@ -40,7 +43,7 @@ describe('TOML', () => {
     ['the least of schema 2.0.0', MINIMAL_2],
     ['the least of schema 3.0.0', MINIMAL_3],
     ['everything', FULL],
-    ['empty lists', `udp_trackers = []\nhttp_trackers = []\n${MINIMAL_3}`],
+    ['empty lists', `udp_trackers = []\nhttp_trackers = []\nwebsocket_trackers = []\n${MINIMAL_3}`],
     [
       'a private tracker',
       `${MINIMAL_3.replace('private = false', 'private = true')}[core.private_mode]\n[core.database]\n`,
@@ -167,6 +170,7 @@ describe('the annotated example', () => {
     const toml = lines.join('\n').replace('private = false', 'private = true')
     expect(toml).toContain('\n[http_trackers.tls_config]\n')
     const { config } = loaded(loadToml(toml))
+    expect(config.websocket_trackers?.[0]?.allowed_origins).toEqual(['https://example.com'])
     expect(config.http_trackers?.[0]?.tls_config).not.toBeNull()
     expect(config.udp_trackers?.[0]?.public_url).not.toBeNull()
     expect(config.udp_trackers?.[0]?.network.external_ip).toBe('203.0.113.7')
@@ -187,10 +191,12 @@ describe('the dump', () => {
     const config = configOf(FULL)
     expect(dump(config)).not.toContain('hunter')
     expect(Object.keys(JSON.parse(dump(config)))).toEqual([
-      ...['metadata', 'logging', 'core', 'udp_trackers', 'http_trackers', 'udp_tracker_server'],
-      ...['http_api', 'health_check_api', 'abuse', 'runtime'],
+      ...['metadata', 'logging', 'core', 'udp_trackers', 'http_trackers', 'websocket_trackers'],
+      ...['udp_tracker_server', 'http_api', 'health_check_api', 'abuse', 'runtime'],
     ])
-    const { core, udp_trackers, http_trackers, http_api } = JSON.parse(dump(config))
+    const { core, udp_trackers, http_trackers, websocket_trackers, http_api } = JSON.parse(
+      dump(config),
+    )
     expect(Object.keys(core)).toEqual(Object.keys(core).toSorted())
     expect(Object.entries(core.database)).toEqual([
       ['driver', 'postgresql'],
@@ -213,6 +219,14 @@ describe('the dump', () => {
       ...['bind_address', 'tls_config', 'tracker_usage_statistics', 'use_ip_from_query_string'],
       ...['public_url', 'network', 'public_page'],
     ])
+    expect(websocket_trackers[0]).toEqual({
+      bind_address: '0.0.0.0:8000',
+      ...{ tls_config: null, tracker_usage_statistics: false, public_url: null },
+      ...{ announce_interval: 120, peer_timeout: 300, max_offers: 10 },
+      ...{ max_connections: 0, max_connections_per_ip: 0 },
+      allowed_origins: ['https://a.example', 'http://localhost:8080'],
+      network: { on_reverse_proxy: true, ipv6_v6only: false },
+    })
     expect(http_api.access_tokens).toEqual({
       ...{ admin: '***', "Zoë's token": '***' },
       grafana: { token: '***', scope: 'metrics' },
@@ -224,7 +238,7 @@ describe('the dump', () => {
     expect(text).toStartWith('{\n  "metadata": {\n    "app": "torrust-tracker"')
     expect(JSON.parse(text)).toMatchObject({
       core: { database: null, private_mode: null },
-      ...{ udp_trackers: null, http_trackers: null, http_api: null },
+      ...{ udp_trackers: null, http_trackers: null, websocket_trackers: null, http_api: null },
     })
   })
 

@@ -56,6 +56,18 @@ test.each(Object.entries(TEMPLATES))('%s serves %s', (name, services) => {
   expect(warnings).toEqual(WARNINGS[name] ?? [])
 })
 
+test.each(Object.keys(TEMPLATES).filter((name) => read(name).includes('websocket')))(
+  '%s serves browsers, too, on the port of HTTP, when its example is no comment',
+  (name) => {
+    const { websocket_trackers, http_trackers } = loaded(
+      loadToml(read(name).replace(/^# (?=\[\[websocket|bind_address|tracker_usage)/gm, '')),
+    ).config
+    expect(websocket_trackers).toHaveLength(1)
+    expect(websocket_trackers?.[0]?.tracker_usage_statistics).toBe(true)
+    expect(http_trackers?.at(-1)?.bind_address).toEqual(websocket_trackers![0]!.bind_address)
+  },
+)
+
 test('the example for the checker uses the ports of the development template', () => {
   expect(JSON.parse(read('tracker_checker.json'))).toEqual({
     udp_trackers: ['127.0.0.1:6969'],
