@@ -46,6 +46,7 @@ export class TrackerAlone {
       intervalMin: 120,
       maxPeers: 74,
       peerTimeoutSeconds: TIMEOUT_SECONDS,
+      webPeerTimeoutSeconds: TIMEOUT_SECONDS,
       removePeerless: true,
       schema: '3.0.0',
       idErrors: 'suppress',

@@ -22,6 +22,8 @@ export type RuleValues = {
   readonly maxPeers: number
   /** Seconds after its last announce at which a peer is gone; below 2^32. */
   readonly peerTimeoutSeconds: number
+  /** The same for WebTorrent peers, which announce more often. */
+  readonly webPeerTimeoutSeconds: number
   /** Whether a sweep removes torrents that have no peers and owe the database nothing. */
   readonly removePeerless: boolean
   /** In the words of which generation clients are refused. */
@@ -41,6 +43,7 @@ const AT = {
   schema: 6,
   idErrors: 7,
   banLimit: 8,
+  webPeerTimeout: 9,
   words: 16,
 } as const
 
@@ -75,6 +78,7 @@ export class Rules implements RuleValues {
     words[AT.intervalMin] = values.intervalMin
     words[AT.maxPeers] = values.maxPeers
     words[AT.peerTimeout] = values.peerTimeoutSeconds
+    words[AT.webPeerTimeout] = values.webPeerTimeoutSeconds
     words[AT.removePeerless] = Number(values.removePeerless)
     words[AT.schema] = SCHEMAS.indexOf(values.schema)
     words[AT.idErrors] = ID_ERRORS.indexOf(values.idErrors)
@@ -98,6 +102,9 @@ export class Rules implements RuleValues {
   }
   get peerTimeoutSeconds(): number {
     return this.#words[AT.peerTimeout]! >>> 0
+  }
+  get webPeerTimeoutSeconds(): number {
+    return this.#words[AT.webPeerTimeout]! >>> 0
   }
   get removePeerless(): boolean {
     return this.#words[AT.removePeerless] === 1

@@ -9,14 +9,17 @@ import { Gate } from './access/gate.ts'
 import {
   type Address,
   type Announce,
-  type Answer,
+  Answer,
+  EVENT,
   type Expected,
   type Family,
   isLoopback,
   type ScrapeEntry,
+  type SeatAnnounce,
 } from './bittorrent.ts'
-import type { Outcome } from './refusal.ts'
+import type { Outcome, Refusal } from './refusal.ts'
 import type { Rules } from './rules.ts'
+import { Cutoffs } from './swarm/peers.ts'
 import { OUTCOME as SWARM } from './swarm/shard.ts'
 import type { Swarm } from './swarm/swarm.ts'
 import { Census, SweepCursor } from './swarm/sweep.ts'
@@ -51,7 +54,7 @@ export interface Scrape {
  */
 export type AfterAnnounce = (
   visitor: Visitor,
-  announce: Announce,
+  announce: Announce | SeatAnnounce,
   answer: Answer,
   now: number,
 ) => void
@@ -80,6 +83,8 @@ export class Tracker {
   readonly #gate: Gate
   readonly #afterAnnounce: AfterAnnounce | undefined
   readonly #waiting: Waiting
+  readonly #cutoffs = new Cutoffs()
+  readonly #unlisted = new Answer([])
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   #sweepUnits = FIRST_SWEEP_UNITS
 
@@ -118,11 +123,36 @@ export class Tracker {
     if (fault !== undefined) return fault
     if (listener.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
       substitute(announce, listener.externalIp)
-    const most = Math.min(this.rules.maxPeers, answer.room)
-    const outcome = this.#swarm.announce(announce, now, this.cutoff(now), most, answer)
-    if (outcome === SWARM.refused) return 'full'
-    this.#afterAnnounce?.(visitor, announce, answer, now)
-    return 'served'
+    return this.#register(visitor, announce, answer, now)
+  }
+
+  /** The same for a WebTorrent peer. Only a swarm that was made with their family has them. */
+  announceSeat(
+    visitor: Visitor,
+    announce: SeatAnnounce,
+    answer: Answer,
+    now = this.#clock.seconds(),
+  ): Outcome {
+    const fault = this.#gate.announce(visitor, announce.words)
+    return fault ?? this.#register(visitor, announce, answer, now)
+  }
+
+  /**
+   * Why an answer to an offer may not be relayed for the visitor, in the torrent whose info hash is in `words` (five);
+   * undefined: it may. It changes nothing in the swarm.
+   */
+  mayRelay(visitor: Visitor, words: Int32Array): Refusal | undefined {
+    return this.#gate.announce(visitor, words)
+  }
+
+  /**
+   * Removes the peer of a seat whose socket is closed, whatever the gate would say now; the counters of `announce`
+   * do not matter, and its event is overwritten. Nothing hears of it (`AfterAnnounce`): there was no announce.
+   */
+  leave(announce: SeatAnnounce): void {
+    announce.event = EVENT.stopped
+    const now = this.#clock.seconds()
+    this.#swarm.announce(announce, now, this.#cut(now), 0, this.#unlisted)
   }
 
   /**
@@ -187,16 +217,40 @@ export class Tracker {
       const cursor = new SweepCursor(census)
       for (let done: boolean | undefined = false; done !== true; ) {
         const now = this.#clock.seconds()
-        done = shard.sweep(cursor, this.cutoff(now), this.rules, this.#sweepUnits, now)
+        done = shard.sweep(cursor, this.#cut(now), this.rules, this.#sweepUnits, now)
         if (this.#sweepUnits < SWEEP_UNITS) this.#sweepUnits++
         yield done !== undefined
       }
     }
   }
 
-  /** A peer last seen at this second or before counts as gone. */
-  cutoff(now = this.#clock.seconds()): number {
-    return Math.max(0, now - this.rules.peerTimeoutSeconds)
+  /** Which peers count as gone at second `now`. */
+  cutoffs(now = this.#clock.seconds()): Cutoffs {
+    const { addresses, seats } = this.#cut(now)
+    return new Cutoffs(addresses, seats)
+  }
+
+  /** The same in memory that the next request overwrites. */
+  #cut(now: number): Cutoffs {
+    const { rules } = this
+    const cutoffs = this.#cutoffs
+    cutoffs.addresses = Math.max(0, now - rules.peerTimeoutSeconds)
+    cutoffs.seats = Math.max(0, now - rules.webPeerTimeoutSeconds)
+    return cutoffs
+  }
+
+  /** Registers a peer that the gate has let in. */
+  #register(
+    visitor: Visitor,
+    announce: Announce | SeatAnnounce,
+    answer: Answer,
+    now: number,
+  ): Outcome {
+    const most = Math.min(this.rules.maxPeers, answer.room)
+    const outcome = this.#swarm.announce(announce, now, this.#cut(now), most, answer)
+    if (outcome === SWARM.refused) return 'full'
+    this.#afterAnnounce?.(visitor, announce, answer, now)
+    return 'served'
   }
 
   /** Gives `scrape` all its entries, zeroes unless `may`. Whether stored counts may still come. */
@@ -212,7 +266,7 @@ export class Tracker {
   /** Reads the entry of one info hash. Whether its stored count may still come. */
   #read(words: Int32Array, may: boolean, now = this.#clock.seconds()): boolean {
     const entry = this.#entry
-    if (may && this.#gate.isListed(words)) return this.#swarm.scrape(words, this.cutoff(now), entry)
+    if (may && this.#gate.isListed(words)) return this.#swarm.scrape(words, this.#cut(now), entry)
     entry.seeders = entry.downloaded = entry.leechers = 0
     return false
   }

@@ -41,12 +41,20 @@ test.each<Partial<RuleValues>>([
     intervalMin: 2 ** 31 - 1,
     maxPeers: 1_000,
     peerTimeoutSeconds: 2 ** 32 - 1,
+    webPeerTimeoutSeconds: 2 ** 32 - 2,
     removePeerless: false,
     schema: '3.0.0',
     idErrors: 'serve',
     banLimit: 2 ** 32 - 1,
   },
-  { interval: 0, intervalMin: 0, peerTimeoutSeconds: 0, idErrors: 'ban', banLimit: 0 },
+  {
+    interval: 0,
+    intervalMin: 0,
+    peerTimeoutSeconds: 0,
+    webPeerTimeoutSeconds: 0,
+    idErrors: 'ban',
+    banLimit: 0,
+  },
 ])('values are read as they were written, in any thread: %p', (changes) => {
   const values = { ...policy, ...changes }
   const rules = Rules.of(policy)

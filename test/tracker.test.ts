@@ -3,8 +3,18 @@ import { describe, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../src/access/access.ts'
 import { Visitor } from '../src/access/gate.ts'
 import { packKeys } from '../src/access/keys.ts'
-import { Announce, Answer, EVENT, type Key, PeerList } from '../src/bittorrent.ts'
+import {
+  Announce,
+  Answer,
+  EVENT,
+  type Key,
+  PeerList,
+  SEAT,
+  SeatAnnounce,
+  WEB,
+} from '../src/bittorrent.ts'
 import type { Outcome } from '../src/refusal.ts'
+import { FAMILIES, WEB_ROW } from '../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../src/swarm/swarm.ts'
 import type { AfterAnnounce, Scrape, Tracker } from '../src/tracker.ts'
 import { addHash, hashWords, keyOf, keyText, run } from './support/access/entries.ts'
@@ -186,6 +196,7 @@ describe('after an announce', () => {
   test('the listener hears of it with its answer, and of no announce that was refused', () => {
     const heard: unknown[] = []
     const afterAnnounce: AfterAnnounce = (visitor, announce, answer, now) => {
+      if (announce.family === WEB) throw new Error('a seat has no address to be replaced')
       const { family, port, event } = announce
       const infoHash = announce.infoHash.toHex()
       const { seeders, leechers } = answer
@@ -239,6 +250,203 @@ describe('after an announce', () => {
     }
     expect(served).toBeGreaterThan(100)
     expect(heard).toBe(served)
+  })
+})
+
+describe('WebTorrent peers', () => {
+  const ROOM = 20
+
+  /** A tracker whose swarm has them, and what asks it. */
+  function trackerOfSeats(access?: Access, bytes = 16 * 2 ** 20) {
+    const memory = createSwarmMemory(bytes, Int32Array.of(1), false, [...FAMILIES, WEB_ROW])
+    const swarm = new Swarm(memory, 1, 1)
+    let now = NOW_MILLISECONDS / 1000
+    const clock = { seconds: () => now, milliseconds: () => now * 1000 }
+    const heard: unknown[] = []
+    const afterAnnounce: AfterAnnounce = (_, announce, { seeders, leechers }) => {
+      const seat = announce.family === WEB ? announce.endpointHalves[SEAT.seat + 1] : announce.port
+      heard.push([announce.family, seat, announce.event, seeders, leechers])
+    }
+    const tracker = trackerOver(swarm, clock, {}, { access, afterAnnounce })
+    const web = new PeerList(WEB, new Uint16Array(ROOM * SEAT.halves), new Int32Array(ROOM * 5))
+    const answer = new Answer([web])
+    answer.room = ROOM
+    const seatOf = (
+      seat: number,
+      wish: { words?: Int32Array; id?: string; left?: number } = {},
+    ) => {
+      const announce = new SeatAnnounce()
+      announce.words.set(wish.words ?? LISTED)
+      announce.peerId.set(Buffer.from((wish.id ?? `-WW0300-${seat}`).padEnd(20, '.')))
+      announce.endpointHalves.set([0, 0, 0, 0, 0, 0xffff, 7, 7, 7, 1, 0, seat])
+      announce.counts[5] = wish.left ?? 0
+      return announce
+    }
+    return {
+      tracker,
+      swarm,
+      heard,
+      answer,
+      seatOf,
+      pass: (seconds: number) => {
+        now += seconds
+      },
+      /** What the last answer listed: numbers of seats. */
+      told: () =>
+        Array.from({ length: web.count }, (_, i) => web.halves[i * SEAT.halves + SEAT.seat + 1]!),
+      announce: (seat: SeatAnnounce, visitor = anyone) =>
+        tracker.announceSeat(visitor, seat, answer),
+      scraped: () => scraped(tracker, LISTED, undefined),
+    }
+  }
+
+  test('W48, W49: and peers with addresses are counted together, and listed apart', () => {
+    const it = trackerOfSeats()
+    const lists = [4, 6].map((family) => new PeerList(family, new Uint16Array(1_000)))
+    const addressed = new Answer(lists)
+    const ofAddress = (port: number) => {
+      const announce = announceOf(LISTED)
+      announce.endpoint[0] = 10
+      announce.port = port
+      expect(it.tracker.announce(anyone, announce, NOWHERE, addressed)).toBe('served')
+    }
+    for (const seat of [1, 2, 3]) expect(it.announce(it.seatOf(seat))).toBe('served')
+    for (const port of [1, 2]) ofAddress(port)
+    expect([addressed.seeders, addressed.leechers]).toEqual([5, 0])
+    expect(lists.map(({ count }) => count)).toEqual([1, 0])
+    expect(it.announce(it.seatOf(3))).toBe('served')
+    expect([it.answer.seeders, it.told().toSorted()]).toEqual([5, [1, 2]])
+    expect(it.scraped()).toBe(5)
+    expect(it.swarm.totals()).toMatchObject({ torrents: 1, seeders: 5 })
+  })
+
+  test('are heard of after the swarm has taken them, with all counts', () => {
+    const it = trackerOfSeats()
+    it.announce(it.seatOf(1))
+    it.announce(it.seatOf(2, { left: 1 }))
+    it.tracker.announce(anyone, announceOf(LISTED), NOWHERE, emptyAnswer())
+    it.tracker.leave(it.seatOf(1))
+    expect(it.heard).toEqual([
+      [WEB, 1, EVENT.none, 1, 0],
+      [WEB, 2, EVENT.none, 1, 1],
+      [4, 1, EVENT.none, 2, 1],
+    ])
+  })
+
+  test('keep their address though it is one of this machine', () => {
+    const it = trackerOfSeats()
+    const seat = it.seatOf(1)
+    seat.endpointHalves.set([0, 0, 0, 0, 0, 0xffff, 0x007f, 0x0100])
+    it.announce(seat)
+    it.announce(it.seatOf(2))
+    const [halves] = [it.answer.lists[0]!.halves]
+    expect([...halves.subarray(0, 12)]).toEqual([...seat.endpointHalves])
+  })
+
+  test('W37: with one peer id on two seats are two peers, and neither can stop the other', () => {
+    const it = trackerOfSeats()
+    it.announce(it.seatOf(1, { id: 'same', left: 1 }))
+    it.announce(it.seatOf(2, { id: 'same' }))
+    expect([it.answer.seeders, it.answer.leechers]).toEqual([1, 1])
+    const stop = it.seatOf(3, { id: 'same' })
+    stop.event = EVENT.stopped
+    it.announce(stop)
+    it.tracker.leave(stop)
+    expect([it.answer.seeders, it.answer.leechers]).toEqual([1, 1])
+    const other = it.seatOf(2, { id: 'same' })
+    other.event = EVENT.stopped
+    it.announce(other)
+    expect([it.answer.seeders, it.answer.leechers]).toEqual([0, 1])
+  })
+
+  test('W34, W38: leave when their socket closes; a seat of the same peer id that came meanwhile stays', () => {
+    const it = trackerOfSeats()
+    const old = it.seatOf(1, { id: 'same' })
+    it.announce(old)
+    it.announce(it.seatOf(2, { id: 'same' }))
+    it.tracker.leave(old)
+    it.announce(it.seatOf(9))
+    expect(it.told()).toEqual([2])
+    it.tracker.leave(old)
+    it.tracker.leave(it.seatOf(1, { words: UNLISTED }))
+    expect(it.swarm.totals()).toMatchObject({ torrents: 1, seeders: 2 })
+  })
+
+  test('W39: are gone when their own time-out has passed, and not told from then on', () => {
+    const it = trackerOfSeats()
+    it.announce(it.seatOf(1))
+    it.pass(policy.webPeerTimeoutSeconds - 1)
+    it.announce(it.seatOf(2))
+    expect(it.told()).toEqual([1])
+    it.pass(1)
+    it.announce(it.seatOf(2))
+    expect([it.told(), it.answer.seeders, it.scraped()]).toEqual([[], 1, 1])
+  })
+
+  test('W50: keep their torrent from the sweep as long as they live', () => {
+    const it = trackerOfSeats()
+    const sweep = () => {
+      for (const moved of it.tracker.sweep()) expect(moved).toBe(true)
+      return it.swarm.totals().torrents
+    }
+    it.announce(it.seatOf(1))
+    it.pass(policy.webPeerTimeoutSeconds - 1)
+    expect(sweep()).toBe(1)
+    it.pass(1)
+    expect(sweep()).toBe(0)
+  })
+
+  test('W52: of new torrents are refused when the memory is spent, and known ones go on', () => {
+    const it = trackerOfSeats(undefined, 2 ** 18)
+    let known = 0
+    let n = 0
+    for (; it.announce(it.seatOf(1, { words: hashWords(n) })) === 'served'; n++) known++
+    expect(known).toBeGreaterThan(20)
+    expect(it.heard).toHaveLength(known)
+    expect(it.announce(it.seatOf(1, { words: hashWords(0) }))).toBe('served')
+    expect(it.announce(it.seatOf(1, { words: hashWords(n) }))).toBe('full')
+  })
+
+  test('W44, W45: pass the gate that all others pass, and so do their answers', () => {
+    const { access } = trackerWith({ private: true, listed: true })
+    const it = trackerOfSeats(access)
+    const expected = [
+      ['a permanent key', LISTED, undefined],
+      ['a permanent key', UNLISTED, 'unlisted'],
+      ['an expired key', LISTED, 'keyExpired'],
+      ['an unknown key', UNLISTED, 'keyUnknown'],
+      ['no key', UNLISTED, 'keyMissing'],
+    ] as const
+    for (const [name, words, refusal] of expected) {
+      const visitor = showing(KEYS[name])
+      expect(it.announce(it.seatOf(1, { words }), visitor)).toBe(refusal ?? 'served')
+      expect(it.tracker.mayRelay(visitor, words)).toBe(refusal)
+    }
+    expect(it.swarm.totals()).toMatchObject({ torrents: 1, seeders: 1 })
+    // W46: the next answer of the socket is refused when its key is deleted; its peer can still leave.
+    const [visitor, seat] = [showing(KEYS['a permanent key']), it.seatOf(1)]
+    access!.keys!.remove(visitor.key.words)
+    expect(it.tracker.mayRelay(visitor, LISTED)).toBe('keyUnknown')
+    it.tracker.leave(seat)
+    expect(it.swarm.totals()).toMatchObject({ seeders: 0 })
+  })
+
+  test('W31: an answer changes no count, adds no peer and refreshes none', () => {
+    const it = trackerOfSeats()
+    it.announce(it.seatOf(1))
+    it.pass(policy.webPeerTimeoutSeconds - 1)
+    const before = it.swarm.totals()
+    expect(it.tracker.mayRelay(anyone, LISTED)).toBeUndefined()
+    expect(it.tracker.mayRelay(anyone, UNLISTED)).toBeUndefined()
+    expect([it.swarm.totals(), it.heard.length]).toEqual([before, 1])
+    it.pass(1)
+    expect(it.scraped()).toBe(0)
+  })
+
+  test('cannot announce to a swarm that was made without them', () => {
+    const tracker = makeTracker()
+    const seat = trackerOfSeats().seatOf(1)
+    expect(() => tracker.announceSeat(anyone, seat, emptyAnswer())).toThrow('no family 1')
   })
 })
 

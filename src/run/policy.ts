@@ -13,6 +13,7 @@ export const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): 
   intervalMin: core.announce_policy.interval_min,
   maxPeers: core.announce_policy.max_peers_per_announce,
   peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
+  webPeerTimeoutSeconds: 300,
   removePeerless: core.tracker_policy.remove_peerless_torrents,
   schema: metadata.schema_version,
   idErrors: udp_tracker_server.connection_id_validation === 'strict' ? abuse.id_errors : 'serve',

@@ -47,7 +47,7 @@ type ApiSetting = {
 export async function openApi(setting: ApiSetting): Promise<HttpServer> {
   const { config, log, storage, swarm, tracker } = setting
   const tokens = new Tokens(config.http_api?.access_tokens ?? {})
-  const torrents = torrentView(swarm, () => tracker.cutoff())
+  const torrents = torrentView(swarm, () => tracker.cutoffs())
   const api = await serveApi({
     ...setting.hosting,
     publicUrl: config.http_api?.public_url ?? null,

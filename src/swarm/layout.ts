@@ -4,7 +4,7 @@
  * peers of each family. Untouched pages cost nothing, so each buffer is reserved large and filled from the
  * front; what is really used is counted against one budget for the whole swarm.
  */
-import type { PeerFamily } from '../bittorrent.ts'
+import { type PeerFamily, SEAT, WEB } from '../bittorrent.ts'
 import { SEED_WORDS, type Seed } from '../memory/hash.ts'
 
 /**
@@ -49,18 +49,27 @@ export type FamilyRow = {
   readonly header: number
   /**
    * First of its words in the torrent record, see `PART`. undefined: they stand in an array beside the
-   * records, which takes memory only for torrents that have such peers.
+   * records, which takes memory only for torrents that have such peers. Families in the record share one
+   * time-out, and those beside it another: see `Cutoffs`.
    */
   readonly part: number | undefined
   /** Lowest of its six bits in `TORRENT.flags`: the size of its run (`SIZE_MASK`), then `largeBit`. */
   readonly bits: number
 }
 
-/** The families of every swarm. Rows with a `part` come first. Header words from 64 on are free for more. */
+/** The families of every swarm. Rows with a `part` come first. */
 export const FAMILIES: readonly FamilyRow[] = [
   { family: 4, halves: 3, header: 16, part: 8, bits: 8 },
   { family: 6, halves: 9, header: 32, part: 11, bits: 16 },
 ]
+/** That of WebTorrent peers, for a swarm that has them. */
+export const WEB_ROW: FamilyRow = {
+  family: WEB,
+  halves: SEAT.halves,
+  header: 64,
+  part: undefined,
+  bits: 24,
+}
 
 /**
  * Words of the header at the front of a shard's torrent buffer. The first 16, a cache line, are what most
@@ -178,7 +187,7 @@ export const TORRENT = {
   downloaded: 6,
   flags: 7,
   // Words 8 to 13 are parts of families: see `FamilyRow.part`.
-  /** No peer here was last seen before this second; MOST = there is none. */
+  /** No peer of the families in the record was last seen before this second; MOST = there is none. */
   oldest: 14,
   /** Seeded hash of the info hash, kept so that a bucket can be split without reading the info hash. */
   hash: 15,
@@ -193,6 +202,8 @@ export const PART = {
   count: 1,
   /** The first `leechers` positions are leechers, the rest seeders: either can be copied as a run. */
   leechers: 2,
+  /** Only beside the records: the `TORRENT.oldest` of this family alone; means nothing without peers. */
+  oldest: 3,
   /** In an array beside the records; like `TORRENT.words` 2 to the power of `order`. */
   words: 4,
   order: 2,
@@ -339,6 +350,9 @@ export type TorrentArrays = Readonly<ReturnType<typeof carveTorrents>>
 
 export const partOrder = ({ part }: FamilyRow): number =>
   part === undefined ? PART.order : TORRENT.order
+/** How far behind the beginning of a family's part the `oldest` stands that covers it. */
+export const oldestIn = ({ part }: FamilyRow): number =>
+  part === undefined ? PART.oldest : TORRENT.oldest - part
 
 type HotArray = Pick<PeerArrays, 'hot' | 'stride'>
 

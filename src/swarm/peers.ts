@@ -8,12 +8,14 @@ import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import {
   COUNTED,
   DETAIL,
+  EPOCH,
   FAMILY_HEADER,
   type FamilyRow,
   flagsAt,
   LEECHED,
   MOST,
   NIL,
+  oldestIn,
   PART,
   type PeerArrays,
   partOrder,
@@ -22,11 +24,30 @@ import {
 } from './layout.ts'
 import { Slots, type SlotsOptions } from './slots.ts'
 
-/** What the swarm reads of an announce. `Announce` is one; families without addresses may have others. */
+/** What the swarm reads of an announce, which is an `Announce` or a `SeatAnnounce`. */
 export type PeerAnnounce = Pick<
   Announce,
   'words' | 'endpointHalves' | 'counts' | 'event' | 'want'
 > & { readonly family: PeerFamily }
+
+/**
+ * Unix seconds: a peer last seen at that second or before counts as gone. Peers with addresses have one time-out,
+ * those with seats another.
+ */
+export class Cutoffs {
+  addresses: number
+  seats: number
+
+  constructor(addresses = 0, seats = 0) {
+    this.addresses = addresses
+    this.seats = seats
+  }
+
+  /** That of the peers of one family, counted from `EPOCH` as in a shard. */
+  of({ part }: FamilyRow): number {
+    return (part === undefined ? this.seats : this.addresses) - EPOCH
+  }
+}
 
 export class Peers {
   readonly row: FamilyRow
@@ -35,10 +56,13 @@ export class Peers {
   readonly parts: Int32Array
   /** Halves of one endpoint. */
   readonly width: number
+  /** Whether the parts stand beside the records: then the peers have the time-out of seats. */
+  readonly isBeside: boolean
   readonly slots: Slots
   readonly #counts: CounterRow
   readonly #header: Int32Array
   readonly #partOrder: number
+  readonly #oldest: number
   readonly #seeders: number
   readonly #leechers: number
 
@@ -48,10 +72,12 @@ export class Peers {
     this.row = row
     this.arrays = arrays
     this.width = row.halves
+    this.isBeside = row.part === undefined
     this.slots = new Slots(options)
     this.#header = header
     this.parts = parts
     this.#partOrder = partOrder(row)
+    this.#oldest = oldestIn(row)
     this.#seeders = row.header + FAMILY_HEADER.seeders
     this.#leechers = row.header + FAMILY_HEADER.leechers
   }
@@ -77,6 +103,19 @@ export class Peers {
   /** First slot of a small swarm that has peers. */
   base(torrent: number): number {
     return this.parts[this.partAt(torrent) + PART.base]!
+  }
+
+  /** The `oldest` that covers the peers of a torrent that has some: in the record, or beside it. */
+  oldest(torrent: number): number {
+    return this.parts[this.partAt(torrent) + this.#oldest]!
+  }
+  setOldest(torrent: number, second: number): void {
+    this.parts[this.partAt(torrent) + this.#oldest] = second
+  }
+  /** A peer of the torrent was last seen at `second`; MOST changes nothing. */
+  lowerOldest(torrent: number, second: number): void {
+    const at = this.partAt(torrent) + this.#oldest
+    if (second < this.parts[at]!) this.parts[at] = second
   }
 
   /** Slot of the peer with the endpoint at `halves[0…]`, `hint` if that is right; NIL = none. */
@@ -112,11 +151,16 @@ export class Peers {
     return half === width
   }
 
-  /** Adds the announcing peer, which must not be here yet. Its slot, or NIL when memory is spent. */
+  /**
+   * Adds the announcing peer, which must not be here yet; the caller lowers the `oldest`. Its slot, or NIL when memory
+   * is spent.
+   */
   insert(torrent: number, announce: PeerAnnounce, now: number): number {
     if (!this.slots.room(torrent)) return NIL
     const at = this.partAt(torrent)
     const count = this.parts[at + PART.count]!
+    // What stands there may be left from peers that are gone.
+    if (count === 0 && this.isBeside) this.setOldest(torrent, MOST)
     const seeder = isSeeder(announce)
     let slot = this.slots.slotAt(torrent, count)
     if (seeder) this.#header[this.#seeders]!++
@@ -188,6 +232,16 @@ export class Peers {
     if ((flags & (LEECHED | COUNTED)) !== LEECHED) return false
     this.setFlags(slot, flags | COUNTED)
     return true
+  }
+
+  /**
+   * Forgets the expired peers of a small swarm; a large one waits for the sweep. Seconds as in `expire`; `oldest` covers
+   * the peers before, and the result those that are left.
+   */
+  expireSmall(torrent: number, oldest: number, cutoff: number, now: number): number {
+    return this.slots.isLarge(torrent)
+      ? Math.min(oldest, now)
+      : this.expire(torrent, 0, this.count(torrent), cutoff, now)
   }
 
   /**

@@ -19,7 +19,6 @@ import {
   largeBit,
   NIL,
   PART,
-  partOrder,
   SIZE_MASK,
   shardOf,
   TORRENT,
@@ -74,8 +73,9 @@ export class Prefetch {
     this.#headers = shards.map(({ torrents }) => torrents.header)
     this.#buckets = shards.map(({ torrents }) => torrents.buckets)
     this.#records = shards.map(({ torrents }) => torrents.records)
-    this.#families = shards[0]!.families.map(
-      (_, i) => new Family(shards.map(({ families }) => families[i]!)),
+    // Only peers with addresses come in batches.
+    this.#families = shards[0]!.families.flatMap(({ isBeside }, i) =>
+      isBeside ? [] : [new Family(shards.map(({ families }) => families[i]!))],
     )
   }
 
@@ -168,7 +168,7 @@ export class Prefetch {
     const small = this.#small
     const lines = this.#lines
     const all = this.#records
-    const { stride, width, bits, large, partOrder, parts } = family
+    const { stride, width, bits, large, parts } = family
     let smalls = 0
     let larges = 0
     for (let n = 0; n < count; n++) {
@@ -184,7 +184,7 @@ export class Prefetch {
       }
       // Not before `n`.
       small[smalls++] = i
-      const part = torrent << partOrder
+      const part = torrent * TORRENT.words
       const from = parts[shard]![part + PART.base]! * stride
       lines.add(shard, from, from + Math.min(parts[shard]![part + PART.count]!, CHUNK) * stride)
     }
@@ -194,7 +194,7 @@ export class Prefetch {
     for (let n = 0; n < smalls; n++) {
       const i = small[n]!
       const shard = shardOf(hashes[i]!)
-      const part = torrents[i]! << partOrder
+      const part = torrents[i]! * TORRENT.words
       const hot = family.hot[shard]!
       const base = parts[shard]![part + PART.base]!
       const end = base + Math.min(parts[shard]![part + PART.count]!, CHUNK)
@@ -224,7 +224,7 @@ export class Prefetch {
     const { hashes, torrents, slots } = this
     const numbers = this.#large
     const lines = this.#lines
-    const { stride, partOrder, indexes, parts } = family
+    const { stride, indexes, parts } = family
     const places = this.#places
     let sink = 0
     for (let n = 0; n < count; n++) {
@@ -238,7 +238,7 @@ export class Prefetch {
     for (let n = 0; n < count; n++) {
       const i = numbers[n]!
       const shard = shardOf(hashes[i]!)
-      const part = torrents[i]! << partOrder
+      const part = torrents[i]! * TORRENT.words
       const base = parts[shard]![part + PART.base]! * DIRECTORY_UNIT
       const leechers = parts[shard]![part + PART.leechers]!
       const seeders = parts[shard]![part + PART.count]! - leechers
@@ -266,7 +266,7 @@ export class Prefetch {
       const shard = shardOf(hashes[i]!)
       const slot = slots[i]!
       const torrent = torrents[i]!
-      const leechers = parts[shard]![(torrent << partOrder) + PART.leechers]!
+      const leechers = parts[shard]![torrent * TORRENT.words + PART.leechers]!
       const one = this.#leechers[i]! * stride
       lines.add(shard, one, one + 2 * LINE)
       if (
@@ -317,7 +317,7 @@ export class Prefetch {
   }
 }
 
-/** What is read of the peers of one family: arrays by shard. */
+/** What is read of the peers of one family, whose parts are in the records: arrays by shard. */
 class Family {
   readonly number: PeerFamily
   readonly indexes: readonly PeerIndex[]
@@ -325,7 +325,6 @@ class Family {
   readonly width: number
   readonly bits: number
   readonly large: number
-  readonly partOrder: number
   readonly parts: readonly Int32Array[]
   readonly hot: readonly Uint16Array[]
   readonly details: readonly Int32Array[]
@@ -343,7 +342,6 @@ class Family {
     this.width = row.halves
     this.bits = row.bits
     this.large = largeBit(row)
-    this.partOrder = partOrder(row)
     this.parts = families.map(({ parts }) => parts)
     this.hot = families.map(({ arrays }) => arrays.hot)
     this.details = families.map(({ arrays }) => arrays.details)

@@ -3,7 +3,7 @@
  * may be half written. The reader believes no chain, free list, run or total; the writer uses the functions
  * that announces use, so what it leaves is whole. The caller holds the shard's lock.
  */
-import { Announce, type AnnounceEvent, type PeerFamily } from '../bittorrent.ts'
+import { type AnnounceEvent, type PeerFamily, WANT_DEFAULT } from '../bittorrent.ts'
 import {
   CHUNK,
   CHUNK_ORDER,
@@ -22,7 +22,7 @@ import {
   seenAt,
   TORRENT,
 } from './layout.ts'
-import type { Peers } from './peers.ts'
+import type { PeerAnnounce, Peers } from './peers.ts'
 import type { Torrents } from './torrents.ts'
 
 type PeerRecord = {
@@ -138,25 +138,29 @@ export function writeRecord(
   hash: number,
   record: TorrentRecord,
 ): void {
-  const { records, ledger } = torrents
+  const { ledger } = torrents
   if (torrents.find(record.infoHash, hash) !== NIL) return
   const torrent = torrents.create(record.infoHash, hash)
   if (torrent === NIL) return
   torrents.addDownloads(torrent, record.downloaded)
   ledger.restore(torrent, record.owed, record.isWanted)
-  const oldest = torrent * TORRENT.words + TORRENT.oldest
-  const announce = new Announce()
+  const words = new Int32Array(DETAIL.idWords * 2)
   for (const { family, endpoint, details, seen, flags } of record.peers) {
     const peers = families.find(({ row }) => row.family === family)
     if (peers === undefined) continue
-    announce.endpointHalves.set(endpoint)
-    announce.words.set(details.subarray(0, DETAIL.idWords), 5)
-    announce.counts.set(details.subarray(DETAIL.counts))
-    announce.event = (flags & EVENT_MASK) as AnnounceEvent
-    if (peers.find(torrent, announce.endpointHalves) !== NIL) continue
+    if (peers.find(torrent, endpoint) !== NIL) continue
+    words.set(details.subarray(0, DETAIL.idWords), 5)
+    const announce: PeerAnnounce = {
+      words,
+      family,
+      endpointHalves: endpoint,
+      counts: details.subarray(DETAIL.counts),
+      event: (flags & EVENT_MASK) as AnnounceEvent,
+      want: WANT_DEFAULT,
+    }
     const slot = peers.insert(torrent, announce, seen)
     if (slot === NIL) return
     peers.setFlags(slot, flagsAt(peers.arrays, slot) | (flags & (LEECHED | COUNTED)))
-    records[oldest] = Math.min(records[oldest]!, seen)
+    peers.lowerOldest(torrent, seen)
   }
 }

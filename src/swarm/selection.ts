@@ -41,8 +41,9 @@ export class Terms {
   readonly dice: Dice
   /** Second of the announce, counted from `EPOCH` like every second of a shard. */
   now = 0
-  /** A peer last seen at this second or before counts as gone. */
+  /** A peer last seen at this second or before counts as gone: one with an address, and one with a seat. */
   cutoff = 0
+  seatCutoff = 0
   /** See `Dice.draw`. */
   lot = 0
   /** Where torrent and asker were when the announce was expected; NIL = unknown. */
@@ -105,7 +106,8 @@ function run(
   if (take <= 0 || length === 0) return
   const { hot, stride, details } = peers.arrays
   const { slots, width } = peers
-  const { cutoff, position: self } = terms
+  const { position: self } = terms
+  const cutoff = peers.isBeside ? terms.seatCutoff : terms.cutoff
   const { halves, ids } = list
   const stop = start + length
   let count = list.count

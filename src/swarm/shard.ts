@@ -1,7 +1,7 @@
 /**
  * One shard: a lock, torrents, and their peers by family. Everything public takes the lock for one announce,
  * one scrape entry or one slice of a sweep, and leaves the shard whole even when it throws. Times are Unix
- * seconds; a peer last seen at `cutoff` or before counts as gone.
+ * seconds.
  */
 import { type Answer, EVENT, type PeerList, type ScrapeEntry } from '../bittorrent.ts'
 import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
@@ -28,7 +28,7 @@ import {
   seedIn,
   TORRENT,
 } from './layout.ts'
-import { isSeeder, type PeerAnnounce, Peers } from './peers.ts'
+import { type Cutoffs, isSeeder, type PeerAnnounce, Peers } from './peers.ts'
 import { readRecords, writeRecord } from './records.ts'
 import { select, type Terms } from './selection.ts'
 import { AWAITED } from './stored.ts'
@@ -159,13 +159,13 @@ export class Shard {
   }
 
   /** Whether a count that is stored of the torrent was asked for and may come: ask again then. */
-  scrape(words: Int32Array, hash: number, cutoff: number, entry: ScrapeEntry): boolean {
+  scrape(words: Int32Array, hash: number, cutoffs: Cutoffs, entry: ScrapeEntry): boolean {
     this.lock.acquire()
     try {
       const torrent = this.torrents.find(words, hash)
       if (torrent !== NIL) {
         this.#header[HEADER.busy] = torrent
-        this.#expire(torrent, cutoff - EPOCH, MOST - SKEW)
+        this.#expire(torrent, cutoffs.addresses - EPOCH, cutoffs.seats - EPOCH, MOST - SKEW)
         this.#header[HEADER.busy] = NIL
       }
       this.#count(torrent, entry)
@@ -188,14 +188,12 @@ export class Shard {
    */
   sweep(
     cursor: SweepCursor,
-    cutoff: number,
+    cutoffs: Cutoffs,
     retention: Retention,
     units: number,
     now: number = MOST,
   ): boolean | undefined {
-    const done = this.tryHold(() =>
-      sweep(this, cursor, cutoff - EPOCH, now - EPOCH, retention, units),
-    )
+    const done = this.tryHold(() => sweep(this, cursor, cutoffs, now - EPOCH, retention, units))
     if (done) this.#settleAll()
     return done
   }
@@ -258,7 +256,7 @@ export class Shard {
   ): Outcome {
     const { lists } = answer
     for (let i = 0; i < lists.length; i++) lists[i]!.count = 0
-    const { now, cutoff } = terms
+    const { now } = terms
     let { torrent } = terms
     if (!this.torrents.isAt(torrent, announce.words))
       torrent = this.torrents.find(announce.words, hash)
@@ -274,7 +272,7 @@ export class Shard {
       this.counts[THREAD_AT.torrentsAdded]!++
     }
     this.#header[HEADER.busy] = torrent
-    this.#expire(torrent, cutoff, now)
+    this.#expire(torrent, terms.cutoff, terms.seatCutoff, now)
     let slot = own.find(torrent, announce.endpointHalves, terms.slot)
     let outcome: Outcome = OUTCOME.done
     if (announce.event === EVENT.stopped) {
@@ -290,10 +288,7 @@ export class Shard {
       if (slot === NIL) {
         outcome = OUTCOME.unremembered
         this.#tally(HEADER.refusals)
-      } else {
-        const oldest = torrent * TORRENT.words + TORRENT.oldest
-        if (now < this.#records[oldest]!) this.#records[oldest] = now
-      }
+      } else own.lowerOldest(torrent, now)
       this.#select(announce, terms, lists, torrent, own, slot)
     }
     this.#count(torrent, answer)
@@ -335,22 +330,21 @@ export class Shard {
       all += records[at + parts[i]! + PART.count]!
       leechers += records[at + parts[i]! + PART.leechers]!
     }
-    const end = this.#familiesOf(torrent)
-    for (let i = parts.length; i < end; i++) {
-      const peers = this.families[i]!
-      all += peers.count(torrent)
-      leechers += peers.leechers(torrent)
-    }
+    if (this.#hasOthers(torrent))
+      for (let i = parts.length; i < this.families.length; i++) {
+        const peers = this.families[i]!
+        all += peers.count(torrent)
+        leechers += peers.leechers(torrent)
+      }
     answer.leechers = leechers
     answer.seeders = all - leechers
     answer.downloaded = this.torrents.downloaded(torrent)
     return OUTCOME.done
   }
 
-  /** How many of the families may have peers here: those beside the record only if its flags say so. */
-  #familiesOf(torrent: number): number {
-    const flags = this.#records[torrent * TORRENT.words + TORRENT.flags]!
-    return (flags & this.#others) === 0 ? this.#parts.length : this.families.length
+  /** Whether families beside the record have peers here: otherwise nothing is read of them. */
+  #hasOthers(torrent: number): boolean {
+    return (this.#records[torrent * TORRENT.words + TORRENT.flags]! & this.#others) !== 0
   }
 
   #completed(torrent: number): void {
@@ -375,19 +369,31 @@ export class Shard {
   }
 
   /** Forgets the expired peers of a small swarm at once; a large one waits for the sweep. */
-  #expire(torrent: number, cutoff: number, now: number): void {
+  #expire(torrent: number, cutoff: number, seatCutoff: number, now: number): void {
     const at = torrent * TORRENT.words + TORRENT.oldest
     const before = this.#records[at]!
-    if (before > cutoff && (before <= now + SKEW || before === MOST)) return
-    const end = this.#familiesOf(torrent)
-    let oldest: number = MOST
-    for (let i = 0; i < end; i++) {
-      const peers = this.families[i]!
-      const seen = peers.slots.isLarge(torrent)
-        ? Math.min(before, now)
-        : peers.expire(torrent, 0, peers.count(torrent), cutoff, now)
-      if (seen < oldest) oldest = seen
+    if (isDue(before, cutoff, now)) {
+      let oldest: number = MOST
+      for (let i = 0; i < this.#parts.length; i++) {
+        const seen = this.families[i]!.expireSmall(torrent, before, cutoff, now)
+        if (seen < oldest) oldest = seen
+      }
+      this.#records[at] = oldest
     }
-    this.#records[at] = oldest
+    if (this.#hasOthers(torrent)) this.#expireOthers(torrent, seatCutoff, now)
+  }
+
+  #expireOthers(torrent: number, cutoff: number, now: number): void {
+    for (let i = this.#parts.length; i < this.families.length; i++) {
+      const peers = this.families[i]!
+      if (peers.count(torrent) === 0) continue
+      const before = peers.oldest(torrent)
+      if (isDue(before, cutoff, now))
+        peers.setOldest(torrent, peers.expireSmall(torrent, before, cutoff, now))
+    }
   }
 }
+
+/** Whether peers of which the oldest was seen then may have expired, or were seen by a clock that was ahead. */
+const isDue = (oldest: number, cutoff: number, now: number): boolean =>
+  oldest <= cutoff || (oldest > now + SKEW && oldest !== MOST)

@@ -32,7 +32,7 @@ import {
   slotBytes,
   TORRENT,
 } from './layout.ts'
-import type { PeerAnnounce } from './peers.ts'
+import type { Cutoffs, PeerAnnounce } from './peers.ts'
 import { Prefetch } from './prefetch.ts'
 import { Terms } from './selection.ts'
 import { type Outcome, Shard } from './shard.ts'
@@ -80,8 +80,9 @@ export type Totals = {
 }
 
 /**
- * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are kept in a database. One thread must have
- * opened it before others do. Throws RangeError when the system gives no address space.
+ * Reserves a swarm of at most `maxBytes`; `persistent`: its completions are kept in a database; `families`: those
+ * whose peers can announce while it lasts. One thread must have opened it before others do. Throws RangeError when the
+ * system gives no address space.
  */
 export function createSwarmMemory(
   maxBytes: number,
@@ -162,13 +163,14 @@ export class Swarm {
   announce(
     announce: PeerAnnounce,
     now: number,
-    cutoff: number,
+    cutoffs: Cutoffs,
     most: number,
     answer: Answer,
   ): Outcome {
     const terms = this.#terms
     terms.now = now - EPOCH
-    terms.cutoff = cutoff - EPOCH
+    terms.cutoff = cutoffs.addresses - EPOCH
+    terms.seatCutoff = cutoffs.seats - EPOCH
     terms.most = most
     const ahead = this.#prefetch
     const i = ahead.next(announce.words)
@@ -183,9 +185,9 @@ export class Swarm {
    * `words` is the info hash, five words in memory order. true: a count that is stored of it was asked for and
    * may come in a moment; a caller that can wait asks again.
    */
-  scrape(words: Int32Array, cutoff: number, entry: ScrapeEntry): boolean {
+  scrape(words: Int32Array, cutoffs: Cutoffs, entry: ScrapeEntry): boolean {
     const hash = this.hash(words)
-    const isAwaited = this.shardOf(hash).scrape(words, hash, cutoff, entry)
+    const isAwaited = this.shardOf(hash).scrape(words, hash, cutoffs, entry)
     if (isAwaited) this.asked.ring()
     return isAwaited
   }

@@ -5,8 +5,8 @@
  */
 import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import type { Account } from './budget.ts'
-import { HEADER, MOST, NIL, TORRENT } from './layout.ts'
-import type { Peers } from './peers.ts'
+import { HEADER, MOST, NIL } from './layout.ts'
+import type { Cutoffs, Peers } from './peers.ts'
 import type { Torrents } from './torrents.ts'
 
 /** Swarms of at least half as many peers as this class has share the last class. */
@@ -56,11 +56,11 @@ type Swept = {
  */
 const MOST_RENUMBERED = 1024
 
-/** Looks at about `units` peers, torrents or pieces of memory. Seconds since `EPOCH`. true = it is through. */
+/** Looks at about `units` peers, torrents or pieces of memory. `now` since `EPOCH`. true = it is through. */
 export function sweep(
   shard: Swept,
   cursor: SweepCursor,
-  cutoff: number,
+  cutoffs: Cutoffs,
   now: number,
   retention: Retention,
   units: number,
@@ -71,7 +71,7 @@ export function sweep(
   for (; left > 0 && cursor.torrent < header[HEADER.torrentHigh]!; left--) {
     if (torrents.isUsed(cursor.torrent)) {
       header[HEADER.busy] = cursor.torrent
-      left -= sweepFamily(shard, cursor, cutoff, now, left)
+      left -= sweepFamily(shard, cursor, cutoffs, now, left)
       if (cursor.family === shard.families.length) left -= leave(shard, cursor, retention)
       header[HEADER.busy] = NIL
     } else cursor.torrent++
@@ -81,9 +81,9 @@ export function sweep(
 
 /** One stretch of one family of the torrent at the cursor, from the end down. Peers looked at. */
 function sweepFamily(
-  { families, torrents: { records } }: Swept,
+  { families }: Swept,
   cursor: SweepCursor,
-  cutoff: number,
+  cutoffs: Cutoffs,
   now: number,
   units: number,
 ): number {
@@ -91,12 +91,11 @@ function sweepFamily(
   const peers = families[cursor.family]!
   const to = Math.min(cursor.position, peers.count(torrent))
   const from = Math.max(0, to - units)
-  const oldest = torrent * TORRENT.words + TORRENT.oldest
   const before = peers.count(torrent)
-  const seen = peers.expire(torrent, from, to, cutoff, now)
+  const seen = peers.expire(torrent, from, to, cutoffs.of(peers.row), now)
   cursor.census.expired += before - peers.count(torrent)
   // Only announces raise it, which look at all peers of a swarm; these are a part of them.
-  if (seen < records[oldest]!) records[oldest] = seen
+  peers.lowerOldest(torrent, seen)
   peers.slots.compact(torrent, from, Math.min(to, peers.count(torrent)))
   if (from > 0) cursor.position = from
   else {

@@ -3,7 +3,8 @@
  * each page; the millions of a large one by a thread of its own, because sorting them would hold up announces, and
  * their order is kept for some seconds: the pages of one walk and requests at the same time share it.
  */
-import { EPOCH, NIL, seenAt } from '../swarm/layout.ts'
+import { NIL, seenAt } from '../swarm/layout.ts'
+import type { Cutoffs } from '../swarm/peers.ts'
 import type { Shard } from '../swarm/shard.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { Deadline } from '../time/deadline.ts'
@@ -69,14 +70,14 @@ export class Listing implements Disposable {
   }
 
   /**
-   * `limit` torrents behind the first `offset`. Peers last seen at second `cutoff` or before do not count,
+   * `limit` torrents behind the first `offset`. Peers last seen at `cutoffs` or before do not count,
    * except in a swarm of more than 64 until the next sweep: as a scrape counts. Torrents that came or went since
    * all were put in order may be listed or not; none is listed twice, and none that never was there. By a figure only
    * the first 100,000 are listed, and one may be listed twice or not at all if the reader takes longer than an order is
    * kept. Rejects when a shard stays locked, or the order is not made in time.
    */
   async *list(
-    cutoff: number,
+    cutoffs: Cutoffs,
     offset: number,
     limit: number,
     sortBy: Sort = 'info_hash',
@@ -91,7 +92,7 @@ export class Listing implements Disposable {
       if (hashes.length === 0) return
       from += hashes.length / WORDS
       last = hashes.slice(-WORDS)
-      const known = await this.summaries(cutoff, hashes)
+      const known = await this.summaries(cutoffs, hashes)
       left -= known.length
       yield known
     }
@@ -101,7 +102,7 @@ export class Listing implements Disposable {
    * Summaries of those that are known, in the order asked, repetitions repeated. `hashes`: info hashes of five words
    * in memory order, one behind the other.
    */
-  async summaries(cutoff: number, hashes: Int32Array): Promise<TorrentSummary[]> {
+  async summaries(cutoffs: Cutoffs, hashes: Int32Array): Promise<TorrentSummary[]> {
     const turns = new Turns()
     const names = Buffer.from(hashes.buffer, hashes.byteOffset, hashes.byteLength).toString('hex')
     const words = new Int32Array(WORDS)
@@ -111,8 +112,7 @@ export class Listing implements Disposable {
       const hash = this.#swarm.hash(words)
       const shard = this.#swarm.shardOf(hash)
       const infoHash = names.slice(at * 8, (at + WORDS) * 8)
-      const look = () =>
-        shard.tryRead(() => summaryOf(shard, words, hash, infoHash, cutoff - EPOCH))
+      const look = () => shard.tryRead(() => summaryOf(shard, words, hash, infoHash, cutoffs))
       const summary = look() ?? (await patiently(look, this.#options.longestWaitMilliseconds))
       if (summary !== 'unknown') known.push(summary)
       if (turns.isOver) await turns.next()
@@ -185,13 +185,13 @@ export class Listing implements Disposable {
   }
 }
 
-/** The caller holds the shard's lock. `cutoff` is counted from `EPOCH`. */
+/** The caller holds the shard's lock. */
 function summaryOf(
   { torrents, families }: Shard,
   words: Int32Array,
   hash: number,
   infoHash: string,
-  cutoff: number,
+  cutoffs: Cutoffs,
 ): TorrentSummary | 'unknown' {
   const torrent = torrents.find(words, hash)
   if (torrent === NIL) return 'unknown'
@@ -200,6 +200,7 @@ function summaryOf(
   for (const peers of families) {
     const count = peers.count(torrent)
     const border = peers.leechers(torrent)
+    const cutoff = cutoffs.of(peers.row)
     if (peers.slots.isLarge(torrent)) {
       leechers += border
       seeders += count - border

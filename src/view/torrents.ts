@@ -15,7 +15,7 @@ import {
   type PeerArrays,
   seenAt,
 } from '../swarm/layout.ts'
-import type { Peers } from '../swarm/peers.ts'
+import type { Cutoffs, Peers } from '../swarm/peers.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { finish } from '../time/turns.ts'
 import { Listing, type TorrentSummary } from './listing.ts'
@@ -60,25 +60,25 @@ export interface TorrentView {
 }
 
 /**
- * `cutoff`: second at or before which a peer was last seen that counts as gone. Every method rejects when a
- * part of the swarm stays locked for `longestWaitMilliseconds`; without it, as long as time/turns.ts says.
+ * `cutoffs`: which peers count as gone. Every method rejects when a part of the swarm stays locked for
+ * `longestWaitMilliseconds`; without it, as long as time/turns.ts says.
  */
 export function torrentView(
   swarm: Swarm,
-  cutoff: () => number,
+  cutoffs: () => Cutoffs,
   longestWaitMilliseconds?: number,
 ): TorrentView & Disposable {
   const listing = new Listing(swarm, { longestWaitMilliseconds })
   return {
-    one: (words) => finish(peersOf(swarm, words, cutoff()), longestWaitMilliseconds),
-    some: (hashes) => listing.summaries(cutoff(), hashes),
-    page: (offset, limit, sortBy) => listing.list(cutoff(), offset, limit, sortBy),
+    one: (words) => finish(peersOf(swarm, words, cutoffs()), longestWaitMilliseconds),
+    some: (hashes) => listing.summaries(cutoffs(), hashes),
+    page: (offset, limit, sortBy) => listing.list(cutoffs(), offset, limit, sortBy),
     [Symbol.dispose]: () => listing[Symbol.dispose](),
   }
 }
 
 /**
- * The torrent with the info hash `words` (five, in memory order) and its peers last seen after `cutoff`, family
+ * The torrent with the info hash `words` (five, in memory order) and its peers last seen after `cutoffs`, family
  * by family, IPv4 first; undefined = unknown. In steps, so that others have their turns between them: a step
  * that yields false found the lock busy and is made again.
  *
@@ -89,7 +89,7 @@ export function torrentView(
 export function* peersOf(
   swarm: Swarm,
   words: Int32Array,
-  cutoff: number,
+  cutoffs: Cutoffs,
 ): Generator<boolean, InspectedTorrent | undefined, void> {
   const hash = swarm.hash(words)
   const shard = swarm.shardOf(hash)
@@ -121,7 +121,7 @@ export function* peersOf(
       }
       if (!isKnown) return undefined
       for (const run of runs)
-        for (const peer of peersIn(run, peers.row, cutoff - EPOCH)) {
+        for (const peer of peersIn(run, peers.row, cutoffs.of(peers.row))) {
           const endpoint = `${peer.endpoint}`
           if (!listed.has(endpoint)) found.push(peer)
           listed.add(endpoint)

@@ -8,7 +8,7 @@ import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
 import { askWithToken, serve } from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
-import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
+import { anyone, trackerOver } from '../support/servers/served-http.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
 /** What the tracker's clock says, in seconds. */
@@ -54,7 +54,7 @@ async function withPeers(peers: readonly Peer[]) {
     const outcome = tracker.announce(anyone, announce, { externalIp: undefined }, new Answer([]))
     if (outcome !== 'served') throw new Error(outcome)
   }
-  const torrents = torrentView(swarm, () => NOW - policy.peerTimeoutSeconds)
+  const torrents = torrentView(swarm, () => tracker.cutoffs(NOW))
   return await serve({ torrents })
 }
 

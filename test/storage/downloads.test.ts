@@ -39,7 +39,7 @@ const [A, B] = [hashHex(a), hashHex(b)]
 function sweep(world: World): void {
   const retention = { removePeerless: true }
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, retention, 1e6)
+    shard.sweep(new SweepCursor(), world.cutoffs, retention, 1e6)
 }
 
 describe('completions', () => {

@@ -8,6 +8,7 @@ import {
   TORRENT_BATCH,
   torrentBatchKib,
 } from '../../src/swarm/layout.ts'
+import { Cutoffs } from '../../src/swarm/peers.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { NaiveSwarm } from '../support/naive/swarm.ts'
 import { dice, seed } from '../support/random.ts'
@@ -68,14 +69,14 @@ test(`a swarm short of memory agrees with the reference model (SEED=${seed})`, (
     }
     const asker = write(world.announce, hash, wish)
     const memory = (['enough', 'no peer', 'no torrent'] as const)[outcome]
-    const counts = twin.announce(name, asker, world.now, world.cutoff, memory)
+    const counts = twin.announce(name, asker, world.now, world.cutoffs, memory)
     const reply = both ? world.http : world.udp
     const { seeders, leechers, downloaded } = reply.answer
     expect({ step, seeders, leechers, downloaded }).toEqual({ step, ...counts })
     const torrent = twin.torrents.get(name)
     const want = stopping ? 0 : MAX
     const order = both ? [wish.family, wish.family === 4 ? 6 : 4] : [wish.family]
-    const question = { asker, order, want, cutoff: 0 }
+    const question = { asker, order, want, cutoffs: new Cutoffs() }
     if (torrent) expect([step, unfairness(reply.told(), torrent, question)]).toEqual([step, []])
     if (torrent?.large.has(wish.family)) reached.large++
     if (step % 50 === 0) expect(faults(world.memory)).toEqual([])

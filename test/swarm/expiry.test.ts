@@ -1,6 +1,6 @@
 /** Peers that stopped announcing, and torrents without peers (docs/behaviours.md S10, S11). */
 import { describe, expect, test } from 'bun:test'
-import { Announce, Answer, EVENT, PeerList } from '../../src/bittorrent.ts'
+import { Announce, Answer, EVENT, PeerList, WEB } from '../../src/bittorrent.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 import {
@@ -24,7 +24,7 @@ const counts = ({ seeders, leechers, downloaded }: Reply['answer']) => [
 
 function sweep(world: World, removePeerless: boolean): void {
   for (const shard of world.swarm.shards)
-    shard.sweep(new SweepCursor(), world.cutoff, { removePeerless }, 1e6, world.now)
+    shard.sweep(new SweepCursor(), world.cutoffs, { removePeerless }, 1e6, world.now)
 }
 
 describe('S10: a peer that did not announce for the time-out', () => {
@@ -87,7 +87,7 @@ describe('S11: a sweep keeps a torrent', () => {
     const world = new World({ families: THREE_FAMILIES })
     for (let n = 0; n < 40; n++)
       for (let peer = 0; peer < (n % 8) ** 2 * 2; peer++)
-        world.tell(hashWords(n), { family: [4, 6, 7][n % 3]!, peer, want: 0 })
+        world.tell(hashWords(n), { family: [4, 6, WEB][n % 3]!, peer, want: 0 })
     world.now += 60
     for (let n = 0; n < 40; n += 3) for (const peer of [0, 90]) world.tell(hashWords(n), { peer })
     world.now += 60
@@ -95,7 +95,7 @@ describe('S11: a sweep keeps a torrent', () => {
     for (const shard of world.swarm.shards) {
       const cursor = new SweepCursor()
       const retention = { removePeerless: true }
-      while (!shard.sweep(cursor, world.cutoff, retention, units)) slices++
+      while (!shard.sweep(cursor, world.cutoffs, retention, units)) slices++
     }
     expect(slices).toBeGreaterThanOrEqual(units === 1 ? 1000 : 0)
     expect(world.swarm.totals()).toMatchObject({ torrents: 14, seeders: 28, leechers: 0 })
@@ -105,7 +105,7 @@ describe('S11: a sweep keeps a torrent', () => {
 describe('S10: a clock that was ahead for a moment', () => {
   const DAY = 86_400
 
-  const familyOf = (peer: number) => [4, 6, 7][peer % 3]!
+  const familyOf = (peer: number) => [4, 6, WEB][peer % 3]!
 
   /** Peers of all families announce, the first two thirds while the clock is a day ahead. */
   function ahead(peers: number): World {

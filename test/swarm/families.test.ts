@@ -1,9 +1,9 @@
 /**
- * A third family, which no listener has and whose endpoints are not addresses: it takes one row of the table, and
+ * The family of WebTorrent peers, whose endpoints are not addresses: it takes one row of the table, and
  * costs nothing where it is absent. Its peers also take part in the tests swarm, torn, salvage, memory, expiry, threads.
  */
 import { describe, expect, spyOn, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
+import { EVENT, WEB } from '../../src/bittorrent.ts'
 import {
   Carver,
   carveTorrents,
@@ -15,7 +15,9 @@ import {
   PART,
   sizeOf,
   torrentBatchKib,
+  WEB_ROW,
 } from '../../src/swarm/layout.ts'
+import { Cutoffs } from '../../src/swarm/peers.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
@@ -30,7 +32,6 @@ import {
   hex,
   inspect,
   listed,
-  THIRD,
   THREE_FAMILIES,
   World,
 } from '../support/swarm/harness.ts'
@@ -40,7 +41,7 @@ const KIB = 1024
 const hash = hashWords(1)
 const three = (persistent = false) => new World({ families: THREE_FAMILIES, persistent })
 
-describe('without a third family', () => {
+describe('without WebTorrent peers', () => {
   test.each([true, false])('nothing is reserved for it (persistent: %p)', (persistent) => {
     const world = new World({ persistent })
     const [shard] = world.memory.shards
@@ -69,8 +70,8 @@ describe('without a third family', () => {
     const world = new World({})
     world.tell(hash, { peer: 1 })
     const before = listed(world, hash)
-    expect(() => world.tell(hash, { family: 7 })).toThrow('no family 7 in this swarm')
-    expect(() => world.tell(hashWords(2), { family: 7 })).toThrow('no family 7 in this swarm')
+    expect(() => world.tell(hash, { family: WEB })).toThrow('no family 1 in this swarm')
+    expect(() => world.tell(hashWords(2), { family: WEB })).toThrow('no family 1 in this swarm')
     expect(listed(world, hash)).toEqual(before)
     expect(world.swarm.totals()).toMatchObject({ torrents: 1, seeders: 1 })
     expect(faults(world.memory)).toEqual([])
@@ -79,14 +80,14 @@ describe('without a third family', () => {
   test('a list of it stays empty, and those behind it are filled', () => {
     const [two, all] = [new World({}), three()]
     for (const family of [4, 6]) two.tell(hash, { family, peer: 1 })
-    const answer = all.http.prepare(7, true)
+    const answer = all.http.prepare(WEB, true)
     two.tell(hash, { peer: 2 })
-    two.swarm.announce(two.announce, two.now, two.cutoff, 74, answer)
+    two.swarm.announce(two.announce, two.now, two.cutoffs, 74, answer)
     expect(all.http.told().map(({ family }) => family)).toEqual([4, 6])
   })
 })
 
-describe('a third family without announces', () => {
+describe('the family of WebTorrent peers without announces', () => {
   /** Announces, scrapes and sweeps of the other families, many times. */
   function live(world: World): void {
     const roll = dice()
@@ -100,7 +101,7 @@ describe('a third family without announces', () => {
       if (roll(20) === 0) world.now += 20
       if (roll(200) > 0) continue
       const cursor = new SweepCursor()
-      while (!world.swarm.shards[3]!.sweep(cursor, world.cutoff, { removePeerless: true }, 50));
+      while (!world.swarm.shards[3]!.sweep(cursor, world.cutoffs, { removePeerless: true }, 50));
     }
   }
 
@@ -112,7 +113,7 @@ describe('a third family without announces', () => {
     const { torrents, peers } = arraysOf(world.memory, world.memory.shards[3]!)
     expect(torrents.parts[2]!.every((word) => word === 0)).toBe(true)
     expect(peers[2]!.hot.length).toBeGreaterThan(0)
-    const header = torrents.header.subarray(THIRD.header, THIRD.header + FAMILY_HEADER.words)
+    const header = torrents.header.subarray(WEB_ROW.header, WEB_ROW.header + FAMILY_HEADER.words)
     expect(header.every((word) => word === 0)).toBe(true)
     expect(new Int32Array(world.memory.shards[3]!.peers[2]!).every((word) => word === 0)).toBe(true)
   })
@@ -142,14 +143,14 @@ describe('a third family without announces', () => {
     const world = three()
     world.tell(hash, { family: 4 })
     expect(world.swarm.memory().used).toBe((6 + 4) * KIB)
-    world.tell(hash, { family: 7 })
-    expect(world.swarm.memory().used).toBe((6 + 4 + chunkKib(THIRD)) * KIB)
-    expect(chunkKib(THIRD)).toBe(4)
+    world.tell(hash, { family: WEB })
+    expect(world.swarm.memory().used).toBe((6 + 4 + chunkKib(WEB_ROW)) * KIB)
+    expect(chunkKib(WEB_ROW)).toBe(5)
   })
 })
 
-describe('peers of a third family', () => {
-  test('are counted with the others, and listed only in answers that ask for them', () => {
+describe('WebTorrent peers', () => {
+  test('W48, W49: are counted with the others, and listed only in answers that ask for them', () => {
     const world = three()
     for (const family of world.families)
       for (let peer = 0; peer < 10; peer++)
@@ -167,19 +168,20 @@ describe('peers of a third family', () => {
     expect(world.swarm.totals()).toMatchObject({ seeders: 15, leechers: 15 })
   })
 
-  test('are shown with their endpoints, after the peers with addresses', async () => {
+  test('W51: are listed with their endpoints, after the peers with addresses', async () => {
     const world = three()
-    for (const family of [7, 6, 4]) world.tell(hash, { family, peer: 5, left: BigInt(family & 1) })
-    const torrent = inspect(world.swarm, hash, 0)
+    for (const family of [WEB, 6, 4])
+      world.tell(hash, { family, peer: 5, left: BigInt(family & 1) })
+    const torrent = inspect(world.swarm, hash)
     if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
     expect(torrent.peers.map(({ family, endpoint }) => [family, hex(endpoint)])).toEqual(
-      [4, 6, 7].map((family) => [family, hex(endpointOf(family, 5))]),
+      [4, 6, WEB].map((family) => [family, hex(endpointOf(family, 5))]),
     )
     const summary = { infoHash: hashHex(hash), seeders: 2, leechers: 1, downloaded: 0 }
-    const pages = new Listing(world.swarm).list(0, 0, 10)
+    const pages = new Listing(world.swarm).list(new Cutoffs(), 0, 10)
     expect(await Array.fromAsync(pages)).toEqual([[summary]])
     world.now += world.lifetime
-    expect(await new Listing(world.swarm).summaries(world.cutoff, hash)).toEqual([
+    expect(await new Listing(world.swarm).summaries(world.cutoffs, hash)).toEqual([
       { ...summary, seeders: 0, leechers: 0 },
     ])
   })
@@ -187,16 +189,16 @@ describe('peers of a third family', () => {
   test('move with their torrent and leave nothing behind', () => {
     const world = three(true)
     const hashes = hashesOfShard(world.swarm, 3, 400)
-    for (const words of hashes) world.tell(words, { family: 7, peer: 1 })
+    for (const words of hashes) world.tell(words, { family: WEB, peer: 1 })
     const [last] = hashes.slice(-1) as [Int32Array]
-    for (let peer = 0; peer < 100; peer++) world.tell(last, { family: 7, peer })
-    for (const words of hashes.slice(0, 300)) world.tell(words, { family: 7, peer: 1, event: 3 })
+    for (let peer = 0; peer < 100; peer++) world.tell(last, { family: WEB, peer })
+    for (const words of hashes.slice(0, 300)) world.tell(words, { family: WEB, peer: 1, event: 3 })
     const kept = hashes.slice(300)
     const before = kept.map((words) => listed(world, words))
     const shard = world.swarm.shards[3]!
     const { torrents } = shard
     for (let round = 0; round < 3; round++)
-      shard.sweep(new SweepCursor(), 0, { removePeerless: true }, 1e6)
+      shard.sweep(new SweepCursor(), new Cutoffs(), { removePeerless: true }, 1e6)
     expect(torrents.header[HEADER.torrentHigh]!).toBeLessThan(200)
     expect(kept.map((words) => listed(world, words))).toEqual(before)
     expect(faults(world.memory)).toEqual([])

@@ -112,11 +112,11 @@ describe('a thread that attaches refuses', () => {
   test('a swarm of two families when three are expected, and the reverse', () => {
     const two = create()
     expect(() => new Swarm({ ...two, families: THREE_FAMILIES }, 1, 1)).toThrow(
-      'the memory of shard 0 is of families 4,6, not 4,6,7',
+      'the memory of shard 0 is of families 4,6, not 4,6,1',
     )
     const three = createSwarmMemory(64 * 1024, SEED, true, THREE_FAMILIES)
     expect(() => new Swarm({ ...three, families: FAMILIES }, 1, 1)).toThrow(
-      'the memory of shard 0 is of families 4,6,7, not 4,6',
+      'the memory of shard 0 is of families 4,6,1, not 4,6',
     )
   })
 })

@@ -36,7 +36,7 @@ class Lender {
   }
   sweep(): void {
     const retention = { removePeerless: true }
-    this.shard.sweep(new SweepCursor(), this.world.cutoff, retention, 1e6)
+    this.shard.sweep(new SweepCursor(), this.world.cutoffs, retention, 1e6)
   }
   /** `[number of the hash, owed, wanted]` of each entry that was taken. */
   take(most = 100): [number, number, boolean][] {
@@ -196,13 +196,13 @@ describe('the ledger', () => {
     const lender = new Lender()
     lender.complete(0)
     lender.answer(0, 2 ** 45)
-    const cutoff = lender.world.cutoff
+    const { cutoffs } = lender.world
     const [hash] = lender.hashes
-    expect(inspect(lender.world.swarm, hash!, cutoff)).toMatchObject({ downloaded: 2 ** 45 + 1 })
+    expect(inspect(lender.world.swarm, hash!, cutoffs)).toMatchObject({ downloaded: 2 ** 45 + 1 })
     const listing = new Listing(lender.world.swarm)
-    const [listed] = await Array.fromAsync(listing.list(cutoff, 0, 10))
+    const [listed] = await Array.fromAsync(listing.list(cutoffs, 0, 10))
     expect(listed).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
-    expect(await listing.summaries(cutoff, hash!)).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
+    expect(await listing.summaries(cutoffs, hash!)).toMatchObject([{ downloaded: 2 ** 45 + 1 }])
   })
 
   test('a stored count that comes after its torrent is forgotten goes to no other torrent', () => {

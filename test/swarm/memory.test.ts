@@ -1,6 +1,6 @@
 /** Freed memory can be used by any shard, for any purpose and by any family. */
 import { describe, expect, test } from 'bun:test'
-import { EVENT, type Family } from '../../src/bittorrent.ts'
+import { EVENT, type Family, WEB } from '../../src/bittorrent.ts'
 import { FAMILY_HEADER, HEADER } from '../../src/swarm/layout.ts'
 import { OUTCOME } from '../../src/swarm/shard.ts'
 import { dice, seed } from '../support/random.ts'
@@ -21,7 +21,10 @@ const KIB = 1024
 /** Sweeps as the program does. */
 function sweep(world: World): void {
   const clock = { seconds: () => world.now, milliseconds: () => world.now * 1000 }
-  const tracker = trackerOver(world.swarm, clock, { peerTimeoutSeconds: world.lifetime })
+  const tracker = trackerOver(world.swarm, clock, {
+    peerTimeoutSeconds: world.lifetime,
+    webPeerTimeoutSeconds: world.seatLifetime,
+  })
   for (const moved of tracker.sweep()) expect(moved).toBe(true)
 }
 
@@ -66,7 +69,7 @@ describe('when all of max_memory is spent and expires', () => {
     const peaks: Record<string, () => number> = {
       'peers of IPv4': () => spend(world, few, (peer) => ({ peer })),
       'peers of IPv6': () => spend(world, few, (peer) => ({ peer, family: 6 })),
-      'peers of a third family': () => spend(world, few, (peer) => ({ peer, family: 7 })),
+      'peers of a third family': () => spend(world, few, (peer) => ({ peer, family: WEB })),
       torrents: () => spend(world, many, () => ({ family: 6 })),
       'peers elsewhere': () =>
         spend(world, hashesOfShard(world.swarm, 9, 40), (peer) => ({ peer })),
@@ -85,7 +88,7 @@ describe('when all of max_memory is spent and expires', () => {
 
   test('the peers that stay do not hold it: they are moved together', () => {
     const world = new World({ bytes: 4096 * KIB, families: THREE_FAMILIES })
-    const familyOf = (n: number) => (n % 4 === 0 ? 6 : n % 8 === 2 ? 7 : 4)
+    const familyOf = (n: number) => (n % 4 === 0 ? 6 : n % 8 === 2 ? WEB : 4)
     const hashes = Array.from({ length: 4_000 }, (_, n) => hashWords(n))
     const stays = (n: number) => n % 50 === 0
     for (const [n, hash] of hashes.entries())

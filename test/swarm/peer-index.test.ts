@@ -57,7 +57,7 @@ for (const { family, halves } of THREE_FAMILIES)
         const view = new DataView(announce.endpoint.buffer, announce.endpoint.byteOffset, size)
         view.setUint16(size - at, n)
         const answer = udp.prepare(family, false)
-        world.swarm.announce(announce, world.now, world.cutoff, MAX, answer)
+        world.swarm.announce(announce, world.now, world.cutoffs, MAX, answer)
       }
       // As many buckets as entries: by chance ten meet in one of them, and twenty never.
       const { longest, all } = chains(world, family)

@@ -13,6 +13,7 @@ import {
   TORRENT,
   USED,
 } from '../../src/swarm/layout.ts'
+import { Cutoffs } from '../../src/swarm/peers.ts'
 import { Swarm } from '../../src/swarm/swarm.ts'
 import { dice, seed } from '../support/random.ts'
 import {
@@ -286,9 +287,9 @@ test('an error that changes nothing leaves the shard as it is, and frees it', ()
   expect(() => shard.tryRead(broken)).toThrow('while reading')
   const unknown = new Announce()
   unknown.family = 77 as never
-  expect(() => world.swarm.announce(unknown, 1_700_000_000, 0, 1, new Answer([]))).toThrow(
-    'no family 77',
-  )
+  expect(() =>
+    world.swarm.announce(unknown, 1_700_000_000, new Cutoffs(), 1, new Answer([])),
+  ).toThrow('no family 77')
   expect([header[HEADER.salvages], header[HEADER.lock]]).toEqual([before, 0])
   expect(listed(world, hash!)?.peers).toHaveLength(1)
 })

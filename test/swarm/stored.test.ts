@@ -20,7 +20,7 @@ class Asker {
     this.hashes = hashesOfShard(this.world.swarm, SHARD, count)
   }
   isAwaited(hash: Int32Array): boolean {
-    return this.world.swarm.scrape(hash, this.world.cutoff, { ...NOTHING })
+    return this.world.swarm.scrape(hash, this.world.cutoffs, { ...NOTHING })
   }
   ask(hash: Int32Array): number {
     const entry = this.world.scrape(hash)
@@ -173,8 +173,8 @@ describe('a torrent that enters memory', () => {
     asker.isAwaited(hash)
     expect(asker.questions()).toEqual([hashHex(hash)])
     asker.world.tell(hash, { event: EVENT.stopped })
-    const { swarm, cutoff } = asker.world
-    swarm.shards[SHARD]!.sweep(new SweepCursor(), cutoff, { removePeerless: true }, 1e6)
+    const { swarm, cutoffs } = asker.world
+    swarm.shards[SHARD]!.sweep(new SweepCursor(), cutoffs, { removePeerless: true }, 1e6)
     expect(swarm.totals().torrents).toBe(0)
     asker.file(hash, 9)
     expect([asker.ask(hash), asker.faults()]).toEqual([9, []])
@@ -235,9 +235,9 @@ test('a salvage forgets them all, even after a salvage that died half-way', () =
 test('where completions are not stored no question is asked and no memory is touched', () => {
   const world = new World({})
   const [hash] = hashesOfShard(world.swarm, SHARD, 1) as [Int32Array]
-  expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
+  expect(world.swarm.scrape(hash, world.cutoffs, { ...NOTHING })).toBe(false)
   world.tell(hash, {})
-  expect(world.swarm.scrape(hash, world.cutoff, { ...NOTHING })).toBe(false)
+  expect(world.swarm.scrape(hash, world.cutoffs, { ...NOTHING })).toBe(false)
   const taken = new Hashes(10)
   expect(takeLookups(world.swarm.shards[SHARD]!, taken, 10)).toBe(true)
   expect([taken.count, faults(world.memory, SHARD)]).toEqual([0, []])

@@ -90,7 +90,7 @@ test(`two threads that announce to one shard leave exactly their own peers (SEED
   await Promise.all([one.kill(), two.kill()])
 })
 
-test(`the shard and the other threads survive a thread that dies at any point (SEED=${seed})`, async () => {
+test(`W53: the shard and the other threads survive a thread that dies at any point (SEED=${seed})`, async () => {
   const roll = dice()
   const world = new World({ seed, thread: MAIN, persistent: true, families: THREE_FAMILIES })
   const hashes = hashesOfShard(world.swarm, SHARD, 8)

@@ -1,10 +1,12 @@
 /** A thread that throws or dies at any step of any change leaves a shard that a salvage makes consistent. */
 import { beforeEach, describe, expect, spyOn, test } from 'bun:test'
-import { EVENT, type PeerFamily } from '../../src/bittorrent.ts'
+import { EVENT, type PeerFamily, WEB } from '../../src/bittorrent.ts'
 import { addStored, OwedTorrents, takeOwed } from '../../src/storage/owed.ts'
 import { HEADER, NIL } from '../../src/swarm/layout.ts'
+import { Cutoffs } from '../../src/swarm/peers.ts'
 import type { Swarm, SwarmMemory } from '../../src/swarm/swarm.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
+import { isGone } from '../support/naive/swarm.ts'
 import { dice, seed } from '../support/random.ts'
 import {
   hashesOfShard,
@@ -45,7 +47,7 @@ function snapshot(memory: SwarmMemory): () => void {
 function say(swarm: Swarm, words: Int32Array, wish: Wish): void {
   write(world.announce, words, wish)
   const answer = world.http.prepare(world.announce.family, true)
-  swarm.announce(world.announce, world.now, world.cutoff, 74, answer)
+  swarm.announce(world.announce, world.now, world.cutoffs, 74, answer)
 }
 
 /** Peers `from` to `to`−1 of a family; every third is a leecher. */
@@ -56,7 +58,7 @@ function fill(words: Int32Array, family: PeerFamily, to: number, from = 0): void
 
 function sweep(swarm: Swarm): void {
   const retention = { removePeerless: true }
-  swarm.shards[SHARD]!.sweep(new SweepCursor(), world.cutoff, retention, 1e9)
+  swarm.shards[SHARD]!.sweep(new SweepCursor(), world.cutoffs, retention, 1e9)
 }
 
 type State = Map<string, ReturnType<typeof listed>>
@@ -72,7 +74,9 @@ function compare(before: State, after: State, done: State): { lost: string[]; in
     const known = new Set([...old, ...fresh].map(textOf))
     const here = new Set((torrent?.peers ?? []).map(textOf))
     for (const peer of here) if (!known.has(peer)) invented++
-    if (old.some((peer) => peer.seen > world.cutoff && !here.has(textOf(peer)))) lost.push(name)
+    const stays = new Set(fresh.map(textOf))
+    const kept = old.filter((peer) => !isGone(peer, world.cutoffs) && stays.has(textOf(peer)))
+    if (kept.some((peer) => !here.has(textOf(peer)))) lost.push(name)
   }
   return { lost, invented }
 }
@@ -129,21 +133,21 @@ const cases: Record<string, Case> = {
     prepare: () => fill(hash, 6, 16),
     change: (swarm) => say(swarm, hash, { family: 6, peer: 99 }),
   },
-  'the first peer of a third family': {
+  'the first WebTorrent peer': {
     prepare: () => fill(hash, 4, 3),
-    change: (swarm) => say(swarm, hash, { family: 7, peer: 99 }),
+    change: (swarm) => say(swarm, hash, { family: WEB, peer: 99 }),
   },
-  'a run of a third family that doubles': {
-    prepare: () => fill(hash, 7, 8),
-    change: (swarm) => say(swarm, hash, { family: 7, peer: 99, left: 1n }),
+  'a run of WebTorrent peers that doubles': {
+    prepare: () => fill(hash, WEB, 8),
+    change: (swarm) => say(swarm, hash, { family: WEB, peer: 99, left: 1n }),
   },
-  'the 65th peer of a third family': {
-    prepare: () => fill(hash, 7, 64),
-    change: (swarm) => say(swarm, hash, { family: 7, peer: 99, left: 1n }),
+  'the 65th WebTorrent peer': {
+    prepare: () => fill(hash, WEB, 64),
+    change: (swarm) => say(swarm, hash, { family: WEB, peer: 99, left: 1n }),
   },
-  'the last peer of a third family that stops': {
-    prepare: () => fill(hash, 7, 1),
-    change: (swarm) => say(swarm, hash, { family: 7, peer: 0, event: EVENT.stopped }),
+  'the last WebTorrent peer that stops': {
+    prepare: () => fill(hash, WEB, 1),
+    change: (swarm) => say(swarm, hash, { family: WEB, peer: 0, event: EVENT.stopped }),
   },
   'a leecher that pushes a seeder back': {
     prepare: () => fill(hash, 4, 10),
@@ -211,7 +215,7 @@ const cases: Record<string, Case> = {
       fill(hash, 4, 20, 4)
       world.now += 60
     },
-    change: (swarm) => swarm.scrape(hash, world.cutoff, world.http.answer),
+    change: (swarm) => swarm.scrape(hash, world.cutoffs, world.http.answer),
   },
   'a completion when all earlier ones were handed to the database': {
     prepare: () => {
@@ -240,11 +244,22 @@ const cases: Record<string, Case> = {
   },
   'a scrape that asks the database': {
     prepare: () => {
-      for (const words of hashes.slice(1, 9)) world.swarm.scrape(words, 0, world.http.answer)
+      for (const words of hashes.slice(1, 9))
+        world.swarm.scrape(words, new Cutoffs(), world.http.answer)
     },
     change: (swarm) => {
-      for (const words of [hash, hashes[2]!]) swarm.scrape(words, 0, world.http.answer)
+      for (const words of [hash, hashes[2]!]) swarm.scrape(words, new Cutoffs(), world.http.answer)
     },
+  },
+  'seats whose time-out has passed, and addresses whose has not': {
+    prepare: () => {
+      world.seatLifetime = 50
+      for (const family of world.families) fill(hash, family, 12)
+      world.now += 30
+      fill(hash, WEB, 20, 8)
+      world.now += 30
+    },
+    change: (swarm) => say(swarm, hash, { peer: 99 }),
   },
   'a sweep through every torrent': {
     prepare: () => {
@@ -263,7 +278,7 @@ const cases: Record<string, Case> = {
       const crowd = hashesOfShard(world.swarm, SHARD, 140).slice(12)
       for (const words of crowd) fill(words, 4, 1)
       fill(hash, 4, 2)
-      fill(hash, 7, 2)
+      fill(hash, WEB, 2)
       say(world.swarm, hash, { peer: 0, event: EVENT.completed })
       const { torrents } = world.swarm.shards[SHARD]!
       for (const words of crowd) {
@@ -282,7 +297,7 @@ const cases: Record<string, Case> = {
       // The torrent that is changed lies behind all others, has a little more than two chunks, and owes a completion.
       fill(hash, 4, 140)
       fill(hash, 6, 9)
-      fill(hash, 7, 70)
+      fill(hash, WEB, 70)
       say(world.swarm, hash, { peer: 3, event: EVENT.completed })
       for (const [n, words] of crowd.entries())
         for (let peer = 0; peer < 1 + (n % 5) && n < 130; peer++)
@@ -316,6 +331,7 @@ beforeEach(() => {
   pristine()
   taken.count = 0
   world.now = 1_000_000
+  world.seatLifetime = world.lifetime
 })
 
 describe.each(Object.entries(cases))('%s', (_name, testCase) => {
@@ -332,7 +348,7 @@ describe.each(Object.entries(cases))('%s', (_name, testCase) => {
       fill(hashes[9]!, 4, 66)
       fill(hashes[10]!, 6, 3)
       fill(hashes[11]!, 4, 2)
-      fill(hashes[11]!, 7, 5)
+      fill(hashes[11]!, WEB, 5)
       prepare?.()
       expect(faults(world.memory, SHARD)).toEqual([])
       const before = stateNow()

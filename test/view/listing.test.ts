@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, spyOn, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
+import { Cutoffs } from '../../src/swarm/peers.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
 import { Listing, type TorrentSummary } from '../../src/view/listing.ts'
 import { hashesFrom, type Order, orderOf, type Sort } from '../../src/view/order.ts'
@@ -35,10 +36,10 @@ const read = async (
   listing: Listing,
   offset: number,
   limit: number,
-  cutoff = 0,
+  cutoffs = new Cutoffs(),
   sortBy?: Sort,
 ): Promise<TorrentSummary[]> =>
-  (await Array.fromAsync(listing.list(cutoff, offset, limit, sortBy))).flat()
+  (await Array.fromAsync(listing.list(cutoffs, offset, limit, sortBy))).flat()
 
 /** What `orderOf` finds, as text. */
 const ordered = (world: World): string[] | undefined => {
@@ -89,7 +90,8 @@ function crowded(): { world: World; hashes: Int32Array[] } {
 
 function remove(world: World, hashes: readonly Int32Array[]): void {
   for (const hash of hashes) world.tell(hash, { event: EVENT.stopped })
-  for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 1e6)
+  for (const shard of world.swarm.shards)
+    shard.sweep(new SweepCursor(), new Cutoffs(), retention, 1e6)
 }
 
 test.each([60, 5_000, 12_000])(
@@ -139,7 +141,7 @@ test.each([60, 9_000])(
     for (const [sortBy, figure] of Object.entries(BY)) {
       const sorted = all.toSorted((one, other) => figure(other) - figure(one))
       const page = (offset: number, limit: number) =>
-        read(listing, offset, limit, 0, sortBy as Sort)
+        read(listing, offset, limit, undefined, sortBy as Sort)
       expect([sortBy, await page(0, HUGE)]).toEqual([sortBy, sorted])
       for (const offset of [1, 1999, 2001, count - 1, count, roll(count)])
         for (const limit of [1, 2001])
@@ -165,7 +167,7 @@ test('A41: a torrent that was completed more often than a word can count comes f
     const torrent = shard.torrents.find(hash, world.swarm.hash(hash))
     shard.torrents.addDownloads(torrent, count)
   }
-  const rows = await read(listingOf(world), 0, 9, 0, 'completed')
+  const rows = await read(listingOf(world), 0, 9, undefined, 'completed')
   expect(rows.map(({ infoHash }) => infoHash)).toEqual([hashHex(most), hashHex(more)])
 })
 
@@ -188,7 +190,7 @@ test('a long list is given in parts, and other tasks run between and within them
   }
   setImmediate(count)
   const parts: number[] = []
-  for await (const part of listingOf(world).list(0, 0, HUGE)) parts.push(part.length)
+  for await (const part of listingOf(world).list(new Cutoffs(), 0, HUGE)) parts.push(part.length)
   isReading = false
   expect(clock).toHaveBeenCalled()
   expect(parts).toEqual([2_000, 2_000, 1_000])
@@ -209,7 +211,7 @@ test('expired peers are counted as a scrape counts them, and nothing is removed'
   world.tell(fresh, { peer: 9, event: EVENT.completed })
   world.now += 60
   const before = world.swarm.totals()
-  const listed = await read(listingOf(world), 0, 10, world.cutoff)
+  const listed = await read(listingOf(world), 0, 10, world.cutoffs)
   expect(world.swarm.totals()).toEqual(before)
   expect(listed).toEqual(naively(world, [small, large, fresh]))
   expect(
@@ -336,7 +338,8 @@ describe('while the torrents are read', () => {
       expect(here.size).toBe(found.length)
       expect(names(lasting).filter((name) => !here.has(name))).toEqual([])
       expect(found.filter((name) => !known.has(name))).toEqual([])
-      for (const shard of world.swarm.shards) shard.sweep(new SweepCursor(), 0, retention, 500)
+      for (const shard of world.swarm.shards)
+        shard.sweep(new SweepCursor(), new Cutoffs(), retention, 500)
       await new Promise(setImmediate)
     }
     await finished
@@ -366,7 +369,7 @@ describe('A13: a large swarm', () => {
       most = Math.max(most, workers.all.filter(({ ended }) => !ended).length)
     }, 1)
     const sorts = ['info_hash', 'seeders', 'peers', 'seeders'] as const
-    const pages = await Promise.all(sorts.map((sortBy) => read(listing, 0, 100, 0, sortBy)))
+    const pages = await Promise.all(sorts.map((sortBy) => read(listing, 0, 100, undefined, sortBy)))
     clearInterval(looking)
     expect(pages.map(({ length }) => length)).toEqual([100, 100, 100, 100])
     // One that is told to end takes a moment.
@@ -379,10 +382,10 @@ describe('A13: a large swarm', () => {
     const largest = [99, 100_001].map(hashWords)
     for (const hash of largest) world.tell(hash, { peer: 2, want: 0 })
     const listing = listingOf(world, { keptMilliseconds: 60_000 })
-    const rows = await read(listing, 0, HUGE, 0, 'peers')
+    const rows = await read(listing, 0, HUGE, undefined, 'peers')
     expect(rows).toHaveLength(100_000)
     expect(rows.slice(0, 2).map(({ infoHash }) => infoHash)).toEqual(largest.map(hashHex).sort())
-    expect(await read(listing, 100_000, HUGE, 0, 'peers')).toEqual([])
+    expect(await read(listing, 100_000, HUGE, undefined, 'peers')).toEqual([])
     expect(await read(listing, 100_000, HUGE)).toHaveLength(10)
   })
 
@@ -390,7 +393,7 @@ describe('A13: a large swarm', () => {
     const { world } = crowded()
     using workers = captureWorkers()
     const listing = listingOf(world, { url: 'data:text/javascript,setInterval(() => {}, 1e6)' })
-    const readings = [read(listing, 0, 1), read(listing, 0, 1, 0, 'peers')]
+    const readings = [read(listing, 0, 1), read(listing, 0, 1, undefined, 'peers')]
     listing[Symbol.dispose]()
     const [first, second] = await Promise.allSettled(readings)
     expect(first).toMatchObject({ reason: { message: expect.stringContaining('thread ended') } })
@@ -427,7 +430,7 @@ describe('A13: a large swarm', () => {
     const listing = listingOf(world, { keptMilliseconds: 0 })
     const all = hashes.map(hashHex).sort()
     const rows: string[] = []
-    for await (const part of listing.list(0, 0, HUGE)) {
+    for await (const part of listing.list(new Cutoffs(), 0, HUGE)) {
       rows.push(...part.map(({ infoHash }) => infoHash))
       // All that was listed so far is gone from the next order.
       if (rows.length === 2_000)

@@ -1,6 +1,6 @@
 /** How the view shows torrents and their peers to the management API. */
 import { describe, expect, test } from 'bun:test'
-import { EVENT } from '../../src/bittorrent.ts'
+import { EVENT, WEB } from '../../src/bittorrent.ts'
 import { Lock } from '../../src/memory/lock.ts'
 import { HEADER } from '../../src/swarm/layout.ts'
 import { SweepCursor } from '../../src/swarm/sweep.ts'
@@ -23,7 +23,7 @@ describe.each([
   test.each(['uploaded', 'downloaded', 'left'] as const)('is shown exactly as %s', (field) => {
     const world = new World({})
     world.tell(hash, { peer: 1, left: 7n, uploaded: 8n, downloaded: 9n, [field]: count })
-    const torrent = inspect(world.swarm, hash, 0)
+    const torrent = inspect(world.swarm, hash)
     expect(torrent).toMatchObject({
       peers: [{ left: 7n, uploaded: 8n, downloaded: 9n, [field]: count }],
     })
@@ -41,7 +41,7 @@ test('a peer is shown with its endpoint, id, event and time', () => {
   world.tell(hash, { family: 6, peer: 6, event: EVENT.completed })
   const address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
   const shown = { seen: world.now, uploaded: 0n, downloaded: 0n }
-  expect(inspect(world.swarm, hash, 0)).toEqual({
+  expect(inspect(world.swarm, hash)).toEqual({
     seeders: 1,
     leechers: 1,
     downloaded: 0,
@@ -69,7 +69,7 @@ test('a peer is shown with its endpoint, id, event and time', () => {
 test('a torrent that was read does not change with the swarm', () => {
   const world = new World({})
   world.tell(hash, { peer: 5 })
-  const torrent = inspect(world.swarm, hash, 0)
+  const torrent = inspect(world.swarm, hash)
   const copy = structuredClone(torrent)
   world.tell(hash, { peer: 5, event: EVENT.stopped })
   world.tell(hash, { peer: 6 })
@@ -78,10 +78,10 @@ test('a torrent that was read does not change with the swarm', () => {
 
 test('an unknown torrent is not shown; one without peers is', () => {
   const world = new World({})
-  expect(inspect(world.swarm, hash, 0)).toBeUndefined()
+  expect(inspect(world.swarm, hash)).toBeUndefined()
   world.tell(hash, { peer: 5 })
   world.tell(hash, { peer: 5, event: EVENT.stopped })
-  expect(inspect(world.swarm, hash, 0)).toEqual({
+  expect(inspect(world.swarm, hash)).toEqual({
     seeders: 0,
     leechers: 0,
     downloaded: 0,
@@ -94,13 +94,13 @@ test.each([
   [512, 6],
   [513, 4],
   [3000, 6],
-  [511, 7],
-  [3000, 7],
+  [511, WEB],
+  [3000, WEB],
 ])('all of %d peers of family %d are listed, each once', (count, family) => {
   const world = new World({ bytes: 2 ** 21, families: THREE_FAMILIES })
   for (let peer = 0; peer < count; peer++)
     world.tell(hash, { family, peer, left: BigInt(peer % 2), want: 0 })
-  const torrent = inspect(world.swarm, hash, 0)
+  const torrent = inspect(world.swarm, hash)
   if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
   const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
   expect(new Set(ids).size).toBe(count)
@@ -113,8 +113,26 @@ test('expired peers are left out, also those of a large swarm', () => {
   for (let peer = 0; peer < 100; peer++) world.tell(hash, { peer, left: 1n })
   world.now += 100
   world.tell(hash, { peer: 7 })
-  expect(inspect(world.swarm, hash, world.cutoff)).toMatchObject({ seeders: 1, leechers: 0 })
-  expect(inspect(world.swarm, hash, world.cutoff - 1)).toMatchObject({ leechers: 99 })
+  const before = world.cutoffs
+  before.addresses--
+  expect(inspect(world.swarm, hash, world.cutoffs)).toMatchObject({ seeders: 1, leechers: 0 })
+  expect(inspect(world.swarm, hash, before)).toMatchObject({ leechers: 99 })
+})
+
+test('W51: seats are counted until their own time-out has passed, in a torrent and in a list', async () => {
+  const world = new World({ families: THREE_FAMILIES })
+  world.seatLifetime = 30
+  for (const family of [4, WEB])
+    for (let peer = 0; peer < 5; peer++) world.tell(hash, { family, peer, left: BigInt(peer % 2) })
+  const view = torrentView(world.swarm, () => world.cutoffs)
+  const counts = async () => {
+    const [one, [other]] = [await view.one(world.announce.words), await view.some(hash)]
+    return [one, other].map((torrent) => [torrent?.seeders, torrent?.leechers])
+  }
+  world.now += 29
+  expect(await counts()).toEqual(Array(2).fill([6, 4]))
+  world.now++
+  expect(await counts()).toEqual(Array(2).fill([3, 2]))
 })
 
 describe('between two slices of a large swarm', () => {
@@ -129,7 +147,7 @@ describe('between two slices of a large swarm', () => {
       lock.release = release
       meanwhile(world)
     }
-    const torrent = inspect(world.swarm, hash, 0)
+    const torrent = inspect(world.swarm, hash)
     if (torrent === undefined || torrent === 'busy') throw new Error('not shown')
     const ids = torrent.peers.map((peer) => Buffer.from(peer.peerId).toString())
     expect(new Set(ids).size).toBe(ids.length)
@@ -146,7 +164,7 @@ describe('between two slices of a large swarm', () => {
       for (let peer = 0; peer < 1500; peer++) world.tell(hash, { peer, event: EVENT.stopped })
       if (what !== 'is removed') return
       const shard = world.swarm.shardOf(world.swarm.hash(hash))
-      shard.sweep(new SweepCursor(), world.cutoff, { removePeerless: true }, 10)
+      shard.sweep(new SweepCursor(), world.cutoffs, { removePeerless: true }, 10)
       expect(world.swarm.totals().torrents).toBe(0)
     })
     expect(torrent.peers).toHaveLength(512)
@@ -161,7 +179,7 @@ function makeView(longestWait?: number) {
   world.tell(hash, { peer: 2, left: 1n })
   const shard = world.swarm.shards.indexOf(world.swarm.shardOf(world.swarm.hash(hash)))
   const lock = new Lock(world.memory.shards[shard]!.torrents, HEADER.lock, 2)
-  return { world, lock, view: torrentView(world.swarm, () => world.cutoff, longestWait) }
+  return { world, lock, view: torrentView(world.swarm, () => world.cutoffs, longestWait) }
 }
 
 test('the view shows a torrent with its peers, several by info hash, and a page of all', async () => {

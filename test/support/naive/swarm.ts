@@ -1,5 +1,6 @@
 /** A slow twin of the swarm: maps and objects, without a memory limit. */
-import { type AnnounceEvent, EVENT, type PeerFamily } from '../../../src/bittorrent.ts'
+import { type AnnounceEvent, EVENT, type PeerFamily, WEB } from '../../../src/bittorrent.ts'
+import type { Cutoffs } from '../../../src/swarm/peers.ts'
 
 export type NaivePeer = {
   readonly family: PeerFamily
@@ -16,6 +17,12 @@ export type NaivePeer = {
 }
 
 export type NaiveAnnounce = Omit<NaivePeer, 'seen' | 'leeched' | 'counted'>
+/** Whether the time-out of its kind has passed for the peer. */
+export const isGone = (
+  { family, seen }: Pick<NaivePeer, 'family' | 'seen'>,
+  { addresses, seats }: Cutoffs,
+): boolean => seen <= (family === WEB ? seats : addresses)
+
 export type Counts = { seeders: number; leechers: number; downloaded: number }
 
 export class NaiveTorrent {
@@ -38,10 +45,10 @@ export class NaiveTorrent {
     if (this.of(peer.family).length === 32) this.large.delete(peer.family)
   }
   /** Small families drop expired peers at once, large ones in a sweep. */
-  touch(cutoff: number): void {
+  touch(cutoffs: Cutoffs): void {
     const large = new Set(this.large)
     for (const peer of [...this.peers.values()])
-      if (peer.seen <= cutoff && !large.has(peer.family)) this.delete(peer.endpoint)
+      if (isGone(peer, cutoffs) && !large.has(peer.family)) this.delete(peer.endpoint)
   }
   counts(): Counts {
     const seeders = [...this.peers.values()].filter((peer) => peer.left === 0n).length
@@ -58,7 +65,7 @@ export class NaiveSwarm {
     hash: string,
     announce: NaiveAnnounce,
     now: number,
-    cutoff: number,
+    cutoffs: Cutoffs,
     memory: 'enough' | 'no peer' | 'no torrent' = 'enough',
   ): Counts {
     const known = this.torrents.get(hash)
@@ -67,7 +74,7 @@ export class NaiveSwarm {
       return { seeders: 0, leechers: 0, downloaded: 0 }
     const torrent = known ?? new NaiveTorrent()
     this.torrents.set(hash, torrent)
-    torrent.touch(cutoff)
+    torrent.touch(cutoffs)
     const before = torrent.peers.get(announce.endpoint)
     if (stopped) torrent.delete(announce.endpoint)
     else if (before || memory === 'enough') {
@@ -84,18 +91,25 @@ export class NaiveSwarm {
     return torrent.counts()
   }
 
-  scrape(hash: string, cutoff: number): Counts {
+  scrape(hash: string, cutoffs: Cutoffs): Counts {
     const torrent = this.torrents.get(hash)
-    torrent?.touch(cutoff)
+    torrent?.touch(cutoffs)
     return torrent?.counts() ?? { seeders: 0, leechers: 0, downloaded: 0 }
   }
 
   /** A complete sweep: removes all expired peers, and torrents without peers if told so. */
-  sweep(cutoff: number, removePeerless: boolean): void {
+  sweep(cutoffs: Cutoffs, removePeerless: boolean): void {
     for (const [hash, torrent] of this.torrents) {
       for (const peer of [...torrent.peers.values()])
-        if (peer.seen <= cutoff) torrent.delete(peer.endpoint)
+        if (isGone(peer, cutoffs)) torrent.delete(peer.endpoint)
       if (removePeerless && torrent.peers.size === 0) this.torrents.delete(hash)
     }
+  }
+
+  /** A salvage between two changes loses nothing, and makes small what need not be large. */
+  salvage(): void {
+    for (const torrent of this.torrents.values())
+      for (const family of torrent.large)
+        if (torrent.of(family).length <= 64) torrent.large.delete(family)
   }
 }

@@ -1,5 +1,6 @@
 /** Fills the memory of a tracker with torrents, as a serving thread of its own would. */
 import { Announce, Answer } from '../../../src/bittorrent.ts'
+import { Cutoffs } from '../../../src/swarm/peers.ts'
 import { Swarm, type SwarmMemory } from '../../../src/swarm/swarm.ts'
 
 /** When there are as many, every shard has refused some: the last has some room when the first has none. */
@@ -13,6 +14,6 @@ export function fillSwarm(memory: SwarmMemory): void {
   const now = Math.floor(Date.now() / 1000)
   for (let n = 0; swarm.totals().refusals < REFUSALS; n++) {
     announce.words[0] = n
-    swarm.announce(announce, now, 0, 0, answer)
+    swarm.announce(announce, now, new Cutoffs(), 0, answer)
   }
 }

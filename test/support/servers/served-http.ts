@@ -26,6 +26,7 @@ export const policy: RuleValues = {
   intervalMin: 120,
   maxPeers: 74,
   peerTimeoutSeconds: 900,
+  webPeerTimeoutSeconds: 300,
   removePeerless: true,
   schema: '2.0.0',
   idErrors: 'suppress',

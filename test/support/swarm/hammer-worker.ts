@@ -54,13 +54,13 @@ self.onmessage = ({ data }: MessageEvent<HammerTask>) => {
     world.tell(hash, wish, roll(2) === 0)
     if (steps > 0) {
       const asker = write(world.announce, hash, wish)
-      twin.announce(hashHex(hash), asker, world.now, world.cutoff)
+      twin.announce(hashHex(hash), asker, world.now, world.cutoffs)
     }
     if (roll(20) === 0) world.scrape(hash)
     if (roll(50) === 0) {
       const shard = roll(cursors.length)
       const at = world.swarm.shards[shard]!
-      if (at.sweep(cursors[shard]!, world.cutoff, retention, 1 + roll(50)) === true)
+      if (at.sweep(cursors[shard]!, world.cutoffs, retention, 1 + roll(50)) === true)
         cursors[shard] = new SweepCursor()
     }
     Atomics.add(done, thread, 1)

@@ -1,13 +1,14 @@
 /** Small swarms and readable announces for the tests of the swarm. */
 import {
-  Announce,
   type AnnounceEvent,
   Answer,
   EVENT,
   Expected,
   type PeerFamily,
   PeerList,
+  SEAT,
   WANT_DEFAULT,
+  WEB,
 } from '../../../src/bittorrent.ts'
 import { readHead } from '../../../src/swarm/head.ts'
 import {
@@ -19,21 +20,30 @@ import {
   type PeerArrays,
   type ShardMemory,
   type TorrentArrays,
+  WEB_ROW,
 } from '../../../src/swarm/layout.ts'
+import { Cutoffs } from '../../../src/swarm/peers.ts'
 import type { Outcome } from '../../../src/swarm/shard.ts'
 import { createSwarmMemory, Swarm, type SwarmMemory } from '../../../src/swarm/swarm.ts'
 import { type InspectedTorrent, peersOf } from '../../../src/view/torrents.ts'
 import type { NaiveAnnounce } from '../naive/swarm.ts'
 
-/** A family that no listener has: its endpoints are four bytes, its parts stand beside the torrent records. */
-export const THIRD: FamilyRow = { family: 7, halves: 2, header: 64, part: undefined, bits: 24 }
-export const THREE_FAMILIES: readonly FamilyRow[] = [...FAMILIES, THIRD]
+export const THREE_FAMILIES: readonly FamilyRow[] = [...FAMILIES, WEB_ROW]
 
 export const rowOf = (family: PeerFamily): FamilyRow =>
   THREE_FAMILIES.find((row) => row.family === family)!
 
-/** An announce of any family. */
-export type AnyAnnounce = Omit<Announce, 'family'> & { family: PeerFamily }
+/** An announce of any family: `Announce` and `SeatAnnounce` in one, with room for the longest endpoint. */
+export class AnyAnnounce {
+  readonly words: Int32Array = new Int32Array(16)
+  readonly peerId: Uint8Array = new Uint8Array(this.words.buffer, 20, 20)
+  readonly endpoint: Uint8Array = new Uint8Array(this.words.buffer, 40)
+  readonly endpointHalves: Uint16Array = new Uint16Array(this.words.buffer, 40)
+  readonly counts: Int32Array = new Int32Array(6)
+  family: PeerFamily = 4
+  event: AnnounceEvent = EVENT.none
+  want: number = WANT_DEFAULT
+}
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -51,13 +61,20 @@ export function hashesOfShard(swarm: Swarm, shard: number, count: number): Int32
   return found
 }
 
+/** Which thread has the seat of peer number `n`. */
+export const threadOf = (n: number): number => 1 + (n % 3)
+
 /** Peer number `n` of a family: the same number, the same endpoint. */
 export function endpointOf(family: PeerFamily, n: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(rowOf(family).halves * 2)
   if (family === 4) bytes.set([10])
   if (family === 6) bytes.set([0x20, 0x01, 0x0d, 0xb8])
+  if (family === WEB) {
+    bytes.set([0xff, 0xff, 192, 0, 2, n, n >>> 8, n], 10)
+    new Uint16Array(bytes.buffer)[SEAT.thread] = threadOf(n)
+  }
   const view = new DataView(bytes.buffer)
-  // Few ports and few addresses, so that peers differ in one or the other.
+  // Few ports and few addresses, or numbers of seats, so that peers differ in one or the other.
   view.setUint16(bytes.length - 4, n >>> 2)
   view.setUint16(bytes.length - 2, 6881 + (n & 3))
   return bytes
@@ -150,11 +167,13 @@ const isDirty = (half: number): boolean => half !== 0xabcd
 export class World {
   readonly memory: SwarmMemory
   readonly swarm: Swarm
-  readonly announce: AnyAnnounce = new Announce()
+  readonly announce = new AnyAnnounce()
   readonly udp: Reply
   readonly http: Reply
   now = 1_000_000
   lifetime = 100
+  /** That of WebTorrent peers. */
+  seatLifetime = 100
 
   constructor(options: {
     bytes?: number
@@ -174,19 +193,20 @@ export class World {
   get families(): PeerFamily[] {
     return this.memory.families.map(({ family }) => family)
   }
-  get cutoff(): number {
-    return this.now - this.lifetime
+  get cutoffs(): Cutoffs {
+    return new Cutoffs(this.now - this.lifetime, this.now - this.seatLifetime)
   }
 
   /** Announces as UDP does, or as HTTP does when `all` families are told; what was told is in `udp` or `http`. */
   tell(hash: Int32Array, wish: Wish = {}, all = false): Outcome {
     write(this.announce, hash, wish)
     const answer = (all ? this.http : this.udp).prepare(wish.asked ?? this.announce.family, all)
-    return this.swarm.announce(this.announce, this.now, this.cutoff, MAX, answer)
+    return this.swarm.announce(this.announce, this.now, this.cutoffs, MAX, answer)
   }
 
-  /** Reads ahead for announces of these peers, as UDP does for a batch. */
-  expect(announces: readonly (readonly [Int32Array, PeerFamily, number])[]): void {
+  /** Reads ahead for announces of these peers, as UDP does for a batch; those without an address have no place there. */
+  expect(all: readonly (readonly [Int32Array, PeerFamily, number])[]): void {
+    const announces = all.filter(([, family]) => family !== WEB)
     const expected = new Expected(announces.length)
     for (const [i, [hash, family, peer]] of announces.entries()) {
       expected.hashes.set(hash, i * 5)
@@ -200,14 +220,14 @@ export class World {
 
   scrape(hash: Int32Array): { seeders: number; leechers: number; downloaded: number } {
     const entry = { seeders: -1, leechers: -1, downloaded: -1 }
-    this.swarm.scrape(hash, this.cutoff, entry)
+    this.swarm.scrape(hash, this.cutoffs, entry)
     return entry
   }
 }
 
 /** A torrent as the inspector shows it, peers in order of their endpoints. */
-export function listed(world: World, hash: Int32Array, cutoff = -1) {
-  const torrent = inspect(world.swarm, hash, cutoff, 5_000)
+export function listed(world: World, hash: Int32Array) {
+  const torrent = inspect(world.swarm, hash, new Cutoffs(-1, -1), 5_000)
   if (torrent === 'busy') throw new Error('the shard is locked')
   if (torrent === undefined) return undefined
   const peers = torrent.peers.map((peer) => {
@@ -241,10 +261,10 @@ export function arraysOf(
 export function inspect(
   swarm: Swarm,
   hash: Int32Array,
-  cutoff: number,
+  cutoffs = new Cutoffs(),
   milliseconds = 0,
 ): InspectedTorrent | undefined | 'busy' {
-  const steps = peersOf(swarm, hash, cutoff)
+  const steps = peersOf(swarm, hash, cutoffs)
   for (let since = performance.now(); ; ) {
     const step = steps.next()
     if (step.done) return step.value

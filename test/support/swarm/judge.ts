@@ -1,6 +1,7 @@
 /** Checks an answer against the reference model after the announce. */
 import type { PeerFamily } from '../../../src/bittorrent.ts'
-import type { NaiveAnnounce, NaivePeer, NaiveTorrent } from '../naive/swarm.ts'
+import type { Cutoffs } from '../../../src/swarm/peers.ts'
+import { isGone, type NaiveAnnounce, type NaivePeer, type NaiveTorrent } from '../naive/swarm.ts'
 import type { Told } from './harness.ts'
 
 export type Question = {
@@ -8,13 +9,13 @@ export type Question = {
   /** Families whose peers the answer may list, in this order. */
   readonly order: readonly PeerFamily[]
   readonly want: number
-  readonly cutoff: number
+  readonly cutoffs: Cutoffs
 }
 
 /** The mistakes in the listed peers; empty for a correct answer. */
 export function unfairness(told: Told[], torrent: NaiveTorrent, question: Question): string[] {
   const wrong: string[] = []
-  const { asker, order, cutoff } = question
+  const { asker, order, cutoffs } = question
   const endpoints = new Set(told.map((peer) => peer.endpoint))
   if (endpoints.size !== told.length) wrong.push('tells a peer twice')
   if (endpoints.has(asker.endpoint)) wrong.push('tells the asker of itself')
@@ -23,7 +24,7 @@ export function unfairness(told: Told[], torrent: NaiveTorrent, question: Questi
     if (known === undefined) wrong.push(`tells ${endpoint}, who is not here`)
     else {
       if (known.id !== id || known.family !== family) wrong.push(`tells ${endpoint} as another`)
-      if (known.seen <= cutoff) wrong.push(`tells ${endpoint}, who expired`)
+      if (isGone(known, cutoffs)) wrong.push(`tells ${endpoint}, who expired`)
     }
   }
   if (told.some(({ family }) => !order.includes(family))) wrong.push('tells an unwanted family')
@@ -37,7 +38,7 @@ function judgeShare(
   family: PeerFamily,
   told: Told[],
   torrent: NaiveTorrent,
-  { asker, cutoff }: Question,
+  { asker, cutoffs }: Question,
   want: number,
   wrong: string[],
 ): number {
@@ -47,7 +48,7 @@ function judgeShare(
   if (share.length > want)
     wrong.push(`tells ${share.length} of family ${family}, asked for ${want}`)
   // Expired peers of a large swarm may leave an answer short.
-  if (others.some((peer) => peer.seen <= cutoff)) return share.length
+  if (others.some((peer) => isGone(peer, cutoffs))) return share.length
   if (share.length < available)
     wrong.push(`tells ${share.length} of ${available} of family ${family}`)
   const leechers = others.filter(isLeecher).length

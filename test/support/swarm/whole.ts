@@ -195,7 +195,8 @@ function checkFamily(
       const isDone = arrays.details[left] === 0 && arrays.details[left + 1] === 0
       const isLeecher = position < leeching
       check(isDone !== isLeecher, `${name} has a peer on the wrong side`)
-      const oldest = records[at + TORRENT.oldest]!
+      const isBeside = row.part === undefined
+      const oldest = isBeside ? parts[part + PART.oldest]! : records[at + TORRENT.oldest]!
       check(seenAt(arrays, slot) >= oldest, `${name} has a peer older than its oldest`)
     }
     check(endpoints.size === count, `${name} has a peer twice`)
