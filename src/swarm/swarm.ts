@@ -8,6 +8,7 @@ import { type CounterRow, ThreadCounters } from '../memory/counters.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve, type Settle } from '../memory/reserve.ts'
 import { Budget } from './budget.ts'
+import { forgetSeats } from './forget.ts'
 import { writeHead } from './head.ts'
 import {
   BATCH,
@@ -216,6 +217,15 @@ export class Swarm {
     }
     this.audit()
     return salvaged
+  }
+
+  /**
+   * Removes the peers whose seats thread `dead` held, as if each had stopped; after its locks were salvaged, and
+   * before another thread of that number gives out seats. In slices: each step holds one lock for less than a
+   * millisecond, and yields false when the lock was busy.
+   */
+  *forgetThread(dead: number): Generator<boolean, void, void> {
+    for (const shard of this.shards) yield* forgetSeats(shard, dead)
   }
 
   /**

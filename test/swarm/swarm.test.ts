@@ -98,6 +98,7 @@ test.each(sample(KINDS))(
       clockWentBack: 0,
       salvaged: 0,
       // Only where there are seats.
+      seatsForgotten: 0,
       seatsExpiredFirst: 0,
     }
     for (let step = 0; step < 6_000 * families.length; step++) {
@@ -175,6 +176,15 @@ test.each(sample(KINDS))(
       if (told.length === want && (torrent?.peers.size ?? 0) > want + 1) reached.cut++
       if (told.some((p) => p.family !== asked)) reached.otherFamilyFilled++
 
+      if (roll(800) === 0) {
+        const dead = 1 + roll(3)
+        const { seeders, leechers } = world.swarm.totals()
+        for (const moved of world.swarm.forgetThread(dead)) expect(moved).toBe(true)
+        twin.forgetThread(dead)
+        const totals = world.swarm.totals()
+        reached.seatsForgotten += seeders + leechers - totals.seeders - totals.leechers
+        expectTotals(world, twin)
+      }
       if (roll(2500) === 0) {
         // As the control thread does when thread 2 died with every lock.
         for (const { torrents } of world.memory.shards) new Int32Array(torrents)[HEADER.lock] = 2

@@ -13,6 +13,7 @@ import {
   hashHex,
   listed,
   THREE_FAMILIES,
+  threadOf,
   type Wish,
   World,
   write,
@@ -250,6 +251,18 @@ const cases: Record<string, Case> = {
     change: (swarm) => {
       for (const words of [hash, hashes[2]!]) swarm.scrape(words, new Cutoffs(), world.http.answer)
     },
+  },
+  'the seats of a thread that died earlier, in two torrents': {
+    prepare: () => {
+      for (const words of [hash, hashes[9]!]) {
+        fill(words, WEB, 70)
+        fill(words, 4, 5)
+      }
+    },
+    change: (swarm) => {
+      for (const moved of swarm.forgetThread(threadOf(1))) expect(moved).toBe(true)
+    },
+    several: true,
   },
   'seats whose time-out has passed, and addresses whose has not': {
     prepare: () => {

@@ -1,5 +1,5 @@
 /** A slow twin of the swarm: maps and objects, without a memory limit. */
-import { type AnnounceEvent, EVENT, type PeerFamily, WEB } from '../../../src/bittorrent.ts'
+import { type AnnounceEvent, EVENT, type PeerFamily, SEAT, WEB } from '../../../src/bittorrent.ts'
 import type { Cutoffs } from '../../../src/swarm/peers.ts'
 
 export type NaivePeer = {
@@ -112,4 +112,14 @@ export class NaiveSwarm {
       for (const family of torrent.large)
         if (torrent.of(family).length <= 64) torrent.large.delete(family)
   }
+
+  /** Every WebTorrent peer whose seat that thread had stops. */
+  forgetThread(thread: number): void {
+    for (const torrent of this.torrents.values())
+      for (const { family, endpoint } of [...torrent.peers.values()])
+        if (family === WEB && threadIn(endpoint) === thread) torrent.delete(endpoint)
+  }
 }
+
+const threadIn = (endpoint: string): number =>
+  new Uint16Array(Uint8Array.fromHex(endpoint).buffer)[SEAT.thread]!
