@@ -9,6 +9,10 @@ export const LIMITS = {
   /** Scrapes of one thread that may wait for a stored count at a time, and for how long. */
   waitingScrapes: 64,
   scrapeWaitMilliseconds: 50,
+  /** Bytes of a message to a WebTorrent tracker, levels of objects and lists in it, and info hashes of a scrape. */
+  webSocketMessage: 65_536,
+  webSocketDepth: 8,
+  webSocketScrapeHashes: 100,
   /** Levels of lists and dictionaries that the bencode reader enters. */
   bencodeDepth: 16,
   /**
