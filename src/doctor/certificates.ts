@@ -28,7 +28,10 @@ const DAY_SECONDS = 86_400
 const FEW_DAYS = 14
 
 export async function certificates(context: Context): Promise<Results> {
-  const listeners = listenersOf(context.config).filter(({ tls_config }) => tls_config !== null)
+  const listeners = listenersOf(context.config).filter(
+    // What has its certificate from another listener may still have another name.
+    ({ tls_config, host, public_url }) => tls_config !== null && (!host || public_url !== null),
+  )
   if (listeners.length === 0) return skipped('no listener has a tls_config')
   return (
     await Promise.all(listeners.map((listener) => judge(listener, listener.tls_config!, context)))
@@ -102,8 +105,8 @@ function* trust(
   const url = publicUrl === null ? null : URL.parse(publicUrl)
   const host = url?.hostname.replace(/^\[|\]$/g, '') ?? ''
   const isFor = () => (isIP(host) === 0 ? own!.checkHost(host) : own!.checkIP(host)) !== undefined
-  // With a public URL of plain HTTP, clients talk to a proxy and never see the certificate.
-  if (url?.protocol === 'https:' && !isFor())
+  // With a public URL without TLS, clients talk to a proxy and never see the certificate.
+  if (/^(https|wss):$/.test(url?.protocol ?? '') && !isFor())
     yield problem(
       `${about} is for ${own!.subjectAltName ?? own!.subject}, but public_url says ${host}`,
       REFUSED,

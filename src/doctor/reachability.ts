@@ -28,7 +28,7 @@ export async function ports({ config, tracker }: Context): Promise<Results> {
   for (const listener of listenersOf(config)) {
     const { scheme, bind_address } = listener
     const text = `${scheme} ${printAddress(bind_address)}`
-    if (bind_address.port === 0) continue
+    if (bind_address.port === 0 || listener.host) continue
     if (serves(running, listener)) {
       ours.push(text)
       continue
@@ -114,7 +114,7 @@ function judge(
   runs: boolean,
   { scheme, host, port, href }: TrackerUrl,
   family: Address['family'],
-  { bind_address }: Listener,
+  { name, bind_address }: Listener,
 ): Result {
   if (kind === 'tls')
     return problem(
@@ -126,7 +126,9 @@ function judge(
     return problem(
       found,
       'Another program answers there.',
-      `A proxy must pass /announce and /scrape on to port ${bind_address.port}, with the query.`,
+      name.startsWith('websocket')
+        ? `A proxy must pass on upgrades to port ${bind_address.port}: docs/webtorrent.md`
+        : `A proxy must pass /announce and /scrape on to port ${bind_address.port}, with the query.`,
     )
   if (!runs) return skipped(`no tracker of this configuration runs here; ${found}`)
   return warning(

@@ -92,10 +92,10 @@ function refusedEntries(machine: Machine): number {
     .reduce((sum, value) => sum + value, 0)
 }
 
-/** Each connection of an HTTP client is an open file, and stays open for a while. */
+/** Each connection of an HTTP client is an open file for a while, that of a browser as long as its page is open. */
 const FEW_FILES = 2_048
 const MANY_FILES = 65_536
-/** Enough without HTTP: the program, its libraries, sockets, the database. */
+/** Enough without clients over TCP: the program, its libraries, sockets, the database. */
 const ENOUGH_FOR_UDP = 256
 
 export async function files({ config, machine, tracker }: Context): Promise<Result> {
@@ -107,15 +107,22 @@ export async function files({ config, machine, tracker }: Context): Promise<Resu
   const hard = /^Max open files +\S+ +(\S+)/m.exec(limits)?.[1]
   const most = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard)
   if (Number.isNaN(most)) return skipped(`${path}/limits does not show the limit`)
-  const serves = (config.http_trackers ?? []).length > 0
+  const websockets = config.websocket_trackers ?? []
+  const serves = (config.http_trackers ?? []).length + websockets.length > 0
+  const allowed = websockets.reduce((sum, { max_connections }) => sum + max_connections, 0)
+  const needed = allowed + ENOUGH_FOR_UDP
   const found = `${running ? 'the running tracker' : 'a process of this user'} may open ${most === Number.POSITIVE_INFINITY ? 'any number of' : count(most)} files`
-  if (most >= (serves ? MANY_FILES : ENOUGH_FOR_UDP)) return ok(found)
+  if (most >= Math.max(needed, serves ? MANY_FILES : 0)) return ok(found)
   const judge = most < (serves ? FEW_FILES : ENOUGH_FOR_UDP) ? problem : warning
+  const wanted = Math.max(MANY_FILES, 2 ** Math.ceil(Math.log2(needed)))
   return judge(
-    found,
-    serves ? 'Each HTTP client takes one; further clients wait in vain.' : 'It needs some more.',
-    'systemctl edit tracker  # and write: [Service], LimitNOFILE=524288',
-    `docker run --ulimit nofile=${MANY_FILES}:${MANY_FILES} …`,
+    allowed > 0 && most < needed
+      ? `${found}, but websocket_trackers.max_connections allows ${count(allowed)} connections`
+      : found,
+    serves ? 'Each connection takes one; further clients wait in vain.' : 'It needs some more.',
+    `systemctl edit tracker  # and write: [Service], LimitNOFILE=${Math.max(524_288, wanted)}`,
+    `docker run --ulimit nofile=${wanted}:${wanted} …`,
+    `ulimit -n ${wanted}  # where a shell starts it; as root, if the shell refuses`,
   )
 }
 

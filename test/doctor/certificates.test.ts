@@ -69,6 +69,29 @@ test('a certificate with its chain, key and name, in its time, is fine', async (
   expect(await look({ url: 'http://other.example/announce' })).toEqual(well)
 })
 
+test('of a WebSocket listener must be for its name, too, if it has that of an HTTP listener', async () => {
+  const config = (url: string) => `[[http_trackers]]
+bind_address = "127.0.0.1:1"
+tls_config = { ssl_cert_path = "fullchain.pem", ssl_key_path = "leaf.key" }
+[[websocket_trackers]]
+bind_address = "127.0.0.1:1"
+${url}`
+  const found = async (url: string) => {
+    const setting = { config: config(url), clock: systemClock.seconds() + 60 }
+    const findings = await findingsOn(
+      [certificates],
+      {},
+      { ...setting, context: { cwd: room.path } },
+    )
+    return findings.filter((one) => one.found.startsWith('websocket_trackers.0: '))
+  }
+  expect(await found('')).toEqual([])
+  expect(await found(`public_url = "wss://other.example"`)).toMatchObject([
+    { status: 'problem', found: expect.stringContaining('but public_url says other.example') },
+  ])
+  expect(await found(`public_url = "ws://other.example"`)).toMatchObject([{ status: 'ok' }])
+})
+
 test.each([
   [DAYS - 15, 'ok', / is valid for 14 more days$/],
   [DAYS - 10, 'warning', /^fullchain\.pem expires in 9 days, on 2/],

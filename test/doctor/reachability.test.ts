@@ -58,6 +58,16 @@ describe('ports', () => {
     ])
   })
 
+  test('of a WebSocket listener are looked at, once if HTTP has the same', async () => {
+    const [shared, own] = [await freePort(), await freePort()]
+    const websocket = (port: number) =>
+      `[[websocket_trackers]]\nbind_address = "127.0.0.1:${port}"\n`
+    const toml = listen(0, shared, 0, websocket(shared) + websocket(own))
+    expect(await look(ports, toml)).toEqual([
+      ['ok', `free: http 127.0.0.1:${shared}, ws 127.0.0.1:${own}`],
+    ])
+  })
+
   test('at an address of another machine cannot be opened', async () => {
     const toml =
       '[[udp_trackers]]\nbind_address = "192.0.2.1:6969"\n[health_check_api]\nbind_address = "127.0.0.1:0"'

@@ -117,17 +117,51 @@ const process815 = (command: string) => ({
   '/proc/815/cmdline': command.replaceAll(' ', '\0'),
   '/proc/815/limits': TEXT.LIMITS('512'),
 })
+/** Two listeners that allow as many connections each; 0: as many as there are files for. */
+const WEBSOCKETS = (connections: number) => ({
+  config: [8000, 8001]
+    .map(
+      (port) =>
+        `[[websocket_trackers]]\nbind_address = "[::]:${port}"\nmax_connections = ${connections}\n`,
+    )
+    .join(''),
+})
 const RUNS = { context: { tracker: running({}) } }
 judged(files, [
   ['far too few', limit(2_047), ONLY_HTTP, 'problem', /^a process of this user may open 2,047 /],
   ['few', limit(65_535), ONLY_HTTP, 'warning', / 65,535 files$/],
   ['enough', limit(65_536), ONLY_HTTP, 'ok', / 65,536 files$/],
+  ['as a shell has it, with browsers', limit(1_024), WEBSOCKETS(0), 'problem', / 1,024 files$/],
+  ['enough for browsers', limit(65_536), WEBSOCKETS(0), 'ok', / 65,536 files$/],
+  ['enough for all that may come', limit(200_256), WEBSOCKETS(100_000), 'ok', / 200,256 files$/],
+  [
+    'less than may come',
+    limit(200_255),
+    WEBSOCKETS(100_000),
+    'warning',
+    / 200,255 files, but websocket_trackers\.max_connections allows 200,000 connections$/,
+  ],
   ['enough for UDP', limit(1_024), ONLY_UDP, 'ok', / 1,024 files$/],
   ['without a limit', limit('unlimited'), {}, 'ok', / any number of files$/],
   ['of the service', process815('/bin/tracker '), RUNS, 'problem', /^the running tracker .* 512 /],
   ['of no other command', process815('tracker bench'), RUNS, 'ok', /^a process of this user/],
   ['of no other tracker', process815('/bin/tracker '), {}, 'ok', /^a process of this user/],
 ])
+
+test('the advice is enough for the connections that are allowed', async () => {
+  const advice = async (connections: number) =>
+    (await findingOn(files, { ...GOOD, ...limit(1_024) }, WEBSOCKETS(connections))).advice
+  expect(await advice(0)).toEqual([
+    'systemctl edit tracker  # and write: [Service], LimitNOFILE=524288',
+    'docker run --ulimit nofile=65536:65536 …',
+    'ulimit -n 65536  # where a shell starts it; as root, if the shell refuses',
+  ])
+  expect(await advice(300_000)).toEqual([
+    'systemctl edit tracker  # and write: [Service], LimitNOFILE=1048576',
+    'docker run --ulimit nofile=1048576:1048576 …',
+    'ulimit -n 1048576  # where a shell starts it; as root, if the shell refuses',
+  ])
+})
 
 const swarm = (max: string) => ({ config: `[runtime]\nmax_memory = "${max}"\n` })
 const DEFAULT = { config: '' }
