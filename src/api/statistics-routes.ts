@@ -1,6 +1,6 @@
 /** `GET /api/v1/stats` (docs/behaviours.md M1, M6): the figures as JSON, or as lines for Prometheus. */
 import { Elysia, t } from 'elysia'
-import { FIGURES, type Stats } from '../view/statistics.ts'
+import { FIGURES, type Stats, WEB_FIGURES } from '../view/statistics.ts'
 import { json } from './answers.ts'
 import { describe } from './openapi.ts'
 import type { ApiParts } from './parts.ts'
@@ -14,13 +14,14 @@ const printLines = (stats: Stats): string =>
     .map(([name, figure]) => `${name} ${Number(figure)}`)
     .join('\n')
 
+const COUNT = integer({ minimum: 0 })
 const STATS = t.Object(
-  Object.fromEntries(
-    FIGURES.map((name) => [
-      name,
-      name === 'completed_persisted_enabled' ? t.Boolean() : integer({ minimum: 0 }),
-    ]),
-  ),
+  {
+    ...Object.fromEntries(
+      FIGURES.map((name) => [name, name === 'completed_persisted_enabled' ? t.Boolean() : COUNT]),
+    ),
+    ...Object.fromEntries(WEB_FIGURES.map((name) => [name, t.Optional(COUNT)])),
+  },
   { $id: 'Statistics' },
 )
 

@@ -8,6 +8,7 @@ import type { Config } from '../config/model.ts'
 import type { ShownOption } from '../config/shown-options.ts'
 import { Dashboard } from '../dashboard/assets.ts'
 import type { Log } from '../log/log.ts'
+import type { ListenerType } from '../memory/counters.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import type { HttpServer } from '../servers/listen.ts'
 import { databaseNameOf, type Storage } from '../storage/open.ts'
@@ -84,13 +85,13 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
 }
 
 function statisticsSources(setting: ApiSetting): StatisticsSources {
-  const counted = (type: TrackerService['type']) =>
-    setting.listeners.counted
-      .filter((one) => one.type === type && one.isCounted)
-      .map((one) => one.counters)
+  const of = (type: ListenerType) => setting.listeners.counted.filter((one) => one.type === type)
+  const counted = (type: ListenerType) =>
+    of(type).flatMap(({ isCounted, counters }) => (isCounted ? [counters] : []))
   return {
     udp: counted('udp_tracker'),
     http: counted('http_tracker'),
+    webSocket: of('websocket_tracker').length > 0 ? counted('websocket_tracker') : undefined,
     totals: setting.swarm.totals(),
     bannedIps: setting.bans.size,
     persistedDownloads: setting.storage?.persistedDownloads?.(),

@@ -49,6 +49,9 @@ The API gives all of them at \`GET /api/v1/metrics\` (JSON, or text with \`?form
 \`GET /metrics\`; both want a token. A metric without samples is absent from the text. Counters begin at zero when the
 tracker starts, and those of a listener when it is added.
 
+In the columns of labels _binding_ stands for ${list(BINDING)}
+(only where the listener has one); _client_ for ${list(CLIENT)}.
+
 This page is made from the table in \`src/view/metrics.ts\`, in a clone of the source: \`MAKE_FILES=1 bun test test/view/metrics.test.ts\`.
 
 ## Ours
@@ -57,8 +60,7 @@ ${table(METRICS.filter((metric) => !isReference(metric)))}
 
 ## Of the Torrust Tracker
 
-Under its names and with its labels, for dashboards that know them. _binding_ stands for ${list(BINDING)}
-(only where the listener has one); _client_ for ${list(CLIENT)}. Metrics with a binding
+Under its names and with its labels, for dashboards that know them. Those with a binding
 show only listeners with \`tracker_usage_statistics = true\`, and none while \`core.tracker_usage_statistics\` is off.
 
 ${table(METRICS.filter(isReference))}

@@ -3,6 +3,7 @@
  * this table: `GET /api/v1/metrics` and `GET /metrics` (view/exposition.ts), and the page docs/metrics.md (view/metrics-page.ts). The
  * names up to `udp_tracker_server_` are the reference's (docs/behaviours.md M8–M10), those behind them ours.
  */
+import { WEB } from '../bittorrent.ts'
 import {
   type Counter,
   KINDS_OF,
@@ -208,35 +209,32 @@ const isOf =
 const countedOf = (type: ListenerType, { listeners }: MetricSources) =>
   listeners.filter(({ isCounted }) => isCounted).filter(isOf(type))
 
-/** Of the counted listeners of one type: a sample for each set of labels that `read` gives figures for. */
-const perClient =
-  (
-    type: ListenerType,
-    read: (counters: ListenerCounters) => readonly (readonly [Labels, Figures])[],
-  ) =>
-  (sources: MetricSources) =>
-    countedOf(type, sources).flatMap((listener) =>
-      read(listener.counters).flatMap(([more, figures]) =>
-        samples(
-          FAMILIES,
-          (family) => ({ ...bindingOf(listener), ...clientOf(listener, family), ...more }),
-          (family) => figures[family],
-        ),
-      ),
-    )
+/** Figures of a listener, each with labels that tell it from the others. */
+type ReadCounters = (counters: ListenerCounters) => readonly (readonly [Labels, Figures])[]
+const byClient = (listener: MeteredListener, read: ReadCounters) =>
+  read(listener.counters).flatMap(([more, figures]) =>
+    samples(
+      FAMILIES,
+      (family) => ({ ...bindingOf(listener), ...clientOf(listener, family), ...more }),
+      (family) => figures[family],
+    ),
+  )
+/** Of the counted listeners of one type. */
+const perClient = (type: ListenerType, read: ReadCounters) => (sources: MetricSources) =>
+  countedOf(type, sources).flatMap((listener) => byClient(listener, read))
 const udp = (counter: Counter) =>
   perClient('udp_tracker', (counters) => [[{}, counters.read(counter)]])
 
+const sumUp = (all: readonly Figures[]): Figures =>
+  all.reduce((a, b) => ({ ipv4: a.ipv4 + b.ipv4, ipv6: a.ipv6 + b.ipv6 }), { ipv4: 0, ipv6: 0 })
+
 /** Requests of a kind, served or not. */
-function requestsOf(counters: ListenerCounters, kind: Kind): Figures {
-  const sum = { ...counters.read(SERVED[kind]) }
-  for (const refusal of REFUSALS) {
-    const { ipv4, ipv6 } = counters.refused(kind, refusal)
-    sum.ipv4 += ipv4
-    sum.ipv6 += ipv6
-  }
-  return sum
-}
+const requestsOf = (counters: ListenerCounters, kind: Kind): Figures =>
+  sumUp([
+    counters.read(SERVED[kind]),
+    ...REFUSALS.map((refusal) => counters.refused(kind, refusal)),
+    ...(kind === 'answer' ? [counters.read('strayAnswers')] : []),
+  ])
 const byKind =
   (kinds: readonly Kind[], read: (counters: ListenerCounters, kind: Kind) => Figures) =>
   (counters: ListenerCounters) =>
@@ -450,9 +448,14 @@ function outcomesOf({ counters, type }: MeteredListener): (readonly [Labels, Fig
         [{ kind, outcome: outcomeName(refusal) }, counters.refused(kind, refusal)] as const,
     ),
   )
-  const dropped = (['malformed', 'discarded', 'aborted'] as const).map(
-    (outcome) => [{ kind: 'other', outcome }, counters.read(outcome)] as const,
-  )
+  const dropped = (
+    [
+      ['other', 'malformed', 'malformed'],
+      ['other', 'discarded', 'discarded'],
+      ['other', 'aborted', 'aborted'],
+      ['answer', 'stray', 'strayAnswers'],
+    ] as const
+  ).map(([kind, outcome, counter]) => [{ kind, outcome }, counters.read(counter)] as const)
   const happened = [...refused, ...dropped].filter(([, { ipv4, ipv6 }]) => ipv4 + ipv6 > 0)
   return [...served, ...happened]
 }
@@ -472,6 +475,102 @@ const PROTOCOLS = (
     ['websocket', 'websocket_tracker'],
   ] as const
 ).flatMap(([protocol, type]) => KINDS_OF[type].map((kind) => ({ protocol, type, kind })))
+
+/** Of WebSocket listeners: ours, with the labels of the reference's metrics beside our own. */
+const WEB_SOCKET_SERVER = 'websocket_tracker_server_'
+const web =
+  (read: ReadCounters) =>
+  ({ listeners }: MetricSources) =>
+    listeners.filter(isOf('websocket_tracker')).flatMap((listener) =>
+      byClient(listener, read).map(({ labels, value }) => ({
+        labels: { listener: nameOf(listener), ...labels },
+        value,
+      })),
+    )
+const webCount = (counter: Counter) => web((counters) => [[{}, counters.read(counter)]])
+/** Several counters, told apart by the values of one label. */
+const webBy = (label: string, counted: readonly (readonly [value: string, Counter])[]) =>
+  web((counters) =>
+    counted.map(([value, counter]) => [{ [label]: value }, counters.read(counter)] as const),
+  )
+const WEB_CLIENT = ['listener', ...BINDING, ...CLIENT] as const
+
+const WEB_SOCKET: readonly Metric[] = [
+  counter(
+    'websocket_tracker_core_requests_received_total',
+    'Announces, scrapes and answers to offers over WebSockets, refused ones included.',
+    web(byKind(KINDS_OF.websocket_tracker, requestsOf)),
+    [...WEB_CLIENT, 'request_kind'],
+  ),
+  gauge(
+    `${WEB_SOCKET_SERVER}connections_open`,
+    'WebSockets that are open.',
+    web((counters) => [[{}, counters.open]]),
+    WEB_CLIENT,
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}connections_accepted_total`,
+    'WebSockets that were opened.',
+    webCount('opened'),
+    WEB_CLIENT,
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}connections_closed_total`,
+    'WebSockets that were closed: by the client, because they were idle, faulty or slow, or because the listener was stopped.',
+    webBy('reason', [
+      ['client', 'closedByClient'],
+      ['idle', 'closedIdle'],
+      ['faulty', 'closedFaulty'],
+      ['slow', 'closedSlow'],
+      ['stopped', 'closedStopped'],
+    ]),
+    [...WEB_CLIENT, 'reason'],
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}messages_relayed_total`,
+    'Offers and answers handed to the client that they are for.',
+    webBy('kind', [
+      ['offer', 'relayedOffers'],
+      ['answer', 'relayedAnswers'],
+    ]),
+    [...WEB_CLIENT, 'kind'],
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}offers_dropped_total`,
+    'Offers that reached no peer: there was none, it does not read, the client made too many, or the thread of the peer has too much to do.',
+    webBy('reason', [
+      ['no_peer', 'offersWithoutPeer'],
+      ['slow_peer', 'offersToSlow'],
+      ['rate', 'offersOverRate'],
+      ['link', 'offersOverLink'],
+    ]),
+    [...WEB_CLIENT, 'reason'],
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}answers_refused_total`,
+    'Answers that match no offer, or came too late.',
+    webCount('strayAnswers'),
+    WEB_CLIENT,
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}responses_sent_total`,
+    'Responses to announces and scrapes over WebSockets.',
+    web(results(['announce', 'scrape'])),
+    [...WEB_CLIENT, 'request_kind', 'result'],
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}errors_total`,
+    'Messages answered with a failure.',
+    webCount('errors'),
+    WEB_CLIENT,
+  ),
+  counter(
+    `${WEB_SOCKET_SERVER}links_crossed_total`,
+    'Offers and answers handed to another thread.',
+    webCount('crossed'),
+    WEB_CLIENT,
+  ),
+]
 
 const LISTENER = ['listener'] as const
 const BY_FAMILY = ['listener', 'family'] as const
@@ -513,13 +612,13 @@ const OURS: readonly Metric[] = [
   ),
   metric('counter', 'bytes')(
     'tracker_received_bytes_total',
-    'Bytes of datagrams, or of the URLs of HTTP requests.',
+    'Bytes of datagrams, of the URLs of HTTP requests, or of messages over WebSockets.',
     perFamily(({ counters }) => [[{}, counters.read('bytesReceived')]]),
     BY_FAMILY,
   ),
   metric('counter', 'bytes')(
     'tracker_sent_bytes_total',
-    'Bytes of answers, without the headers of HTTP and of what is below.',
+    'Bytes of answers and relayed messages, without the headers of HTTP and of what is below.',
     perFamily(({ counters }) => [[{}, counters.read('bytesSent')]]),
     BY_FAMILY,
   ),
@@ -562,7 +661,7 @@ const OURS: readonly Metric[] = [
       totals.byFamily.flatMap((one) =>
         samples(
           ROLES,
-          (role) => ({ family: `ipv${one.family}`, role }),
+          (role) => ({ family: one.family === WEB ? 'webtorrent' : `ipv${one.family}`, role }),
           (role) => one[`${role}s`],
         ),
       ),
@@ -710,6 +809,6 @@ const OURS: readonly Metric[] = [
 ]
 
 /** In the order of the answer. No name twice. */
-export const METRICS: readonly Metric[] = [...REFERENCE, ...OURS]
+export const METRICS: readonly Metric[] = [...REFERENCE, ...OURS, ...WEB_SOCKET]
 /** Those in `METRICS` whose names and labels are the reference's. */
 export const isReference = (metric: Metric): boolean => REFERENCE.includes(metric)

@@ -3,14 +3,25 @@
  * swarm (docs/behaviours.md M1, M2). The family of a client is that of its own address, an IPv4-mapped one
  * being IPv4, whatever the family of the socket it reached.
  */
-import type { Counter, Kind, ListenerCounters } from '../memory/counters.ts'
+import { WEB } from '../bittorrent.ts'
+import {
+  type Counter,
+  type Kind,
+  type ListenerCounters,
+  OFFERS_DROPPED,
+} from '../memory/counters.ts'
 import type { Totals } from '../swarm/swarm.ts'
 
 export type StatisticsSources = {
   /** Of the listeners whose requests are shown. */
   readonly udp: readonly ListenerCounters[]
   readonly http: readonly ListenerCounters[]
-  readonly totals: Pick<Totals, 'torrents' | 'seeders' | 'leechers' | 'completions' | 'refusals'>
+  /** undefined = there is no WebSocket listener, shown or not. */
+  readonly webSocket: readonly ListenerCounters[] | undefined
+  readonly totals: Pick<
+    Totals,
+    'byFamily' | 'torrents' | 'seeders' | 'leechers' | 'completions' | 'refusals'
+  >
   readonly bannedIps: number
   /** Completions in the database; undefined = the database does not keep them. */
   readonly persistedDownloads: number | undefined
@@ -33,6 +44,17 @@ class Source {
   tcp6 = (counter: Counter): number => this.#sum(this.#sources.http, counter).ipv6
   udp4 = (counter: Counter): number => this.#sum(this.#sources.udp, counter).ipv4
   udp6 = (counter: Counter): number => this.#sum(this.#sources.udp, counter).ipv6
+
+  ws4 = (counter: Counter): number => this.#sum(this.#sources.webSocket ?? [], counter).ipv4
+  ws6 = (counter: Counter): number => this.#sum(this.#sources.webSocket ?? [], counter).ipv6
+  ws = (counter: Counter): number => this.ws4(counter) + this.ws6(counter)
+
+  get open(): number {
+    return (this.#sources.webSocket ?? []).reduce(
+      (sum, { open: { ipv4, ipv6 } }) => sum + ipv4 + ipv6,
+      0,
+    )
+  }
 
   /** Mean of the means of the listeners that have samples, as in the reference. */
   mean(kind: Kind): number {
@@ -92,12 +114,47 @@ const TABLE = {
   announces_refused_full: ({ totals }: Source) => totals.refusals,
 }
 
-export type Stats = { readonly [Name in keyof typeof TABLE]: ReturnType<(typeof TABLE)[Name]> }
+/** Behind them, where there is a WebSocket listener. */
+const WEB_TABLE = {
+  ws4_connections_handled: ({ ws4 }: Source) => ws4('opened'),
+  ws4_announces_handled: ({ ws4 }: Source) => ws4('announces'),
+  ws4_scrapes_handled: ({ ws4 }: Source) => ws4('scrapes'),
+  ws4_offers_relayed: ({ ws4 }: Source) => ws4('relayedOffers'),
+  ws4_answers_relayed: ({ ws4 }: Source) => ws4('relayedAnswers'),
+  ws4_errors_handled: ({ ws4 }: Source) => ws4('errors'),
+  ws4_requests: ({ ws4 }: Source) => ws4('received'),
+  ws4_responses: ({ ws4 }: Source) => ws4('responses'),
+  ws6_connections_handled: ({ ws6 }: Source) => ws6('opened'),
+  ws6_announces_handled: ({ ws6 }: Source) => ws6('announces'),
+  ws6_scrapes_handled: ({ ws6 }: Source) => ws6('scrapes'),
+  ws6_offers_relayed: ({ ws6 }: Source) => ws6('relayedOffers'),
+  ws6_answers_relayed: ({ ws6 }: Source) => ws6('relayedAnswers'),
+  ws6_errors_handled: ({ ws6 }: Source) => ws6('errors'),
+  ws6_requests: ({ ws6 }: Source) => ws6('received'),
+  ws6_responses: ({ ws6 }: Source) => ws6('responses'),
+  ws_connections_open: ({ open }: Source) => open,
+  ws_offers_dropped: ({ ws }: Source) => OFFERS_DROPPED.reduce((sum, name) => sum + ws(name), 0),
+  ws_answers_refused: ({ ws }: Source) => ws('strayAnswers'),
+  ws_peers: ({ totals }: Source) =>
+    totals.byFamily.reduce(
+      (n, one) => n + (one.family === WEB ? one.seeders + one.leechers : 0),
+      0,
+    ),
+}
+
+type Figures<Table extends Readonly<Record<string, (source: Source) => unknown>>> = {
+  readonly [Name in keyof Table]: ReturnType<Table[Name]>
+}
+export type Stats = Figures<typeof TABLE> & Partial<Figures<typeof WEB_TABLE>>
 
 /** Names of the figures, in the order of the answer. */
-export const FIGURES = Object.keys(TABLE) as readonly (keyof Stats)[]
+export const FIGURES = Object.keys(TABLE) as readonly (keyof typeof TABLE)[]
+export const WEB_FIGURES = Object.keys(WEB_TABLE) as readonly (keyof typeof WEB_TABLE)[]
 
 export function readStatistics(sources: StatisticsSources): Stats {
   const source = new Source(sources)
-  return Object.fromEntries(FIGURES.map((name) => [name, TABLE[name](source)])) as Stats
+  const table = sources.webSocket === undefined ? TABLE : { ...TABLE, ...WEB_TABLE }
+  return Object.fromEntries(
+    Object.entries(table).map(([name, read]) => [name, read(source)]),
+  ) as Stats
 }

@@ -11,6 +11,7 @@ const sources = metricSources({
   listeners: [
     meteredListener(1, { publicUrl: 'udp://a"b\\c\nd:1' }),
     meteredListener(9, { scheme: 'https', certificateEnds: 1_900_000_000, drops: 3 }),
+    meteredListener(99, { scheme: 'wss', address: { ip: '::1', port: 8000 } }),
   ],
 })
 /** The lines of one metric. */

@@ -1,6 +1,13 @@
 /** The table of metrics: what it declares, and that each metric says what it declares. */
 import { describe, expect, test } from 'bun:test'
-import { AT, type ListenerCounters, REFUSED_AT } from '../../src/memory/counters.ts'
+import { WEB } from '../../src/bittorrent.ts'
+import {
+  AT,
+  CLOSED,
+  type ListenerCounters,
+  OFFERS_DROPPED,
+  REFUSED_AT,
+} from '../../src/memory/counters.ts'
 import { printJson, printText } from '../../src/view/exposition.ts'
 import { type Distribution, isReference, METRICS } from '../../src/view/metrics.ts'
 import { printPage } from '../../src/view/metrics-page.ts'
@@ -20,6 +27,14 @@ const https = meteredListener(3_000, {
   isCounted: false,
   certificateEnds: 1_900_000_000,
 })
+const ws = meteredListener(4_000, {
+  scheme: 'ws',
+  address: { ip: '::', port: 8000 },
+  publicUrl: 'wss://tracker.example',
+  isCounted: false,
+})
+// More connections were opened than closed.
+for (const row of ws.counters.rows) for (const at of [AT.opened, AT.opened + 1]) row[at]! *= 100
 const api = { url: 'https://127.0.0.1:1212', certificateEnds: 1_950_000_000 }
 const all = metricSources({ listeners: [udp, six, http, https], api })
 const samplesOf = (name: string, sources = all) =>
@@ -50,7 +65,7 @@ test('names, labels and helps keep the rules of the format', () => {
 
 test('every metric has samples, and each the labels that are declared', () => {
   for (const metric of METRICS) {
-    const samples = Array.from(metric.read(all))
+    const samples = Array.from(metric.read(withWeb))
     expect([metric.name, samples.length > 0]).toEqual([metric.name, true])
     const found = new Set(samples.flatMap(({ labels }) => Object.keys(labels)))
     expect([metric.name, [...found].sort()]).toEqual([metric.name, [...metric.labels].sort()])
@@ -103,6 +118,9 @@ test('M8: the names of the reference are all here', () => {
     ].sort(),
   )
 })
+
+/** The same tracker with a WebSocket listener. */
+const withWeb = metricSources({ ...all, listeners: [...all.listeners, ws] })
 
 describe('listeners', () => {
   const both = (listener: { counters: ListenerCounters }, at: number) =>
@@ -163,7 +181,10 @@ describe('listeners', () => {
     const refused = Object.values(REFUSED_AT)
       .flatMap((reasons) => Object.values(reasons))
       .reduce((sum, at) => sum + both(udp, at), 0)
-    const dropped = both(udp, AT.malformed) + both(udp, AT.discarded) + both(udp, AT.aborted)
+    const dropped = [AT.malformed, AT.discarded, AT.aborted, AT.strayAnswers].reduce(
+      (sum, at) => sum + both(udp, at),
+      0,
+    )
     const labels = { listener: 'udp://0.0.0.0:6969' }
     expect(sumOf('tracker_requests_total', labels)).toBe(served + refused + dropped)
     expect(sumOf('tracker_requests_total', { ...labels, outcome: 'served' })).toBe(served)
@@ -233,6 +254,119 @@ describe('listeners', () => {
       .filter(({ labels }) => (labels.request_kind ?? labels.kind) === 'answer')
     expect(answers).toEqual([])
   })
+})
+
+describe('W51: a WebSocket listener', () => {
+  const { counters } = ws
+  const both = (at: number) => counters.sum(at) + counters.sum(at + 1)
+  const SERVER = 'websocket_tracker_server_'
+  const web = (name: string, labels = {}) =>
+    samplesOf(SERVER + name, withWeb)
+      .filter((sample) =>
+        Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+      )
+      .reduce((sum, { value }) => sum + Number(value), 0)
+
+  test('has figures of its own, and changes nothing of the others', () => {
+    const own = METRICS.filter(({ name }) => name.startsWith('websocket_tracker_'))
+    expect(own).toHaveLength(10)
+    for (const metric of METRICS) {
+      const samples = Array.from(metric.read(withWeb))
+      const before = Array.from(metric.read(all))
+      if (own.includes(metric)) expect([metric.name, before]).toEqual([metric.name, []])
+      const isWeb = ({ labels: { listener, protocol } }: (typeof samples)[number]) =>
+        listener === 'ws://[::]:8000' || protocol === 'websocket'
+      expect([metric.name, samples.filter((one) => !isWeb(one))]).toEqual([metric.name, before])
+    }
+  })
+
+  test('has the labels of its neighbours and of ours', () => {
+    const binding = {
+      listener: 'ws://[::]:8000',
+      server_binding_protocol: 'ws',
+      server_binding_ip: '::',
+      server_binding_port: '8000',
+      server_binding_address_ip_family: 'inet6',
+      server_binding_address_ip_type: 'plain',
+      public_url: 'wss://tracker.example',
+    }
+    const of = (family: string, type: string, value: number) => ({
+      labels: { ...binding, client_address_ip_family: family, client_address_ip_type: type },
+      value,
+    })
+    expect(samplesOf(`${SERVER}connections_accepted_total`, withWeb)).toEqual([
+      of('inet', 'v4_mapped_v6', counters.sum(AT.opened)),
+      of('inet6', 'plain', counters.sum(AT.opened + 1)),
+    ])
+  })
+
+  test('every connection is open or was closed for one reason', () => {
+    expect(web('connections_open') + web('connections_closed_total')).toBe(
+      web('connections_accepted_total'),
+    )
+    expect(web('connections_open')).toBeGreaterThan(0)
+    expect(web('connections_closed_total', { reason: 'idle' })).toBe(both(AT.closedIdle))
+    expect(web('connections_closed_total')).toBe(
+      CLOSED.reduce((sum, reason) => sum + both(AT[reason]), 0),
+    )
+  })
+
+  test('offers and answers are relayed, dropped or refused', () => {
+    expect(web('messages_relayed_total', { kind: 'offer' })).toBe(both(AT.relayedOffers))
+    expect(web('messages_relayed_total', { kind: 'answer' })).toBe(both(AT.relayedAnswers))
+    for (const [reason, counter] of [
+      ['no_peer', AT.offersWithoutPeer],
+      ['slow_peer', AT.offersToSlow],
+      ['rate', AT.offersOverRate],
+      ['link', AT.offersOverLink],
+    ] as const)
+      expect(web('offers_dropped_total', { reason })).toBe(both(counter))
+    expect(web('offers_dropped_total')).toBe(
+      OFFERS_DROPPED.reduce((sum, reason) => sum + both(AT[reason]), 0),
+    )
+    expect(web('answers_refused_total')).toBe(both(AT.strayAnswers))
+    expect(web('links_crossed_total')).toBe(both(AT.crossed))
+    const stray = { listener: 'ws://[::]:8000', kind: 'answer', outcome: 'stray' }
+    expect(samplesOf('tracker_requests_total', withWeb)).toContainEqual({
+      labels: { ...stray, family: 'ipv6' },
+      value: counters.sum(AT.strayAnswers + 1),
+    })
+  })
+
+  test('an answer is a request that has no response', () => {
+    const kinds = (name: string) =>
+      new Set(samplesOf(name, withWeb).map(({ labels: { request_kind } }) => request_kind))
+    expect(kinds('websocket_tracker_core_requests_received_total')).toEqual(
+      new Set(['announce', 'scrape', 'answer']),
+    )
+    expect(kinds(`${SERVER}responses_sent_total`)).toEqual(
+      new Set(['announce', 'scrape', undefined]),
+    )
+    const answers = samplesOf('websocket_tracker_core_requests_received_total', withWeb)
+      .filter(({ labels }) => labels.request_kind === 'answer')
+      .reduce((sum, { value }) => sum + Number(value), 0)
+    const refused = Object.values(REFUSED_AT.answer).reduce((sum, at) => sum + both(at), 0)
+    expect(answers).toBe(both(AT.answers) + both(AT.strayAnswers) + refused)
+  })
+})
+
+test('W51: WebTorrent peers are a family', () => {
+  const byFamily = [...all.totals.byFamily, { family: WEB, seeders: 3, leechers: 4 }]
+  const sources = metricSources({ totals: { ...all.totals, byFamily } })
+  expect(
+    samplesOf('tracker_peers', sources).map(({ labels: { family, role }, value }) => [
+      family,
+      role,
+      value,
+    ]),
+  ).toEqual([
+    ['ipv4', 'seeder', 20],
+    ['ipv4', 'leecher', 40],
+    ['ipv6', 'seeder', 5],
+    ['ipv6', 'leecher', 7],
+    ['webtorrent', 'seeder', 3],
+    ['webtorrent', 'leecher', 4],
+  ])
 })
 
 test('what is not there has no samples', () => {

@@ -1,9 +1,22 @@
 /** The figures of the stats route, from rows that several threads wrote. */
 import { expect, test } from 'bun:test'
-import { AT, addTime, type Counter, ListenerCounters } from '../../src/memory/counters.ts'
-import { readStatistics, type StatisticsSources } from '../../src/view/statistics.ts'
+import { WEB } from '../../src/bittorrent.ts'
+import {
+  AT,
+  addTime,
+  type Counter,
+  ListenerCounters,
+  OFFERS_DROPPED,
+} from '../../src/memory/counters.ts'
+import {
+  FIGURES,
+  readStatistics,
+  type StatisticsSources,
+  WEB_FIGURES,
+} from '../../src/view/statistics.ts'
 
 const TOTALS = {
+  byFamily: [{ family: 4, seeders: 5, leechers: 7 }],
   torrents: 3,
   seeders: 5,
   leechers: 7,
@@ -33,6 +46,7 @@ const BUSY = busy()
 const sources = (changes: Partial<StatisticsSources> = {}): StatisticsSources => ({
   udp: [BUSY[UDP_A]!, BUSY[UDP_B]!],
   http: [BUSY[HTTP_A]!, BUSY[HTTP_B]!],
+  webSocket: undefined,
   totals: TOTALS,
   bannedIps: 17,
   persistedDownloads: undefined,
@@ -118,4 +132,43 @@ test('a mean time is the mean of the listeners that have one', () => {
   const stats = readStatistics(sources({ udp, http: [] }))
   expect(stats.udp_avg_announce_processing_time_ns).toBe(2_000)
   expect(stats.udp_avg_connect_processing_time_ns).toBe(0)
+})
+
+test('W51: figures of WebSocket listeners stand behind the others, and only where there is one', () => {
+  expect(Object.keys(readStatistics(sources()))).toEqual([...FIGURES])
+  const hidden = readStatistics(sources({ webSocket: [] }))
+  expect(Object.keys(hidden)).toEqual([...FIGURES, ...WEB_FIGURES])
+  expect(new Set(WEB_FIGURES.map((name) => hidden[name]))).toEqual(new Set([0]))
+
+  const listeners = [0, 1] as const
+  const webSocket = listeners.map((listener) => BUSY[listener]!)
+  // More were opened than closed.
+  for (const { rows } of webSocket) for (const row of rows) row[AT.opened]! += 1_000
+  const byFamily = [...TOTALS.byFamily, { family: WEB, seeders: 30, leechers: 40 }]
+  const stats = readStatistics(sources({ webSocket, totals: { ...TOTALS, byFamily } }))
+  const of = (name: Counter) => sum(listeners, name)
+  const open = webSocket.reduce((all, one) => all + one.open.ipv4 + one.open.ipv6, 0)
+  expect(open).toBeGreaterThan(0)
+  expect(Object.entries(stats).slice(FIGURES.length)).toEqual([
+    ['ws4_connections_handled', of('opened') + 4_000],
+    ['ws4_announces_handled', of('announces')],
+    ['ws4_scrapes_handled', of('scrapes')],
+    ['ws4_offers_relayed', of('relayedOffers')],
+    ['ws4_answers_relayed', of('relayedAnswers')],
+    ['ws4_errors_handled', of('errors')],
+    ['ws4_requests', of('received')],
+    ['ws4_responses', of('responses')],
+    ['ws6_connections_handled', of('opened') * 1_000],
+    ['ws6_announces_handled', of('announces') * 1_000],
+    ['ws6_scrapes_handled', of('scrapes') * 1_000],
+    ['ws6_offers_relayed', of('relayedOffers') * 1_000],
+    ['ws6_answers_relayed', of('relayedAnswers') * 1_000],
+    ['ws6_errors_handled', of('errors') * 1_000],
+    ['ws6_requests', of('received') * 1_000],
+    ['ws6_responses', of('responses') * 1_000],
+    ['ws_connections_open', open],
+    ['ws_offers_dropped', OFFERS_DROPPED.reduce((all, reason) => all + of(reason) * 1_001, 0)],
+    ['ws_answers_refused', of('strayAnswers') * 1_001],
+    ['ws_peers', 70],
+  ])
 })
