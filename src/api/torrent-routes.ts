@@ -1,11 +1,11 @@
 /** Torrents in the management API (docs/behaviours.md A10–A16): one with its peers, and lists. */
 import { Elysia, t } from 'elysia'
-import { EVENT } from '../bittorrent.ts'
+import { Address, EVENT, SEAT, WEB } from '../bittorrent.ts'
 import { nextTurn } from '../time/turns.ts'
 import type { TorrentSummary } from '../view/listing.ts'
 import { SORTS, type Sort } from '../view/order.ts'
 import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
-import { joinPort, printIp } from '../wire/address.ts'
+import { copySource, joinPort, printIp } from '../wire/address.ts'
 import { json } from './answers.ts'
 import { searchOf } from './authentication.ts'
 import { badQuery, echo } from './failures.ts'
@@ -44,6 +44,12 @@ const PEER = t.Object(
     downloaded: integer(),
     left: integer(),
     event: t.Union(['Started', 'Stopped', 'Completed', 'None'].map((name) => t.Literal(name))),
+    protocol: t.Optional(
+      t.Literal('webtorrent', {
+        description:
+          'Only of peers that other clients reach through the tracker, over a WebSocket. `peer_addr` is where that comes from.',
+      }),
+    ),
   },
   { $id: 'Peer' },
 )
@@ -114,16 +120,22 @@ function printPeer(peer: InspectedPeer): string {
     `"peer_addr":"${address}"`,
     `"updated":${moment},"updated_milliseconds_ago":${moment},"updated_at_ms":${moment}`,
     `"uploaded":${signed(peer.uploaded)},"downloaded":${signed(peer.downloaded)}`,
-    `"left":${signed(peer.left)},"event":"${EVENT_NAMES[peer.event]}"}`,
+    `"left":${signed(peer.left)},"event":"${EVENT_NAMES[peer.event]}"${peer.family === WEB ? ',"protocol":"webtorrent"' : ''}}`,
   ].join(',')
 }
 
-/** An address and a port; hex digits where the endpoint is not an address. */
+/** An address and a port; hex digits where the endpoint has none. */
 function printEndpoint({ family, endpoint }: InspectedPeer): string {
+  if (family === WEB) {
+    const { address, port } = SEAT
+    copySource(endpoint, address * 2, 6, CLIENT)
+    return joinPort(printIp(CLIENT.bytes, CLIENT.family), portAt(endpoint, port * 2))
+  }
   if (family !== 4 && family !== 6) return endpoint.toHex()
-  const [high, low] = endpoint.subarray(-2)
-  return joinPort(printIp(endpoint, family), (high! << 8) | low!)
+  return joinPort(printIp(endpoint, family), portAt(endpoint, endpoint.length - 2))
 }
+const CLIENT = new Address()
+const portAt = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!
 
 /** Peers that are sorted or merged in one turn of the event loop: about a millisecond of work. */
 const TURN = 2_048

@@ -1,12 +1,12 @@
 /** One torrent with its peers, out of a real swarm (docs/behaviours.md A11). */
 import { describe, expect, test } from 'bun:test'
 import { byPeerId } from '../../src/api/torrent-routes.ts'
-import { Announce, type AnnounceEvent, Answer, EVENT } from '../../src/bittorrent.ts'
+import { Announce, type AnnounceEvent, Answer, EVENT, WEB } from '../../src/bittorrent.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import type { InspectedPeer } from '../../src/view/torrents.ts'
 import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
-import { askWithToken, serve } from '../support/api/served-api.ts'
+import { askWithToken, listing, serve } from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
 import { anyone, trackerOver } from '../support/servers/served-http.ts'
 
@@ -109,6 +109,43 @@ describe('a torrent', () => {
       '"left":1',
       '"event":"None"',
     ])
+  })
+
+  test('W51: shows a WebTorrent peer by the address of its WebSocket, and says what it is', async () => {
+    const peer = {
+      seen: NOW,
+      peerId: new Uint8Array(Buffer.from('-WW0300-abcdefghijkl')),
+      uploaded: 1n,
+      downloaded: 2n,
+      left: 3n,
+      event: EVENT.started,
+    }
+    /** In the seat of thread 2 with number 259. */
+    const webPeer = (ip: string, port: number): InspectedPeer => {
+      const address = parseIp(ip)!
+      const mapped = address.length === 4 ? [...Array(10).fill(0), 0xff, 0xff] : []
+      const endpoint = Uint8Array.of(...mapped, ...address, port >> 8, port, 2, 0, 0, 0, 3, 1)
+      return { ...peer, family: WEB, endpoint }
+    }
+    const address = Uint8Array.of(203, 0, 113, 9, 1, 2)
+    const peers = [
+      webPeer('203.0.113.9', 51413),
+      webPeer('2001:db8::9', 80),
+      { ...peer, family: 4, endpoint: address },
+    ]
+    await using api = await serve({
+      torrents: {
+        ...listing(async function* () {}),
+        one: async () => ({ seeders: 0, leechers: 3, downloaded: 0, peers }),
+      },
+    })
+    const reply = await askWithToken(api.url, { path: `/api/v1/torrent/${HASH}` })
+    const shown = (peer_addr: string, more = '') =>
+      `{"peer_id":{"id":"0x2d5757303330302d6162636465666768696a6b6c","client":"WebTorrent"},"peer_addr":"${peer_addr}","updated":1700000000000,"updated_milliseconds_ago":1700000000000,"updated_at_ms":1700000000000,"uploaded":1,"downloaded":2,"left":3,"event":"Started"${more}}`
+    const web = ',"protocol":"webtorrent"'
+    expect(reply.body.toString()).toBe(
+      `{"info_hash":"${HASH}","seeders":0,"completed":0,"leechers":3,"peers":[${shown('203.0.113.9:51413', web)},${shown('[2001:db8::9]:80', web)},${shown('203.0.113.9:258')}]}`,
+    )
   })
 
   test('has all of five thousand peers', async () => {
