@@ -119,7 +119,14 @@ export const SERVED = {
   answer: 'answers',
 } as const satisfies Readonly<Record<Kind, Counter>>
 /** Counters of what got no answer. Over HTTP only the first, and it is answered with an error of the protocol. */
-export const DROPPED = ['malformed', 'unanswered', 'banned', 'discarded', 'aborted'] as const
+export const DROPPED = [
+  'malformed',
+  'unanswered',
+  'banned',
+  'discarded',
+  'aborted',
+  'strayAnswers',
+] as const
 /** Counters of the offers that went to no peer, by reason. */
 export const OFFERS_DROPPED = [
   'offersWithoutPeer',

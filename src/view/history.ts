@@ -20,6 +20,13 @@ export const SERIES = [
   'udpDropped',
   'httpServed',
   'httpRefused',
+  /** Over WebSockets; null without such a listener. */
+  'webServed',
+  'webRefused',
+  /** Offers and answers a second that were handed to the client that they are for. */
+  'webRelayed',
+  /** WebSockets that are open. */
+  'webOpen',
   /** Bytes a second. */
   'bytesReceived',
   'bytesSent',
@@ -28,6 +35,8 @@ export const SERIES = [
   'udpSlowest',
   'httpMedian',
   'httpSlowest',
+  'webMedian',
+  'webSlowest',
   'torrents',
   'seeders',
   'leechers',
@@ -62,12 +71,16 @@ type Counts = {
       | 'udpDropped'
       | 'httpServed'
       | 'httpRefused'
+      | 'webServed'
+      | 'webRefused'
+      | 'webRelayed'
       | 'bytesReceived'
       | 'bytesSent',
       number
     >
   >
-  readonly times: Readonly<Record<'udp' | 'http', readonly number[]>>
+  readonly times: Readonly<Record<'udp' | 'http' | 'web', readonly number[]>>
+  readonly webOpen: number
   /** Seconds on a processor of each serving thread. */
   readonly ran: readonly (number | undefined)[]
 }
@@ -77,6 +90,7 @@ function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
     listeners.filter((one) => one.type === type).map(({ counters }) => counters)
   const udp = of('udp_tracker')
   const http = of('http_tracker')
+  const web = of('websocket_tracker')
   const sum = (
     all: readonly ListenerCounters[],
     names: readonly Parameters<ListenerCounters['read']>[0][],
@@ -95,7 +109,8 @@ function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
         for (const [i, count] of counters.times(kind).buckets.entries()) buckets[i]! += count
     return buckets
   }
-  const all = [...udp, ...http]
+  const all = [...udp, ...http, ...web]
+  const ifWeb = (figure: number) => (web.length === 0 ? Number.NaN : figure)
   return {
     at: milliseconds,
     rates: {
@@ -104,10 +119,14 @@ function countsOf({ milliseconds, listeners, threads }: MetricSources): Counts {
       udpDropped: sum(udp, DROPPED),
       httpServed: sum(http, Object.values(SERVED)),
       httpRefused: sum(http, ['errors', 'malformed']),
+      webServed: ifWeb(sum(web, Object.values(SERVED))),
+      webRefused: ifWeb(sum(web, ['errors', 'malformed', 'strayAnswers'])),
+      webRelayed: ifWeb(sum(web, ['relayedOffers', 'relayedAnswers'])),
       bytesReceived: sum(all, ['bytesReceived']),
       bytesSent: sum(all, ['bytesSent']),
     },
-    times: { udp: timesOf(udp), http: timesOf(http) },
+    times: { udp: timesOf(udp), http: timesOf(http), web: timesOf(web) },
+    webOpen: ifWeb(web.reduce((sum, { open: { ipv4, ipv6 } }) => sum + ipv4 + ipv6, 0)),
     ran: threads.filter(({ name }) => name !== 'control').map(({ busy }) => busy?.ran),
   }
 }
@@ -152,12 +171,18 @@ function momentOf(sources: MetricSources, before: Counts, now: Counts): readonly
     udpDropped: rate('udpDropped'),
     httpServed: rate('httpServed'),
     httpRefused: rate('httpRefused'),
+    webServed: rate('webServed'),
+    webRefused: rate('webRefused'),
+    webRelayed: rate('webRelayed'),
+    webOpen: now.webOpen,
     bytesReceived: rate('bytesReceived'),
     bytesSent: rate('bytesSent'),
     udpMedian: quantile(before.times.udp, now.times.udp, 0.5),
     udpSlowest: quantile(before.times.udp, now.times.udp, 0.99),
     httpMedian: quantile(before.times.http, now.times.http, 0.5),
     httpSlowest: quantile(before.times.http, now.times.http, 0.99),
+    webMedian: quantile(before.times.web, now.times.web, 0.5),
+    webSlowest: quantile(before.times.web, now.times.web, 0.99),
     torrents: totals.torrents,
     seeders: totals.seeders,
     leechers: totals.leechers,

@@ -1,5 +1,12 @@
 /** The tracker at a glance: what the dashboard and `tracker status` show first. */
-import { DROPPED, KINDS, REFUSED_KINDS, SERVED } from '../memory/counters.ts'
+import {
+  type Counter,
+  DROPPED,
+  KINDS,
+  OFFERS_DROPPED,
+  REFUSED_KINDS,
+  SERVED,
+} from '../memory/counters.ts'
 import { outcomeName, REFUSALS } from '../refusal.ts'
 import type { Alert } from './alerts.ts'
 import type { Moment } from './history.ts'
@@ -36,6 +43,7 @@ export function overviewOf(
       refused: total(listener.counters.read('errors')),
       dropped: DROPPED.reduce((sum, name) => sum + total(listener.counters.read(name)), 0),
       buffer_drops: listener.drops ?? null,
+      ...(listener.type === 'websocket_tracker' && { web: webFigures(listener) }),
     })),
     /** Since the start, the most frequent first; reasons that never happened are absent. */
     refusals: REFUSED_KINDS.flatMap((kind) =>
@@ -77,6 +85,18 @@ export function overviewOf(
     keys: sources.keys ?? null,
     listed: sources.listed ?? null,
     bans: sources.bans,
+  }
+}
+
+/** Of a WebSocket listener alone. */
+function webFigures({ counters }: ShownListener) {
+  const of = (counter: Counter) => total(counters.read(counter))
+  return {
+    open: total(counters.open),
+    announces: of('announces'),
+    offers_relayed: of('relayedOffers'),
+    answers_relayed: of('relayedAnswers'),
+    offers_dropped: OFFERS_DROPPED.reduce((sum, name) => sum + of(name), 0),
   }
 }
 

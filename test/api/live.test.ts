@@ -1,5 +1,7 @@
 /** A35: the tracker at a glance, live and over time. */
 import { expect, test } from 'bun:test'
+import { WEB } from '../../src/bittorrent.ts'
+import { AT, CLOSED, OFFERS_DROPPED } from '../../src/memory/counters.ts'
 import { Live } from '../../src/view/live.ts'
 import { TOKEN } from '../support/api/cases.ts'
 import { askWithToken, serve } from '../support/api/served-api.ts'
@@ -56,6 +58,36 @@ test('the overview has alerts in words, listeners with their URLs, and figures',
   })
   expect(overview.listeners[0].served).toBeGreaterThan(0)
   expect(overview.refusals[0].count).toBeGreaterThanOrEqual(overview.refusals[1].count)
+})
+
+test('W51: a WebSocket listener has figures that others have not, and its peers are a family', async () => {
+  const listeners = (['udp', 'ws'] as const).map((scheme) => ({
+    ...meteredListener(1, { scheme }),
+    url: `${scheme}://0.0.0.0:6969`,
+    announceUrl: `${scheme}://tracker.example:6969`,
+  }))
+  const { counters } = listeners[1]!
+  for (const row of counters.rows) for (const at of [AT.opened, AT.opened + 1]) row[at]! *= 100
+  const { totals } = metricSources()
+  const byFamily = [...totals.byFamily, { family: WEB, seeders: 1, leechers: 2 }]
+  const live = new Live(
+    () => metricSources({ listeners, totals: { ...totals, byFamily } }),
+    () => listeners,
+  )
+  await using api = await serve({ live })
+  const reply = await askWithToken(api.url, { path: '/api/v1/overview' })
+  const overview = JSON.parse(`${dechunk(reply)}`)
+  const both = (at: number) => counters.sum(at) + counters.sum(at + 1)
+  const closed = CLOSED.reduce((sum, reason) => sum + both(AT[reason]), 0)
+  expect(overview.listeners[0].web).toBeUndefined()
+  expect(overview.listeners[1].web).toEqual({
+    open: both(AT.opened) - closed,
+    announces: both(AT.announces),
+    offers_relayed: both(AT.relayedOffers),
+    answers_relayed: both(AT.relayedAnswers),
+    offers_dropped: OFFERS_DROPPED.reduce((sum, reason) => sum + both(AT[reason]), 0),
+  })
+  expect(overview.families.at(-1)).toEqual({ family: WEB, seeders: 1, leechers: 2 })
 })
 
 test('who watches gets it at once and then every second, and nothing after leaving', async () => {

@@ -5,11 +5,11 @@ import { History, quantile, RANGES, SERIES } from '../../src/view/history.ts'
 import { meteredListener, metricSources } from '../support/view/metric-sources.ts'
 
 /** A tracker whose counters the test moves, and its history. */
-function watched() {
-  const listeners = (['udp', 'http'] as const).map((scheme) =>
+function watched(schemes: readonly ('udp' | 'http' | 'ws')[] = ['udp', 'http']) {
+  const listeners = schemes.map((scheme) =>
     meteredListener(0, { scheme, counters: new ListenerCounters(1) }),
   )
-  const [udp, http] = listeners.map(({ counters }) => counters.row(0))
+  const [udp, http, web] = listeners.map(({ counters }) => counters.row(0))
   const history = new History()
   let milliseconds = 1_800_000_000_000
   let ran = 5
@@ -17,6 +17,7 @@ function watched() {
     history,
     udp: udp!,
     http: http!,
+    web: web!,
     /** `more` happens in each of so many seconds. */
     pass(seconds: number, more = () => {}, busy = 0.25) {
       let moment: ReturnType<History['add']>
@@ -56,12 +57,18 @@ test('the last second has rates, and what there is', () => {
     udpDropped: 3,
     httpServed: 4,
     httpRefused: 3,
+    webServed: null,
+    webRefused: null,
+    webRelayed: null,
+    webOpen: null,
     bytesReceived: 1_000,
     bytesSent: 500,
     udpMedian: 3.84e-7,
     udpSlowest: 5.094e-7,
     httpMedian: null,
     httpSlowest: null,
+    webMedian: null,
+    webSlowest: null,
     torrents: 3,
     seeders: 25,
     leechers: 47,
@@ -70,6 +77,38 @@ test('the last second has rates, and what there is', () => {
     busiest: 0.25,
     delay: 0.002,
     owed: 8,
+  })
+})
+
+test('W51: figures of a WebSocket listener are its own', () => {
+  const { pass, http, web } = watched(['udp', 'http', 'ws'])
+  web[AT.opened] = 8
+  web[AT.closedIdle] = 3
+  pass(1)
+  const moment = pass(2, () => {
+    http[AT.announces]! += 1
+    web[AT.announces]! += 20
+    web[AT.scrapes + 1]! += 2
+    web[AT.answers]! += 5
+    web[AT.errors]! += 1
+    web[AT.malformed]! += 2
+    web[AT.strayAnswers]! += 4
+    web[AT.relayedOffers]! += 30
+    web[AT.relayedAnswers + 1]! += 6
+    web[AT.bytesSent]! += 700
+    addTime(web, 'announce', 400)
+  })
+  expect(moment).toMatchObject({
+    udpServed: 0,
+    httpServed: 1,
+    httpRefused: 0,
+    httpMedian: null,
+    webServed: 27,
+    webRefused: 7,
+    webRelayed: 36,
+    webOpen: 5,
+    webMedian: 3.84e-7,
+    bytesSent: 700,
   })
 })
 

@@ -57,5 +57,39 @@ export function ListenersPanel({ overview: { listeners } }: { readonly overview:
   )
 }
 
+/** What only WebSocket listeners have. */
+export function WebTorrentPanel({ overview: { listeners } }: { readonly overview: Overview }) {
+  const rows = listeners.flatMap(({ url, web }) => (web === undefined ? [] : [{ url, ...web }]))
+  if (rows.length === 0) return null
+  return (
+    <Panel title="WebTorrent">
+      <Table
+        label="WebTorrent"
+        head={[
+          'Bound to',
+          '#Open connections',
+          '#Announces',
+          '#Offers relayed',
+          '#Answers relayed',
+          '#Offers dropped',
+        ]}
+      >
+        {rows.map((one) => (
+          <tr key={one.url}>
+            <th scope="row" class="code">
+              {one.url}
+            </th>
+            <td class="figure">{count(one.open)}</td>
+            <td class="figure">{count(one.announces)}</td>
+            <td class="figure">{count(one.offers_relayed)}</td>
+            <td class="figure">{count(one.answers_relayed)}</td>
+            <td class="figure">{count(one.offers_dropped)}</td>
+          </tr>
+        ))}
+      </Table>
+    </Panel>
+  )
+}
+
 /** A listener of all addresses has a placeholder where the host belongs: that of this page is the best guess. */
 const reachable = (url: string): string => url.replace('://HOST', `://${location.hostname}`)

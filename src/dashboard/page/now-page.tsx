@@ -4,7 +4,7 @@ import type { Overview } from '../../view/overview.ts'
 import { Chart, type Line } from './chart.tsx'
 import { count, percent, rate, several, shortTime, size, UNKNOWN } from './format.ts'
 import { type Figures, type Range, type Series, useHistory } from './history.ts'
-import { ListenersPanel } from './listeners-panel.tsx'
+import { ListenersPanel, WebTorrentPanel } from './listeners-panel.tsx'
 import {
   DatabasePanel,
   MachinePanel,
@@ -30,6 +30,7 @@ export function NowPage() {
       <Summary overview={overview} />
       <Charts overview={overview} />
       <ListenersPanel overview={overview} />
+      <WebTorrentPanel overview={overview} />
       <div class="panels">
         <div>
           <TransportsPanel overview={overview} />
@@ -83,8 +84,17 @@ const withCode = (text: string) =>
 function Summary({ overview }: OfOverview) {
   const { moment, seeders, leechers, torrents, memory, families } = overview
   const { downloads, downloads_stored } = overview
-  const served = moment && (moment.udpServed ?? 0) + (moment.httpServed ?? 0)
-  const refused = moment && (moment.udpRefused ?? 0) + (moment.httpRefused ?? 0)
+  const served =
+    moment && (moment.udpServed ?? 0) + (moment.httpServed ?? 0) + (moment.webServed ?? 0)
+  const refused =
+    moment && (moment.udpRefused ?? 0) + (moment.httpRefused ?? 0) + (moment.webRefused ?? 0)
+  const [transport, slowest] = (
+    [
+      ['UDP', moment?.udpSlowest],
+      ['HTTP', moment?.httpSlowest],
+      ['WebSocket', moment?.webSlowest],
+    ] as const
+  ).find(([, time]) => typeof time === 'number') ?? ['UDP', undefined]
   return (
     <dl class="stats" aria-label="Summary">
       <Figure
@@ -94,8 +104,8 @@ function Summary({ overview }: OfOverview) {
       />
       <Figure
         label="Answer time, 99 %"
-        value={shortTime(moment?.udpSlowest ?? moment?.httpSlowest)}
-        note={moment?.udpSlowest === null ? 'HTTP' : 'UDP'}
+        value={shortTime(slowest)}
+        note={transport}
         title="99 of 100 requests of the last second were answered within this time"
       />
       <Figure
@@ -103,7 +113,7 @@ function Summary({ overview }: OfOverview) {
         value={count(seeders + leechers)}
         note={`${count(seeders)} seed, ${count(leechers)} leech`}
         title={families
-          .map((one) => `IPv${one.family}: ${count(one.seeders + one.leechers)}`)
+          .map((one) => `${familyName(one.family)}: ${count(one.seeders + one.leechers)}`)
           .join(', ')}
       />
       <Figure
@@ -119,6 +129,10 @@ function Summary({ overview }: OfOverview) {
     </dl>
   )
 }
+
+/** What is no version of IP is the family of WebTorrent peers. */
+const familyName = (family: number): string =>
+  family === 4 || family === 6 ? `IPv${family}` : 'WebTorrent'
 
 const RANGES: readonly (readonly [range: Range, label: string])[] = [
   ['hour', 'Last hour'],
@@ -222,6 +236,32 @@ function AllCharts({ figures, overview }: OfOverview & { readonly figures: Figur
         isBytes
         lines={[line('Received', 'bytesReceived', 1), line('Sent', 'bytesSent', 2)]}
       />
+      {overview.listeners.some(({ web }) => web !== undefined) && (
+        <>
+          <Chart
+            times={times}
+            title="WebTorrent per second"
+            format={rate}
+            lines={[
+              line('Served', 'webServed', 1),
+              line('Relayed', 'webRelayed', 2),
+              line('Refused', 'webRefused', 3),
+            ]}
+          />
+          <Chart
+            times={times}
+            title="WebTorrent answer time"
+            format={shortTime}
+            lines={[line('Half', 'webMedian', 1), line('99 %', 'webSlowest', 1, true)]}
+          />
+          <Chart
+            times={times}
+            title="WebTorrent connections"
+            format={short}
+            lines={[line('Open', 'webOpen', 1)]}
+          />
+        </>
+      )}
     </>
   )
 }

@@ -7,14 +7,18 @@ import { useShared } from './state.ts'
 
 type OfOverview = { readonly overview: Overview }
 
-export function TransportsPanel({ overview: { moment } }: OfOverview) {
+export function TransportsPanel({ overview: { moment, listeners } }: OfOverview) {
   const rows = [
     ['UDP', moment?.udpServed, moment?.udpRefused, moment?.udpDropped, 'udp'],
     ['HTTP', moment?.httpServed, moment?.httpRefused, undefined, 'http'],
+    ...(listeners.some(({ web }) => web !== undefined)
+      ? [['WebSocket', moment?.webServed, moment?.webRefused, undefined, 'web'] as const]
+      : []),
   ] as const
   const times = {
     udp: [moment?.udpMedian, moment?.udpSlowest],
     http: [moment?.httpMedian, moment?.httpSlowest],
+    web: [moment?.webMedian, moment?.webSlowest],
   }
   return (
     <Panel title="Requests in the last second">

@@ -17,6 +17,7 @@ type Peer = {
   readonly downloaded: number
   readonly left: number
   readonly event: string
+  readonly protocol?: 'webtorrent'
 }
 type Torrent = {
   readonly info_hash: string
@@ -155,9 +156,13 @@ function PeersPanel({ peers, isWaiting, again }: PeersProps) {
             '#Left',
           ]}
         >
+          {/* One WebSocket may have several peers. */}
           {found.slice(0, shown).map((peer) => (
-            <tr key={peer.peer_addr}>
-              <td class="code">{peer.peer_addr}</td>
+            <tr key={peer.peer_addr + peer.peer_id.id}>
+              <td class="code">
+                {peer.peer_addr}
+                {peer.protocol !== undefined && <span class="note"> WebTorrent</span>}
+              </td>
               <td>
                 <Status kind={peer.left === 0 ? 'ok' : 'off'}>
                   {peer.left === 0 ? 'seeds' : 'leeches'}
