@@ -1,6 +1,7 @@
 /** The dashboard of one listener. */
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { board, chart, tile } from './panels.ts'
+import { webTorrent } from './web-torrent.ts'
 
 const of = (metric: string, ...labels: string[]): string =>
   `${metric}{${['instance="$tracker"', 'listener="$listener"', ...labels].join(',')}}`
@@ -114,5 +115,10 @@ export const listener = board('tracker-listener', 'Tracker: one listener', {
   variables: [
     ['listener', 'Listener', 'label_values(tracker_requests_total{instance="$tracker"}, listener)'],
   ],
-  sections: { Now: now, Requests: requests, 'Over UDP': udp },
+  sections: {
+    Now: now,
+    Requests: requests,
+    'Over UDP': udp,
+    'Over WebSockets': webTorrent(of, rate),
+  },
 })

@@ -1,6 +1,7 @@
 /** The dashboard of a whole tracker. What to look at first is at the top left. */
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { bars, board, chart, tile } from './panels.ts'
+import { webTorrent } from './web-torrent.ts'
 
 const of = (metric: string, ...labels: string[]): string =>
   `${metric}{${['instance="$tracker"', ...labels].join(',')}}`
@@ -249,7 +250,7 @@ const machine = [
   }),
   chart('Open files', {
     description:
-      'Each open HTTP connection is one. At the limit new ones are refused: LimitNOFILE of the service, `ulimits` of the container.',
+      'Each open HTTP connection and WebSocket is one. At the limit new ones are refused: LimitNOFILE of the service, `ulimits` of the container.',
     unit: units.Short,
     width: 8,
     queries: { open: of('process_open_fds'), limit: of('process_max_fds') },
@@ -339,6 +340,7 @@ export const overview = board('tracker', 'Tracker', {
     Now: now,
     Traffic: traffic,
     Swarm: swarm,
+    WebTorrent: webTorrent(of, rate),
     Machine: machine,
     Database: database,
     'Access and version': access,
