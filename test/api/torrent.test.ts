@@ -1,8 +1,19 @@
 /** One torrent with its peers, out of a real swarm (docs/behaviours.md A11). */
 import { describe, expect, test } from 'bun:test'
 import { byPeerId } from '../../src/api/torrent-routes.ts'
-import { Announce, type AnnounceEvent, Answer, EVENT, WEB } from '../../src/bittorrent.ts'
+import {
+  Announce,
+  type AnnounceEvent,
+  Answer,
+  COUNT,
+  EVENT,
+  SEAT,
+  SeatAnnounce,
+  WEB,
+} from '../../src/bittorrent.ts'
+import { FAMILIES, type FamilyRow } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
+import { readStatistics } from '../../src/view/statistics.ts'
 import type { InspectedPeer } from '../../src/view/torrents.ts'
 import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
@@ -11,6 +22,13 @@ import { dice, seed } from '../support/random.ts'
 import { anyone, trackerOver } from '../support/servers/served-http.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
+const WEB_ROW: FamilyRow = {
+  family: WEB,
+  halves: SEAT.halves,
+  header: 64,
+  part: undefined,
+  bits: 24,
+}
 /** What the tracker's clock says, in seconds. */
 const NOW = 1_700_000_000
 
@@ -164,6 +182,64 @@ describe('a torrent', () => {
       peers.map(({ id }) => `0x${Buffer.from(id).toString('hex')}`).sort(),
     )
   })
+})
+
+test('W51: WebTorrent peers count in lists and statistics, and are shown with the others', async () => {
+  const rows = [...FAMILIES, WEB_ROW]
+  const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1), false, rows), 1, 1)
+  const announce = (peer: Announce | SeatAnnounce, id: string) => {
+    peer.infoHash.set(Buffer.from(HASH, 'hex'))
+    peer.peerId.set(Buffer.from(id))
+    peer.event = EVENT.started
+    swarm.announce(peer, NOW, 0, 0, new Answer([]))
+  }
+  const seat = new SeatAnnounce()
+  const endpoint = new Uint8Array(seat.endpointHalves.buffer)
+  for (const [number, left] of [0, 9, 0].entries()) {
+    endpoint.set(parseIp('2001:db8::9')!)
+    endpoint.set([51413 >> 8, 51413 & 255], SEAT.port * 2)
+    seat.endpointHalves[SEAT.thread] = 1
+    seat.endpointHalves[SEAT.seat + 1] = number
+    seat.counts[COUNT.left + 1] = left
+    announce(seat, `-WW0300-00000000000${number}`)
+  }
+  const other = new Announce()
+  other.endpoint.set([203, 0, 113, 9])
+  other.port = 6881
+  other.counts[COUNT.left + 1] = 5
+  announce(other, '-TR3000-000000000000')
+
+  const torrents = torrentView(swarm, () => 0)
+  await using api = await serve({
+    torrents,
+    stats: () =>
+      readStatistics({
+        udp: [],
+        http: [],
+        webSocket: [],
+        totals: swarm.totals(),
+        bannedIps: 0,
+        persistedDownloads: undefined,
+      }),
+  })
+  const ask = async (path: string) =>
+    JSON.parse(`${(await askWithToken(api.url, { path: `/api/v1/${path}` })).body}`)
+  const counts = { seeders: 2, completed: 0, leechers: 2 }
+  expect(await ask('torrents')).toEqual([{ info_hash: HASH, ...counts }])
+  expect(await ask(`torrents?info_hash=${HASH}`)).toEqual([{ info_hash: HASH, ...counts }])
+  expect(await ask('torrents?sort=peers')).toEqual([{ info_hash: HASH, ...counts }])
+  expect(await ask('stats')).toMatchObject({ seeders: 2, leechers: 2, ws_peers: 3 })
+  const { peers, ...torrent } = await ask(`torrent/${HASH}`)
+  expect(torrent).toEqual({ info_hash: HASH, ...counts })
+  type Shown = { peer_addr: string; protocol?: string; left: number; updated_at_ms: number }
+  expect(
+    peers.map((peer: Shown) => [peer.peer_addr, peer.protocol, peer.left, peer.updated_at_ms]),
+  ).toEqual([
+    ['203.0.113.9:6881', undefined, 5, NOW * 1_000],
+    ['[2001:db8::9]:51413', 'webtorrent', 0, NOW * 1_000],
+    ['[2001:db8::9]:51413', 'webtorrent', 9, NOW * 1_000],
+    ['[2001:db8::9]:51413', 'webtorrent', 0, NOW * 1_000],
+  ])
 })
 
 test('A13, A14: a real swarm is listed by info hash, in pages, or as named', async () => {
