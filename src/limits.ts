@@ -33,6 +33,27 @@ export const LIMITS = {
    * Bytes of the kernel's receive buffer for each UDP socket: for datagrams that arrive while a thread is busy.
    */
   udpReceiveBuffer: 8 * 1024 * 1024,
+  /** Peer ids of one WebSocket, and torrents that all of them together are in. */
+  webSocketSeats: 16,
+  webSocketTorrents: 2_000,
+  /** Most offers of one announce that the configuration can have relayed. */
+  webSocketOffersPerAnnounce: 50,
+  /** Messages that are not understood, the last of which closes a WebSocket. */
+  webSocketFaults: 10,
+  /** Messages of one WebSocket that are read in a second; the others wait. */
+  webSocketMessages: 100,
+  /** Offers of one WebSocket that are relayed in a second, and after a rest; the others are dropped. */
+  webSocketOffers: 100,
+  webSocketOffersBurst: 1_000,
+  /** Bytes that wait for a client that reads slowly: past the first it gets no more offers, past the second it is closed. */
+  webSocketUnsentOffers: 64 * 1024,
+  webSocketUnsent: 256 * 1024,
+  /** Seconds after which a WebSocket is closed that is in no torrent, or whose peers have expired. */
+  webSocketUnused: 120,
+  /** Offers of one thread that may be answered, a power of two; when full, the oldest is forgotten. */
+  offersUnderWay: 131_072,
+  /** Offers and answers that may be under way from one thread to another. */
+  relayedUnderWay: 4_096,
   /** Addresses whose connection id errors are counted; when full, one with few errors is replaced. */
   banTable: 65_536,
   /**

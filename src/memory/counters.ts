@@ -261,6 +261,8 @@ export const THREAD_COUNTERS = [
   'id',
   /** Seconds that the event loop was late at most within the last seconds. */
   'delay',
+  /** Seats of WebTorrent peers that the thread and its predecessors gave out. */
+  'seats',
   'torrentsAdded',
   'torrentsRemoved',
   'leechersAdded',

@@ -1,0 +1,115 @@
+/**
+ * The way from one serving thread to the others: a message port for each pair. What goes to a thread in one turn of
+ * the event loop goes in one message, because a message costs far more than what is in it. A thread that does not
+ * read cannot grow the memory of one that writes: both count what is under way.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import { LIMITS } from '../limits.ts'
+
+/** One end of a link; survives `postMessage`, which must transfer the port. */
+export type LinkEnd = {
+  /** The thread at the other end. */
+  readonly thread: number
+  readonly port: MessagePort
+  /** Two counts of relayed messages under way; those to the other end, then those from there. */
+  readonly counts: SharedArrayBuffer
+  readonly isFirst: boolean
+}
+
+/** What is said of each relayed message besides its text. All in words. */
+export const RELAYED = {
+  /** The seat it goes to. */
+  to: 0,
+  /** Seat of the offerer; 0: the message is an answer, and the rest means nothing. */
+  from: 1,
+  /** Info hash, peer id of the offerer, offer id. */
+  ids: 2,
+  words: 17,
+} as const
+
+/** What one message between threads holds: `RELAYED.words` for each text. */
+type Batch = { readonly words: Int32Array; readonly texts: readonly string[] }
+
+/** `words[at…]` say what `text`, which came from `thread`, is. */
+export type Receive = (thread: number, words: Int32Array, at: number, text: string) => void
+
+type Link = {
+  readonly port: MessagePort
+  readonly counts: Int32Array
+  readonly sent: number
+  texts: string[]
+}
+
+export class Links {
+  readonly #links = new Map<number, Link>()
+  /** By link what waits for the end of the turn, one behind the other. */
+  readonly #waiting = new Map<Link, Int32Array>()
+  readonly #receive: Receive
+  #isPlanned = false
+
+  constructor(receive: Receive) {
+    this.#receive = receive
+  }
+
+  /** A thread that died is replaced by one with the same number and another link. */
+  add({ thread, port, counts, isFirst }: LinkEnd): void {
+    const before = this.#links.get(thread)
+    const under = new Int32Array(counts)
+    const [sent, received] = isFirst ? [0, 1] : [1, 0]
+    const link: Link = { port, counts: under, sent, texts: [] }
+    this.#links.set(thread, link)
+    if (before !== undefined) {
+      this.#waiting.delete(before)
+      before.port.close()
+    }
+    port.on('message', ({ words, texts }: Batch) => {
+      Atomics.sub(under, received, texts.length)
+      for (const [i, text] of texts.entries()) this.#receive(thread, words, i * RELAYED.words, text)
+    })
+    // The link keeps no thread alive.
+    port.unref()
+  }
+
+  /** The words of the next message to `thread`, to be filled at `at`; undefined: too many are under way. */
+  send(
+    thread: number,
+    text: string,
+  ): { readonly words: Int32Array; readonly at: number } | undefined {
+    const link = this.#links.get(thread)
+    if (link === undefined) return undefined
+    const { texts, counts, sent } = link
+    if (Atomics.load(counts, sent) >= LIMITS.relayedUnderWay) return undefined
+    Atomics.add(counts, sent, 1)
+    const at = texts.length * RELAYED.words
+    texts.push(text)
+    let words = this.#waiting.get(link) ?? new Int32Array(8 * RELAYED.words)
+    if (at === words.length) {
+      const longer = new Int32Array(words.length * 2)
+      longer.set(words)
+      words = longer
+    }
+    this.#waiting.set(link, words)
+    if (!this.#isPlanned) {
+      this.#isPlanned = true
+      setImmediate(() => this.#flush())
+    }
+    return { words, at }
+  }
+
+  close(): void {
+    for (const { port } of this.#links.values()) port.close()
+    this.#links.clear()
+    this.#waiting.clear()
+  }
+
+  #flush(): void {
+    this.#isPlanned = false
+    for (const [link, words] of this.#waiting) {
+      const { texts } = link
+      link.texts = []
+      const batch: Batch = { words: words.slice(0, texts.length * RELAYED.words), texts }
+      link.port.postMessage(batch)
+    }
+    this.#waiting.clear()
+  }
+}
