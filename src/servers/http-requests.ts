@@ -12,9 +12,10 @@ import type { Board } from '../memory/board.ts'
 import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
 import { type Refusal, refusalText } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
-import { isUnspecified, parseIp, writeAddress, writeSource } from '../wire/address.ts'
+import { isUnspecified, parseIp } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
 import { HttpAnswers } from '../wire/http-answer.ts'
+import { locateConnected, locateForwarded } from './client-address.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { rawPath } from './listen.ts'
 import type { RequestLog } from './request-log.ts'
@@ -286,8 +287,8 @@ export class HttpRequests {
     // Clients without a known address count as IPv4.
     visitor.address.family = 4
     visitor.fault = this.#options.listener.network.on_reverse_proxy
-      ? this.#locateForwarded(request)
-      : this.#locateConnected(request)
+      ? locateForwarded(request, visitor.address)
+      : locateConnected(this.#peerAddress(request), visitor.address)
     visitor.shows = this.#shown(request, key)
     return visitor
   }
@@ -300,25 +301,6 @@ export class HttpRequests {
     // The fragment is not part of the query (H4).
     if (found === null || url.lastIndexOf('#', found.index) >= 0) return 'none'
     return visitor.key.read(found[1]!) ? 'key' : 'none'
-  }
-
-  #locateConnected(request: Request): Refusal | undefined {
-    const peer = this.#peerAddress(request)
-    return peer !== null && writeSource(peer.address, this.#visitor.address)
-      ? undefined
-      : 'addressUnknown'
-  }
-
-  #locateForwarded(request: Request): Refusal | undefined {
-    // Several header lines arrive joined by commas, in order; the proxy wrote the last address.
-    const chain = request.headers.get('x-forwarded-for')
-    if (chain === null) return 'addressNotForwarded'
-    const last = chain.slice(chain.lastIndexOf(',') + 1).trim()
-    const { address } = this.#visitor
-    const family = writeAddress(last, 0, last.length, address.bytes)
-    if (family === 0) return 'addressNotForwarded'
-    address.family = family
-    return undefined
   }
 
   /** Announces the address that the client itself names: the listener's configuration believes it. */
