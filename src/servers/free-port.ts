@@ -7,20 +7,13 @@ import { listenError } from './listen.ts'
 import { udpFlags } from './udp.ts'
 
 type Listener = {
+  readonly scheme: string
   readonly bind_address: { readonly ip: string; readonly port: number }
   readonly network: { readonly ipv6_v6only: boolean }
 }
-type TcpListener = Listener & { readonly tls_config: unknown }
 
 /** Rejects with one line that names the port that is in use. */
-export async function assertFree(
-  udp: readonly Listener[],
-  http: readonly TcpListener[],
-): Promise<void> {
-  const listeners = [
-    ...udp.map((listener) => ({ ...listener, scheme: 'udp' })),
-    ...http.map((listener) => ({ ...listener, scheme: listener.tls_config ? 'https' : 'http' })),
-  ]
+export async function assertFree(listeners: readonly Listener[]): Promise<void> {
   for (const { bind_address, network, scheme } of listeners) {
     const { ip, port } = bind_address
     const ipv6Only = network.ipv6_v6only

@@ -4,15 +4,16 @@
  * else 200, whatever the report says.
  */
 import { Elysia } from 'elysia'
+import type { ListenerType } from '../memory/counters.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import { type Garbage, HTTP_REQUEST } from './garbage.ts'
 import { type HttpServer, listen } from './listen.ts'
-import { probeHttp, probeUdp, type Verdict } from './probe.ts'
+import { probeHttp, probeUdp, probeWebSocket, type Verdict } from './probe.ts'
 
 /** A listener of this tracker. */
 export type HealthService = {
-  readonly type: 'udp_tracker' | 'http_tracker' | 'tracker_rest_api'
-  readonly scheme: 'udp' | 'http' | 'https'
+  readonly type: ListenerType | 'tracker_rest_api'
+  readonly scheme: 'udp' | 'http' | 'https' | 'ws' | 'wss'
   /** Where it listens, with its actual port. */
   readonly address: SocketAddress
   /** `scheme://ip:port` of the same. */
@@ -91,6 +92,7 @@ async function checkHealth(options: HealthOptions): Promise<HealthReport> {
 const PROBES = {
   udp_tracker: ['the udp tracker', ''],
   http_tracker: ['http tracker', '/health_check'],
+  websocket_tracker: ['websocket tracker', ''],
   tracker_rest_api: ['api', '/api/health_check'],
 } as const
 
@@ -104,8 +106,18 @@ async function check({ type, scheme, address, url, publicUrl }: HealthService) {
     service_type: type,
     public_url: publicUrl,
     info: `checking ${name} health check at: ${isUdp ? binding : url + path}`,
-    result: await (isUdp ? probeUdp(address) : probeHttp(scheme, address, path)),
+    result: await probe(scheme, address, path),
   }
+}
+
+function probe(
+  scheme: HealthService['scheme'],
+  address: SocketAddress,
+  path: string,
+): Promise<Verdict> {
+  if (scheme === 'udp') return probeUdp(address)
+  if (scheme === 'ws' || scheme === 'wss') return probeWebSocket(scheme, address)
+  return probeHttp(scheme, address, path)
 }
 
 const json = (value: unknown, status: number): Response =>

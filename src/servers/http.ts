@@ -9,6 +9,8 @@ import {
   type HttpRequestsOptions,
 } from './http-requests.ts'
 import { type Certificate, type HttpServer, listen } from './listen.ts'
+import { asksForUpgrade, type WebSockets, webSocketHandlers } from './websocket.ts'
+import type { Client } from './websocket-requests.ts'
 
 type HttpServerOptions = HttpRequestsOptions & {
   readonly certificate: Certificate | null
@@ -19,6 +21,8 @@ type HttpServerOptions = HttpRequestsOptions & {
 export type HttpTrackerServer = HttpServer & {
   /** Serves the next request by other options of the listener. */
   follow(options: HttpListenerOptions): void
+  /** Opens these WebSockets, too, from here on; undefined: none. */
+  host(sockets: WebSockets | undefined): void
   /** From here on an answer is the last one of its connection: the server will be closed soon. */
   retire(): void
 }
@@ -36,22 +40,30 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpTracker
   const { listener } = options
   const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
+  let hosted: WebSockets | undefined
+  /** An announce never asks for a WebSocket: its headers are not looked at. */
+  const orUpgrade =
+    (serve: Handle): Handle =>
+    (request) =>
+      hosted !== undefined && !request.url.includes('info_hash=') && asksForUpgrade(request)
+        ? (hosted.upgrade(request, app.server as Bun.Server<Client>) as Response)
+        : serve(request)
   const announceWithKey = {
-    GET: (request: Keyed) => requests.announce(request, key(request)),
+    GET: orUpgrade((request) => requests.announce(request, key(request))),
     HEAD,
   }
   const scrapeWithKey = { GET: (request: Keyed) => requests.scrape(request, key(request)), HEAD }
   // Bun's own routes, which Elysia passes on: its context would cost every announce 5 %, and its own router,
   // which the wildcard keeps out of the way, misreads paths behind short host names.
   const routes = {
-    '/announce': { GET: (request: Request) => requests.announce(request), HEAD },
+    '/announce': { GET: orUpgrade((request) => requests.announce(request)), HEAD },
     '/announce/:key': announceWithKey,
     '/:key/announce': announceWithKey,
     '/scrape': { GET: (request: Request) => requests.scrape(request), HEAD },
     '/scrape/:key': scrapeWithKey,
     '/:key/scrape': scrapeWithKey,
-    '/': (request: Request) => requests.page(request),
-    '/*': (request: Request) => requests.other(request),
+    '/': orUpgrade((request) => requests.page(request)),
+    '/*': orUpgrade((request) => requests.other(request)),
   }
   const healthCheck = () => requests.healthCheck()
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } }).get(
@@ -66,10 +78,14 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpTracker
     ipv6Only: listener.network.ipv6_v6only,
     idleSeconds: IDLE_SECONDS,
     mostBodyBytes: MOST_BODY_BYTES,
+    webSocket: webSocketHandlers,
   })
   return {
     ...server,
     follow: (next) => requests.follow(next),
+    host: (sockets) => {
+      hosted = sockets
+    },
     retire: () => {
       const last = Object.entries({ ...routes, '/health_check': healthCheck }).map(
         ([path, route]) => [path, lastAnswers(route)] as const,
@@ -93,6 +109,7 @@ const lastAnswer =
   (handle: Handle): Handle =>
   async (request) => {
     const response = await handle(request)
-    response.headers.set('connection', 'close')
+    // One that became a WebSocket has no response.
+    response?.headers.set('connection', 'close')
     return response
   }

@@ -11,10 +11,11 @@ import type { TlsConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
+import type { Client } from './websocket-requests.ts'
 
 export interface HttpServer {
   readonly address: SocketAddress
-  /** `http://ip:port` or `https://ip:port`. */
+  /** `http://ip:port` or `https://ip:port`; `ws` or `wss` for WebSockets. */
   readonly url: string
   /** Stops listening, answers what has arrived, closes every connection after `graceMilliseconds`. */
   stop(graceMilliseconds: number): Promise<void>
@@ -33,6 +34,10 @@ interface ListenOptions {
   readonly idleSeconds: number
   /** A longer body is refused with 413. */
   readonly mostBodyBytes: number
+  /** For connections that become WebSockets. */
+  readonly webSocket?: Bun.WebSocketHandler<Client>
+  /** What the URL begins with, without TLS. */
+  readonly scheme?: 'http' | 'ws'
 }
 
 /** The path of a request as it stood on the wire; the URL of a request has `..` resolved. */
@@ -47,7 +52,7 @@ export function rawPath({ url }: Request): string {
 export async function listen(app: AnyElysia, options: ListenOptions): Promise<HttpServer> {
   const { bind } = options
   const { certificate } = options
-  const scheme = certificate === null ? 'http' : 'https'
+  const scheme = (options.scheme ?? 'http') + (certificate === null ? '' : 's')
   try {
     app.listen({
       hostname: bind.ip,
@@ -58,6 +63,7 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
       idleTimeout: options.idleSeconds,
       maxRequestBodySize: options.mostBodyBytes,
       development: false,
+      ...(options.webSocket && { websocket: options.webSocket }),
     })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
@@ -80,8 +86,8 @@ export async function listen(app: AnyElysia, options: ListenOptions): Promise<Ht
 }
 
 /**
- * Why a listener could not be opened, as one line on which an operator can act. `scheme` is udp, http or
- * https; the error is Bun's or the system's.
+ * Why a listener could not be opened, as one line on which an operator can act. `scheme` is udp, http, https,
+ * ws or wss; the error is Bun's or the system's.
  */
 export function listenError(scheme: string, ip: string, port: number, error: unknown): Error {
   const where = `${scheme} ${printAddress({ ip, port })}`

@@ -22,6 +22,9 @@ export const reachable = ({ ip, port }: SocketAddress): SocketAddress => ({
   port,
 })
 
+/** A scrape of one torrent, which every tracker answers somehow. */
+const SCRAPE = JSON.stringify({ action: 'scrape', info_hash: '0'.repeat(20) })
+
 /** Opens a connection, waits for the first verdict on it, and closes it. */
 async function probe(
   milliseconds: number,
@@ -103,5 +106,25 @@ export function probeHttp(
       },
     })
     return () => socket.terminate()
+  })
+}
+
+/** Opens a WebSocket and waits for the answer to a scrape: a refusal is one, too. */
+export function probeWebSocket(scheme: 'ws' | 'wss', bind: SocketAddress): Promise<Verdict> {
+  const { ip, port } = reachable(bind)
+  const url = `${scheme}://${joinPort(ip, port)}/`
+  const failed = (why: string): Verdict => ({ Err: `error asking ${url}: ${why}` })
+  return probe(HTTP_MILLISECONDS, failed, async (judge) => {
+    // Our own listener, contacted by its address: the certificate is for a host name.
+    const socket = new WebSocket(url, { tls: { rejectUnauthorized: false } })
+    socket.onopen = () => socket.send(SCRAPE)
+    socket.onmessage = () => judge({ Ok: 'Answered' })
+    socket.onerror = (event) => {
+      const { message } = event as ErrorEvent
+      // It has as many connections as it may have: it serves.
+      judge(message.endsWith('503') ? { Ok: 'Full' } : failed(message))
+    }
+    socket.onclose = ({ code }) => judge(failed(`closed with ${code}`))
+    return () => socket.close()
   })
 }

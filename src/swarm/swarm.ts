@@ -2,7 +2,13 @@
  * The swarm of the whole tracker: shards in shared memory that any thread may use. Picks the shard of an info
  * hash, keeps the memory budget, sums the totals. Knows no protocol, no policy and no clock.
  */
-import type { Answer, Expected, PeerFamily, ScrapeEntry } from '../bittorrent.ts'
+import {
+  type Answer,
+  type Expected,
+  type PeerFamily,
+  type ScrapeEntry,
+  WEB,
+} from '../bittorrent.ts'
 import { Bell, createBell } from '../memory/bell.ts'
 import { type CounterRow, ThreadCounters } from '../memory/counters.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
@@ -50,6 +56,10 @@ export type SwarmMemory = {
   /** Rung when a scrape asks for a stored count. */
   readonly asked: SharedArrayBuffer
 }
+
+/** Whether WebTorrent peers can announce. */
+export const hasWebPeers = ({ families }: SwarmMemory): boolean =>
+  families.some(({ family }) => family === WEB)
 
 export type SwarmOptions = {
   /** No other thread uses the memory. */
