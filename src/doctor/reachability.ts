@@ -34,7 +34,7 @@ export async function ports({ config, tracker }: Context): Promise<Results> {
       continue
     }
     try {
-      await (scheme === 'udp' ? assertFree([listener], []) : assertFree([], [listener]))
+      await assertFree([listener])
       free.push(text)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

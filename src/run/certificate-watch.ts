@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import type { ReloadResult } from '../api/parts.ts'
 import { judgeTls } from '../cli/tls-files.ts'
+import { listenersOf } from '../config/listeners.ts'
 import type { Config, TlsConfig } from '../config/model.ts'
 import type { Log } from '../log/log.ts'
 
@@ -58,10 +59,8 @@ export class CertificateWatch {
   }
 }
 
-const filesOf = ({ http_trackers, http_api }: Config): readonly TlsConfig[] =>
-  [...(http_trackers ?? []), ...(http_api ? [http_api] : [])].flatMap(
-    ({ tls_config }) => tls_config ?? [],
-  )
+const filesOf = (config: Config): readonly TlsConfig[] =>
+  listenersOf(config).flatMap(({ tls_config, host }) => (host ? [] : (tls_config ?? [])))
 
 /** Changes with the files. */
 const stampOf = (files: readonly TlsConfig[]): string =>

@@ -20,7 +20,7 @@ export const guardedBy = (
   mostPerAddress: abuse.max_connections_per_address,
   ports: guardedPorts([
     ...trackers
-      .filter(({ type }) => type === 'http_tracker')
+      .filter(({ type }) => type !== 'udp_tracker')
       .map(({ address, isBehindProxy: isShared }) => {
         return [address.port, { isOperators: false, isShared }] as const
       }),

@@ -1,9 +1,16 @@
 /** Opens one listener of the trackers on one thread. */
-import type { HttpTrackerConfig, NetworkConfig, UdpTrackerConfig } from '../config/model.ts'
+import type {
+  HttpTrackerConfig,
+  NetworkConfig,
+  UdpTrackerConfig,
+  WebSocketTrackerConfig,
+} from '../config/model.ts'
 import type { Log } from '../log/log.ts'
 import type { Report } from '../log/report.ts'
 import type { Board } from '../memory/board.ts'
-import { ListenerCounters } from '../memory/counters.ts'
+import { countAllClosed, ListenerCounters } from '../memory/counters.ts'
+import type { Relay } from '../relay/relay.ts'
+import { ConnectionCounts } from '../servers/connection-counts.ts'
 import { ConnectionIds } from '../servers/connection-id.ts'
 import type { Descriptors } from '../servers/direct-socket.ts'
 import type { Garbage } from '../servers/garbage.ts'
@@ -11,6 +18,7 @@ import { serveHttp } from '../servers/http.ts'
 import type { Certificate } from '../servers/listen.ts'
 import { RequestLog } from '../servers/request-log.ts'
 import { serveUdp } from '../servers/udp.ts'
+import { serveWebSockets, WebSockets } from '../servers/websocket.ts'
 import { systemClock } from '../time/clock.ts'
 import type { ListenerRules, Tracker } from '../tracker.ts'
 import { parseIp, printAddress } from '../wire/address.ts'
@@ -22,6 +30,14 @@ export type Wanted =
       readonly type: 'http_tracker'
       readonly listener: HttpTrackerConfig
       readonly certificate: Certificate | null
+    }
+  | {
+      readonly type: 'websocket_tracker'
+      readonly listener: WebSocketTrackerConfig
+      /** That of the HTTP listener with the same address, if there is one. */
+      readonly certificate: Certificate | null
+      /** Whether an HTTP listener has the same address. */
+      readonly isHosted: boolean
     }
 
 /** The same as every thread opens it; survives `postMessage`. */
@@ -44,6 +60,15 @@ export type Opening = {
       readonly listener: HttpTrackerConfig
       readonly certificate: Certificate | null
     }
+  | {
+      readonly type: 'websocket_tracker'
+      readonly listener: WebSocketTrackerConfig
+      readonly certificate: Certificate | null
+      /** The HTTP listener whose server it shares; undefined: it has one of its own. */
+      readonly host: number | undefined
+      /** See servers/connection-counts.ts. */
+      readonly connections: SharedArrayBuffer
+    }
 )
 
 /** The same listener on another port. */
@@ -61,6 +86,8 @@ export type OpenListener = {
   /** Bytes of the receive buffer of a UDP socket; Infinity: none is known. */
   readonly receiveBuffer: number
   follow(listener: Opening['listener']): void
+  /** Of an HTTP tracker: see `HttpTrackerServer.host`. */
+  host?(sockets: WebSockets | undefined): void
   /** It will be closed soon: clients are asked to open another connection. */
   retire(): void
   /** Stops listening and answers what was received; resolves once every connection is closed. */
@@ -74,62 +101,136 @@ type ThreadParts = {
   /** Key of the UDP connection ids. */
   readonly secret: Uint8Array
   readonly tracker: Tracker
+  /** undefined: the swarm has no WebTorrent peers. */
+  readonly relay: Relay | undefined
+  /** Connections that the limit of open files leaves for WebSockets. */
+  readonly mostConnections: number
   readonly page: Board
   readonly garbage: Garbage
   readonly log: Log
 }
 
-/** Rejects with one line that names the cause. */
-export async function openListener(opening: Opening, parts: ThreadParts): Promise<OpenListener> {
-  const { thread, threads, tracker, page, garbage, log } = parts
-  const common = {
+/** What an earlier thread of this number counted as open is closed. */
+export function forgetPredecessor(opening: Opening, { thread, threads }: ThreadParts): void {
+  if (opening.type !== 'websocket_tracker') return
+  countAllClosed(new ListenerCounters(threads, opening.counters).row(thread - 1))
+  new ConnectionCounts(opening.connections, threads, thread - 1).forgetPredecessor()
+}
+
+/** `open`: listeners of this thread, by id. Rejects with one line that names the cause. */
+export async function openListener(
+  opening: Opening,
+  open: (id: number) => OpenListener | undefined,
+  parts: ThreadParts,
+): Promise<OpenListener> {
+  switch (opening.type) {
+    case 'udp_tracker':
+      return await openUdp(opening, parts)
+    case 'http_tracker':
+      return await openHttp(opening, parts)
+    case 'websocket_tracker':
+      return await openWebSockets(opening, open, parts)
+  }
+}
+
+/** What servers of all protocols are given. `target`: of the log. */
+function commonOf(opening: Opening, target: string, parts: ThreadParts) {
+  const { thread, threads, tracker, garbage, log } = parts
+  return {
     tracker,
     garbage,
     counters: new ListenerCounters(threads, opening.counters).row(thread - 1),
     reusePort: threads > 1 || opening.sharesPort,
-  }
-  const requestLog = (target: string) =>
-    new RequestLog(log, target, {
+    report: reportTo(log, target),
+    log: new RequestLog(log, target, {
       listener: printAddress(opening.listener.bind_address),
       thread,
-    })
-  if (opening.type === 'udp_tracker') {
-    const { ip, port } = opening.listener.bind_address
-    const server = await serveUdp({
-      ...common,
-      ...udpOptions(opening.listener, parts.secret),
-      ip,
-      port,
-      ipv6Only: opening.listener.network.ipv6_v6only,
-      clock: systemClock,
-      descriptors: opening.descriptors[thread - 1],
-      report: reportTo(log, 'UDP TRACKER'),
-      log: requestLog('UDP TRACKER'),
-    })
-    return {
-      port: server.port,
-      receiveBuffer: server.receiveBuffer ?? Infinity,
-      follow: (listener) => server.follow(udpOptions(listener as UdpTrackerConfig, parts.secret)),
-      retire() {},
-      stop: () => server.stop(),
-    }
+    }),
   }
+}
+
+async function openUdp(opening: Of<'udp_tracker'>, parts: ThreadParts): Promise<OpenListener> {
+  const { listener } = opening
+  const { ip, port } = listener.bind_address
+  const server = await serveUdp({
+    ...commonOf(opening, 'UDP TRACKER', parts),
+    ...udpOptions(listener, parts.secret),
+    ip,
+    port,
+    ipv6Only: listener.network.ipv6_v6only,
+    clock: systemClock,
+    descriptors: opening.descriptors[parts.thread - 1],
+  })
+  return {
+    port: server.port,
+    receiveBuffer: server.receiveBuffer ?? Infinity,
+    follow: (next) => server.follow(udpOptions(next as UdpTrackerConfig, parts.secret)),
+    retire() {},
+    stop: () => server.stop(),
+  }
+}
+
+async function openHttp(opening: Of<'http_tracker'>, parts: ThreadParts): Promise<OpenListener> {
   const server = await serveHttp({
-    ...common,
+    ...commonOf(opening, 'HTTP TRACKER', parts),
     ...httpOptions(opening.listener),
     certificate: opening.certificate,
-    page,
-    report: reportTo(log, 'HTTP TRACKER'),
-    log: requestLog('HTTP TRACKER'),
+    page: parts.page,
   })
   return {
     port: server.address.port,
     receiveBuffer: Infinity,
-    follow: (listener) => server.follow(httpOptions(listener as HttpTrackerConfig)),
+    follow: (next) => server.follow(httpOptions(next as HttpTrackerConfig)),
+    host: (sockets) => server.host(sockets),
     retire: () => server.retire(),
     stop: (graceMilliseconds) => server.stop(graceMilliseconds),
   }
 }
+
+async function openWebSockets(
+  opening: Of<'websocket_tracker'>,
+  open: (id: number) => OpenListener | undefined,
+  parts: ThreadParts,
+): Promise<OpenListener> {
+  const { thread, threads, relay, mostConnections } = parts
+  if (relay === undefined) throw new Error('this swarm has no WebTorrent peers')
+  const common = commonOf(opening, 'WEBSOCKET TRACKER', parts)
+  const sockets = new WebSockets({
+    ...common,
+    listener: opening.listener,
+    relay,
+    mostConnections,
+    all: new ListenerCounters(threads, opening.counters),
+    connections: new ConnectionCounts(opening.connections, threads, thread - 1),
+    clock: systemClock,
+  })
+  const { requests } = sockets
+  const host = opening.host === undefined ? undefined : open(opening.host)
+  host?.host?.(sockets)
+  const own =
+    host === undefined
+      ? await serveWebSockets(sockets, {
+          certificate: opening.certificate,
+          reusePort: common.reusePort,
+        }).catch((error) => {
+          requests.stop()
+          throw error
+        })
+      : undefined
+  return {
+    port: own?.address.port ?? host!.port,
+    receiveBuffer: Infinity,
+    follow: (next) => requests.follow(next as WebSocketTrackerConfig),
+    retire() {},
+    stop: (graceMilliseconds) => {
+      host?.host?.(undefined)
+      requests.stop()
+      return own?.stop(graceMilliseconds)
+    },
+  }
+}
+
+type Of<T extends Opening['type']> = Extract<Opening, { readonly type: T }>
 
 const udpOptions = ({ network, cookie_lifetime }: UdpTrackerConfig, secret: Uint8Array) => ({
   listenerRules: listenerRules(network),
@@ -141,7 +242,7 @@ const httpOptions = (listener: HttpTrackerConfig) => ({
   listenerRules: listenerRules(listener.network),
 })
 
-export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
+export function listenerRules({ external_ip }: Pick<NetworkConfig, 'external_ip'>): ListenerRules {
   const bytes = external_ip === null ? undefined : parseIp(external_ip)
   return { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
 }

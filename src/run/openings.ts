@@ -1,5 +1,6 @@
 /** What the control thread keeps for each listener of the trackers, from before it is opened until it is closed. */
 import { ListenerCounters } from '../memory/counters.ts'
+import { createConnectionCounts } from '../servers/connection-counts.ts'
 import {
   closeDescriptors,
   type Descriptors,
@@ -32,6 +33,11 @@ export class Openings {
     const id = this.id()
     const common = { id, counters: this.#countersOf(one), sharesPort: false }
     if (one.type === 'http_tracker') return { ...common, ...one }
+    if (one.type === 'websocket_tracker') {
+      const { isHosted: _, ...wanted } = one
+      const connections = createConnectionCounts(this.#threads)
+      return { ...common, ...wanted, host: undefined, connections }
+    }
     const descriptors = Array.from({ length: this.#threads }, openDescriptors)
     this.#descriptors.set(id, descriptors)
     return { ...common, ...one, descriptors }

@@ -8,12 +8,18 @@ export const accessOf = ({ core }: Config) => ({
   checksExpiration: core.private_mode?.check_keys_expiration ?? true,
 })
 
-export const rulesOf = ({ abuse, core, metadata, udp_tracker_server }: Config): RuleValues => ({
+export const rulesOf = ({
+  abuse,
+  core,
+  metadata,
+  udp_tracker_server,
+  websocket_trackers,
+}: Config): RuleValues => ({
   interval: core.announce_policy.interval,
   intervalMin: core.announce_policy.interval_min,
   maxPeers: core.announce_policy.max_peers_per_announce,
   peerTimeoutSeconds: core.tracker_policy.max_peer_timeout,
-  webPeerTimeoutSeconds: 300,
+  webPeerTimeoutSeconds: Math.max(0, ...(websocket_trackers ?? []).map((one) => one.peer_timeout)),
   removePeerless: core.tracker_policy.remove_peerless_torrents,
   schema: metadata.schema_version,
   idErrors: udp_tracker_server.connection_id_validation === 'strict' ? abuse.id_errors : 'serve',

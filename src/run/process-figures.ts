@@ -42,7 +42,8 @@ function openFiles(): number | undefined {
 /** Read once: it does not change while the program runs. */
 let limit: number | undefined
 
-function mostFiles(): number | undefined {
+/** undefined: not known. */
+export function mostFiles(): number | undefined {
   limit ??= Number(/^Max open files +(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1])
   return Number.isNaN(limit) ? undefined : limit
 }

@@ -3,7 +3,9 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Config } from '../config/model.ts'
 import type { Log } from '../log/log.ts'
 import { drawSeed } from '../memory/hash.ts'
+import { FAMILIES, WEB_ROW } from '../swarm/layout.ts'
 import { createSwarmMemory, type SwarmMemory } from '../swarm/swarm.ts'
+import { mostFiles } from './process-figures.ts'
 
 /** The number of serving threads. */
 export function threadCount(config: Config, log: Log): number {
@@ -22,7 +24,9 @@ export function reserve(config: Config): SwarmMemory {
   const bytes = config.runtime.max_memory || Math.floor(memoryOfMachine() / 2)
   try {
     const { persistent_torrent_completed_stat: persistent } = config.core.tracker_policy
-    return createSwarmMemory(bytes, drawSeed(), persistent)
+    // What the swarm holds beside the rest for WebTorrent peers is only there when they can come.
+    const rows = config.websocket_trackers?.length ? [...FAMILIES, WEB_ROW] : FAMILIES
+    return createSwarmMemory(bytes, drawSeed(), persistent, rows)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw new Error(
@@ -30,6 +34,11 @@ export function reserve(config: Config): SwarmMemory {
     )
   }
 }
+
+/** Share of the open files that WebSockets may have, unless the configuration says how many. */
+const WEB_SOCKETS = 0.8
+
+export const mostWebSockets = (): number => Math.floor((mostFiles() ?? Infinity) * WEB_SOCKETS)
 
 /** Bytes of the machine, or of the container if that has less. */
 function memoryOfMachine(): number {

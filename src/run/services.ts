@@ -8,7 +8,13 @@ import { joinPort } from '../wire/address.ts'
 import type { Opening } from './open-listener.ts'
 
 /** Targets of the log. */
-export const TARGETS = { udp_tracker: 'UDP TRACKER', http_tracker: 'HTTP TRACKER' } as const
+export const TARGETS = {
+  udp_tracker: 'UDP TRACKER',
+  http_tracker: 'HTTP TRACKER',
+  websocket_tracker: 'WEBSOCKET TRACKER',
+} as const
+const SECURE = { udp_tracker: 'udp', http_tracker: 'https', websocket_tracker: 'wss' } as const
+const SCHEMES = { udp_tracker: 'udp', http_tracker: 'http', websocket_tracker: 'ws' } as const
 
 export type TrackerService = HealthService & {
   readonly id: number
@@ -32,7 +38,9 @@ export function trackerService(
 ): TrackerService {
   const { id, type, listener, counters } = opening
   const { bind_address: address, network, public_url: publicUrl } = listener
-  const scheme = 'tls_config' in listener ? (listener.tls_config ? 'https' : 'http') : 'udp'
+  const certificate = 'certificate' in opening ? opening.certificate : null
+  const scheme = certificate === null ? SCHEMES[type] : SECURE[type]
+  const external = 'external_ip' in network ? network.external_ip : null
   const { ip, port } = address
   const isAny = ip === '0.0.0.0' || ip === '::'
   const urlAt = (host: string) => `${scheme}://${joinPort(host, port)}`
@@ -44,8 +52,8 @@ export function trackerService(
     address,
     url: urlAt(ip),
     publicUrl,
-    announceUrl: publicUrl ?? urlAt(isAny ? (network.external_ip ?? 'HOST') : ip) + path,
-    certificateEnds: 'certificate' in opening ? certificateEnds(opening.certificate) : undefined,
+    announceUrl: publicUrl ?? urlAt(isAny ? (external ?? 'HOST') : ip) + path,
+    certificateEnds: certificateEnds(certificate),
     counters: new ListenerCounters(threads, counters),
     isCounted: core.tracker_usage_statistics && listener.tracker_usage_statistics,
     isBehindProxy: network.on_reverse_proxy,

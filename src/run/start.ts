@@ -12,7 +12,7 @@ import type { Config } from '../config/model.ts'
 import { shownOptions } from '../config/shown-options.ts'
 import type { Log } from '../log/log.ts'
 import { Board } from '../memory/board.ts'
-import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
+import { type ListenerType, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed } from '../memory/hash.ts'
 import { Rules } from '../rules.ts'
 import { SECRET_BYTES } from '../servers/connection-id.ts'
@@ -21,10 +21,11 @@ import { type HealthService, serveHealth } from '../servers/health-api.ts'
 import { threadId } from '../servers/libc.ts'
 import { pageRelease, pageSettle } from '../servers/pages.ts'
 import { openStorage } from '../storage/open.ts'
-import { Swarm } from '../swarm/swarm.ts'
+import { hasWebPeers, Swarm } from '../swarm/swarm.ts'
 import { size } from '../text/figures.ts'
 import { systemClock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
+import { nextTurn } from '../time/turns.ts'
 import { Tracker } from '../tracker.ts'
 import { Live } from '../view/live.ts'
 import { printPublicPage } from '../view/public-page.ts'
@@ -40,7 +41,7 @@ import { accessOf, NEEDS_DATABASE, rulesOf } from './policy.ts'
 import { startPulse } from './pulse.ts'
 import { type Followed, Reloader } from './reload.ts'
 import { Repeated } from './repeated.ts'
-import { reserve, threadCount } from './resources.ts'
+import { mostWebSockets, reserve, threadCount } from './resources.ts'
 import { apiService } from './services.ts'
 import { openApi } from './start-api.ts'
 import { Sweeper } from './sweeper.ts'
@@ -60,7 +61,7 @@ const PAGE_MILLISECONDS = 10_000
 const WATCH_MILLISECONDS = 1_000
 
 export type Running = AsyncDisposable & {
-  readonly ports: { readonly udp: readonly number[]; readonly http: readonly number[] }
+  readonly ports: Readonly<Record<'udp' | 'http' | 'webSocket', readonly number[]>>
   /** undefined: there is no management API. */
   readonly apiPort: number | undefined
   readonly healthPort: number
@@ -131,10 +132,11 @@ export async function start(
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
       logging: log.options,
       page: page.memory,
+      mostConnections: mostWebSockets(),
     },
     log,
     garbage,
-    onDeath: (thread) => {
+    onDeath: async (thread) => {
       const salvaged = swarm.salvage(thread)
       bans.unlock()
       if (salvaged > 0)
@@ -142,6 +144,10 @@ export async function start(
           shards: salvaged,
           thread,
         })
+      // Its WebSockets are closed. One step holds a lock for a moment only.
+      for (const done of swarm.forgetThread(thread))
+        if (done) await nextTurn()
+        else await Bun.sleep(1)
     },
   })
   starting.defer(() => listeners.stop(GRACE_MILLISECONDS))
@@ -259,7 +265,9 @@ export async function start(
   const reloader = new Reloader({
     loaded,
     load,
-    isFixed: (path) => storage === undefined && NEEDS_DATABASE.includes(path),
+    isFixed: (path) =>
+      (storage === undefined && NEEDS_DATABASE.includes(path)) ||
+      (path === 'websocket_trackers' && !hasWebPeers(memory)),
     parts: [
       tables,
       listeners,
@@ -280,11 +288,15 @@ export async function start(
   looks.every(LOOK_MILLISECONDS)
 
   const running = starting.move()
-  const portsOf = (type: 'udp_tracker' | 'http_tracker') =>
+  const portsOf = (type: ListenerType) =>
     listeners.services.filter((one) => one.type === type).map(({ address }) => address.port)
   return {
     get ports() {
-      return { udp: portsOf('udp_tracker'), http: portsOf('http_tracker') }
+      return {
+        udp: portsOf('udp_tracker'),
+        http: portsOf('http_tracker'),
+        webSocket: portsOf('websocket_tracker'),
+      }
     },
     get apiPort() {
       return api.server?.address.port
@@ -303,8 +315,9 @@ export async function start(
 }
 
 /** In the words of the reference. */
-function sayWhatIsMissing({ udp_trackers, http_trackers, http_api }: Config, log: Log): void {
-  if (!udp_trackers?.length && !http_trackers?.length && !http_api)
+function sayWhatIsMissing(config: Config, log: Log): void {
+  const { udp_trackers, http_trackers, websocket_trackers, http_api } = config
+  if (!udp_trackers?.length && !http_trackers?.length && !websocket_trackers?.length && !http_api)
     log.warn('TRACKER', 'No services enabled in configuration')
   if (udp_trackers === null) log.info('TRACKER', 'No UDP blocks in configuration')
   if (http_trackers === null) log.info('TRACKER', 'No HTTP blocks in configuration')

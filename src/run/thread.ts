@@ -1,5 +1,5 @@
 /**
- * A serving thread: attaches to the shared memory and opens every UDP and HTTP listener. The file is the entry
+ * A serving thread: attaches to the shared memory and opens every listener of the trackers. The file is the entry
  * of a worker; with one thread the main thread calls `startThread` itself and there is no worker.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
@@ -11,14 +11,22 @@ import { Log, type LogOptions } from '../log/log.ts'
 import { Board } from '../memory/board.ts'
 import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed, type Seed } from '../memory/hash.ts'
+import type { LinkEnd } from '../relay/links.ts'
+import { Relay } from '../relay/relay.ts'
 import { Rules } from '../rules.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { threadId } from '../servers/libc.ts'
-import { Swarm, type SwarmMemory } from '../swarm/swarm.ts'
+import { hasWebPeers, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import { Tracker } from '../tracker.ts'
 import { printIp } from '../wire/address.ts'
-import { type Following, type Opening, type OpenListener, openListener } from './open-listener.ts'
+import {
+  type Following,
+  forgetPredecessor,
+  type Opening,
+  type OpenListener,
+  openListener,
+} from './open-listener.ts'
 import { startPulse } from './pulse.ts'
 
 /** This file, for `new Worker`: in the compiled binary its name is relative to the entry. */
@@ -45,6 +53,8 @@ export type ThreadSetup = {
   readonly logging: LogOptions
   /** The page for people: see memory/board.ts. */
   readonly page: SharedArrayBuffer
+  /** Connections that the limit of open files leaves for WebSockets. */
+  readonly mostConnections: number
   readonly listeners: readonly Opening[]
 }
 
@@ -67,6 +77,8 @@ export interface ServingThread {
   /** Opens more listeners: all of them or none. Rejects with one line that names the cause. */
   prepare(listeners: readonly Opening[]): Promise<Opened>
   commit(change: Change): Promise<void>
+  /** Offers and answers may go to another thread, and come from there. */
+  link(end: LinkEnd): Promise<void>
   /** Stops listening and answers what was received; resolves once every connection is closed. */
   close(ids: readonly number[], graceMilliseconds: number): Promise<void>
   /** The same with all listeners. */
@@ -78,6 +90,7 @@ export type Order =
   | { readonly kind: 'start'; readonly setup: ThreadSetup }
   | { readonly kind: 'prepare'; readonly listeners: readonly Opening[] }
   | { readonly kind: 'commit'; readonly change: Change }
+  | { readonly kind: 'link'; readonly end: LinkEnd }
   | { readonly kind: 'close'; readonly ids: readonly number[]; readonly graceMilliseconds: number }
   | { readonly kind: 'stop'; readonly graceMilliseconds: number }
 
@@ -110,13 +123,17 @@ export async function startThread(
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   logBans(bans, rules, log)
   const page = new Board(setup.page)
-  const parts = { thread, threads, secret, tracker, page, garbage, log }
+  const relay = hasWebPeers(setup.swarm) ? new Relay(thread, counts, systemClock) : undefined
+  const { mostConnections } = setup
+  const parts = { thread, threads, secret, tracker, relay, mostConnections, page, garbage, log }
   const open = new Map<number, OpenListener>()
 
   const prepare = async (listeners: readonly Opening[]): Promise<Opened> => {
     const opened: OpenListener[] = []
+    const named = (id: number) =>
+      open.get(id) ?? opened[listeners.findIndex((one) => one.id === id)]
     try {
-      for (const listener of listeners) opened.push(await openListener(listener, parts))
+      for (const listener of listeners) opened.push(await openListener(listener, named, parts))
     } catch (error) {
       await Promise.all(opened.map((one) => one.stop(0)))
       throw error
@@ -130,6 +147,7 @@ export async function startThread(
     for (const id of ids) open.delete(id)
     await Promise.all(closing.map((one) => one?.stop(graceMilliseconds)))
   }
+  for (const listener of setup.listeners) forgetPredecessor(listener, parts)
   const opened = await prepare(setup.listeners)
   starting.move()
   return {
@@ -140,10 +158,12 @@ export async function startThread(
       for (const { id, listener } of change.listeners ?? []) open.get(id)?.follow(listener)
       for (const id of change.retired ?? []) open.get(id)?.retire()
     },
+    link: async (end) => relay?.link(end),
     close,
     stop: async (graceMilliseconds) => {
       pulse[Symbol.dispose]()
       await close([...open.keys()], graceMilliseconds)
+      relay?.close()
       const count = (of: 'contended' | 'slept') =>
         swarm.shards.reduce((sum, { lock }) => sum + lock[of], 0)
       const waits = { found_taken: count('contended'), slept: count('slept') }
@@ -181,6 +201,9 @@ function obey(control: MessagePort): void {
         return serving?.prepare(message.listeners)
       case 'commit':
         await serving?.commit(message.change)
+        return undefined
+      case 'link':
+        await serving?.link(message.end)
         return undefined
       case 'close':
         await serving?.close(message.ids, message.graceMilliseconds)

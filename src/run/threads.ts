@@ -5,10 +5,13 @@
  * All of them open and close listeners together, in two steps. Between the two no thread is replaced, so that one
  * that dies comes back with what all the others have.
  */
+import { MessageChannel } from 'node:worker_threads'
 import type { AccessMemory } from '../access/access.ts'
 import type { Log } from '../log/log.ts'
+import type { LinkEnd } from '../relay/links.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
+import { hasWebPeers } from '../swarm/swarm.ts'
 import { type Following, type Opening, withPort } from './open-listener.ts'
 import { type Opened, type ServingThread, startThread, type ThreadSetup } from './thread.ts'
 import { startWorker, ThreadGone } from './worker.ts'
@@ -26,8 +29,8 @@ export type ThreadsOptions = {
   readonly log: Log
   /** That of the calling thread, which may be the one that serves. */
   readonly garbage: Garbage
-  /** Called when thread number `thread` no longer runs, before it is replaced. */
-  readonly onDeath: (thread: number) => void
+  /** Called when thread number `thread` no longer runs. It is replaced when this has resolved. */
+  readonly onDeath: (thread: number) => Promise<void>
 }
 
 /** Listeners that are open on all threads, and not served for good yet. */
@@ -185,6 +188,7 @@ export class Threads {
         : await startWorker(setup, log.history, (reason) => this.#died(thread, born, reason))
     // A stop that came meanwhile has not seen it.
     if (this.#stopping) return await serving.stop(0)
+    this.#linkAll(thread, serving)
     this.#serving[thread - 1] = serving
     log.debug('TRACKER', 'serving thread {thread} has started', {
       thread,
@@ -193,6 +197,20 @@ export class Threads {
     this.#receiveBuffer = Math.min(this.#receiveBuffer, serving.opened.receiveBuffer)
     // The first thread decides what port 0 means; the others and its replacement open the same.
     this.#listeners = withPorts(this.#listeners, serving.opened)
+  }
+
+  /** Links a thread that is new with those that serve. */
+  #linkAll(thread: number, serving: ServingThread): void {
+    if (!hasWebPeers(this.#options.setup.swarm)) return
+    const link = (one: ServingThread, end: LinkEnd) => void one.link(end).catch(() => {})
+    for (const [i, other] of this.#serving.entries()) {
+      if (other === undefined) continue
+      const { port1, port2 } = new MessageChannel()
+      const counts = new SharedArrayBuffer(8)
+      // One that dies meanwhile is linked again when it is replaced.
+      link(serving, { thread: i + 1, port: port1, counts, isFirst: true })
+      link(other, { thread, port: port2, counts, isFirst: false })
+    }
   }
 
   #died(thread: number, born: number, reason: string): void {
@@ -204,15 +222,15 @@ export class Threads {
       thread,
       reason,
     })
-    this.#salvage(thread)
+    const salvaged = this.#salvage(thread)
     const lived = performance.now() - born
-    this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0)
+    this.#replace(thread, lived < LONG_LIFE_MILLISECONDS ? FIRST_WAIT_MILLISECONDS : 0, salvaged)
   }
 
-  /** Never throws: whatever happens, the thread must be replaced. */
-  #salvage(thread: number): void {
+  /** Never rejects: whatever happens, the thread must be replaced. */
+  async #salvage(thread: number): Promise<void> {
     try {
-      this.#options.onDeath(thread)
+      await this.#options.onDeath(thread)
     } catch (error) {
       const reason = String(error)
       this.#options.log.error('TRACKER', 'what thread {thread} left was not salvaged: {reason}', {
@@ -222,8 +240,9 @@ export class Threads {
     }
   }
 
-  #replace(thread: number, wait: number): void {
+  #replace(thread: number, wait: number, salvaged: Promise<void>): void {
     setTimeout(async () => {
+      await salvaged
       await this.#changed
       if (this.#stopping) return
       try {
@@ -232,24 +251,28 @@ export class Threads {
           this.#options.log.info('TRACKER', 'serving thread {thread} is replaced', { thread })
       } catch (error) {
         // It may have served already, and died while it held a lock.
-        this.#salvage(thread)
+        const again = this.#salvage(thread)
         const reason = error instanceof Error ? error.message : String(error)
         this.#options.log.error('TRACKER', 'serving thread {thread} does not start: {reason}', {
           thread,
           reason,
         })
-        this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS))
+        this.#replace(thread, Math.min(Math.max(wait, 1) * 2, LONGEST_WAIT_MILLISECONDS), again)
       }
     }, wait)
   }
 }
 
+const SCHEMES = { udp_tracker: 'udp', http_tracker: 'http', websocket_tracker: 'ws' } as const
+
 /** Threads share ports with any process that asks to share, also with a tracker that runs already. */
 async function assertFreePorts(listeners: readonly Opening[]): Promise<void> {
-  const alone = listeners.filter((one) => !one.sharesPort)
+  const alone = listeners.filter((one) => !one.sharesPort && !('host' in one && one.host))
   await assertFree(
-    alone.flatMap((one) => (one.type === 'udp_tracker' ? [one.listener] : [])),
-    alone.flatMap((one) => (one.type === 'http_tracker' ? [one.listener] : [])),
+    alone.map(({ type, listener }) => {
+      const tls = 'tls_config' in listener && listener.tls_config !== null
+      return { ...listener, scheme: SCHEMES[type] + (tls ? 's' : '') }
+    }),
   )
 }
 

@@ -1,5 +1,6 @@
 /** The listeners of the trackers on all serving threads, which follow the configuration. */
 import type { AccessMemory } from '../access/access.ts'
+import { hostOf } from '../config/listeners.ts'
 import type { Config } from '../config/model.ts'
 import { LIMITS } from '../limits.ts'
 import type { Log } from '../log/log.ts'
@@ -24,7 +25,7 @@ export class TrackerListeners implements Part {
   readonly #openings: Openings
   readonly #log: Log
   #listed: readonly Listed[] = []
-  /** Those that are open, UDP before HTTP, in the order of the configuration. */
+  /** Those that are open, UDP before HTTP before WebSockets, in the order of the configuration. */
   services: readonly TrackerService[] = []
   /** Those that were closed, for what they counted. */
   #gone: readonly TrackerService[] = []
@@ -53,8 +54,9 @@ export class TrackerListeners implements Part {
         ...options,
         setup: { ...setup, listeners: plan.opened },
         onDeath: (thread: number) => {
-          options.onDeath(thread)
+          const forgotten = options.onDeath(thread)
           openings.release(thread)
+          return forgotten
         },
       }
       const threads = await Threads.start(all)
@@ -96,19 +98,17 @@ export class TrackerListeners implements Part {
     const wanted = await wantedOf(config)
     const plan = planListeners(this.#listed, wanted, this.#openings, Handover.isPossible)
     const closed = plan.closed.map(({ id }) => id)
-    const { udp_tracker: udp = [], http_tracker: tcp = [] } = Object.groupBy(
-      plan.closed,
-      ({ type }) => type,
+    const isUdp = ({ type }: Opening) => type === 'udp_tracker'
+    const handover = await Handover.from(
+      plan.closed.filter((one) => !isUdp(one)).map(addressOf),
+      plan.closed.filter(isUdp).map(addressOf),
     )
-    const handover = await Handover.from(tcp.map(addressOf), udp.map(addressOf))
     const opened = await this.#threads.prepare(plan.opened).catch((error) => {
       this.#openings.forget(plan.opened)
       throw error
     })
     return {
-      news: plan.closed
-        .filter((one) => !plan.removed.includes(one))
-        .map(({ listener }) => newCertificate(listener.bind_address)),
+      news: plan.renewed.map(({ listener }) => newCertificate(listener.bind_address)),
       restart: plan.stuck.map(({ listener }) => newCertificate(listener.bind_address)),
       commit: async () => {
         this.#warnOfBuffer(opened.receiveBuffer)
@@ -174,11 +174,17 @@ export class TrackerListeners implements Part {
 const addressOf = ({ listener }: Opening) => listener.bind_address
 
 /** Rejects when a certificate cannot be read. */
-async function wantedOf({ udp_trackers, http_trackers }: Config): Promise<readonly Wanted[]> {
+async function wantedOf(config: Config): Promise<readonly Wanted[]> {
+  const { udp_trackers, http_trackers, websocket_trackers } = config
   const http = (http_trackers ?? []).map(async (listener): Promise<Wanted> => {
     const certificate = await readCertificate(listener.tls_config)
     return { type: 'http_tracker', listener, certificate }
   })
   const udp = (udp_trackers ?? []).map((listener): Wanted => ({ type: 'udp_tracker', listener }))
-  return [...udp, ...(await Promise.all(http))]
+  const webSocket = (websocket_trackers ?? []).map(async (listener): Promise<Wanted> => {
+    const host = hostOf(listener, http_trackers)
+    const certificate = await readCertificate((host ?? listener).tls_config)
+    return { type: 'websocket_tracker', listener, certificate, isHosted: host !== undefined }
+  })
+  return [...udp, ...(await Promise.all([...http, ...webSocket]))]
 }

@@ -1,4 +1,5 @@
 /** A serving thread in a worker, as the control thread sees it. */
+import type { MessagePort } from 'node:worker_threads'
 import type { LogHistory } from '../log/history.ts'
 import {
   type FromThread,
@@ -28,12 +29,12 @@ export async function startWorker(
   let phase: 'starting' | 'serving' | 'stopping' | 'gone' = 'starting'
   let reason = 'it ended'
   const gone = () => new ThreadGone(`a serving thread died while it started: ${reason}`)
-  const ask = (order: Order): Promise<Opened | undefined> => {
+  const ask = (order: Order, moved: MessagePort[] = []): Promise<Opened | undefined> => {
     if (phase === 'gone') return Promise.reject(gone())
     const answer = Promise.withResolvers<Opened | undefined>()
     calls.set(++made, answer)
     const message: ToThread = { ...order, call: made }
-    worker.postMessage(message)
+    worker.postMessage(message, moved)
     return answer.promise
   }
   worker.addEventListener('message', ({ data }: MessageEvent<FromThread>) => {
@@ -61,6 +62,7 @@ export async function startWorker(
       opened,
       prepare: async (listeners) => (await ask({ kind: 'prepare', listeners }))!,
       commit: async (change) => void (await ask({ kind: 'commit', change })),
+      link: async (end) => void (await ask({ kind: 'link', end }, [end.port])),
       close: async (ids, graceMilliseconds) =>
         void (await ask({ kind: 'close', ids, graceMilliseconds })),
       stop: async (graceMilliseconds) => {

@@ -4,17 +4,24 @@ import { type Listed, planListeners } from '../../src/run/listener-plan.ts'
 import type { Opening, Wanted } from '../../src/run/open-listener.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 
-/** Listeners as `udp 0.0.0.0:1`, `https 0.0.0.0:2 CERTIFICATE`, `udp [::]:1 only6`. */
+/**
+ * Listeners as `udp 0.0.0.0:1`, `https 0.0.0.0:2 CERTIFICATE`, `udp [::]:1 only6`. A `ws` on the address of an HTTP
+ * listener before it is on its server.
+ */
 function wanted(...texts: string[]): Wanted[] {
   return texts.map((text) => {
     const [scheme, address, more] = text.split(' ')
     const only6 = `network.ipv6_v6only = ${more === 'only6'}\n`
-    const table = scheme === 'udp' ? 'udp_trackers' : 'http_trackers'
-    const rest = `[[${table}]]\nbind_address = "${address}"\n${only6}`
-    const { udp_trackers, http_trackers } = configOf(minimalToml({ rest }))
+    const table = scheme === 'udp' ? 'udp' : scheme === 'ws' ? 'websocket' : 'http'
+    const rest = `[[${table}_trackers]]\nbind_address = "${address}"\n${only6}`
+    const { udp_trackers, http_trackers, websocket_trackers } = configOf(minimalToml({ rest }))
     if (scheme === 'udp') return { type: 'udp_tracker', listener: udp_trackers![0]! }
-    const certificate = scheme === 'https' ? { cert: more!, key: more! } : null
-    return { type: 'http_tracker', listener: http_trackers![0]!, certificate }
+    const host = texts.find((other) => other.startsWith('http') && other.split(' ')[1] === address)
+    const of = scheme === 'ws' && host !== undefined ? host : text
+    const certificate = of.startsWith('https') ? { cert: of, key: of } : null
+    if (scheme !== 'ws') return { type: 'http_tracker', listener: http_trackers![0]!, certificate }
+    const isHosted = host !== undefined
+    return { type: 'websocket_tracker', listener: websocket_trackers![0]!, certificate, isHosted }
   })
 }
 
@@ -24,7 +31,8 @@ function planner(canReplace = true) {
   const open = (one: Wanted): Opening => {
     const common = { id: id(), counters: new SharedArrayBuffer(8), sharesPort: false }
     if (one.type === 'http_tracker') return { ...common, ...one }
-    return { ...common, ...one, descriptors: [] }
+    if (one.type === 'udp_tracker') return { ...common, ...one, descriptors: [] }
+    return { ...common, ...one, host: undefined, connections: new SharedArrayBuffer(8) }
   }
   /** Those with port 0 got another. */
   const opened = (listed: readonly Listed[]): readonly Listed[] =>
@@ -48,6 +56,7 @@ function planner(canReplace = true) {
       sharing: ids(plan.opened.filter(({ sharesPort }) => sharesPort)),
       counters: plan.all.map(({ opening }) => opening.counters),
       ports: plan.all.map(({ opening }) => opening.listener.bind_address.port),
+      hosts: plan.all.map(({ opening }) => ('host' in opening ? opening.host : undefined)),
     }
   }
 }
@@ -106,4 +115,31 @@ test('where two sockets cannot share a port, a listener keeps its certificate an
   expect(other).toMatchObject({ all: [1, 2], opened: [2], closed: [], stuck: [1] })
   // And it is still the old one when it is looked at again.
   expect(plan(other.now, 'https 0.0.0.0:0 a', 'http 0.0.0.0:3').stuck).toEqual([])
+})
+
+test('WebSockets on the address of an HTTP listener are on its server, and follow it to another', () => {
+  const plan = planner()
+  const first = plan([], 'https 0.0.0.0:1 a', 'ws 0.0.0.0:1', 'ws 0.0.0.0:2')
+  expect(first).toMatchObject({ opened: [1, 2, 3], hosts: [undefined, 1, undefined] })
+  const same = plan(first.now, 'https 0.0.0.0:1 a', 'ws 0.0.0.0:1', 'ws 0.0.0.0:2')
+  expect(same).toMatchObject({ all: [1, 2, 3], opened: [], closed: [] })
+  const renewed = plan(first.now, 'https 0.0.0.0:1 b', 'ws 0.0.0.0:1', 'ws 0.0.0.0:2')
+  expect(renewed).toMatchObject({
+    all: [4, 5, 3],
+    closed: [1, 2],
+    hosts: [undefined, 4, undefined],
+  })
+  expect(renewed).toMatchObject({ removed: [], sharing: [4, 5] })
+  expect(renewed.counters[1]).toBe(first.counters[1]!)
+})
+
+test('WebSockets get a server of their own, or one of an HTTP listener, on the port that they have', () => {
+  const plan = planner()
+  const hosted = plan([], 'http 0.0.0.0:1', 'ws 0.0.0.0:1')
+  const alone = plan(hosted.now, 'ws 0.0.0.0:1')
+  expect(alone).toMatchObject({ all: [3], opened: [3], closed: [2, 1], removed: [1], sharing: [3] })
+  expect(alone.hosts).toEqual([undefined])
+  const again = plan(alone.now, 'http 0.0.0.0:1', 'ws 0.0.0.0:1')
+  expect(again).toMatchObject({ opened: [4, 5], closed: [3], removed: [], sharing: [4, 5] })
+  expect(again.hosts).toEqual([undefined, 4])
 })

@@ -38,6 +38,7 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     bans: { memory: new Bans(rules, seed).memory, seed },
     page: new Board(16).memory,
     secret: new Uint8Array(16),
+    mostConnections: 100,
     logging: { filter: 'off', style: 'full', colour: false },
     listeners: [
       ...udp.map((listener, i): Opening => {

@@ -19,10 +19,13 @@ export function captureWorkers() {
       })
       all.push(this.#captured)
     }
-    override postMessage(message: unknown): void {
+    override postMessage(
+      message: unknown,
+      moved?: Bun.Transferable[] | Bun.StructuredSerializeOptions,
+    ): void {
       const sent = message as ToThread | null
       if (sent?.kind === 'start') this.#captured.setup = sent.setup
-      super.postMessage(message)
+      super.postMessage(message, moved as Bun.Transferable[])
     }
   }
   return {
