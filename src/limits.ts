@@ -45,6 +45,8 @@ export const LIMITS = {
   /** Offers of one WebSocket that are relayed in a second, and after a rest; the others are dropped. */
   webSocketOffers: 100,
   webSocketOffersBurst: 1_000,
+  /** Offers that one WebSocket is sent in a second, from all others together. */
+  webSocketOffersTo: 200,
   /** Bytes that wait for a client that reads slowly: past the first it gets no more offers, past the second it is closed. */
   webSocketUnsentOffers: 64 * 1024,
   webSocketUnsent: 256 * 1024,

@@ -105,6 +105,9 @@ export class Client implements Line {
   messages = 0
   /** Offers that it may still make, as of the second of its last announce. */
   offers: number = MOST_OFFERS
+  /** A second, and offers that it was sent in it. */
+  offeredIn = 0
+  offered = 0
   /** Why it is being closed, if it is by us. */
   closing: Closed | undefined
 
@@ -207,13 +210,26 @@ export class WebSocketRequests {
     const isOffer = kind === 'offer'
     const { socket } = client
     if (socket === undefined || client.closing !== undefined) return false
-    if (isOffer && socket.getBufferedAmount() > LIMITS.webSocketUnsentOffers) {
+    if (isOffer && this.#isOverwhelmed(client, socket)) {
       this.#count(client, AT.offersToSlow)
       return false
     }
     this.#count(client, isOffer ? AT.relayedOffers : AT.relayedAnswers)
     this.#send(client, text)
     return true
+  }
+
+  /** Whether a client has as many offers to read as it can be sent: it reads slowly, or somebody floods it. */
+  #isOverwhelmed(client: Client, socket: Socket): boolean {
+    const now = this.#options.clock.seconds()
+    if (client.offeredIn !== now) {
+      client.offeredIn = now
+      client.offered = 0
+    }
+    return (
+      ++client.offered > LIMITS.webSocketOffersTo ||
+      socket.getBufferedAmount() > LIMITS.webSocketUnsentOffers
+    )
   }
 
   message(client: Client, data: string | Buffer): void {

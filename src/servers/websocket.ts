@@ -4,7 +4,7 @@
  */
 import { Elysia } from 'elysia'
 import { Visitor } from '../access/gate.ts'
-import type { Address } from '../bittorrent.ts'
+import type { Family } from '../bittorrent.ts'
 import { LIMITS } from '../limits.ts'
 import { AT, type ListenerCounters } from '../memory/counters.ts'
 import { locateConnected, locateForwarded } from './client-address.ts'
@@ -61,10 +61,23 @@ export class WebSockets {
     this.requests = new WebSocketRequests(options)
   }
 
+  /** A request that opens no WebSocket. `family`: of the client, if it is known. */
+  refuse(
+    { url }: Request,
+    status: number,
+    text: string,
+    headers = {},
+    family: Family = 4,
+  ): Response {
+    const { counters, garbage } = this.#options
+    garbage.made(HTTP_REQUEST + url.length)
+    counters[AT.malformed + (family === 6 ? 1 : 0)]!++
+    return new Response(`${text}\n`, { status, headers })
+  }
+
   /** Opens a WebSocket, or answers why not. undefined: it is open. */
   upgrade(request: Request, server: Bun.Server<Client>): Response | undefined {
-    const { all, clock, connections, counters, garbage, mostConnections } = this.#options
-    garbage.made(HTTP_REQUEST + request.url.length)
+    const { all, clock, connections, garbage, mostConnections } = this.#options
     const { listener } = this.requests
     const visitor = this.#visitor
     const { address } = visitor
@@ -73,11 +86,8 @@ export class WebSockets {
     visitor.fault = listener.network.on_reverse_proxy
       ? locateForwarded(request, address)
       : locateConnected(peer, address)
-    const offset = isIPv6(address) ? 1 : 0
-    const refused = (status: number, text: string, headers = {}) => {
-      counters[AT.malformed + offset]!++
-      return new Response(`${text}\n`, { status, headers })
-    }
+    const refused = (status: number, text: string, headers = {}) =>
+      this.refuse(request, status, text, headers, address.family)
     const origin = request.headers.get('origin')
     const { allowed_origins: allowed, max_connections, max_connections_per_ip: most } = listener
     if (origin !== null && allowed.length > 0 && !allowed.includes(origin))
@@ -91,9 +101,10 @@ export class WebSockets {
     this.#readKey(request)
     const port = listener.network.on_reverse_proxy ? 0 : (peer?.port ?? 0)
     const at = { place, now: clock.seconds() }
-    if (server.upgrade(request, { data: new Client(this.requests, visitor, port, at) }))
-      return undefined
-    return refused(426, 'this is no WebSocket handshake of version 13', UPGRADE)
+    if (!server.upgrade(request, { data: new Client(this.requests, visitor, port, at) }))
+      return refused(426, 'this is no WebSocket handshake of version 13', UPGRADE)
+    garbage.made(HTTP_REQUEST + request.url.length)
+    return undefined
   }
 
   /** The key of the URL goes for all messages of the connection. */
@@ -109,10 +120,9 @@ export class WebSockets {
   }
 }
 
-/** Asked by a function, because the compiler takes the family for what it was set to. */
-const isIPv6 = ({ family }: Address): boolean => family === 6
-
 const UPGRADE = { upgrade: 'websocket', connection: 'Upgrade' }
+/** To a request that only a program would make otherwise. */
+const NO_CLIENT = [426, 'give this URL to a WebTorrent client', UPGRADE] as const
 
 /** Whether a request asks for a WebSocket; the rest of the handshake is Bun's to judge. */
 export const asksForUpgrade = ({ headers }: Request): boolean =>
@@ -131,13 +141,12 @@ export async function serveWebSockets(
 ): Promise<HttpServer> {
   const { listener } = sockets.requests
   const orUpgrade =
-    (status: number, text: string) =>
+    (plain: (request: Request) => Response) =>
     (request: Request): Response =>
-      asksForUpgrade(request)
-        ? (sockets.upgrade(request, server()) as Response)
-        : new Response(text, { status, headers: status === 426 ? UPGRADE : {} })
-  const forClients = orUpgrade(426, 'give this URL to a WebTorrent client\n')
-  const routes = { '/': forClients, '/announce': forClients, '/*': orUpgrade(404, '') }
+      asksForUpgrade(request) ? (sockets.upgrade(request, server()) as Response) : plain(request)
+  const forClients = orUpgrade((request) => sockets.refuse(request, ...NO_CLIENT))
+  const elsewhere = orUpgrade((request) => sockets.refuse(request, 404, 'there is nothing here'))
+  const routes = { '/': forClients, '/announce': forClients, '/*': elsewhere }
   const server = (): Bun.Server<Client> => app.server as Bun.Server<Client>
   const app = new Elysia({ strictPath: true, normalize: false, serve: { routes } }).get(
     '/health_check',

@@ -261,6 +261,23 @@ describe('offers', () => {
     expect((await other!.next()).offer).toEqual({ type: 'offer', sdp })
   })
 
+  test('a peer is sent so many offers a second, however many make them', async () => {
+    await using served = await serveWeb({ max_offers: 1 })
+    const others = await leechers(served, 1)
+    const most = LIMITS.webSocketOffersTo
+    using seeder = await served.join()
+    for (let i = 0; i <= most; i++) {
+      using peer = await served.join()
+      await peer.ask(announce('one', `peer ${i}`, { left: 0, ...offers(`offer ${i}`) }))
+      await peer.ask(announce('one', `peer ${i}`, { event: 'stopped' }))
+    }
+    expect((await inboxes(others)).flat()).toHaveLength(most)
+    expect(served.count('offersToSlow')).toBe(1)
+    served.time.now += 1
+    await seeder.ask(announce('one', 'seeder', { left: 0, ...offers('again') }))
+    expect((await inboxes(others)).flat()).toHaveLength(1)
+  })
+
   test('more offers than a socket may make are dropped, and counted', async () => {
     await using served = await serveWeb({ max_offers: 50 })
     const others = await leechers(served, 51)
