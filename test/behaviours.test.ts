@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { Glob } from 'bun'
 
-const ID = '[UHSKAMCDTO]\\d+'
+const ID = '[UHWSKAMCDTO]\\d+'
 const IDS = `${ID}(?:(?:–|, )${ID})*`
 /** `docs/behaviours.md U1, U6`, `(U11)` in a comment, `U11: …` at the beginning of a test's name. */
 const CITATIONS = new RegExp(`behaviours\\.md (${IDS})|\\((${IDS})\\)|['"\`](${IDS}): `, 'g')
@@ -21,17 +21,20 @@ test('ids are unique and in order', () => {
   expect(defined).toEqual(sorted)
 })
 
-test('every id that is cited is defined', async () => {
+test('every id that is cited is defined, and every behaviour of WebTorrent is tested', async () => {
   const unknown: string[] = []
+  const cited = new Set<string>()
   let citations = 0
   for await (const path of new Glob('{src,test,bench}/**/*.ts').scan(ROOT)) {
     const text = (await Bun.file(`${ROOT}/${path}`).text()).replaceAll(/\n\s*(\*|\/\/) /g, ' ')
     for (const match of text.matchAll(CITATIONS))
       for (const [id] of match[0].matchAll(new RegExp(ID, 'g'))) {
         citations++
+        cited.add(id)
         if (!defined.includes(id)) unknown.push(`${path}: ${id}`)
       }
   }
   expect(unknown).toEqual([])
   expect(citations).toBeGreaterThan(80)
+  expect(defined.filter((id) => id.startsWith('W') && !cited.has(id))).toEqual([])
 })

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { LIMITS } from '../../src/limits.ts'
 import { serveWeb } from '../support/servers/served-websockets.ts'
+import { THOROUGH } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
 import {
   announce,
@@ -13,6 +14,9 @@ import {
   type Speaker,
   scrape,
 } from '../support/webtorrent/speaker.ts'
+
+/** A client that shows no sign of life is closed after 60 s, give or take. */
+const IDLE_MILLISECONDS = 65_000
 
 const counts = ({ complete, incomplete, downloaded }: Message) => [complete, incomplete, downloaded]
 
@@ -151,7 +155,7 @@ describe('offers', () => {
   }
   const inboxes = (speakers: readonly Speaker[]) => Promise.all(speakers.map((one) => one.rest()))
 
-  test('W18: one offer reaches the other peer as it is', async () => {
+  test('W18, W27: one offer reaches the other peer as it is', async () => {
     await using served = await serveWeb()
     const [other] = await leechers(served, 1)
     using peer = await served.join()
@@ -465,6 +469,22 @@ describe('sockets', () => {
     expect((await peer.closed).code).toBe(1000)
     expect(served.count('closedIdle')).toBe(3)
   })
+
+  test.skipIf(!THOROUGH)(
+    'W38, W41: a client that answers no ping is closed in time, one that does lives',
+    async () => {
+      await using served = await serveWeb()
+      await using _ = await deafClient(served.address.port, announce('one', 'peer', { left: 1 }))
+      using peer = await served.join()
+      // It has lost the other connection, and is served at once.
+      expect(await peer.ask(announce('one', 'peer', { left: 1 }))).toMatchObject({ incomplete: 2 })
+      await Bun.sleep(IDLE_MILLISECONDS)
+      await until('the silent one is closed', () => served.count('closedIdle') === 1)
+      expect(await countsOf(peer, 'one')).toEqual([0, 1, 0])
+    },
+    // This and the patience of `until`.
+    3 * IDLE_MILLISECONDS,
+  )
 
   test('W58: more than a hundred messages in a second wait, and others do not', async () => {
     await using served = await serveWeb()
