@@ -11,7 +11,7 @@ import {
   SeatAnnounce,
   WEB,
 } from '../../src/bittorrent.ts'
-import { FAMILIES, type FamilyRow } from '../../src/swarm/layout.ts'
+import { FAMILIES, WEB_ROW } from '../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../src/swarm/swarm.ts'
 import { readStatistics } from '../../src/view/statistics.ts'
 import type { InspectedPeer } from '../../src/view/torrents.ts'
@@ -19,16 +19,9 @@ import { torrentView } from '../../src/view/torrents.ts'
 import { parseIp } from '../../src/wire/address.ts'
 import { askWithToken, listing, serve } from '../support/api/served-api.ts'
 import { dice, seed } from '../support/random.ts'
-import { anyone, trackerOver } from '../support/servers/served-http.ts'
+import { anyone, policy, trackerOver } from '../support/servers/served-http.ts'
 
 const HASH = '3b245504cf5f11bbdbe1201cea6a6bf45aee1bc0'
-const WEB_ROW: FamilyRow = {
-  family: WEB,
-  halves: SEAT.halves,
-  header: 64,
-  part: undefined,
-  bits: 24,
-}
 /** What the tracker's clock says, in seconds. */
 const NOW = 1_700_000_000
 
@@ -187,29 +180,40 @@ describe('a torrent', () => {
 test('W51: WebTorrent peers count in lists and statistics, and are shown with the others', async () => {
   const rows = [...FAMILIES, WEB_ROW]
   const swarm = new Swarm(createSwarmMemory(16 * 1024 * 1024, Int32Array.of(1), false, rows), 1, 1)
-  const announce = (peer: Announce | SeatAnnounce, id: string) => {
+  const tracker = trackerOver(swarm, { seconds: () => NOW, milliseconds: () => NOW * 1_000 })
+  const answer = new Answer([])
+  const name = (peer: Announce | SeatAnnounce, id: string) => {
     peer.infoHash.set(Buffer.from(HASH, 'hex'))
     peer.peerId.set(Buffer.from(id))
     peer.event = EVENT.started
-    swarm.announce(peer, NOW, 0, 0, new Answer([]))
   }
   const seat = new SeatAnnounce()
   const endpoint = new Uint8Array(seat.endpointHalves.buffer)
-  for (const [number, left] of [0, 9, 0].entries()) {
-    endpoint.set(parseIp('2001:db8::9')!)
-    endpoint.set([51413 >> 8, 51413 & 255], SEAT.port * 2)
-    seat.endpointHalves[SEAT.thread] = 1
+  endpoint.set(parseIp('2001:db8::9')!)
+  endpoint.set([51413 >> 8, 51413 & 255], SEAT.port * 2)
+  seat.endpointHalves[SEAT.thread] = 1
+  const since = NOW - policy.webPeerTimeoutSeconds
+  for (const [number, [left, seen]] of [
+    [0, since + 1] as const,
+    [9, NOW] as const,
+    [0, NOW] as const,
+    // Gone.
+    [0, since] as const,
+  ].entries()) {
     seat.endpointHalves[SEAT.seat + 1] = number
     seat.counts[COUNT.left + 1] = left
-    announce(seat, `-WW0300-00000000000${number}`)
+    name(seat, `-WW0300-00000000000${number}`)
+    expect(tracker.announceSeat(anyone, seat, answer, seen)).toBe('served')
   }
   const other = new Announce()
   other.endpoint.set([203, 0, 113, 9])
   other.port = 6881
   other.counts[COUNT.left + 1] = 5
-  announce(other, '-TR3000-000000000000')
+  name(other, '-TR3000-000000000000')
+  // Peers of other kinds live longer.
+  tracker.announce(anyone, other, { externalIp: undefined }, answer, since)
 
-  const torrents = torrentView(swarm, () => 0)
+  const torrents = torrentView(swarm, () => tracker.cutoffs())
   await using api = await serve({
     torrents,
     stats: () =>
@@ -228,15 +232,16 @@ test('W51: WebTorrent peers count in lists and statistics, and are shown with th
   expect(await ask('torrents')).toEqual([{ info_hash: HASH, ...counts }])
   expect(await ask(`torrents?info_hash=${HASH}`)).toEqual([{ info_hash: HASH, ...counts }])
   expect(await ask('torrents?sort=peers')).toEqual([{ info_hash: HASH, ...counts }])
-  expect(await ask('stats')).toMatchObject({ seeders: 2, leechers: 2, ws_peers: 3 })
+  // Those that are gone are removed by the next announce or sweep.
+  expect(await ask('stats')).toMatchObject({ seeders: 3, leechers: 2, ws_peers: 4 })
   const { peers, ...torrent } = await ask(`torrent/${HASH}`)
   expect(torrent).toEqual({ info_hash: HASH, ...counts })
   type Shown = { peer_addr: string; protocol?: string; left: number; updated_at_ms: number }
   expect(
     peers.map((peer: Shown) => [peer.peer_addr, peer.protocol, peer.left, peer.updated_at_ms]),
   ).toEqual([
-    ['203.0.113.9:6881', undefined, 5, NOW * 1_000],
-    ['[2001:db8::9]:51413', 'webtorrent', 0, NOW * 1_000],
+    ['203.0.113.9:6881', undefined, 5, since * 1_000],
+    ['[2001:db8::9]:51413', 'webtorrent', 0, (since + 1) * 1_000],
     ['[2001:db8::9]:51413', 'webtorrent', 9, NOW * 1_000],
     ['[2001:db8::9]:51413', 'webtorrent', 0, NOW * 1_000],
   ])
