@@ -3,9 +3,6 @@ import { describe, expect, test } from 'bun:test'
 import type { Dashboard, Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import { listener } from '../../grafana/listener.ts'
 import { overview } from '../../grafana/overview.ts'
-import { AT, ListenerCounters } from '../../src/memory/counters.ts'
-import { TOKEN as API_TOKEN } from '../support/api/cases.ts'
-import { serve } from '../support/api/served-api.ts'
 import { certify } from '../support/certificate.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { Crowd } from '../support/e2e/crowd.ts'
@@ -18,7 +15,6 @@ import { startTracker, type TestTracker } from '../support/started-tracker.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { announcePacket, connectPacket, scrapePacket, udpSocket } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
-import { meteredListener, metricSources } from '../support/view/metric-sources.ts'
 
 const DASHBOARDS: readonly Dashboard[] = [overview, listener]
 
@@ -133,41 +129,6 @@ async function call({ apiPort }: TestTracker, method: string, path: string, body
   expect(answer.status).toBe(200)
 }
 
-const isOfWebSockets = ({ expr }: { expr: string }) => expr.includes('websocket_tracker_')
-
-test.skipIf(!HAS_PROMETHEUS || process.platform !== 'linux')(
-  'W51: a real Prometheus answers every query about WebSockets with figures',
-  async () => {
-    const listener = meteredListener(0, { scheme: 'ws', counters: new ListenerCounters(1) })
-    const row = listener.counters.row(0)
-    await using api = await serve({
-      metrics: () => {
-        // More of everything at each scrape.
-        for (const at of row.keys()) row[at]! += 5
-        for (const at of [AT.opened, AT.opened + 1]) row[at]! += 100
-        return metricSources({ listeners: [listener] })
-      },
-    })
-    const { port } = api.address
-    await using prometheus = await startPrometheus({
-      ports: [port],
-      token: API_TOKEN,
-      rules: await readRules(),
-      seconds: 1,
-    })
-    const queries = DASHBOARDS.flatMap(queriesOf).filter(isOfWebSockets)
-    expect(queries).toHaveLength(12)
-    for (const { name, expr } of queries)
-      await until(`figures for ${name}: ${expr}`, async () => {
-        const filled = expr
-          .replaceAll('$tracker', `127.0.0.1:${port}`)
-          .replaceAll('$listener', 'ws://0.0.0.0:6969')
-          .replaceAll('$__rate_interval', '5s')
-        return (await prometheus.query(filled)).some(({ value }) => value > 0)
-      })
-  },
-)
-
 test.skipIf(!HAS_PROMETHEUS || process.platform !== 'linux')(
   'a real Prometheus that scrapes a tracker at work answers every query of every panel with figures',
   async () => {
@@ -191,14 +152,15 @@ test.skipIf(!HAS_PROMETHEUS || process.platform !== 'linux')(
       seconds: 1,
     })
     await using _load = await load(tracker)
-    const [udp, http, https] = [
+    const listeners = [
       `udp://127.0.0.1:${tracker.ports.udp[0]}`,
       `http://127.0.0.1:${tracker.ports.http[0]}`,
       `https://127.0.0.1:${tracker.ports.http[1]}`,
+      `ws://127.0.0.1:${tracker.ports.webSocket[0]}`,
     ]
-    /** Whether one of the listeners has figures: some metrics are only of UDP, others only of HTTPS. */
+    /** Whether one of the listeners has figures: some metrics are only of UDP, others only of HTTPS or WebSockets. */
     const hasFigures = async (expr: string): Promise<boolean> => {
-      for (const one of [udp, http, https]) {
+      for (const one of listeners) {
         const filled = expr
           .replaceAll('$tracker', `127.0.0.1:${tracker.apiPort}`)
           .replaceAll('$listener', one)
@@ -209,14 +171,14 @@ test.skipIf(!HAS_PROMETHEUS || process.platform !== 'linux')(
       }
       return false
     }
-    const queries = DASHBOARDS.flatMap(queriesOf).filter((query) => !isOfWebSockets(query))
+    const queries = DASHBOARDS.flatMap(queriesOf)
     expect(queries.length).toBeGreaterThan(50)
     for (const { name, expr } of queries)
       await until(`figures for ${name}: ${expr}`, () => hasFigures(expr))
     // The variables of the dashboards have values.
     expect(await prometheus.query('tracker_build_info')).toHaveLength(1)
-    const listeners = await prometheus.query('count by (listener) (tracker_requests_total)')
-    expect(listeners.map(({ metric }) => metric.listener).sort()).toEqual([http, https, udp].sort())
+    const known = await prometheus.query('count by (listener) (tracker_requests_total)')
+    expect(known.map(({ metric }) => metric.listener).sort()).toEqual(listeners.sort())
     // Clients are refused, but it is well.
     const firing = (await prometheus.alerts()).filter(({ state }) => state === 'firing')
     expect(firing.map(({ labels }) => labels.alertname)).toEqual(['TrackerCertificateEnds'])

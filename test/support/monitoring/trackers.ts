@@ -4,11 +4,13 @@
 export const TOKEN = 'a-token-of-Prometheus'
 export const ADMIN_TOKEN = 'a-token-of-the-operator'
 
-/** UDP, HTTP, with a certificate HTTPS, and the API. */
+/** UDP, HTTP, WebSockets, with a certificate HTTPS, and the API. */
 export const listenersWith = (tls?: { readonly cert: string; readonly key: string }): string => `
 [[udp_trackers]]
 bind_address = "127.0.0.1:0"
 [[http_trackers]]
+bind_address = "127.0.0.1:0"
+[[websocket_trackers]]
 bind_address = "127.0.0.1:0"
 ${tls === undefined ? '' : secure(tls)}
 [http_api]
