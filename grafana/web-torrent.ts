@@ -38,7 +38,7 @@ export const webTorrent = (of: Select, rate: Select): readonly Panel[] => [
   }),
   chart('Not relayed', {
     description:
-      'Offers and answers a second. no_peer: a client makes more offers than its torrent has other peers, which is normal. slow_peer: the other client does not read. rate: too many of one client. link: a thread has too much to do. Answers match no offer, or come too late.',
+      'Offers and answers a second. no_peer: a client makes more offers than its torrent has other peers, which is normal. slow_peer: the other client has too much to read already. rate: too many of one client. link: a thread has too much to do. Answers match no offer, or come too late.',
     unit: units.CountsPerSecond,
     width: 6,
     nothing: NOTHING,

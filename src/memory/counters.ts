@@ -75,7 +75,7 @@ export const COUNTERS = [
   'strayAnswers',
   /** Offers that went to no peer: there was none, */
   'offersWithoutPeer',
-  /** it does not read, */
+  /** it has too much to read already, */
   'offersToSlow',
   /** this client makes too many, */
   'offersOverRate',

@@ -537,7 +537,7 @@ const WEB_SOCKET: readonly Metric[] = [
   ),
   counter(
     `${WEB_SOCKET_SERVER}offers_dropped_total`,
-    'Offers that reached no peer: there was none, it does not read, the client made too many, or the thread of the peer has too much to do.',
+    'Offers that reached no peer: there was none, it has too much to read already, the client made too many, or the thread of the peer has too much to do.',
     webBy('reason', [
       ['no_peer', 'offersWithoutPeer'],
       ['slow_peer', 'offersToSlow'],
@@ -596,7 +596,7 @@ const OURS: readonly Metric[] = [
   ),
   metric('histogram', 'seconds')(
     'tracker_request_duration_seconds',
-    'Time from a request to its answer, without the time in the system: one of 61 over UDP, one of 7 over HTTP.',
+    'Time from a request to its answer, without the time in the system: one of 61 over UDP, one of 7 over HTTP and WebSockets.',
     ({ listeners }) =>
       samples(
         PROTOCOLS,
