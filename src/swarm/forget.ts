@@ -10,13 +10,16 @@ import type { Torrents } from './torrents.ts'
 
 /** Peers or torrents that are looked at while the lock is held: well under a millisecond. */
 const UNITS = 250
+/** Rounds through one torrent: what the last one misses stays until its time-out. */
+const MOST_ROUNDS = 4
 
 type Place = {
   torrent: number
   /** End of the positions still to look at; MOST = the torrent was not begun. */
   position: number
-  /** Whether peers of this torrent were removed since it was begun. */
+  /** Whether peers were removed in this round through the torrent, and how many rounds there were before. */
   found: boolean
+  rounds: number
 }
 
 /** Each step is a slice; it yields false when the lock was busy, and is made again. */
@@ -24,7 +27,7 @@ export function* forgetSeats(shard: Shard, thread: number): Generator<boolean, v
   const peers = shard.families.find(({ row }) => row.family === WEB)
   if (peers === undefined) return
   // Downwards, because a sweep meanwhile moves torrents down and never up.
-  const place: Place = { torrent: MOST, position: MOST, found: false }
+  const place: Place = { torrent: MOST, position: MOST, found: false, rounds: 0 }
   for (let done: boolean | undefined = false; done !== true; ) {
     done = shard.tryHold(() => forgetSome(shard.torrents, peers, place, thread))
     yield done !== undefined
@@ -67,8 +70,11 @@ function forgetStretch(peers: Peers, place: Place, thread: number, units: number
     place.found = true
   }
   if (from > 0) place.position = from
-  // Between two slices a seeder may have moved up to make room for a leecher: until a round finds none.
-  else begin(place, place.found ? torrent : torrent - 1)
+  else if (place.found && ++place.rounds < MOST_ROUNDS) {
+    // Between two slices a seeder may have moved up to make room for a leecher.
+    place.position = MOST
+    place.found = false
+  } else begin(place, torrent - 1)
   return to - from
 }
 
@@ -76,4 +82,5 @@ function begin(place: Place, torrent: number): void {
   place.torrent = torrent
   place.position = MOST
   place.found = false
+  place.rounds = 0
 }

@@ -53,6 +53,7 @@ describe('the seats of a thread that died', () => {
       const hashes = [hash, hashWords(2)]
       const [world, twin] = [filled(hashes, 20, seats), filled(hashes, 20, seats)]
       for (const moved of world.swarm.forgetThread(DEAD)) expect(moved).toBe(true)
+      expect(faults(world.memory)).toEqual([])
       for (const words of hashes)
         for (let peer = 0; peer < seats; peer++)
           if (threadOf(peer) === DEAD) twin.tell(words, { family: WEB, peer, event: stopped })
