@@ -3,13 +3,14 @@
  * `available` is false if one is not installed, for `test.skipIf`.
  */
 
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { EVENT } from '../../../src/bittorrent.ts'
 import { getHttp } from '../../../src/client/http.ts'
 import { UdpClient } from '../../../src/client/udp.ts'
 import { question } from '../client/question.ts'
 import { configuration } from '../configuration.ts'
+import { npmFile } from '../npm-packages.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
 import { freePort, launch, type Run, source } from './program.ts'
@@ -26,9 +27,7 @@ const HERE = '127.0.0.1'
 /** Another process may take the free port first. */
 const ATTEMPTS = 3
 
-/** A directory that holds `node_modules/bittorrent-tracker`. */
-const { TEST_NPM_TRACKER } = process.env
-const npmServer = join(TEST_NPM_TRACKER ?? '', 'node_modules/bittorrent-tracker/server.js')
+const npmServer = npmFile('bittorrent-tracker/server.js')
 const node = Bun.which('node')
 const opentracker = Bun.which('opentracker')
 
@@ -42,7 +41,7 @@ export const OPPONENTS: readonly {
   { name: 'opentracker', available: opentracker !== null, start: startOpentracker },
   {
     name: 'npm',
-    available: node !== null && TEST_NPM_TRACKER !== undefined && existsSync(npmServer),
+    available: node !== null && npmServer !== null,
     start: startNpm,
   },
 ]
@@ -57,7 +56,7 @@ async function startOurs(): Promise<Opponent> {
 
 async function startNpm(): Promise<Opponent> {
   const script = join(import.meta.dir, 'npm-tracker.mjs')
-  const run = await launch(() => [node!, script, npmServer])
+  const run = await launch(() => [node!, script, npmServer!])
   return await opponent('npm', run, async () => {
     const [, udp, http] = await run.says(/serves (\d+) (\d+)/)
     return { udp: Number(udp), http: Number(http) }
