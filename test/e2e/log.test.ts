@@ -20,6 +20,7 @@ describe("the reference's parser", () => {
     ['UDP TRACKER', 'udp://0.0.0.0:6969'],
     ['UDP TRACKER', 'udp://127.0.0.1:6868'],
     ['HTTP TRACKER', 'http://0.0.0.0:7070'],
+    ['WEBSOCKET TRACKER', 'ws://0.0.0.0:8000'],
     ['API', 'http://0.0.0.0:1212'],
     ['HEALTH CHECK API', 'http://127.0.0.1:1313'],
   ]
@@ -30,6 +31,7 @@ describe("the reference's parser", () => {
     expect(parseLog(SAMPLE.map(([target, url]) => line(target, url)).join('\n'))).toEqual({
       udp_trackers: ['127.0.0.1:6969', '127.0.0.1:6868'],
       http_trackers: ['http://127.0.0.1:7070'],
+      websocket_trackers: ['ws://127.0.0.1:8000'],
       health_checks: ['http://127.0.0.1:1313/health_check'],
     })
   })
