@@ -5,12 +5,12 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 export const CHROMIUM = Bun.which('chromium')
 const PATIENCE_MILLISECONDS = 20_000
 
-export async function startBrowser(): Promise<Browser> {
+export async function startBrowser(more: readonly string[] = []): Promise<Browser> {
   if (CHROMIUM === null) throw new Error('there is no chromium')
   return await chromium.launch({
     executablePath: CHROMIUM,
     // Its sandbox wants what containers do not have; it sees nothing but our own pages.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', ...more],
   })
 }
 
