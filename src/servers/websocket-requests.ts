@@ -321,8 +321,7 @@ export class WebSocketRequests {
       if (before === undefined) client.torrents++
       seat.torrents.set(infoHash, readLeft(announce.counts))
     }
-    const idle = now - client.heard
-    client.heard = now
+    this.#hear(client, now)
     this.#served = true
     this.#count(client, AT.announces)
     log.served('announce', visitor.address, announce.infoHash)
@@ -330,17 +329,23 @@ export class WebSocketRequests {
     const { announce_interval: interval } = this.#listener
     const { seeders, leechers, downloaded } = answer
     this.#respond(client, writeAnnounced(hash, interval, seeders, leechers, downloaded))
-    if (offers > 0 && !isStopped) this.#relayOffers(client, seat, hash, idle)
+    if (offers > 0 && !isStopped) this.#relayOffers(client, seat, hash)
   }
 
-  /** `idle`: seconds since the announce before. */
-  #relayOffers(client: Client, seat: Seat, infoHash: string, idle: number): void {
+  /** Every announce, with offers or without, allows the offers of the time since the one before. */
+  #hear(client: Client, now: number): void {
+    // Clocks may be set back.
+    const idle = Math.max(0, now - client.heard)
+    client.heard = now
+    client.offers = Math.min(MOST_OFFERS, client.offers + idle * LIMITS.webSocketOffers)
+  }
+
+  #relayOffers(client: Client, seat: Seat, infoHash: string): void {
     const { offers, offerIds, sdps, announce } = this.#request
     const { relay } = this.#options
     const ids = this.#ids
     ids.set(announce.words)
     const peerId = escapeId(announce.words, 5)
-    client.offers = Math.min(MOST_OFFERS, client.offers + idle * LIMITS.webSocketOffers)
     const { halves, count } = this.#peers
     let peer = 0
     for (let i = 0; i < offers; i++) {

@@ -296,6 +296,24 @@ describe('offers', () => {
     expect(served.count('relayedOffers')).toBe(LIMITS.webSocketOffersBurst + 50)
     for (const one of others) one.close()
   })
+
+  test('a socket that announces without offers may make more meanwhile', async () => {
+    await using served = await serveWeb({ max_offers: 50 })
+    const others = await leechers(served, 51)
+    using peer = await served.join()
+    const ids = Array.from({ length: 50 }, (_, i) => `offer ${i}`)
+    const all = announce('one', 'peer', { left: 1, ...offers(...ids) })
+    for (let i = 0; i < 20; i++) await peer.ask(all)
+    served.time.now += 1
+    await peer.ask(announce('one', 'peer', { left: 1 }))
+    await peer.ask(all)
+    expect(served.count('offersOverRate')).toBe(0)
+    // A clock that is set back takes none away.
+    served.time.now -= 3_600
+    await peer.ask(all)
+    expect(served.count('offersOverRate')).toBe(0)
+    for (const one of others) one.close()
+  })
 })
 
 describe('answers', () => {
