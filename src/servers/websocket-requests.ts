@@ -500,7 +500,11 @@ export class WebSocketRequests {
   }
 
   #tick(): void {
-    for (const client of this.#paused) client.socket?.resume()
+    for (const client of this.#paused) {
+      // The second of the clock may last on: without this, all that is sent in the rest of it would be read.
+      client.messages = 0
+      client.socket?.resume()
+    }
     this.#paused.clear()
     if (++this.#ticks % LOOK_SECONDS === 0) this.look()
   }

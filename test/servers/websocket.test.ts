@@ -1,6 +1,8 @@
 /** What a WebSocket listener does with messages: real sockets, a real swarm, a clock of the test. */
 import { describe, expect, test } from 'bun:test'
+import { Visitor } from '../../src/access/gate.ts'
 import { LIMITS } from '../../src/limits.ts'
+import { Client } from '../../src/servers/websocket-requests.ts'
 import { serveWeb } from '../support/servers/served-websockets.ts'
 import { THOROUGH } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
@@ -515,6 +517,31 @@ describe('sockets', () => {
       served.time.now += 0.01
       expect(await busy.next()).toMatchObject({ interval: 120 })
     }
+  })
+
+  test('W58: a client that is read again is limited again, also within the same second', async () => {
+    await using served = await serveWeb()
+    const { requests } = served.sockets
+    const calls: string[] = []
+    const nothing = () => {}
+    const client = new Client(requests, new Visitor('connected'), 1, { place: 0, now: 0 })
+    requests.opened(client, {
+      send: ({ length }) => length,
+      getBufferedAmount: () => 0,
+      pause: () => calls.push('pause'),
+      resume: () => calls.push('resume'),
+      close: nothing,
+      terminate: nothing,
+    })
+    const text = JSON.stringify(scrape('one'))
+    const fill = () => {
+      for (let i = 0; i < LIMITS.webSocketMessages; i++) requests.message(client, text)
+    }
+    fill()
+    await until('it is read again', () => calls.length === 2)
+    fill()
+    expect(calls).toEqual(['pause', 'resume', 'pause'])
+    requests.closed(client, 'closedByClient')
   })
 
   test('W57: a client that does not read is closed, and its torrent mates notice nothing', async () => {
