@@ -94,7 +94,8 @@ export class Client implements Line {
   readonly place: number
   /** Set when the connection is open. */
   socket: Socket | undefined
-  readonly seats: Seat[] = []
+  /** By peer id. Some clients have one for each torrent. */
+  readonly seats = new Map<string, Seat>()
   /** Torrents that its seats are in. */
   torrents = 0
   /** Second of its last announce. */
@@ -192,7 +193,7 @@ export class WebSocketRequests {
     this.#options.connections.closed(client.place)
     this.#count(client, AT[client.closing ?? how])
     client.socket = undefined
-    for (const seat of client.seats) {
+    for (const seat of client.seats.values()) {
       for (const infoHash of seat.torrents.keys()) this.#leave(client, seat, infoHash)
       this.#options.relay.vacate(seat)
     }
@@ -283,22 +284,12 @@ export class WebSocketRequests {
     const isStopped = announce.event === EVENT.stopped
     const infoHash = textOf(announce.infoHash)
     const peerId = textOf(announce.peerId)
-    const seated = client.seats.find((seat) => seat.peerId === peerId)
+    const seated = client.seats.get(peerId)
     const before = seated?.torrents.get(infoHash)
-    if (!isStopped && before === undefined) {
-      const { webSocketSeats, webSocketTorrents } = LIMITS
-      if (seated === undefined && client.seats.length === webSocketSeats) {
-        this.#refuse(client, 'badQuery', `more than ${webSocketSeats} peer ids on one connection`)
-        return
-      }
-      if (client.torrents === webSocketTorrents) {
-        this.#refuse(
-          client,
-          'badQuery',
-          `more than ${webSocketTorrents} torrents on one connection`,
-        )
-        return
-      }
+    const { webSocketTorrents: most } = LIMITS
+    if (!isStopped && before === undefined && client.torrents === most) {
+      this.#refuse(client, 'badQuery', `more than ${most} torrents on one connection`)
+      return
     }
     if (!isLeftKnown) writeLeft(announce.counts, before ?? SOME)
     const seat = seated ?? relay.seat(client, peerId)
@@ -315,7 +306,7 @@ export class WebSocketRequests {
     if (isStopped) this.#left(client, seat, infoHash)
     else {
       if (seated === undefined) {
-        client.seats.push(seat)
+        client.seats.set(peerId, seat)
         relay.seated(seat)
       }
       if (before === undefined) client.torrents++
@@ -392,7 +383,7 @@ export class WebSocketRequests {
       return
     }
     const peerId = textOf(announce.peerId)
-    const seat = client.seats.find((one) => one.peerId === peerId)
+    const seat = client.seats.get(peerId)
     const ids = this.#ids
     ids.set(announce.words.subarray(0, 5))
     ids.set(toPeerId, 5)
@@ -484,7 +475,7 @@ export class WebSocketRequests {
     if (!seat.torrents.delete(infoHash)) return
     client.torrents--
     if (seat.torrents.size > 0) return
-    client.seats.splice(client.seats.indexOf(seat), 1)
+    client.seats.delete(seat.peerId)
     this.#options.relay.vacate(seat)
   }
 
