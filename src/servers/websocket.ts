@@ -82,6 +82,8 @@ export class WebSockets {
     const visitor = this.#visitor
     const { address } = visitor
     address.family = 4
+    // A client whose address stays unknown must not count as the one before it.
+    address.words.fill(0)
     const peer = server.requestIP(request)
     visitor.fault = listener.network.on_reverse_proxy
       ? locateForwarded(request, address)

@@ -178,6 +178,20 @@ describe('who may connect', () => {
     )
   })
 
+  test('a client of no known address takes no place of the client before it', async () => {
+    await using served = await serveWeb({
+      network: { on_reverse_proxy: true },
+      max_connections_per_ip: 1,
+    })
+    const known = () => served.join('/', { headers: { 'x-forwarded-for': '203.0.113.7' } })
+    const before = await known()
+    using _ = await served.join()
+    before.close()
+    await until('it is closed', () => served.all.open.ipv4 === 1)
+    using again = await known()
+    expect(await again.rest()).toEqual([])
+  })
+
   test('a place of an address that is closed is free again', async () => {
     await using served = await serveWeb({ max_connections_per_ip: 1 })
     const one = await served.join()
