@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto'
 import { certify } from '../support/certificate.ts'
 import { configuration } from '../support/configuration.ts'
 import { bothPrograms, launch, type Run } from '../support/e2e/program.ts'
+import { npmFile } from '../support/npm-packages.ts'
 import { sharedDirectory } from '../support/temporary-directory.ts'
 import { type Scraped, udpPeer } from '../support/udp-client.ts'
 import { until } from '../support/until.ts'
 import { acceptedByLibtorrent } from '../support/webtorrent/libtorrent-check.ts'
-import { HAS_WEBTORRENT, startTabs, type Tab, type Tabs } from '../support/webtorrent/tabs.ts'
+import { HAS_WEBTORRENT, PAGE, startTabs, type Tab, type Tabs } from '../support/webtorrent/tabs.ts'
 
 const FILE_BYTES = 300_000
 
@@ -59,6 +60,13 @@ bind_address = "127.0.0.1:0"
   afterAll(async () => {
     await tabs[Symbol.asyncDispose]()
     for (const tracker of trackers.values()) await tracker[Symbol.asyncDispose]()
+  })
+
+  test('load the version of WebTorrent that the page itself names', async () => {
+    const { version }: { version: string } = await Bun.file(
+      npmFile('webtorrent/package.json')!,
+    ).json()
+    expect(await Bun.file(PAGE).text()).toContain(`/webtorrent@${version}/dist/webtorrent.min.js`)
   })
 
   test.concurrent.each(CASES)(

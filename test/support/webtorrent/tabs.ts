@@ -8,7 +8,7 @@ import { CHROMIUM, startBrowser } from '../dashboard/browser.ts'
 import { npmFile } from '../npm-packages.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
-const PAGE = join(import.meta.dir, '../../../share/webtorrent/demo.html')
+export const PAGE = join(import.meta.dir, '../../../share/webtorrent/demo.html')
 const webtorrent = npmFile('webtorrent/dist/webtorrent.min.js')
 export const HAS_WEBTORRENT = CHROMIUM !== null && webtorrent !== null
 
