@@ -15,10 +15,12 @@ import { scrapeQuery } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpWire } from './http-load.ts'
 import { Load, type Wire } from './load.ts'
-import { configurationOf, type Plan, readPlan } from './plan.ts'
+import { configurationOf, isWebSocket, type Plan, readPlan } from './plan.ts'
 import { Population } from './population.ts'
 import { reportOf, reportText } from './report.ts'
 import { UdpWire } from './udp-load.ts'
+import { WebSocketWire } from './websocket-load.ts'
+import { askOnce } from './websocket-probe.ts'
 
 /** Default of requests per second over a network. */
 const REMOTE_RATE = 1_000
@@ -30,6 +32,9 @@ export const benchUdp = (invocation: Invocation, host: Host): Promise<number> =>
 
 export const benchHttp = (invocation: Invocation, host: Host): Promise<number> =>
   bench(readPlan(invocation, ['http', 'https'], { most: 1_024, fallback: 64 }), invocation, host)
+
+export const benchWs = (invocation: Invocation, host: Host): Promise<number> =>
+  bench(readPlan(invocation, ['ws', 'wss'], { most: 1_024, fallback: 64 }), invocation, host)
 
 async function bench(plan: Plan, invocation: Invocation, host: Host): Promise<number> {
   try {
@@ -67,6 +72,7 @@ async function openWire(plan: Plan, address: Address, population: Population): P
   const { scheme, host, port, path } = plan.url
   const options = { ...plan, address, port, pathOf: () => path, population }
   if (scheme === 'udp') return await UdpWire.open(options)
+  if (isWebSocket(plan.url)) return new WebSocketWire({ ...options, host, tls: scheme === 'wss' })
   return new HttpWire({ ...options, host, tls: scheme === 'https' })
 }
 
@@ -142,6 +148,10 @@ async function probe(plan: Plan, address: Address): Promise<void> {
   if (url.scheme === 'udp') {
     using client = await UdpClient.open(address, url.port, { milliseconds })
     return await client.connect()
+  }
+  if (isWebSocket(url)) {
+    const link = { ...url, address, insecure, tls: url.scheme === 'wss' }
+    return await askOnce(link, url.path, url.href, milliseconds)
   }
   const target = requestUrl(url, 'scrape', scrapeQuery([new Uint8Array(20)]))
   await getHttp(target, { milliseconds, insecure, address })

@@ -8,7 +8,7 @@ import {
   secondsValue,
 } from '../cli/invocation.ts'
 import type { Address } from '../client/resolve.ts'
-import { parseTrackerUrl } from '../client/tracker-url.ts'
+import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
 import { joinPort } from '../wire/address.ts'
 import type { Mix } from './load.ts'
 import { MAX_WINDOW } from './udp-load.ts'
@@ -20,20 +20,30 @@ import { MAX_WINDOW } from './udp-load.ts'
 const WINDOW = 20
 export type Plan = ReturnType<typeof readPlan>
 
+interface WebSocketUrl extends Omit<TrackerUrl, 'scheme'> {
+  readonly scheme: 'ws' | 'wss'
+}
+type LoadUrl = TrackerUrl | WebSocketUrl
+
+export const isWebSocket = (url: LoadUrl): url is WebSocketUrl =>
+  url.scheme === 'ws' || url.scheme === 'wss'
+
 /** Throws `Misuse`. `clients`: the limit of that option, and its default. */
 export function readPlan(
   invocation: Invocation,
   schemes: readonly string[],
   clients: { readonly most: number; readonly fallback: number },
 ) {
-  const url = parseTrackerUrl(invocation.arguments[0]!)
+  const url = parseUrl(invocation.arguments[0]!)
   if (typeof url === 'string') throw new Misuse(`URL ${url}`)
   if (!schemes.includes(url.scheme))
     throw new Misuse(`URL must begin with ${schemes.join(':// or ')}://, not ${url.scheme}://`)
   const count = (name: string, min: number, max: number, fallback: number) =>
     numberValue(invocation, name, { min, max }, fallback)
-  const torrents = count('torrents', 1, 1_000_000, 10_000)
-  const peers = count('peers', 1, 2_000_000, torrents * 2)
+  const isWeb = isWebSocket(url)
+  // Offers need others in the same swarm: most torrents of a WebTorrent load have a few.
+  const torrents = count('torrents', 1, 1_000_000, isWeb ? 1_000 : 10_000)
+  const peers = count('peers', 1, 2_000_000, torrents * (isWeb ? 20 : 2))
   if (peers < torrents)
     throw new Misuse(`--peers must be at least the number of torrents, ${torrents}, not ${peers}`)
   const has = (name: string) => invocation.options.has(name)
@@ -54,9 +64,22 @@ export function readPlan(
     torrents,
     peers,
     seeders: count('seeders', 0, 100, 75),
-    want: count('numwant', 0, 1_000, 30),
+    want: isWeb ? 0 : count('numwant', 0, 1_000, 30),
+    offers: isWeb ? count('offers', 0, 20, 5) : 0,
+    answers: isWeb && mix === 'mixed' ? count('answers', 0, 100, 20) : 0,
+    ascii: has('ascii'),
     seed: count('seed', 0, Number.MAX_SAFE_INTEGER, 1),
   }
+}
+
+/** As that of every tracker; a WebSocket begins as HTTP, and its URL is one but for the scheme. */
+function parseUrl(text: string): LoadUrl | string {
+  const [, secure, rest] = /^ws(s?):\/\/(.*)$/is.exec(text) ?? []
+  if (rest === undefined) return parseTrackerUrl(text)
+  const scheme = secure ? 'wss' : 'ws'
+  const url = parseTrackerUrl(`http${secure}://${rest}`)
+  const asWritten = (like: string) => like.replace(/^http(s?)/i, 'ws$1')
+  return typeof url === 'string' ? asWritten(url) : { ...url, scheme, href: asWritten(url.href) }
 }
 
 /** The options of the test, as the result repeats them. `address`: the one that was asked. */
@@ -73,9 +96,11 @@ export const configurationOf = (plan: Plan, address: Address, rate: number | und
   torrents: plan.torrents,
   peers: plan.peers,
   seeders_percent: plan.seeders,
-  numwant: plan.want,
+  ...(isWebSocket(plan.url)
+    ? { offers: plan.offers, answers_percent: plan.answers, ascii: plan.ascii }
+    : { numwant: plan.want }),
   timeout_seconds: plan.timeoutMilliseconds / 1000,
   seed: plan.seed,
   /** HTTP: a connection for each request. */
-  ...(plan.url.scheme !== 'udp' && { close: plan.closes }),
+  ...(plan.url.scheme.startsWith('http') && { close: plan.closes }),
 })

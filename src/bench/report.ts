@@ -14,6 +14,7 @@ export function reportOf(
   generatorCpu: number,
 ) {
   const { tally } = load
+  const isWeb = 'offers' in configuration
   const used = KINDS.map((name, kind) => [name, tally.kinds[kind]!] as const).filter(
     ([, { requests }]) => requests > 0,
   )
@@ -25,10 +26,14 @@ export function reportOf(
     answers_per_second: rounded(load.answersPerSecond, 1),
     ...countsOf(tally.total()),
     kinds: Object.fromEntries(used.map(([name, counts]) => [name, countsOf(counts)])),
-    peers_told: tally.peersTold,
+    /** The addresses of UDP and HTTP answers; of WebTorrent, what went from peer to peer. A document leaves out the others. */
+    peers_told: isWeb ? undefined : tally.peersTold,
+    offers_received: isWeb ? tally.offersReceived : undefined,
+    answers_sent: isWeb ? tally.answersSent : undefined,
+    answers_received: isWeb ? tally.answersReceived : undefined,
     bytes_sent: tally.bytesSent,
     bytes_received: tally.bytesReceived,
-    /** Datagrams that answer no request in flight. */
+    /** Datagrams or messages that answer no request in flight. */
     strays: tally.strays,
     unsent: tally.unsent,
     socket_errors: tally.socketErrors,
@@ -86,7 +91,7 @@ export function reportText(report: LoadReport): string {
     row('all', report),
   ]
   const oddities = [
-    ['stray datagrams', report.strays],
+    [report.peers_told === undefined ? 'stray messages' : 'stray datagrams', report.strays],
     ['unsent', report.unsent],
     ['socket errors', report.socket_errors],
     ['floods', report.floods],
@@ -98,7 +103,7 @@ export function reportText(report: LoadReport): string {
     '',
     ...aligned(rows, 1),
     '',
-    `peers told ${report.peers_told}, ${megabytes(report.bytes_sent)} sent, ${megabytes(report.bytes_received)} received`,
+    `${exchanged(report)}, ${megabytes(report.bytes_sent)} sent, ${megabytes(report.bytes_received)} received`,
     ...oddities.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`),
     ...report.error_texts.map(({ text, count }) => `${count} × ${text}`),
     ...(report.other_error_texts > 0 ? [`${report.other_error_texts} × other errors`] : []),
@@ -106,6 +111,11 @@ export function reportText(report: LoadReport): string {
   ]
   return `${lines.join('\n')}\n`
 }
+
+const exchanged = (report: LoadReport): string =>
+  report.peers_told === undefined
+    ? `offers received ${report.offers_received}, answers sent ${report.answers_sent}, received ${report.answers_received}`
+    : `peers told ${report.peers_told}`
 
 const row = (name: string, counts: Counts): string[] => {
   const { p50, p90, p99, p999, max } = counts.latency_ms ?? {}

@@ -36,9 +36,13 @@ export class Tally {
   readonly kinds: readonly KindTally[] = KINDS.map(() => new KindTally())
   /** Peers in all announce answers. */
   peersTold = 0
+  /** What a WebTorrent tracker relayed from peer to peer, and what the load answered to it. */
+  offersReceived = 0
+  answersSent = 0
+  answersReceived = 0
   bytesSent = 0
   bytesReceived = 0
-  /** Datagrams that answer no request in flight: late, repeated, or with a wrong transaction id. */
+  /** Datagrams and messages that answer no request in flight: late, repeated, or with a wrong transaction id. */
   strays = 0
   /** Datagrams that the kernel did not take. */
   unsent = 0

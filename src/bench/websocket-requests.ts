@@ -195,6 +195,7 @@ function sdp(random: Random, setup: 'actpass' | 'active'): string {
     host(842163049, 2113937151),
     host(211962667, 2113939711),
     `a=candidate:1842163049 1 udp 1677729535 198.51.100.7 ${port()} typ srflx raddr 0.0.0.0 rport 0 generation 0 network-cost 999`,
+    `a=candidate:2742163049 1 udp 1677732095 2001:db8::${digits(4, 16)}:${digits(4, 16)} ${port()} typ srflx raddr :: rport 0 generation 0 network-cost 999`,
     `a=ice-ufrag:${digits(4, 36)}`,
     `a=ice-pwd:${digits(24, 36)}`,
     `a=fingerprint:sha-256 ${Array.from({ length: 32 }, byte).join(':')}`,

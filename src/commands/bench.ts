@@ -2,17 +2,16 @@
 import { argument, type Command, option } from '../cli/command.ts'
 import { FORMAT, INSECURE, IPV4, IPV6 } from './shared.ts'
 
-/** The options of both loads; `mixed` describes the mixed one. */
-const load = (mixed: string) => [
+/** The options of all loads; `mixed` describes the mixed one, `population` the default numbers of torrents and peers. */
+const load = (mixed: string, population: readonly [torrents: string, peers: string]) => [
   option('--duration SECONDS', 'How long to send, up to 600. Default: 10.'),
   option(
     '--rate COUNT',
     'Requests a second, at most. Default: no limit on loopback, otherwise 1000.',
   ),
-  option('--torrents COUNT', 'Made-up torrents. Default: 10000.'),
-  option('--peers COUNT', 'Made-up peers. Default: two for each torrent.'),
+  option('--torrents COUNT', `Made-up torrents. Default: ${population[0]}.`),
+  option('--peers COUNT', `Made-up peers. Default: ${population[1]} for each torrent.`),
   option('--seeders PERCENT', 'Share of seeders among them. Default: 75.'),
-  option('--numwant COUNT', 'Peers that each announce asks for. Default: 30.'),
   option('--mix mixed|announce', `mixed (default): ${mixed}; announce: announces only.`),
   option('--timeout SECONDS', 'A request without an answer after this time is lost. Default: 2.'),
   option('--seed NUMBER', 'Another number makes other torrents and peers. Default: 1.'),
@@ -24,6 +23,9 @@ const load = (mixed: string) => [
   IPV4,
   IPV6,
 ]
+
+const SMALL_SWARMS = ['10000', 'two'] as const
+const NUMWANT = option('--numwant COUNT', 'Peers that each announce asks for. Default: 30.')
 
 const DETAILS = `The torrents and peers are made up from the seed; the tracker forgets them after
 its peer timeout. Each peer announces in turn, the first time with event
@@ -46,7 +48,8 @@ export const BENCH: Command = {
       options: [
         option('--clients COUNT', 'Sockets, up to 256. Default: 8.'),
         option('--window COUNT', 'Requests in flight per socket, up to 256. Default: 20.'),
-        ...load('connects, announces and scrapes 50:50:1'),
+        NUMWANT,
+        ...load('connects, announces and scrapes 50:50:1', SMALL_SWARMS),
       ],
       arguments: [
         argument('URL', 'The tracker: udp://HOST:PORT or HOST:PORT; a path with a key may follow.'),
@@ -68,7 +71,8 @@ export const BENCH: Command = {
           'Connections, each with one request in flight, up to 1024. Default: 64.',
         ),
         option('--close', 'Open a new connection for each request.'),
-        ...load('announces and scrapes 50:1'),
+        NUMWANT,
+        ...load('announces and scrapes 50:1', SMALL_SWARMS),
         INSECURE,
       ],
       arguments: [
@@ -76,6 +80,39 @@ export const BENCH: Command = {
       ],
       run: async (invocation, host) =>
         (await import('../bench/command.ts')).benchHttp(invocation, host),
+    },
+    {
+      name: 'ws',
+      help: 'Load a WebTorrent tracker.',
+      details: `${DETAILS}
+
+Each socket has one peer id and takes part in several torrents, as a page with
+several downloads does. The offers of an announce are as long as those of a
+browser; the tracker relays them to other sockets of the load.`,
+      examples: [
+        'tracker bench ws ws://127.0.0.1:8000',
+        'tracker bench ws wss://tracker.example/announce/KEY --i-own-this-target --rate 50',
+      ],
+      options: [
+        option(
+          '--clients COUNT',
+          'Sockets, each with one request in flight, up to 1024. Default: 64.',
+        ),
+        option('--offers COUNT', 'Offers in each announce, up to 20. Default: 5.'),
+        option(
+          '--answers PERCENT',
+          'Share of the relayed offers that are answered, in the mixed load. Default: 20.',
+        ),
+        option(
+          '--ascii',
+          'Write ids with escapes, as Python does, not in UTF-8, as browsers do: some servers read that faster.',
+        ),
+        ...load('announces and scrapes 50:1, and answers', ['1000', '20']),
+        INSECURE,
+      ],
+      arguments: [argument('URL', 'The tracker: ws://HOST:PORT or wss://…; a path may follow.')],
+      run: async (invocation, host) =>
+        (await import('../bench/command.ts')).benchWs(invocation, host),
     },
   ],
 }

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { joinPort } from '../../src/wire/address.ts'
 import { answerWell } from '../support/bench/good-tracker.ts'
 import { keepAliveServer } from '../support/bench/keep-alive.ts'
+import { webTracker } from '../support/bench/web-tracker.ts'
 import { workspace } from '../support/cli/workspace.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
@@ -24,7 +25,7 @@ const bench = async (...words: string[]) => {
 describe('wrong usage ends with 2 and one line', () => {
   const URL = 'udp://127.0.0.1:1'
   test.each([
-    [[], 'tracker bench: needs a command: udp or http. See tracker bench --help'],
+    [[], 'tracker bench: needs a command: udp, http or ws. See tracker bench --help'],
     [['udp'], 'tracker bench udp: needs an argument: URL. See'],
     [['udp', 'nonsense'], 'tracker bench udp: URL nonsense: the port is missing. See'],
     [
@@ -41,6 +42,12 @@ describe('wrong usage ends with 2 and one line', () => {
       '--window must be a whole number from 1 to 256, not 257. See',
     ],
     [['http', 'http://127.0.0.1:1', '--window', '2'], 'unknown option --window'],
+    [['ws', URL], 'tracker bench ws: URL must begin with ws:// or wss://, not udp://. See'],
+    [['ws', 'http://a'], 'URL must begin with ws:// or wss://, not http://. See'],
+    [['ws', 'ws://a:0'], 'tracker bench ws: URL ws://a:0: the port cannot be 0. See'],
+    [['ws', 'wss://me:pass@a'], 'URL wss://***@a: a user name or password cannot be sent. See'],
+    [['ws', 'ws://a', '--offers', '21'], '--offers must be a whole number from 0 to 20, not 21'],
+    [['ws', 'ws://a', '--numwant', '5'], 'unknown option --numwant'],
     [['udp', URL, '--close'], 'unknown option --close'],
     [
       ['udp', URL, '--torrents', '9', '--peers', '8'],
@@ -131,6 +138,42 @@ test('the result is one JSON document whose figures add up', async () => {
   expect(p50).toBeGreaterThan(0)
 })
 
+test('of a WebTorrent tracker it says what was relayed', async () => {
+  using tracker = webTracker()
+  const words = ['--clients', '4', '--torrents', '5', '--offers', '3', '--answers', '40', '--ascii']
+  const url = `ws://127.0.0.1:${tracker.port}/x`
+  const { code, out, err } = await bench('ws', url, ...SHORT, '--rate', '200', ...words)
+  expect([code, err]).toEqual([0, ''])
+  const report = JSON.parse(out)
+  expect(report.configuration).toEqual({
+    url,
+    address: `127.0.0.1:${tracker.port}`,
+    mix: 'mixed',
+    duration_seconds: 1,
+    rate: 200,
+    clients: 4,
+    window: 1,
+    torrents: 5,
+    peers: 100,
+    seeders_percent: 75,
+    offers: 3,
+    answers_percent: 40,
+    ascii: true,
+    timeout_seconds: 60,
+    seed: 1,
+  })
+  expect(report.answers).toBe(report.requests)
+  const { offers_received, answers_sent, answers_received } = report
+  expect(offers_received).toBeGreaterThan(report.kinds.announce.answers)
+  expect(answers_sent).toBeWithin(offers_received * 0.2, offers_received * 0.6)
+  expect(answers_received).toBeWithin(1, answers_sent + 1)
+  expect(report).not.toHaveProperty('peers_told')
+  const text = await bench('ws', url, ...SHORT, '--mix', 'announce', '--format', 'text')
+  expect(text.out).toMatch(
+    /\noffers received [1-9]\d*, answers sent 0, received 0, \d+\.\d MB sent/,
+  )
+})
+
 test('as text the result is a table', async () => {
   using server = await keepAliveServer(({ write }) =>
     write(respond('d8:intervali5e5:peers6:abcdefe')),
@@ -154,6 +197,7 @@ describe('nothing to measure ends with 1', () => {
       'http://127.0.0.1:1/scrape: nothing listens there (connection refused)',
     ],
     ['udp', 'nowhere.invalid:1', 'no such host: nowhere.invalid'],
+    ['ws', 'ws://127.0.0.1:1', 'ws://127.0.0.1:1/: nothing listens there (connection refused)'],
   ])('%s %s', async (transport, url, message) => {
     expect(await bench(transport, url)).toEqual({
       code: 1,
@@ -167,6 +211,32 @@ describe('nothing to measure ends with 1', () => {
     const { code, out, err } = await bench('udp', `127.0.0.1:${tracker.port}`, ...IMPATIENT)
     expect([code, out]).toEqual([1, ''])
     expect(err).toBe(`tracker bench: udp://127.0.0.1:${tracker.port}: no answer within 0.3 s\n`)
+  })
+
+  test.each<[string, Parameters<typeof webTracker>[0], string]>([
+    ['that accepts no upgrade', { refuse: 404 }, 'URL: HTTP status 404 Not Found'],
+    ['without an answer', { behave: () => {} }, 'URL: no answer within 0.3 s'],
+    [
+      'that closes',
+      { behave: (_, socket) => socket.close(1008, 'no') },
+      'URL: it was closed: 1008 no',
+    ],
+    [
+      'that answers with something else',
+      { behave: (_, socket) => void socket.send('hello') },
+      'URL: its answer to a scrape is none',
+    ],
+    [
+      'that refuses',
+      { behave: (_, socket) => void socket.send('{"failure reason":"no"}') },
+      'the tracker refuses: no',
+    ],
+  ])('a WebTorrent tracker %s', async (_what, settings, message) => {
+    using tracker = webTracker(settings)
+    const url = `ws://127.0.0.1:${tracker.port}/`
+    const { code, out, err } = await bench('ws', url, ...IMPATIENT)
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toBe(`tracker bench: ${message.replace('URL', url)}\n`)
   })
 
   test('a tracker that answers connects only', async () => {

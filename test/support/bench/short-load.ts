@@ -5,6 +5,7 @@ import { Load, type LoadOptions, type Wire, type WireOptions } from '../../../sr
 import { Population } from '../../../src/bench/population.ts'
 import type { Tally } from '../../../src/bench/tally.ts'
 import { type UdpOptions, UdpWire } from '../../../src/bench/udp-load.ts'
+import { type WebSocketOptions, WebSocketWire } from '../../../src/bench/websocket-load.ts'
 import { libc } from '../../../src/servers/libc.ts'
 import { PATIENCE_MILLISECONDS } from '../until.ts'
 
@@ -33,6 +34,13 @@ export async function loadHttp(settings: Settings<HttpOptions>) {
   const web = { host: 'tracker.invalid', tls: false, insecure: false, closes: false }
   const options = { ...defaults(settings.path), ...web, ...settings }
   return await drive(options, new HttpWire(options), settings.enough)
+}
+
+export async function loadWebSocket(settings: Settings<WebSocketOptions>) {
+  const web = { host: 'tracker.invalid', tls: false, insecure: false }
+  const messages = { offers: 2, answers: 0, ascii: false }
+  const options = { ...defaults(settings.path), ...web, ...messages, ...settings }
+  return await drive(options, new WebSocketWire(options), settings.enough)
 }
 
 /** With generous time limits: a busy machine loses no request, and nothing hangs for ever. */
