@@ -12,7 +12,12 @@ const AQUATIC = [
   '--features=mimalloc',
   '--config=profile.release.lto="thin"',
 ]
-const CRATES = { aquatic_udp: AQUATIC, aquatic_http: AQUATIC, 'torrust-tracker': [] }
+const CRATES = {
+  aquatic_udp: AQUATIC,
+  aquatic_http: AQUATIC,
+  aquatic_ws: AQUATIC,
+  'torrust-tracker': [],
+}
 const NPM_TRACKER = 'bittorrent-tracker@11.2.3'
 
 /** Path of the npm tracker's server module, installed on first use; undefined: that failed. */
@@ -42,6 +47,16 @@ export function find(name: string): string | undefined {
   const given = process.env[`BENCH_${name.toUpperCase().replaceAll('-', '_')}`]
   const built = join(OUT, 'cargo/bin', name)
   return given ?? (existsSync(built) ? built : (Bun.which(name) ?? undefined))
+}
+
+/** A certificate for this machine, made anew, as PEM files in a directory. */
+export function certificate(room: string): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [join(room, 'cert.pem'), join(room, 'key.pem')]
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const name = ['-subj', '/CN=localhost', '-days', '2', '-keyout', key, '-out', cert]
+  const { success, stderr } = Bun.spawnSync(['openssl', 'req', ...kind, ...name])
+  if (!success) throw new Error(`openssl: ${stderr}`)
+  return { cert, key }
 }
 
 /** A failure is reported only. */

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { find, HERE, npmTracker, ROOT } from './build.ts'
 import type { Setting, Start, Transport } from './plan.ts'
 
-export type Contender = { name: string; udp?: Start; http?: Start }
+export type Contender = { readonly name: string } & { readonly [T in Transport]?: Start }
 
 /** The contender that shows the limit of each transport. */
-export const LIMIT = { udp: 'echo', http: 'elysia' } as const
+export const LIMIT = { udp: 'echo', http: 'elysia', ws: 'echo', wss: 'echo' } as const
 
 /** Peers in each answer of the echo: the mean of the trackers with this population. */
 const ECHO_PEERS = '10'
@@ -20,15 +20,26 @@ export function contenders(trackers: readonly string[]): Contender[] {
     {
       name: 'echo',
       udp: async ({ port }) => bun('udp-echo.ts', port, ECHO_PEERS, ECHO_SECONDS),
+      ws: async ({ port }) => bun('ws-echo.ts', port, ECHO_SECONDS),
+      wss: async ({ port, tls }) => {
+        const { cert, key } = tls()
+        return bun('ws-echo.ts', port, ECHO_SECONDS, cert, key)
+      },
     },
     {
       name: 'elysia',
       http: async ({ port }) => bun('elysia-empty.ts', port),
     },
     { name: 'opentracker', udp: opentracker, http: opentracker },
-    { name: 'aquatic', udp: aquatic('aquatic_udp', 1), http: aquatic('aquatic_http', 2) },
+    {
+      name: 'aquatic',
+      udp: aquatic('aquatic_udp', 1),
+      http: aquatic('aquatic_http', 2),
+      ws: aquatic('aquatic_ws', 2),
+      wss: aquatic('aquatic_ws', 2, true),
+    },
     torrust(),
-    { name: 'npm', udp: npm('udp'), http: npm('http') },
+    { name: 'npm', udp: npm('udp'), http: npm('http'), ws: npm('ws') },
   ]
 }
 
@@ -43,12 +54,14 @@ const tracker = (name: string, commandLine: string): Contender => ({
   name,
   udp: trackerStart(commandLine, 'udp'),
   http: trackerStart(commandLine, 'http'),
+  ws: trackerStart(commandLine, 'ws'),
+  wss: trackerStart(commandLine, 'wss'),
 })
 
 /** The release of 2024: it reads schema 2.0.0 and always has a database. */
 function torrust(): Contender {
   const start =
-    (transport: Transport): Start =>
+    (transport: 'udp' | 'http'): Start =>
     async ({ room, port, sparePort }) => {
       const program = find('torrust-tracker')
       if (!program) return undefined
@@ -59,7 +72,7 @@ function torrust(): Contender {
   return { name: 'torrust', udp: start('udp'), http: start('http') }
 }
 
-const torrustConfig = (transport: Transport, port: number, sparePort: number) => `
+const torrustConfig = (transport: 'udp' | 'http', port: number, sparePort: number) => `
 [metadata]
 app = "torrust-tracker"
 purpose = "configuration"
@@ -88,10 +101,13 @@ const opentracker: Start = async ({ room, port, hashes }) => {
   return [program, ...where, '-d', '.', '-w', 'whitelist']
 }
 
-/** aquatic_http needs two threads; both stay on the one core. Older releases have one address for both families. */
+/**
+ * aquatic_http and aquatic_ws need two threads; both stay on the one core. Older releases have one address for both
+ * families.
+ */
 const aquatic =
-  (name: 'aquatic_udp' | 'aquatic_http', threads: 1 | 2): Start =>
-  async ({ room, port }) => {
+  (name: 'aquatic_udp' | 'aquatic_http' | 'aquatic_ws', threads: 1 | 2, isSecure = false): Start =>
+  async ({ room, port, tls }) => {
     const program = find(name)
     if (!program) return undefined
     const config = join(room, 'aquatic.toml')
@@ -99,12 +115,18 @@ const aquatic =
     const lines = `socket_workers = 1\n${swarm}log_level = "error"\n`
     const defaults = Bun.spawnSync([program, '-p']).stdout.toString()
     const address = defaults.includes('use_ipv6') ? 'use_ipv6 = false\naddress_ipv4' : 'address'
-    await Bun.write(config, `${lines}[network]\n${address} = "127.0.0.1:${port}"\n`)
+    const network = [`${address} = "127.0.0.1:${port}"`]
+    if (isSecure) {
+      const { cert, key } = tls()
+      network.push('enable_tls = true', `tls_certificate_path = "${cert}"`)
+      network.push(`tls_private_key_path = "${key}"`)
+    }
+    await Bun.write(config, `${lines}[network]\n${network.join('\n')}\n`)
     return [program, '-c', config]
   }
 
 const npm =
-  (transport: Transport): Start =>
+  (transport: 'udp' | 'http' | 'ws'): Start =>
   async ({ port }) => {
     const library = npmTracker()
     const node = Bun.which('node')
@@ -153,10 +175,22 @@ trace_filter = "${flavour.log ?? 'error'}"
 listed = ${flavour.listed ?? false}
 private = ${flavour.private ?? false}
 ${flavour.tables ?? ''}
+${/^wss?$/.test(transport) ? '[abuse]\nmax_connections_per_address = 0' : ''}
 [runtime]
 workers = ${flavour.workers ?? 1}
-[[${transport}_trackers]]
+[[${LISTENERS[transport]}]]
 bind_address = "127.0.0.1:${setting.port}"
+${transport === 'wss' ? tlsConfig(setting.tls()) : ''}
 [health_check_api]
 bind_address = "127.0.0.1:${setting.sparePort}"
 `
+
+const LISTENERS: Readonly<Record<Transport, string>> = {
+  udp: 'udp_trackers',
+  http: 'http_trackers',
+  ws: 'websocket_trackers',
+  wss: 'websocket_trackers',
+}
+
+const tlsConfig = ({ cert, key }: ReturnType<Setting['tls']>) =>
+  `tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`

@@ -7,6 +7,7 @@ import { HttpWire } from '../src/bench/http-load.ts'
 import { Load, type Mix, type Wire } from '../src/bench/load.ts'
 import { Population, Random } from '../src/bench/population.ts'
 import { UdpWire } from '../src/bench/udp-load.ts'
+import { WebSocketWire } from '../src/bench/websocket-load.ts'
 import { type AnnounceEvent, EVENT } from '../src/bittorrent.ts'
 import type { Transport } from './plan.ts'
 
@@ -23,6 +24,11 @@ const DEFAULTS = {
   torrents: 100_000,
   peers: 200_000,
   want: 30,
+  /** WebTorrent: offers in each announce, and the share of relayed ones that are answered in `mixed`, in percent. */
+  offers: 5,
+  answers: 20,
+  /** WebTorrent: ids are written in ASCII, not in UTF-8 as browsers do. */
+  ascii: false,
   /** Sockets or connections, and requests in flight of each socket. */
   sockets: 8,
   window: 20,
@@ -40,11 +46,16 @@ const DEFAULTS = {
   fill: true,
 }
 export type LoadOptions = typeof DEFAULTS
+/** So many sockets that none sends more than a browser may. */
+const WEB = { torrents: 1_000, peers: 20_000, sockets: 2_000, window: 1, timeoutMs: 5000 }
 const HTTP = { torrents: 50_000, peers: 100_000, sockets: 64, window: 1, timeoutMs: 2000 }
+
+const isWeb = (transport?: Transport) => transport === 'ws' || transport === 'wss'
 
 export const withDefaults = (options: Partial<LoadOptions>): LoadOptions => ({
   ...DEFAULTS,
   ...(options.transport === 'http' && HTTP),
+  ...(isWeb(options.transport) && WEB),
   ...options,
 })
 
@@ -113,6 +124,8 @@ class MeasuredLoad extends Load {
   readonly #pid: number
   readonly before: Usage
   after: Usage
+  /** Offers and answers that came while requests were sent. */
+  relayed = 0
 
   constructor(pid: number, options: ConstructorParameters<typeof Load>[0]) {
     super(options)
@@ -122,7 +135,10 @@ class MeasuredLoad extends Load {
   }
 
   override stop(why?: Parameters<Load['stop']>[0]): void {
-    if (this.isSending) this.after = usageOf(this.#pid)
+    if (this.isSending) {
+      this.after = usageOf(this.#pid)
+      this.relayed = this.tally.offersReceived + this.tally.answersReceived
+    }
     super.stop(why)
   }
 }
@@ -174,7 +190,9 @@ async function run(options: LoadOptions) {
     malformed,
     lost: lost + tally.unsent,
     completions: population instanceof CompletingPopulation ? population.completed : 0,
-    peersPerAnswer: announces > 0 ? tally.peersTold / announces : 0,
+    /** WebTorrent: offers relayed for an announce. */
+    peersPerAnswer: announces > 0 ? (tally.peersTold + tally.offersReceived) / announces : 0,
+    relayedPerSecond: load.relayed / load.seconds,
     generatorIdle: spins ? load.idleMilliseconds / 1000 / load.seconds : 1 - busy,
     generatorPause: load.longestPause,
     longestSilence: load.longestSilence,
@@ -195,6 +213,12 @@ async function open(options: LoadOptions, population: Population): Promise<Wire>
   const address = { ip: '127.0.0.1', family: 4 } as const
   const shared = { address, port, pathOf, population, want, seed, clients }
   if (transport === 'udp') return await UdpWire.open({ ...shared, window })
+  if (isWeb(transport)) {
+    const { offers, ascii } = options
+    const answers = options.mix === 'mixed' ? options.answers : 0
+    const how = { host: address.ip, tls: transport === 'wss', insecure: true, ascii }
+    return new WebSocketWire({ ...shared, ...how, offers, answers })
+  }
   const plain = { host: address.ip, tls: false, insecure: false, closes: false }
   return new HttpWire({ ...shared, ...plain })
 }
@@ -202,7 +226,7 @@ async function open(options: LoadOptions, population: Population): Promise<Wire>
 type Usage = ReturnType<typeof usageOf>
 
 /** Processor time and memory of a process so far. */
-function usageOf(pid: number) {
+export function usageOf(pid: number) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   // The fields behind the name in parentheses: state is 3, utime 14, stime 15, rss 24.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

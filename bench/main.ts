@@ -14,19 +14,24 @@ import { compareModes } from './modes.ts'
 import { comparePersistence } from './persistence.ts'
 import type { Plan, Transport } from './plan.ts'
 import { compare, type Panel } from './side-by-side.ts'
+import { measureChurn, measureSockets } from './sockets.ts'
 import { compareThreads } from './threads.ts'
 
 const USAGE = `usage: bun bench/main.ts JOB [options]
-  udp, http, all    this tracker and others side by side
-  modes             public, listed, private and both (--transport udp or http)
+  udp, http, ws, wss, all
+                    this tracker and others side by side (all: without wss)
+  modes             public, listed, private and both (--transport udp, http or ws)
   persistence       storing completions: no database, sqlite3, and the servers of TEST_MYSQL_URL
                     and TEST_POSTGRES_URL if these are set
   latency           tracker, opentracker and aquatic over UDP at half the load that the slowest of them
                     bears (or at --rate), then the tracker's longest silence beside background work
-  threads           1, 2, 4 … serving threads, and the locks they waited for
+  threads           1, 2, 4 … serving threads, the locks they waited for, and over WebSockets
+                    (--transport ws) what crosses from one to another
+  sockets           memory of each of 10,000 WebSockets (--sockets), without and with TLS
+  churn             the same while 1 % of them come and go in each second
   api               the management API of a tracker with a million torrents, idle and under load
   --rounds N        rounds; in each every server runs once (5)
-  --seconds S       measured seconds of each run (3; persistence 10)
+  --seconds S       measured seconds of each run (3; persistence 10, churn 60)
   --only A,B        only these: tracker, echo, elysia, opentracker, aquatic, torrust, npm;
                     public, listed, private, both; none, sqlite3, mysql, postgresql;
                     nothing, sweep, stats, pages, everything
@@ -38,11 +43,23 @@ const USAGE = `usage: bun bench/main.ts JOB [options]
   --requests N      api: requests of each kind (100)
   --seed N  --torrents N  --peers N  --sockets N  --window N  --want N
                     passed to the load generator
+  --offers N  --answers PERCENT  --ascii
+                    the same, of WebTorrent
   --rate N          requests per second, to compare latencies at equal load (as many as possible)
   --results FILE    side by side: write the results, for bun bench/plot.ts FILE
   --install         build the Rust trackers into bench/out/cargo first`
 
-const FOR_THE_LOAD = ['seed', 'torrents', 'peers', 'sockets', 'window', 'want', 'rate'] as const
+const FOR_THE_LOAD = [
+  'seed',
+  'torrents',
+  'peers',
+  'sockets',
+  'window',
+  'want',
+  'rate',
+  'offers',
+  'answers',
+] as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -67,20 +84,29 @@ const { values, positionals } = parseArgs({
     window: { type: 'string' },
     want: { type: 'string' },
     rate: { type: 'string' },
+    offers: { type: 'string' },
+    answers: { type: 'string' },
+    ascii: { type: 'boolean' },
   },
 })
 
-const TRANSPORTS = ['udp', 'http'] as const
+const TRANSPORTS = ['udp', 'http', 'ws'] as const
+/** By job, where it is not 3. */
+const SECONDS: Readonly<Record<string, number>> = { persistence: 10, churn: 60 }
 const MIXES = ['mixed', 'announce'] as const
 
 const JOBS: Readonly<Record<string, (plan: Plan) => Promise<unknown>>> = {
   udp: (plan) => sideBySide(['udp'], plan),
   http: (plan) => sideBySide(['http'], plan),
+  ws: (plan) => sideBySide(['ws'], plan),
+  wss: (plan) => sideBySide(['wss'], plan),
   all: (plan) => sideBySide(TRANSPORTS, plan),
   modes: (plan) => compareModes(oneOf(TRANSPORTS, values.transport)!, plan),
   persistence: comparePersistence,
   latency: measureLatency,
-  threads: compareThreads,
+  threads: (plan) => compareThreads(oneOf(TRANSPORTS, values.transport)!, plan),
+  sockets: measureSockets,
+  churn: measureChurn,
   api: measureApi,
 }
 
@@ -99,7 +125,7 @@ console.log(machine)
 await job(planned())
 
 function planned(): Plan {
-  const seconds = Number(values.seconds ?? (what === 'persistence' ? 10 : 3))
+  const seconds = Number(values.seconds ?? SECONDS[what] ?? 3)
   const given = FOR_THE_LOAD.filter((name) => values[name] !== undefined)
   const load = Object.fromEntries(given.map((name) => [name, Number(values[name])]))
   const chosen = values.only?.split(',')
@@ -108,7 +134,11 @@ function planned(): Plan {
     seconds,
     trackers: values.tracker,
     mixes: mix && [mix],
-    load: { seconds, ...(load satisfies Partial<LoadOptions>) },
+    load: {
+      seconds,
+      ...(load satisfies Partial<LoadOptions>),
+      ...(values.ascii && { ascii: true }),
+    },
     whitelist: Number(values.whitelist),
     keys: Number(values.keys),
     silence: Number(values.silence),

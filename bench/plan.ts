@@ -25,7 +25,7 @@ export type Plan = {
   readonly heading: string
 }
 
-export type Transport = 'udp' | 'http'
+export type Transport = 'udp' | 'http' | 'ws' | 'wss'
 
 /** What a server is started with. */
 export type Setting = {
@@ -36,6 +36,8 @@ export type Setting = {
   apiPort: number
   /** An empty directory, which is the working directory of the server. */
   room: string
+  /** PEM files of a certificate and its key. */
+  tls(): { readonly cert: string; readonly key: string }
   /** The info hashes that will be announced, in hexadecimal. */
   hashes: () => string[]
 }

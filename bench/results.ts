@@ -37,6 +37,7 @@ export const largest = <R>(of: (result: R) => number): Cell<R> => {
 }
 
 export const RATE: Column<Result> = ['responses/s', (r) => thousands(r.perSecond)]
+export const RELAYED: Column<Result> = ['relayed/s', (r) => thousands(r.relayedPerSecond)]
 export const CORE: Column<Result> = [
   'core busy',
   (r) => share((r.userMs + r.systemMs) / 1000 / r.seconds),

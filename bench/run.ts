@@ -1,10 +1,11 @@
 /** A measurement: a fresh server on one core, a load generator on another, one result. */
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { askOnce } from '../src/bench/websocket-probe.ts'
 import { ClientFailure } from '../src/client/failure.ts'
 import { getHttp } from '../src/client/http.ts'
 import { UdpClient } from '../src/client/udp.ts'
-import { HERE, OUT } from './build.ts'
+import { certificate, HERE, OUT } from './build.ts'
 import { infoHashes, type LoadOptions, type LoadResult, withDefaults } from './load.ts'
 import type { Start, Transport } from './plan.ts'
 
@@ -60,7 +61,8 @@ export async function serve(
   mkdirSync(room, { recursive: true })
   const [port, sparePort, apiPort] = freePorts()
   const hashes = () => infoHashes(withDefaults({ ...load, transport }))
-  const command = await start({ port, sparePort, apiPort, room, hashes })
+  const tls = () => certificate(room)
+  const command = await start({ port, sparePort, apiPort, room, tls, hashes })
   if (!command) return undefined
   await using starting = new AsyncDisposableStack()
   const began = performance.now()
@@ -92,19 +94,32 @@ export function applyLoad(
   changes: LoadChanges,
 ): { result: Promise<Result>; end(): void } {
   const options: LoadChanges = { ...changes, transport, port, pid }
-  const program = [process.execPath, join(HERE, 'load.ts'), JSON.stringify(options)]
-  const generator = Bun.spawn(['taskset', '-c', loadCores, ...program], { stderr: 'pipe' })
-  running.add(generator)
-  const report = async (): Promise<Result> => {
-    const output = await new Response(generator.stdout).text()
-    const complaint = await new Response(generator.stderr).text()
-    const failed = await generator.exited
-    running.delete(generator)
+  const { result, end } = runClient<LoadResult>(name, loadCores, 'load.ts', options)
+  return { result: result.then((load) => ({ ...load, startMs })), end }
+}
+
+/**
+ * Runs a program of this directory on some cores with its options as JSON; its result is the JSON that it prints. `end` makes it
+ * stop early. `name`: of the server, for errors.
+ */
+export function runClient<R>(
+  name: string,
+  cores: string,
+  file: string,
+  options: object,
+): { result: Promise<R>; end(): void } {
+  const program = [process.execPath, join(HERE, file), JSON.stringify(options)]
+  const client = Bun.spawn(['taskset', '-c', cores, ...program], { stderr: 'pipe' })
+  running.add(client)
+  const report = async (): Promise<R> => {
+    const output = await new Response(client.stdout).text()
+    const complaint = await new Response(client.stderr).text()
+    const failed = await client.exited
+    running.delete(client)
     if (failed) throw new Error(`${name}: ${complaint.trim()}`)
-    const result: LoadResult = JSON.parse(output)
-    return { ...result, startMs }
+    return JSON.parse(output)
   }
-  return { result: report(), end: () => generator.kill('SIGTERM') }
+  return { result: report(), end: () => client.kill('SIGTERM') }
 }
 
 /** Ports that are free for TCP now, and unlikely to be in use for UDP. */
@@ -173,6 +188,9 @@ async function answers(transport: Transport, port: number): Promise<boolean> {
     if (transport === 'udp') {
       using client = await UdpClient.open(address, port, options)
       await client.connect()
+    } else if (transport === 'ws' || transport === 'wss') {
+      const link = { address, port, host: address.ip, tls: transport === 'wss', insecure: true }
+      await askOnce(link, '', transport, options.milliseconds)
     } else await getHttp(new URL(`http://127.0.0.1:${port}${A_SCRAPE}`), options)
     return true
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   MEMORY,
   mediansOf,
   RATE,
+  RELAYED,
   ratio,
   table,
 } from './results.ts'
@@ -27,7 +28,7 @@ export type Panel = {
 export async function compare(
   transport: Transport,
   plan: Plan,
-  columns = ratesOf(LIMIT[transport]),
+  columns = ratesOf(transport),
 ): Promise<Panel[]> {
   const panels: Panel[] = []
   for (const mix of plan.mixes ?? (['mixed', 'announce'] as const)) {
@@ -47,17 +48,24 @@ export async function compare(
   return panels
 }
 
-/** `limit`: the contender that shows the limit of the transport. */
-const ratesOf = (limit: string): readonly Column<Result>[] => [
-  RATE,
-  [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],
-  ['÷ opentracker', ratio('opentracker', (r) => r.perSecond)],
-  ['÷ tracker', ratio('tracker', (r) => r.perSecond)],
-  CORE,
-  CPU,
-  [`per CPU ÷ ${limit}`, ratio(limit, (r) => 1 / cpu(r))],
-  ['per CPU ÷ opentracker', ratio('opentracker', (r) => 1 / cpu(r))],
-  MEMORY,
-  ...LATENCY,
-  ...DOUBTS,
-]
+/** The tracker with which others are compared. */
+const RIVAL = { udp: 'opentracker', http: 'opentracker', ws: 'aquatic', wss: 'aquatic' } as const
+
+function ratesOf(transport: Transport): readonly Column<Result>[] {
+  const [limit, rival] = [LIMIT[transport], RIVAL[transport]]
+  const isWeb = transport === 'ws' || transport === 'wss'
+  return [
+    RATE,
+    [`÷ ${limit}`, ratio(limit, (r) => r.perSecond)],
+    [`÷ ${rival}`, ratio(rival, (r) => r.perSecond)],
+    ['÷ tracker', ratio('tracker', (r) => r.perSecond)],
+    ...(isWeb ? [RELAYED] : []),
+    CORE,
+    CPU,
+    [`per CPU ÷ ${limit}`, ratio(limit, (r) => 1 / cpu(r))],
+    [`per CPU ÷ ${rival}`, ratio(rival, (r) => 1 / cpu(r))],
+    MEMORY,
+    ...LATENCY,
+    ...DOUBTS,
+  ]
+}
