@@ -34,7 +34,7 @@ export const benchHttp = (invocation: Invocation, host: Host): Promise<number> =
   bench(readPlan(invocation, ['http', 'https'], { most: 1_024, fallback: 64 }), invocation, host)
 
 export const benchWs = (invocation: Invocation, host: Host): Promise<number> =>
-  bench(readPlan(invocation, ['ws', 'wss'], { most: 10_000, fallback: 400 }), invocation, host)
+  bench(readPlan(invocation, ['ws', 'wss'], { most: 10_000, fallback: 500 }), invocation, host)
 
 async function bench(plan: Plan, invocation: Invocation, host: Host): Promise<number> {
   try {

@@ -89,8 +89,8 @@ export const BENCH: Command = {
 Each socket has one peer id and takes part in several torrents, as a page with
 several downloads does. The offers of an announce are as long as those of a
 browser; the tracker relays them to other sockets of the load. A tracker may
-limit what one socket sends and how many one address has: with few sockets the
-first is measured, with more than it allows they are closed.`,
+limit what one socket sends and is sent, and how many one address has: with
+few sockets the first is measured, with more than it allows they are closed.`,
       examples: [
         'tracker bench ws ws://127.0.0.1:8000',
         'tracker bench ws wss://tracker.example/announce/KEY --i-own-this-target --rate 50',
@@ -98,7 +98,7 @@ first is measured, with more than it allows they are closed.`,
       options: [
         option(
           '--clients COUNT',
-          'Sockets, each with one request in flight, up to 10000. Default: 400.',
+          'Sockets, each with one request in flight, up to 10000. Default: 500.',
         ),
         option('--offers COUNT', 'Offers in each announce, up to 20. Default: 5.'),
         option(
