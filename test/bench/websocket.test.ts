@@ -6,7 +6,10 @@ import { keepAliveServer } from '../support/bench/keep-alive.ts'
 import { IMPATIENT, loadWebSocket } from '../support/bench/short-load.ts'
 import { webTracker } from '../support/bench/web-tracker.ts'
 import { certify } from '../support/certificate.ts'
+import { source } from '../support/e2e/program.ts'
+import { runTracker } from '../support/e2e/tracker-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { until } from '../support/until.ts'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const enoughOfAll = ({ kinds, answersReceived }: Tally) =>
@@ -18,6 +21,54 @@ function accepted(request: string): string {
   const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64')
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
 }
+
+test.each(['ws', 'wss'] as const)(
+  'our tracker over %s and the load count the same',
+  async (scheme) => {
+    using directory = temporaryDirectory()
+    const { cert, key } = await certify(directory.path)
+    const tls = `tls_config = { ssl_cert_path = "${cert}", ssl_key_path = "${key}" }`
+    const listeners = `
+[[websocket_trackers]]
+bind_address = "127.0.0.1:0"
+tracker_usage_statistics = true
+${scheme === 'wss' ? tls : ''}
+`
+    await using tracker = await runTracker(source, { listeners })
+    const port = Number(
+      /WEBSOCKET TRACKER: Started on: \w+:\/\/127\.0\.0\.1:(\d+)/.exec(tracker.run.text.out)![1],
+    )
+    const { tally, total } = await loadWebSocket({
+      port,
+      tls: scheme === 'wss',
+      insecure: true,
+      mix: 'mixed',
+      // Each sends and is sent less than a tracker allows.
+      clients: 40,
+      answers: 50,
+      enough: enoughOfAll,
+    })
+    expect([total.errors, total.malformed, total.lost, tally.strays]).toEqual([0, 0, 0, 0])
+    const [, announces, scrapes] = tally.kinds.map(({ answers }) => answers)
+    const stats = await until('the sockets are closed', async () => {
+      const now = await tracker.stats()
+      return now.ws_connections_open === 0 && now
+    })
+    expect(stats).toMatchObject({
+      ws4_connections_handled: 40,
+      ws4_announces_handled: announces,
+      ws4_scrapes_handled: scrapes,
+      ws_peers: 0,
+    })
+    // The last ones may be under way when the load ends.
+    expect(tally.offersReceived).toBeWithin(
+      Number(stats.ws4_offers_relayed) - 20,
+      Number(stats.ws4_offers_relayed) + 1,
+    )
+    expect(tally.answersReceived).toBeWithin(tally.answersSent - 40, tally.answersSent + 1)
+    expect(tally.answersReceived).toBeWithin(1, Number(stats.ws4_answers_relayed) + 1)
+  },
+)
 
 test('what a tracker relays is counted, and a share of the offers answered', async () => {
   using tracker = webTracker()
