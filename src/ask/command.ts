@@ -41,8 +41,7 @@ export async function announceCommand(invocation: Invocation, host: Host): Promi
     host.complain(`tracker client announce: ${text}${about}\n`)
   }
   const document = announceDocument(questions.url.scheme, outcomes)
-  if (document)
-    printResult(host, invocation, document, () => announceText(questions.where, outcomes))
+  if (document) printResult(host, invocation, document, () => announceText(questions, outcomes))
   return outcomes.some(({ result }) => result instanceof ClientFailure)
     ? EXIT.failure
     : EXIT.success

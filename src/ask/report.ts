@@ -100,14 +100,20 @@ export const truncationDocument = (requested: number, returned: number, message:
 })
 
 /** A paragraph for each torrent that got an answer. */
-export const announceText = (where: string, outcomes: readonly Outcome[]): string =>
+export const announceText = (questions: Questions, outcomes: readonly Outcome[]): string =>
   outcomes
     .flatMap(({ question, result }) =>
-      result instanceof ClientFailure ? [] : answerText(where, question, result),
+      result instanceof ClientFailure ? [] : answerText(questions, question, result),
     )
     .join('\n')
 
-function answerText(where: string, question: AnnounceQuestion, answer: AnnounceAnswer): string {
+function answerText(
+  { url, where }: Questions,
+  question: AnnounceQuestion,
+  answer: AnnounceAnswer,
+): string {
+  // Peers of a WebTorrent tracker have no addresses: it passes their messages on.
+  const hasAddresses = url.protocol !== 'websocket'
   const { interval, minInterval, peers } = answer
   const least =
     minInterval === undefined || minInterval === interval
@@ -115,12 +121,15 @@ function answerText(where: string, question: AnnounceQuestion, answer: AnnounceA
       : ` (at least ${duration(minInterval)})`
   const figures = [
     ['torrent', question.infoHash.toHex()],
-    ['announced', `port ${question.port}, peer id ${peerId(question.peerId)}`],
+    [
+      'announced',
+      `${hasAddresses ? `port ${question.port}, ` : ''}peer id ${peerId(question.peerId)}`,
+    ],
     ['seeders', String(answer.seeders)],
     ['leechers', String(answer.leechers)],
     ...(answer.downloaded === undefined ? [] : [['downloaded', String(answer.downloaded)]]),
     ['interval', `${duration(interval)}${least}`],
-    ['peers', String(peers.length)],
+    ...(hasAddresses ? [['peers', String(peers.length)]] : []),
   ]
   const found = peers.map(({ ip, port, id }) => [oneLine(joinPort(ip, port)), id ? peerId(id) : ''])
   return lines([
@@ -153,8 +162,11 @@ export function failureText(
   compact = true,
 ): string {
   if (kind === 'refusal') return `${where}: the tracker refuses: ${message || 'it gives no reason'}`
-  if (/\(EPROTO\)$/.test(message)) return `${message}; it may speak http:// only`
+  if (/\(EPROTO\)$/.test(message))
+    return `${message}; it may speak ${url.protocol === 'http' ? 'http' : 'ws'}:// only`
   if (kind === 'tls') return `${message}; --insecure accepts any certificate`
+  if (url.protocol === 'websocket')
+    return kind === 'status' ? `${message}; the tracker may be at another path` : message
   if (!compact && /: HTTP status 4/.test(message))
     return `${message}; it may serve the compact form only: leave out --compact 0`
   if (/: HTTP status 404\b|: (no bencoded|an? \w+ with)/.test(message))

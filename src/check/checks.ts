@@ -3,11 +3,10 @@
  * and a scrape, a service must be healthy. What goes wrong becomes a finding, never an exception.
  */
 import { EVENT } from '../bittorrent.ts'
-import { type AskOptions, randomPeerId } from '../client/ask.ts'
+import { type AskOptions, openClient, randomPeerId } from '../client/ask.ts'
 import type { TrackerClient } from '../client/client.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
-import { HttpClient } from '../client/http.ts'
 import { inParallel } from '../client/in-parallel.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
@@ -21,7 +20,7 @@ export const AT_ONCE = 32
 const MOST_ADDRESSES = 16
 /** Time limit for removing the peer again. */
 const LEAVING_MILLISECONDS = 1_000
-/** The port that the peer of an HTTP announce claims to listen on. */
+/** The port that the peer claims to listen on, where no socket of its own has one. */
 const PEER_PORT = 17_548
 
 export interface CheckOptions extends AskOptions {
@@ -103,7 +102,7 @@ async function check(target: Target, options: CheckOptions): Promise<Finding[]> 
     addresses = await resolve(target.url.host, options)
   })
   if (failure) return [finding]
-  const ask = target.kind === 'udp' ? checkUdp : checkHttp
+  const ask = target.kind === 'udp' ? checkUdp : checkOther
   return await Promise.all(
     addresses.slice(0, MOST_ADDRESSES).map((address) => ask(target, address, options)),
   )
@@ -122,13 +121,13 @@ async function checkUdp(target: Target, address: Address, options: CheckOptions)
   return finding
 }
 
-async function checkHttp(
+async function checkOther(
   target: Target,
   address: Address,
   options: CheckOptions,
 ): Promise<Finding> {
   const finding = new Finding(target, address.ip)
-  const client = new HttpClient(target.url, address, options)
+  using client = await openClient(target.url, address, options)
   await announceAndScrape(finding, client, options.infoHash, PEER_PORT)
   return finding
 }
@@ -149,6 +148,7 @@ async function announceAndScrape(
   await finding.step('Scrape', async () => {
     await client.scrape([infoHash])
   })
+  if (client.takesPeersAlong) return
   // A tracker that refused, or was not reached, has no peer to remove. Any other may have one.
   if (failure && ['refusal', 'connect', 'tls'].includes(failure.kind)) return
   try {

@@ -69,7 +69,7 @@ function readUrl(word: string | undefined, port: string): TrackerUrl {
   const place = isPort ? `127.0.0.1:${given}` : /[:/]/.test(word) ? word : `${word}:${port}`
   const url = parseTrackerUrl(place.includes('://') ? place : `http://${place}`)
   if (typeof url === 'string') throw new Misuse(url)
-  if (url.scheme === 'udp') throw new Misuse(`${word}: expected http:// or https://`)
+  if (url.protocol !== 'http') throw new Misuse(`${word}: expected http:// or https://`)
   if (url.path !== '') return url
   // `href` lacks a path, but ends with the slash that every URL has.
   return { ...url, path: PATH, href: `${url.href.replace(/\/$/, '')}${PATH}` }

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Family } from '../bittorrent.ts'
+import { openClient } from '../client/ask.ts'
 import { ClientFailure } from '../client/failure.ts'
 import { askHealth } from '../client/health-report.ts'
-import { HttpClient } from '../client/http.ts'
 import { inParallel } from '../client/in-parallel.ts'
 import { resolve } from '../client/resolve.ts'
 import { UdpClient } from '../client/udp.ts'
@@ -167,7 +167,8 @@ async function ask(series: Series, options: CheckOptions): Promise<Answer> {
       await client.connect()
     } else {
       since = performance.now()
-      await new HttpClient(url, address!, options).scrape([options.infoHash])
+      using client = await openClient(url, address!, options)
+      await client.scrape([options.infoHash])
     }
     return answer('ok')
   } catch (error) {

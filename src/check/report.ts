@@ -5,7 +5,7 @@
 import { aligned, plural, rounded } from '../text/figures.ts'
 import type { Finding, Step } from './checks.ts'
 import { isWell, type Probe, probesOf, type Series } from './monitor.ts'
-import { KINDS, LISTS } from './targets.ts'
+import { KINDS, LISTS, OPTIONAL_KIND } from './targets.ts'
 
 export const isHealthy = ({ steps }: Finding): boolean =>
   steps.every(({ failure }) => failure === undefined)
@@ -25,7 +25,7 @@ export function findingDocument(finding: Finding): object {
   return { [NAMES[kind]]: { [isHealthy(finding) ? 'Ok' : 'Err']: report } }
 }
 
-const NAMES = { udp: 'Udp', http: 'Http', health: 'Health' } as const
+const NAMES = { udp: 'Udp', http: 'Http', websocket: 'WebSocket', health: 'Health' } as const
 
 const outcome = ({ failure, found }: Step): { Ok: string | null } | { Err: string } =>
   failure === undefined ? { Ok: found ?? null } : { Err: failure }
@@ -84,10 +84,11 @@ export function monitorDocument(all: readonly Series[], interrupted: boolean): o
     status: { code: isWell(series) ? 'ok' : 'error', message, stats: statisticsOf(series) },
   })
   return Object.fromEntries(
-    KINDS.map((kind) => [
-      LISTS[kind],
-      all.filter(({ target }) => target.kind === kind).map(documentOf),
-    ]),
+    KINDS.flatMap((kind) => {
+      const those = all.filter(({ target }) => target.kind === kind)
+      if (kind === OPTIONAL_KIND && those.length === 0) return []
+      return [[LISTS[kind], those.map(documentOf)]]
+    }),
   )
 }
 

@@ -14,10 +14,13 @@ import { codeOrMessage, systemReason } from '../text/system-errors.ts'
 export const LISTS = {
   udp: 'udp_trackers',
   http: 'http_trackers',
+  websocket: 'websocket_trackers',
   health: 'health_checks',
 } as const
 type Kind = keyof typeof LISTS
-export const KINDS = ['udp', 'http', 'health'] as const satisfies readonly Kind[]
+export const KINDS = ['udp', 'http', 'websocket', 'health'] as const satisfies readonly Kind[]
+/** The reference does not know it, so a configuration may leave it out, and a result without it does. */
+export const OPTIONAL_KIND: Kind = 'websocket'
 
 export interface Target {
   readonly kind: Kind
@@ -102,7 +105,8 @@ export function readConfiguration(name: string, text: string): readonly (Target 
 
 function readList(kind: Kind, list: unknown): readonly (Target | string)[] {
   const member = LISTS[kind]
-  if (list === undefined) return [`${member}: missing; an empty list is "${member}": []`]
+  if (list === undefined)
+    return kind === OPTIONAL_KIND ? [] : [`${member}: missing; an empty list is "${member}": []`]
   if (!Array.isArray(list)) return [`${member}: expected a list of URLs, found ${describe(list)}`]
   return list.map((element: unknown, i) => {
     const target =
@@ -122,11 +126,18 @@ function describe(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value)
 }
 
-export function readTarget(kind: Kind, text: string): Target | string {
+const WEB = { pattern: /^https?:\/\//i, words: 'http:// or https://' }
+const URLS: Readonly<Record<Kind, { pattern: RegExp; words: string }>> = {
   // Only UDP trackers are written without a scheme.
-  const wanted = kind === 'udp' ? /^udp:|^(?!.*:\/\/)/i : /^https?:\/\//i
-  if (text !== '' && !wanted.test(text))
-    return `${text}: expected ${kind === 'udp' ? 'udp://HOST:PORT' : 'http:// or https://'}`
+  udp: { pattern: /^udp:|^(?!.*:\/\/)/i, words: 'udp://HOST:PORT' },
+  http: WEB,
+  websocket: { pattern: /^wss?:\/\//i, words: 'ws:// or wss://' },
+  health: WEB,
+}
+
+export function readTarget(kind: Kind, text: string): Target | string {
+  const { pattern, words } = URLS[kind]
+  if (text !== '' && !pattern.test(text)) return `${text}: expected ${words}`
   const url = parseTrackerUrl(text)
   return typeof url === 'string' ? url : { kind, url }
 }
@@ -135,6 +146,6 @@ export function readTarget(kind: Kind, text: string): Target | string {
 export function guessTarget(text: string): Target | string {
   const url = parseTrackerUrl(text)
   if (typeof url === 'string') return url
-  if (url.scheme === 'udp') return { kind: 'udp', url }
-  return { kind: /health_check\/?$/.test(url.path.replace(/\?.*/s, '')) ? 'health' : 'http', url }
+  const isHealth = url.protocol === 'http' && /health_check\/?$/.test(url.path.replace(/\?.*/s, ''))
+  return { kind: isHealth ? 'health' : url.protocol, url }
 }

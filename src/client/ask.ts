@@ -5,8 +5,9 @@ import type { TrackerClient } from './client.ts'
 import { ClientFailure } from './failure.ts'
 import { HttpClient } from './http.ts'
 import { type Address, resolve } from './resolve.ts'
-import type { TrackerUrl } from './tracker-url.ts'
+import type { Protocol, TrackerUrl } from './tracker-url.ts'
 import { UdpClient } from './udp.ts'
+import { WebSocketClient } from './websocket.ts'
 
 export interface AskOptions {
   /** Time limit of each request. */
@@ -64,14 +65,21 @@ async function atFirst<T>(
   })
 }
 
-const openClient = async (
+type Opening = (
   url: TrackerUrl,
   address: Address,
   options: AskOptions,
-): Promise<TrackerClient> =>
-  url.scheme === 'udp'
-    ? await UdpClient.open(address, url.port, { ...options, path: url.path })
-    : new HttpClient(url, address, options)
+) => TrackerClient | Promise<TrackerClient>
+
+const OPENINGS: Readonly<Record<Protocol, Opening>> = {
+  udp: ({ port, path }, address, options) => UdpClient.open(address, port, { ...options, path }),
+  http: (url, address, options) => new HttpClient(url, address, options),
+  websocket: (url, address, options) => new WebSocketClient(url, address, options),
+}
+
+/** A client of the tracker at one of its addresses. Rejects with `ClientFailure` and nothing else. */
+export const openClient = async (...[url, address, options]: Parameters<Opening>) =>
+  await OPENINGS[url.protocol](url, address, options)
 
 /**
  * The tracker's answer at the first address that has one. `left`: addresses that are not asked yet, with this one.

@@ -13,6 +13,8 @@ export interface ScrapeReply {
 export interface TrackerClient extends Disposable {
   /** Most info hashes of one scrape. */
   readonly mostHashes: number
+  /** Whether the peers that it announced leave the tracker together with it. */
+  readonly takesPeersAlong: boolean
   announce(
     question: AnnounceQuestion,
   ): Promise<AnnounceReply & { readonly transaction?: number | undefined }>

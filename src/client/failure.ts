@@ -2,8 +2,8 @@
 
 /**
  * `resolve`: the name has no address. `connect`: nothing listens there, or there is no route. `timeout`: no
- * answer in time. `tls`: the certificate is not trusted. `status`: an HTTP status other than 2xx. `garbage`: not
- * an answer of a tracker. `refusal`: the tracker refuses, and the message is its own text.
+ * answer in time. `tls`: the certificate is not trusted. `status`: an HTTP status other than 2xx, or for a WebSocket
+ * than 101. `garbage`: not an answer of a tracker. `refusal`: the tracker refuses, and the message is its own text.
  */
 export type FailureKind =
   | 'resolve'
@@ -31,7 +31,7 @@ export class ClientFailure extends Error {
   get reason(): string {
     return this.kind === 'refusal'
       ? `refused by the tracker: ${this.message || 'no reason given'}`
-      : this.message.replace(/^(udp|https?):\/\/\S+: /, '')
+      : this.message.replace(/^(udp|https?|wss?):\/\/\S+: /, '')
   }
 }
 

@@ -2,7 +2,6 @@
 import { size } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
-import { joinPort } from '../wire/address.ts'
 import {
   announceQuery,
   type Reading,
@@ -49,6 +48,7 @@ export interface HttpReply {
 export class HttpClient implements TrackerClient {
   /** The URL of a scrape stays near 3 kB, which every server accepts. */
   readonly mostHashes = 50
+  readonly takesPeersAlong = false
   readonly #url: TrackerUrl
   readonly #options: HttpOptions & { readonly address: Address }
 
@@ -164,9 +164,7 @@ function send(
   signal: AbortSignal,
 ): Promise<Response> {
   const name = url.hostname.replace(/^\[|\]$/g, '')
-  const target = new URL(url)
-  if (address) target.host = joinPort(address.ip, Number(url.port || WEB_PORTS[url.protocol]))
-  return fetch(target.href, {
+  return fetch(atAddress(url, address).href, {
     method,
     headers: {
       Host: url.host,
@@ -185,9 +183,14 @@ function send(
   })
 }
 
-const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
+/** The same, with the address for the name. */
+export function atAddress(url: URL, address: Address | undefined): URL {
+  const target = new URL(url)
+  if (address) target.hostname = address.family === 4 ? address.ip : `[${address.ip}]`
+  return target
+}
 
-const WEB_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
+export const placeOf = (url: URL): string => `${url.origin}${shownPath(url.pathname)}`
 
 class TooLong extends Error {}
 
@@ -203,7 +206,8 @@ async function readBody(response: Response, mostBytes: number): Promise<Uint8Arr
   return Buffer.concat(parts)
 }
 
-function explain(error: unknown, where: string, milliseconds: number): ClientFailure {
+/** What an error of the runtime means, for a request to `where` that had so much time. */
+export function explain(error: unknown, where: string, milliseconds: number): ClientFailure {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) }
   const code = errorCode(error)
   const failed = (kind: FailureKind, what: string) => new ClientFailure(kind, `${where}: ${what}`)

@@ -1,9 +1,22 @@
 /** The address of a tracker as people write it. Pure. */
 
-export type Scheme = 'udp' | 'http' | 'https'
+/** What is spoken with a tracker. */
+export type Protocol = 'udp' | 'http' | 'websocket'
+
+/** By scheme, with the port that a URL may leave out. */
+const SCHEMES = {
+  udp: { protocol: 'udp', defaultPort: 0 },
+  http: { protocol: 'http', defaultPort: 80 },
+  https: { protocol: 'http', defaultPort: 443 },
+  ws: { protocol: 'websocket', defaultPort: 80 },
+  wss: { protocol: 'websocket', defaultPort: 443 },
+} as const satisfies Record<string, { protocol: Protocol; defaultPort: number }>
+export type Scheme = keyof typeof SCHEMES
+const isScheme = (name: string): name is Scheme => Object.hasOwn(SCHEMES, name)
 
 export interface TrackerUrl {
   readonly scheme: Scheme
+  readonly protocol: Protocol
   /** A name or an address without brackets. */
   readonly host: string
   readonly port: number
@@ -13,17 +26,14 @@ export interface TrackerUrl {
   readonly href: string
 }
 
-const WEB_PORTS = { http: 80, https: 443 } as const
-
 /** Text says what is wrong. `HOST:PORT` without a scheme is UDP. */
 export function parseTrackerUrl(text: string): TrackerUrl | string {
   if (text === '') return 'expected a tracker URL, found nothing'
   // Not by `URL`, which takes the name in `localhost:6969` for a scheme.
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? [text, 'udp', text]
   const name = scheme!.toLowerCase()
-  if (name === 'ws' || name === 'wss') return `${text}: WebTorrent trackers cannot be asked yet`
-  if (name !== 'udp' && name !== 'http' && name !== 'https')
-    return `${text}: expected udp://, http:// or https://`
+  if (!isScheme(name)) return `${text}: expected udp://, http://, https://, ws:// or wss://`
+  const { protocol, defaultPort } = SCHEMES[name]
   let url: URL
   try {
     // As http, since `URL` does not take other schemes apart.
@@ -35,17 +45,17 @@ export function parseTrackerUrl(text: string): TrackerUrl | string {
     return `${name}://***@${url.host}: a user name or password cannot be sent`
   // `URL` drops the default port of http.
   const written = /^(?:\[[^\]]*\]|[^:/?#]*):(\d+)/.exec(rest!)?.[1]
-  const port = Number(written ?? (name === 'udp' ? 0 : WEB_PORTS[name]))
+  const port = Number(written ?? defaultPort)
   if (port === 0)
     return written === undefined ? `${text}: the port is missing` : `${text}: the port cannot be 0`
   const path = /[/?]/.test(rest!) ? `${url.pathname}${url.search}` : ''
-  const isWebPort = name !== 'udp' && port === WEB_PORTS[name]
   return {
     scheme: name,
+    protocol,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port,
     path,
-    href: `${name}://${url.hostname}${isWebPort ? '' : `:${port}`}${path || (name === 'udp' ? '' : '/')}`,
+    href: `${name}://${url.hostname}${port === defaultPort ? '' : `:${port}`}${path || (protocol === 'udp' ? '' : '/')}`,
   }
 }
 

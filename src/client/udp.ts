@@ -49,6 +49,7 @@ interface Waiting {
 /** One request at a time. Every request rejects with `ClientFailure` and nothing else. */
 export class UdpClient implements TrackerClient {
   readonly mostHashes = LIMITS.udpScrapeHashes
+  readonly takesPeersAlong = false
   readonly #where: string
   readonly #family: Family
   readonly #milliseconds: number

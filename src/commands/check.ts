@@ -20,7 +20,7 @@ TORRUST_CHECKER_CONFIG. The variables are ignored if only URLs are given.
 
 --watch asks repeatedly, until --duration has passed or Ctrl-C is pressed: UDP
 trackers for a connection, with a single datagram, so that every lost one
-counts; HTTP trackers for a scrape. It announces no peer. Each answer is
+counts; other trackers for a scrape. It announces no peer. Each answer is
 reported on the standard error; the statistics follow at the end.
 
 Exits with 0 if everything is healthy, with 1 if anything failed, with 2 if the
@@ -50,7 +50,12 @@ list of targets has mistakes.`,
     IPV6,
     INSECURE,
   ],
-  arguments: [argument('[TARGET...]', 'udp://HOST:PORT, http://… or https://…; HOST:PORT is UDP.')],
+  arguments: [
+    argument(
+      '[TARGET...]',
+      'udp://HOST:PORT, http://…, https://…, ws://… or wss://…; HOST:PORT is UDP.',
+    ),
+  ],
   run: async (invocation, host) => (await import('../check/command.ts')).check(invocation, host),
 }
 

@@ -5,7 +5,7 @@ import { FORMAT, INSECURE, IPV4, IPV6, TIMEOUT } from './shared.ts'
 const ARGUMENTS = [
   argument(
     'URL',
-    'The tracker: udp://HOST:PORT, http://… or https://…; HOST:PORT is UDP. A key goes into the path.',
+    'The tracker: udp://HOST:PORT, http://…, https://…, ws://… or wss://…; HOST:PORT is UDP. A key goes into the path.',
   ),
   argument('INFO_HASH...', '40 hexadecimal digits, a magnet link or a .torrent file.', {
     file: true,
@@ -42,11 +42,13 @@ const ANNOUNCE: Command = {
   arguments: ARGUMENTS,
   details: `The tracker keeps the peer and gives it to others until its peer timeout.
 To remove it, announce again with --event stopped and the same --port,
---peer-id and --key.
+--peer-id and --key. A WebTorrent tracker (ws://, wss://) is told that the peer
+stopped before the command ends, and says nothing of other peers, which it
+makes known by their own messages only.
 
 The result for one torrent is {"AnnounceIpv4":…}, {"AnnounceIpv6":…} or
 {"Error":…} from a UDP tracker, and {"complete":…,"peers":[…]} or
-{"failure reason":…} from an HTTP tracker; null stands for what the tracker left
+{"failure reason":…} from others; null stands for what the tracker left
 out. The result for several is an object with one of those for each info hash,
 or {"error":{"kind":…,"message":…}} for a torrent that got no answer. Every
 torrent is announced; the exit code is 1 if any of them failed.`,

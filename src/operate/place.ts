@@ -100,7 +100,8 @@ function givenUrl(invocation: Invocation, host: Host): string | undefined {
   const what = option === undefined ? 'TRACKER_URL' : '--url'
   const url = parseTrackerUrl(text.includes('://') ? text : `http://${text}`)
   if (typeof url === 'string') throw new Misuse(`${what}: ${shortWord(url)}`)
-  if (url.scheme === 'udp') throw new Misuse(`${what}: ${url.href}: expected http:// or https://`)
+  if (url.protocol !== 'http')
+    throw new Misuse(`${what}: ${url.href}: expected http:// or https://`)
   // What the API itself or its documentation calls its URL.
   return url.href.replace(/[?#].*$/s, '').replace(/\/(api\/v1)?\/?$/, '')
 }

@@ -23,11 +23,11 @@ export interface Connection {
   readonly low: number
 }
 
-/** What a client asks of any tracker, over UDP or HTTP. */
+/** What a client asks of any tracker, whatever the transport. */
 export interface AnnounceQuestion {
   readonly infoHash: Uint8Array
   readonly peerId: Uint8Array
-  /** Where the peer listens, 1–65535. */
+  /** Where the peer listens, 1–65535; not sent over a WebSocket, like all that is said of its address. */
   readonly port: number
   /** Bytes, up to 2^53 − 1. */
   readonly uploaded: number

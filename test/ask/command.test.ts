@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { workspace } from '../support/cli/workspace.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour, fakeUdpTracker } from '../support/client/fake-udp.ts'
+import { answering, fakeWebSocketTracker } from '../support/client/fake-websocket.ts'
 import { freePort, launch, source } from '../support/e2e/program.ts'
 
 const HERE = '127.0.0.1'
@@ -124,6 +125,50 @@ peers       2
     const second = tracker.requests.findLast(() => true)!
     expect(second).toContain('&left=0&event=started&compact=1&key=')
     expect(second).not.toMatch(/numwant|ip=/)
+  })
+
+  test('over a WebSocket: what is asked and what is printed, and the peer leaves', async () => {
+    using tracker = fakeWebSocketTracker(answering)
+    const url = `ws://${HERE}:${tracker.port}/announce`
+    const id = `--peer-id=${PEER_ID}`
+    expect(await client('announce', url, HASH, '--left', 3, id)).toEqual({
+      code: 0,
+      out: '{"complete":1,"incomplete":2,"interval":120,"min interval":null,"peers":[]}\n',
+      err: '',
+    })
+    const told = { action: 'announce', info_hash: '\n'.repeat(20), peer_id: PEER_ID, left: 3 }
+    expect(tracker.messages).toEqual([
+      { ...told, uploaded: 0, downloaded: 0, event: 'started' },
+      { ...told, uploaded: 0, downloaded: 0, event: 'stopped' },
+    ])
+    expect(await client('announce', url, HASH, '--format', 'text', id)).toEqual({
+      code: 0,
+      out: `ws://127.0.0.1:PORT over IPv4
+torrent    ${HASH}
+announced  peer id ${PEER_ID}
+seeders    1
+leechers   2
+interval   2 min
+`,
+      err: '',
+    })
+    expect(await client('scrape', url, HASH, OTHER)).toEqual({
+      code: 0,
+      out: `${JSON.stringify({
+        [HASH]: { complete: 1, downloaded: 3, incomplete: 2 },
+        [OTHER]: { complete: 2, downloaded: 3, incomplete: 2 },
+      })}\n`,
+      err: '',
+    })
+  })
+
+  test('at an HTTP server that knows no WebSocket', async () => {
+    using server = await http('x', '404 Not Found')
+    expect(await client('announce', `ws://${HERE}:${server.port}/a`, HASH)).toEqual({
+      code: 1,
+      out: '',
+      err: 'tracker client announce: ws://127.0.0.1:PORT/a: HTTP status 404, and no WebSocket; the tracker may be at another path\n',
+    })
   })
 
   test('what the tracker leaves out is null, and the peer id is fresh in every run', async () => {

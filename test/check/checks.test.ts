@@ -5,8 +5,10 @@ import { inParallel } from '../../src/client/in-parallel.ts'
 import { checkOf, documentsOf, httpServer, OPTIONS, udpTracker } from '../support/check/targets.ts'
 import { respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo, type Behaviour } from '../support/client/fake-udp.ts'
+import { answering, fakeWebSocketTracker } from '../support/client/fake-websocket.ts'
 import { startTracker } from '../support/started-tracker.ts'
 import { udpPeer } from '../support/udp-client.ts'
+import { until } from '../support/until.ts'
 
 const OK = { Ok: null }
 const ANNOUNCED = 'd8:intervali5e5:peers0:e'
@@ -83,6 +85,38 @@ test('the announced peer is removed again, over HTTP', async () => {
   ])
   const peers = server.requests.map((request) => /peer_id=([^&]+)&port=(\d+)/.exec(request)?.[0])
   expect(peers[2]).toBe(peers[0]!)
+})
+
+test('a WebTorrent tracker, which forgets the peer with its connection', async () => {
+  using tracker = fakeWebSocketTracker(answering)
+  const url = 'ws://127.0.0.1:PORT/announce'
+  expect(await documentsOf([url.replace('PORT', `${tracker.port}`)])).toEqual([
+    {
+      WebSocket: {
+        Ok: {
+          url,
+          remote_addr: '127.0.0.1:PORT',
+          latency_ms: 1,
+          results: [
+            ['Announce', OK],
+            ['Scrape', OK],
+          ],
+        },
+      },
+    },
+  ])
+  await until('the connection to be closed', () => tracker.open() === 0)
+  expect(tracker.messages.map(({ event, action }) => event ?? action)).toEqual([
+    'started',
+    'scrape',
+    'stopped',
+  ])
+  using server = await httpServer(respond('no', '403 Forbidden'))
+  const [finding] = await checkOf([`ws://127.0.0.1:${server.port}`])
+  expect(finding!.steps.map(({ failure }) => failure)).toEqual([
+    'HTTP status 403, and no WebSocket',
+    'HTTP status 403, and no WebSocket',
+  ])
 })
 
 test('a peer that the tracker keeps is reported', async () => {

@@ -13,6 +13,7 @@ import { latenciesOf, monitorDocument, monitorText, probeText } from '../../src/
 import { httpServer, OPTIONS, target, udpTracker } from '../support/check/targets.ts'
 import { fakeHttpServer, respond } from '../support/client/fake-http.ts'
 import { actionOf, answerTo } from '../support/client/fake-udp.ts'
+import { answering, fakeWebSocketTracker } from '../support/client/fake-websocket.ts'
 import { until } from '../support/until.ts'
 
 const IMPATIENT = { ...OPTIONS, milliseconds: 1_500 }
@@ -40,7 +41,10 @@ test('every lost datagram is counted, since none is sent twice', async () => {
   expect(probes.map(({ sequence }) => sequence)).toEqual(probes.map((_, i) => i + 1))
   const lost = Math.floor(asked / 2)
   const percent = Math.round((lost / asked) * 100_000) / 1000
-  expect(monitorDocument(series, false)).toMatchObject({
+  const document = monitorDocument(series, false)
+  // The lists of the reference, and no others.
+  expect(Object.keys(document)).toEqual(['udp_trackers', 'http_trackers', 'health_checks'])
+  expect(document).toMatchObject({
     udp_trackers: [
       {
         url,
@@ -72,22 +76,26 @@ test('no peer is announced, and every target is asked on its own', async () => {
     return false
   })
   using http = await httpServer(respond('d5:filesdee'))
+  using web = fakeWebSocketTracker(answering)
   using sick = await httpServer(respond('{"status":"None"}'))
   const { series } = await watch(
     [
       `http://127.0.0.1:${sick.port}/health_check`,
       `udp://127.0.0.1:${udp.port}`,
       `http://127.0.0.1:${http.port}/announce/KEY`,
+      `ws://127.0.0.1:${web.port}/announce`,
     ],
     { interval: 40, duration: 100 },
   )
   expect([...actions]).toEqual([0])
   expect(http.requests.length).toBeWithin(1, 4)
+  expect(new Set(web.messages.map(({ action }) => action))).toEqual(new Set(['scrape']))
   for (const request of http.requests) expect(request).toStartWith('GET /scrape/KEY?info_hash=')
   const figures = { total: http.requests.length, errors: 0, loss_percent: 0, last_failure: null }
   expect(monitorDocument(series, true)).toMatchObject({
     udp_trackers: [{ status: { code: 'ok', message: 'monitor interrupted' } }],
     http_trackers: [{ status: { code: 'ok', stats: figures } }],
+    websocket_trackers: [{ status: { code: 'ok', stats: { loss_percent: 0 } } }],
     health_checks: [
       {
         status: {

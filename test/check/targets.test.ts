@@ -70,6 +70,13 @@ test('anything but a JSON object is refused', () => {
   expect(readConfiguration('a.json', `\uFEFF${JSON.stringify(EMPTY)}`)).toEqual([])
 })
 
+test('WebTorrent trackers may be listed', () => {
+  expect(read({ ...EMPTY, websocket_trackers: ['wss://a', 'http://a'] })).toEqual([
+    'websocket wss://a/',
+    'a.json: websocket_trackers[1]: http://a: expected ws:// or wss://',
+  ])
+})
+
 test.each([
   ['udp://a:1', 'udp'],
   ['a:1', 'udp'],
@@ -78,6 +85,8 @@ test.each([
   ['http://a:1313/health_check', 'health'],
   ['https://a/api/health_check?token=x', 'health'],
   ['http://a/announce?x=/health_check', 'http'],
+  ['wss://a/announce', 'websocket'],
+  ['ws://a/health_check', 'websocket'],
 ])('the argument %p is a target of kind %p', (text, kind) => {
   expect(guessTarget(text)).toMatchObject({ kind })
 })

@@ -4,6 +4,7 @@ import {
   parseTrackerUrl,
   requestPath,
   requestUrl,
+  type Scheme,
   shownPath,
 } from '../../src/client/tracker-url.ts'
 
@@ -44,8 +45,19 @@ describe('a tracker URL', () => {
       'http://a:7070/announce.php?k=%f2',
     ],
     ['http://[::1]:7070', 'http', '::1', 7070, '', 'http://[::1]:7070/'],
+    ['ws://a', 'ws', 'a', 80, '', 'ws://a/'],
+    ['WSS://a:443/announce/K', 'wss', 'a', 443, '/announce/K', 'wss://a/announce/K'],
+    ['wss://[::1]:7070?key=K', 'wss', '::1', 7070, '/?key=K', 'wss://[::1]:7070/?key=K'],
   ])('%s', (text, scheme, host, port, path, href) => {
-    expect(parseTrackerUrl(text)).toEqual({ scheme, host, port, path, href } as never)
+    const protocol = { udp: 'udp', http: 'http', https: 'http', ws: 'websocket', wss: 'websocket' }
+    expect(parseTrackerUrl(text)).toEqual({
+      scheme,
+      protocol: protocol[scheme as Scheme],
+      host,
+      port,
+      path,
+      href,
+    } as never)
   })
 
   test.each([
@@ -57,9 +69,9 @@ describe('a tracker URL', () => {
     ['udp://a:65536', 'udp://a:65536: not a URL'],
     ['udp://:6969', 'udp://:6969: not a URL'],
     ['::1:6969', '::1:6969: not a URL'],
-    ['ws://a:80', 'ws://a:80: WebTorrent trackers cannot be asked yet'],
-    ['wss://a', 'wss://a: WebTorrent trackers cannot be asked yet'],
-    ['ftp://a:1', 'ftp://a:1: expected udp://, http:// or https://'],
+    ['ws://a:0', 'ws://a:0: the port cannot be 0'],
+    ['ftp://a:1', 'ftp://a:1: expected udp://, http://, https://, ws:// or wss://'],
+    ['toString://a:1', 'toString://a:1: expected udp://, http://, https://, ws:// or wss://'],
     ['http://me:secret@a/', 'http://***@a: a user name or password cannot be sent'],
   ])('%p is refused', (text, problem) => {
     expect(parseTrackerUrl(text)).toBe(problem)
