@@ -1,5 +1,6 @@
 /** Asks one WebTorrent tracker at one address, through one WebSocket. */
 import { EVENT } from '../bittorrent.ts'
+import { size } from '../text/figures.ts'
 import { oneLine } from '../text/printable.ts'
 import { errorCode } from '../text/system-errors.ts'
 import type { Reading } from '../wire/http-client.ts'
@@ -15,6 +16,9 @@ import { ClientFailure, type FailureKind, noAnswerWithin } from './failure.ts'
 import { atAddress, explain, placeOf } from './http.ts'
 import type { Address } from './resolve.ts'
 import type { TrackerUrl } from './tracker-url.ts'
+
+/** A scrape of 50 torrents takes 6 kB, an offer of another peer 64 KiB. */
+const MOST_CHARACTERS = 1024 * 1024
 
 /** How long a tracker may take to close its side. */
 const CLOSING_MILLISECONDS = 1_000
@@ -93,6 +97,10 @@ export class WebSocketClient implements TrackerClient {
     const take = (data: unknown) => {
       if (typeof data !== 'string')
         return reject(this.#failure('garbage', 'a binary message, which browsers cannot read'))
+      if (data.length > MOST_CHARACTERS)
+        return reject(
+          this.#failure('garbage', `the answer is longer than ${size(MOST_CHARACTERS)}`),
+        )
       const reading = read(data)
       if (reading === undefined) return
       if ('answer' in reading) return resolve(reading.answer)

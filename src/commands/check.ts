@@ -14,6 +14,7 @@ Redirects are not followed.
 
 The configuration of the Torrust Tracker's checker is accepted: JSON of the form
   {"udp_trackers": ["HOST:PORT"], "http_trackers": ["URL"], "health_checks": ["URL"]}
+where "websocket_trackers": ["URL"] may stand beside them,
 from the first of these that is given: --config-path,
 TORRUST_CHECKER_CONFIG_PATH, an argument that begins with {,
 TORRUST_CHECKER_CONFIG. The variables are ignored if only URLs are given.

@@ -150,6 +150,13 @@ describe('says what is wrong with', () => {
       `${where}: an announce without interval; it begins with ${JSON.stringify('{"action":"announce","info_hash":"òòòòòò')}`,
     ],
     [
+      'a long message',
+      (message, socket) =>
+        socket.send(JSON.stringify({ ...message, interval: 1, pad: 'x'.repeat(2 ** 20) })),
+      'garbage',
+      `${where}: the answer is longer than 1 MiB`,
+    ],
+    [
       'a binary message',
       (_message, socket) => socket.send(Buffer.from('{}')),
       'garbage',

@@ -163,7 +163,7 @@ test('a listed torrent is checked by its hash, and its swarm is left empty', asy
   await run.stop()
 })
 
-describe.each(OPPONENTS)('$name', ({ available, start }) => {
+describe.each(OPPONENTS)('$name', ({ available, hasWebSocket, start }) => {
   test.skipIf(!available)(
     'passes over both transports, and its swarms are left as they were',
     async () => {
@@ -176,6 +176,22 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
       expect(await peer.scrape(infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
     },
   )
+
+  test.skipIf(!available || !hasWebSocket)('passes over a WebSocket, too', async () => {
+    await using other = await start([])
+    const infoHash = hashOf(0xa9)
+    const hash = Buffer.from(infoHash).toString('hex')
+    const once = await check([other.websocket, '--info-hash', hash])
+    expect([once.code, verdicts(once.out), once.err]).toEqual([0, ['WebSocket Ok'], ''])
+    const times = ['--watch', '--interval=0.1', '--duration=0.3']
+    const watched = await check([...times, other.websocket, '--info-hash', hash])
+    expect(watched.code).toBe(0)
+    expect(JSON.parse(watched.out)).toMatchObject({
+      websocket_trackers: [{ url: other.websocket, status: { code: 'ok' } }],
+    })
+    using peer = await udpPeer(Number(new URL(other.udp).port))
+    expect(await peer.scrape(infoHash)).toEqual({ seeders: 0, leechers: 0, downloaded: 0 })
+  })
 
   test.skipIf(!available)('can be watched', async () => {
     await using other = await start([])

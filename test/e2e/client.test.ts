@@ -60,10 +60,10 @@ function statsOf(document: Record<string, unknown>, hash: Uint8Array) {
   return [complete, downloaded, incomplete]
 }
 
-describe.each(OPPONENTS)('$name', ({ available, start }) => {
+describe.each(OPPONENTS)('$name', ({ available, hasWebSocket, start }) => {
   describe.skipIf(!available)('if installed', () => {
     /** Three with ASCII info hashes, one for each test that counts, and one of a torrent file with any bytes. */
-    const hashes = { udp: hashOf(1), http: hashOf(2), text: hashOf(3) }
+    const hashes = { udp: hashOf(1), http: hashOf(2), text: hashOf(3), websocket: hashOf(4) }
     let inFile: Uint8Array
     let opponent: Opponent
     beforeAll(async () => {
@@ -91,6 +91,25 @@ describe.each(OPPONENTS)('$name', ({ available, start }) => {
       await announce(...SEEDER, '--event', 'stopped')
       // The npm package reports the present seeders as completions.
       expect(await scrape()).toEqual([1, expect.any(Number), 0])
+    })
+
+    test.skipIf(!hasWebSocket)('a visit over a WebSocket, which sees all peers', async () => {
+      const { websocket, udp } = opponent
+      const hash = hex(hashes.websocket)
+      await answer('announce', udp, hash, ...SEEDER)
+      for (let visit = 0; visit < 2; visit++)
+        expect(await answer('announce', websocket, hash, ...LEECHER)).toEqual({
+          complete: 1,
+          incomplete: 1,
+          interval: expect.any(Number),
+          'min interval': null,
+          peers: [],
+        })
+      const [seeders, , leechers] = statsOf(
+        await answer('scrape', websocket, hash),
+        hashes.websocket,
+      )
+      expect([seeders, leechers]).toEqual([1, 0])
     })
 
     test('a file, a magnet link and digits are one torrent', async () => {

@@ -9,7 +9,7 @@ import { EVENT } from '../../../src/bittorrent.ts'
 import { getHttp } from '../../../src/client/http.ts'
 import { UdpClient } from '../../../src/client/udp.ts'
 import { question } from '../client/question.ts'
-import { configuration } from '../configuration.ts'
+import { configuration, listeners } from '../configuration.ts'
 import { npmFile } from '../npm-packages.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
@@ -21,6 +21,8 @@ export interface Opponent extends AsyncDisposable {
   readonly udp: string
   /** `http://127.0.0.1:PORT/announce` */
   readonly http: string
+  /** `ws://127.0.0.1:PORT/announce`, where there is one. */
+  readonly websocket: string
 }
 
 const HERE = '127.0.0.1'
@@ -35,22 +37,34 @@ const opentracker = Bun.which('opentracker')
 export const OPPONENTS: readonly {
   readonly name: 'tracker' | 'opentracker' | 'npm'
   readonly available: boolean
+  readonly hasWebSocket: boolean
   start(hashes?: readonly Uint8Array[]): Promise<Opponent>
 }[] = [
-  { name: 'tracker', available: true, start: startOurs },
-  { name: 'opentracker', available: opentracker !== null, start: startOpentracker },
+  { name: 'tracker', available: true, hasWebSocket: true, start: startOurs },
+  {
+    name: 'opentracker',
+    available: opentracker !== null,
+    hasWebSocket: false,
+    start: startOpentracker,
+  },
   {
     name: 'npm',
-    available: node !== null && npmServer !== null,
+available: node !== null && npmServer !== null,
+    hasWebSocket: true,
     start: startNpm,
   },
 ]
 
 async function startOurs(): Promise<Opponent> {
-  const run = await launch(source, { toml: configuration() })
+  const rest = `${listeners()}[[websocket_trackers]]\nbind_address = "${HERE}:0"\n`
+  const run = await launch(source, { toml: configuration({ rest }) })
   return await opponent('tracker', run, async () => {
-    const { udp_trackers, http_trackers } = await run.services()
-    return { udp: portOf(udp_trackers[0]), http: portOf(http_trackers[0]) }
+    const { udp_trackers, http_trackers, websocket_trackers } = await run.services()
+    return {
+      udp: portOf(udp_trackers[0]),
+      http: portOf(http_trackers[0]),
+      websocket: portOf(websocket_trackers[0]),
+    }
   })
 }
 
@@ -97,7 +111,8 @@ async function startOpentracker(hashes: readonly Uint8Array[] = []): Promise<Opp
 async function opponent(
   name: string,
   run: Run,
-  findPorts: () => Promise<{ udp: number; http: number }>,
+  /** WebSockets are on the port of HTTP if nothing else is said. */
+  findPorts: () => Promise<{ udp: number; http: number; websocket?: number }>,
   isReady: () => boolean | Promise<boolean> = () => true,
   clean = () => {},
 ): Promise<Opponent> {
@@ -115,6 +130,7 @@ async function opponent(
       name,
       udp: `udp://${HERE}:${ports.udp}`,
       http,
+      websocket: `ws://${HERE}:${ports.websocket ?? ports.http}/announce`,
       [Symbol.asyncDispose]: async () => {
         await run[Symbol.asyncDispose]()
         clean()
