@@ -111,6 +111,13 @@ test('a WebTorrent tracker, which forgets the peer with its connection', async (
     'scrape',
     'stopped',
   ])
+  // Many say nothing to a peer that stops.
+  using silent = fakeWebSocketTracker((message, socket) => {
+    if (message.event !== 'stopped') answering(message, socket)
+  })
+  const [well] = await checkOf([url.replace('PORT', `${silent.port}`)])
+  expect(well!.left).toBeUndefined()
+  await until('the peer to be stopped', () => silent.messages.at(-1)?.event === 'stopped')
   using server = await httpServer(respond('no', '403 Forbidden'))
   const [finding] = await checkOf([`ws://127.0.0.1:${server.port}`])
   expect(finding!.steps.map(({ failure }) => failure)).toEqual([

@@ -120,6 +120,7 @@ test('a silent service is given up in time', async () => {
 
 test.each([
   [['udp://a:6969'], {}, 'udp://a:6969: expected http:// or https://'],
+  [['wss://a:6969'], {}, 'wss://a:6969: expected http:// or https://'],
   [['http://'], {}, 'http://: not a URL'],
   [['--timeout', '0'], {}, '--timeout must be from 0.01 to 3600 seconds, not 0'],
   [['0'], {}, 'URL must be a port from 1 to 65535, not 0'],

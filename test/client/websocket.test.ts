@@ -80,6 +80,9 @@ test('over IPv6', async () => {
   const url = urlOf(`ws://[::1]:${tracker.port}/announce`)
   expect(await announce(url, question, { milliseconds: 60_000 })).toMatchObject({ family: 6 })
   expect(tracker.requests[0]?.host).toBe(`[::1]:${tracker.port}`)
+  const named = urlOf(`ws://tracker.invalid:${tracker.port}/announce`)
+  using client = new WebSocketClient(named, { ip: '::1', family: 6 }, { milliseconds: 60_000 })
+  expect((await client.announce(question)).interval).toBe(120)
 })
 
 test('messages about others do not answer, and do not end the wait', async () => {
@@ -190,6 +193,11 @@ describe('says what is wrong with', () => {
     const late = ['timeout', `${where}: no answer within 0.2 s`]
     expect(await failure(announceAt(server.port, '/announce', 200))).toEqual(late as never)
     await until('the connection to be closed', () => server.open() === 0)
+    // The next request does not wait for the same connection.
+    using client = clientAt(server.port, '/announce', 200)
+    for (let i = 0; i < 2; i++)
+      expect(await failure(client.announce(question))).toEqual(late as never)
+    expect(server.requests).toHaveLength(3)
     using tracker = fakeWebSocketTracker(() => {})
     expect(await failure(announceAt(tracker.port, '/announce', 200))).toEqual(late as never)
     await until('the connection to be closed', () => tracker.open() === 0)

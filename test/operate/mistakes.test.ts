@@ -56,6 +56,10 @@ describe('wrong usage', () => {
       ['stats', '--token', 'a', '--url', 'udp://a:1'],
       '--url: udp://a:1: expected http:// or https://',
     ],
+    [
+      ['stats', '--token', 'a', '--url', 'ws://a:1'],
+      '--url: ws://a:1/: expected http:// or https://',
+    ],
     [['stats', '--token', 'a', '--url', 'http://'], '--url: http://: not a URL'],
   ])('%p', async (words, message) => {
     using directory = temporaryDirectory({
