@@ -130,17 +130,16 @@ test('leaves no peer at a public_url', async () => {
 })
 
 describe('a public_url', () => {
-  for (const { name, available, start } of OPPONENTS)
+  for (const { name, available, hasWebSocket, start } of OPPONENTS)
     test.skipIf(!available)(`of ${name} is checked`, async () => {
       await using opponent = await start()
       const rest = listeners(0, 0, 0)
         .replace(':0"', `:0"\npublic_url = "${opponent.udp}/announce"`)
         .replace(/(http_trackers\]\]\n.*)/, `$1\npublic_url = "${opponent.http}"`)
-      const { of } = await examine(configuration({ rest }))
-      expect(of('public-url')).toEqual([
-        ['ok', expect.stringMatching(/ answers$/)],
-        ['ok', expect.stringMatching(/ answers$/)],
-      ])
+      const web = `[[websocket_trackers]]\nbind_address = "127.0.0.1:0"\npublic_url = "${opponent.websocket}"\n`
+      const { of } = await examine(configuration({ rest: hasWebSocket ? rest + web : rest }))
+      const answers = ['ok', expect.stringMatching(/ answers$/)]
+      expect(of('public-url')).toEqual(Array(hasWebSocket ? 3 : 2).fill(answers))
     })
 })
 

@@ -49,7 +49,7 @@ export const OPPONENTS: readonly {
   },
   {
     name: 'npm',
-available: node !== null && npmServer !== null,
+    available: node !== null && npmServer !== null,
     hasWebSocket: true,
     start: startNpm,
   },
