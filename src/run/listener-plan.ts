@@ -3,7 +3,7 @@
  * is its protocol and address: it stays open while those stay, and follows its other options. Only a certificate
  * cannot be changed in a server, nor what other protocol it serves: another one takes its port over, and goes on counting where it was.
  */
-import { type Opening, type Wanted, withPort } from './open-listener.ts'
+import { hasSocket, type Opening, type Wanted, withPort } from './open-listener.ts'
 import type { Openings } from './openings.ts'
 
 /** One that is open, as it was configured, and as it was opened: port 0 became another. */
@@ -58,8 +58,7 @@ export function planListeners(
     else if (canReplace) {
       replaced.push(old)
       // Of two on one server, the HTTP listener says so.
-      if (!hasSameCertificate(old, opening) && !('host' in opening && opening.host !== undefined))
-        renewed.push(old)
+      if (!hasSameCertificate(old, opening) && hasSocket(opening)) renewed.push(old)
       planned.push({ configured, opening: { ...opening, id: openings.id() } })
     } else {
       stuck.push(old)

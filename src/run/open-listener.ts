@@ -71,6 +71,10 @@ export type Opening = {
     }
 )
 
+/** Whether it listens itself: WebSockets may be on the socket of an HTTP listener, whatever becomes of them. */
+export const hasSocket = (opening: Opening): boolean =>
+  opening.type !== 'websocket_tracker' || opening.host === undefined
+
 /** The same listener on another port. */
 export function withPort<O extends Pick<Opening, 'listener'>>(opening: O, port: number): O {
   const { listener } = opening

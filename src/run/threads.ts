@@ -12,7 +12,7 @@ import type { LinkEnd } from '../relay/links.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import { hasWebPeers } from '../swarm/swarm.ts'
-import { type Following, type Opening, withPort } from './open-listener.ts'
+import { type Following, hasSocket, type Opening, withPort } from './open-listener.ts'
 import { type Opened, type ServingThread, startThread, type ThreadSetup } from './thread.ts'
 import { startWorker, ThreadGone } from './worker.ts'
 
@@ -267,7 +267,7 @@ const SCHEMES = { udp_tracker: 'udp', http_tracker: 'http', websocket_tracker: '
 
 /** Threads share ports with any process that asks to share, also with a tracker that runs already. */
 async function assertFreePorts(listeners: readonly Opening[]): Promise<void> {
-  const alone = listeners.filter((one) => !one.sharesPort && !('host' in one && one.host))
+  const alone = listeners.filter((one) => !one.sharesPort && hasSocket(one))
   await assertFree(
     alone.map(({ type, listener }) => {
       const tls = 'tls_config' in listener && listener.tls_config !== null

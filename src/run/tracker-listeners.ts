@@ -10,7 +10,7 @@ import { size } from '../text/figures.ts'
 import type { MeteredListener } from '../view/metrics.ts'
 import type { ShownListener } from '../view/overview.ts'
 import { type Listed, type ListenerPlan, planListeners } from './listener-plan.ts'
-import type { Opening, Wanted } from './open-listener.ts'
+import { hasSocket, type Opening, type Wanted } from './open-listener.ts'
 import { Openings } from './openings.ts'
 import { newCertificate, type Part, type Prepared } from './part.ts'
 import { TARGETS, type TrackerService, trackerService } from './services.ts'
@@ -100,7 +100,7 @@ export class TrackerListeners implements Part {
     const closed = plan.closed.map(({ id }) => id)
     const isUdp = ({ type }: Opening) => type === 'udp_tracker'
     const handover = await Handover.from(
-      plan.closed.filter((one) => !isUdp(one)).map(addressOf),
+      plan.closed.filter((one) => !isUdp(one) && hasSocket(one)).map(addressOf),
       plan.closed.filter(isUdp).map(addressOf),
     )
     const opened = await this.#threads.prepare(plan.opened).catch((error) => {

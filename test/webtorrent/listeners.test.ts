@@ -119,6 +119,23 @@ test('a reload opens, closes and moves WebSocket listeners, and changes their op
   expect(await moved.rest()).toEqual([])
 })
 
+test('WebSockets leave the port of an HTTP tracker, which goes on', async () => {
+  const port = await freePort()
+  const before = http(port) + web(port)
+  await using tracker = await startTracker({ workers: 2, rest: before + HEALTH })
+  using hosted = await Speaker.open(urlOf(tracker))
+  const url = `http://127.0.0.1:${port}`
+  const after = http(port) + web()
+  expect(await reload(tracker, after, before)).toMatchObject({ mistakes: [], restart: [] })
+  expect(await announceOverHttp(url, 'one', 7001)).toContain('8:completei1e')
+  expect((await hosted.closed).code).toBe(1001)
+  expect(await announceOverHttp(url, 'one', 7002)).toContain('8:completei2e')
+  // And they come back.
+  expect(await reload(tracker, before, after)).toMatchObject({ mistakes: [], restart: [] })
+  using back = await Speaker.open(urlOf(tracker))
+  expect(await back.ask(announce('one', 'back', { left: 1 }))).toMatchObject({ complete: 2 })
+})
+
 test('a first WebSocket listener needs a restart', async () => {
   const before = http()
   await using tracker = await startTracker({ workers: 1, rest: before + HEALTH })
