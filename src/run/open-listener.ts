@@ -216,8 +216,8 @@ async function openWebSockets(
       ? await serveWebSockets(sockets, {
           certificate: opening.certificate,
           reusePort: common.reusePort,
-        }).catch((error) => {
-          requests.stop()
+        }).catch(async (error) => {
+          await requests.stop()
           throw error
         })
       : undefined
@@ -226,10 +226,10 @@ async function openWebSockets(
     receiveBuffer: Infinity,
     follow: (next) => requests.follow(next as WebSocketTrackerConfig),
     retire() {},
-    stop: (graceMilliseconds) => {
+    stop: async (graceMilliseconds) => {
       host?.host?.(undefined)
-      requests.stop()
-      return own?.stop(graceMilliseconds)
+      await requests.stop()
+      await own?.stop(graceMilliseconds)
     },
   }
 }

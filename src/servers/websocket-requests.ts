@@ -23,6 +23,7 @@ import { AT, addTime, type CLOSED, type CounterRow, REFUSED_AT } from '../memory
 import { type Refusal, refusalText } from '../refusal.ts'
 import type { Handed, Line, Relay, RelayedKind, Seat } from '../relay/relay.ts'
 import type { Clock } from '../time/clock.ts'
+import { Turns } from '../time/turns.ts'
 import type { Scrape, Tracker } from '../tracker.ts'
 import {
   escapeId,
@@ -199,11 +200,14 @@ export class WebSocketRequests {
     }
   }
 
-  /** Closes all connections, and looks after none any more. */
-  stop(): void {
+  /** Closes all connections, and looks after none any more. Others have their turns: each leaves all its torrents. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
-    for (const client of this.#clients)
+    const turns = new Turns()
+    for (const client of this.#clients) {
       this.#close(client, 'closedStopped', GOING_AWAY, 'Server closed')
+      if (turns.isOver) await turns.next()
+    }
   }
 
   /** Sends what another client relays; false: too much waits to be sent to this one. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'bun:test'
 import { Visitor } from '../../src/access/gate.ts'
 import { LIMITS } from '../../src/limits.ts'
-import { Client } from '../../src/servers/websocket-requests.ts'
+import { Client, type WebSocketRequests } from '../../src/servers/websocket-requests.ts'
+import { nextTurn } from '../../src/time/turns.ts'
 import { serveWeb } from '../support/servers/served-websockets.ts'
 import { THOROUGH } from '../support/thorough.ts'
 import { until } from '../support/until.ts'
@@ -516,17 +517,7 @@ describe('sockets', () => {
   test('W58: a client that is read again is limited again, also within the same second', async () => {
     await using served = await serveWeb()
     const { requests } = served.sockets
-    const calls: string[] = []
-    const nothing = () => {}
-    const client = new Client(requests, new Visitor('connected'), 1, { place: 0, now: 0 })
-    requests.opened(client, {
-      send: ({ length }) => length,
-      getBufferedAmount: () => 0,
-      pause: () => calls.push('pause'),
-      resume: () => calls.push('resume'),
-      close: nothing,
-      terminate: nothing,
-    })
+    const { client, calls } = silentClient(requests)
     const text = JSON.stringify(scrape('one'))
     const fill = () => {
       for (let i = 0; i < LIMITS.webSocketMessages; i++) requests.message(client, text)
@@ -536,6 +527,23 @@ describe('sockets', () => {
     fill()
     expect(calls).toEqual(['pause', 'resume', 'pause'])
     requests.closed(client, 'closedByClient')
+  })
+
+  test('W67: while very many sockets are closed, others have their turns', async () => {
+    await using served = await serveWeb()
+    const { requests } = served.sockets
+    for (let i = 0; i < 500; i++) {
+      const { client } = silentClient(requests)
+      for (let j = 0; j < 20; j++)
+        requests.message(client, JSON.stringify(announce(`${j}`, `peer ${i}`, { left: 1 })))
+    }
+    const stopped = requests.stop()
+    await nextTurn()
+    const inTheFirstTurn = served.count('closedStopped')
+    await stopped
+    expect(served.count('closedStopped')).toBe(500)
+    expect(inTheFirstTurn).toBeWithin(1, 500)
+    expect(served.swarm.totals()).toMatchObject({ seeders: 0, leechers: 0 })
   })
 
   test('W57: a client that does not read is closed, and its torrent mates notice nothing', async () => {
@@ -562,6 +570,24 @@ describe('sockets', () => {
     expect(counts(await peer.ask(announce('one', 'peer', { left: 1 })))).toEqual([0, 1, 0])
   })
 })
+
+/** A client on a socket that goes nowhere, and what is asked of that. */
+function silentClient(requests: WebSocketRequests) {
+  const calls: string[] = []
+  const client: Client = new Client(requests, new Visitor('connected'), 1, {
+    place: 0,
+    now: 1_000_000_000,
+  })
+  requests.opened(client, {
+    send: ({ length }) => length,
+    getBufferedAmount: () => 0,
+    pause: () => calls.push('pause'),
+    resume: () => calls.push('resume'),
+    close: () => requests.closed(client, 'closedByClient'),
+    terminate: () => {},
+  })
+  return { client, calls }
+}
 
 describe('scrapes', () => {
   test('W42: one, some, the same twice, too many', async () => {

@@ -91,7 +91,7 @@ export async function serveWeb(changes: Changes = {}) {
       Speaker.open(`${server.url}${path}`, options),
     count: (counter: Counter): number => counters[AT[counter]]! + counters[AT[counter] + 1]!,
     [Symbol.asyncDispose]: async () => {
-      sockets.requests.stop()
+      await sockets.requests.stop()
       garbage[Symbol.dispose]()
       await server.stop(0)
     },
