@@ -17,6 +17,14 @@ export interface Line {
   deliver(kind: RelayedKind, text: string): boolean
 }
 
+/** What a peer of a socket last said in one torrent. */
+export type Stay = {
+  /** Bytes. */
+  readonly left: number
+  /** Second of the announce. */
+  readonly since: number
+}
+
 /** One peer id on one socket. */
 export class Seat {
   /** Among the seats of this thread, from 1; see `SEAT` in bittorrent.ts. */
@@ -24,8 +32,7 @@ export class Seat {
   readonly line: Line
   /** Peer id and info hashes as text of 20 characters, one for each byte. */
   readonly peerId: string
-  /** Bytes left as the peer last said, by torrent that it is in. */
-  readonly torrents = new Map<string, number>()
+  readonly torrents = new Map<string, Stay>()
 
   constructor(number: number, line: Line, peerId: string) {
     this.number = number

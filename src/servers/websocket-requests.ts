@@ -288,14 +288,15 @@ export class WebSocketRequests {
     const isStopped = announce.event === EVENT.stopped
     const infoHash = textOf(announce.infoHash)
     const peerId = textOf(announce.peerId)
+    const { webSocketTorrents: most } = LIMITS
+    if (client.torrents === most) this.#forgetExpired(client, now)
     const seated = client.seats.get(peerId)
     const before = seated?.torrents.get(infoHash)
-    const { webSocketTorrents: most } = LIMITS
     if (!isStopped && before === undefined && client.torrents === most) {
       this.#refuse(client, 'badQuery', `more than ${most} torrents on one connection`)
       return
     }
-    if (!isLeftKnown) writeLeft(announce.counts, before ?? SOME)
+    if (!isLeftKnown) writeLeft(announce.counts, before?.left ?? SOME)
     const seat = seated ?? relay.seat(client, peerId)
     this.#place(announce, client, seat)
     announce.want = isStopped || offers === 0 ? 0 : offers + SPARE_PEERS
@@ -314,7 +315,7 @@ export class WebSocketRequests {
         relay.seated(seat)
       }
       if (before === undefined) client.torrents++
-      seat.torrents.set(infoHash, readLeft(announce.counts))
+      seat.torrents.set(infoHash, { left: readLeft(announce.counts), since: now })
     }
     this.#hear(client, now)
     this.#served = true
@@ -472,6 +473,16 @@ export class WebSocketRequests {
     writeText(infoHash, leaving.infoHash)
     this.#place(leaving, client, seat)
     this.#options.tracker.leave(leaving)
+  }
+
+  /** Not all clients say that they leave a torrent. */
+  #forgetExpired(client: Client, now: number): void {
+    for (const seat of client.seats.values())
+      for (const [infoHash, { since }] of seat.torrents) {
+        if (now - since < this.#listener.peer_timeout) continue
+        this.#leave(client, seat, infoHash)
+        this.#left(client, seat, infoHash)
+      }
   }
 
   /** The seat is not in this torrent any more, if it was. */

@@ -134,6 +134,13 @@ describe('announces', () => {
     // A place that becomes free is given again.
     await page.ask(announce('7', 'peer 7', { event: 'stopped' }))
     expect(await page.ask(announce('fresh', 'fresh'))).not.toHaveProperty('failure reason')
+    const another = announce('another', 'another')
+    expect(await page.ask(another)).toHaveProperty('failure reason')
+    // Those whose peers have expired do not count: libtorrent never says that it leaves one.
+    served.time.now += 250
+    expect(await page.ask(announce('7', 'fresh'))).toHaveProperty('failure reason')
+    served.time.now += 20
+    expect(await page.ask(another)).not.toHaveProperty('failure reason')
     page.close()
     await page.closed
     expect(served.swarm.totals()).toMatchObject({ seeders: 0, leechers: 0 })
