@@ -62,6 +62,24 @@ export class Offers {
   }
 
   /**
+   * Whether an offer of the same name is open that another seat made: the answer must not go astray. Arguments as in
+   * `add`.
+   */
+  isAnothers(
+    to: number,
+    ids: Int32Array,
+    at: number,
+    thread: number,
+    seat: number,
+    now: number,
+  ): boolean {
+    const place = this.#find(this.#bucketOf(to, ids, at))
+    if (place === NIL || now - this.#since[place]! > OPEN_SECONDS) return false
+    const from = place * WORDS
+    return this.#words[from + THREAD] !== thread || this.#words[from + SEAT] !== (seat | 0)
+  }
+
+  /**
    * Whether this offer was handed to the seat `to` and is still open; then `thread` and `seat` say who made it, and
    * it cannot be answered again.
    */

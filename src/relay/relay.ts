@@ -143,8 +143,11 @@ export class Relay {
     from: number,
     text: string,
   ): Handed {
+    const now = this.#clock.seconds()
+    // Some clients show one offer to many peers. One of them must not offer it again as if it were its own.
+    if (this.#offers.isAnothers(to, ids, at, thread, from, now)) return 'gone'
     const handed = this.#deliver(to, 'offer', text)
-    if (handed === 'here') this.#offers.add(to, ids, at, thread, from, this.#clock.seconds())
+    if (handed === 'here') this.#offers.add(to, ids, at, thread, from, now)
     return handed
   }
 

@@ -382,6 +382,24 @@ describe('answers', () => {
     expect(await offerer.rest()).toEqual([])
   })
 
+  test('W37: who knows the offer of another can neither offer it again nor have its answer', async () => {
+    const { served, offerer, answerer, offer } = await offered()
+    await using _ = served
+    using thief = await served.join()
+    await thief.ask(announce('one', 'offerer', { left: 1, ...offers('a') }))
+    expect(await answerer.rest()).toEqual([])
+    answerer.send(answerTo(offer, 'answerer'))
+    await answerer.rest()
+    expect(await thief.rest()).toEqual([])
+    expect(await offerer.rest()).toHaveLength(1)
+    // Once it is answered, or too old to be, the name is free: the client may have come back on another socket.
+    await thief.ask(announce('one', 'offerer', { left: 1, ...offers('a') }))
+    expect(await answerer.rest()).toHaveLength(1)
+    served.time.now += 121
+    await offerer.ask(announce('one', 'offerer', { left: 1, ...offers('a') }))
+    expect(await answerer.rest()).toHaveLength(1)
+  })
+
   test('W30: an answer after two minutes reaches nobody', async () => {
     for (const [seconds, arrives] of [
       [120, 1],
