@@ -89,6 +89,8 @@ export type OpenListener = {
   readonly port: number
   /** Bytes of the receive buffer of a UDP socket; Infinity: none is known. */
   readonly receiveBuffer: number
+  /** Counters of a WebSocket listener, on all threads. */
+  readonly webSockets?: ListenerCounters
   follow(listener: Opening['listener']): void
   /** Of an HTTP tracker: see `HttpTrackerServer.host`. */
   host?(sockets: WebSockets | undefined): void
@@ -107,8 +109,8 @@ type ThreadParts = {
   readonly tracker: Tracker
   /** undefined: the swarm has no WebTorrent peers. */
   readonly relay: Relay | undefined
-  /** Connections that the limit of open files leaves for WebSockets. */
-  readonly mostConnections: number
+  /** See `WebSocketsOptions`. */
+  readonly hasRoom: () => boolean
   readonly page: Board
   readonly garbage: Garbage
   readonly log: Log
@@ -196,15 +198,16 @@ async function openWebSockets(
   open: (id: number) => OpenListener | undefined,
   parts: ThreadParts,
 ): Promise<OpenListener> {
-  const { thread, threads, relay, mostConnections } = parts
+  const { thread, threads, relay, hasRoom } = parts
   if (relay === undefined) throw new Error('this swarm has no WebTorrent peers')
   const common = commonOf(opening, 'WEBSOCKET TRACKER', parts)
+  const all = new ListenerCounters(threads, opening.counters)
   const sockets = new WebSockets({
     ...common,
     listener: opening.listener,
     relay,
-    mostConnections,
-    all: new ListenerCounters(threads, opening.counters),
+    hasRoom,
+    all,
     connections: new ConnectionCounts(opening.connections, threads, thread - 1),
     clock: systemClock,
   })
@@ -223,6 +226,7 @@ async function openWebSockets(
       : undefined
   return {
     port: own?.address.port ?? host!.port,
+    webSockets: all,
     receiveBuffer: Infinity,
     follow: (next) => requests.follow(next as WebSocketTrackerConfig),
     retire() {},

@@ -9,13 +9,14 @@ import { type LogEvent, LogHistory } from '../log/history.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import { Log, type LogOptions } from '../log/log.ts'
 import { Board } from '../memory/board.ts'
-import { THREAD_AT, ThreadCounters } from '../memory/counters.ts'
+import { type ListenerCounters, THREAD_AT, ThreadCounters } from '../memory/counters.ts'
 import { drawSeed, type Seed } from '../memory/hash.ts'
 import type { LinkEnd } from '../relay/links.ts'
 import { Relay } from '../relay/relay.ts'
 import { Rules } from '../rules.ts'
 import { Garbage } from '../servers/garbage.ts'
 import { threadId } from '../servers/libc.ts'
+import { countOpen } from '../servers/websocket.ts'
 import { hasWebPeers, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
 import { Tracker } from '../tracker.ts'
@@ -124,9 +125,9 @@ export async function startThread(
   logBans(bans, rules, log)
   const page = new Board(setup.page)
   const relay = hasWebPeers(setup.swarm) ? new Relay(thread, counts, systemClock) : undefined
-  const { mostConnections } = setup
-  const parts = { thread, threads, secret, tracker, relay, mostConnections, page, garbage, log }
   const open = new Map<number, OpenListener>()
+  const hasRoom = () => countWebSockets(open.values()) < setup.mostConnections
+  const parts = { thread, threads, secret, tracker, relay, hasRoom, page, garbage, log }
 
   const prepare = async (listeners: readonly Opening[]): Promise<Opened> => {
     const opened: OpenListener[] = []
@@ -170,6 +171,13 @@ export async function startThread(
       log.debug('TRACKER', 'locks of the swarm', { thread, ...waits })
     },
   }
+}
+
+/** Those that are open on all threads. A listener that takes over from another counts where that one does. */
+function countWebSockets(listeners: Iterable<OpenListener>): number {
+  const counters = new Map<SharedArrayBuffer, ListenerCounters>()
+  for (const { webSockets: one } of listeners) if (one !== undefined) counters.set(one.memory, one)
+  return counters.values().reduce((sum, one) => sum + countOpen(one), 0)
 }
 
 function logBans(bans: Bans, rules: Rules, log: Log): void {

@@ -14,8 +14,8 @@ import { Client, WebSocketRequests, type WebSocketRequestsOptions } from './webs
 
 export type WebSocketsOptions = WebSocketRequestsOptions & {
   readonly all: ListenerCounters
-  /** Connections that the limit of open files leaves for WebSockets. */
-  readonly mostConnections: number
+  /** Whether the limit of open files leaves room for another WebSocket, of whatever listener. */
+  readonly hasRoom: () => boolean
 }
 
 /** Seconds of silence after which a connection is closed; a client that answers a ping, sent before, stays. */
@@ -77,7 +77,7 @@ export class WebSockets {
 
   /** Opens a WebSocket, or answers why not. undefined: it is open. */
   upgrade(request: Request, server: Bun.Server<Client>): Response | undefined {
-    const { all, clock, connections, garbage, mostConnections } = this.#options
+    const { all, clock, connections, garbage, hasRoom } = this.#options
     const { listener } = this.requests
     const visitor = this.#visitor
     const { address } = visitor
@@ -94,8 +94,7 @@ export class WebSockets {
     const { allowed_origins: allowed, max_connections, max_connections_per_ip: most } = listener
     if (origin !== null && allowed.length > 0 && !allowed.includes(origin))
       return refused(403, 'this tracker does not serve pages of your origin')
-    const { ipv4, ipv6 } = all.open
-    if (ipv4 + ipv6 >= (max_connections || mostConnections))
+    if (max_connections > 0 ? countOpen(all) >= max_connections : !hasRoom())
       return refused(503, 'this tracker has no connection left', { 'retry-after': '60' })
     const place = connections.placeOf(address)
     if (most > 0 && visitor.fault === undefined && connections.at(place) >= most)
@@ -120,6 +119,11 @@ export class WebSockets {
     const text = shown ?? asked
     visitor.shows = text === undefined ? 'none' : visitor.key.read(text) ? 'key' : 'malformed'
   }
+}
+
+/** The connections of a listener that are open, on all threads. */
+export function countOpen({ open: { ipv4, ipv6 } }: ListenerCounters): number {
+  return ipv4 + ipv6
 }
 
 const UPGRADE = { upgrade: 'websocket', connection: 'Upgrade' }

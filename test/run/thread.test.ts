@@ -9,12 +9,16 @@ import { ListenerCounters, ThreadCounters } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
 import type { Opening } from '../../src/run/open-listener.ts'
 import { startThread, type ThreadSetup } from '../../src/run/thread.ts'
+import { createConnectionCounts } from '../../src/servers/connection-counts.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
+import { FAMILIES, WEB_ROW } from '../../src/swarm/layout.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
 import { capturedLog } from '../support/captured-log.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
+import { webSocketListener } from '../support/servers/served-websockets.ts'
 import { hashOf, udpPeer } from '../support/udp-client.ts'
+import { Speaker } from '../support/webtorrent/speaker.ts'
 
 const garbage = new Garbage()
 afterAll(() => garbage[Symbol.dispose]())
@@ -53,6 +57,28 @@ function setupOf(toml: string, changes: Partial<ThreadSetup> = {}): ThreadSetup 
     ...changes,
   }
 }
+
+test('W61: all WebSocket listeners share what the limit of open files leaves', async () => {
+  const setup = setupOf('', {
+    mostConnections: 1,
+    swarm: createSwarmMemory(64 * 2 ** 20, Int32Array.of(1), false, [...FAMILIES, WEB_ROW]),
+    listeners: [1, 2].map((id) => ({
+      id,
+      type: 'websocket_tracker',
+      listener: webSocketListener,
+      counters: countersOf({}),
+      sharesPort: false,
+      certificate: null,
+      host: undefined,
+      connections: createConnectionCounts(1),
+    })),
+  })
+  const thread = await startThread(setup, garbage, log)
+  const [one, two] = thread.opened.ports.map((port) => `ws://127.0.0.1:${port}/`)
+  using _ = await Speaker.open(one!)
+  await expect(Speaker.open(two!)).rejects.toThrow('503')
+  await thread.stop(0)
+})
 
 const udp = (port: number, more = '') =>
   `[[udp_trackers]]\nbind_address = "127.0.0.1:${port}"\n${more}`

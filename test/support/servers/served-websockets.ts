@@ -8,7 +8,7 @@ import { ConnectionCounts, createConnectionCounts } from '../../../src/servers/c
 import { Garbage } from '../../../src/servers/garbage.ts'
 import { readCertificate } from '../../../src/servers/listen.ts'
 import { RequestLog } from '../../../src/servers/request-log.ts'
-import { serveWebSockets, WebSockets } from '../../../src/servers/websocket.ts'
+import { countOpen, serveWebSockets, WebSockets } from '../../../src/servers/websocket.ts'
 import { FAMILIES, WEB_ROW } from '../../../src/swarm/layout.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
 import { capturedLog } from '../captured-log.ts'
@@ -66,7 +66,7 @@ export async function serveWeb(changes: Changes = {}) {
     all,
     counters,
     connections: new ConnectionCounts(createConnectionCounts(1), 1, 0),
-    mostConnections,
+    hasRoom: () => countOpen(all) < mostConnections,
     garbage,
     clock,
     report: (what, error) => reports.push(`${what}: ${error}`),
