@@ -31,7 +31,7 @@ export const RELAYED = {
 type Batch = { readonly words: Int32Array; readonly texts: readonly string[] }
 
 /** `words[at…]` say what `text`, which came from `thread`, is. */
-export type Receive = (thread: number, words: Int32Array, at: number, text: string) => void
+type Receive = (thread: number, words: Int32Array, at: number, text: string) => void
 
 type Link = {
   readonly port: MessagePort

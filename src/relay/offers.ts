@@ -1,6 +1,6 @@
 /**
  * Offers that were handed to seats of this thread and may still be answered. An answer goes back to the seat that
- * offered and to no other, so nothing reaches a peer that it did not ask for, and no one can speak for another.
+ * offered and to no other, so nothing reaches a peer that it did not ask for, and no client can speak for another.
  * Memory of fixed size: when it is full, the oldest offers are forgotten.
  */
 import { drawSeed, hashWords, secretsOf } from '../memory/hash.ts'

@@ -224,7 +224,7 @@ export class WebSocketRequests {
     return true
   }
 
-  /** Whether a client has as many offers to read as it can be sent: it reads slowly, or somebody floods it. */
+  /** Whether a client has as many offers to read as it can be sent: it reads slowly, or others flood it. */
   #isOverwhelmed(client: Client, socket: Socket): boolean {
     const now = this.#options.clock.seconds()
     if (client.offeredIn !== now) {
@@ -253,6 +253,13 @@ export class WebSocketRequests {
     }
     if (began > 0 && this.#served)
       addTime(this.#counters, this.#request.kind, Bun.nanoseconds() - began)
+  }
+
+  /** Pings and pongs are no messages, but cost as much: those of a flood wait like messages. */
+  pinged(client: Client): void {
+    if (client.closing !== undefined) return
+    this.#limit(client, this.#options.clock.seconds())
+    this.#closeIfSlow(client)
   }
 
   #serve(client: Client, text: string, now: number): void {
@@ -541,7 +548,12 @@ export class WebSocketRequests {
     if (socket === undefined) return
     this.#counters[AT.bytesSent + offsetOf(client)]! += text.length
     this.#options.garbage.made(text.length)
-    if (socket.send(text) > 0 || socket.getBufferedAmount() <= LIMITS.webSocketUnsent) return
+    if (socket.send(text) <= 0) this.#closeIfSlow(client)
+  }
+
+  #closeIfSlow(client: Client): void {
+    const { socket } = client
+    if (socket === undefined || socket.getBufferedAmount() <= LIMITS.webSocketUnsent) return
     client.closing ??= 'closedSlow'
     socket.terminate()
   }

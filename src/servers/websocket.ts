@@ -39,6 +39,9 @@ export const webSocketHandlers: Bun.WebSocketHandler<Client> = {
   backpressureLimit: 4 * LIMITS.webSocketUnsent,
   open: (socket) => socket.data.requests.opened(socket.data, socket),
   message: (socket, message) => socket.data.requests.message(socket.data, message),
+  // Bun answers pings by itself.
+  ping: (socket) => socket.data.requests.pinged(socket.data),
+  pong: (socket) => socket.data.requests.pinged(socket.data),
   close: (socket, code, reason) => socket.data.requests.closed(socket.data, reasonOf(code, reason)),
 }
 

@@ -1,5 +1,5 @@
 /** What a WebSocket listener does with messages: real sockets, a real swarm, a clock of the test. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { Visitor } from '../../src/access/gate.ts'
 import { LIMITS } from '../../src/limits.ts'
 import { Client, type WebSocketRequests } from '../../src/servers/websocket-requests.ts'
@@ -554,6 +554,30 @@ describe('sockets', () => {
     requests.closed(client, 'closedByClient')
   })
 
+  test('W58: pings and pongs wait, too', async () => {
+    await using served = await serveWeb()
+    const { requests } = served.sockets
+    const { client, calls } = silentClient(requests)
+    for (let i = 0; i < LIMITS.webSocketMessages; i++) requests.pinged(client)
+    expect(calls).toEqual(['pause'])
+    using pinged = spyOn(requests, 'pinged')
+    const socket = new WebSocket(served.url)
+    socket.onopen = () => {
+      socket.ping()
+      socket.pong()
+    }
+    await until('both are counted', () => pinged.mock.calls.length === 2)
+    socket.close()
+  })
+
+  test('W57: a client that sends pings and does not read the answers is closed', async () => {
+    await using served = await serveWeb()
+    const { client, calls } = silentClient(served.sockets.requests, LIMITS.webSocketUnsent + 1)
+    served.sockets.requests.pinged(client)
+    expect(calls).toEqual(['terminate'])
+    expect(client.closing).toBe('closedSlow')
+  })
+
   test('W67: while very many sockets are closed, others have their turns', async () => {
     await using served = await serveWeb()
     const { requests } = served.sockets
@@ -597,7 +621,7 @@ describe('sockets', () => {
 })
 
 /** A client on a socket that goes nowhere, and what is asked of that. */
-function silentClient(requests: WebSocketRequests) {
+function silentClient(requests: WebSocketRequests, unsent = 0) {
   const calls: string[] = []
   const client: Client = new Client(requests, new Visitor('connected'), 1, {
     place: 0,
@@ -605,11 +629,11 @@ function silentClient(requests: WebSocketRequests) {
   })
   requests.opened(client, {
     send: ({ length }) => length,
-    getBufferedAmount: () => 0,
+    getBufferedAmount: () => unsent,
     pause: () => calls.push('pause'),
     resume: () => calls.push('resume'),
     close: () => requests.closed(client, 'closedByClient'),
-    terminate: () => {},
+    terminate: () => calls.push('terminate'),
   })
   return { client, calls }
 }
