@@ -71,6 +71,7 @@ const MESSAGE = 1_024
 const SPARE_PEERS = 2
 /** Bytes left of a leecher that does not know how many. */
 const SOME = 1
+const INTERNAL = 'internal error'
 /** Codes of RFC 6455, 7.4.1. */
 const NORMAL = 1000
 const GOING_AWAY = 1001
@@ -274,11 +275,12 @@ export class WebSocketRequests {
     else this.#scrape(client)
   }
 
-  /** The client is told, and stays. */
-  #unforeseen(client: Client, error: unknown): void {
+  /** The client is told, and stays. `failure`: that of a request which is no more the last one. */
+  #unforeseen(client: Client, error: unknown, failure?: string): void {
     this.#report('a WebSocket message', error)
     this.#count(client, AT.errors)
-    this.#fail(client, 'internal error')
+    if (failure === undefined) this.#fail(client, INTERNAL)
+    else this.#respond(client, failure)
   }
 
   /** When the message began, in nanoseconds, if it is one whose time is measured; else 0. */
@@ -437,7 +439,7 @@ export class WebSocketRequests {
           fill(scrapeOf(own, count, known))
           this.#scraped(client, known)
         } catch (error) {
-          this.#unforeseen(client, error)
+          this.#unforeseen(client, error, writeFailure(INTERNAL, 'scrape'))
         }
       })
       if (later !== undefined) return

@@ -735,6 +735,28 @@ describe('messages', () => {
     expect(await peer.ask(announce('one', 'peer'))).toMatchObject({ incomplete: 1 })
   })
 
+  test('W59: an error in a scrape that had to wait names no request of another', async () => {
+    await using served = await serveWeb()
+    using waiting = await served.join()
+    using other = await served.join()
+    const { tracker } = served
+    tracker.scrape = () => 'awaited'
+    const { promise: asked, resolve } = Promise.withResolvers<() => void>()
+    tracker.whenKnown = (_words, answer) => {
+      resolve(() =>
+        answer(() => {
+          throw new Error('out of order')
+        }),
+      )
+      return () => {}
+    }
+    waiting.send(scrape('one'))
+    const known = await asked
+    await other.ask(announce('secret', 'other', { left: 1 }))
+    known()
+    expect(await waiting.next()).toEqual({ action: 'scrape', 'failure reason': 'internal error' })
+  })
+
   test('W52: when memory is spent, unknown torrents are refused and known ones go on', async () => {
     await using served = await serveWeb({ bytes: 128 * 1024 })
     using peer = await served.join()
