@@ -53,7 +53,7 @@ export const LIMITS = {
   webSocketUnused: 120,
   /** Offers of one thread that may be answered, a power of two; when full, the oldest is forgotten. */
   offersUnderWay: 131_072,
-  /** Offers and answers that may be under way from one thread to another. */
+  /** Offers and answers that may be under way from one thread to another; one counts for every 4 KiB of it. */
   relayedUnderWay: 4_096,
   /** Addresses whose connection id errors are counted; when full, one with few errors is replaced. */
   banTable: 65_536,

@@ -11,7 +11,7 @@ export type LinkEnd = {
   /** The thread at the other end. */
   readonly thread: number
   readonly port: MessagePort
-  /** Two counts of relayed messages under way; those to the other end, then those from there. */
+  /** Two counts of relayed messages under way, a long one as several: those to the other end, then those from there. */
   readonly counts: SharedArrayBuffer
   readonly isFirst: boolean
 }
@@ -32,6 +32,12 @@ type Batch = { readonly words: Int32Array; readonly texts: readonly string[] }
 
 /** `words[at…]` say what `text`, which came from `thread`, is. */
 type Receive = (thread: number, words: Int32Array, at: number, text: string) => void
+
+/** Characters of a message that count as one. Most have fewer, and none more than 64 KiB. */
+const COUNTED_CHARACTERS = 4_096
+const weightOf = ({ length }: string): number => 1 + Math.floor(length / COUNTED_CHARACTERS)
+const weightOfAll = (texts: readonly string[]): number =>
+  texts.reduce((weight, text) => weight + weightOf(text), 0)
 
 type Link = {
   readonly port: MessagePort
@@ -63,7 +69,7 @@ export class Links {
       before.port.close()
     }
     port.on('message', ({ words, texts }: Batch) => {
-      Atomics.sub(under, received, texts.length)
+      Atomics.sub(under, received, weightOfAll(texts))
       for (const [i, text] of texts.entries()) this.#receive(thread, words, i * RELAYED.words, text)
     })
     // The link keeps no thread alive.
@@ -79,7 +85,7 @@ export class Links {
     if (link === undefined) return undefined
     const { texts, counts, sent } = link
     if (Atomics.load(counts, sent) >= LIMITS.relayedUnderWay) return undefined
-    Atomics.add(counts, sent, 1)
+    Atomics.add(counts, sent, weightOf(text))
     const at = texts.length * RELAYED.words
     texts.push(text)
     let words = this.#waiting.get(link) ?? new Int32Array(8 * RELAYED.words)

@@ -67,6 +67,18 @@ test('W56: what is under way to a thread that does not read is limited', async (
   two.close()
 })
 
+test('W56: long messages count for more, so that memory is limited, and no longer once they are read', async () => {
+  const { one, two, heard, counts } = linked()
+  const text = 'x'.repeat(LIMITS.webSocketMessage)
+  let sent = 0
+  while (one.send(2, text) !== undefined) sent++
+  expect(sent * text.length).toBeLessThan(2 ** 24)
+  await until('it has read', () => heard.length === sent)
+  expect([...counts]).toEqual([0, 0])
+  one.close()
+  two.close()
+})
+
 test('W55: a link that replaces another begins empty; what the old one held is gone', async () => {
   const { one, two, heard } = linked()
   for (let i = 0; i < LIMITS.relayedUnderWay; i++) send(one, 2, i)
