@@ -33,7 +33,8 @@ export const LIMITS = {
    * Bytes of the kernel's receive buffer for each UDP socket: for datagrams that arrive while a thread is busy.
    */
   udpReceiveBuffer: 8 * 1024 * 1024,
-  /** Torrents that the peer ids of one WebSocket are in, all together. */
+  /** Peer ids of one WebSocket in the same torrent, and torrents that all of them together are in. */
+  webSocketSeats: 16,
   webSocketTorrents: 2_000,
   /** Most offers of one announce that the configuration can have relayed. */
   webSocketOffersPerAnnounce: 50,

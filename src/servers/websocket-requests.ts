@@ -297,12 +297,12 @@ export class WebSocketRequests {
     const isStopped = announce.event === EVENT.stopped
     const infoHash = textOf(announce.infoHash)
     const peerId = textOf(announce.peerId)
-    const { webSocketTorrents: most } = LIMITS
-    if (client.torrents === most) this.#forgetExpired(client, now)
+    if (client.torrents === LIMITS.webSocketTorrents) this.#forgetExpired(client, now)
     const seated = client.seats.get(peerId)
     const before = seated?.torrents.get(infoHash)
-    if (!isStopped && before === undefined && client.torrents === most) {
-      this.#refuse(client, 'badQuery', `more than ${most} torrents on one connection`)
+    const problem = isStopped || before !== undefined ? undefined : crowdOf(client, infoHash)
+    if (problem !== undefined) {
+      this.#refuse(client, 'badQuery', problem)
       return
     }
     if (!isLeftKnown) writeLeft(announce.counts, before?.left ?? SOME)
@@ -589,6 +589,18 @@ export class WebSocketRequests {
 
 /** What to add to the index of a counter for IPv4: 1 for a client that came over IPv6. */
 const offsetOf = ({ isIPv4 }: Client): number => (isIPv4 ? 0 : 1)
+
+/** Which limit a client would pass with another peer in this torrent. */
+function crowdOf({ seats, torrents }: Client, infoHash: string): string | undefined {
+  const { webSocketSeats, webSocketTorrents } = LIMITS
+  if (torrents === webSocketTorrents)
+    return `more than ${webSocketTorrents} torrents on one connection`
+  let peers = 0
+  for (const seat of seats.values())
+    if (seat.torrents.has(infoHash) && ++peers === webSocketSeats)
+      return `more than ${webSocketSeats} peer ids in one torrent on one connection`
+  return undefined
+}
 
 type Entries = { readonly hash: string; readonly entry: ScrapeEntry }[]
 

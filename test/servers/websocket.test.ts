@@ -118,6 +118,23 @@ describe('announces', () => {
     expect(await countsOf(stranger, 'two')).toEqual([0, 0, 0])
   })
 
+  test('W36: in one torrent a socket has sixteen peers at most', async () => {
+    await using served = await serveWeb()
+    using page = await served.join()
+    for (let i = 0; i < LIMITS.webSocketSeats; i++)
+      expect(await page.ask(announce('one', `peer ${i}`))).toHaveProperty('interval')
+    expect(await page.ask(announce('one', 'too many'))).toEqual({
+      action: 'announce',
+      'failure reason': 'more than 16 peer ids in one torrent on one connection',
+      info_hash: id('one'),
+    })
+    expect(await page.ask(announce('two', 'too many'))).toHaveProperty('interval')
+    expect(await page.ask(announce('one', 'peer 7'))).toHaveProperty('interval')
+    // A place that becomes free is given again.
+    await page.ask(announce('one', 'peer 7', { event: 'stopped' }))
+    expect(await page.ask(announce('one', 'too many'))).toHaveProperty('interval')
+  })
+
   test('W36: a socket is in 2,000 torrents at most, with as many peer ids', async () => {
     await using served = await serveWeb()
     using page = await served.join()
