@@ -26,6 +26,9 @@ const COLUMNS: readonly Column<CrowdResult>[] = [
 const CHURN: readonly Column<CrowdResult>[] = [
   ['half the time later', mb((r) => r.middleKb)],
   ['all the time later', mb((r) => r.endKb)],
+  ['most in the first half', mb((r) => r.firstHalfKb)],
+  ['in the second', mb((r) => r.secondHalfKb)],
+  ['when they have gone', mb((r) => r.goneKb)],
 ]
 const DOUBTS: readonly Column<CrowdResult>[] = [
   ['announces', (r) => `${r.announces}`],

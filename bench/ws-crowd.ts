@@ -155,14 +155,16 @@ async function run(options: CrowdOptions) {
   const idleKb = await memory()
   await crowd.announceAll()
   const announcedKb = await memory()
-  const churned = churnSeconds > 0 ? await churn(crowd, options) : { middleKb: 0, endKb: 0 }
+  const churned = churnSeconds > 0 ? await churn(crowd, options) : NO_CHURN
   // What is under way comes in.
   await Bun.sleep(settleSeconds * 1000)
   const { size, failed, why, announces, answers, offers } = crowd
   if (size < sockets * 0.99) throw new Error(`only ${size} of ${sockets} sockets are open: ${why}`)
   crowd.closeAll()
+  const goneKb = await memory()
   return {
     sockets: size,
+    goneKb,
     emptyKb,
     idleKb,
     announcedKb,
@@ -174,13 +176,18 @@ async function run(options: CrowdOptions) {
   }
 }
 
-/** Each second some sockets go and as many come, and one in 120 of the others announces. */
+const NO_CHURN = { middleKb: 0, endKb: 0, firstHalfKb: 0, secondHalfKb: 0 }
+
+/**
+ * Each second some sockets go and as many come, and one in 120 of the others announces. Memory is read each second, because that of servers
+ * that collect garbage rises and falls.
+ */
 async function churn(crowd: Crowd, { pid, sockets, churnSeconds, churn }: CrowdOptions) {
   const began = performance.now()
   const opening: Promise<void>[] = []
   let changed = 0
   let announced = 0
-  let middleKb = 0
+  let [middleKb, firstHalfKb, secondHalfKb, looks] = [0, 0, 0, 0]
   for (let seconds = 0; seconds < churnSeconds; ) {
     await Bun.sleep(TICK_MS)
     seconds = (performance.now() - began) / 1000
@@ -191,10 +198,18 @@ async function churn(crowd: Crowd, { pid, sockets, churnSeconds, churn }: CrowdO
     const due = Math.floor((seconds * sockets) / INTERVAL_SECONDS) - announced
     crowd.announceSome(due)
     announced += due
-    if (middleKb === 0 && seconds >= churnSeconds / 2) middleKb = usageOf(pid).residentKb
+    if (seconds < looks) continue
+    looks++
+    const { residentKb } = usageOf(pid)
+    if (seconds < churnSeconds / 2) firstHalfKb = Math.max(firstHalfKb, residentKb)
+    else {
+      middleKb ||= residentKb
+      secondHalfKb = Math.max(secondHalfKb, residentKb)
+    }
   }
   await Promise.all(opening)
-  return { middleKb, endKb: usageOf(pid).residentKb }
+  const endKb = usageOf(pid).residentKb
+  return { middleKb, endKb, firstHalfKb, secondHalfKb: Math.max(secondHalfKb, endKb) }
 }
 
 if (import.meta.main)

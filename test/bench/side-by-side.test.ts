@@ -98,7 +98,16 @@ test('a crowd of sockets announces, and goes and comes', async () => {
   const churn = { churnSeconds: 1, churn: 40 }
   const result = JSON.parse(await bench('ws-crowd.ts', JSON.stringify({ ...options, ...churn })))
   expect(result).toMatchObject({ sockets: 50, failed: 0 })
-  for (const kb of ['emptyKb', 'idleKb', 'announcedKb', 'middleKb', 'endKb'])
+  for (const kb of [
+    'emptyKb',
+    'idleKb',
+    'announcedKb',
+    'middleKb',
+    'endKb',
+    'firstHalfKb',
+    'secondHalfKb',
+    'goneKb',
+  ])
     expect(result[kb]).toBeGreaterThan(1000)
   const ids = new Set(tracker.announces().map(({ peer_id }) => peer_id))
   // 50 to warm up, 50 that stay, and 40 % of these again in the second.
