@@ -83,16 +83,17 @@ export const COUNTERS = [
   'offersOverLink',
   /** Messages handed to another thread. */
   'crossed',
-  /** Connections that were accepted, and how those ended that are closed: the client closed it or was gone, */
+  /** Connections that were accepted. */
   'opened',
+  /** Connections that the client closed, or that broke. */
   'closedByClient',
-  /** it was in no torrent, or answered no ping, */
+  /** Connections that were closed because they were in no torrent, or no ping was answered. */
   'closedIdle',
-  /** it broke the protocol, */
+  /** Connections that were closed because the client broke the protocol. */
   'closedFaulty',
-  /** it did not read, */
+  /** Connections that were closed because the client did not read. */
   'closedSlow',
-  /** the listener was closed, or the thread died. */
+  /** Connections that ended with their listener or their thread. */
   'closedStopped',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
