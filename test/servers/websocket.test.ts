@@ -595,6 +595,33 @@ describe('sockets', () => {
     expect(client.closing).toBe('closedSlow')
   })
 
+  test('nothing is kept of a peer id that left its torrents, nor of a socket that ended', async () => {
+    await using served = await serveWeb()
+    const { sockets, relay } = served
+    const { client } = silentClient(sockets.requests)
+    const say = (hash: string, more: Message = {}) =>
+      sockets.requests.message(client, JSON.stringify(announce(hash, 'peer', more)))
+    say('one')
+    expect(relay.answer(1, 1, 'text')).toBe('here')
+    say('one', { event: 'stopped' })
+    expect(client.seats.size).toBe(0)
+    expect(relay.answer(1, 1, 'text')).toBe('gone')
+    say('two')
+    expect(relay.answer(1, 2, 'text')).toBe('here')
+    sockets.requests.closed(client, 'closedByClient')
+    expect(relay.answer(1, 2, 'text')).toBe('gone')
+  })
+
+  test('W57: a client that gets no more offers still gets answers', async () => {
+    await using served = await serveWeb()
+    const { sockets, relay } = served
+    const { client } = silentClient(sockets.requests, LIMITS.webSocketUnsentOffers + 1)
+    sockets.requests.message(client, JSON.stringify(announce('one', 'peer')))
+    const stranger = relay.seat(client, id('stranger'))
+    expect(relay.offer(1, 1, new Int32Array(15), stranger, 'text')).toBe('slow')
+    expect(relay.answer(1, 1, 'text')).toBe('here')
+  })
+
   test('W67: while very many sockets are closed, others have their turns', async () => {
     await using served = await serveWeb()
     const { requests } = served.sockets
