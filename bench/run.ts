@@ -1,10 +1,11 @@
 /** A measurement: a fresh server on one core, a load generator on another, one result. */
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { askOnce } from '../src/bench/websocket-probe.ts'
 import { ClientFailure } from '../src/client/failure.ts'
 import { getHttp } from '../src/client/http.ts'
+import { parseTrackerUrl } from '../src/client/tracker-url.ts'
 import { UdpClient } from '../src/client/udp.ts'
+import { WebSocketClient } from '../src/client/websocket.ts'
 import { certificate, HERE, OUT } from './build.ts'
 import { infoHashes, type LoadOptions, type LoadResult, withDefaults } from './load.ts'
 import type { Start, Transport } from './plan.ts'
@@ -189,8 +190,10 @@ async function answers(transport: Transport, port: number): Promise<boolean> {
       using client = await UdpClient.open(address, port, options)
       await client.connect()
     } else if (transport === 'ws' || transport === 'wss') {
-      const link = { address, port, host: address.ip, tls: transport === 'wss', insecure: true }
-      await askOnce(link, '', transport, options.milliseconds)
+      const url = parseTrackerUrl(`${transport}://127.0.0.1:${port}`)
+      if (typeof url === 'string') throw new Error(url)
+      using client = new WebSocketClient(url, address, { ...options, insecure: true })
+      await client.scrape([new Uint8Array(20)])
     } else await getHttp(new URL(`http://127.0.0.1:${port}${A_SCRAPE}`), options)
     return true
   } catch (error) {

@@ -1,5 +1,5 @@
 /** `tracker bench`: a load test of a tracker, by default only of one on this machine. */
-import { isLoopback } from '../bittorrent.ts'
+import { INFO_HASH_BYTES, isLoopback } from '../bittorrent.ts'
 import { EXIT, type Host } from '../cli/host.ts'
 import { type Invocation, Misuse } from '../cli/invocation.ts'
 import { printResult, showProgress } from '../cli/output.ts'
@@ -10,17 +10,17 @@ import { getHttp } from '../client/http.ts'
 import { type Address, resolve } from '../client/resolve.ts'
 import { requestUrl } from '../client/tracker-url.ts'
 import { UdpClient } from '../client/udp.ts'
+import { WebSocketClient } from '../client/websocket.ts'
 import { parseIp } from '../wire/address.ts'
 import { scrapeQuery } from '../wire/http-client.ts'
 import { ACTION } from '../wire/udp.ts'
 import { HttpWire } from './http-load.ts'
 import { Load, type Wire } from './load.ts'
-import { configurationOf, isWebSocket, type Plan, readPlan } from './plan.ts'
+import { configurationOf, type Plan, readPlan } from './plan.ts'
 import { Population } from './population.ts'
 import { reportOf, reportText } from './report.ts'
 import { UdpWire } from './udp-load.ts'
 import { WebSocketWire } from './websocket-load.ts'
-import { askOnce } from './websocket-probe.ts'
 
 /** Default of requests per second over a network. */
 const REMOTE_RATE = 1_000
@@ -69,10 +69,11 @@ async function bench(plan: Plan, invocation: Invocation, host: Host): Promise<nu
 const complain = (host: Host, message: string): void => host.complain(`tracker bench: ${message}\n`)
 
 async function openWire(plan: Plan, address: Address, population: Population): Promise<Wire> {
-  const { scheme, host, port, path } = plan.url
+  const { scheme, protocol, host, port, path } = plan.url
   const options = { ...plan, address, port, pathOf: () => path, population }
   if (scheme === 'udp') return await UdpWire.open(options)
-  if (isWebSocket(plan.url)) return new WebSocketWire({ ...options, host, tls: scheme === 'wss' })
+  if (protocol === 'websocket')
+    return new WebSocketWire({ ...options, host, tls: scheme === 'wss' })
   return new HttpWire({ ...options, host, tls: scheme === 'https' })
 }
 
@@ -149,10 +150,11 @@ async function probe(plan: Plan, address: Address): Promise<void> {
     using client = await UdpClient.open(address, url.port, { milliseconds })
     return await client.connect()
   }
-  if (isWebSocket(url)) {
-    const link = { ...url, address, insecure, tls: url.scheme === 'wss' }
-    return await askOnce(link, url.path, url.href, milliseconds)
+  const nothing = [new Uint8Array(INFO_HASH_BYTES)]
+  if (url.protocol === 'websocket') {
+    using client = new WebSocketClient(url, address, { milliseconds, insecure })
+    return void (await client.scrape(nothing))
   }
-  const target = requestUrl(url, 'scrape', scrapeQuery([new Uint8Array(20)]))
+  const target = requestUrl(url, 'scrape', scrapeQuery(nothing))
   await getHttp(target, { milliseconds, insecure, address })
 }

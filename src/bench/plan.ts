@@ -8,7 +8,7 @@ import {
   secondsValue,
 } from '../cli/invocation.ts'
 import type { Address } from '../client/resolve.ts'
-import { parseTrackerUrl, type TrackerUrl } from '../client/tracker-url.ts'
+import { parseTrackerUrl } from '../client/tracker-url.ts'
 import { joinPort } from '../wire/address.ts'
 import type { Mix } from './load.ts'
 import { MAX_WINDOW } from './udp-load.ts'
@@ -20,27 +20,19 @@ import { MAX_WINDOW } from './udp-load.ts'
 const WINDOW = 20
 export type Plan = ReturnType<typeof readPlan>
 
-interface WebSocketUrl extends Omit<TrackerUrl, 'scheme'> {
-  readonly scheme: 'ws' | 'wss'
-}
-type LoadUrl = TrackerUrl | WebSocketUrl
-
-export const isWebSocket = (url: LoadUrl): url is WebSocketUrl =>
-  url.scheme === 'ws' || url.scheme === 'wss'
-
 /** Throws `Misuse`. `clients`: the limit of that option, and its default. */
 export function readPlan(
   invocation: Invocation,
   schemes: readonly string[],
   clients: { readonly most: number; readonly fallback: number },
 ) {
-  const url = parseUrl(invocation.arguments[0]!)
+  const url = parseTrackerUrl(invocation.arguments[0]!)
   if (typeof url === 'string') throw new Misuse(`URL ${url}`)
   if (!schemes.includes(url.scheme))
     throw new Misuse(`URL must begin with ${schemes.join(':// or ')}://, not ${url.scheme}://`)
   const count = (name: string, min: number, max: number, fallback: number) =>
     numberValue(invocation, name, { min, max }, fallback)
-  const isWeb = isWebSocket(url)
+  const isWeb = url.protocol === 'websocket'
   // Offers need others in the same swarm: most torrents of a WebTorrent load have a few.
   const torrents = count('torrents', 1, 1_000_000, isWeb ? 1_000 : 10_000)
   const peers = count('peers', 1, 2_000_000, torrents * (isWeb ? 20 : 2))
@@ -72,16 +64,6 @@ export function readPlan(
   }
 }
 
-/** As that of every tracker; a WebSocket begins as HTTP, and its URL is one but for the scheme. */
-function parseUrl(text: string): LoadUrl | string {
-  const [, secure, rest] = /^ws(s?):\/\/(.*)$/is.exec(text) ?? []
-  if (rest === undefined) return parseTrackerUrl(text)
-  const scheme = secure ? 'wss' : 'ws'
-  const url = parseTrackerUrl(`http${secure}://${rest}`)
-  const asWritten = (like: string) => like.replace(/^http(s?)/i, 'ws$1')
-  return typeof url === 'string' ? asWritten(url) : { ...url, scheme, href: asWritten(url.href) }
-}
-
 /** The options of the test, as the result repeats them. `address`: the one that was asked. */
 export const configurationOf = (plan: Plan, address: Address, rate: number | undefined) => ({
   url: plan.url.href,
@@ -96,11 +78,11 @@ export const configurationOf = (plan: Plan, address: Address, rate: number | und
   torrents: plan.torrents,
   peers: plan.peers,
   seeders_percent: plan.seeders,
-  ...(isWebSocket(plan.url)
+  ...(plan.url.protocol === 'websocket'
     ? { offers: plan.offers, answers_percent: plan.answers, ascii: plan.ascii }
     : { numwant: plan.want }),
   timeout_seconds: plan.timeoutMilliseconds / 1000,
   seed: plan.seed,
   /** HTTP: a connection for each request. */
-  ...(plan.url.scheme.startsWith('http') && { close: plan.closes }),
+  ...(plan.url.protocol === 'http' && { close: plan.closes }),
 })

@@ -214,17 +214,17 @@ describe('nothing to measure ends with 1', () => {
   })
 
   test.each<[string, Parameters<typeof webTracker>[0], string]>([
-    ['that accepts no upgrade', { refuse: 404 }, 'URL: HTTP status 404 Not Found'],
+    ['that accepts no upgrade', { refuse: 404 }, 'URL: HTTP status 404, and no WebSocket'],
     ['without an answer', { behave: () => {} }, 'URL: no answer within 0.3 s'],
     [
       'that closes',
       { behave: (_, socket) => socket.close(1008, 'no') },
-      'URL: it was closed: 1008 no',
+      'URL: the connection was closed before an answer came (1008 no)',
     ],
     [
       'that answers with something else',
       { behave: (_, socket) => void socket.send('hello') },
-      'URL: its answer to a scrape is none',
+      'URL: no JSON; it begins with "hello"',
     ],
     [
       'that refuses',
