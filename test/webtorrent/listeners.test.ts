@@ -130,6 +130,11 @@ test('WebSockets leave the port of an HTTP tracker, which goes on', async () => 
   expect(await announceOverHttp(url, 'one', 7001)).toContain('8:completei1e')
   expect((await hosted.closed).code).toBe(1001)
   expect(await announceOverHttp(url, 'one', 7002)).toContain('8:completei2e')
+  await until('no WebSocket is opened there', async () => {
+    const opened = await Speaker.open(`ws://127.0.0.1:${port}/`).catch(() => undefined)
+    opened?.close()
+    return opened === undefined
+  })
   // And they come back.
   expect(await reload(tracker, before, after)).toMatchObject({ mistakes: [], restart: [] })
   using back = await Speaker.open(urlOf(tracker))
