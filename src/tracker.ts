@@ -123,10 +123,14 @@ export class Tracker {
     if (fault !== undefined) return fault
     if (listener.externalIp !== undefined && isLoopback(announce.endpoint, announce.family))
       substitute(announce, listener.externalIp)
-    return this.#register(visitor, announce, answer, now)
+    const most = Math.min(this.rules.maxPeers, answer.room)
+    return this.#register(visitor, announce, most, answer, now)
   }
 
-  /** The same for a WebTorrent peer. Only a swarm that was made with their family has them. */
+  /**
+   * The same for a WebTorrent peer, whose transport says how many peers are wanted at most. Only a swarm that was made
+   * with their family has them.
+   */
   announceSeat(
     visitor: Visitor,
     announce: SeatAnnounce,
@@ -134,7 +138,7 @@ export class Tracker {
     now = this.#clock.seconds(),
   ): Outcome {
     const fault = this.#gate.announce(visitor, announce.words)
-    return fault ?? this.#register(visitor, announce, answer, now)
+    return fault ?? this.#register(visitor, announce, answer.room, answer, now)
   }
 
   /**
@@ -239,14 +243,14 @@ export class Tracker {
     return cutoffs
   }
 
-  /** Registers a peer that the gate has let in. */
+  /** Registers a peer that the gate has let in; `most`: peers that are listed. */
   #register(
     visitor: Visitor,
     announce: Announce | SeatAnnounce,
+    most: number,
     answer: Answer,
     now: number,
   ): Outcome {
-    const most = Math.min(this.rules.maxPeers, answer.room)
     const outcome = this.#swarm.announce(announce, now, this.#cut(now), most, answer)
     if (outcome === SWARM.refused) return 'full'
     this.#afterAnnounce?.(visitor, announce, answer, now)

@@ -75,6 +75,14 @@ export type Opening = {
 export const hasSocket = (opening: Opening): boolean =>
   opening.type !== 'websocket_tracker' || opening.host === undefined
 
+/** What URLs of it begin with. */
+export function schemeOf(opening: Opening): 'udp' | 'http' | 'https' | 'ws' | 'wss' {
+  if (opening.type === 'udp_tracker') return 'udp'
+  const isSecure = opening.certificate !== null
+  if (opening.type === 'http_tracker') return isSecure ? 'https' : 'http'
+  return isSecure ? 'wss' : 'ws'
+}
+
 /** The same listener on another port. */
 export function withPort<O extends Pick<Opening, 'listener'>>(opening: O, port: number): O {
   const { listener } = opening

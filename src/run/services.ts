@@ -5,7 +5,7 @@ import { ListenerCounters } from '../memory/counters.ts'
 import type { HealthService } from '../servers/health-api.ts'
 import type { Certificate, HttpServer } from '../servers/listen.ts'
 import { joinPort } from '../wire/address.ts'
-import type { Opening } from './open-listener.ts'
+import { type Opening, schemeOf } from './open-listener.ts'
 
 /** Targets of the log. */
 export const TARGETS = {
@@ -13,8 +13,6 @@ export const TARGETS = {
   http_tracker: 'HTTP TRACKER',
   websocket_tracker: 'WEBSOCKET TRACKER',
 } as const
-const SECURE = { udp_tracker: 'udp', http_tracker: 'https', websocket_tracker: 'wss' } as const
-const SCHEMES = { udp_tracker: 'udp', http_tracker: 'http', websocket_tracker: 'ws' } as const
 
 export type TrackerService = HealthService & {
   readonly id: number
@@ -39,7 +37,7 @@ export function trackerService(
   const { id, type, listener, counters } = opening
   const { bind_address: address, network, public_url: publicUrl } = listener
   const certificate = 'certificate' in opening ? opening.certificate : null
-  const scheme = certificate === null ? SCHEMES[type] : SECURE[type]
+  const scheme = schemeOf(opening)
   const external = 'external_ip' in network ? network.external_ip : null
   const { ip, port } = address
   const isAny = ip === '0.0.0.0' || ip === '::'

@@ -12,7 +12,7 @@ import type { LinkEnd } from '../relay/links.ts'
 import { assertFree } from '../servers/free-port.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import { hasWebPeers } from '../swarm/swarm.ts'
-import { type Following, hasSocket, type Opening, withPort } from './open-listener.ts'
+import { type Following, hasSocket, type Opening, schemeOf, withPort } from './open-listener.ts'
 import { type Opened, type ServingThread, startThread, type ThreadSetup } from './thread.ts'
 import { startWorker, ThreadGone } from './worker.ts'
 
@@ -263,17 +263,10 @@ export class Threads {
   }
 }
 
-const SCHEMES = { udp_tracker: 'udp', http_tracker: 'http', websocket_tracker: 'ws' } as const
-
 /** Threads share ports with any process that asks to share, also with a tracker that runs already. */
 async function assertFreePorts(listeners: readonly Opening[]): Promise<void> {
   const alone = listeners.filter((one) => !one.sharesPort && hasSocket(one))
-  await assertFree(
-    alone.map(({ type, listener }) => {
-      const tls = 'tls_config' in listener && listener.tls_config !== null
-      return { ...listener, scheme: SCHEMES[type] + (tls ? 's' : '') }
-    }),
-  )
+  await assertFree(alone.map((one) => ({ ...one.listener, scheme: schemeOf(one) })))
 }
 
 const withPorts = (listeners: readonly Opening[], { ports }: Opened): readonly Opening[] =>

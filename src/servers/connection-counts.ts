@@ -5,8 +5,8 @@
 import type { Address } from '../bittorrent.ts'
 import { drawSeed, hashWords, SEED_WORDS, secretsOf } from '../memory/hash.ts'
 
-/** Counts of each thread; a power of two. */
-const PLACES = 65_536
+/** Counts of each thread; a power of two. Those that are not used take no memory. */
+const PLACES = 2 ** 20
 
 export const createConnectionCounts = (threads: number): SharedArrayBuffer => {
   const memory = new SharedArrayBuffer((SEED_WORDS + threads * PLACES) * 4)
@@ -31,7 +31,8 @@ export class ConnectionCounts {
 
   /** The connections of a thread that has died are closed. */
   forgetPredecessor(): void {
-    this.#own.fill(0)
+    // Memory that is only read stays unused.
+    for (let place = 0; place < PLACES; place++) if (this.#own[place] !== 0) this.#own[place] = 0
   }
 
   /** Where an address is counted: all of an IPv6 /64 at one place. */

@@ -41,7 +41,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpTracker
   const requests = new HttpRequests(options, (request) => app.server?.requestIP(request) ?? null)
   const HEAD = (request: Request) => requests.head(request)
   let hosted: WebSockets | undefined
-  /** An announce never asks for a WebSocket: its headers are not looked at. */
+  /** What has an info hash never asks for a WebSocket: its headers are not looked at. */
   const orUpgrade =
     (serve: Handle): Handle =>
     (request) =>
@@ -52,14 +52,17 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpTracker
     GET: orUpgrade((request) => requests.announce(request, key(request))),
     HEAD,
   }
-  const scrapeWithKey = { GET: (request: Keyed) => requests.scrape(request, key(request)), HEAD }
+  const scrapeWithKey = {
+    GET: orUpgrade((request) => requests.scrape(request, key(request))),
+    HEAD,
+  }
   // Bun's own routes, which Elysia passes on: its context would cost every announce 5 %, and its own router,
   // which the wildcard keeps out of the way, misreads paths behind short host names.
   const routes = {
     '/announce': { GET: orUpgrade((request) => requests.announce(request)), HEAD },
     '/announce/:key': announceWithKey,
     '/:key/announce': announceWithKey,
-    '/scrape': { GET: (request: Request) => requests.scrape(request), HEAD },
+    '/scrape': { GET: orUpgrade((request) => requests.scrape(request)), HEAD },
     '/scrape/:key': scrapeWithKey,
     '/:key/scrape': scrapeWithKey,
     '/': orUpgrade((request) => requests.page(request)),

@@ -11,7 +11,6 @@ import type { TlsConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
 import { nextTurn } from '../time/turns.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
-import type { Client } from './websocket-requests.ts'
 
 export interface HttpServer {
   readonly address: SocketAddress
@@ -24,7 +23,7 @@ export interface HttpServer {
 /** Both files in PEM form. */
 export type Certificate = { readonly cert: string; readonly key: string }
 
-interface ListenOptions {
+interface ListenOptions<Data> {
   readonly bind: SocketAddress
   readonly certificate: Certificate | null
   /** Whether other sockets of this process listen on the same port. */
@@ -35,7 +34,7 @@ interface ListenOptions {
   /** A longer body is refused with 413. */
   readonly mostBodyBytes: number
   /** For connections that become WebSockets. */
-  readonly webSocket?: Bun.WebSocketHandler<Client>
+  readonly webSocket?: Bun.WebSocketHandler<Data>
   /** What the URL begins with, without TLS. */
   readonly scheme?: 'http' | 'ws'
 }
@@ -49,7 +48,10 @@ export function rawPath({ url }: Request): string {
 }
 
 /** Opens the listener. Rejects with one line that names the cause. */
-export async function listen(app: AnyElysia, options: ListenOptions): Promise<HttpServer> {
+export async function listen<Data>(
+  app: AnyElysia,
+  options: ListenOptions<Data>,
+): Promise<HttpServer> {
   const { bind } = options
   const { certificate } = options
   const scheme = (options.scheme ?? 'http') + (certificate === null ? '' : 's')

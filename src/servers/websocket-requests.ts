@@ -191,7 +191,6 @@ export class WebSocketRequests {
   /** `how`: what is known of an end that was not ours. */
   closed(client: Client, how: Closed): void {
     this.#clients.delete(client)
-    this.#paused.delete(client)
     this.#options.connections.closed(client.place)
     this.#count(client, AT[client.closing ?? how])
     client.socket = undefined

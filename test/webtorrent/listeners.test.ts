@@ -38,7 +38,7 @@ for (const workers of [1, 2])
     const port = await freePort()
     await using tracker = await startTracker({ workers, rest: http(port) + web(port) + HEALTH })
     expect([tracker.ports.http, tracker.ports.webSocket]).toEqual([[port], [port]])
-    for (const path of ['/announce', '/', '/elsewhere']) {
+    for (const path of ['/announce', '/', '/scrape', '/elsewhere']) {
       using peer = await Speaker.open(urlOf(tracker, path))
       expect(await peer.ask(announce(path, 'peer', { left: 1 }))).toMatchObject({ incomplete: 1 })
     }
