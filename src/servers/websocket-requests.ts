@@ -81,7 +81,6 @@ const LOOK_SECONDS = 10
 
 const MOST_OFFERS = LIMITS.webSocketOffersBurst
 
-/** One socket, and all that is kept of it. */
 export class Client implements Line {
   readonly requests: WebSocketRequests
   /** The endpoint of its seats, without the number: see `SEAT`. */
@@ -103,8 +102,8 @@ export class Client implements Line {
   /** Second of its last announce. */
   heard: number
   faults = 0
-  /** A second, and messages that were read in it. */
-  second = 0
+  /** A tick, and messages that were read since; of one that is not read any more, those to wait for. */
+  tick = 0
   messages = 0
   /** Offers that it may still make, as of the second of its last announce. */
   offers: number = MOST_OFFERS
@@ -169,7 +168,7 @@ export class WebSocketRequests {
     const most = LIMITS.webSocketOffersPerAnnounce + SPARE_PEERS
     this.#peers = new PeerList(WEB, new Uint16Array(most * SEAT.halves), new Int32Array(most * 5))
     this.#answer = new Answer([this.#peers])
-    this.#timer = setInterval(() => this.#tick(), 1_000)
+    this.#timer = setInterval(() => this.tick(), 1_000)
   }
 
   get listener(): WebSocketTrackerConfig {
@@ -245,7 +244,7 @@ export class WebSocketRequests {
     this.#counters[AT.bytesReceived + offsetOf(client)]! += text.length
     this.#options.garbage.made(MESSAGE + text.length)
     const now = this.#options.clock.seconds()
-    this.#limit(client, now)
+    this.#limit(client)
     try {
       this.#serve(client, text, now)
     } catch (error) {
@@ -258,7 +257,8 @@ export class WebSocketRequests {
   /** Pings and pongs are no messages, but cost as much: those of a flood wait like messages. */
   pinged(client: Client): void {
     if (client.closing !== undefined) return
-    this.#limit(client, this.#options.clock.seconds())
+    this.#options.garbage.made(MESSAGE)
+    this.#limit(client)
     this.#closeIfSlow(client)
   }
 
@@ -502,25 +502,28 @@ export class WebSocketRequests {
     this.#options.relay.vacate(seat)
   }
 
-  /** A client that sends too much is not read until the next second. */
-  #limit(client: Client, now: number): void {
-    if (client.second !== now) {
-      client.second = now
+  /** A client that sends too much is not read for a while. What came in one piece is served, and waited for. */
+  #limit(client: Client): void {
+    if (client.tick !== this.#ticks) {
+      client.tick = this.#ticks
       client.messages = 0
     }
-    if (++client.messages !== LIMITS.webSocketMessages) return
+    if (++client.messages % LIMITS.webSocketMessages !== 0 || client.closing !== undefined) return
     client.socket?.pause()
     this.#paused.add(client)
   }
 
-  #tick(): void {
+  /** Once a second. */
+  tick(): void {
     for (const client of this.#paused) {
-      // The second of the clock may last on: without this, all that is sent in the rest of it would be read.
-      client.messages = 0
-      client.socket?.resume()
+      client.messages -= LIMITS.webSocketMessages
+      if (client.messages <= 0) this.#read(client)
     }
-    this.#paused.clear()
     if (++this.#ticks % LOOK_SECONDS === 0) this.look()
+  }
+
+  #read(client: Client): void {
+    if (this.#paused.delete(client)) client.socket?.resume()
   }
 
   /** Closes sockets that nothing was done with for long. */
@@ -536,6 +539,8 @@ export class WebSocketRequests {
   #close(client: Client, why: Closed, code: number, reason: string): void {
     if (client.closing !== undefined) return
     client.closing = why
+    // Its own close frame must be read.
+    this.#read(client)
     client.socket?.close(code, reason)
   }
 
