@@ -159,6 +159,8 @@ export class WebSocketRequests {
   #ticks = 0
   #untimed = 0
   #served = false
+  /** Whether the message answers an offer: others decide how many of these a client sends, and are limited for it. */
+  #isAskedFor = false
 
   constructor(options: WebSocketRequestsOptions) {
     this.#options = options
@@ -244,12 +246,12 @@ export class WebSocketRequests {
     this.#counters[AT.bytesReceived + offsetOf(client)]! += text.length
     this.#options.garbage.made(MESSAGE + text.length)
     const now = this.#options.clock.seconds()
-    this.#limit(client)
     try {
       this.#serve(client, text, now)
     } catch (error) {
       this.#unforeseen(client, error)
     }
+    if (!this.#isAskedFor) this.#limit(client)
     if (began > 0 && this.#served)
       addTime(this.#counters, this.#request.kind, Bun.nanoseconds() - began)
   }
@@ -284,7 +286,7 @@ export class WebSocketRequests {
 
   /** When the message began, in nanoseconds, if it is one whose time is measured; else 0. */
   #begin(): number {
-    this.#served = false
+    this.#served = this.#isAskedFor = false
     if (++this.#untimed < TIMED_EVERY) return 0
     this.#untimed = 0
     return Bun.nanoseconds()
@@ -406,7 +408,7 @@ export class WebSocketRequests {
       this.#count(client, AT.strayAnswers)
       return
     }
-    this.#served = true
+    this.#served = this.#isAskedFor = true
     this.#count(client, AT.answers)
     const text = writeAnswer(
       escapeId(announce.words, 0),

@@ -339,7 +339,7 @@ describe('upgrades', () => {
       const sent = Buffer.concat([handshake({ path }), text(VALID), closing(1000)])
       const { status, body } = parseResponse(await exchange(served.url, sent))
       expect(status).toBe(101)
-      expect(framesOf(body).map(({ opcode }) => opcode)).toEqual([OPCODE.text, OPCODE.close])
+      expect(framesOf(body).frames.map(({ opcode }) => opcode)).toEqual([OPCODE.text, OPCODE.close])
     },
   )
 

@@ -639,6 +639,24 @@ describe('sockets', () => {
     expect(served.swarm.totals()).toMatchObject({ seeders: 0, leechers: 0 })
   })
 
+  test('W58: answers that were asked for are not counted: others cannot use up what a client may send', async () => {
+    await using served = await serveWeb({ max_offers: 1 })
+    // What waits, waits for ever.
+    spyOn(served.sockets.requests, 'tick').mockImplementation(() => {})
+    using answerer = await served.join()
+    await answerer.ask(announce('one', 'answerer', { left: 1 }))
+    const offered: Message[] = []
+    for (let i = 0; i < LIMITS.webSocketOffersTo / 50; i++) {
+      using seeder = await served.join()
+      for (let j = 0; j < 50; j++)
+        await seeder.ask(announce('one', 'seeder', { left: 0, ...offers(`${i} ${j}`) }))
+      offered.push(...(await answerer.rest()))
+      for (const offer of offered.splice(0)) answerer.send(answerTo(offer, 'answerer'))
+    }
+    expect(await answerer.rest()).toEqual([])
+    expect(served.count('answers')).toBe(LIMITS.webSocketOffersTo)
+  })
+
   test('W57: a client that does not read is closed, and its torrent mates notice nothing', async () => {
     await using served = await serveWeb({ max_offers: 50 })
     await using deaf = await deafClient(served.address.port, announce('one', 'deaf', { left: 0 }))
