@@ -67,6 +67,9 @@ type Closed = (typeof CLOSED)[number]
 const TIMED_EVERY = 7
 /** Bytes that a message leaves behind besides its text. */
 const MESSAGE = 1_024
+/** Bytes that a connection leaves behind, and each torrent that it was in: they are in use for long, so they are old. */
+const CONNECTION = 4_096
+const TORRENT = 256
 /** Peers asked for beyond the offers: some of the peers may be the asker itself, on another socket. */
 const SPARE_PEERS = 2
 /** Bytes left of a leecher that does not know how many. */
@@ -199,6 +202,7 @@ export class WebSocketRequests {
       for (const infoHash of seat.torrents.keys()) this.#leave(client, seat, infoHash)
       this.#options.relay.vacate(seat)
     }
+    this.#options.garbage.kept(CONNECTION + client.torrents * TORRENT)
   }
 
   /** Closes all connections, and looks after none any more. Others have their turns: each leaves all its torrents. */
