@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configuration, listeners } from '../configuration.ts'
-import { launch, type Program } from '../e2e/program.ts'
+import { freePort, launch, type Program } from '../e2e/program.ts'
 import { dice } from '../random.ts'
 import { CAN_FORGE, forge as forgeDatagram } from '../raw-udp.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
@@ -26,15 +26,20 @@ import { cpuSeconds, descriptors, residentMebibytes } from './measure.ts'
 import { EXCHANGES, exchangeOf } from './real-clients.ts'
 import { ReloadAttack } from './reloads.ts'
 import { RequestAttack } from './requests.ts'
+import { crowdedPair, quietPair, WebPeer } from './web-peers.ts'
+import { WebSocketAttack } from './websockets.ts'
 
 const DATAGRAMS_A_SECOND = 1_500
 const REQUESTS_A_SECOND = 200
+const WEB_SOCKETS_A_SECOND = 60
 const RELOADS_A_SECOND = 20
 const PHASES = 6
 /** Few enough for the slow connections to take all of them. */
 const OPEN_FILES = 512
 const UDP_CLIENTS = Array.from({ length: 8 }, (_, i) => `127.77.0.${i + 1}`)
 const HTTP_CLIENTS = Array.from({ length: 4 }, (_, i) => `127.77.1.${i + 1}`)
+const QUIET = 'a quiet torrent'.padEnd(20, '.')
+const CROWDED = 'a crowded torrent'.padEnd(20, '.')
 const TOKEN = 'a token of this siege'
 const READER = 'a token that only reads'
 
@@ -48,9 +53,17 @@ const LOOK_EVERY_MILLISECONDS = 500
 /** Descriptors of files and of connections to the database come and go. */
 const SPARE_DESCRIPTORS = 8
 
-/** Invented peers and torrents expire after half a minute. */
-const TOML = configuration({
-  core: `
+const WEB = (port: number) => `
+[[websocket_trackers]]
+bind_address = "127.0.0.1:${port}"
+tracker_usage_statistics = true
+announce_interval = 10
+peer_timeout = 30
+`
+/** WebSockets have a port of their own, and that of HTTP. Invented peers and torrents expire after half a minute. */
+const tomlOf = (http: number) =>
+  configuration({
+    core: `
 inactive_peer_cleanup_interval = 5
 [core.database]
 path = "tracker.db"
@@ -61,24 +74,29 @@ interval_min = 10
 max_peer_timeout = 30
 persistent_torrent_completed_stat = true
 `,
-  rest: `
+    rest: `
 [[udp_trackers]]
 bind_address = "127.0.0.1:0"
 tracker_usage_statistics = true
-${listeners()}
+${listeners(0, http)}
+${WEB(0)}
+${WEB(http)}
 [http_api]
 bind_address = "127.0.0.1:0"
 access_tokens = { admin = "${TOKEN}", reader = { token = "${READER}", scope = "read" } }
 `,
-})
-const MORE = '[[udp_trackers]]\nbind_address = "127.0.0.1:0"\n'
-const TEXTS = [
-  ['the configuration as it was', TOML],
-  ['with more listeners', TOML + MORE + MORE.replace('udp', 'http')],
-  ['with another option', TOML.replace('interval_min = 10', 'interval_min = 11')],
-  ['with a mistake', TOML.replace('interval = 20', 'interval = "often"')],
-  ['half of it', TOML.slice(0, TOML.length / 2)],
-] as const
+  })
+const MORE = ['udp', 'http', 'websocket']
+  .map((kind) => `[[${kind}_trackers]]\nbind_address = "127.0.0.1:0"\n`)
+  .join('')
+const textsOf = (toml: string) =>
+  [
+    ['the configuration as it was', toml],
+    ['with more listeners', toml + MORE],
+    ['with another option', toml.replace('interval_min = 10', 'interval_min = 11')],
+    ['with a mistake', toml.replace('interval = 20', 'interval = "often"')],
+    ['half of it', toml.slice(0, toml.length / 2)],
+  ] as const
 
 export type Report = {
   /** A table for people. */
@@ -110,7 +128,13 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
   stack.defer(() => datagrams.stop())
   const requests = new RequestAttack({ ...tracker, token: READER, roll }, REQUESTS_A_SECOND)
   stack.defer(() => requests.stop())
-  const reloads = new ReloadAttack({ ...tracker, texts: TEXTS }, RELOADS_A_SECOND)
+  const { quiet, crowded } = clients
+  const webSockets = new WebSocketAttack(
+    { ports: tracker.web, quiet, crowded, roll },
+    WEB_SOCKETS_A_SECOND,
+  )
+  stack.defer(() => webSockets.stop())
+  const reloads = new ReloadAttack(tracker, RELOADS_A_SECOND)
 
   const first = clients.exchange('first')
   const phases: Phase[] = []
@@ -119,6 +143,7 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
   await clients.exchange('last')
   datagrams.stop()
   requests.stop()
+  webSockets.stop()
   reloads.stop()
   await clients.stop()
 
@@ -155,12 +180,15 @@ export async function siege(program: Program, seconds: number): Promise<Report> 
     ...(forge ? [] : ['  none of them forged: that takes root on Linux']),
     `requests of strangers, ${requests.heard} bytes answered`,
     ...counts(requests.sent),
+    `WebSockets of strangers, ${webSockets.heard} bytes answered`,
+    ...counts(webSockets.sent),
     `reloads, ${followed} changes followed`,
     ...counts(reloads.sent),
     line('honest clients', 'asked', 'served', 'slowest'),
     ...clients.services.map(({ name, asked, served, slowestMilliseconds }) =>
       line(`  ${name}`, asked, served, `${slowestMilliseconds.toFixed(0)} ms`),
     ),
+    `  WebSockets opened by the honest ${clients.webConnections()}, announces of which no offer got through a crowd ${clients.lost}`,
     `the process, in ${PHASES} phases of ${(seconds / PHASES).toFixed(1)} s and at rest`,
     `  resident, MiB   ${phases.map((one) => one.resident.toFixed(0).padStart(6)).join('')}${resident.toFixed(0).padStart(6)}`,
     `  CPU, % of a core${phases.map(percentOf).join('')}${(idle * 100).toFixed(1).padStart(6)}`,
@@ -181,7 +209,8 @@ async function begin(program: Program, room: string) {
   mkdirSync(directory)
   const narrow = ['/bin/sh', '-c', `ulimit -n ${OPEN_FILES} && exec "$@"`, 'sh']
   const file = join(directory, 'tracker.toml')
-  writeFileSync(file, TOML)
+  const toml = tomlOf(await freePort())
+  writeFileSync(file, toml)
   const run = await launch(() => [...narrow, ...program()], { directory })
   await run.services()
   const portsOf = (what: string) =>
@@ -192,7 +221,8 @@ async function begin(program: Program, room: string) {
   const [http, api, health] = ['HTTP TRACKER', ' API', 'HEALTH CHECK API'].map(
     (what) => portsOf(what)[0]!,
   ) as [number, number, number]
-  return { run, pid: run.child.pid, file, udp: portsOf('UDP TRACKER'), http, api, health }
+  const [udp, web] = [portsOf('UDP TRACKER'), portsOf('WEBSOCKET TRACKER')]
+  return { run, pid: run.child.pid, file, texts: textsOf(toml), udp, web, http, api, health }
 }
 
 const AUTHORITY = { authorization: `Bearer ${TOKEN}` }
@@ -200,6 +230,10 @@ const statsOf = ({ api }: Besieged) => `http://127.0.0.1:${api}/api/v1/stats`
 
 class HonestClients {
   readonly services: Service[] = []
+  readonly quiet: readonly WebPeer[]
+  readonly crowded: readonly WebPeer[]
+  /** Announces of which no offer reached the other peer. */
+  lost = 0
   readonly #tracker: Besieged
   readonly #room: string
   readonly #running: Honest[] = []
@@ -214,6 +248,13 @@ class HonestClients {
   private constructor(tracker: Besieged, room: string) {
     this.#tracker = tracker
     this.#room = room
+    const [own, shared] = tracker.web as [number, number]
+    const pair = (infoHash: string, name: string, network: string) => [
+      new WebPeer([`${network}.1`, own], infoHash, `${name} seeder`.padEnd(20, '.'), 0),
+      new WebPeer([`${network}.2`, shared], infoHash, `${name} leecher`.padEnd(20, '.'), 1),
+    ]
+    this.quiet = pair(QUIET, 'quiet', '127.77.2')
+    this.crowded = pair(CROWDED, 'crowded', '127.77.3')
     this.#pairs = EXCHANGES.map((exchange) => [this.#service(exchange[0]), ...exchange] as const)
   }
 
@@ -224,6 +265,13 @@ class HonestClients {
       this.#start(udpPeers, await udpQuestion(udp[i % udp.length]!, ip, udpSwarm))
     const [httpPeers, httpSwarm] = [this.#service('HTTP peers'), new Swarm(hashOf(0xa2))]
     for (const ip of HTTP_CLIENTS) this.#start(httpPeers, httpQuestion(http, ip, httpSwarm))
+    const [seeder, leecher] = this.quiet as [WebPeer, WebPeer]
+    this.#start(this.#service('WebTorrent peers'), quietPair(seeder, leecher))
+    const [one, other] = this.crowded as [WebPeer, WebPeer]
+    const lose = () => {
+      this.lost++
+    }
+    this.#start(this.#service('WebTorrent peers among strangers'), crowdedPair(one, other, lose))
     const healthUrl = `http://127.0.0.1:${health}/health_check`
     this.#start(this.#service('health'), operatorQuestion(healthUrl, {}, illness))
     this.#start(this.#service('API'), operatorQuestion(statsOf(this.#tracker), AUTHORITY))
@@ -254,6 +302,11 @@ class HonestClients {
 
   async stop(): Promise<void> {
     await Promise.all(this.#running.map((one) => one.stop()))
+    for (const peer of [...this.quiet, ...this.crowded]) peer.stop()
+  }
+
+  webConnections(): number {
+    return [...this.quiet, ...this.crowded].reduce((sum, peer) => sum + peer.connections, 0)
   }
 }
 

@@ -69,10 +69,11 @@ export const closing = (code: number, reason: string | Uint8Array = ''): Buffer 
 
 export type Frame = { readonly opcode: number; readonly payload: Buffer }
 
-/** The whole frames of a server, which masks nothing. */
-export function framesOf(bytes: Buffer): Frame[] {
+/** The whole frames of a server, which masks nothing, and the bytes behind them. */
+export function framesOf(bytes: Buffer): { readonly frames: Frame[]; readonly rest: Buffer } {
   const frames: Frame[] = []
-  for (let at = 0; at + 2 <= bytes.length; ) {
+  let at = 0
+  while (at + 2 <= bytes.length) {
     const short = bytes[at + 1]!
     const start = at + 2 + (short === 126 ? 2 : short === 127 ? 8 : 0)
     if (start > bytes.length) break
@@ -89,14 +90,14 @@ export function framesOf(bytes: Buffer): Frame[] {
     })
     at = start + length
   }
-  return frames
+  return { frames, rest: bytes.subarray(at) }
 }
 
 /** Sends a handshake, these bytes and a close frame in one piece; all that the server answers until it closes. */
 export async function converse(url: string, ...sent: readonly Uint8Array[]) {
   const bytes = await exchange(url, Buffer.concat([handshake(), ...sent, closing(1000)]))
   const { status, body } = parseResponse(bytes)
-  const frames = framesOf(body)
+  const { frames } = framesOf(body)
   const of = (wanted: number) => frames.filter(({ opcode }) => opcode === wanted)
   const [end] = of(OPCODE.close)
   return {
