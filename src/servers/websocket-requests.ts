@@ -84,6 +84,7 @@ const LOOK_SECONDS = 10
 
 const MOST_OFFERS = LIMITS.webSocketOffersBurst
 
+/** One socket, and all that is kept of it. */
 export class Client implements Line {
   readonly requests: WebSocketRequests
   /** The endpoint of its seats, without the number: see `SEAT`. */
@@ -195,6 +196,7 @@ export class WebSocketRequests {
   /** `how`: what is known of an end that was not ours. */
   closed(client: Client, how: Closed): void {
     this.#clients.delete(client)
+    this.#paused.delete(client)
     this.#options.connections.closed(client.place)
     this.#count(client, AT[client.closing ?? how])
     client.socket = undefined
