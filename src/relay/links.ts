@@ -33,6 +33,15 @@ type Batch = { readonly words: Int32Array; readonly texts: readonly string[] }
 /** `words[at…]` say what `text`, which came from `thread`, is. */
 type Receive = (thread: number, words: Int32Array, at: number, text: string) => void
 
+/** Told how many bytes of garbage were made: the engine does not see what waits in a port. */
+export type Made = (bytes: number) => void
+
+/** Bytes that a message between threads leaves behind besides its texts, at either end, and each text of it. */
+const BATCH_BYTES = 2_048
+const TEXT_BYTES = 256
+const bytesOf = (texts: readonly string[]): number =>
+  texts.reduce((sum, { length }) => sum + length + TEXT_BYTES, BATCH_BYTES)
+
 /** Characters of a message that count as one. Most have fewer, and none more than 64 KiB. */
 const COUNTED_CHARACTERS = 4_096
 const weightOf = ({ length }: string): number => 1 + Math.floor(length / COUNTED_CHARACTERS)
@@ -51,10 +60,12 @@ export class Links {
   /** By link what waits for the end of the turn, one behind the other. */
   readonly #waiting = new Map<Link, Int32Array>()
   readonly #receive: Receive
+  readonly #made: Made
   #isPlanned = false
 
-  constructor(receive: Receive) {
+  constructor(receive: Receive, made: Made = () => {}) {
     this.#receive = receive
+    this.#made = made
   }
 
   /** A thread that died is replaced by one with the same number and another link. */
@@ -70,6 +81,7 @@ export class Links {
     }
     port.on('message', ({ words, texts }: Batch) => {
       Atomics.sub(under, received, weightOfAll(texts))
+      this.#made(bytesOf(texts))
       for (const [i, text] of texts.entries()) this.#receive(thread, words, i * RELAYED.words, text)
     })
     // The link keeps no thread alive.
@@ -115,6 +127,7 @@ export class Links {
       link.texts = []
       const batch: Batch = { words: words.slice(0, texts.length * RELAYED.words), texts }
       link.port.postMessage(batch)
+      this.#made(bytesOf(texts))
     }
     this.#waiting.clear()
   }

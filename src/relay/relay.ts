@@ -5,7 +5,7 @@
 import { LIMITS } from '../limits.ts'
 import { type CounterRow, THREAD_AT } from '../memory/counters.ts'
 import type { Clock } from '../time/clock.ts'
-import { type LinkEnd, Links, RELAYED } from './links.ts'
+import { type LinkEnd, Links, type Made, RELAYED } from './links.ts'
 import { Offers } from './offers.ts'
 
 /** What a relayed message is. */
@@ -50,11 +50,12 @@ export class Relay {
   readonly #counts: CounterRow
   readonly #seats = new Map<number, Seat>()
   readonly #offers = new Offers(LIMITS.offersUnderWay)
-  readonly #links = new Links((...received) => this.#receive(...received))
+  readonly #links: Links
 
   /** `counts`: the row of the thread in `ThreadCounters`, which outlives the thread. */
-  constructor(thread: number, counts: CounterRow, clock: Clock) {
+  constructor(thread: number, counts: CounterRow, clock: Clock, made?: Made) {
     this.thread = thread
+    this.#links = new Links((...received) => this.#receive(...received), made)
     this.#counts = counts
     this.#clock = clock
   }

@@ -124,7 +124,9 @@ export async function startThread(
   const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
   logBans(bans, rules, log)
   const page = new Board(setup.page)
-  const relay = hasWebPeers(setup.swarm) ? new Relay(thread, counts, systemClock) : undefined
+  const relay = hasWebPeers(setup.swarm)
+    ? new Relay(thread, counts, systemClock, (bytes) => garbage.kept(bytes))
+    : undefined
   const open = new Map<number, OpenListener>()
   const hasRoom = () => countWebSockets(open.values()) < setup.mostConnections
   const parts = { thread, threads, secret, tracker, relay, hasRoom, page, garbage, log }
