@@ -201,8 +201,13 @@ export class WebSocketRequests {
     this.#count(client, AT[client.closing ?? how])
     client.socket = undefined
     for (const seat of client.seats.values()) {
-      for (const infoHash of seat.torrents.keys()) this.#leave(client, seat, infoHash)
       this.#options.relay.vacate(seat)
+      try {
+        for (const infoHash of seat.torrents.keys()) this.#leave(client, seat, infoHash)
+      } catch (error) {
+        // What it did not leave expires.
+        this.#report('a WebSocket that was closed', error)
+      }
     }
     this.#options.garbage.kept(CONNECTION + client.torrents * TORRENT)
   }
