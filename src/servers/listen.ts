@@ -55,6 +55,7 @@ export async function listen<Data>(
   const { bind } = options
   const { certificate } = options
   const scheme = (options.scheme ?? 'http') + (certificate === null ? '' : 's')
+  const before = process.listeners('beforeExit')
   try {
     app.listen({
       hostname: bind.ip,
@@ -71,6 +72,10 @@ export async function listen<Data>(
     const { code, message } = error as NodeJS.ErrnoException
     if (code?.startsWith('ERR_OSSL')) throw new Error(`bad tls config: ${message}`)
     throw listenError(scheme, bind.ip, bind.port, error)
+  } finally {
+    // Elysia would stop the server at the end of the process, as the system does, and keep it in memory until then.
+    for (const listener of process.listeners('beforeExit'))
+      if (!before.includes(listener)) process.off('beforeExit', listener)
   }
   const server = app.server!
   const address = { ip: bind.ip, port: server.port! }

@@ -15,6 +15,7 @@ import {
   type Reply,
 } from '../support/http-client.ts'
 import { makeTracker, serve } from '../support/servers/served-http.ts'
+import { until } from '../support/until.ts'
 
 const proxied = { network: { on_reverse_proxy: true } }
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })
@@ -376,6 +377,22 @@ test('a refusal of the tracker is a failure reason', async () => {
 })
 
 describe('the listener', () => {
+  test('leaves nothing behind when it is closed: a tracker that is reloaded opens many', async () => {
+    const gone: number[] = []
+    const registry = new FinalizationRegistry((number: number) => void gone.push(number))
+    const open = async (number: number) => {
+      await using tracker = await serve()
+      registry.register(tracker.tracker, number)
+    }
+    const most = 8
+    for (let i = 0; i < most; i++) await open(i)
+    await until('the first are collected', () => {
+      Bun.gc(true)
+      // The last may still be on the stack.
+      return gone.length >= most - 2
+    })
+  })
+
   test('an IPv6-only listener leaves the IPv4 port of the same number free', async () => {
     await using six = await serve({
       bind_address: { ip: '::', port: 0 },
