@@ -137,6 +137,7 @@ test.each(sample(KINDS))(
       const old = before?.peers.get(asker.endpoint)
       const wasLarge = before?.large.has(family) ?? false
       const stale = [...(before?.peers.values() ?? [])].filter((p) => isGone(p, cutoffs)).length
+      const hadStaleSeats = peersOfKind(before, true).some((p) => isGone(p, cutoffs))
       const completions = twin.completions
 
       if (roll(3) === 0) {
@@ -170,8 +171,8 @@ test.each(sample(KINDS))(
       reached.completed += twin.completions - completions
       const left = [...(torrent?.peers.values() ?? [])].filter((p) => isGone(p, cutoffs)).length
       if (stale > left) reached.expiredAtOnce++
-      if (stale > left && peersOfKind(before, false).some(({ seen }) => seen <= cutoffs.seats))
-        reached.seatsExpiredFirst++
+      const haveOlderStayed = peersOfKind(before, false).some(({ seen }) => seen <= cutoffs.seats)
+      if (stale > left && hadStaleSeats && haveOlderStayed) reached.seatsExpiredFirst++
       if (left > 0) reached.expiredInLarge++
       if (told.length === want && (torrent?.peers.size ?? 0) > want + 1) reached.cut++
       if (told.some((p) => p.family !== asked)) reached.otherFamilyFilled++
