@@ -373,11 +373,11 @@ describe('answers', () => {
 
   for (const [what, wrong] of Object.entries({
     'another offer id': { offer_id: id('b') },
-    'another peer': { to_peer_id: id('somebody') },
+    'another peer': { to_peer_id: id('another') },
     'another torrent': { info_hash: id('two') },
     'a peer id that is not here': { peer_id: id('stranger') },
   }))
-    test(`W29: an answer with ${what} reaches nobody, and the right one still does`, async () => {
+    test(`W29: an answer with ${what} goes nowhere, and the right one still does`, async () => {
       const { served, offerer, answerer, offer } = await offered()
       await using _ = served
       await answerer.ask(announce('two', 'answerer', { left: 0 }))
@@ -417,7 +417,7 @@ describe('answers', () => {
     expect(await answerer.rest()).toHaveLength(1)
   })
 
-  test('W30: an answer after two minutes reaches nobody', async () => {
+  test('W30: an answer after two minutes goes nowhere', async () => {
     for (const [seconds, arrives] of [
       [120, 1],
       [121, 0],

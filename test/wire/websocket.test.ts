@@ -723,7 +723,7 @@ test('W26: an SDP with a lone or an escaped surrogate is refused', () => {
     message({ offers: [oneOffer({ offer: { sdp: 'SDP' } })] }).replace('"SDP"', () => `"${sdp}"`)
   for (const sdp of ['\\ud800', '\\uDFFF', '\\ud83d\\ude00', '\ud800', 'a\udc00', '\\ud800\udc00'])
     expect(agrees(withSdp(sdp))).toMatchObject({ wrong: 'offers[0].offer.sdp' })
-  // Elsewhere they harm nobody else.
+  // Elsewhere they do no harm.
   expect(agrees(message({ key: 1 }).replace('1', '"\\ud800"'))).toHaveProperty('kind')
 })
 

@@ -154,7 +154,7 @@ export class WebPeer {
   }
 }
 
-/** Nobody need wait for it. */
+/** It need not be waited for. */
 function promised<T>(): PromiseWithResolvers<T> {
   const all = Promise.withResolvers<T>()
   all.promise.catch(() => undefined)

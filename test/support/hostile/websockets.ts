@@ -331,7 +331,7 @@ const KINDS: readonly (readonly [string, (round: number, target: WebSocketTarget
     },
   ],
   [
-    'answers that nobody asked for',
+    'answers to no offer',
     (_round, { roll, crowded }) => {
       const [from, to] = roll(2) ? [crowded[0]!, crowded[1]!] : [crowded[1]!, crowded[0]!]
       const answer = { type: 'answer', sdp: 'v=0\r\n' }
