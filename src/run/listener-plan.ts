@@ -1,7 +1,8 @@
 /**
  * Which listeners of the trackers stay, are opened and are closed when a configuration follows another. A listener
  * is its protocol and address: it stays open while those stay, and follows its other options. Only a certificate
- * cannot be changed in a server, nor what other protocol it serves: another one takes its port over, and goes on counting where it was.
+ * cannot be changed in a server, nor what other protocol it serves: another one takes its port over, and goes on
+ * counting where it was.
  */
 import { hasSocket, type Opening, type Wanted, withPort } from './open-listener.ts'
 import type { Openings } from './openings.ts'

@@ -258,7 +258,7 @@ const httpOptions = (listener: HttpTrackerConfig) => ({
   listenerRules: listenerRules(listener.network),
 })
 
-export function listenerRules({ external_ip }: Pick<NetworkConfig, 'external_ip'>): ListenerRules {
+export function listenerRules({ external_ip }: NetworkConfig): ListenerRules {
   const bytes = external_ip === null ? undefined : parseIp(external_ip)
   return { externalIp: bytes && { family: bytes.length === 4 ? 4 : 6, bytes } }
 }

@@ -202,12 +202,17 @@ export class Threads {
   /** Links a thread that is new with those that serve. */
   #linkAll(thread: number, serving: ServingThread): void {
     if (!hasWebPeers(this.#options.setup.swarm)) return
-    const link = (one: ServingThread, end: LinkEnd) => void one.link(end).catch(() => {})
+    const link = (one: ServingThread, end: LinkEnd) =>
+      void one.link(end).catch((error) => {
+        // One that dies meanwhile is linked again when it is replaced.
+        if (error instanceof ThreadGone) return
+        const reason = String(error)
+        this.#options.log.error('TRACKER', 'threads are not linked: {reason}', { thread, reason })
+      })
     for (const [i, other] of this.#serving.entries()) {
       if (other === undefined) continue
       const { port1, port2 } = new MessageChannel()
       const counts = new SharedArrayBuffer(8)
-      // One that dies meanwhile is linked again when it is replaced.
       link(serving, { thread: i + 1, port: port1, counts, isFirst: true })
       link(other, { thread, port: port2, counts, isFirst: false })
     }
