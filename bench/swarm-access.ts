@@ -1,6 +1,6 @@
 /** What it costs to ask whitelist and keys before each announce, and what their entries take. */
 import { createAccessMemory } from '../src/access/access.ts'
-import type { Entries, Table } from '../src/access/table.ts'
+import type { Entries, Table } from '../src/memory/table.ts'
 import { Population, SEED, writeHash, writeKey } from './prepared-announces.ts'
 import type { Line } from './results.ts'
 import { residentBytes } from './stopwatch.ts'

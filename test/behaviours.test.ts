@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { Glob } from 'bun'
 
-const ID = '[UHWSKAMCDTO]\\d+'
+const ID = '[UHWSKNAMCDTO]\\d+'
 const IDS = `${ID}(?:(?:–|, )${ID})*`
 /** `docs/behaviours.md U1, U6`, `(U11)` in a comment, `U11: …` at the beginning of a test's name. */
 const CITATIONS = new RegExp(`behaviours\\.md (${IDS})|\\((${IDS})\\)|['"\`](${IDS}): `, 'g')

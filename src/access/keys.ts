@@ -5,7 +5,7 @@
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
 import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
 import type { Release } from '../memory/reserve.ts'
-import { createTable, type Entries, emptyTable, type Slices, Table } from './table.ts'
+import { createTable, type Entries, emptyTable, type Slices, Table } from '../memory/table.ts'
 
 const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
 /** More than any community has. Only address space is reserved: untouched pages cost nothing. */

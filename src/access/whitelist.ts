@@ -5,7 +5,7 @@
 import { INFO_HASH_BYTES } from '../bittorrent.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import type { Release } from '../memory/reserve.ts'
-import { createTable, type Entries, emptyTable, Table } from './table.ts'
+import { createTable, type Entries, emptyTable, Table } from '../memory/table.ts'
 
 const SHAPE = { key: INFO_HASH_BYTES / 4, value: 0 } as const
 /** More than any tracker lists. Only address space is reserved: untouched pages cost nothing. */

@@ -4,7 +4,7 @@
  */
 import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
-import type { Entries, Table } from '../access/table.ts'
+import type { Entries, Table } from '../memory/table.ts'
 import { packHashes } from '../access/whitelist.ts'
 import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {

@@ -1,7 +1,8 @@
 /** UDP connection ids: for whom and how long they are good, and the MAC that they are made of. */
 import { expect, test } from 'bun:test'
 import { Address } from '../../src/bittorrent.ts'
-import { Chaskey, ConnectionIds } from '../../src/servers/connection-id.ts'
+import { Chaskey } from '../../src/memory/mac.ts'
+import { ConnectionIds } from '../../src/servers/connection-id.ts'
 import { writeSource } from '../../src/wire/address.ts'
 import { dice, seed } from '../support/random.ts'
 

@@ -17,8 +17,8 @@
  * that was stored before the version it sees. Aligned words are never torn.
  */
 import { LIMITS } from '../limits.ts'
-import { bucketOf, parentOf, SEED_WORDS, type Seed } from '../memory/hash.ts'
-import { type Release, reserve } from '../memory/reserve.ts'
+import { bucketOf, parentOf, SEED_WORDS, type Seed } from './hash.ts'
+import { type Release, reserve } from './reserve.ts'
 
 /** Words of the header (cells, like all words of a table). What follows `buckets` is the writer's own. */
 export const HEADER = {
