@@ -4,7 +4,6 @@
  */
 import type { Access } from '../access/access.ts'
 import { type Keys, packKeys, randomKey } from '../access/keys.ts'
-import type { Entries, Table } from '../memory/table.ts'
 import { packHashes } from '../access/whitelist.ts'
 import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {
@@ -21,6 +20,7 @@ import {
   type Part,
 } from '../database/contract.ts'
 import type { Log } from '../log/log.ts'
+import type { Entries, Table } from '../memory/table.ts'
 import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
 import { finish } from '../time/turns.ts'

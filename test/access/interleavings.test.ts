@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createKeys, Keys } from '../../src/access/keys.ts'
-import { BUCKETS_AT, END, HEADER } from '../../src/memory/table.ts'
 import { createWhitelist, Whitelist } from '../../src/access/whitelist.ts'
+import { BUCKETS_AT, END, HEADER } from '../../src/memory/table.ts'
 import { addHash, addKey, hashWords, keyWords } from '../support/access/entries.ts'
 import {
   awaitTurn,
