@@ -9,6 +9,7 @@
  * has not begun by its deadline is never done. Rows of other programs that mean nothing are skipped by
  * every read (schema.ts).
  */
+import type { BatchName } from '../accounting/batch.ts'
 import type { DatabaseConfig } from '../config/model.ts'
 import type { Deadline } from '../time/deadline.ts'
 
@@ -83,13 +84,13 @@ export interface Database {
   downloadsTotal(deadline?: Deadline): Promise<number>
   /**
    * Adds `counts[i]` completions (whole, not negative) to torrent i and their sum to the total, in one
-   * transaction. Resolves with the new total. When the outcome of an earlier attempt is unknown, `provenBy` is
-   * the total that it would have left: if the total is that already, nothing is added again.
+   * transaction. Resolves with the new total. What was added under this name, or under a later one of the same
+   * writer, is not added again: so a write may be repeated when its outcome is unknown.
    */
   addDownloads(
     hashes: Uint8Array,
     counts: Float64Array,
-    provenBy?: number,
+    name: BatchName,
     deadline?: Deadline,
   ): Promise<number>
 

@@ -27,6 +27,11 @@ const SHARED = {
   /** Other writers wait until the end of the transaction. */
   lockTotal: `${TOTAL} FOR UPDATE`,
   setTotal: 'UPDATE torrent_aggregate_metrics SET value = ? WHERE metric_name = ?',
+  writer: 'SELECT id, batch FROM tracker_writers WHERE writer = ?',
+  addWriter: 'INSERT INTO tracker_writers (writer, batch, seen) VALUES (?, ?, ?)',
+  setWriter: 'UPDATE tracker_writers SET batch = ?, seen = ? WHERE id = ?',
+  endedWriters: 'SELECT id FROM tracker_writers WHERE seen < ?',
+  removeWriters: 'DELETE FROM tracker_writers WHERE id IN ({?})',
 } as const
 
 const ADD = {

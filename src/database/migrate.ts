@@ -4,6 +4,7 @@ import { DatabaseError } from './contract.ts'
 import type { Dialect } from './dialects.ts'
 import { LEAST_ID, TABLE_NAMES, TABLES, type Table, TOTAL } from './schema.ts'
 import { type Session, wholeNumber } from './session.ts'
+import { removeEndedWriters } from './writers.ts'
 
 /** A column of a table that exists. */
 export type Column = {
@@ -56,6 +57,7 @@ export async function migrate(
   }
   const [total] = await session.rows(sql.total, [TOTAL])
   if (!total) await session.write(sql.addTotal, [TOTAL, await sumOfCompleted(session, sql)])
+  await removeEndedWriters(session, sql)
 }
 
 export async function createTable(

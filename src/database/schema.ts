@@ -9,6 +9,7 @@
  *   3     a counter is too narrow                    64-bit
  *   4     keys that differ by case collide           a collation that tells them apart
  *   5     the row `TOTAL` is absent                  create it with the sum of `torrents.completed`
+ *   6     a writer was not seen for 30 days          remove it
  *
  * All of it happens in one transaction where the database can; elsewhere each step leaves a state from which the
  * next start continues. Two trackers that start at once must both succeed.
@@ -27,12 +28,16 @@ import { INFO_HASH_BYTES, isAuthKey } from '../bittorrent.ts'
 import type { KeyRow } from './contract.ts'
 import { type Row, wholeNumber } from './session.ts'
 
-/** The columns of each table in their order, under the reference's names, and what they hold. */
+/**
+ * The columns of each table in their order, under the reference's names, and what they hold. The last table is ours
+ * alone: a row for each process that wrote, with the number of its last write and the second of it (writers.ts).
+ */
 export const TABLES = {
   whitelist: { id: 'id', info_hash: 'hash' },
   torrents: { id: 'id', info_hash: 'hash', completed: 'count' },
   keys: { id: 'id', key: 'key', valid_until: 'second' },
   torrent_aggregate_metrics: { id: 'id', metric_name: 'name', value: 'count' },
+  tracker_writers: { id: 'id', writer: 'key', batch: 'count', seen: 'second' },
 } as const
 export type Table = keyof typeof TABLES
 export const TABLE_NAMES = Object.keys(TABLES) as Table[]

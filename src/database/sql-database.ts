@@ -2,6 +2,7 @@
  * The contract on tables, the same for every dialect. Row ids of servers have 32 bits and every attempt to insert
  * uses one up, even if the row exists: only new rows are inserted.
  */
+import type { BatchName } from '../accounting/batch.ts'
 import { isAuthKey } from '../bittorrent.ts'
 import type { Deadline } from '../time/deadline.ts'
 import { type Database, type KeyRow, NO_ROW, type Part } from './contract.ts'
@@ -17,6 +18,7 @@ import {
   TOTAL,
 } from './schema.ts'
 import { type Row, type Session, type Sessions, wholeNumber } from './session.ts'
+import { noteWrite } from './writers.ts'
 
 export class SqlDatabase implements Database {
   readonly about: string
@@ -122,14 +124,14 @@ export class SqlDatabase implements Database {
   addDownloads(
     hashes: Uint8Array,
     counts: Float64Array,
-    provenBy?: number,
+    name: BatchName,
     deadline?: Deadline,
   ): Promise<number> {
     return this.#sessions.transact(async (session) => {
       const added = sumsByTorrent(hashTexts(hashes), counts)
       // The total first: its lock serializes writers, so they cannot deadlock on the rows of torrents.
       const before = await this.#lockTotal(session)
-      if (Number(before) === provenBy) return provenBy
+      if ((await noteWrite(session, this.#sql, name)) === undefined) return Number(before)
       const forms = [...added.keys()].flatMap(formsOf)
       const toKnown = preferred(await padded(session, this.#sql.knownTorrents, forms)).flatMap(
         ([id, text]) => {

@@ -1,10 +1,11 @@
 /**
  * The torrents on their way from the ledgers of the swarm to the database: their stored counts are looked up,
- * then their completions are written. They stay in hand until both are done, however often it fails. A write
- * whose outcome is unknown is proven by the total before it is repeated. Only so many torrents a second get
- * their first row.
+ * then their completions are written. They stay in hand until both are done, however often it fails. A write is
+ * repeated under its name, which the database knows if it was done. Only so many torrents a second get their first
+ * row.
  */
-import { isInDoubt, NO_ROW } from '../database/contract.ts'
+import { randomKey } from '../access/keys.ts'
+import { NO_ROW } from '../database/contract.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import type { Log } from '../log/log.ts'
 import type { Swarm } from '../swarm/swarm.ts'
@@ -26,9 +27,11 @@ export class DownloadBatch {
   readonly #newRows: NewRows
   readonly #lines: LimitedLines
   readonly #torrents = new OwedTorrents(MOST)
-  /** How many of them were looked up; whether an attempt to write them may have succeeded unseen. */
+  readonly #writer = randomKey()
+  /** How many of them were looked up. */
   #looked = 0
-  #isInDoubt = false
+  /** Of the write that is next, or is tried again. */
+  #number = 1
   #nextShard = 0
   #taken = FIRST_TAKEN
   /** Completions in the database; set it before the first batch. */
@@ -76,7 +79,6 @@ export class DownloadBatch {
     await this.#write(deadline)
     this.#torrents.count = 0
     this.#looked = 0
-    this.#isInDoubt = false
   }
 
   async #lookUp(isOver: () => boolean): Promise<void> {
@@ -112,16 +114,10 @@ export class DownloadBatch {
     const hashes = this.#torrents.pick(places)
     const counts = Float64Array.from(places, (place) => owed[place]!)
     const sum = this.owed()
-    // Only if it is needed: another tracker may have moved the total by as much.
+    const name = { writer: this.#writer, number: this.#number }
     const began = performance.now()
-    const provenBy = this.#isInDoubt ? this.total + sum : undefined
-    try {
-      const { database } = this.#watch
-      this.total = await database.addDownloads(hashes, counts, provenBy, deadline)
-    } catch (error) {
-      this.#isInDoubt ||= isInDoubt(error)
-      throw error
-    }
+    this.total = await this.#watch.database.addDownloads(hashes, counts, name, deadline)
+    this.#number++
     this.#watch.worked()
     this.written += sum
     this.#say('completions were written', places.length, began)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openMysql } from '../../src/database/mysql.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
+import { newName } from '../support/database/names.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { signsContract } from '../support/database/suite.ts'
@@ -17,7 +18,9 @@ describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
     await using place = await ServerPlace.on(server!)
     const database = await place.open()
     await place.sql('INSERT INTO torrents (id, info_hash) VALUES (2147483647, "x")')
-    await expect(database.addDownloads(hashes(1), Float64Array.of(1))).rejects.toMatchObject({
+    await expect(
+      database.addDownloads(hashes(1), Float64Array.of(1), newName()),
+    ).rejects.toMatchObject({
       fault: 'refused',
     })
     await database.close()

@@ -147,6 +147,7 @@ describe.skipIf(!server)(server ? 'with tables of the reference' : skipReason('p
       ['first', 'keys'],
       ['first', 'torrent_aggregate_metrics'],
       ['first', 'torrents'],
+      ['first', 'tracker_writers'],
       ['public', 'whitelist'],
     ])
   })

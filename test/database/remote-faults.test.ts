@@ -7,6 +7,7 @@ import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { FAULTY_URL } from '../support/database/faulty-worker.ts'
 import { hashes, key } from '../support/database/hashes.ts'
+import { newName } from '../support/database/names.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { until } from '../support/until.ts'
 
@@ -49,7 +50,7 @@ describe.concurrent("the database's thread", () => {
     const given = [
       () => database.addToWhitelist(hashes(1), deadline),
       () => database.addKeys([{ key: key(1), validUntil: null }], deadline),
-      () => database.addDownloads(hashes(1), Float64Array.of(1), undefined, deadline),
+      () => database.addDownloads(hashes(1), Float64Array.of(1), newName(), deadline),
       () => database.ping(deadline),
     ].map(faultOf)
     expect(await Promise.all(given)).toEqual(['late', 'late', 'late', 'late'])
@@ -94,7 +95,7 @@ describe.concurrent("the database's thread", () => {
     const calls = [
       database.addToWhitelist(hashes(5_000)),
       database.addKeys([{ key: key(1), validUntil: null }]),
-      database.addDownloads(hashes(1), Float64Array.of(4)),
+      database.addDownloads(hashes(1), Float64Array.of(4), newName()),
     ]
     await database.close()
     await Promise.all(calls)
@@ -153,7 +154,7 @@ describe.concurrent("the database's thread", () => {
     const counts = Float64Array.of(1, 2, 3)
     const calls = [
       database.addToWhitelist(mine.subarray(20, 40)),
-      database.addDownloads(mine, counts),
+      database.addDownloads(mine, counts, newName()),
     ]
     mine.fill(0)
     counts.fill(0)

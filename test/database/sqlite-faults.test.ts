@@ -7,6 +7,7 @@ import { openSqlite } from '../../src/database/sqlite.ts'
 import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
+import { newName } from '../support/database/names.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { runProgram } from '../support/run-program.ts'
 
@@ -58,7 +59,7 @@ describe.concurrent('a file', () => {
     const writes = [
       () => database.addKeys([{ key: key(2), validUntil: null }]),
       () => database.addToWhitelist(hashes(1)),
-      () => database.addDownloads(hashes(1), Float64Array.of(1)),
+      () => database.addDownloads(hashes(1), Float64Array.of(1), newName()),
     ]
     const failing = Promise.all(writes.map(failureOf))
     expect(await database.listKeys(0, 9)).toEqual([{ key: key(1), validUntil: null }])
@@ -72,7 +73,7 @@ describe.concurrent('a file', () => {
     expect(turns).toBeGreaterThan(writes.length)
     holder.child.stdin.end()
     expect(await holder.child.exited).toBe(0)
-    expect(await database.addDownloads(hashes(1), Float64Array.of(1))).toBe(1)
+    expect(await database.addDownloads(hashes(1), Float64Array.of(1), newName())).toBe(1)
     expect((await database.listKeys(0, 9)).length).toBe(1)
     await database.close()
   })

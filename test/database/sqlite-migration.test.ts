@@ -9,6 +9,7 @@ import { openSqlite } from '../../src/database/sqlite.ts'
 import { failureOf } from '../support/database/failure.ts'
 import { hashes } from '../support/database/hashes.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
+import { newName } from '../support/database/names.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 
 const WHITELIST = `CREATE TABLE whitelist
@@ -33,7 +34,8 @@ describe('a new file', () => {
   test('may be opened by two trackers at once', async () => {
     await using file = new SqliteFile()
     const both = await Promise.all([openSqlite(file.config), openSqlite(file.config)])
-    for (const database of both) await database.addDownloads(hashes(1), Float64Array.of(1))
+    for (const database of both)
+      await database.addDownloads(hashes(1), Float64Array.of(1), newName())
     expect(await both[0]!.downloadsTotal()).toBe(2)
     await Promise.all(both.map((database) => database.close()))
   })

@@ -8,6 +8,7 @@ import { NO_ROW } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes, key } from '../support/database/hashes.ts'
+import { newName } from '../support/database/names.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import { signsContract } from '../support/database/suite.ts'
 import { THOROUGH } from '../support/thorough.ts'
@@ -59,7 +60,7 @@ test('no call sees what a transaction has done so far', async () => {
     BEGIN SELECT RAISE(ABORT, 'forbidden'); END`)
   let isOver = false
   const writing = database
-    .addDownloads(hashes(3_000), new Float64Array(3_000).fill(1))
+    .addDownloads(hashes(3_000), new Float64Array(3_000).fill(1), newName())
     .finally(() => {
       isOver = true
     })

@@ -7,6 +7,7 @@ import { dice, seed } from '../random.ts'
 import { until } from '../until.ts'
 import { failureOf, faultOf } from './failure.ts'
 import { hashes, key } from './hashes.ts'
+import { newName } from './names.ts'
 import { BreakingWay } from './proxy.ts'
 import { openDriver, PrivateServer, runSql, type ServerConfig, ServerPlace } from './servers.ts'
 
@@ -49,7 +50,8 @@ export function survivesFaults(server: ServerConfig): void {
     test('an empty database is possible for many at once', async () => {
       await using place = await ServerPlace.on(server)
       const opened = await Promise.all(Array.from({ length: 6 }, () => place.open()))
-      for (const database of opened) await database.addDownloads(hashes(1), Float64Array.of(1))
+      for (const database of opened)
+        await database.addDownloads(hashes(1), Float64Array.of(1), newName())
       expect(await opened[0]!.downloadsTotal()).toBe(6)
       await Promise.all(opened.map((database) => database.close()))
     })
@@ -58,7 +60,7 @@ export function survivesFaults(server: ServerConfig): void {
       await using place = await ServerPlace.on(server)
       const database = await openDatabase(place.config)
       try {
-        expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))).toBe(6)
+        expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3), newName())).toBe(6)
         expect(await faultOf(() => database.addKeys(twice(key(1))))).toBe('duplicate')
       } finally {
         await database.close()
@@ -70,10 +72,10 @@ export function survivesFaults(server: ServerConfig): void {
     await using place = await ServerPlace.on(server)
     const database = await place.open()
     for (let i = 0; i < 5; i++) {
-      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
+      await database.addDownloads(hashes(100), new Float64Array(100).fill(1), newName())
       await database.addToWhitelist(hashes(100))
     }
-    await database.addDownloads(hashes(1, 101), Float64Array.of(1))
+    await database.addDownloads(hashes(1, 101), Float64Array.of(1), newName())
     await database.addToWhitelist(hashes(1, 101))
     await database.close()
     // For one statement MySQL sets aside a power of two.
@@ -163,7 +165,7 @@ export function survivesFaults(server: ServerConfig): void {
       const database = await place.open()
       {
         await using _ = await place.hold('UPDATE torrent_aggregate_metrics SET value = value + 1')
-        const add = () => database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))
+        const add = () => database.addDownloads(hashes(3), Float64Array.of(1, 2, 3), newName())
         const error = await failureOf(add)
         expect(error.fault).toBe('refused')
         expect(error.message).toContain(`The ${DRIVER_NAMES[driver]} query was malformed: `)
@@ -171,17 +173,17 @@ export function survivesFaults(server: ServerConfig): void {
         // Reads do not wait.
         expect(await database.downloadsTotal()).toBe(0)
       }
-      expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3))).toBe(6)
+      expect(await database.addDownloads(hashes(3), Float64Array.of(1, 2, 3), newName())).toBe(6)
       await database.close()
     })
 
     test('that deadlocks with another program is done again', async () => {
       await using place = await ServerPlace.on(server)
       const database = await place.open()
-      await database.addDownloads(hashes(100), new Float64Array(100).fill(1))
+      await database.addDownloads(hashes(100), new Float64Array(100).fill(1), newName())
       // The server ends the one that has done less, or that noticed first.
       const other = await place.hold('UPDATE torrents SET completed = completed + 100')
-      const added = database.addDownloads(hashes(1), Float64Array.of(1))
+      const added = database.addDownloads(hashes(1), Float64Array.of(1), newName())
       await until('it to wait for the other', async () => (await waitersIn(place.config)) > 0)
       await other.run('UPDATE torrent_aggregate_metrics SET value = value + 1000')
       await other[Symbol.asyncDispose]()
@@ -190,11 +192,11 @@ export function survivesFaults(server: ServerConfig): void {
       await database.close()
     })
 
-    test('whose COMMIT never arrives is undone, and the next try proves it', async () => {
+    test('whose COMMIT never arrives is undone, and the next try does it', async () => {
       expect(await outcomeOfBroken('asked')).toEqual([0, 5])
     })
 
-    test('whose answer never arrives is done, and the next try proves it', async () => {
+    test('whose answer never arrives is done, and the next try adds nothing', async () => {
       expect(await outcomeOfBroken('answered')).toEqual([5, 5])
     })
 
@@ -204,11 +206,11 @@ export function survivesFaults(server: ServerConfig): void {
       await using way = await BreakingWay.to(place.config)
       const database = await openDriver(way.config)
       way.breaks = breaks
-      const add = (provenBy?: number) =>
-        database.addDownloads(hashes(2), Float64Array.of(2, 3), provenBy)
+      const name = newName()
+      const add = () => database.addDownloads(hashes(2), Float64Array.of(2, 3), name)
       expect(await faultOf(add)).toBe('unreachable')
       const between = await database.downloadsTotal()
-      const after = await add(5)
+      const after = await add()
       expect(await database.downloadsOf(hashes(2))).toEqual(Float64Array.of(2, 3))
       await database.close()
       return [between, after]
@@ -236,14 +238,15 @@ export function survivesFaults(server: ServerConfig): void {
 
     test('that hangs makes calls late, and they work again when it goes on', async () => {
       await withDatabase(async (database, place) => {
-        await database.addDownloads(hashes(2), Float64Array.of(1, 1))
+        await database.addDownloads(hashes(2), Float64Array.of(1, 1), newName())
+        const name = newName()
         try {
           await own.freeze()
           // More calls than connections: those in line are late as well.
           const by = Deadline.in(1_000)
           const calls = Array.from({ length: 6 }, () => [
             faultOf(() => database.ping(by)),
-            faultOf(() => database.addDownloads(hashes(2), Float64Array.of(1, 1), 4, by)),
+            faultOf(() => database.addDownloads(hashes(2), Float64Array.of(1, 1), name, by)),
             faultOf(() => database.readKeys(0n, by)),
           ])
           expect(new Set(await Promise.all(calls.flat()))).toEqual(new Set(['late']))
@@ -258,7 +261,7 @@ export function survivesFaults(server: ServerConfig): void {
             () => false,
           ),
         )
-        await database.addDownloads(hashes(2), Float64Array.of(1, 1), 4)
+        await database.addDownloads(hashes(2), Float64Array.of(1, 1), name)
         expect(await database.downloadsTotal()).toBe(4)
         await until('lost connections to be gone', async () => {
           return (await connectionsTo(place.config)) <= 5
@@ -298,6 +301,7 @@ export function survivesFaults(server: ServerConfig): void {
       await withDatabase(async (database) => {
         const roll = dice()
         const owed = new Float64Array(300)
+        const { writer } = newName()
         let total = 0
         let hits = 0
         // Some kills come too late to hit a batch.
@@ -308,7 +312,8 @@ export function survivesFaults(server: ServerConfig): void {
           const after = total + counts.reduce((sum, count) => sum + count, 0)
           const batch = hashes(200, 1 + first)
 
-          let adding = database.addDownloads(batch, counts)
+          const name = { writer, number: round + 1 }
+          let adding = database.addDownloads(batch, counts, name)
           let killed: Promise<void> | undefined
           if (round % 2 === 1) {
             // Somewhere within a transaction of some fifteen statements: so many questions later.
@@ -325,7 +330,7 @@ export function survivesFaults(server: ServerConfig): void {
             }
             expect(['unreachable', 'late']).toContain(outcome)
             hits++
-            adding = database.addDownloads(batch, counts, after)
+            adding = database.addDownloads(batch, counts, name)
           }
           expect(total).toBe(after)
         }

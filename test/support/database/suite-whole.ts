@@ -4,6 +4,7 @@ import { type Database, DRIVER_NAMES, NO_ROW } from '../../../src/database/contr
 import { dice, seed } from '../random.ts'
 import { failureOf, faultOf } from './failure.ts'
 import { hashes, join, key, texts } from './hashes.ts'
+import { newName } from './names.ts'
 import { readHashes, readKeys } from './reading.ts'
 import type { Signing } from './signing.ts'
 
@@ -34,7 +35,7 @@ export function signsWhole(suite: Signing): void {
       expect(await database.removeKeys([])).toBe(0)
       expect(await database.removeKeysExpiredBefore(0n)).toBe(0)
       expect(await database.downloadsOf(none)).toEqual(new Float64Array(0))
-      expect(await database.addDownloads(none, new Float64Array(0))).toBe(0)
+      expect(await database.addDownloads(none, new Float64Array(0), newName())).toBe(0)
       expect(await database.listWhitelist(0, 0)).toEqual(none)
       expect(await database.listKeys(0, 0)).toEqual([])
     })
@@ -42,7 +43,7 @@ export function signsWhole(suite: Signing): void {
     suite.signs('keeps everything when it is closed and opened again', async (database, place) => {
       await database.addToWhitelist(hashes(2))
       await database.addKeys([{ key: key(1), validUntil: 60n }])
-      await database.addDownloads(hashes(2), Float64Array.of(3, 4))
+      await database.addDownloads(hashes(2), Float64Array.of(3, 4), newName())
       await database.close()
       const again = await place.open()
       try {
@@ -61,8 +62,8 @@ export function signsWhole(suite: Signing): void {
         const other = await place.open()
         try {
           const rounds = Array.from({ length: 20 }, (_, i) => [
-            database.addDownloads(hashes(3), Float64Array.of(1, 1, 1)),
-            other.addDownloads(hashes(3), Float64Array.of(1, 1, 1)),
+            database.addDownloads(hashes(3), Float64Array.of(1, 1, 1), newName()),
+            other.addDownloads(hashes(3), Float64Array.of(1, 1, 1), newName()),
             (i % 2 ? database : other).addToWhitelist(hashes(2, 1 + i)),
           ])
           await Promise.all(rounds.flat())
@@ -91,6 +92,7 @@ export function signsWhole(suite: Signing): void {
             database.addDownloads(
               join(...chosen.map((torrent) => hashes(1, 1 + torrent))),
               new Float64Array(10).fill(i),
+              newName(),
             ),
             database.addKeys([{ key: key(i), validUntil: BigInt(i) }]),
             database.addToWhitelist(hashes(5, 1 + i)),
@@ -143,5 +145,5 @@ const everyCall = (database: Database): (() => Promise<unknown>)[] => [
   () => database.removeKeysExpiredBefore(60n),
   () => database.downloadsOf(hashes(1)),
   () => database.downloadsTotal(),
-  () => database.addDownloads(hashes(1), Float64Array.of(1)),
+  () => database.addDownloads(hashes(1), Float64Array.of(1), newName()),
 ]

@@ -5,10 +5,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { openSqlite } from '../../../src/database/sqlite.ts'
 import { hashes } from './hashes.ts'
+import { newName } from './names.ts'
 
 const MANY = 4_000
 const database = await openSqlite({ driver: 'sqlite3', path: process.argv[2]! })
-const add = () => database.addDownloads(hashes(MANY), new Float64Array(MANY).fill(1))
+const add = () => database.addDownloads(hashes(MANY), new Float64Array(MANY).fill(1), newName())
 await add()
 const open: number[] = []
 try {
