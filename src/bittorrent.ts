@@ -143,6 +143,10 @@ export class PeerList {
   }
 }
 
+/** Limits of an account. An announce over one is answered without peers; `noDownload`: the account may not leech. */
+export const LIMITED = ['slots', 'clients', 'noDownload'] as const
+export type Limit = (typeof LIMITED)[number]
+
 /** The answer to an announce. Owned by one transport and filled again for every announce. */
 export class Answer {
   /** Peers of the swarm after this announce, of all families. */
@@ -150,6 +154,8 @@ export class Answer {
   leechers = 0
   /** Times the torrent was completed. */
   downloaded = 0
+  /** The limit that kept the peer out of the swarm. */
+  limit: Limit | undefined
   /** Filled in this order while more peers are wanted. Families without a list are only counted. */
   readonly lists: readonly PeerList[]
   /** Most peers that the lent memory holds: no rule makes the tracker write more. Set by the transport. */
