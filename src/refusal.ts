@@ -52,6 +52,16 @@ const TEXTS = {
 export type Refusal = keyof typeof TEXTS
 export const REFUSALS = Object.keys(TEXTS) as readonly Refusal[]
 
+/**
+ * What is said beside counts and no peers where an account is over a limit, by `Limit`. Short: some clients show no more
+ * than 64 characters.
+ */
+export const WARNINGS = {
+  slots: 'Download slots are all in use',
+  clients: 'Too many clients on this torrent',
+  noDownload: 'Downloading is disabled for this account',
+} as const
+
 /** How an outcome is called in metrics and in the log: `keyMissing` as `key_missing`. */
 export const outcomeName = (outcome: string): string =>
   outcome.replaceAll(/[A-Z]/g, (one) => `_${one.toLowerCase()}`)

@@ -6,6 +6,7 @@ import type { Access } from './access/access.ts'
 import type { Bans } from './access/bans.ts'
 import type { Visitor } from './access/gate.ts'
 import { Gate } from './access/gate.ts'
+import type { Limits } from './accounting/limits.ts'
 import {
   type Address,
   type Announce,
@@ -43,14 +44,10 @@ export interface Scrape {
 }
 
 /**
- * Hears of each announce that the swarm has taken, on the thread that serves it and before the answer is
- * written; `now` is in seconds. All arguments are memory that the next request overwrites. Must not throw,
- * wait or allocate: a client is waiting, and others behind it.
- *
- * What will listen here: accounting, which needs the auth key (later the account that the gate found for
- * it), the info hash, peer id, counters and event; and a cluster, which needs the info hash, event and endpoint
- * as it was registered (after `externalIp`), and the counts and peers of the answer, to add those of other
- * nodes. Both put what they need into a ring of this thread and work on it later.
+ * Hears of each announce that is served, on the thread that serves it and before the answer is written; `now` is in
+ * seconds. The endpoint is the one that the swarm has (after `externalIp`); with `answer.limit` the peer is not in the
+ * swarm. All arguments are memory that the next request overwrites. Must not throw, wait or allocate: a client is
+ * waiting, and others behind it. Accounting notes here what it counts later (accounting/ring.ts).
  */
 export type AfterAnnounce = (
   visitor: Visitor,
@@ -59,14 +56,16 @@ export type AfterAnnounce = (
   now: number,
 ) => void
 
-type TrackerParts = {
+export type TrackerParts = {
   readonly swarm: Swarm
   readonly rules: Rules
   readonly clock: Clock
   readonly bans: Bans
   /** Keys and whitelist; undefined: an open tracker. */
   readonly access?: Access | undefined
-  readonly afterAnnounce?: AfterAnnounce
+  /** Of accounts; undefined: there are none. */
+  readonly limits?: Limits | undefined
+  readonly afterAnnounce?: AfterAnnounce | undefined
 }
 
 /** A swarm up to about this size stays in the processor's near caches: reading ahead would only cost. */
@@ -81,6 +80,7 @@ export class Tracker {
   readonly #swarm: Swarm
   readonly #clock: Clock
   readonly #gate: Gate
+  readonly #limits: Limits | undefined
   readonly #afterAnnounce: AfterAnnounce | undefined
   readonly #waiting: Waiting
   readonly #cutoffs = new Cutoffs()
@@ -88,11 +88,12 @@ export class Tracker {
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   #sweepUnits = FIRST_SWEEP_UNITS
 
-  constructor({ swarm, rules, clock, bans, access, afterAnnounce }: TrackerParts) {
+  constructor({ swarm, rules, clock, bans, access, limits, afterAnnounce }: TrackerParts) {
     this.rules = rules
     this.#swarm = swarm
     this.#clock = clock
     this.#gate = new Gate(rules, clock, bans, access)
+    this.#limits = limits
     this.#afterAnnounce = afterAnnounce
     this.#waiting = new Waiting((words) => this.#read(words, true))
   }
@@ -110,7 +111,8 @@ export class Tracker {
   /**
    * Asks the gate, registers the announcing peer and fills `answer`. `announce.endpoint` is the peer's address
    * as the transport established it, unless `visitor.fault` says why it could not; `now` is in seconds. Any
-   * outcome but `served` leaves the swarm as it was.
+   * outcome but `served` leaves the swarm as it was. Where the account of the visitor is over a limit (`answer.limit`), the
+   * announce is served with counts and without peers, and the peer is not in the swarm.
    */
   announce(
     visitor: Visitor,
@@ -243,7 +245,10 @@ export class Tracker {
     return cutoffs
   }
 
-  /** Registers a peer that the gate has let in; `most`: peers that are listed. */
+  /**
+   * Registers a peer that the gate has let in; `most`: peers that are listed. One that is over a limit of its account is
+   * answered all the same: a client that is told of a failure would not report its counters any more.
+   */
   #register(
     visitor: Visitor,
     announce: Announce | SeatAnnounce,
@@ -251,10 +256,20 @@ export class Tracker {
     answer: Answer,
     now: number,
   ): Outcome {
-    const outcome = this.#swarm.announce(announce, now, this.#cut(now), most, answer)
-    if (outcome === SWARM.refused) return 'full'
+    answer.limit = this.#limits?.of(visitor.account, announce)
+    if (answer.limit !== undefined) this.#keepOut(announce, answer, now)
+    else if (this.#swarm.announce(announce, now, this.#cut(now), most, answer) === SWARM.refused)
+      return 'full'
     this.#afterAnnounce?.(visitor, announce, answer, now)
     return 'served'
+  }
+
+  /** Takes a peer that is over a limit out of the swarm, if it is there, and gives its announce the counts. */
+  #keepOut(announce: Announce | SeatAnnounce, answer: Answer, now: number): void {
+    const { event } = announce
+    announce.event = EVENT.stopped
+    this.#swarm.announce(announce, now, this.#cut(now), 0, answer)
+    announce.event = event
   }
 
   /** Gives `scrape` all its entries, zeroes unless `may`. Whether stored counts may still come. */

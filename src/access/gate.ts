@@ -28,6 +28,8 @@ export class Visitor {
   readonly key = new Key()
   /** Why the address of the peer is not known; reported to those who may be served. */
   fault: Refusal | undefined
+  /** Whose key it shows, set by the gate; 0: there is no account, as in a public tracker. */
+  account = 0
 
   constructor(proof: Proof) {
     this.proof = proof
@@ -57,6 +59,7 @@ export class Gate {
     const unproven = this.#proofFault(visitor, 'announceUnproven')
     if (unproven !== undefined) return unproven
     if (visitor.shows === 'malformed') return 'keyMalformed'
+    visitor.account = 0
     if (this.access !== undefined) {
       const fault = this.#keyFault(this.access, visitor)
       if (fault !== undefined) return fault
@@ -115,6 +118,7 @@ export class Gate {
     if (visitor.shows === 'none') return 'keyMissing'
     const validUntil = keys.validUntil(visitor.key.words)
     if (validUntil === UNKNOWN) return 'keyUnknown'
+    visitor.account = keys.account
     if (!checksExpiration || validUntil === Infinity) return undefined
     return validUntil < this.#clock.milliseconds() ? 'keyExpired' : undefined
   }

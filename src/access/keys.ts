@@ -1,13 +1,15 @@
 /**
- * The auth keys of a private tracker, in shared memory, and until when each is good. What follows from that is
- * not decided here.
+ * The auth keys of a private tracker, in shared memory: until when each is good, and whose it is. What follows from that
+ * is not decided here.
  */
 import { KEY_CHARACTERS, Key } from '../bittorrent.ts'
 import { hashWords, type Seed, secretsOf } from '../memory/hash.ts'
 import type { Release } from '../memory/reserve.ts'
 import { createTable, type Entries, emptyTable, type Slices, Table } from '../memory/table.ts'
 
-const SHAPE = { key: KEY_CHARACTERS / 4, value: 2 } as const
+/** A value: a 64-bit float, the last millisecond at which the key is good; the account; one word that is spare. */
+const SHAPE = { key: KEY_CHARACTERS / 4, value: 4 } as const
+const ACCOUNT = 2
 /** More than any community has. Only address space is reserved: untouched pages cost nothing. */
 const KEY_CAPACITY = 2 ** 22
 
@@ -20,30 +22,35 @@ export const createKeys = (seed: Seed, capacity = KEY_CAPACITY): SharedArrayBuff
 export const emptyKeys = (memory: SharedArrayBuffer, release: Release): void =>
   emptyTable(SHAPE, memory, release)
 
-/** A key as text, and the last millisecond at which it is good; Infinity = for ever. */
-type PlainKey = { readonly key: string; readonly validUntil: number }
+/** A key as text, the last millisecond at which it is good (Infinity = for ever), and its account, if it has one. */
+type PlainKey = {
+  readonly key: string
+  readonly validUntil: number
+  readonly account?: number | undefined
+}
 
 /** Keys as the table takes them. Invalid keys are skipped. */
 export function packKeys(keys: readonly PlainKey[]): Entries {
   const words = new Int32Array(keys.length * SHAPE.key)
-  const milliseconds = new Float64Array(keys.length)
+  const values = new Int32Array(keys.length * SHAPE.value)
+  const milliseconds = new Float64Array(values.buffer)
   const packed = new Key()
   let count = 0
-  for (const { key, validUntil } of keys) {
+  for (const { key, validUntil, account = 0 } of keys) {
     if (!packed.read(key)) continue
     for (let i = 0; i < SHAPE.key; i++) words[count * SHAPE.key + i] = packed.words[i]!
-    milliseconds[count++] = validUntil
+    milliseconds[(count * SHAPE.value) / 2] = validUntil
+    values[count++ * SHAPE.value + ACCOUNT] = account
   }
   return {
     words: words.subarray(0, count * SHAPE.key),
-    values: new Int32Array(milliseconds.buffer, 0, count * SHAPE.value),
+    values: values.subarray(0, count * SHAPE.value),
   }
 }
 
 export class Keys extends Table {
-  /** A millisecond as the two cells of an entry. */
-  readonly #milliseconds = new Float64Array(1)
-  readonly #value = new Int32Array(this.#milliseconds.buffer)
+  readonly #value = new Int32Array(SHAPE.value)
+  readonly #milliseconds = new Float64Array(this.#value.buffer)
   readonly #secrets: Int32Array
 
   constructor(memory: SharedArrayBuffer, alone: boolean) {
@@ -56,6 +63,11 @@ export class Keys extends Table {
    */
   validUntil(words: Int32Array, at = 0): number {
     return this.read(words, at, this.#value) ? this.#milliseconds[0]! : UNKNOWN
+  }
+
+  /** The account of the key that `validUntil` found last; 0: it has none. */
+  get account(): number {
+    return this.#value[ACCOUNT]!
   }
 
   /** Removes the keys that were no longer good at `milliseconds`, a few in each step. */

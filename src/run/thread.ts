@@ -5,6 +5,8 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { Access, type AccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
+import { type AccountingMemory, Limits } from '../accounting/limits.ts'
+import { RingWriter } from '../accounting/ring.ts'
 import { type LogEvent, LogHistory } from '../log/history.ts'
 import { LimitedLines } from '../log/limited-lines.ts'
 import { Log, type LogOptions } from '../log/log.ts'
@@ -19,7 +21,7 @@ import { threadId } from '../servers/libc.ts'
 import { countOpen } from '../servers/websocket.ts'
 import { hasWebPeers, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
-import { Tracker } from '../tracker.ts'
+import { type AfterAnnounce, Tracker } from '../tracker.ts'
 import { printIp } from '../wire/address.ts'
 import {
   type Following,
@@ -46,6 +48,8 @@ export type ThreadSetup = {
   readonly rules: SharedArrayBuffer
   /** Keys and whitelist; undefined: an open tracker. */
   readonly access: AccessMemory | undefined
+  /** undefined: nothing is accounted. */
+  readonly accounting?: AccountingMemory | undefined
   /** See `ThreadCounters`. */
   readonly counters: SharedArrayBuffer
   readonly bans: { readonly memory: SharedArrayBuffer; readonly seed: Seed }
@@ -121,7 +125,8 @@ export async function startThread(
   const rules = new Rules(setup.rules)
   const bans = new Bans(rules, setup.bans.seed, setup.bans.memory)
   const access = accessOf(setup.access)
-  const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access })
+  const accounting = setup.accounting && accountingOf(setup.accounting, thread, threads === 1)
+  const tracker = new Tracker({ swarm, rules, clock: systemClock, bans, access, ...accounting })
   logBans(bans, rules, log)
   const page = new Board(setup.page)
   const relay = hasWebPeers(setup.swarm)
@@ -172,6 +177,20 @@ export async function startThread(
       const waits = { found_taken: count('contended'), slept: count('slept') }
       log.debug('TRACKER', 'locks of the swarm', { thread, ...waits })
     },
+  }
+}
+
+/** What a tracker on thread number `thread` does for accounting. */
+function accountingOf(
+  memory: AccountingMemory,
+  thread: number,
+  alone: boolean,
+): { readonly limits: Limits | undefined; readonly afterAnnounce: AfterAnnounce } {
+  const ring = new RingWriter(memory.rings[thread - 1]!, memory.seed)
+  return {
+    limits: memory.level === 'users' ? Limits.over(memory, alone) : undefined,
+    afterAnnounce: ({ account }, announce, answer, now) =>
+      ring.append(account, announce, answer, now),
   }
 }
 

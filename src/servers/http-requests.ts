@@ -10,7 +10,7 @@ import type { HttpTrackerConfig } from '../config/model.ts'
 import { onceEach, type Report } from '../log/report.ts'
 import type { Board } from '../memory/board.ts'
 import { AT, addTime, type CounterRow, type Kind, REFUSED_AT } from '../memory/counters.ts'
-import { type Refusal, refusalText } from '../refusal.ts'
+import { type Refusal, refusalText, WARNINGS } from '../refusal.ts'
 import type { ListenerRules, Scrape, Tracker } from '../tracker.ts'
 import { isUnspecified, parseIp } from '../wire/address.ts'
 import { AnnounceQuery, ScrapeQuery } from '../wire/http.ts'
@@ -202,7 +202,11 @@ export class HttpRequests {
     this.#served = true
     this.#count(AT.announces)
     this.#log.served('announce', visitor.address, announce.infoHash)
-    return this.#answered(query.compact ? this.#answers.compact() : this.#answers.dictionaries())
+    const warning = answer.limit && WARNINGS[answer.limit]
+    const { compact } = query
+    return this.#answered(
+      compact ? this.#answers.compact(warning) : this.#answers.dictionaries(warning),
+    )
   }
 
   #answerScrape(request: Request, key: string | undefined): Response | Promise<Response> {

@@ -20,7 +20,7 @@ import type { WebSocketTrackerConfig } from '../config/model.ts'
 import { LIMITS } from '../limits.ts'
 import { onceEach, type Report } from '../log/report.ts'
 import { AT, addTime, type CLOSED, type CounterRow, REFUSED_AT } from '../memory/counters.ts'
-import { type Refusal, refusalText } from '../refusal.ts'
+import { type Refusal, refusalText, WARNINGS } from '../refusal.ts'
 import type { Handed, Line, Relay, RelayedKind, Seat } from '../relay/relay.ts'
 import type { Clock } from '../time/clock.ts'
 import { Turns } from '../time/turns.ts'
@@ -344,8 +344,9 @@ export class WebSocketRequests {
     log.served('announce', visitor.address, announce.infoHash)
     const hash = escapeId(announce.words, 0)
     const { announce_interval: interval } = this.#listener
-    const { seeders, leechers, downloaded } = answer
-    this.#respond(client, writeAnnounced(hash, interval, seeders, leechers, downloaded))
+    const { seeders, leechers, downloaded, limit } = answer
+    const warning = limit && WARNINGS[limit]
+    this.#respond(client, writeAnnounced(hash, interval, seeders, leechers, downloaded, warning))
     if (offers > 0 && !isStopped) this.#relayOffers(client, seat, hash)
   }
 

@@ -1,14 +1,16 @@
 /**
  * How much memory the swarm may use and does use: one sum that all threads add to, and each shard's account of
- * what it added. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, and none
+ * what it added, beside what is charged for others. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, and none
  * is refused because another one tried.
  */
 import { HEADER } from './layout.ts'
 
+export const BUDGET_WORDS = 3
+
 export class Budget {
   readonly #words: Int32Array
 
-  /** Two words: KiB that may be used, KiB in use. */
+  /** `BUDGET_WORDS` words: KiB that may be used, KiB in use, and KiB of these that are not the swarm's. */
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory)
   }
@@ -30,9 +32,16 @@ export class Budget {
     }
   }
 
-  /** No other thread may charge anything meanwhile. */
+  /** The same for memory that is not the swarm's. Only the control thread calls it. */
+  chargeOther(kib: number): boolean {
+    if (!this.charge(kib)) return false
+    this.#words[2]! += kib
+    return true
+  }
+
+  /** `used`: KiB that the swarm uses. No other thread may charge anything meanwhile. */
   correct(used: number): void {
-    Atomics.store(this.#words, 1, used)
+    Atomics.store(this.#words, 1, used + this.#words[2]!)
   }
 }
 

@@ -13,7 +13,7 @@ import { Bell, createBell } from '../memory/bell.ts'
 import { type CounterRow, ThreadCounters } from '../memory/counters.ts'
 import { hashInfoHash, infoHashSecrets, type Seed } from '../memory/hash.ts'
 import { type Release, reserve, type Settle } from '../memory/reserve.ts'
-import { Budget } from './budget.ts'
+import { BUDGET_WORDS, Budget } from './budget.ts'
 import { forgetSeats } from './forget.ts'
 import { writeHead } from './head.ts'
 import {
@@ -51,7 +51,7 @@ const LARGEST_BUFFER = 2 ** 31
 export type SwarmMemory = {
   readonly families: readonly FamilyRow[]
   readonly shards: readonly ShardMemory[]
-  /** Two words: KiB that may be used, KiB in use. */
+  /** See `Budget`. */
   readonly budget: SharedArrayBuffer
   /** Rung when a scrape asks for a stored count. */
   readonly asked: SharedArrayBuffer
@@ -114,7 +114,7 @@ export function createSwarmMemory(
     writeHead(memory, families, capacity, number, seed)
     return memory
   })
-  const budget = new SharedArrayBuffer(8)
+  const budget = new SharedArrayBuffer(BUDGET_WORDS * 4)
   new Int32Array(budget)[0] = Math.min(Math.floor(maxBytes / 1024), MOST)
   return { families, shards, budget, asked: createBell() }
 }
@@ -286,6 +286,14 @@ export class Swarm {
   /** Completions that the database does not have yet. Read without locks, like the totals. */
   owed(): number {
     return this.shards.reduce((sum, { torrents }) => sum + torrents.header[HEADER.owed]!, 0)
+  }
+
+  /**
+   * Adds `kib` to the memory in use, for something beside the swarm that shares its limit; false: that would be more than
+   * allowed, and nothing was added. Negative: always. Only the control thread calls it.
+   */
+  charge(kib: number): boolean {
+    return this.#budget.chargeOther(kib)
   }
 
   /** Bytes in use and allowed. What is free is in use until a sweep has given it back. */

@@ -83,25 +83,26 @@ export class HttpAnswers {
       .raw(this.#policy)
   }
 
-  /** The filled answer in compact form; both lists are always present. */
-  compact(): Bytes {
+  /** The filled answer in compact form; both lists are always present. `warning`: for people; undefined: none. */
+  compact(warning?: string): Bytes {
     const [peers4, peers6] = this.#peers
-    return this.#begin()
-      .string(peers4.compact())
-      .raw('6:peers6')
-      .string(peers6.compact())
-      .raw('e')
-      .bytes()
+    const out = this.#begin().string(peers4.compact()).raw('6:peers6').string(peers6.compact())
+    return this.#end(out, warning)
   }
 
   /** The filled answer as dictionaries, peers of the client's own family first. */
-  dictionaries(): Bytes {
+  dictionaries(warning?: string): Bytes {
     const [peers4, peers6] = this.#peers
     const isOver6 = this.#answer === this.#answers[6]
     const out = this.#begin().raw('l')
     this.#list(out, isOver6 ? peers6 : peers4)
     this.#list(out, isOver6 ? peers4 : peers6)
-    return out.raw('ee').bytes()
+    return this.#end(out.raw('e'), warning)
+  }
+
+  #end(out: BencodeWriter, warning: string | undefined): Bytes {
+    if (warning !== undefined) out.raw('15:warning message').text(warning)
+    return out.raw('e').bytes()
   }
 
   #list(out: BencodeWriter, { endpoints, family, idBytes, list, stride }: Peers): void {

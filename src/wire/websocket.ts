@@ -714,15 +714,19 @@ export function escapeId(words: Int32Array, at: number): string {
   return escaped.toString('latin1', 0, length)
 }
 
-/** The answer to an announce. Here and below, ids are as `escapeId` returns them, and `interval` is in seconds. */
+/**
+ * The answer to an announce. Here and below, ids are as `escapeId` returns them, and `interval` is in seconds.
+ * `warning`: for people, in ASCII without quotes; undefined: none.
+ */
 export const writeAnnounced = (
   infoHash: string,
   interval: number,
   seeders: number,
   leechers: number,
   downloaded: number,
+  warning?: string,
 ): string =>
-  `{"action":"announce","interval":${interval},"info_hash":"${infoHash}","complete":${seeders},"incomplete":${leechers},"downloaded":${downloaded}}`
+  `{"action":"announce","interval":${interval},"info_hash":"${infoHash}","complete":${seeders},"incomplete":${leechers},"downloaded":${downloaded}${warning === undefined ? '' : `,"warning message":"${warning}"`}}`
 
 /** An offer for another peer; `peerId` is who made it, `sdp` the JSON text of a string with its quotes. */
 export const writeOffer = (

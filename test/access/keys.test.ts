@@ -99,3 +99,17 @@ test('random keys are keys, all different, every character equally likely', () =
   for (const [character, n] of times)
     expect([character, Math.abs(n - 2_065) < 315]).toEqual([character, true])
 })
+
+test('a key has the account it was given, and 0 where it was given none', () => {
+  const keys = make()
+  const all = [{ ...plain(0, 5), account: 7 }, plain(1, Infinity), { ...plain(2, 6), account: 1 }]
+  run(keys.putAll(packKeys(all)))
+  const read = (n: number) => [keys.validUntil(keyWords(n)), keys.account]
+  expect([0, 1, 2].map(read)).toEqual([
+    [5, 7],
+    [Infinity, 0],
+    [6, 1],
+  ])
+  run(keys.putAll(packKeys([{ ...plain(0, 5), account: 8 }])))
+  expect(read(0)).toEqual([5, 8])
+})

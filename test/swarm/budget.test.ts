@@ -234,3 +234,23 @@ describe('two threads that need the last free memory', () => {
     expect(faults(memory)).toEqual([])
   })
 })
+
+test('what is charged for others shares the limit, and an audit leaves it there', () => {
+  const world = new World({ bytes: 96 * KIB })
+  const { swarm } = world
+  world.tell(hashWords(1))
+  const own = swarm.memory().used
+  expect(own).toBeGreaterThan(0)
+  const rest = (96 * KIB - own) / KIB
+  expect(swarm.charge(rest + 1)).toBe(false)
+  expect(swarm.memory().used).toBe(own)
+  expect(swarm.charge(rest)).toBe(true)
+  expect(swarm.charge(1)).toBe(false)
+  for (let audit = 0; audit < 2; audit++) {
+    expect(swarm.audit()).toBe(true)
+    expect(swarm.memory().used).toBe(96 * KIB)
+  }
+  expect(swarm.charge(-rest)).toBe(true)
+  expect(swarm.audit()).toBe(true)
+  expect(swarm.memory().used).toBe(own)
+})

@@ -34,4 +34,4 @@ export function run<T>(slices: Generator<void, T, void>): { value: T; slices: nu
 export const addHash = (table: Whitelist, words: Int32Array): boolean =>
   table.put({ words, values: new Int32Array() })
 export const addKey = (table: Keys, words: Int32Array, validUntil: number): boolean =>
-  table.put({ words, values: new Int32Array(Float64Array.of(validUntil).buffer) })
+  table.put({ words, values: new Int32Array(Float64Array.of(validUntil, 0).buffer) })

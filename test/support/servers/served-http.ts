@@ -18,7 +18,7 @@ import { readCertificate } from '../../../src/servers/listen.ts'
 import { RequestLog } from '../../../src/servers/request-log.ts'
 import { createSwarmMemory, Swarm } from '../../../src/swarm/swarm.ts'
 import type { Clock } from '../../../src/time/clock.ts'
-import { type AfterAnnounce, Tracker } from '../../../src/tracker.ts'
+import { Tracker, type TrackerParts } from '../../../src/tracker.ts'
 import { capturedLog } from '../captured-log.ts'
 
 export const policy: RuleValues = {
@@ -54,7 +54,7 @@ export function trackerOver(
   swarm: Swarm,
   clock: Clock,
   changes: Partial<RuleValues> = {},
-  more: { access?: Access | undefined; afterAnnounce?: AfterAnnounce } = {},
+  more: Pick<TrackerParts, 'access' | 'limits' | 'afterAnnounce'> = {},
 ): Tracker {
   const rules = Rules.of({ ...policy, ...changes })
   return new Tracker({ swarm, rules, clock, bans: new Bans(rules, Int32Array.of(1)), ...more })

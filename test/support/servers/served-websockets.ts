@@ -32,6 +32,7 @@ export const webSocketListener: WebSocketTrackerConfig = {
 type Changes = Partial<Omit<WebSocketTrackerConfig, 'network'>> & {
   readonly network?: Partial<WebSocketTrackerConfig['network']>
   readonly rules?: Partial<RuleValues>
+  readonly tracking?: Parameters<typeof trackerOver>[3]
   readonly access?: Access
   readonly bytes?: number
   readonly mostConnections?: number
@@ -40,7 +41,8 @@ type Changes = Partial<Omit<WebSocketTrackerConfig, 'network'>> & {
 export type ServedWebSockets = Awaited<ReturnType<typeof serveWeb>>
 
 export async function serveWeb(changes: Changes = {}) {
-  const { rules, access, bytes = 16 * 2 ** 20, mostConnections = 1_000, network, ...rest } = changes
+  const { rules, tracking, access, bytes = 16 * 2 ** 20, mostConnections = 1_000 } = changes
+  const { network, ...rest } = changes
   const listener = {
     ...webSocketListener,
     ...rest,
@@ -52,7 +54,7 @@ export async function serveWeb(changes: Changes = {}) {
   const memory = createSwarmMemory(bytes, Int32Array.of(1), false, [...FAMILIES, WEB_ROW])
   const swarm = new Swarm(memory, 1, 1, { counts: threadCounters })
   const values = { webPeerTimeoutSeconds: listener.peer_timeout, ...rules }
-  const tracker = trackerOver(swarm, clock, values, { access })
+  const tracker = trackerOver(swarm, clock, values, { access, ...tracking })
   const all = new ListenerCounters(1)
   const counters = all.row(0)
   const garbage = new Garbage()
