@@ -5,7 +5,7 @@
 import { printAddress, type SocketAddress } from '../wire/address.ts'
 import type { Config } from './model.ts'
 import { printValue } from './print.ts'
-import type { AnyValue, Entry } from './setting-kinds.ts'
+import type { AnyValue, Entry, Table } from './setting-kinds.ts'
 import { SETTINGS } from './settings.ts'
 import { type Path, printPath } from './tree.ts'
 
@@ -38,7 +38,8 @@ function follow(
   isFixed: (path: string) => boolean,
 ): unknown {
   if ((entry.kind !== 'list' && entry.restart) || isFixed(printPath(path))) return now
-  if (entry.kind !== 'table' || entry.others || now === null || wanted === null) return wanted
+  if (entry.kind !== 'table' || entry.others) return wanted
+  if (now === null || wanted === null) return isLive(entry) ? wanted : now
   const rows = Object.entries(entry.rows).map(([key, row]) => {
     const followed = follow(
       row,
@@ -51,6 +52,10 @@ function follow(
   })
   return Object.fromEntries(rows)
 }
+
+/** Whether a running tracker follows when the table comes or goes: not if an option of it needs a restart. */
+const isLive = ({ rows }: Table): boolean =>
+  Object.values(rows).every((row) => row.kind === 'list' || !row.restart)
 
 function linesOf(before: Config, after: Config): readonly string[] {
   const lines: string[] = []

@@ -13,11 +13,13 @@ import type {
   WEBSOCKET_TRACKER,
 } from './settings.ts'
 
+export type { WebhookConfig } from './accounting-settings.ts'
 export type { DatabaseConfig } from './database-settings.ts'
 export type { SchemaVersion } from './setting-kinds.ts'
 export type { AccessToken, Scope } from './settings.ts'
 
 export type Config = ValueOf<typeof SETTINGS>
+export type AccountingConfig = NonNullable<Config['core']['accounting']>
 export type UdpTrackerConfig = ValueOf<typeof UDP_TRACKER>
 export type HttpTrackerConfig = ValueOf<typeof HTTP_TRACKER>
 export type WebSocketTrackerConfig = ValueOf<typeof WEBSOCKET_TRACKER>

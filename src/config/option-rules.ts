@@ -4,7 +4,7 @@
  */
 import { isLoopbackIp, printAddress } from '../wire/address.ts'
 import { hostOf, type Listener, listenersOf } from './listeners.ts'
-import type { Config, Scope } from './model.ts'
+import type { AccountingConfig, Config, Scope } from './model.ts'
 import type { Context } from './setting-kinds.ts'
 import { DEFAULT, type Place, printPath } from './tree.ts'
 
@@ -28,10 +28,13 @@ export function checkRules(config: Config, context: Context): void {
   )
   const stored = 'core.tracker_policy.persistent_torrent_completed_stat'
   const { persistent_torrent_completed_stat: isStored, max_peer_timeout } = core.tracker_policy
+  const { accounting } = core
+  const isAccounting = accounting !== null && accounting.level !== 'off'
   const needsDatabase = {
     'core.listed': core.listed,
     'core.private': core.private,
     [stored]: isStored,
+    'core.accounting.level': isAccounting,
   }
   for (const [path, needed] of Object.entries(needsDatabase))
     refuse(
@@ -63,10 +66,33 @@ export function checkRules(config: Config, context: Context): void {
       `${max_peer_timeout} is shorter than \`${intervalPath}\`, ${interval}: peers are forgotten before they announce again`,
     )
 
+  if (isAccounting) checkAccounting(accounting, config, context, at)
   checkWebSockets(config, context, at)
   checkAddresses(config, context, at)
 
   if (config.http_api) checkTokens(config.http_api, context, at)
+}
+
+function checkAccounting(
+  { level, idle_write_interval: idle }: AccountingConfig,
+  { core }: Config,
+  { report }: Context,
+  at: (path: string) => Place,
+): void {
+  const levelPath = 'core.accounting.level'
+  if (level === 'users' && !core.private && report.isSound('core.private'))
+    report.mistake(
+      at(levelPath),
+      '"users" needs `core.private = true`, because accounts belong to keys; found false: set it, or write "torrents"',
+    )
+  const idlePath = 'core.accounting.idle_write_interval'
+  const timeoutPath = 'core.tracker_policy.max_peer_timeout'
+  const most = Math.floor(core.tracker_policy.max_peer_timeout / 2)
+  if (idle > most && report.isSound(idlePath) && report.isSound(timeoutPath))
+    report.mistake(
+      writtenOf(at(idlePath), at(timeoutPath)),
+      `expected at most half of \`${timeoutPath}\`, ${most}, found ${idle}`,
+    )
 }
 
 function checkTokens(

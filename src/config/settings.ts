@@ -4,6 +4,7 @@
  */
 import { LIMITS } from '../limits.ts'
 import { printAddress, type SocketAddress } from '../wire/address.ts'
+import { ACCOUNTING } from './accounting-settings.ts'
 import { DATABASE } from './database-settings.ts'
 import { FILE_DEFAULTS } from './defaults.ts'
 import { eitherForm, secretOf } from './secret-files.ts'
@@ -236,6 +237,7 @@ export const SETTINGS = section('', {
     ),
   }),
   core: section('What the tracker does over every protocol.', {
+    accounting: ACCOUNTING,
     announce_policy: section('What clients are told about announcing.', {
       interval: value(
         FILE_DEFAULTS.interval,

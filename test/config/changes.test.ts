@@ -101,6 +101,31 @@ test('what the tracker cannot follow for another reason stays, too', () => {
   expect(restart).toEqual(['core.database: added', 'core.private: false → true'])
 })
 
+test('accounting comes, goes and changes its level at a restart only; limits and webhook are followed', () => {
+  const isPrivate = true
+  const of = (lines: string) => ({
+    isPrivate,
+    core: `[core.database]\n${lines && `[core.accounting]\n${lines}`}`,
+  })
+  const hook = '[core.accounting.webhook]\nurl = "http://a.example"\nsecret = "hidden"\n'
+  const added = between(of(''), of('level = "users"\n'))
+  expect([added.live, added.restart]).toEqual([[], ['core.accounting: added']])
+  expect(added.config.core.accounting).toBeNull()
+  const removed = between(of('level = "users"\n'), of(''))
+  expect([removed.live, removed.restart]).toEqual([[], ['core.accounting: removed']])
+  expect(removed.config.core.accounting).not.toBeNull()
+  const { live, restart } = between(
+    of('level = "users"\n'),
+    of(`level = "torrents"\nup_percent = 200\nover_speed = "drop"\n${hook}`),
+  )
+  expect(live).toEqual([
+    'core.accounting.up_percent: 100 → 200',
+    'core.accounting.over_speed: "flag" → "drop"',
+    'core.accounting.webhook: added',
+  ])
+  expect(restart).toEqual(['core.accounting.level: "users" → "torrents"'])
+})
+
 test('the table says what needs a restart', () => {
   const fixed: string[] = []
   const look = (entry: Entry, path: string) => {
@@ -110,8 +135,10 @@ test('the table says what needs a restart', () => {
       for (const [key, row] of Object.entries(entry.rows)) look(row, path ? `${path}.${key}` : key)
   }
   look(SETTINGS, '')
+  const accounting = ['level', 'write_interval', 'idle_write_interval', 'session_retention']
   expect(fixed).toEqual([
     'logging.trace_style',
+    ...[...accounting, 'flags_retention'].map((option) => `core.accounting.${option}`),
     'core.database',
     'core.tracker_policy.persistent_torrent_completed_stat',
     'runtime.workers',

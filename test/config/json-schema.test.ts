@@ -10,7 +10,11 @@ import { SETTINGS } from '../../src/config/settings.ts'
 import { complaints, loadIn, MINIMAL_3 } from '../support/config/loading.ts'
 import { schemaFaults } from '../support/config/schema-validator.ts'
 
-const FILES = { '/etc/tracker/token': 'hunter2', '/etc/tracker/database-password': 'hunter2' }
+const FILES = {
+  '/etc/tracker/token': 'hunter2',
+  '/etc/tracker/database-password': 'hunter2',
+  '/etc/tracker/webhook-secret': 'hunter2',
+}
 
 /** Whether the schema accepts a file, and whether the tracker does. */
 const verdicts = (toml: string) => ({
@@ -70,7 +74,12 @@ function fileWith(path: Path, value: unknown): string {
   const file: Values = {
     metadata: { schema_version: '3.0.0' },
     logging: { trace_filter: 'info' },
-    core: { listed: false, private: path.includes('private_mode'), database: {} },
+    core: {
+      listed: false,
+      private: path.includes('private_mode') || path.includes('accounting'),
+      database: {},
+      tracker_policy: { max_peer_timeout: 2 ** 32 - 1 },
+    },
   }
   const section = path.slice(0, -1)
   const [table, name] = path.slice(-2)
@@ -80,6 +89,9 @@ function fileWith(path: Path, value: unknown): string {
       ...(name !== 'password_file' && { password: 'p' }),
     })
   if (table === 'tls_config') set(file, section, { ssl_cert_path: 'c', ssl_key_path: 'k' })
+  if (path.includes('accounting')) set(file, ['core', 'accounting', 'level'], 'users')
+  if (table === 'webhook')
+    set(file, section, { url: 'https://x', ...(name !== 'secret_file' && { secret: 's' }) })
   if (name === 'announce_interval') set(file, section, { peer_timeout: 2 ** 32 - 1 })
   if (name === 'peer_timeout') set(file, section, { announce_interval: 1 })
   if (name === 'scope') set(file, section, { token: 't' })
@@ -202,7 +214,7 @@ test('it describes files of schema 3.0.0 only', () => {
 
 test('every option is explained, secrets are for writing only, and no token stands in it', () => {
   const text = JSON.stringify(jsonSchema())
-  expect(text.match(/"writeOnly":true/g)).toHaveLength(3)
+  expect(text.match(/"writeOnly":true/g)).toHaveLength(4)
   const look = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
     if ('default' in value || 'examples' in value)

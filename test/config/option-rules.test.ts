@@ -25,6 +25,32 @@ test.each([
     `${MINIMAL_3}tracker_usage_statistics = false\n[core.database]\n${STORED}`,
     '12:1: core.tracker_policy.persistent_torrent_completed_stat: needs `core.tracker_usage_statistics = true`, found false',
   ],
+  [
+    'accounts in a public tracker',
+    `${MINIMAL_3}[core.database]\n[core.accounting]\nlevel = "users"\n`,
+    '11:1: core.accounting.level: "users" needs `core.private = true`, because accounts belong to keys; found false: set it, or write "torrents"',
+  ],
+  [
+    'accounting without a database',
+    `${MINIMAL_3}[core.accounting]\nlevel = "torrents"\n`,
+    '10:1: Configuration requires persistence for `core.accounting.level`, but `[core.database]` is missing.',
+  ],
+  [
+    'idle time that is written less often than twice in a time-out',
+    `${MINIMAL_3}[core.database]\n[core.tracker_policy]\nmax_peer_timeout = 101\n[core.accounting]\nlevel = "torrents"\nidle_write_interval = 51\n`,
+    '14:1: core.accounting.idle_write_interval: expected at most half of `core.tracker_policy.max_peer_timeout`, 50, found 51',
+  ],
+  [
+    'the same where only the time-out is written',
+    `${MINIMAL_3}[core.database]\n[core.tracker_policy]\nmax_peer_timeout = 899\n[core.accounting]\nlevel = "torrents"\n`,
+    '11:1: core.accounting.idle_write_interval: expected at most half of `core.tracker_policy.max_peer_timeout`, 449, found 450',
+  ],
+  [
+    'a webhook without its secret or a web address',
+    `${PRIVATE}[core.database]\n[core.accounting]\nlevel = "users"\n[core.accounting.webhook]\nurl = "ftp://x"\n`,
+    '12:1: core.accounting.webhook: needs a `secret` or a `secret_file`',
+    '13:1: core.accounting.webhook.url: expected a URL that begins with http:// or https://, found "ftp://x"',
+  ],
 ])('%s is refused', (_what, toml, ...mistakes) => {
   expect(complaints(loadToml(toml))).toEqual(mistakes.map((line) => `tracker.toml:${line}`))
 })
@@ -248,4 +274,17 @@ test('one token with two scopes is refused', () => {
   expect(complaints(loadToml(`${MINIMAL_3}${tokens}`))).toEqual([
     'tracker.toml:11:7: http_api.access_tokens.b.token: the same token as a, but with another scope: one of them needs another token',
   ])
+})
+
+test('what is off needs neither keys nor a database, and half a time-out is often enough', () => {
+  const off = `${MINIMAL_3}[core.accounting]\nlevel = "off"\nidle_write_interval = 9999\n`
+  expect(loaded(loadToml(off)).config.core.accounting?.level).toBe('off')
+  const on = `${PRIVATE}[core.database]\n[core.accounting]\nlevel = "users"\n`
+  expect(loaded(loadToml(on)).config.core.accounting).toEqual({
+    ...{ level: 'users', write_interval: 1, idle_write_interval: 450 },
+    ...{ session_retention: 1_814_400, flags_retention: 7_776_000 },
+    ...{ max_downloads: 0, max_peers_per_torrent: 0, up_percent: 100, down_percent: 100 },
+    ...{ max_bytes_per_second: 1_250_000_000, over_speed: 'flag', store_clients: true },
+    webhook: null,
+  })
 })

@@ -161,8 +161,8 @@ describe('the annotated example', () => {
   })
 
   test('loads with every comment of an option turned into the option', () => {
-    // Options that only a database server has, and the two sections that exclude the default.
-    const network = /^# (host|port|user|password(_file)?|database) = /
+    // Options that only a database server has, the second form of a secret, and the two sections that exclude the default.
+    const network = /^# (host|port|user|password(_file)?|database|secret_file) = /
     const lines = example.split('\n').map((line) => {
       if (network.test(line)) return line
       return line.replace(/^# (\[.*\]|[a-z_]+ = .*)$/, '$1')
@@ -175,6 +175,10 @@ describe('the annotated example', () => {
     expect(config.udp_trackers?.[0]?.public_url).not.toBeNull()
     expect(config.udp_trackers?.[0]?.network.external_ip).toBe('203.0.113.7')
     expect(config.core.private_mode).toEqual({ check_keys_expiration: true })
+    expect(config.core.accounting).toMatchObject({
+      level: 'users',
+      webhook: { url: 'https://example.com/tracker-changes', secret: 'a long random text' },
+    })
   })
 
   test('loads with the options of a database server', () => {

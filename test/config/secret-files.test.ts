@@ -65,6 +65,27 @@ describe('a secret is read from its file', () => {
     expect(warnings).toEqual([])
   })
 
+  test('the secret of a webhook, which is masked in the dump', () => {
+    const hook = '[core.accounting.webhook]\nurl = "https://a.example/x"\n'
+    const toml = (secret: string) =>
+      `${MINIMAL_3}[core.database]\n[core.accounting]\nlevel = "torrents"\n${hook}${secret}\n`
+    const { config, origin } = loaded(load(toml('secret_file = "s"'), { s: 'hunter2\n' }))
+    expect(config.core.accounting?.webhook).toEqual({
+      url: 'https://a.example/x',
+      secret: 'hunter2',
+      secret_file: 's',
+    })
+    expect(origin('core.accounting.webhook.secret')).toBe('tracker.toml:14')
+    expect(toToml(config)).toContain('secret_file = "s"')
+    const written = loaded(load(toml('secret = "hunter2"'))).config
+    for (const text of [dump(config), toToml(config), dump(written), toToml(written)])
+      expect(text).not.toContain('hunter2')
+    const both = complaints(load(toml('secret = "hunter2"\nsecret_file = "s"'), { s: 'hunter2' }))
+    expect(both).toEqual([
+      'tracker.toml:15:1: core.accounting.webhook.secret_file: only one of `secret` and `secret_file` may be given',
+    ])
+  })
+
   test('the password of a database of schema 2.0.0, whose URL has none', () => {
     const { config, warnings } = loaded(load(OLD('mysql://u@h/d'), { p: 'hunter2' }))
     expect(config.core.database).toMatchObject({ user: 'u', password: 'hunter2' })
