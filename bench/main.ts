@@ -20,7 +20,7 @@ import { compareThreads } from './threads.ts'
 const USAGE = `usage: bun bench/main.ts JOB [options]
   udp, http, ws, wss, all
                     this tracker and others side by side (all: without wss)
-  modes             public, listed, private and both (--transport udp, http or ws)
+  modes             public, listed, private, both, torrents and users (--transport udp, http or ws)
   persistence       storing completions: no database, sqlite3, and the servers of TEST_MYSQL_URL
                     and TEST_POSTGRES_URL if these are set
   latency           tracker, opentracker and aquatic over UDP at half the load that the slowest of them
@@ -33,7 +33,7 @@ const USAGE = `usage: bun bench/main.ts JOB [options]
   --rounds N        rounds; in each every server runs once (5)
   --seconds S       measured seconds of each run (3; persistence 10, churn 60)
   --only A,B        only these: tracker, echo, elysia, opentracker, aquatic, torrust, npm;
-                    public, listed, private, both; none, sqlite3, mysql, postgresql;
+                    public, listed, private, both, torrents, users; none, sqlite3, mysql, postgresql;
                     nothing, sweep, stats, pages, everything
   --mix M           mixed or announce (side by side: both; else announce)
   --tracker CMD     how this tracker is started (${FROM_SOURCE}); side by side, repeat it for another build

@@ -1,6 +1,7 @@
 /**
- * What access control costs: the same tracker under the same load as a public one, with a whitelist, with auth keys,
- * and with both. The load carries keys only where they are required.
+ * What access control and accounting cost: the same tracker under the same load as a public one, with a whitelist, with
+ * auth keys, and with both; and, to be compared with the public and the private one, with accounts of torrents and of
+ * users. The load carries keys only where they are required.
  */
 import { Database } from 'bun:sqlite'
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
@@ -15,13 +16,22 @@ import { inTurns } from './rounds.ts'
 import { applyLoad, type LoadChanges, type Result, roomOf, type Serving, serve } from './run.ts'
 import { removeFile } from './stores.ts'
 
-const MODES = [
-  { name: 'public', listed: false, private: false },
-  { name: 'listed', listed: true, private: false },
-  { name: 'private', listed: false, private: true },
+type Mode = {
+  readonly name: string
+  readonly listed?: true
+  readonly private?: true
+  /** The level of accounting; absent: off. */
+  readonly accounting?: 'torrents' | 'users'
+}
+
+const MODES: readonly Mode[] = [
+  { name: 'public' },
+  { name: 'listed', listed: true },
+  { name: 'private', private: true },
   { name: 'both', listed: true, private: true },
-] as const
-type Mode = (typeof MODES)[number]
+  { name: 'torrents', accounting: 'torrents' },
+  { name: 'users', private: true, accounting: 'users' },
+]
 
 /** A seed of torrents and keys that are not in the database. */
 const STRANGER = 987_654_321
@@ -33,6 +43,7 @@ const COLUMNS: readonly Column<Result>[] = [
   CORE,
   CPU,
   ['CPU ÷ public', ratio('public', cpu)],
+  ['CPU ÷ private', ratio('private', cpu)],
   MEMORY,
   ['start to first answer ms', (r) => r.startMs.toFixed(0)],
   ...DOUBTS,
@@ -69,6 +80,7 @@ async function run(
     if (!server) return undefined
     const result = await applyLoad(server, load).result
     if (mode.listed || mode.private) await prove(server, load)
+    if (mode.accounting) proveAccounts(join(roomOf(name, transport), FILE))
     return result
   } finally {
     // The file is large, and the next run makes its own copy.
@@ -84,13 +96,23 @@ async function prove(server: Serving, load: LoadChanges): Promise<void> {
     throw new Error(`it accepted ${announces} announces of unknown torrents or keys`)
 }
 
+/** Nor does one count that keeps no accounts: some must be in the database. */
+function proveAccounts(path: string): void {
+  using database = new Database(path, { readonly: true })
+  const { count } = database
+    .query<{ count: number }, []>('SELECT COUNT(*) AS count FROM accounting_torrents')
+    .get()!
+  if (count === 0) throw new Error('it kept no accounts')
+}
+
 async function flavour(mode: Mode, { room }: Setting, plan: Plan): Promise<Flavour> {
-  if (!mode.listed && !mode.private) return {}
+  if (!mode.listed && !mode.private && !mode.accounting) return {}
   const { seed } = withDefaults(plan.load)
   const { whitelist, keys } = plan
   copyFileSync(accessDatabase({ seed, whitelist, keys }), join(room, FILE))
-  const tables = `[core.database]\ndriver = "sqlite3"\npath = "./${FILE}"`
-  return { listed: mode.listed, private: mode.private, tables }
+  const accounting = mode.accounting ? `[core.accounting]\nlevel = "${mode.accounting}"` : ''
+  const tables = `[core.database]\ndriver = "sqlite3"\npath = "./${FILE}"\n${accounting}`
+  return { listed: mode.listed ?? false, private: mode.private ?? false, tables }
 }
 
 const SCHEMA = `

@@ -3,7 +3,11 @@
 import { afterAll, expect, test } from 'bun:test'
 import { Access, createAccessMemory } from '../../src/access/access.ts'
 import { Bans } from '../../src/access/bans.ts'
+import { packKeys } from '../../src/access/keys.ts'
 import { packHashes } from '../../src/access/whitelist.ts'
+import { Accounts } from '../../src/accounting/accounts.ts'
+import { createAccountingMemory } from '../../src/accounting/limits.ts'
+import { ENTRY, limitIn, RingReader } from '../../src/accounting/ring.ts'
 import { Board } from '../../src/memory/board.ts'
 import { ListenerCounters, ThreadCounters } from '../../src/memory/counters.ts'
 import { Rules } from '../../src/rules.ts'
@@ -13,11 +17,12 @@ import { createConnectionCounts } from '../../src/servers/connection-counts.ts'
 import { Garbage } from '../../src/servers/garbage.ts'
 import { FAMILIES, WEB_ROW } from '../../src/swarm/layout.ts'
 import { createSwarmMemory } from '../../src/swarm/swarm.ts'
+import { SETTINGS } from '../support/accounting/limited.ts'
 import { capturedLog } from '../support/captured-log.ts'
 import { configOf, minimalToml } from '../support/configuration.ts'
 import { policy } from '../support/servers/served-http.ts'
 import { webSocketListener } from '../support/servers/served-websockets.ts'
-import { hashOf, udpPeer } from '../support/udp-client.ts'
+import { hashOf, udpPeer, urlData } from '../support/udp-client.ts'
 import { Speaker } from '../support/webtorrent/speaker.ts'
 
 const garbage = new Garbage()
@@ -131,3 +136,45 @@ test.each([1, 2])('serves what another part lists while it runs (threads: %d)', 
   await expect(peer.announce(hashOf(1))).rejects.toThrow('is not whitelisted')
   await thread.stop(0)
 })
+
+test.each([
+  ['torrents', undefined],
+  ['users', 'noDownload'],
+] as const)(
+  'N21: notes announces in its ring, and its successor goes on there (%s)',
+  async (level, limit) => {
+    const accounting = createAccountingMemory(level, 2, Int32Array.of(1))
+    const [other, own] = accounting.rings.map((ring) => new RingReader(ring))
+    const key = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6'
+    const isPrivate = level === 'users'
+    const access = createAccessMemory({
+      listed: false,
+      private: isPrivate,
+      checksExpiration: true,
+      seed: Int32Array.of(1),
+      keyCapacity: 10,
+    })
+    if (access)
+      new Access(access, false).keys!.put(packKeys([{ key, validUntil: 1e15, account: 7 }]))
+    if (isPrivate) new Accounts(accounting.accounts).set(7, { ...SETTINGS, canDownload: false })
+    const setup = setupOf(udp(0), { thread: 2, threads: 2, accounting, access })
+    for (const life of [1, 2]) {
+      const thread = await startThread(setup, garbage, log)
+      using peer = await udpPeer(thread.opened.ports[0]!)
+      const options = urlData(`/announce/${key}`)
+      for (const left of [0, 5]) await peer.announce(hashOf(life), { left, options })
+      await thread.stop(0)
+      const entries = Array.from({ length: own!.waiting }, (_, i) => {
+        const at = own!.at(i)
+        return [own!.cells[at + ENTRY.account], limitIn(own!.cells[at + ENTRY.what]!)]
+      })
+      const account = isPrivate ? 7 : 0
+      expect(entries).toEqual([
+        [account, undefined],
+        [account, limit],
+      ])
+      own!.took(2)
+    }
+    expect(other!.waiting).toBe(0)
+  },
+)
