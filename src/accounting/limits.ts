@@ -58,14 +58,18 @@ export class Limits {
     return new Limits(new Accounts(accounts), new Slots(slots, alone))
   }
 
-  /** The limit that the announce is over; undefined: none. What ends something always passes. */
+  /**
+   * The limit that the announce is over; undefined: none. What ends something always passes; `completed` only with nothing
+   * left, or it would be a way around every limit.
+   */
   of(account: number, announce: Announce | SeatAnnounce): Limit | undefined {
     const accounts = this.#accounts
     const { counts, event, words } = announce
-    if (!accounts.restricts || event === EVENT.stopped || event === EVENT.completed)
-      return undefined
+    if (!accounts.restricts || event === EVENT.stopped) return undefined
     const slots = this.#slots
-    if ((counts[COUNT.left]! | counts[COUNT.left + 1]!) !== 0) {
+    if ((counts[COUNT.left]! | counts[COUNT.left + 1]!) === 0) {
+      if (event === EVENT.completed) return undefined
+    } else {
       if (!accounts.canDownload(account)) return 'noDownload'
       const most = accounts.maxDownloads(account)
       if (most > 0 && accounts.leeching(account) >= most && !slots.holdsDownload(account, words))

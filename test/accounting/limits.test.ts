@@ -206,9 +206,10 @@ describe('an announce', () => {
     expect(over(TORRENT, SECOND, 1)).toBeUndefined()
     for (const event of [EVENT.none, EVENT.started])
       expect(over(OTHER, CLIENT, 1, event)).toBe('slots')
-    for (const event of [EVENT.completed, EVENT.stopped])
-      expect(over(OTHER, CLIENT, 1, event)).toBeUndefined()
-    expect(over(OTHER, CLIENT, 0)).toBeUndefined()
+    expect(over(OTHER, CLIENT, 1, EVENT.stopped)).toBeUndefined()
+    expect(over(OTHER, CLIENT, 1, EVENT.completed)).toBe('slots')
+    for (const event of [EVENT.none, EVENT.completed])
+      expect(over(OTHER, CLIENT, 0, event)).toBeUndefined()
     expect(over(OTHER, CLIENT, 1, EVENT.none, 2)).toBeUndefined()
     accounts.set(OWN, { ...SETTINGS, maxDownloads: 2 })
     expect(over(OTHER, CLIENT, 1)).toBeUndefined()
@@ -234,8 +235,8 @@ describe('an announce', () => {
     // 2^63 bytes, whose low word is 0.
     expect(over(TORRENT, CLIENT, -(2 ** 31))).toBe('noDownload')
     expect(over(TORRENT, CLIENT, 0)).toBeUndefined()
-    for (const event of [EVENT.completed, EVENT.stopped])
-      expect(over(TORRENT, CLIENT, 1, event)).toBeUndefined()
+    expect(over(TORRENT, CLIENT, 1, EVENT.stopped)).toBeUndefined()
+    expect(over(TORRENT, CLIENT, 1, EVENT.completed)).toBe('noDownload')
   })
 
   test('torrents alone need no room for accounts', () => {
