@@ -144,6 +144,24 @@ describe('completions', () => {
     await other.stop()
   })
 
+  test(`of two trackers are each written once, while each fails in every way (SEED=${seed})`, async () => {
+    const roll = dice()
+    const both = [await start(), await start()]
+    const fates: Fate[] = ['fine', 'lost', 'done unseen', 'refused', 'not begun']
+    for (const run of both) run.fated.fate = () => fates[roll(fates.length)]!
+    const counts: Record<string, number> = {}
+    for (let i = 0, peer = 1; i < repeated(500); i++) {
+      const hash = hashWords(roll(30))
+      both[roll(2)]!.complete(hash, peer++)
+      counts[hashHex(hash)] = (counts[hashHex(hash)] ?? 0) + 1
+      if (i % 10 === 0) await Bun.sleep(roll(3) * PACE.cycleMilliseconds)
+    }
+    for (const run of both) await written(run)
+    expect(stored(file)).toEqual({ counts, total: repeated(500) })
+    for (const run of both) await run.stop()
+    expect(file.sql('SELECT count(*) FROM tracker_writers')).toEqual([[2n]])
+  })
+
   test.each(['refused', 'not begun'] as const)(
     'that were %s are not taken for those that another tracker wrote',
     async (fate) => {

@@ -40,6 +40,7 @@ export class SqliteFile implements AsyncDisposable {
   /** Locks the file against writes until it is disposed of. */
   locked(): Disposable {
     const connection = new Connection(this.path)
+    connection.run('PRAGMA busy_timeout = 5000')
     connection.run('BEGIN IMMEDIATE')
     return { [Symbol.dispose]: () => connection.close() }
   }

@@ -40,8 +40,9 @@ export class Crowd implements Disposable {
     return new Crowd(port, await udpPeer(port), hashes, optionsOf(key))
   }
 
-  /** Peers come from now on until `stop`. */
+  /** Peers come from now on until `stop`, after which they may come again. */
   start(): void {
+    this.#isOver = false
     this.#running = this.#go(() => !this.#isOver)
     // `stop` reports the failure.
     this.#running.catch(() => undefined)
