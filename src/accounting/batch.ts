@@ -73,7 +73,9 @@ export const FOUND_SESSION = {
   seen: 4,
   /** Second until which a token makes its download free; 0: there is none; Infinity: for ever. */
   tokenUntil: 5,
-  words: 6,
+  /** Up to this second the time of its record is counted: the record's `last_seen`; 0: there is no record. */
+  counted: 6,
+  words: 7,
 } as const
 export type LookupAnswer = { readonly torrents: Float64Array; readonly sessions: Float64Array }
 
