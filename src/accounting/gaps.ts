@@ -1,0 +1,190 @@
+/**
+ * Sessions that are new in memory may be stored. Each is looked up once, and goes on by the rules meanwhile; what the
+ * answer adds is the gap between what is stored and its first announce.
+ */
+import { INFO_HASH_BYTES } from '../bittorrent.ts'
+import {
+  FOUND_SESSION,
+  FOUND_TORRENT,
+  type LookupAnswer,
+  type LookupQuestion,
+  MOST_LOOKUPS,
+  OWED,
+} from './batch.ts'
+import type { Holdings } from './holdings.ts'
+import { Credit, judge, Report, Session, STAND, share, Terms, UNKNOWN } from './rules.ts'
+import { FLAG } from './sessions.ts'
+import { type BookSettings, fillTerms, fillUnpriced } from './terms.ts'
+
+export class Gaps {
+  settings: BookSettings
+  readonly #holdings: Holdings
+  readonly #stored = new Session()
+  readonly #session = new Session()
+  readonly #first = new Report()
+  readonly #terms = new Terms()
+  readonly #credit = new Credit()
+  #question: LookupQuestion | undefined
+  /** Torrents of the question, and how many look-ups it has. */
+  #torrents: number[] = []
+  #asked = 0
+
+  constructor(holdings: Holdings, settings: BookSettings) {
+    this.#holdings = holdings
+    this.settings = settings
+    // Leechers before a start of the tracker are not known.
+    this.#first.leechers = 1
+  }
+
+  question(): LookupQuestion | undefined {
+    const { lookups, sessions, records, torrents, hasAccounts } = this.#holdings
+    if (this.#question !== undefined || lookups.size === 0) return this.#question
+    const count = Math.min(lookups.size, MOST_LOOKUPS)
+    const places = new Map<number, number>()
+    const account = new Float64Array(hasAccounts ? count : 0)
+    const torrent = new Int32Array(account.length)
+    const peer = new Int32Array(account.length * 2)
+    for (let i = 0, lookup = lookups.first; i < count; i++, lookup = lookups.next(lookup)) {
+      const subject = lookups.subject(lookup)
+      const one = hasAccounts ? records.torrent(sessions.record(subject)) : subject
+      const place = places.get(one) ?? places.size
+      places.set(one, place)
+      if (!hasAccounts) continue
+      const at = sessions.fingerprintAt(subject)
+      account[i] = records.account(sessions.record(subject))
+      torrent[i] = place
+      peer[i * 2] = sessions.cells[at]!
+      peer[i * 2 + 1] = sessions.cells[at + 1]!
+    }
+    this.#torrents = [...places.keys()]
+    this.#asked = count
+    const hashes = new Uint8Array(this.#torrents.length * INFO_HASH_BYTES)
+    this.#torrents.forEach((one, i) => {
+      torrents.copyInfoHash(one, hashes, i)
+    })
+    this.#question = { hashes, account, torrent, peer }
+    return this.#question
+  }
+
+  answer(answer: LookupAnswer): void {
+    if (this.#question === undefined) return
+    const { lookups, torrents, hasAccounts } = this.#holdings
+    this.#torrents.forEach((torrent, i) => {
+      this.#settle(torrent, answer.torrents, i * FOUND_TORRENT.words)
+    })
+    for (let i = 0; i < this.#asked; i++) {
+      const lookup = lookups.first
+      const subject = lookups.subject(lookup)
+      lookups.recall(lookup, this.#first)
+      lookups.shift()
+      if (hasAccounts) this.#close(subject, answer.sessions, i * FOUND_SESSION.words)
+      else torrents.release(subject)
+    }
+    this.#question = undefined
+  }
+
+  #settle(torrent: number, found: Float64Array, at: number): void {
+    const { torrents } = this.#holdings
+    const isKnown = found[at + FOUND_TORRENT.known] !== 0
+    if (isKnown) torrents.store(torrent)
+    // What an operator decided meanwhile is newer.
+    if (torrents.isSettled(torrent)) return
+    torrents.settle(torrent, {
+      upPercent: isKnown ? found[at + FOUND_TORRENT.upPercent]! : 100,
+      downPercent: isKnown ? found[at + FOUND_TORRENT.downPercent]! : 100,
+      freeUntil: isKnown ? found[at + FOUND_TORRENT.freeUntil]! : 0,
+    })
+  }
+
+  #close(session: number, found: Float64Array, at: number): void {
+    const holdings = this.#holdings
+    const { sessions, records, erased } = holdings
+    const record = sessions.record(session)
+    sessions.clear(session, FLAG.asked)
+    if (!records.isSettled(record)) records.settle(record, found[at + FOUND_SESSION.tokenUntil]!)
+    const isKnown = found[at + FOUND_SESSION.known] !== 0
+    const isNothing = !isKnown && sessions.has(session, FLAG.phantom)
+    if (isNothing || erased.has(records.account(record))) {
+      holdings.free(session)
+      return
+    }
+    if (isKnown) this.#fill(session, found, at)
+    this.#price(session)
+    sessions.clear(session, FLAG.restarted | FLAG.phantom | FLAG.saidCompleted)
+    holdings.mark(session, this.#first.at, true)
+  }
+
+  /** Credits what lies between the stored session and its first announce here. */
+  #fill(row: number, found: Float64Array, at: number): void {
+    const holdings = this.#holdings
+    const { sessions, records } = holdings
+    const [stored, session, credit, terms] = [
+      this.#stored,
+      this.#session,
+      this.#credit,
+      this.#terms,
+    ]
+    const first = this.#first
+    const record = sessions.record(row)
+    const isSeeder = found[at + FOUND_SESSION.seeder] !== 0
+    stored.up = found[at + FOUND_SESSION.uploaded]!
+    stored.down = found[at + FOUND_SESSION.downloaded]!
+    stored.endpoint = UNKNOWN
+    stored.seen = found[at + FOUND_SESSION.seen]!
+    stored.stand = isSeeder ? STAND.seeder : STAND.leecher
+    stored.hasLeeched = !isSeeder
+    stored.hasCompleted = false
+    stored.falls = 0
+    stored.counted = found[at + FOUND_SESSION.counted]!
+    // Others of the record may have counted any of the time until now.
+    if (records.isShared(record)) stored.counted = Math.max(stored.counted, records.counted(record))
+    fillUnpriced(terms, this.settings)
+    terms.longestGap += this.settings.idleSeconds
+    judge(stored, first, terms, credit)
+    if (credit.seedSeconds + credit.leechSeconds > 0) records.countTo(record, first.at)
+    sessions.load(row, session)
+    if (!isSeeder) session.hasLeeched = true
+    if (!isSeeder && sessions.has(row, FLAG.saidCompleted) && !session.hasCompleted) {
+      session.hasCompleted = true
+      sessions.set(row, FLAG.owesCompletion)
+    }
+    // The rules left a baseline above the first announce: what was credited below it is not to be.
+    const hasRestarted = sessions.has(row, FLAG.restarted)
+    if (stored.up > first.up) session.up = this.#raise(row, OWED.uploaded, session.up, stored.up)
+    if (stored.down > first.down)
+      session.down = this.#raise(row, OWED.downloaded, session.down, stored.down)
+    if (credit.isIgnored && !hasRestarted) session.endpoint = UNKNOWN
+    sessions.save(row, session)
+    holdings.owe(row, credit)
+    if (credit.isTooFast) holdings.flag('speed', row, first.at, credit.up, credit.elapsed)
+  }
+
+  /** Lets what a session owes begin at `stored`, its baseline, not at its first announce. The baseline that it has then. */
+  #raise(
+    row: number,
+    place: typeof OWED.uploaded | typeof OWED.downloaded,
+    now: number,
+    stored: number,
+  ): number {
+    const holdings = this.#holdings
+    const { sessions } = holdings
+    const hasRestarted = sessions.has(row, FLAG.restarted)
+    const most = hasRestarted ? 0 : Math.max(0, now - stored)
+    const credited = place + OWED.creditedUploaded
+    holdings.forgive(row, place, most)
+    sessions.setOwed(row, credited, Math.min(sessions.owed(row, credited), most))
+    return hasRestarted ? now : Math.max(now, stored)
+  }
+
+  /** What it owes was counted before its percentages were known. */
+  #price(row: number): void {
+    const { sessions } = this.#holdings
+    const terms = this.#terms
+    fillTerms(terms, this.settings, this.#holdings, sessions.record(row), sessions.seen(row))
+    for (const [place, percent] of [
+      [OWED.creditedUploaded, terms.upPercent],
+      [OWED.creditedDownloaded, terms.downPercent],
+    ] as const)
+      sessions.setOwed(row, place, share(sessions.owed(row, place), percent))
+  }
+}
