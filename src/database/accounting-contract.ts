@@ -15,7 +15,7 @@ import type {
   TorrentSettings,
 } from '../accounting/batch.ts'
 import type { Deadline } from '../time/deadline.ts'
-import type { KeyRow, Part } from './contract.ts'
+import type { KeyRow, Part } from './rows.ts'
 
 export type AccountingState = {
   /** Key of the fingerprints of peer ids, 16 bytes: made with the tables, and kept. */
@@ -93,7 +93,7 @@ export type AccountName = { readonly id: number } | { readonly userId: bigint }
 export const ACCOUNT_SORTS = ['id', 'uploaded', 'downloaded', 'ratio', 'last_seen'] as const
 export type AccountSort = (typeof ACCOUNT_SORTS)[number]
 export type AccountQuery = {
-  /** Only these; undefined: all. */
+  /** Only these, at most some hundreds; undefined: all. */
   readonly userIds: readonly bigint[] | undefined
   /** `id` ascending; the others by credited figures, largest first, then by id. */
   readonly sort: AccountSort

@@ -12,6 +12,10 @@
 import type { BatchName } from '../accounting/batch.ts'
 import type { DatabaseConfig } from '../config/model.ts'
 import type { Deadline } from '../time/deadline.ts'
+import type { AccountingDatabase } from './accounting-contract.ts'
+import type { KeyRow, Part } from './rows.ts'
+
+export type { KeyRow, Part } from './rows.ts'
 
 /** The longest that a call takes: less than the management API gives a request (5 s). */
 export const CALL_MILLISECONDS = 4_000
@@ -34,22 +38,14 @@ export const DRIVER_NAMES = {
 } as const
 export type Driver = keyof typeof DRIVER_NAMES
 
-export type KeyRow = {
-  /** 32 letters and digits. */
-  readonly key: string
-  /** Last Unix second at which the key is valid; null = permanent. */
-  readonly validUntil: bigint | null
-}
-
 /** In place of a count: the torrent was never stored. */
 export const NO_ROW = -1
-
-/** A part of a long table, and where the next part begins; undefined = this is the last. */
-export type Part<T> = { readonly rows: T; readonly next: bigint | undefined }
 
 export interface Database {
   /** Driver and place for messages: `sqlite3:./tracker.db`, `mysql://127.0.0.1:3306/tracker`. No secrets. */
   readonly about: string
+  /** Its tables exist once it was opened. */
+  readonly accounting: AccountingDatabase
 
   /**
    * Resolves when the database answers. A file answers only if it can be written and is still the one that was

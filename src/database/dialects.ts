@@ -4,7 +4,7 @@
  * value, with commas between.
  */
 import { INFO_HASH_BYTES, KEY_CHARACTERS } from '../bittorrent.ts'
-import { MOST_EXPIRED_KEYS } from './contract.ts'
+import { type KeyRow, MOST_EXPIRED_KEYS } from './contract.ts'
 import { HASH_DIGITS, LARGEST } from './schema.ts'
 import type { Row, Session, Value } from './session.ts'
 
@@ -65,6 +65,13 @@ const listKeys = (isKey: string, order: string) =>
 
 /** `KEY_CHARACTERS` letters and digits. */
 const KEY_PATTERN = `'^[0-9A-Za-z]{${KEY_CHARACTERS}}$'`
+/** Whether a row of "keys" means something. */
+export const IS_KEY = {
+  mysql: `LENGTH("key") = ${KEY_CHARACTERS} AND "key" REGEXP ${KEY_PATTERN}`,
+  postgres: `"key" ~ ${KEY_PATTERN}`,
+  sqlite: `typeof("key") = 'text' AND length("key") = ${KEY_CHARACTERS} AND "key" NOT GLOB '*[^0-9A-Za-z]*'
+      AND typeof(valid_until) IN ('integer', 'null')`,
+} as const
 
 // The sign is ignored, and the least number has no absolute value.
 const HAS_EXPIRED = 'valid_until < ? AND valid_until > ?'
@@ -72,7 +79,7 @@ const removeExpired = (hasExpired: string) =>
   `DELETE FROM "keys" WHERE id IN (SELECT id FROM "keys" WHERE ${hasExpired} LIMIT ${MOST_EXPIRED_KEYS})`
 
 /** `count` added to `column`: never more than 64 bits hold; a negative count of another program is 0. */
-const sum = (column: string, count: string, [most, least] = ['GREATEST', 'LEAST']) =>
+export const sum = (column: string, count: string, [most, least] = ['GREATEST', 'LEAST']) =>
   `${most}(${column}, 0) + ${least}(${count}, ${LARGEST} - ${most}(${column}, 0))`
 
 /** Rows that are summed between two looks at the time; their last id and their sum. */
@@ -90,10 +97,7 @@ export const MYSQL: Dialect = {
       CAST(info_hash AS BINARY) IN (CAST(LOWER(info_hash) AS BINARY), CAST(UPPER(info_hash) AS BINARY))`,
   ),
   addHashes: `${ADD.hashes} ON DUPLICATE KEY UPDATE id = id`,
-  listKeys: listKeys(
-    `LENGTH("key") = ${KEY_CHARACTERS} AND "key" REGEXP ${KEY_PATTERN}`,
-    'CAST("key" AS BINARY)',
-  ),
+  listKeys: listKeys(IS_KEY.mysql, 'CAST("key" AS BINARY)'),
   // In order, so that a replica that repeats the statement removes the same rows.
   removeExpired: `DELETE FROM "keys" WHERE ${HAS_EXPIRED} ORDER BY id LIMIT ${MOST_EXPIRED_KEYS}`,
   addToKnown: `${ADD.toKnown} ${MYSQL_ADD}`,
@@ -112,7 +116,7 @@ export const POSTGRES: Dialect = {
     'info_hash COLLATE "C"',
   ),
   addHashes: `${ADD.hashes} ON CONFLICT DO NOTHING`,
-  listKeys: listKeys(`"key" ~ ${KEY_PATTERN}`, '"key" COLLATE "C"'),
+  listKeys: listKeys(IS_KEY.postgres, '"key" COLLATE "C"'),
   removeExpired: removeExpired(HAS_EXPIRED),
   addToKnown: `${ADD.toKnown} ${POSTGRES_ADD}`,
   addToNew: `${ADD.toNew} ${POSTGRES_ADD}`,
@@ -133,11 +137,7 @@ export const SQLITE: Dialect = {
       AND info_hash IN (LOWER(info_hash), UPPER(info_hash))`,
   ),
   addHashes: `${ADD.hashes} ON CONFLICT DO NOTHING`,
-  listKeys: listKeys(
-    `typeof("key") = 'text' AND length("key") = ${KEY_CHARACTERS} AND "key" NOT GLOB '*[^0-9A-Za-z]*'
-      AND typeof(valid_until) IN ('integer', 'null')`,
-    '"key"',
-  ),
+  listKeys: listKeys(IS_KEY.sqlite, '"key"'),
   removeExpired: removeExpired(`typeof(valid_until) = 'integer' AND ${HAS_EXPIRED}`),
   addToKnown: `${ADD.toKnown} ${SQLITE_ADD}`,
   addToNew: `${ADD.toNew} ${SQLITE_ADD}`,
@@ -169,18 +169,55 @@ export async function batch(
   return changed
 }
 
-/** What `statement` selects for a list of values; the first value fills it up to a power of two. */
+/** What `statement` selects for a list of values or tuples; the first one fills it up to a power of two. */
 export async function padded(
   session: Session,
   statement: string,
-  values: readonly string[],
+  values: readonly (Value | readonly Value[])[],
+  after: readonly Value[] = [],
 ): Promise<Row[]> {
   const found: Row[] = []
+  for (const [sql, now] of pieces(statement, values))
+    found.push(...(await session.rows(sql, [...now, ...after])))
+  return found
+}
+
+/** Keys that must not exist yet. */
+export async function insertKeys(
+  session: Session,
+  sql: Dialect,
+  rows: readonly KeyRow[],
+): Promise<void> {
+  const ending = rows.filter((row) => row.validUntil !== null)
+  // On their own: a client may prepare a statement anew for every pattern of nulls.
+  const permanent = rows.filter((row) => row.validUntil === null)
+  const values = ending.map(({ key, validUntil }) => [key, validUntil])
+  const names = permanent.map(({ key }) => [key])
+  await batch(session, sql.addKeys, values)
+  await batch(session, sql.addPermanentKeys, names)
+}
+
+/** The same for a statement that changes rows, which takes `before` first. The number of rows that it changed. */
+export async function writePadded(
+  session: Session,
+  statement: string,
+  before: readonly Value[],
+  values: readonly (Value | readonly Value[])[],
+): Promise<number> {
+  let changed = 0
+  for (const [sql, now] of pieces(statement, values))
+    changed += await session.write(sql, [...before, ...now])
+  return changed
+}
+
+function* pieces(
+  statement: string,
+  values: readonly (Value | readonly Value[])[],
+): Generator<[sql: string, values: Value[]]> {
   for (let done = 0; done < values.length; done += MOST_ROWS) {
     const now = values.slice(done, done + MOST_ROWS)
     const room = 2 ** Math.ceil(Math.log2(now.length))
     while (now.length < room) now.push(now[0]!)
-    found.push(...(await session.rows(repeated(statement, room), now)))
+    yield [repeated(statement, room), now.flat() as Value[]]
   }
-  return found
 }

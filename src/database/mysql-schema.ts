@@ -7,10 +7,10 @@ import { changedByAnother, narrow, type SchemaDialect } from './migrate.ts'
 import { HASH_DIGITS, NAME_CHARACTERS } from './schema.ts'
 
 /**
- * For keys: case counts, in MySQL and MariaDB alike. Not a `…_bin` collation: the newest reference takes such a
+ * For keys and other texts of ours: case counts, in MySQL and MariaDB alike. Not a `…_bin` collation: the newest reference takes such a
  * column for bytes, and then reads no key at all.
  */
-const CASE_COUNTS = 'CHARACTER SET latin1 COLLATE latin1_general_cs'
+export const CASE_COUNTS = 'CHARACTER SET latin1 COLLATE latin1_general_cs'
 /** For stored keys that do not fit that. The reference does not start with such keys anyway. */
 const BYTES_COUNT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
 
@@ -18,6 +18,8 @@ const BYTES_COUNT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
 const WITHOUT_TRANSACTIONS = /^(MyISAM|Aria)$/i
 
 const LOCK_SECONDS = 8
+/** SQL for the name of the lock of those who change tables: one for each database of the server. */
+export const LOCK_NAME = "MD5(CONCAT('tracker tables in ', DATABASE()))"
 const INCORRECT_STRING = 1366
 
 export const mysqlSchema: SchemaDialect = {
@@ -36,9 +38,7 @@ export const mysqlSchema: SchemaDialect = {
     HAVING COUNT(*) = 1 AND MAX(NON_UNIQUE) = 0 AND MAX(COALESCE(SUB_PART, 0)) = 0`,
 
   async lock(session) {
-    const [row] = await session.rows(
-      `SELECT GET_LOCK(MD5(CONCAT('tracker tables in ', DATABASE())), ${LOCK_SECONDS})`,
-    )
+    const [row] = await session.rows(`SELECT GET_LOCK(${LOCK_NAME}, ${LOCK_SECONDS})`)
     if (String(row?.[0]) !== '1') throw changedByAnother()
   },
 

@@ -10,6 +10,7 @@ import {
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
+import { MYSQL_ACCOUNTING } from './accounting-sql.ts'
 import type { Database } from './contract.ts'
 import { MYSQL } from './dialects.ts'
 import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
@@ -19,11 +20,11 @@ import type { Connection, Row, Server, ServerConfig, Value } from './session.ts'
 
 const KEEP_ALIVE_MILLISECONDS = 30_000
 /** More than there are texts (dialects.ts): none is prepared twice on one connection. */
-const MOST_STATEMENTS = 300
+const MOST_STATEMENTS = 600
 
 /** Connects, and brings the tables up to date (schema.ts). */
 export const openMysql = (config: ServerConfig): Promise<Database> =>
-  openServer(mysqlServer(config), MYSQL, mysqlSchema)
+  openServer(mysqlServer(config), MYSQL, mysqlSchema, MYSQL_ACCOUNTING)
 
 export function mysqlServer(config: ServerConfig): Server {
   let options = isPath(config.host) ? {} : TLS

@@ -12,7 +12,7 @@ import { HASH_DIGITS, NAME_CHARACTERS } from './schema.ts'
 const TEXT = (length: number) => `VARCHAR(${length}) COLLATE "C" NOT NULL UNIQUE`
 
 /** `track` in ASCII: a number that no other program uses for its lock. */
-const LOCK = 0x74_72_61_63_6bn
+export const LOCK = 0x74_72_61_63_6bn
 const LOCK_TIMEOUT = '55P03'
 
 export const postgresSchema: SchemaDialect = {

@@ -4,6 +4,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { type ReservedSQL, SQL } from 'bun'
+import { POSTGRES_ACCOUNTING } from './accounting-sql.ts'
 import type { Database } from './contract.ts'
 import { POSTGRES } from './dialects.ts'
 import { type Failure, failureFrom, type Meaning, withoutValues } from './failure.ts'
@@ -16,7 +17,7 @@ const CONNECT_SECONDS = 20
 
 /** Connects, and brings the tables up to date (schema.ts). */
 export const openPostgres = (config: ServerConfig): Promise<Database> =>
-  openServer(postgresServer(config), POSTGRES, postgresSchema)
+  openServer(postgresServer(config), POSTGRES, postgresSchema, POSTGRES_ACCOUNTING)
 
 export const postgresServer = (config: ServerConfig): Server => ({
   config,

@@ -5,6 +5,7 @@
  */
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
+import type { AccountingDatabase } from './accounting-contract.ts'
 import {
   CALL_MILLISECONDS,
   cannotOpen,
@@ -15,7 +16,7 @@ import {
   OPENING_MILLISECONDS,
   placeOf,
 } from './contract.ts'
-import type { Answer, Method, Question } from './thread-service.ts'
+import { ACCOUNTING, type Answer, type Method, type Question } from './thread-service.ts'
 
 /** Entry of the thread: its file in the source; in the compiled binary its name beside the main entry. */
 const WORKER_URL: string = new URL(
@@ -38,6 +39,32 @@ const ARGUMENTS: Readonly<Record<Method, number>> = {
   downloadsOf: 1,
   downloadsTotal: 0,
   addDownloads: 3,
+  'accounting.open': 0,
+  'accounting.adoptKeys': 0,
+  'accounting.readSettings': 1,
+  'accounting.readKeys': 1,
+  'accounting.listKeys': 3,
+  'accounting.addKeys': 1,
+  'accounting.removeKeys': 1,
+  'accounting.replaceKey': 2,
+  'accounting.lookUp': 1,
+  'accounting.write': 1,
+  'accounting.listAccounts': 1,
+  'accounting.account': 1,
+  'accounting.changeAccount': 2,
+  'accounting.adjustAccount': 2,
+  'accounting.eraseAccount': 1,
+  'accounting.listRecords': 1,
+  'accounting.torrent': 1,
+  'accounting.changeTorrents': 2,
+  'accounting.putToken': 3,
+  'accounting.removeToken': 2,
+  'accounting.changes': 2,
+  'accounting.listFlags': 2,
+  'accounting.reviewFlag': 2,
+  'accounting.readMark': 1,
+  'accounting.putMark': 2,
+  'accounting.purge': 1,
 }
 
 /** Between the starts of two threads: one that dies at once must not keep the machine busy. */
@@ -105,9 +132,7 @@ export async function openDatabase(
     const asked = given[count] as Deadline | undefined
     const deadline = asked?.within(CALL_MILLISECONDS) ?? Deadline.in(CALL_MILLISECONDS)
     // A message sends all the memory behind a view, and the caller may change its bytes while the call waits.
-    const args = given
-      .slice(0, count)
-      .map((arg) => (arg instanceof Uint8Array || arg instanceof Float64Array ? arg.slice() : arg))
+    const args = given.slice(0, count).map(copyOf)
     // At once if there is a thread: a close that follows then waits for this call.
     return await (thread ?? (await nextThread(deadline))).call(method, args, deadline)
   }
@@ -134,17 +159,29 @@ export async function openDatabase(
     first.end(closed(about))
     throw error
   }
-  const methods = Object.fromEntries(
-    (Object.keys(ARGUMENTS) as Method[]).map((method) => [
-      method,
-      (...given: unknown[]) => timed(method, given),
-    ]),
-  ) as unknown as Pick<Database, Method>
+  const calls = (Object.keys(ARGUMENTS) as Method[]).map(
+    (method) => [method, (...given: unknown[]) => timed(method, given)] as const,
+  )
+  const [accounting, methods] = [true, false].map((isAccounting) =>
+    Object.fromEntries(
+      calls
+        .filter(([method]) => method.startsWith(ACCOUNTING) === isAccounting)
+        .map(([method, call]) => [method.slice(isAccounting ? ACCOUNTING.length : 0), call]),
+    ),
+  ) as unknown as [AccountingDatabase, Omit<Database, 'about' | 'accounting' | 'close'>]
   const close = async () => {
     isClosed = true
     await thread?.close()
   }
-  return { about, close, ...methods }
+  return { about, accounting, close, ...methods }
+}
+
+/** With all the typed arrays in it. */
+function copyOf(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice()
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, copyOf(part)]))
 }
 
 /** Is told of an unforeseen error in its original words, which may hold secrets. */

@@ -3,6 +3,7 @@
  * start may take.
  */
 import { Deadline, TooLate } from '../time/deadline.ts'
+import type { AccountingDialect } from './accounting-sql.ts'
 import { Connections } from './connections.ts'
 import {
   cannotOpen,
@@ -24,6 +25,7 @@ export async function openServer(
   server: Server,
   sql: Dialect,
   schema: SchemaDialect,
+  accounting: AccountingDialect,
 ): Promise<Database> {
   const deadline = Deadline.in(WHOLE_MILLISECONDS)
   let isConnected = false
@@ -42,7 +44,7 @@ export async function openServer(
     const [fault, reason] = whyNot(server, error, isConnected)
     throw cannotOpen(server.config, fault, reason)
   }
-  return new SqlDatabase(new Connections(server), sql)
+  return new SqlDatabase(new Connections(server), sql, accounting)
 }
 
 function whyNot(server: Server, error: unknown, isConnected: boolean): [Fault, string] {

@@ -5,8 +5,10 @@
 import type { BatchName } from '../accounting/batch.ts'
 import { isAuthKey } from '../bittorrent.ts'
 import type { Deadline } from '../time/deadline.ts'
+import { AccountingTables } from './accounting-database.ts'
+import type { AccountingDialect } from './accounting-sql.ts'
 import { type Database, type KeyRow, NO_ROW, type Part } from './contract.ts'
-import { batch, type Dialect, PART_ROWS, padded } from './dialects.ts'
+import { batch, type Dialect, insertKeys, PART_ROWS, padded } from './dialects.ts'
 import {
   formsOf,
   hashTexts,
@@ -22,11 +24,13 @@ import { noteWrite } from './writers.ts'
 
 export class SqlDatabase implements Database {
   readonly about: string
+  readonly accounting: AccountingTables
   readonly #sessions: Sessions
   readonly #sql: Dialect
 
-  constructor(sessions: Sessions, sql: Dialect) {
+  constructor(sessions: Sessions, sql: Dialect, accounting: AccountingDialect) {
     this.about = sessions.about
+    this.accounting = new AccountingTables(sessions, sql, accounting)
     this.#sessions = sessions
     this.#sql = sql
   }
@@ -78,15 +82,7 @@ export class SqlDatabase implements Database {
   }
 
   addKeys(rows: readonly KeyRow[], deadline?: Deadline): Promise<void> {
-    const ending = rows.filter((row) => row.validUntil !== null)
-    // On their own: a client may prepare a statement anew for every pattern of nulls.
-    const permanent = rows.filter((row) => row.validUntil === null)
-    const values = ending.map(({ key, validUntil }) => [key, validUntil])
-    const names = permanent.map(({ key }) => [key])
-    return this.#sessions.transact(async (session) => {
-      await batch(session, this.#sql.addKeys, values)
-      await batch(session, this.#sql.addPermanentKeys, names)
-    }, deadline)
+    return this.#sessions.transact((session) => insertKeys(session, this.#sql, rows), deadline)
   }
 
   removeKeys(keys: readonly string[], deadline?: Deadline): Promise<number> {

@@ -8,6 +8,7 @@ import { type BigIntStats, closeSync, mkdirSync, openSync, statSync } from 'node
 import { dirname, resolve } from 'node:path'
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
+import { SQLITE_ACCOUNTING } from './accounting-sql.ts'
 import {
   CALL_MILLISECONDS,
   cannotOpen,
@@ -39,7 +40,7 @@ export async function openSqlite(
     makeFile(path)
     file = new SqliteFile(path, placeOf(config))
     await file.prepare()
-    return new SqlDatabase(file, SQLITE)
+    return new SqlDatabase(file, SQLITE, SQLITE_ACCOUNTING)
   } catch (error) {
     await file?.close()
     if (error instanceof DatabaseError) throw cannotOpen(config, error.fault, error.message)

@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { DatabaseConfig } from '../config/model.ts'
 import { Deadline } from '../time/deadline.ts'
+import type { AccountingDatabase } from './accounting-contract.ts'
 import {
   type Database,
   DatabaseError,
@@ -14,7 +15,12 @@ import {
 } from './contract.ts'
 
 /** Methods that are called by message. */
-export type Method = Exclude<keyof Database, 'about' | 'close'>
+export type Method =
+  | Exclude<keyof Database, 'about' | 'accounting' | 'close'>
+  | `accounting.${keyof AccountingDatabase}`
+
+/** Before the names of the methods of `Database.accounting`. */
+export const ACCOUNTING = 'accounting.'
 
 export type Question = {
   readonly id: number
@@ -57,9 +63,14 @@ export function serveDatabase(port: MessagePort, openDriver: OpenDriver): void {
     }
     const deadline = new Deadline(at).earlier(RETURN_MILLISECONDS)
     if (deadline.isOver) throw notBegun(opened.about)
+    const isAccounting = method.startsWith(ACCOUNTING)
+    const callee = isAccounting ? opened.accounting : opened
+    const name = isAccounting ? method.slice(ACCOUNTING.length) : method
     // Method and arguments match: the caller's types see to that.
-    const called = opened[method] as (...args: unknown[]) => Promise<unknown>
-    return await called.apply(opened, [...args, deadline])
+    const called = (callee as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[
+      name
+    ]!
+    return await called.apply(callee, [...args, deadline])
   }
 
   const answer = async (question: Question): Promise<void> => {
