@@ -73,7 +73,7 @@ export class AccountingTables implements AccountingDatabase {
 
   open(deadline?: Deadline): Promise<AccountingState> {
     return this.#sessions.transact(async (session) => {
-      await makeAccountingTables(session, this.#sql.types, this.#sql.addState)
+      await makeAccountingTables(session, this.#sessions.about, this.#sql.types, this.#sql.addState)
       const state = async (name: string) =>
         wholeNumber((await session.rows(this.#sql.state, [name]))[0]?.[0]) ?? 0n
       const secret = new BigInt64Array([

@@ -237,6 +237,7 @@ const statements = (
 /** Makes what is missing. `addState`: inserts name and value of a row that may exist. */
 export async function makeAccountingTables(
   session: Session,
+  about: string,
   types: AccountingTypes,
   addState: string,
 ): Promise<void> {
@@ -247,7 +248,7 @@ export async function makeAccountingTables(
   try {
     for (const sql of statements(types, 'accounting_state', stateTable(types)))
       await session.write(sql)
-    await assertKnown(session)
+    await assertKnown(session, about)
     const key = await keyType(session, types, 'keys')
     for (const [name, table] of Object.entries(tables(types, key)))
       for (const sql of statements(types, name, table)) await session.write(sql)
@@ -270,7 +271,7 @@ export async function makeAccountingTables(
   }
 }
 
-async function assertKnown(session: Session): Promise<void> {
+async function assertKnown(session: Session, about: string): Promise<void> {
   const [row] = await session.rows('SELECT value FROM accounting_state WHERE name = ?', [
     STATE.schema,
   ])
@@ -278,7 +279,7 @@ async function assertKnown(session: Session): Promise<void> {
   if (found <= SCHEMA) return
   throw new DatabaseError(
     'invalid',
-    `a newer version made its accounting tables (schema ${found}, this one knows ${SCHEMA}): use that version, or turn core.accounting off`,
+    `the database ${about}: a newer version made its accounting tables (schema ${found}, this one knows ${SCHEMA}): use that version, or turn core.accounting off`,
   )
 }
 

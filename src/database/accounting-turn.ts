@@ -4,8 +4,12 @@
  */
 import { STATE } from './accounting-schema.ts'
 import type { AccountingDialect } from './accounting-sql.ts'
+import { DatabaseError } from './contract.ts'
 import { batch } from './dialects.ts'
 import { type Session, wholeNumber } from './session.ts'
+
+/** Rows of `AccountingDialect.lock`. */
+const LOCKED = 3
 
 export class Turn {
   readonly session: Session
@@ -32,10 +36,11 @@ export class Turn {
   /** Must be the first of a transaction: what it reads before is of a time before its turn. */
   static async begin(session: Session, sql: AccountingDialect): Promise<Turn> {
     const rows = await session.rows(sql.lock)
-    return new Turn(
-      session,
-      sql,
-      new Map(rows.map(([name, value]) => [String(name), wholeNumber(value)!])),
+    const stored = new Map(rows.map(([name, value]) => [String(name), wholeNumber(value)!]))
+    if (stored.size === LOCKED) return new Turn(session, sql, stored)
+    throw new DatabaseError(
+      'invalid',
+      'rows of the table "accounting_state" are missing: restart the tracker',
     )
   }
 

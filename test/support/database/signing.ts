@@ -35,11 +35,19 @@ export class Signing {
   }
 
   /** From now on the table refuses that value, as a server may refuse anything in the middle of a batch. */
-  async forbid(place: Place, table: string, column: string, value: string): Promise<void> {
+  async forbid(place: Place, table: string, column: string, value: string | number): Promise<void> {
+    const literal = typeof value === 'number' ? value : `'${value}'`
     await place.sql(
       this.driver === 'sqlite3'
-        ? `CREATE TRIGGER no BEFORE INSERT ON ${table} WHEN NEW.${column} = '${value}' BEGIN SELECT RAISE(ABORT, 'forbidden'); END`
-        : `ALTER TABLE ${table} ADD CONSTRAINT no CHECK (${column} <> '${value}')`,
+        ? `CREATE TRIGGER no BEFORE INSERT ON ${table} WHEN NEW.${column} = ${literal} BEGIN SELECT RAISE(ABORT, 'forbidden'); END`
+        : `ALTER TABLE ${table} ADD CONSTRAINT no CHECK (${column} <> ${literal})`,
+    )
+  }
+
+  /** Undoes that. */
+  async allow(place: Place, table: string): Promise<void> {
+    await place.sql(
+      this.driver === 'sqlite3' ? 'DROP TRIGGER no' : `ALTER TABLE ${table} DROP CONSTRAINT no`,
     )
   }
 

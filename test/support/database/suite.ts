@@ -5,6 +5,9 @@
 import { describe } from 'bun:test'
 import type { Database, Driver } from '../../../src/database/contract.ts'
 import { Signing } from './signing.ts'
+import { signsAccountingFeed } from './suite-accounting-feed.ts'
+import { signsAccountingKeys } from './suite-accounting-keys.ts'
+import { signsAccountingWrite } from './suite-accounting-write.ts'
 import { signsDownloads } from './suite-downloads.ts'
 import { signsKeys } from './suite-keys.ts'
 import { signsWhitelist } from './suite-whitelist.ts'
@@ -26,5 +29,8 @@ export function signsContract(name: string, driver: Driver, make: () => Promise<
     signsWhitelist(suite)
     signsKeys(suite)
     signsDownloads(suite)
+    signsAccountingKeys(suite)
+    signsAccountingWrite(suite)
+    signsAccountingFeed(suite)
   })
 }
