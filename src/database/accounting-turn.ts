@@ -40,7 +40,7 @@ export class Turn {
     if (stored.size === LOCKED) return new Turn(session, sql, stored)
     throw new DatabaseError(
       'invalid',
-      'rows of the table "accounting_state" are missing: restart the tracker',
+      'rows of the table "accounting_state" are missing: restore the database from a backup',
     )
   }
 

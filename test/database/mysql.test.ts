@@ -97,6 +97,38 @@ describe.skipIf(!server)(server ? 'with tables of the reference' : skipReason('m
     expect(await place.sql('SELECT `key` FROM `keys` WHERE id = 1')).toEqual([['\u{1f511} ключ']])
   })
 
+  // The comparison of two columns with different collations is an error.
+  test.each([
+    'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+    'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+    'CHARACTER SET latin1 COLLATE latin1_general_cs',
+    'CHARACTER SET ascii COLLATE ascii_bin',
+  ])('N27: keys in %s are joined with their accounts', async (collation) => {
+    await using place = await ServerPlace.on(server!)
+    const keys = (options: string) => `\`key\` VARCHAR(32) ${options} NOT NULL`
+    await place.sql(
+      `CREATE TABLE \`keys\` (id INT PRIMARY KEY AUTO_INCREMENT, ${keys(collation)} UNIQUE, valid_until BIGINT)`,
+    )
+    await place.sql(`INSERT INTO \`keys\` (\`key\`) VALUES ('${key(1)}')`)
+    const joined = async (adopted: number) => {
+      const database = await place.open()
+      const { accounting } = database
+      await accounting.open()
+      expect(await accounting.adoptKeys()).toBe(adopted)
+      expect((await accounting.readKeys(0n)).rows).toEqual([
+        { key: key(1), validUntil: null, account: 1, userId: null },
+      ])
+      expect(await accounting.purge({ sessions: 0, flags: 0, tokens: 0 })).toBe(0)
+      await database.close()
+    }
+    await joined(1)
+    // Another program changes it meanwhile.
+    await place.sql(
+      `ALTER TABLE \`keys\` MODIFY ${keys('CHARACTER SET utf8mb4 COLLATE utf8mb4_bin')}`,
+    )
+    await joined(0)
+  })
+
   test('tables without transactions get them', async () => {
     await using place = await ServerPlace.on(server!)
     await place.sql(

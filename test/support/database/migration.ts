@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'bun:test'
 import type { Database, Driver } from '../../../src/database/contract.ts'
+import { batchOf } from './accounting.ts'
 import { failureOf } from './failure.ts'
 import { hashes, key, texts } from './hashes.ts'
 import { newName } from './names.ts'
@@ -260,6 +261,37 @@ export function migratesOldTables(driver: Driver, make: () => Promise<Lockable>)
       const once = [await contents(place), await columns(place)]
       await opened(place, (database) => database.ping())
       expect([await contents(place), await columns(place)]).toEqual(once)
+    })
+
+    migrates('N27: gains only the tables of accounting', async (place) => {
+      await fill(place)
+      await opened(place, (database) => database.ping())
+      const before = await contents(place)
+      await opened(place, async (database) => {
+        const { accounting } = database
+        await accounting.open()
+        expect(await accounting.adoptKeys()).toBe(2)
+        const keys = await accounting.listKeys(null, 0, 9)
+        expect(keys.map(({ key, validUntil }) => ({ key, validUntil }))).toEqual([
+          ...(await database.listKeys(0, 9)),
+        ])
+        const owing = keys.map(({ account }) => ({ account, torrent: 1, up: 5 }))
+        await accounting.write(batchOf(newName(), owing))
+        await accounting.purge({ sessions: 0, flags: 0, tokens: 0 })
+        expect((await accounting.readKeys(0n)).rows.length).toBe(2)
+      })
+      const after = await contents(place)
+      const names = Object.keys(after).filter((table) => !(table in before))
+      expect(names.every((table) => table.startsWith('accounting_'))).toBe(true)
+      expect(names.length).toBe(8)
+      for (const table of Object.keys(before))
+        if (table !== 'tracker_writers') expect(after[table]).toEqual(before[table]!)
+      await dialect.adopt(place)
+      await opened(place, async ({ accounting }) => {
+        await accounting.open()
+        expect(await accounting.adoptKeys()).toBeWithin(0, 2)
+        expect((await accounting.readKeys(0n)).rows.length).toBeWithin(2, 4)
+      })
     })
 
     migrates('takes what it could not hold before', async (place) => {
