@@ -4,6 +4,7 @@ import { openMysql } from '../../src/database/mysql.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
 import { newName } from '../support/database/names.ts'
+import { survivesAccountingFaults } from '../support/database/server-accounting-faults.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { signsContract } from '../support/database/suite.ts'
@@ -13,6 +14,7 @@ const server = testServer('mysql')
 describe.skipIf(!server)(server ? 'with a server' : skipReason('mysql'), () => {
   signsContract('mysql', 'mysql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
+  if (server) survivesAccountingFaults(server)
 
   test('ids that run out are not taken for a duplicate key', async () => {
     await using place = await ServerPlace.on(server!)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { openPostgres } from '../../src/database/postgres.ts'
 import { migratesOldTables } from '../support/database/migration.ts'
+import { survivesAccountingFaults } from '../support/database/server-accounting-faults.ts'
 import { survivesFaults } from '../support/database/server-faults.ts'
 import {
   PrivateServer,
@@ -42,6 +43,7 @@ test('PgBouncer can stand in between: no start of a session has options, which i
 describe.skipIf(!server)(server ? 'with a server' : skipReason('postgresql'), () => {
   signsContract('postgresql', 'postgresql', () => ServerPlace.on(server!))
   if (server) survivesFaults(server)
+  if (server) survivesAccountingFaults(server)
 
   describe('no variable of the environment', () => {
     /** The output of a program that opens the database in such an environment. */

@@ -13,6 +13,8 @@ export class BreakingWay implements AsyncDisposable {
   breaks: Breaks = 'never'
   /** How many pieces of the server's come through on a connection that is yet to be made. */
   pieces = Number.POSITIVE_INFINITY
+  /** How many pieces of the client's still come through; the next one ends its connection, and all are let through again. */
+  asks = Number.POSITIVE_INFINITY
   readonly config: ServerConfig
   readonly #server
   readonly #sockets = new Set<Socket>()
@@ -47,6 +49,10 @@ export class BreakingWay implements AsyncDisposable {
       })
     }
     near.on('data', (bytes) => {
+      if (this.asks-- <= 0) {
+        this.asks = Number.POSITIVE_INFINITY
+        return part()
+      }
       if (bytes.includes('COMMIT')) {
         committing = this.breaks === 'answered'
         const never = this.breaks === 'asked'
