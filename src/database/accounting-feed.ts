@@ -28,7 +28,7 @@ export async function changes(
     batches.push(...rows.map(([batch]) => numberIn(batch)))
   }
   // The write that completes the page is in it as a whole.
-  const full = batches.sort((a, b) => a - b)[limit - 1]
+  const full = batches.sort((a, b) => a - b)[Math.max(limit, 1) - 1]
   const next = Math.min(full ?? last, last)
   const range = [BigInt(after), BigInt(next)]
   return {

@@ -19,12 +19,13 @@ const SCHEMA = 1n
 
 /** Names of rows in `accounting_state`. */
 export const STATE = {
-  schema: 'schema',
   sequence: 'sequence',
   lastAccount: 'last_account',
   lastTorrent: 'last_torrent',
   secretHigh: 'secret_high',
   secretLow: 'secret_low',
+  /** The last one: it says that everything is there. */
+  schema: 'schema',
 } as const
 const NAME_CHARACTERS = 64
 
@@ -39,6 +40,8 @@ export type AccountingTypes = {
   readonly clustered: string
   /** Whether indexes are part of a table, because they cannot be made `IF NOT EXISTS`. */
   readonly indexesInside: boolean
+  /** Selects 1 if there is a table `accounting_state`. */
+  readonly hasState: string
   /** Selects type and collation of the column `key` of table `?`; both tables must have the same, or cannot be joined. */
   readonly keyType: string
   /** Gives the column the type that is added to this. */
@@ -54,6 +57,8 @@ export const MYSQL_TYPES: AccountingTypes = {
   text: (characters) => `VARCHAR(${characters}) ${CASE_COUNTS} NOT NULL`,
   clustered: '',
   indexesInside: true,
+  hasState: `SELECT 1 FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'accounting_state'`,
   keyType: `SELECT CONCAT(COLUMN_TYPE, ' CHARACTER SET ', CHARACTER_SET_NAME, ' COLLATE ', COLLATION_NAME)
     FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = 'key'`,
@@ -68,6 +73,7 @@ export const POSTGRES_TYPES: AccountingTypes = {
   text: (characters) => `VARCHAR(${characters}) COLLATE "C" NOT NULL`,
   clustered: '',
   indexesInside: false,
+  hasState: `SELECT 1 WHERE to_regclass('accounting_state') IS NOT NULL`,
   keyType: `SELECT format_type(atttypid, atttypmod) || ' COLLATE ' ||
       quote_ident(nspname) || '.' || quote_ident(collname)
     FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
@@ -82,6 +88,7 @@ export const SQLITE_TYPES: AccountingTypes = {
   text: () => 'TEXT NOT NULL',
   clustered: 'WITHOUT ROWID',
   indexesInside: false,
+  hasState: `SELECT 1 FROM sqlite_master WHERE name = 'accounting_state'`,
   keyType: `SELECT 'TEXT' FROM pragma_table_info(?) WHERE name = 'key'`,
 }
 
@@ -109,12 +116,11 @@ const figures = {
   leech_seconds: COUNT,
 }
 
-const stateTable = ({ text }: AccountingTypes): Table => ({
-  columns: { name: `${text(NAME_CHARACTERS)} PRIMARY KEY`, value: 'BIGINT NOT NULL' },
-})
-
 /** `key`: type and collation of the keys. */
 const tables = (types: AccountingTypes, key: string): Readonly<Record<string, Table>> => ({
+  accounting_state: {
+    columns: { name: `${types.text(NAME_CHARACTERS)} PRIMARY KEY`, value: 'BIGINT NOT NULL' },
+  },
   accounting_accounts: {
     columns: {
       id: types.id,
@@ -241,46 +247,56 @@ export async function makeAccountingTables(
   types: AccountingTypes,
   addState: string,
 ): Promise<void> {
+  // A user of the database who may not make tables can use them.
+  if (!(await isComplete(session, about, types))) await makeAll(session, types, addState)
+  if (types.alterKey === undefined) return
+  // A start may have brought the keys up to date since then.
+  const key = await keyType(session, types, 'keys')
+  if ((await keyType(session, types, 'accounting_keys')) !== key)
+    await session.write(`${types.alterKey} ${key} NOT NULL`)
+}
+
+async function isComplete(
+  session: Session,
+  about: string,
+  types: AccountingTypes,
+): Promise<boolean> {
+  const [there] = await session.rows(types.hasState)
+  if (there === undefined) return false
+  const [row] = await session.rows('SELECT value FROM accounting_state WHERE name = ?', [
+    STATE.schema,
+  ])
+  const found = wholeNumber(row?.[0])
+  if (found === null || found <= SCHEMA) return found !== null
+  throw new DatabaseError(
+    'invalid',
+    `the database ${about}: a newer version made its accounting tables (schema ${found}, this one knows ${SCHEMA}): use that version, or turn core.accounting off`,
+  )
+}
+
+async function makeAll(session: Session, types: AccountingTypes, addState: string): Promise<void> {
   if (types.lock !== undefined) {
     const [row] = await session.rows(types.lock)
     if (String(row?.[0]) !== '1') throw changedByAnother()
   }
   try {
-    for (const sql of statements(types, 'accounting_state', stateTable(types)))
-      await session.write(sql)
-    await assertKnown(session, about)
-    const key = await keyType(session, types, 'keys')
-    for (const [name, table] of Object.entries(tables(types, key)))
+    const all = tables(types, await keyType(session, types, 'keys'))
+    for (const [name, table] of Object.entries(all))
       for (const sql of statements(types, name, table)) await session.write(sql)
-    // Another start may have brought the keys up to date meanwhile.
-    if (types.alterKey !== undefined && (await keyType(session, types, 'accounting_keys')) !== key)
-      await session.write(`${types.alterKey} ${key} NOT NULL`)
     const [secretHigh, secretLow] = crypto.getRandomValues(new BigInt64Array(2))
     const first = {
-      schema: SCHEMA,
       sequence: 0n,
       lastAccount: 0n,
       lastTorrent: 0n,
       secretHigh,
       secretLow,
+      schema: SCHEMA,
     }
     for (const name of Object.keys(STATE) as (keyof typeof STATE)[])
       await session.write(addState, [STATE[name], first[name]!])
   } finally {
     if (types.unlock !== undefined) await session.rows(types.unlock).catch(() => undefined)
   }
-}
-
-async function assertKnown(session: Session, about: string): Promise<void> {
-  const [row] = await session.rows('SELECT value FROM accounting_state WHERE name = ?', [
-    STATE.schema,
-  ])
-  const found = wholeNumber(row?.[0]) ?? SCHEMA
-  if (found <= SCHEMA) return
-  throw new DatabaseError(
-    'invalid',
-    `the database ${about}: a newer version made its accounting tables (schema ${found}, this one knows ${SCHEMA}): use that version, or turn core.accounting off`,
-  )
 }
 
 async function keyType(session: Session, types: AccountingTypes, table: string): Promise<string> {

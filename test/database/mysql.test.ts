@@ -99,6 +99,26 @@ describe.skipIf(!server)(server ? 'with tables of the reference' : skipReason('m
     expect(await place.sql('SELECT `key` FROM `keys` WHERE id = 1')).toEqual([['\u{1f511} ключ']])
   })
 
+  test('a user who may not make tables can use those of accounting', async () => {
+    await using place = await ServerPlace.on(server!)
+    const first = await place.open()
+    const { secret } = await first.accounting.open()
+    await first.close()
+    const user = `u_${place.config.database.slice(-12)}`
+    await place.sql(`CREATE USER ${user} IDENTIFIED BY 'no tables'`)
+    const rights = 'SELECT, INSERT, UPDATE, DELETE'
+    await place.sql(`GRANT ${rights} ON ${place.config.database}.* TO ${user}`)
+    const database = await openMysql({
+      ...place.config,
+      driver: 'mysql',
+      user,
+      password: 'no tables',
+    })
+    expect((await database.accounting.open()).secret).toEqual(secret)
+    await database.close()
+    await place.sql(`DROP USER ${user}`)
+  })
+
   // The comparison of two columns with different collations is an error.
   test.each([
     'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { Deadline } from '../../src/time/deadline.ts'
+import { killedBatch, lookUp, withAccounts } from '../support/database/accounting.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { hashes, key, texts } from '../support/database/hashes.ts'
 import { newName } from '../support/database/names.ts'
@@ -28,6 +29,23 @@ function program(name: string, ...args: string[]) {
       await child.exited
     },
   }
+}
+
+/** Kills a writer that has said `enough`. The last number that it said. */
+async function killedAt(enough: number, { child }: ReturnType<typeof program>): Promise<number> {
+  const decoder = new TextDecoder()
+  let said = ''
+  let acknowledged = 0
+  for await (const bytes of child.stdout) {
+    said += decoder.decode(bytes, { stream: true })
+    const last = said.split('\n').at(-2)
+    if (last !== undefined) acknowledged = Number(last)
+    if (acknowledged >= enough) child.kill('SIGKILL')
+  }
+  await child.exited
+  expect(child.signalCode).toBe('SIGKILL')
+  expect(acknowledged).toBeGreaterThanOrEqual(enough)
+  return acknowledged
 }
 
 async function lock(file: SqliteFile) {
@@ -204,20 +222,7 @@ describe.concurrent('a file', () => {
     let acknowledged = 0
     for (let round = 0; round < 5; round++) {
       await using running = program('writer.ts', file.path)
-      const writer = running.child
-      const enough = acknowledged + 50 * (20 + 13 * round)
-      const decoder = new TextDecoder()
-      let said = ''
-      for await (const bytes of writer.stdout) {
-        said += decoder.decode(bytes, { stream: true })
-        const last = said.split('\n').at(-2)
-        if (last !== undefined) acknowledged = Number(last)
-        if (acknowledged >= enough) writer.kill('SIGKILL')
-      }
-      await writer.exited
-      expect(writer.signalCode).toBe('SIGKILL')
-      expect(acknowledged).toBeGreaterThanOrEqual(enough)
-
+      acknowledged = await killedAt(acknowledged + 50 * (20 + 13 * round), running)
       expect(file.sql('PRAGMA integrity_check')).toEqual([['ok']])
       const database = await openDatabase(file.config)
       const total = await database.downloadsTotal()
@@ -227,6 +232,27 @@ describe.concurrent('a file', () => {
       expect([...counts]).toEqual(new Array(50).fill(total / 50))
       await database.close()
       acknowledged = total
+    }
+  })
+
+  test('N17: whose accounting is killed holds every batch once when the last is repeated', async () => {
+    await using file = new SqliteFile()
+    const first = await openDatabase(file.config)
+    await withAccounts(first, 1)
+    await first.close()
+    let number = 0
+    for (let round = 0; round < 3; round++) {
+      await using running = program('accounting-writer.ts', file.path, String(number + 1))
+      number = 1 + (await killedAt(number + 5 + 7 * round, running))
+      const { accounting, close } = await openDatabase(file.config)
+      await accounting.write(killedBatch(number))
+      const moved = { uploaded: BigInt(50 * number) }
+      expect(await accounting.account({ id: 1 })).toMatchObject(moved)
+      const { torrents, records } = await accounting.changes(0, 999)
+      for (const row of [...torrents, ...records]) expect(row.uploaded).toBe(BigInt(number))
+      const { sessions } = await lookUp(accounting, [{ account: 1, torrent: 50 }])
+      expect(sessions).toMatchObject([{ uploaded: number }])
+      await close()
     }
   })
 

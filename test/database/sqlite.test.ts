@@ -4,9 +4,11 @@ import { heapStats } from 'bun:jsc'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SQLITE_ACCOUNTING } from '../../src/database/accounting-sql.ts'
 import { NO_ROW } from '../../src/database/contract.ts'
 import { openDatabase } from '../../src/database/remote.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
+import { batchOf, withAccounts } from '../support/database/accounting.ts'
 import { hashes, key } from '../support/database/hashes.ts'
 import { newName } from '../support/database/names.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
@@ -15,6 +17,50 @@ import { THOROUGH } from '../support/thorough.ts'
 
 signsContract('sqlite3 on its thread', 'sqlite3', async () => SqliteFile.place(openDatabase))
 if (THOROUGH) signsContract('sqlite3', 'sqlite3', async () => SqliteFile.place())
+
+test('a batch of accounting is written as it was when it was given', async () => {
+  await using file = new SqliteFile()
+  const database = await openDatabase(file.config)
+  const [account] = await withAccounts(database, 1)
+  const batch = batchOf(newName(), [{ account: account!, torrent: 1, up: 5 }])
+  // Memory that other threads change.
+  const owed = new Float64Array(new SharedArrayBuffer(8 * batch.sessions.owed.length))
+  owed.set(batch.sessions.owed)
+  const written = database.accounting.write({ ...batch, sessions: { ...batch.sessions, owed } })
+  owed.fill(9)
+  batch.hashes.fill(0)
+  await written
+  expect(await database.accounting.torrent(hashes(1))).toMatchObject({ uploaded: 5n })
+  await database.close()
+})
+
+// Tables of a million rows are read by their indexes, or every page holds up the thread.
+test('N28: the feed of accounting reads what changed, and nothing else', async () => {
+  await using file = new SqliteFile()
+  const database = await openDatabase(file.config)
+  await database.accounting.open()
+  await database.close()
+  const { accountBatches, torrentBatches, recordBatches } = SQLITE_ACCOUNTING
+  const { changedAccounts, changedTorrents, changedRecords } = SQLITE_ACCOUNTING
+  const statements = [
+    ...[accountBatches, torrentBatches, recordBatches],
+    ...[changedAccounts, changedTorrents, changedRecords],
+    ...[...SQLITE_ACCOUNTING.recordsOf, ...SQLITE_ACCOUNTING.recordsOfTorrent],
+    SQLITE_ACCOUNTING.readKeys,
+    SQLITE_ACCOUNTING.oldSessions,
+    ...[SQLITE_ACCOUNTING.sessions, SQLITE_ACCOUNTING.tokens, SQLITE_ACCOUNTING.completed].map(
+      (statement) => statement.replace(/[{}]/g, ''),
+    ),
+  ]
+  for (const statement of statements) {
+    const plan = file.sql(`EXPLAIN QUERY PLAN ${statement.replaceAll('?', '1')}`)
+    const steps = plan
+      .map((row) => String(row.at(-1)))
+      .filter((step) => !/VALUES|CONSTANT/.test(step))
+    expect(steps.length).toBeGreaterThan(0)
+    for (const step of steps) expect(step).toMatch(/^(SEARCH|LIST SUBQUERY)/)
+  }
+})
 
 test('rows of types that only SQLite lets stand there mean nothing', async () => {
   await using file = new SqliteFile()

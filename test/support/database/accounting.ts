@@ -5,7 +5,6 @@ import {
   type Flag,
   FOUND_SESSION,
   FOUND_TORRENT,
-  OWED,
   SESSION,
 } from '../../../src/accounting/batch.ts'
 import type { AccountingDatabase } from '../../../src/database/accounting-contract.ts'
@@ -134,6 +133,13 @@ export async function lookUp(
   }
 }
 
+/** Of 50 sessions of account 1 that moved a byte each. */
+export const killedBatch = (number: number): AccountingBatch =>
+  batchOf(
+    { writer: 'k'.repeat(32), number },
+    Array.from({ length: 50 }, (_, i) => ({ account: 1, torrent: 1 + i, up: 1, uploaded: number })),
+  )
+
 /** Accounts, each with a key of the same number as its place, from 1 on. */
 export async function withAccounts(database: Database, count: number): Promise<number[]> {
   await database.accounting.open()
@@ -144,5 +150,3 @@ export async function withAccounts(database: Database, count: number): Promise<n
   }))
   return (await database.accounting.addKeys(rows)).map(({ account }) => account)
 }
-
-export const WORDS: number = OWED.words

@@ -29,7 +29,8 @@ export class SqliteFile implements AsyncDisposable {
     const connection = new Connection(this.path, { create: true, safeIntegers: true })
     try {
       connection.run('PRAGMA busy_timeout = 5000')
-      if (/^\s*(SELECT|PRAGMA)/i.test(statements)) return connection.query(statements).values()
+      if (/^\s*(SELECT|PRAGMA|EXPLAIN)/i.test(statements))
+        return connection.query(statements).values()
       connection.run(statements)
       return []
     } finally {

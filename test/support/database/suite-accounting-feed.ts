@@ -1,10 +1,11 @@
 /** The part of the contract suite about what others read of accounting: records, torrents, the feed; and what goes. */
 import { describe, expect } from 'bun:test'
 import type { RecordQuery } from '../../../src/database/accounting-contract.ts'
-import type { Database } from '../../../src/database/contract.ts'
+import { type Database, DRIVER_NAMES } from '../../../src/database/contract.ts'
 import { systemClock } from '../../../src/time/clock.ts'
 import { dice, seed } from '../random.ts'
 import { batchOf, lookUp, NOW, withAccounts } from './accounting.ts'
+import { failureOf, faultOf } from './failure.ts'
 import { hashes, join, key } from './hashes.ts'
 import { newName } from './names.ts'
 import type { Signing } from './signing.ts'
@@ -241,6 +242,26 @@ export function signsAccountingFeed(suite: Signing): void {
     expect((await accounting.changes(0, 99)).deleted).toEqual([])
   })
 
+  suite.signs('every method of accounting is refused before it is opened', async (database) => {
+    for (const call of everyCall(database)) {
+      const error = await failureOf(call)
+      expect([error.fault, error.message]).toEqual([
+        'refused',
+        expect.stringContaining(`The ${DRIVER_NAMES[suite.driver]} query was malformed: `),
+      ])
+      expect(error.message).not.toContain(key(1))
+    }
+    await database.ping()
+    expect(await database.listKeys(0, 9)).toEqual([])
+  })
+
+  suite.signs('every method of accounting rejects once it is closed', async (database) => {
+    await database.accounting.open()
+    await database.close()
+    for (const call of [() => database.accounting.open(), ...everyCall(database)])
+      expect(await faultOf(call)).toBe('unreachable')
+  })
+
   suite.signs('every method of accounting accepts empty input', async (database) => {
     const { accounting } = database
     await accounting.open()
@@ -254,6 +275,35 @@ export function signsAccountingFeed(suite: Signing): void {
     expect((await accounting.readSettings(0n)).rows).toEqual([])
   })
 }
+
+const everyCall = ({ accounting }: Database): (() => Promise<unknown>)[] => [
+  () => accounting.adoptKeys(),
+  () => accounting.readSettings(0n),
+  () => accounting.readKeys(0n),
+  () => accounting.listKeys(null, 0, 9),
+  () => accounting.listKeys(1, 0, 9),
+  () => accounting.addKeys([{ key: key(1), validUntil: null, userId: null }]),
+  () => accounting.removeKeys([key(1)]),
+  () => accounting.replaceKey(key(1), key(2)),
+  () => lookUp(accounting, [{ account: 1, torrent: 1 }]),
+  () => accounting.write(batchOf(newName(), [{ account: 1, torrent: 1 }])),
+  () => accounting.listAccounts({ userIds: undefined, sort: 'ratio', ...all }),
+  () => accounting.account({ userId: 1n }),
+  () => accounting.changeAccount({ id: 1 }, {}),
+  () => accounting.adjustAccount({ id: 1 }, {}),
+  () => accounting.eraseAccount({ id: 1 }),
+  () => accounting.listRecords({ of: { account: 1 }, hitAndRun: undefined, ...all }),
+  () => accounting.torrent(hashes(1)),
+  () => accounting.changeTorrents(hashes(1), {}),
+  () => accounting.putToken(1, hashes(1), null),
+  () => accounting.removeToken(1, hashes(1)),
+  () => accounting.changes(0, 9),
+  () => accounting.listFlags(0, 9),
+  () => accounting.reviewFlag(1, null),
+  () => accounting.readMark('one'),
+  () => accounting.putMark('one', 1),
+  () => accounting.purge({ sessions: 0, flags: 0, tokens: 0 }),
+]
 
 /** What a site keeps: rows by their names, taken from pages. */
 class Copy {

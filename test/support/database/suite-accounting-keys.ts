@@ -45,6 +45,15 @@ export function signsAccountingKeys(suite: Signing): void {
       await other.close()
     })
 
+    suite.signs('of a start that was cut short are completed', async (database, place) => {
+      const { secret } = await database.accounting.open()
+      await place.sql("DELETE FROM accounting_state WHERE name IN ('schema', 'last_torrent')")
+      await place.sql('DROP TABLE accounting_flags')
+      expect((await database.accounting.open()).secret).toEqual(secret)
+      expect(await database.accounting.listFlags(0, 9)).toEqual([])
+      expect(await database.accounting.putToken(1, hashes(1), null)).toBe(false)
+    })
+
     suite.signs('may be opened by many at once', async (_, place) => {
       const all = await Promise.all(Array.from({ length: 4 }, () => place.open()))
       const states = await Promise.all(all.map(({ accounting }) => accounting.open()))
