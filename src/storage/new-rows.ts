@@ -13,7 +13,19 @@ export const BURST_SECONDS = 1_000
 /** It is over after so long without a drop. */
 const QUIET_MILLISECONDS = 60_000
 
-const TARGET = 'DATABASE'
+/** What the log is told: when it begins, with `{limit}`, and when it is over, with `{count}` if that is of interest. */
+export type NewRowsLines = {
+  readonly target: string
+  readonly begins: string
+  readonly over: string
+}
+const COMPLETED: NewRowsLines = {
+  target: 'DATABASE',
+  begins:
+    'more than {limit} torrents a second were completed for the first time: those beyond ' +
+    'are not stored until it is fewer again (abuse.max_new_rows_per_second)',
+  over: '{count} completed download(s) of new torrents were not stored',
+}
 
 type NewRowsOptions = {
   /** 0 = no limit. */
@@ -21,22 +33,30 @@ type NewRowsOptions = {
   readonly log: Log
   /** A clock with any origin that never goes back. */
   readonly milliseconds?: () => number
+  readonly lines?: NewRowsLines
 }
 
 export class NewRows {
   #perSecond: number
   readonly #log: Log
   readonly #milliseconds: () => number
+  readonly #lines: NewRowsLines
   /** Rows that may be written, as of `#since`. */
   #room: number
   #since: number
   /** Completions that were dropped, and when the last was; undefined = nothing is dropped. */
   #episode: { dropped: number; last: number } | undefined
 
-  constructor({ perSecond, log, milliseconds = () => performance.now() }: NewRowsOptions) {
+  constructor({
+    perSecond,
+    log,
+    milliseconds = () => performance.now(),
+    lines = COMPLETED,
+  }: NewRowsOptions) {
     this.#perSecond = perSecond
     this.#log = log
     this.#milliseconds = milliseconds
+    this.#lines = lines
     this.#room = perSecond * BURST_SECONDS
     this.#since = milliseconds()
   }
@@ -65,12 +85,7 @@ export class NewRows {
     }
     if (this.#episode === undefined) {
       this.#episode = { dropped: 0, last: now }
-      this.#log.warn(
-        TARGET,
-        'more than {limit} torrents a second were completed for the first time: those beyond ' +
-          'are not stored until it is fewer again (abuse.max_new_rows_per_second)',
-        { limit: this.#perSecond },
-      )
+      this.#log.warn(this.#lines.target, this.#lines.begins, { limit: this.#perSecond })
     }
     this.#episode.dropped += completions
     this.#episode.last = now
@@ -83,8 +98,7 @@ export class NewRows {
     if (!isStopping && this.#milliseconds() - this.#episode.last < QUIET_MILLISECONDS) return
     const { dropped } = this.#episode
     this.#episode = undefined
-    this.#log.warn(TARGET, '{count} completed download(s) of new torrents were not stored', {
-      count: dropped,
-    })
+    const { target, over } = this.#lines
+    this.#log.warn(target, over, over.includes('{count}') ? { count: dropped } : {})
   }
 }

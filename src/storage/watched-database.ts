@@ -1,5 +1,6 @@
 /**
- * The watch over the database that keys, whitelist and download counts share. It knows whether the database works,
+ * The watch over the database that keys, whitelist and download counts share; accounting has one of its own, because
+ * what it owes may be caught up later or sooner. It knows whether the database works,
  * for the health report; it tells the log once when the database begins to fail and once when it works again; it
  * decides how long to wait before the next attempt; and it calls what waits until it works again.
  */
@@ -7,7 +8,7 @@ import type { Database } from '../database/contract.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 
-type DatabaseState =
+export type DatabaseState =
   | { readonly ok: true }
   /** `since`: millisecond since the epoch. The message holds no secrets. */
   | { readonly ok: false; readonly since: number; readonly message: string }
@@ -24,16 +25,17 @@ type WatchedOptions = {
   readonly database: Database
   readonly clock: Clock
   readonly log: Log
-  readonly pace?: WatchPace
+  readonly pace?: Partial<WatchPace> | undefined
+  /** Of its lines in the log. */
+  readonly target?: string
 }
-
-const TARGET = 'DATABASE'
 
 export class WatchedDatabase {
   readonly database: Database
   readonly #clock: Clock
   readonly #log: Log
   readonly #pace: WatchPace
+  readonly #target: string
   /** From the first failure until everything that waited for the database is done. */
   #trouble: { readonly since: number; message: string } | undefined
   /** Whether the last write or ping succeeded, and when one did. */
@@ -42,11 +44,12 @@ export class WatchedDatabase {
   /** What is called when the database works again, and since when that is wanted. */
   #waiting: { readonly work: () => void; readonly since: number } | undefined
 
-  constructor({ database, clock, log, pace = PACE }: WatchedOptions) {
+  constructor({ database, clock, log, pace, target = 'DATABASE' }: WatchedOptions) {
     this.database = database
     this.#clock = clock
     this.#log = log
-    this.#pace = pace
+    this.#pace = { ...PACE, ...pace }
+    this.#target = target
   }
 
   /** Whether the database worked when it was last asked, a few seconds ago at most. */
@@ -109,9 +112,12 @@ export class WatchedDatabase {
     const { about } = this.database
     const fields = { reason: message, consequence }
     // Some messages name the database themselves.
-    if (message.includes(about)) this.#log.error(TARGET, '{reason}; {consequence}', fields)
+    if (message.includes(about)) this.#log.error(this.#target, '{reason}; {consequence}', fields)
     else
-      this.#log.error(TARGET, '{database}: {reason}; {consequence}', { database: about, ...fields })
+      this.#log.error(this.#target, '{database}: {reason}; {consequence}', {
+        database: about,
+        ...fields,
+      })
   }
 
   /** Everything that waited is done. `done` is for the log. */
@@ -120,13 +126,13 @@ export class WatchedDatabase {
     const seconds = Math.round((this.#clock.milliseconds() - this.#trouble.since) / 1000)
     this.#trouble = undefined
     const fields = { database: this.database.about, seconds, done }
-    this.#log.info(TARGET, '{database}: works again after {seconds} s; {done}', fields)
+    this.#log.info(this.#target, '{database}: works again after {seconds} s; {done}', fields)
   }
 
   /** Something is lost for good. */
   gaveUp(what: string): void {
     const reason = this.#trouble?.message ?? 'no time was left'
     const fields = { database: this.database.about, what, reason }
-    this.#log.error(TARGET, '{database}: {what}: {reason}', fields)
+    this.#log.error(this.#target, '{database}: {what}: {reason}', fields)
   }
 }
