@@ -3,50 +3,67 @@
  * never held up for longer than a turn.
  */
 import type { Access } from '../access/access.ts'
-import { type Keys, packKeys, randomKey } from '../access/keys.ts'
+import { type Keys, randomKey } from '../access/keys.ts'
 import { packHashes } from '../access/whitelist.ts'
 import { INFO_HASH_BYTES, isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import {
-  CALL_MILLISECONDS,
-  closed,
   type Database,
   DatabaseError,
   type Fault,
   isInDoubt,
-  type KeyRow,
-  late,
   MOST_EXPIRED_KEYS,
-  notBegun,
-  type Part,
 } from '../database/contract.ts'
 import type { Log } from '../log/log.ts'
-import type { Entries, Table } from '../memory/table.ts'
+import type { Table } from '../memory/table.ts'
 import type { Clock } from '../time/clock.ts'
-import { Deadline } from '../time/deadline.ts'
+import type { Deadline } from '../time/deadline.ts'
 import { finish } from '../time/turns.ts'
+import {
+  type AuthKey,
+  authKeyOf,
+  type KeyAccounts,
+  keyOf,
+  keysOf,
+  keysWithAccounts,
+  pack,
+  rowOf,
+  wordsOf,
+} from './key-rows.ts'
+import { assertRoom, full, type Mirror, parts } from './mirror.ts'
+import { OperationQueue } from './queue.ts'
 import type { WatchedDatabase } from './watched-database.ts'
+
+export type { AuthKey } from './key-rows.ts'
 
 /** How often `purge` should be called, and the age at which expired keys leave memory and database. */
 export const PURGE_EVERY_MILLISECONDS = 10 * 60_000
 export const EXPIRED_IN_MEMORY_MILLISECONDS = 3_600_000
 export const EXPIRED_IN_DATABASE_SECONDS = 7 * 86_400
 
+/** Keys of one account that are read at once. */
+const PAGE = 1_000
+
 const TARGET = 'PERMISSIONS'
 
-/** An auth key as it is administered. */
-export type AuthKey = {
-  readonly key: string
-  /** End of its validity in milliseconds since the epoch, fractions of a second included; null = permanent. */
-  readonly expires: bigint | null
-}
-
 /** An auth key to add: `key` null = generate one; `secondsValid` null = permanent. */
-export type NewKey = { readonly key: string | null; readonly secondsValid: bigint | null }
+export type NewKey = {
+  readonly key: string | null
+  readonly secondsValid: bigint | null
+  /** Keys of one user share an account; null or absent: it has one of its own. Ignored where there are no accounts. */
+  readonly userId?: bigint | null
+}
 
 /** What the management API uses of it. */
 export type PermissionStore = Omit<
   Permissions,
-  'load' | 'prepare' | 'follow' | 'settled' | 'purge' | typeof Symbol.asyncDispose
+  | 'load'
+  | 'prepare'
+  | 'follow'
+  | 'followAccount'
+  | 'change'
+  | 'settled'
+  | 'purge'
+  | typeof Symbol.asyncDispose
 >
 
 export type PermissionFault = Error & { readonly fault: Fault }
@@ -56,16 +73,8 @@ type PermissionsOptions = {
   readonly access: Access | undefined
   readonly clock: Clock
   readonly log: Log
-}
-
-/** A table that serving threads read, and what fills it. */
-type Mirror = {
-  readonly name: 'whitelist' | 'keys'
-  readonly entries: string
-  /** undefined: nothing reads it, and the database has everything. */
-  table: Table | undefined
-  /** All that the database holds, part by part. */
-  parts(): AsyncGenerator<Entries, void, void>
+  /** Where each key has an account; otherwise undefined. */
+  readonly accounts?: KeyAccounts | undefined
 }
 
 /**
@@ -83,9 +92,10 @@ export class Permissions {
   readonly #clock: Clock
   readonly #log: Log
   readonly #queue: OperationQueue
+  readonly #accounts: KeyAccounts | undefined
   #isEnding = false
 
-  constructor({ database: watch, access, clock, log }: PermissionsOptions) {
+  constructor({ database: watch, access, clock, log, accounts }: PermissionsOptions) {
     const { database } = watch
     this.#watch = watch
     this.#database = database
@@ -99,12 +109,9 @@ export class Permissions {
       name: 'keys',
       entries: 'keys',
       table: undefined,
-      parts: () =>
-        parts(
-          (from) => database.readKeys(from),
-          (rows) => pack(rows.map(keyOf)),
-        ),
+      parts: () => (accounts === undefined ? keysOf(database) : keysWithAccounts(accounts)),
     }
+    this.#accounts = accounts
     this.#clock = clock
     this.#log = log
     this.#queue = new OperationQueue(database.about)
@@ -183,22 +190,49 @@ export class Permissions {
         key: key ?? randomKey(),
         expires: secondsValid === null ? null : now + secondsValid * 1000n,
       }))
-      if (!added.every(({ key }) => isAuthKey(key)))
-        throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
-      await this.#write(this.#database.addKeys(added.map(rowOf), deadline))
-      if (table !== undefined) await finish(table.putAll(pack(added)))
-      return added
+      assertKeys(added.map(({ key }) => key))
+      if (this.#accounts === undefined) {
+        await this.#write(this.#database.addKeys(added.map(rowOf), deadline))
+        if (table !== undefined) await finish(table.putAll(pack(added)))
+        return added
+      }
+      const userIds = keys.map(({ userId = null }) => userId)
+      return await this.#write(this.#addWithAccounts(this.#accounts, added, userIds, deadline))
     })
   }
 
   /** The number of keys that existed. */
   removeKeys(keys: readonly string[]): Promise<number> {
     return this.#queue.inTime(async (deadline) => {
-      const count = await this.#write(this.#database.removeKeys(keys, deadline))
+      const database = this.#accounts?.database ?? this.#database
+      const count = await this.#write(database.removeKeys(keys, deadline))
       const { table } = this.#keys
-      const { words } = packKeys(keys.map((key) => ({ key, validUntil: 0 })))
-      if (table !== undefined) await finish(table.removeAll(words))
+      if (table !== undefined) await finish(table.removeAll(wordsOf(keys)))
       return count
+    })
+  }
+
+  /**
+   * Gives the account of `key` another key in its place, which is good for as long; `newKey` null = generate one. At no
+   * time is neither of them served. null: there is no such key.
+   */
+  replaceKey(key: string, newKey: string | null): Promise<AuthKey | null> {
+    return this.#queue.inTime(async (deadline) => {
+      const accounts = this.#accounts
+      if (accounts === undefined)
+        throw new DatabaseError('invalid', 'keys have no accounts: core.accounting.level')
+      const { table } = this.#keys
+      assertRoom(this.#keys, 1)
+      const fresh = newKey ?? randomKey()
+      assertKeys([fresh])
+      const row = await this.#write(accounts.database.replaceKey(key, fresh, deadline))
+      if (row === null) return null
+      const replaced = authKeyOf(row)
+      if (table !== undefined) {
+        if (accounts.known.isEnabled(row.account)) await finish(table.putAll(pack([replaced])))
+        await finish(table.removeAll(wordsOf([key])))
+      }
+      return replaced
     })
   }
 
@@ -208,9 +242,32 @@ export class Permissions {
 
   listKeys(offset: number, limit: number): Promise<readonly AuthKey[]> {
     return this.#queue.inTime(async (deadline) => {
-      const rows = await this.#database.listKeys(offset, limit, deadline)
-      return rows.map(keyOf)
+      if (this.#accounts === undefined)
+        return (await this.#database.listKeys(offset, limit, deadline)).map(keyOf)
+      const rows = await this.#accounts.database.listKeys(null, offset, limit, deadline)
+      return rows.map(authKeyOf)
     })
+  }
+
+  /**
+   * Does `work`, which changes something in the database that memory follows, in its turn. If it fails in the middle,
+   * memory is read again once the database works.
+   */
+  change<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    return this.#queue.inTime((deadline) => this.#write(work(deadline)))
+  }
+
+  /** Part of a `change`: keys of an account are served from here on, or not, as is decided about it. */
+  async followAccount(account: number, deadline: Deadline): Promise<void> {
+    const { table } = this.#keys
+    if (table === undefined || this.#accounts === undefined) return
+    const { database, known } = this.#accounts
+    for (let offset = 0, isLast = false; !isLast; offset += PAGE) {
+      const rows = await database.listKeys(account, offset, PAGE, deadline)
+      if (known.isEnabled(account)) await finish(table.putAll(pack(rows.map(authKeyOf))))
+      else await finish(table.removeAll(wordsOf(rows.map(({ key }) => key))))
+      isLast = rows.length < PAGE
+    }
   }
 
   /**
@@ -238,6 +295,28 @@ export class Permissions {
     return this.#queue.end()
   }
 
+  async #addWithAccounts(
+    { database, known }: KeyAccounts,
+    added: readonly AuthKey[],
+    userIds: readonly (bigint | null)[],
+    deadline: Deadline,
+  ): Promise<readonly AuthKey[]> {
+    const rows = added.map((one, i) => ({ ...rowOf(one), userId: userIds[i]! }))
+    const stored = await database.addKeys(rows, deadline)
+    await known.learn(
+      stored.map(({ account }) => account),
+      deadline,
+    )
+    const keys = added.map((one, i) => {
+      const { account, userId } = stored[i]!
+      return { ...one, account, userId }
+    })
+    const { table } = this.#keys
+    const served = keys.filter(({ account }) => known.isEnabled(account))
+    if (table !== undefined) await finish(table.putAll(pack(served)))
+    return keys
+  }
+
   async #fill(mirror: Mirror, table: Table): Promise<void> {
     for await (const part of mirror.parts())
       if (!(await finish(table.putAll(part)))) throw full(mirror.entries, table)
@@ -255,12 +334,13 @@ export class Permissions {
     })
   }
 
-  /** After a write whose outcome is unknown, memory and database may differ. */
+  /** After a write whose outcome is unknown, or that is done in part, memory and database may differ. */
   async #write<T>(change: Promise<T>): Promise<T> {
     try {
       return await change
     } catch (error) {
-      if (isInDoubt(error)) this.#watch.whenItWorks(this.#readAgain)
+      const isHalfDone = this.#accounts !== undefined && !leavesAll(error)
+      if (isInDoubt(error) || isHalfDone) this.#watch.whenItWorks(this.#readAgain)
       throw error
     }
   }
@@ -289,95 +369,11 @@ export class Permissions {
   }
 }
 
-/** Time for the operations at the end: a database that hangs must not keep the program. */
-const END_MILLISECONDS = 1_000
-
-/** Operations, one after the other. */
-export class OperationQueue {
-  readonly #about: string
-  readonly #milliseconds: number
-  #last: Promise<unknown> = Promise.resolve()
-  /** Nothing is begun any more. */
-  #isOver = false
-
-  /** `about`: the database, for messages. `milliseconds`: less than the API gives a request (A6). */
-  constructor(about: string, milliseconds = CALL_MILLISECONDS) {
-    this.#about = about
-    this.#milliseconds = milliseconds
-  }
-
-  /** Does `work` when all earlier operations have ended, well or badly. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(() => {
-      if (this.#isOver) throw closed(this.#about)
-      return work()
-    })
-    this.#last = turn.catch(() => undefined)
-    return turn
-  }
-
-  /**
-   * The same for a caller who must be answered in time: its wait for the earlier ones counts. Work that has not
-   * begun by the deadline is never done. Work that has begun may use the deadline, and goes on after it.
-   */
-  inTime<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = Deadline.in(this.#milliseconds)
-    let isBegun = false
-    const turn = this.inTurn(async () => {
-      if (deadline.isOver) throw notBegun(this.#about)
-      isBegun = true
-      return await work(deadline)
-    })
-    return deadline.run(
-      () => turn,
-      () => (isBegun ? late(this.#about) : notBegun(this.#about)),
-    )
-  }
-
-  /**
-   * Resolves when everything is done, or after a moment: from then on nothing is begun. The database is closed
-   * next, which ends what still hangs.
-   */
-  async end(milliseconds = END_MILLISECONDS): Promise<void> {
-    this.#isOver = !(await Deadline.in(milliseconds).waitFor(this.#last))
-  }
+function assertKeys(keys: readonly string[]): void {
+  if (!keys.every(isAuthKey))
+    throw new DatabaseError('invalid', `a key is ${KEY_CHARACTERS} letters and digits`)
 }
 
-/** A long table of the database, part by part, as `pack` returns it. */
-async function* parts<T>(
-  read: (from: bigint) => Promise<Part<T>>,
-  pack: (rows: T) => Entries,
-): AsyncGenerator<Entries, void, void> {
-  for (let from: bigint | undefined = 0n; from !== undefined; ) {
-    const { rows, next }: Part<T> = await read(from)
-    yield pack(rows)
-    from = next
-  }
-}
-
-/** Before the database is changed: what it holds must fit in memory. */
-function assertRoom(mirror: Mirror, count: number): void {
-  const { table, entries } = mirror
-  if (table?.hasRoom(count) === false) throw full(entries, table)
-}
-
-const full = (entries: string, { capacity }: Table): DatabaseError =>
-  new DatabaseError('refused', `the memory has room for ${capacity} ${entries} and no more`)
-
-const rowOf = ({ key, expires }: AuthKey): KeyRow => ({
-  key,
-  validUntil: expires === null ? null : expires / 1000n,
-})
-
-const keyOf = ({ key, validUntil }: KeyRow): AuthKey => ({
-  key,
-  expires: validUntil === null ? null : validUntil * 1000n,
-})
-
-const pack = (keys: readonly AuthKey[]) =>
-  packKeys(
-    keys.map(({ key, expires }) => ({
-      key,
-      validUntil: expires === null ? Infinity : Number(expires),
-    })),
-  )
+/** Whether nothing was changed, neither here nor there: the data of the call was wrong. */
+const leavesAll = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.fault === 'duplicate' || error.fault === 'invalid')

@@ -1,6 +1,6 @@
 /** A database that hangs does not keep the callers of operations on keys and whitelist waiting. */
 import { expect, test } from 'bun:test'
-import { OperationQueue } from '../../src/storage/permissions.ts'
+import { OperationQueue } from '../../src/storage/queue.ts'
 import { failureOf } from '../support/database/failure.ts'
 
 const HURRIED_MILLISECONDS = 20

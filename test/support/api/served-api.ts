@@ -76,6 +76,16 @@ export class MemoryPermissions implements PermissionStore {
     await this.#enter('removeKeys')
     return keys.filter((key) => this.keys.delete(key)).length
   }
+  async replaceKey(key: string, newKey: string | null): Promise<AuthKey | null> {
+    await this.#enter('replaceKey')
+    const old = this.keys.get(key)
+    if (old === undefined) return null
+    const [added] = await this.addKeys([{ key: newKey, secondsValid: null }])
+    const replaced = { ...old, key: added!.key }
+    this.keys.delete(key)
+    this.keys.set(replaced.key, replaced)
+    return replaced
+  }
   async reloadKeys(): Promise<void> {
     await this.#enter('reloadKeys')
   }
