@@ -1,4 +1,5 @@
 /** What a configuration says about who is served and how, as the parts that decide it take it. */
+import type { AccountingLevel } from '../accounting/limits.ts'
 import type { Config } from '../config/model.ts'
 import type { RuleValues } from '../rules.ts'
 
@@ -7,6 +8,10 @@ export const accessOf = ({ core }: Config) => ({
   private: core.private,
   checksExpiration: core.private_mode?.check_keys_expiration ?? true,
 })
+
+/** Of what figures are kept; undefined: of nothing. */
+export const levelOf = ({ core: { accounting } }: Config): AccountingLevel | undefined =>
+  accounting === null || accounting.level === 'off' ? undefined : accounting.level
 
 export const rulesOf = ({
   abuse,

@@ -4,6 +4,7 @@
  */
 import { Access, createAccessMemory } from '../access/access.ts'
 import { Bans } from '../access/bans.ts'
+import { createAccountingMemory } from '../accounting/limits.ts'
 import type { Tokens } from '../api/authentication.ts'
 import type { ReloadResult } from '../api/parts.ts'
 import { Sessions } from '../api/sessions.ts'
@@ -37,7 +38,7 @@ import { HostedServer } from './hosted-server.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { metricSources } from './meter.ts'
 import { follower } from './part.ts'
-import { accessOf, NEEDS_DATABASE, rulesOf } from './policy.ts'
+import { accessOf, levelOf, NEEDS_DATABASE, rulesOf } from './policy.ts'
 import { startPulse } from './pulse.ts'
 import { type Followed, Reloader } from './reload.ts'
 import { Repeated } from './repeated.ts'
@@ -106,6 +107,9 @@ export async function start(
   const accessSeed = drawSeed()
   const accessMemory = createAccessMemory({ ...accessOf(config), seed: accessSeed })
   const access = accessMemory && new Access(accessMemory, alone)
+  const level = levelOf(config)
+  const accountingMemory = level && createAccountingMemory(level, count, drawSeed())
+  for (const ring of accountingMemory?.rings ?? []) swarm.charge(Math.ceil(ring.byteLength / 1024))
   const rules = Rules.of(rulesOf(config))
   const banSeed = drawSeed()
   const bans = new Bans(rules, banSeed)
@@ -115,7 +119,18 @@ export async function start(
   log.info('TRACKER', `${serving} of memory for torrents and peers (runtime.max_memory)`, budget)
 
   // Opened before the first announce, because a private tracker must know its keys; closed after the last one.
-  const storage = await openStorage({ config, swarm, access, log, clock: systemClock })
+  const storage = await openStorage({
+    config,
+    swarm,
+    access,
+    accounting: accountingMemory && {
+      memory: accountingMemory,
+      alone,
+      charge: (kib) => swarm.charge(kib),
+    },
+    log,
+    clock: systemClock,
+  })
   if (storage !== undefined) starting.use(storage)
 
   // Before they are read: it notices what is renewed from here on.
@@ -127,6 +142,7 @@ export async function start(
       swarm: memory,
       rules: rules.memory,
       access: accessMemory,
+      accounting: accountingMemory,
       counters: threadCounters.memory,
       bans: { memory: bans.memory, seed: banSeed },
       secret: crypto.getRandomValues(new Uint8Array(SECRET_BYTES)),
@@ -241,7 +257,7 @@ export async function start(
     for (const each of tokens) each.replace(next.http_api?.access_tokens ?? {})
     sweeper.follow(next.core.inactive_peer_cleanup_interval)
     banReset.every(next.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000)
-    storage?.limitNewRows(next.abuse.max_new_rows_per_second)
+    storage?.follow(next)
     garbage.kept(RELOAD_GARBAGE)
   })
   // The health API comes last: its first answer means that everything else is up.
@@ -267,6 +283,8 @@ export async function start(
     load,
     isFixed: (path) =>
       (storage === undefined && NEEDS_DATABASE.includes(path)) ||
+      // Accounts are of keys, and the keys of a public tracker have none.
+      (path === 'core.private' && level === 'users') ||
       (path === 'websocket_trackers' && !hasWebPeers(memory)),
     parts: [
       tables,

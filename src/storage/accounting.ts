@@ -24,7 +24,7 @@ export type AccountingStatus = {
   readonly trouble: string | undefined
 }
 
-/** What happened, after it was written. */
+/** What happened, after it was written. `batch`: number of the write; there are rows in `changes` that were not before. */
 export type AccountingEvent =
   | { readonly kind: 'batch'; readonly batch: number }
   | {
@@ -37,8 +37,9 @@ export type AccountingEvent =
   | { readonly kind: 'flag'; readonly batch: number; readonly flag: Flag }
 
 /**
- * Calls reject with a `DatabaseError`. Those that read answer with everything that was announced before the call; those
- * that change something apply to what is announced after it. The database's own method says what each returns.
+ * Calls reject with a `DatabaseError`. Those that read answer with everything that was announced before the call, as
+ * far as it can be written in a second; only `changes` answers with what is written. Those that change something apply
+ * to what is announced after it. The database's own method says what each returns.
  */
 export type AccountingStore = Pick<
   AccountingDatabase,
@@ -55,6 +56,8 @@ export type AccountingStore = Pick<
   | 'putMark'
 > & {
   status(): AccountingStatus
+  /** Resolves when what was announced before the call is written: for those who read `changes` at once. */
+  settled(): Promise<void>
   /** Torrents that an account leeches and seeds now, as far as this tracker serves it. */
   activity(account: number): { readonly leeching: number; readonly seeding: number }
   changeAccount(name: AccountName, settings: Partial<AccountSettings>): Promise<AccountRow | null>

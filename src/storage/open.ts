@@ -1,6 +1,6 @@
 /**
  * What outlives the tracker: the database in its thread, the completions that are owed to it, keys and
- * whitelist. Opened before the first announce, closed after the last one.
+ * whitelist, accounting. Opened before the first announce, closed after the last one.
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -13,9 +13,11 @@ import { Stopwatch, type Times } from '../memory/counters.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { shellWord } from '../text/shell.ts'
 import type { Clock } from '../time/clock.ts'
+import type { AccountingStore } from './accounting.ts'
 import { DownloadCounts } from './downloads.ts'
+import { type AccountingParts, OpenedAccounting } from './open-accounting.ts'
 import { Permissions, PURGE_EVERY_MILLISECONDS } from './permissions.ts'
-import { WatchedDatabase } from './watched-database.ts'
+import { type DatabaseState, WatchedDatabase } from './watched-database.ts'
 
 /** What is owed must be written by then; the rest is lost, and reported. */
 const FLUSH_MILLISECONDS = 3_000
@@ -24,14 +26,18 @@ type StorageSetting = {
   readonly config: Config
   readonly swarm: Swarm
   readonly access: Access | undefined
+  /** undefined: no accounts are kept. */
+  readonly accounting: AccountingParts | undefined
   readonly log: Log
   readonly clock: Clock
 }
 
 export type Storage = AsyncDisposable & {
   readonly permissions: Permissions
-  /** See `abuse.max_new_rows_per_second`. */
-  limitNewRows(perSecond: number): void
+  /** undefined: no accounts are kept. */
+  readonly accounting: AccountingStore | undefined
+  /** Limits and percentages from now on. */
+  follow(config: Config): void
   /** For the health report, which strangers read: no path, no host, no credentials. */
   readonly health: {
     /** `core.database.driver`. */
@@ -70,27 +76,47 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   log.info('DATABASE', 'Opened: {database}', { database: opened.about })
   warnIfReadableByAll(config.core.database, opened.about, log)
   const database = new WatchedDatabase({ database: opened, clock, log })
-  const permissions = opening.use(new Permissions({ database, access, clock, log }))
-  await naming(opened, permissions.load())
-  const purging = setInterval(() => permissions.purge(), PURGE_EVERY_MILLISECONDS)
+  const accounting =
+    setting.accounting &&
+    (await naming(opened, () =>
+      OpenedAccounting.open({ ...setting.accounting!, config, database: opened, clock, log }),
+    ))
+  const accounts = accounting?.keys
+  const permissions = opening.use(new Permissions({ database, access, clock, log, accounts }))
+  await naming(opened, () => permissions.load())
+  const kept = accounting?.start(permissions)
+  if (kept !== undefined) opening.use(kept.loop)
+  const purging = setInterval(() => {
+    void permissions.purge()
+    void kept?.loop.purge()
+  }, PURGE_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(purging))
   const newRowsPerSecond = config.abuse.max_new_rows_per_second
   const downloads = new DownloadCounts({ database, swarm, log, newRowsPerSecond })
-  await naming(opened, downloads.start())
+  await naming(opened, () => downloads.start())
   opening.defer(async () => {
-    const lost = await downloads.flush(FLUSH_MILLISECONDS)
+    const [lost, unwritten = 0] = await Promise.all([
+      downloads.flush(FLUSH_MILLISECONDS),
+      kept?.loop.flush(FLUSH_MILLISECONDS),
+    ])
     // Everything else is closed all the same, and the program exits with an error.
     if (lost > 0)
       throw new Error(`${lost} completed download(s) are lost: the database did not take them`)
+    if (unwritten > 0)
+      throw new Error(`figures of ${unwritten} session(s) are lost: the database did not take them`)
   })
   const stack = opening.move()
   return {
     permissions,
-    limitNewRows: (perSecond) => downloads.limitNewRows(perSecond),
+    accounting: kept?.store,
+    follow: (next) => {
+      downloads.limitNewRows(next.abuse.max_new_rows_per_second)
+      kept?.follow(next)
+    },
     health: {
       driver: config.core.database.driver,
       verdict: () => {
-        const state = database.state()
+        const state = stateOf(database, kept?.watch)
         if (state.ok) return { Ok: 'Connected' }
         return { Err: `failing since ${new Date(state.since).toISOString()}, the log says why` }
       },
@@ -99,7 +125,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
       ? () => downloads.persistedTotal()
       : undefined,
     meter: () => ({
-      isUp: database.state().ok,
+      isUp: stateOf(database, kept?.watch).ok,
       calls: calls.read(),
       failures,
       owed: downloads.waiting(),
@@ -122,10 +148,16 @@ function warnIfReadableByAll(config: DatabaseConfig, about: string, log: Log): v
   )
 }
 
+/** That of the first that fails. */
+function stateOf(...watches: readonly (WatchedDatabase | undefined)[]): DatabaseState {
+  const states = watches.flatMap((watch) => watch?.state() ?? [])
+  return states.find(({ ok }) => !ok) ?? { ok: true }
+}
+
 /** A start that fails names the database. */
-async function naming(database: Database, work: Promise<void>): Promise<void> {
+async function naming<T>(database: Database, work: () => Promise<T>): Promise<T> {
   try {
-    await work
+    return await work()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`cannot read the database ${database.about}: ${reason}`)

@@ -78,6 +78,8 @@ export type AnnounceFields = {
   infoHash?: Uint8Array
   peerId?: Uint8Array
   left?: number | bigint
+  uploaded?: number | bigint
+  downloaded?: number | bigint
   event?: number
   ip?: number
   want?: number
@@ -100,7 +102,9 @@ export function announcePacket(id: bigint, fields: AnnounceFields = {}): Uint8Ar
   view.setUint32(12, fields.transaction ?? 7)
   bytes.set(fields.infoHash ?? hashOf(1), 16)
   bytes.set(fields.peerId ?? hashOf(0x50), 36)
+  view.setBigUint64(56, BigInt(fields.downloaded ?? 0))
   view.setBigUint64(64, BigInt(fields.left ?? 0))
+  view.setBigUint64(72, BigInt(fields.uploaded ?? 0))
   view.setUint32(80, fields.event ?? EVENT.started)
   view.setUint32(84, fields.ip ?? 0)
   view.setInt32(92, fields.want ?? -1)
@@ -206,7 +210,7 @@ export async function udpPeer(port: number, hostname = '127.0.0.1', from?: strin
     /** Announces as the address it sends from; `port` is where it says that it can be reached. */
     async announce(
       infoHash: Uint8Array,
-      fields: Pick<AnnounceFields, 'left' | 'event' | 'port' | 'want' | 'options'> = {},
+      fields: Omit<AnnounceFields, 'infoHash' | 'ip' | 'transaction'> = {},
     ): Promise<{ leechers: number; seeders: number; peers: string[] }> {
       const id = connection ?? (await connect())
       const self = { port: client.socket.port, event: EVENT.none, peerId: PEER_ID, infoHash }

@@ -19,11 +19,13 @@ export type KeeperSetting = {
   readonly isPrivate?: boolean
   readonly listed?: boolean
   readonly workers?: number
+  /** Tables below `[core]`. */
+  readonly tables?: string
 }
 
 /** `udp`, `http`, `api`, `health`: ports; 0 = any. */
 export function keeperToml(
-  { database, isPrivate = false, listed = false, workers = 2 }: KeeperSetting,
+  { database, isPrivate = false, listed = false, workers = 2, tables = '' }: KeeperSetting,
   ports = { udp: 0, http: 0, api: 0, health: 0 },
 ): string {
   const rows = Object.entries(database).map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
@@ -36,7 +38,7 @@ export function keeperToml(
 ${rows.join('\n')}
 [core.tracker_policy]
 persistent_torrent_completed_stat = true
-`,
+${tables}`,
     rest: `
 ${listeners(ports.udp, ports.http, ports.health)}
 [http_api]

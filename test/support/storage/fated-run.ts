@@ -12,17 +12,17 @@ import { hashHex, World } from '../swarm/harness.ts'
 /** What becomes of a call: nothing special; not done and no answer; done and no answer; refused; no time was left. */
 export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused' | 'not begun'
 
-/** Passes every call on to a real database, unless `fate` says otherwise. */
-export class Fated {
+/** Passes every call on to a real database, or a part of one, unless `fate` says otherwise. */
+export class Fated<T extends object = Database> {
   readonly calls: string[] = []
   fate: (call: string) => Fate = () => 'fine'
   /** Calls wait for this before anything else happens to them. */
   before: Promise<void> = Promise.resolve()
   busy = 0
   mostBusy = 0
-  readonly database: Database
+  readonly database: T
 
-  constructor(real: Database) {
+  constructor(real: T) {
     this.database = new Proxy(real, {
       get: (target, name) => {
         const value: unknown = Reflect.get(target, name)
