@@ -124,6 +124,11 @@ export class AccountingLoop implements Disposable {
     await deadline.waitFor(done)
   }
 
+  /** Resolves when everything is in the books that was announced until now. */
+  drained(): Promise<void> {
+    return this.#drain()
+  }
+
   /** Does `work`, which must not run beside a look-up or a write. Rejects if it does. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#running.then(async () => {

@@ -137,12 +137,13 @@ export class Accounting implements AccountingStore {
   putMark: AccountingStore['putMark'] = (name, value) => this.#database.putMark(name, value)
 
   changeAccount(name: AccountName, settings: Partial<AccountSettings>): Promise<AccountRow | null> {
-    const { permissions, known } = this.#parts
+    const { permissions, known, loop } = this.#parts
     return permissions.change(async (deadline) => {
       const row = await this.#database.changeAccount(name, settings, deadline)
       if (row === null) return null
-      this.#parts.loop.tell(row.batch)
+      await loop.drained()
       known.set(row)
+      loop.tell(row.batch)
       if (settings.enabled !== undefined) await permissions.followAccount(row.id, deadline)
       return row
     })
@@ -181,6 +182,7 @@ export class Accounting implements AccountingStore {
   ): ReturnType<AccountingDatabase['changeTorrents']> {
     return this.#change(0, hashes, async (deadline) => {
       const rows = await this.#database.changeTorrents(hashes, settings, deadline)
+      await this.#parts.loop.drained()
       for (const row of rows) this.#books.changeTorrent(wordsOf(row.infoHash), row)
       this.#parts.loop.tell(Math.max(...rows.map(({ batch }) => batch)))
       return rows
@@ -190,6 +192,7 @@ export class Accounting implements AccountingStore {
   putToken(account: number, infoHash: Uint8Array, until: number | null): Promise<boolean> {
     return this.#change(account, infoHash, async (deadline) => {
       const isPut = await this.#database.putToken(account, infoHash, until, deadline)
+      await this.#parts.loop.drained()
       if (isPut) this.#books.putToken(account, wordsOf(infoHash), until ?? Number.POSITIVE_INFINITY)
       return isPut
     })
@@ -198,6 +201,7 @@ export class Accounting implements AccountingStore {
   removeToken(account: number, infoHash: Uint8Array): Promise<boolean> {
     return this.#change(account, infoHash, async (deadline) => {
       const isRemoved = await this.#database.removeToken(account, infoHash, deadline)
+      await this.#parts.loop.drained()
       this.#books.putToken(account, wordsOf(infoHash), 0)
       return isRemoved
     })

@@ -133,11 +133,12 @@ export class OpenedAccounting {
       loop,
       watch,
       /** Percentages, limits and the like; the rest cannot change. */
-      follow: (next: Config) => {
+      follow: async (next: Config): Promise<void> => {
         newRows.limit(next.abuse.max_new_rows_per_second)
+        await loop.drained()
         this.#accounts.setDefaults(defaultsOf(next))
         books.follow(settingsOf(level, next))
-        void finish(books.recount())
+        await finish(books.recount())
       },
     }
   }

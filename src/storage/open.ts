@@ -111,7 +111,7 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
     accounting: kept?.store,
     follow: (next) => {
       downloads.limitNewRows(next.abuse.max_new_rows_per_second)
-      kept?.follow(next)
+      void kept?.follow(next)
     },
     health: {
       driver: config.core.database.driver,

@@ -238,7 +238,7 @@ for (const [name, make] of PLACES)
       run.tell({ account, torrent: 1_099, uploaded: 5 })
       await run.store.settled()
       expect(await run.store.torrent(hashOf(1_099))).toBeNull()
-      run.follow({ newRowsPerSecond: 0 })
+      await run.follow({ newRowsPerSecond: 0 })
       expect(await run.figures(account)).toMatchObject({ uploaded: 5 })
     })
 
@@ -355,10 +355,13 @@ for (const [name, make] of PLACES)
         /** What the next ten bytes, up and down, are credited as. */
         const credited = async () => {
           const before = (await run.figures(account)).credited
-          bytes += 10
-          run.tell({ account, uploaded: bytes, downloaded: bytes, left: 1 })
+          tell()
           const after = (await run.figures(account)).credited
           return after.map((sum, i) => sum - before[i]!)
+        }
+        const tell = () => {
+          bytes += 10
+          run.tell({ account, uploaded: bytes, downloaded: bytes, left: 1 })
         }
         run.tell({ account, left: 1 })
         expect(await credited()).toEqual([10, 10])
@@ -374,6 +377,15 @@ for (const [name, make] of PLACES)
         const row = await run.store.adjustAccount({ id: account }, { creditedDownloaded: -1_000n })
         expect(row).toMatchObject({ creditedDownloaded: 0n, downloaded: 50n })
         expect(await run.store.putToken(999, hashOf(1), null)).toBe(false)
+        // What was announced before them, too, although nothing has read it yet.
+        const { creditedUploaded } = (await run.store.account({ id: account }))!
+        tell()
+        await run.store.changeTorrents(hashOf(1), { upPercent: 500 })
+        tell()
+        await run.change(account, { upPercent: 700 })
+        tell()
+        const after = (await run.store.account({ id: account }))!
+        expect(after.creditedUploaded - creditedUploaded).toBe(30n + 50n + 70n)
         expect(await run.store.changeAccount({ userId: 999n }, { hidden: true })).toBeNull()
       })
 

@@ -156,8 +156,8 @@ export class AccountingRun implements AsyncDisposable {
   #watch!: WatchedDatabase
 
   /** From now on. */
-  follow(wishes: Wishes): void {
-    this.its.follow(configWith(wishes))
+  follow(wishes: Wishes): Promise<void> {
+    return this.its.follow(configWith(wishes))
   }
 
   get store() {
