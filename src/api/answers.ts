@@ -14,17 +14,21 @@ export class Answer {
   /** Parts of a sequence are made when the client takes them, so that a long list is never in memory as a whole. */
   readonly body: string | Uint8Array<ArrayBuffer> | AsyncGenerator<string>
   readonly headers: Readonly<Record<string, string>>
+  /** What was changed, for the log; undefined: what the path names. */
+  readonly changed: string | undefined
 
   constructor(
     status: number,
     type?: string,
     body: Answer['body'] = '',
     headers: Readonly<Record<string, string>> = {},
+    changed?: string,
   ) {
     this.status = status
     this.type = type
     this.body = body
     this.headers = headers
+    this.changed = changed
   }
 }
 
@@ -35,6 +39,10 @@ export const json = (body: string | AsyncGenerator<string>, type = JSON_TYPE): A
 export const OK = json('{"status":"ok"}')
 /** Answer to a bulk request. */
 export const okCount = (count: number): Answer => json(`{"status":"ok","count":${count}}`)
+
+/** The answer to a change; `what` was changed, for the log. */
+export const changed = (what: string, { status, type, body, headers }: Answer): Answer =>
+  new Answer(status, type, body, headers, what)
 
 /** A refusal as JSON, in the reference's form. */
 export const refusalJson = (

@@ -5,6 +5,8 @@ import type { Garbage } from '../servers/garbage.ts'
 import { type Certificate, type HttpServer, listen } from '../servers/listen.ts'
 import type { Clock } from '../time/clock.ts'
 import { isLoopbackIp, type SocketAddress } from '../wire/address.ts'
+import { accountRoutes } from './account-routes.ts'
+import { accountingRoutes } from './accounting-routes.ts'
 import { Answer, json } from './answers.ts'
 import { Audit } from './audit.ts'
 import { banRoutes } from './ban-routes.ts'
@@ -81,6 +83,7 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
     addressOf,
     milliseconds: options.limitMilliseconds ?? LIMIT_MILLISECONDS,
   })
+  const accounted = { ...parts, exchange, seconds: () => options.clock.seconds() }
   const authorize = ({ request, route }: Matched) => exchange.admit({ request, route })
   // Elysia reads bodies before it transforms. Nothing of a body is read without a token.
   const parseOpen: ReadBody = ({ request }) =>
@@ -137,6 +140,8 @@ export async function serveApi(options: ApiOptions): Promise<HttpServer> {
         .use(metricsRoutes(parts))
         .use(liveRoutes(parts, exchange))
         .use(torrentRoutes(parts))
+        .use(accountRoutes(accounted, parse))
+        .use(accountingRoutes(accounted, parse))
         .use(whitelistRoutes(parts, parse))
         .use(keyRoutes(parts, parse))
         .use(banRoutes(parts))

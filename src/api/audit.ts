@@ -50,8 +50,9 @@ export class Audit {
 /** What one thing a change was about; of an auth key the beginning. undefined: it was not about one thing. */
 export function subjectOf(
   params: Readonly<Record<string, string>> | undefined,
-  { body }: Answer,
+  { body, changed }: Answer,
 ): string | undefined {
+  if (changed !== undefined) return changed
   // The key that was added, which may have been generated.
   const added = typeof body === 'string' ? /^\{"key":"(\w+)"/.exec(body)?.[1] : undefined
   const named = added ?? Object.values(params ?? {})[0]

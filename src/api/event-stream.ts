@@ -13,8 +13,15 @@ export type StreamEvent = {
   /** Name of the kind; absent: `message`. */
   readonly event?: string
 }
+/** Of a stream to one client. */
+export type Sender = {
+  /** false: too much waits for the client, and the event is lost. */
+  (event: StreamEvent): boolean
+  /** Resolves when nothing waits for the client, or the stream is over: then `send` takes an event of any length. */
+  readonly taken: () => Promise<void>
+}
 /** Sends events until the function that it returns is called, which may be at once. */
-export type Subscribe = (send: (event: StreamEvent) => void) => () => void
+export type Subscribe = (send: Sender) => () => void
 
 /** Open streams of all clients, and of one. */
 export const MOST_STREAMS = 64
@@ -80,23 +87,34 @@ class Stream {
   #most = Number.POSITIVE_INFINITY
   #lost = 0
   #arrived = Promise.withResolvers<void>()
+  /** Resolved when the client has taken all there was. */
+  #taken = Promise.withResolvers<void>()
+  #isTaken = false
   #isOver = false
 
   constructor(subscribe: Subscribe, onEnd: () => void) {
     this.#onEnd = onEnd
-    this.#unsubscribe = subscribe((event) => this.#send(event))
+    const taken = () => this.#taken.promise
+    this.#unsubscribe = subscribe(
+      Object.assign((event: StreamEvent) => this.#send(event), { taken }),
+    )
     this.#most = MOST_WAITING
     this.#timer = setInterval(() => {
       if (this.#waiting === '') this.#add(KEEP_ALIVE)
     }, KEEP_ALIVE_MILLISECONDS)
   }
 
-  #send(event: StreamEvent): void {
-    if (this.#waiting.length < this.#most) this.#add(print(event))
+  #send(event: StreamEvent): boolean {
+    if (this.#isOver) return false
+    const hasRoom = this.#waiting.length < this.#most
+    if (hasRoom) this.#add(print(event))
     else this.#lost++
+    return hasRoom
   }
 
   #add(text: string): void {
+    if (this.#isTaken) this.#taken = Promise.withResolvers()
+    this.#isTaken = false
     this.#waiting += text
     this.#arrived.resolve()
   }
@@ -108,7 +126,11 @@ class Stream {
       for (;;) {
         if (this.#waiting !== '') yield this.#take()
         else if (this.#isOver) return
-        else await this.#arrived.promise
+        else {
+          this.#isTaken = true
+          this.#taken.resolve()
+          await this.#arrived.promise
+        }
       }
     } finally {
       this.end()
@@ -131,6 +153,7 @@ class Stream {
     clearInterval(this.#timer)
     this.#unsubscribe()
     this.#arrived.resolve()
+    this.#taken.resolve()
     this.#onEnd()
   }
 }

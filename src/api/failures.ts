@@ -26,6 +26,12 @@ export const badUrl = (detail: string): Failure => new Failure(400, `Invalid URL
 export const badQuery = (detail: string): Failure =>
   new Failure(400, `Failed to deserialize query string: ${detail}`)
 export const notFound = (): Failure => new Failure(404, 'not found')
+/** The path is right, and what it names does not exist: unlike that of an unknown path, the answer has a text. */
+export class Missing extends Failure {
+  constructor(what: string) {
+    super(404, `${what} is not known`)
+  }
+}
 export const timedOut = (): Failure =>
   new Failure(408, 'no answer in time', { connection: 'close' })
 export const disabled = (capability: string): Failure =>
@@ -34,8 +40,10 @@ export const disabled = (capability: string): Failure =>
 const VERSIONED = '/api/v1/'
 const WITHOUT_BODY = [404, 405, 408]
 
-export function answerTo({ status, message, headers }: Failure, path: string): Answer {
-  if (!path.startsWith(VERSIONED)) return refusalJson(status, message, headers)
+export function answerTo(failure: Failure, path: string): Answer {
+  const { status, message, headers } = failure
+  if (!path.startsWith(VERSIONED) || failure instanceof Missing)
+    return refusalJson(status, message, headers)
   if (WITHOUT_BODY.includes(status)) return new Answer(status, undefined, '', headers)
   if (status === 403 || status === 409) return refusalJson(status, message)
   if (status !== 401 && status !== 500) return new Answer(status, TEXT_TYPE, message, headers)
@@ -48,12 +56,13 @@ export async function tryDatabase<T>(what: string, act: () => Promise<T>): Promi
   try {
     return await act()
   } catch (error) {
-    if (!isPermissionFault(error)) throw error
+    if (!isDatabaseFault(error)) throw error
     throw new Failure(500, `${what}: ${error.message}`)
   }
 }
 
-const isPermissionFault = (error: unknown): error is PermissionFault =>
+/** Its message is for clients. */
+export const isDatabaseFault = (error: unknown): error is PermissionFault =>
   error instanceof Error && 'fault' in error
 
 /** A client's own text as a message repeats it. */

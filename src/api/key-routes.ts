@@ -5,8 +5,9 @@
  */
 import { Elysia, t } from 'elysia'
 import type { AuthKey, NewKey, PermissionStore } from '../storage/permissions.ts'
+import { REPLACEMENT } from './accounting-schemas.ts'
 import { type Answer, json, KEY_TYPE, OK, okCount } from './answers.ts'
-import { disabled, Failure, tryDatabase } from './failures.ts'
+import { disabled, Failure, Missing, tryDatabase } from './failures.ts'
 import { COUNTED, DONE, describe, nullable } from './openapi.ts'
 import { batches, jsonArray } from './paging.ts'
 import type { ApiParts, ReadBody } from './parts.ts'
@@ -35,6 +36,8 @@ const SHOWN = t.Object(
     key: KEY,
     valid_until: nullable(integer()),
     expiry_time: nullable(t.String({ examples: ['2023-11-14 23:13:20.004 UTC'] })),
+    account: t.Optional(integer({ description: 'Only with accounting, as `user_id`.' })),
+    user_id: t.Optional(nullable(integer())),
   },
   { $id: 'AuthKey' },
 )
@@ -45,22 +48,34 @@ const allShown = { [KEY_TYPE]: t.Array(SHOWN) }
 const LAST_MILLISECOND = 8_640_000_000_000_000n
 
 /** A key as the API shows it. Years of five digits and more have a sign in front, as the reference's. */
-export function printKey({ key, expires }: AuthKey): string {
-  if (expires === null) return `{"key":"${key}","valid_until":null,"expiry_time":null}`
+export function printKey({ key, expires, account, userId }: AuthKey): string {
+  const owner = account === undefined ? '' : `,"account":${account},"user_id":${userId ?? null}`
+  if (expires === null) return `{"key":"${key}","valid_until":null,"expiry_time":null${owner}}`
   const shown = expires < LAST_MILLISECOND ? expires : LAST_MILLISECOND
   const time = new Date(Number(shown))
     .toISOString()
     .replace(/^\+0/, '+')
     .replace('T', ' ')
     .replace(/(\.000)?Z$/, ' UTC')
-  return `{"key":"${key}","valid_until":${expires / 1_000n},"expiry_time":"${time}"}`
+  return `{"key":"${key}","valid_until":${expires / 1_000n},"expiry_time":"${time}"${owner}}`
 }
 
-type Form = { readonly key: string | null; readonly seconds_valid: number | null }
-const newKey = ({ key, seconds_valid }: Form): NewKey => ({
-  key,
-  secondsValid: seconds_valid === null ? null : BigInt(seconds_valid),
-})
+type Form = {
+  readonly key: string | null
+  readonly seconds_valid: number | null
+  readonly user_id?: number | bigint | null | undefined
+}
+/** Whose a key is can only be said where accounts are kept. */
+const formReader =
+  (accounting: ApiParts['accounting']) =>
+  ({ key, seconds_valid, user_id = null }: Form): NewKey => {
+    if (user_id !== null && accounting?.status().level !== 'users') throw disabled('accounting')
+    return {
+      key,
+      secondsValid: seconds_valid === null ? null : BigInt(seconds_valid),
+      ...(user_id !== null && { userId: BigInt(user_id) }),
+    }
+  }
 
 /** The new keys as they are shown. */
 const add = (permissions: PermissionStore, what: string, keys: readonly NewKey[]) =>
@@ -75,7 +90,9 @@ async function addOne(permissions: PermissionStore, what: string, key: NewKey): 
 const remove = (permissions: PermissionStore, keys: readonly string[]) =>
   tryDatabase(DELETE, () => permissions.removeKeys(keys))
 
-export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse: ReadBody) {
+export function keyRoutes(parts: ApiParts, parse: ReadBody) {
+  const { permissions, accounting, schema, databaseName } = parts
+  const newKey = formReader(accounting)
   return new Elysia({ tags: ['keys'] })
     .derive(() => {
       if (permissions === undefined) throw disabled('auth keys')
@@ -150,6 +167,30 @@ export function keyRoutes({ permissions, schema, databaseName }: ApiParts, parse
           description: 'Use POST /api/v1/keys instead.',
           deprecated: true,
         }),
+      },
+    )
+    .put(
+      `/key/:${SEGMENT}`,
+      async ({ permissions, params, body }) => {
+        if (accounting === undefined) throw disabled('accounting')
+        const replaced = await tryDatabase('failed to replace key', () =>
+          permissions.replaceKey(params[SEGMENT], body.new_key),
+        )
+        if (replaced === null) throw new Missing('the key')
+        return json(printKey(replaced), KEY_TYPE)
+      },
+      {
+        parse,
+        params: t.Object({ [SEGMENT]: KEY_SEGMENT }),
+        body: REPLACEMENT,
+        detail: describe(
+          'replaceKey',
+          'Give the account of a key another key in its place',
+          shown,
+          {
+            description: 'It is valid as long as the old one, which is refused from then on.',
+          },
+        ),
       },
     )
     .delete(

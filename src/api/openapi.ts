@@ -20,7 +20,7 @@ const REFUSALS = {
   403: 'The scope of the token is too small; the reason names both.',
   404: 'The path is unknown, or its parameter is blank.',
   408: 'There was no answer within five seconds; whether anything was done is unknown.',
-  409: 'There is no database.',
+  409: 'There is no database, or accounting is off where it is needed.',
   411: 'The request does not say how long its body is.',
   413: 'The body is longer than 2,097,152 bytes, or that of a login than 32,768.',
   415: 'The content type is not JSON.',
@@ -103,9 +103,9 @@ const needsToken = (route: InternalRoute): boolean =>
 
 const LOGIN = 'login'
 /** Routes that answer with event streams. */
-const STREAMS = ['getLog', 'watchOverview']
+const STREAMS = ['getLog', 'watchChanges', 'watchOverview']
 /** Tags of routes that need a database. */
-const WITH_DATABASE = ['keys', 'whitelist']
+const WITH_DATABASE = ['keys', 'whitelist', 'accounting']
 
 /** The statuses that a route has besides 200. */
 function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {

@@ -4,6 +4,7 @@ import type { SchemaVersion } from '../config/model.ts'
 import type { ShownOption } from '../config/shown-options.ts'
 import type { LogHistory } from '../log/history.ts'
 import type { Report } from '../log/report.ts'
+import type { AccountingStore } from '../storage/accounting.ts'
 import type { PermissionStore } from '../storage/permissions.ts'
 import type { Live } from '../view/live.ts'
 import type { MetricSources } from '../view/metrics.ts'
@@ -29,6 +30,8 @@ export interface ApiParts {
   readonly bans: Pick<Bans, 'list' | 'lift' | 'liftAll'>
   /** undefined: there is no database, and the routes of keys and whitelist answer 409. */
   readonly permissions: PermissionStore | undefined
+  /** undefined: nothing is accounted, and its routes answer 409. */
+  readonly accounting: AccountingStore | undefined
   /** Display name of the driver in `core.database`, for error texts (`Sqlite3`, `MySQL`, `PostgreSQL`). */
   readonly databaseName: string
   /** The configuration that the tracker follows. */

@@ -18,14 +18,17 @@ export const scopeOf = ({ method, hooks }: Omit<Route, 'path'>): Scope =>
   SCOPES.find((scope) => scope === hooks.detail?.security?.[0]?.bearer?.[0]) ??
   (method === 'GET' || method === 'HEAD' ? 'read' : 'all')
 
-/** At most the last segment of a path is a parameter (`:name`). */
+/** In place of a parameter (`:name`): a blank, which no path has. */
+const ANY = ' '
+const keyOf = (path: string): string => path.replaceAll(/:[^/]*/g, ANY)
+
 export class Paths {
-  /** By path; a parameter is a blank, which no path has. */
+  /** By path, with blanks for its parameters. */
   readonly #routes = new Map<string, Route[]>()
 
   add(routes: readonly Route[]): void {
     for (const route of routes) {
-      const key = route.path.replace(/:[^/]*$/, ' ')
+      const key = keyOf(route.path)
       this.#routes.set(key, [...(this.#routes.get(key) ?? []), route])
     }
   }
@@ -61,12 +64,17 @@ export class Paths {
     return this.#find(path)?.find((one) => one.method === own)
   }
 
-  /** A fixed last segment goes before a parameter. */
+  /** Of a request, or of a route. A fixed segment goes before a parameter. */
   #find(path: string): readonly Route[] | undefined {
-    const end = path.lastIndexOf('/') + 1
-    return (
-      this.#routes.get(path) ??
-      (end < path.length ? this.#routes.get(`${path.slice(0, end)} `) : undefined)
-    )
+    const known = this.#routes.get(path) ?? this.#routes.get(keyOf(path))
+    if (known !== undefined) return known
+    const segments = path.split('/')
+    for (const [key, routes] of this.#routes) {
+      const own = key.split('/')
+      const fits = (segment: string, i: number) =>
+        own[i] === ANY ? segment !== '' : own[i] === segment
+      if (own.length === segments.length && segments.every(fits)) return routes
+    }
+    return undefined
   }
 }

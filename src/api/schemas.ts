@@ -12,6 +12,9 @@ import type { Page } from './paging.ts'
 
 const MOST_U32 = 2 ** 32 - 1
 const MOST_U64 = 2n ** 64n - 1n
+export const MOST_I64 = 2n ** 63n - 1n
+/** The largest that a JSON document can say of 64-bit integers without going beyond them. */
+const MOST_SHOWN = 2 ** 63 - 2 ** 10
 /** Until 2295 every lifetime of a key up to this one ends in or before the last year that the reference can print, 262142. */
 const MOST_SECONDS = 8_200_000_000_000
 
@@ -33,13 +36,53 @@ function typeName(value: unknown): string {
 }
 
 /** In place of Elysia's `t.Integer`, which takes a text of digits as well. */
-export const integer = (range: { readonly minimum?: number; readonly maximum?: number } = {}) =>
-  t.Number({ ...range, multipleOf: 1, shownAs: { type: 'integer', ...range } })
+export const integer = ({
+  error,
+  ...shown
+}: {
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly description?: string
+  readonly error?: Judge
+} = {}) =>
+  t.Number({
+    ...shown,
+    multipleOf: 1,
+    ...(error && { error }),
+    shownAs: { type: 'integer', ...shown },
+  })
 
 export const judgeText =
   (mistakeIn: (text: string) => Failure): Judge =>
   ({ value }) =>
     typeof value === 'string' ? mistakeIn(value) : mismatch(value, 'a string')
+
+/** A value of a body is not `expected`. */
+export const expecting =
+  (expected: string): Judge =>
+  ({ value }) =>
+    new Failure(422, `invalid value: ${typeName(value)}, expected ${expected}`)
+
+/** From `least`, which is 0 or the smallest of 64 bits: a number where that is exact, otherwise a bigint. */
+export const integer64 = (least: bigint, error: Judge) =>
+  t.Union(
+    [
+      integer({
+        minimum: least < 0n ? Number.MIN_SAFE_INTEGER : 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+      }),
+      t.BigInt({ minimum: least, maximum: MOST_I64 }),
+    ],
+    {
+      error,
+      shownAs: {
+        type: 'integer',
+        format: 'int64',
+        minimum: least < 0n ? -MOST_SHOWN : 0,
+        maximum: MOST_SHOWN,
+      },
+    },
+  )
 
 const HASH = '[0-9a-fA-F]{40}'
 export const INFO_HASH = t.String({
@@ -66,6 +109,7 @@ const isUnsigned = (value: unknown): boolean =>
     : Number.isSafeInteger(value) && Number(value) >= 0
 const tooLong = (seconds: unknown): Failure => badUrl(`invalid auth key duration: "${seconds}"`)
 
+const USER_ID_JUDGE = expecting(`a user id: an integer from 0 to ${MOST_I64}, or null`)
 export const NEW_KEY = t.Object(
   {
     key: t.Union([KEY, t.Null()], { description: 'null: generated.', error: KEY.error as Judge }),
@@ -74,15 +118,36 @@ export const NEW_KEY = t.Object(
       error: ({ value }: { value: unknown }) =>
         isUnsigned(value) ? tooLong(value) : mismatch(value, 'u64'),
     }),
+    user_id: t.Optional(
+      t.Union([integer64(0n, USER_ID_JUDGE), t.Null()], {
+        description:
+          'Whose key it is, in your numbers: keys of one user have one account. null: an account of its own. Needs accounting.',
+        error: USER_ID_JUDGE,
+      }),
+    ),
   },
   {
     $id: 'NewKey',
     additionalProperties: true,
-    description: 'Both members are required.',
+    description: '`key` and `seconds_valid` are required.',
     error: ({ value }: { value: unknown }) => mismatch(value, 'struct AddKeyForm'),
   },
 )
 
+/** Of a body that is an object; members of other names are ignored. */
+export const AN_OBJECT = {
+  additionalProperties: true,
+  error: ({ value }: { value: unknown }) => mismatch(value, 'a map'),
+}
+
+const listOf = <T extends TSchema>(name: string, items: T, maxItems: number) =>
+  t.Array(items, {
+    maxItems,
+    error: ({ value }: { value: unknown }) =>
+      Array.isArray(value)
+        ? badUrl(`nothing was done: ${name} has more than ${maxItems} elements`)
+        : mismatch(value, 'a sequence'),
+  })
 /** The body of a bulk request: an object with one list. */
 const bulk = <Name extends string, T extends TSchema>(
   $id: string,
@@ -90,22 +155,16 @@ const bulk = <Name extends string, T extends TSchema>(
   items: T,
   maxItems: number,
 ) => {
-  const list = t.Array(items, {
-    maxItems,
-    error: ({ value }: { value: unknown }) =>
-      Array.isArray(value)
-        ? badUrl(`nothing was done: ${name} has more than ${maxItems} elements`)
-        : mismatch(value, 'a sequence'),
-  })
-  return t.Object({ [name]: list } as Record<Name, typeof list>, {
-    $id,
-    additionalProperties: true,
-    error: ({ value }: { value: unknown }) => mismatch(value, 'a map'),
-  })
+  const list = listOf(name, items, maxItems)
+  return t.Object({ [name]: list } as Record<Name, typeof list>, { $id, ...AN_OBJECT })
 }
 export const NEW_KEYS = bulk('NewKeys', 'keys', NEW_KEY, LIMITS.bulkKeys)
 export const KEYS = bulk('Keys', 'keys', KEY, LIMITS.bulkKeys)
-export const INFO_HASHES = bulk('InfoHashes', 'info_hashes', INFO_HASH, LIMITS.bulkInfoHashes)
+export const INFO_HASHES_LIST = listOf('info_hashes', INFO_HASH, LIMITS.bulkInfoHashes)
+export const INFO_HASHES = t.Object(
+  { info_hashes: INFO_HASHES_LIST },
+  { $id: 'InfoHashes', ...AN_OBJECT },
+)
 
 export const LOGIN = t.Object(
   {
@@ -113,11 +172,7 @@ export const LOGIN = t.Object(
       error: ({ value }: { value: unknown }) => mismatch(value, 'a string'),
     }),
   },
-  {
-    $id: 'Login',
-    additionalProperties: true,
-    error: ({ value }: { value: unknown }) => mismatch(value, 'a map'),
-  },
+  { $id: 'Login', ...AN_OBJECT },
 )
 
 /** The last segment of a path. Clients strip blanks from the end of a URL, so a blank one is the same as none. */

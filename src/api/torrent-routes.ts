@@ -6,9 +6,11 @@ import type { TorrentSummary } from '../view/listing.ts'
 import { SORTS, type Sort } from '../view/order.ts'
 import type { InspectedPeer, InspectedTorrent, TorrentView } from '../view/torrents.ts'
 import { copySource, joinPort, printIp } from '../wire/address.ts'
+import { torrentMembers } from './accounting-json.ts'
+import { TORRENT_MEMBERS } from './accounting-schemas.ts'
 import { json } from './answers.ts'
 import { searchOf } from './authentication.ts'
-import { badQuery, echo } from './failures.ts'
+import { badQuery, echo, isDatabaseFault } from './failures.ts'
 import { asJson, describe, nullable } from './openapi.ts'
 import { jsonArray, type Page } from './paging.ts'
 import type { ApiParts } from './parts.ts'
@@ -54,7 +56,17 @@ const PEER = t.Object(
   { $id: 'Peer' },
 )
 const TORRENT = t.Object(
-  { info_hash: INFO_HASH, ...FIGURES, peers: t.Array(PEER) },
+  {
+    info_hash: INFO_HASH,
+    ...FIGURES,
+    peers: t.Array(PEER),
+    accounting: t.Optional(
+      t.Union([t.Object(TORRENT_MEMBERS), t.Null()], {
+        description:
+          'What was moved of it; null: nothing yet. Absent without accounting, and while the database fails.',
+      }),
+    ),
+  },
   { $id: 'Torrent' },
 )
 const UNKNOWN = 'torrent not known'
@@ -68,11 +80,31 @@ const printSummary = (torrent: TorrentSummary): string =>
 /** Info hashes as words in memory order, five for each. */
 const wordsOf = (hex: string): Int32Array => new Int32Array(Uint8Array.fromHex(hex).buffer)
 
-async function* printTorrent(hex: string, torrent: InspectedTorrent): AsyncGenerator<string> {
+/** `accounting`: its member of that name, JSON already; undefined: there is none. */
+async function* printTorrent(
+  hex: string,
+  torrent: InspectedTorrent,
+  accounting: string | undefined,
+): AsyncGenerator<string> {
   const peers = await byPeerId(torrent.peers)
   yield `{"info_hash":"${hex}",${figures(torrent)},"peers":`
   yield* jsonArray(printed(peers))
-  yield '}'
+  yield accounting === undefined ? '}' : `,"accounting":${accounting}}`
+}
+
+/** undefined: it cannot be told. Peers are shown while the database fails, too. */
+async function accountingOf(
+  accounting: ApiParts['accounting'],
+  hex: string,
+): Promise<string | undefined> {
+  try {
+    const row = await accounting?.torrent(Uint8Array.fromHex(hex))
+    if (row === null) return 'null'
+    return row && `{${torrentMembers(row)}}`
+  } catch (error) {
+    if (isDatabaseFault(error)) return undefined
+    throw error
+  }
 }
 
 function* printed(peers: readonly InspectedPeer[]): Generator<readonly string[]> {
@@ -165,7 +197,7 @@ async function merged(
 
 const compare = (a: InspectedPeer, b: InspectedPeer): number => Buffer.compare(a.peerId, b.peerId)
 
-export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
+export const torrentRoutes = ({ torrents, accounting, schema }: ApiParts) =>
   new Elysia({ tags: ['torrents'] })
     .get(
       '/torrents',
@@ -198,11 +230,9 @@ export const torrentRoutes = ({ torrents, schema }: ApiParts) =>
       '/torrent/:info_hash',
       async ({ params: { info_hash } }) => {
         const torrent = await torrents.one(wordsOf(info_hash))
-        return json(
-          torrent === undefined
-            ? JSON.stringify(UNKNOWN)
-            : printTorrent(info_hash.toLowerCase(), torrent),
-        )
+        if (torrent === undefined) return json(JSON.stringify(UNKNOWN))
+        const accounted = await accountingOf(accounting, info_hash)
+        return json(printTorrent(info_hash.toLowerCase(), torrent, accounted))
       },
       {
         params: t.Object({ info_hash: INFO_HASH_SEGMENT }),

@@ -67,6 +67,7 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
       torrents,
       bans: setting.bans,
       permissions: storage?.permissions,
+      accounting: storage?.accounting,
       databaseName: databaseNameOf(config),
       options: setting.options,
       reload: () => setting.reload('POST /api/v1/reload'),

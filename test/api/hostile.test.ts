@@ -370,7 +370,7 @@ test('random paths are never more than a bad parameter', async () => {
   for (let time = 0; time < 500; time++) {
     const noise = Array.from({ length: 1 + roll(8) }, () => bits[roll(bits.length)]).join('')
     const path = `/api/v1/${['torrent/', 'key/', 'whitelist/', '', 'keys/'][roll(5)]}${noise}`
-    const method = ['GET', 'DELETE', 'PUT', 'HEAD'][roll(4)]!
+    const method = ['GET', 'DELETE', 'OPTIONS', 'HEAD'][roll(4)]!
     const { status } = await askWithToken(api.url, { method, path })
     const calm = [200, 400, 404, 405].includes(status)
     expect({ seed, method, path, status, calm }).toEqual({ seed, method, path, status, calm: true })

@@ -49,10 +49,21 @@ test('has every operation, each with an id of its own', () => {
     'addKeys POST /api/v1/keys/bulk',
     'addManyToWhitelist POST /api/v1/whitelist/bulk',
     'addToWhitelist POST /api/v1/whitelist/{info_hash}',
+    'adjustAccount POST /api/v1/account/{id}/adjust',
+    'adjustUser POST /api/v1/user/{user_id}/adjust',
+    'changeAccount PATCH /api/v1/account/{id}',
+    'changeTorrent PATCH /api/v1/torrent/{info_hash}/accounting',
+    'changeTorrents PATCH /api/v1/torrents/accounting/bulk',
+    'changeUser PATCH /api/v1/user/{user_id}',
     'deleteKey DELETE /api/v1/key/{seconds_valid_or_key}',
     'deleteKeys DELETE /api/v1/keys/bulk',
+    'eraseAccount DELETE /api/v1/account/{id}',
+    'eraseUser DELETE /api/v1/user/{user_id}',
     'generateKey POST /api/v1/key/{seconds_valid_or_key}',
     'getAbout GET / open',
+    'getAccount GET /api/v1/account/{id}',
+    'getAccounting GET /api/v1/accounting',
+    'getChanges GET /api/v1/accounting/changes',
     'getConfiguration GET /api/v1/config',
     'getHealth GET /api/health_check open',
     'getHistory GET /api/v1/history',
@@ -63,20 +74,33 @@ test('has every operation, each with an id of its own', () => {
     'getSession GET /session',
     'getStatistics GET /api/v1/stats',
     'getTorrent GET /api/v1/torrent/{info_hash}',
+    'getUser GET /api/v1/user/{user_id}',
     'liftBan DELETE /api/v1/bans/{address}',
     'liftBans DELETE /api/v1/bans',
+    'listAccountRecords GET /api/v1/account/{id}/records',
+    'listAccounts GET /api/v1/accounts',
     'listBans GET /api/v1/bans',
+    'listFlags GET /api/v1/accounting/flags',
     'listKeys GET /api/v1/keys',
+    'listTorrentRecords GET /api/v1/torrent/{info_hash}/records',
     'listTorrents GET /api/v1/torrents',
+    'listUserRecords GET /api/v1/user/{user_id}/records',
     'listWhitelist GET /api/v1/whitelist',
     'login POST /session open',
     'logout DELETE /session open',
+    'putAccountToken PUT /api/v1/account/{id}/token/{info_hash}',
+    'putUserToken PUT /api/v1/user/{user_id}/token/{info_hash}',
     'reload POST /api/v1/reload',
     'reloadKeys GET /api/v1/keys/reload',
     'reloadWhitelist GET /api/v1/whitelist/reload',
+    'removeAccountToken DELETE /api/v1/account/{id}/token/{info_hash}',
     'removeFromWhitelist DELETE /api/v1/whitelist/{info_hash}',
     'removeManyFromWhitelist DELETE /api/v1/whitelist/bulk',
+    'removeUserToken DELETE /api/v1/user/{user_id}/token/{info_hash}',
+    'replaceKey PUT /api/v1/key/{seconds_valid_or_key}',
+    'reviewFlag PATCH /api/v1/accounting/flag/{id}',
     'scrapeMetrics GET /metrics',
+    'watchChanges GET /api/v1/accounting/events',
     'watchOverview GET /api/v1/live',
   ])
   expect(document.security).toEqual([{ bearer: [] }, { token: [] }])
@@ -85,10 +109,19 @@ test('has every operation, each with an id of its own', () => {
 test('names its schemas, and every reference leads somewhere', () => {
   expect(Object.keys(document.components.schemas).sort()).toEqual([
     'About',
+    'Account',
+    'AccountChanges',
+    'AccountFigures',
+    'AccountedTorrent',
+    'Accounting',
+    'Adjustment',
     'AuthKey',
     'Ban',
+    'Changes',
     'Counted',
     'Done',
+    'Erased',
+    'Flag',
     'Health',
     'History',
     'InfoHash',
@@ -103,12 +136,18 @@ test('names its schemas, and every reference leads somewhere', () => {
     'Option',
     'Overview',
     'Peer',
+    'Record',
     'Refused',
     'Reload',
+    'Replacement',
+    'Review',
     'Session',
     'Statistics',
+    'Token',
     'Torrent',
+    'TorrentChanges',
     'TorrentSummary',
+    'TorrentsChanges',
   ])
   const { schemas, responses } = document.components
   for (const [, kind, name = ''] of text.matchAll(/"#\/components\/(schemas|responses)\/(\w+)"/g))
@@ -142,18 +181,25 @@ test('shows what is checked', () => {
   ])
   for (const [path, methods] of Object.entries(document.paths))
     for (const { parameters } of Object.values(methods)) {
-      const name = /\{(.*)\}/.exec(path)?.[1]
+      const names = [...path.matchAll(/\{(.*?)\}/g)].map(([, name]) => name)
       const inPath = parameters.filter((one) => one.in === 'path')
-      expect(inPath.map((one) => [one.name, one.required])).toEqual(name ? [[name, true]] : [])
+      expect(inPath.map((one) => [one.name, one.required])).toEqual(
+        names.map((name) => [name, true]),
+      )
     }
 })
 
 const templateOf = (path: string): string | undefined => {
   const [bare = ''] = path.split('?')
   if (document.paths[bare]) return bare
-  return Object.keys(document.paths).find(
-    (known) => known.replace(/\{.*\}$/, '') === bare.replace(/[^/]*$/, '') && known.endsWith('}'),
-  )
+  const segments = bare.split('/')
+  return Object.keys(document.paths).find((known) => {
+    const own = known.split('/')
+    return (
+      own.length === segments.length &&
+      own.every((one, i) => one === segments[i] || one.startsWith('{'))
+    )
+  })
 }
 
 describe('shows every status and content type that the cases have', () => {

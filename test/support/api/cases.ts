@@ -319,7 +319,10 @@ const routing: readonly Case[] = [
       ['POST', '/api/v1/keys/reload', 'GET,HEAD'],
       ['DELETE', '/api/v1/keys/reload', 'GET,HEAD'],
       ['GET', '/api/v1/keys/bulk', 'POST,DELETE'],
-      ['GET', '/api/v1/key/60', 'POST,DELETE'],
+      ['GET', '/api/v1/key/60', 'POST,PUT,DELETE'],
+      ['PUT', '/api/v1/account/60', 'GET,HEAD,PATCH,DELETE'],
+      ['GET', '/api/v1/account/60/adjust', 'POST'],
+      ['GET', `/api/v1/user/60/token/${HASH}`, 'PUT,DELETE'],
       ['POST', '/api/v1/bans', 'GET,HEAD,DELETE'],
       ['GET', '/api/v1/bans/192.0.2.1', 'DELETE'],
     ] as const

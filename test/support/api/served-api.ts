@@ -193,6 +193,7 @@ export async function serve(
       torrents,
       bans,
       permissions,
+      accounting: undefined,
       databaseName: 'Sqlite3',
       reload: async () => ({ applied: [], restart: [], mistakes: [] }),
       report: (what) => reports.push(what),

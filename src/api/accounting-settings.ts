@@ -1,0 +1,77 @@
+/** What the bodies and queries of accounting ask for, in the words of the store. */
+import type { AccountSettings } from '../accounting/batch.ts'
+import type { Adjustment, RecordQuery } from '../database/accounting-contract.ts'
+import { Failure } from './failures.ts'
+import { WRONG_SHAPE } from './json-body.ts'
+
+const SETTINGS = {
+  enabled: 'enabled',
+  can_download: 'canDownload',
+  max_downloads: 'maxDownloads',
+  max_peers: 'maxPeers',
+  up_percent: 'upPercent',
+  down_percent: 'downPercent',
+  free_until: 'freeUntil',
+  hidden: 'hidden',
+} as const satisfies Record<string, keyof AccountSettings>
+/** What a body may change of an account or a torrent. */
+type SettingsBody = {
+  readonly [Name in keyof typeof SETTINGS]?: AccountSettings[(typeof SETTINGS)[Name]] | undefined
+}
+
+const AMOUNTS = {
+  credited_uploaded: 'creditedUploaded',
+  credited_downloaded: 'creditedDownloaded',
+} as const satisfies Record<string, keyof Adjustment>
+type AmountsBody = { readonly [Name in keyof typeof AMOUNTS]?: number | bigint | undefined }
+
+type Read<T> = {
+  readonly wanted: T
+  /** For the log. */
+  readonly text: string
+}
+
+/** Throws if the body names none of them. */
+export function settingsIn(body: SettingsBody): Read<Partial<AccountSettings>> {
+  return read(body, SETTINGS, (value) => value)
+}
+
+export const adjustmentIn = (body: AmountsBody): Read<Adjustment> =>
+  read(body, AMOUNTS, (value) => BigInt(value as number | bigint))
+
+function read(
+  body: Readonly<Record<string, unknown>>,
+  names: Readonly<Record<string, string>>,
+  convert: (value: unknown) => unknown,
+): Read<object> {
+  const found = Object.entries(names).filter(([member]) => body[member] !== undefined)
+  if (found.length === 0)
+    throw new Failure(
+      422,
+      `${WRONG_SHAPE}missing field, expected one of ${Object.keys(names)
+        .map((name) => `\`${name}\``)
+        .join(', ')}`,
+    )
+  return {
+    wanted: Object.fromEntries(found.map(([member, name]) => [name, convert(body[member])])),
+    text: found.map(([member]) => `${member}=${body[member]}`).join(', '),
+  }
+}
+
+/** Seconds: what UNIT3D asks for at first. */
+const MIN_SEED_SECONDS = 7 * 86_400
+const GRACE_SECONDS = 3 * 86_400
+
+type HitAndRunQuery = {
+  readonly hit_and_run?: string | undefined
+  readonly min_seed_seconds?: string | undefined
+  readonly grace_seconds?: string | undefined
+}
+/** `now`: second. */
+export function hitAndRunIn(query: HitAndRunQuery, now: number): RecordQuery['hitAndRun'] {
+  if (query.hit_and_run !== '1' && query.hit_and_run !== 'true') return undefined
+  return {
+    minSeedSeconds: Number(query.min_seed_seconds ?? MIN_SEED_SECONDS),
+    lastSeenBefore: now - Number(query.grace_seconds ?? GRACE_SECONDS),
+  }
+}
