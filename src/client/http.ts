@@ -114,6 +114,28 @@ export async function askHttp(url: URL, request: HttpRequest): Promise<HttpReply
   }
 }
 
+/**
+ * The status of an answer, the rest of which is not read. Redirects are not followed. Rejects with `ClientFailure` and
+ * nothing else, also when `stop` aborts.
+ */
+export async function statusFrom(
+  url: URL,
+  request: HttpRequest,
+  stop: AbortSignal,
+): Promise<number> {
+  const { milliseconds } = request
+  const done = new AbortController()
+  const signal = AbortSignal.any([AbortSignal.timeout(milliseconds), stop, done.signal])
+  try {
+    return (await send(url, request, signal)).status
+  } catch (error) {
+    throw explain(error, placeOf(url), milliseconds)
+  } finally {
+    // Closes the connection.
+    done.abort()
+  }
+}
+
 export interface HttpStream {
   readonly status: number
   /** The body as it comes. Rejects with `ClientFailure` and nothing else; ends when `stop` aborts. */

@@ -181,7 +181,7 @@ test('shows what is checked', () => {
   ])
   for (const [path, methods] of Object.entries(document.paths))
     for (const { parameters } of Object.values(methods)) {
-      const names = [...path.matchAll(/\{(.*?)\}/g)].map(([, name]) => name)
+      const names = [...path.matchAll(/\{(.*?)\}/g)].map(([, name = '']) => name)
       const inPath = parameters.filter((one) => one.in === 'path')
       expect(inPath.map((one) => [one.name, one.required])).toEqual(
         names.map((name) => [name, true]),
