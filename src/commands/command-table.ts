@@ -10,7 +10,7 @@ import { COMPLETE, COMPLETIONS } from './completions.ts'
 import { CONFIG, INIT } from './config.ts'
 import { CONTAINER } from './container.ts'
 import { DOCTOR } from './doctor.ts'
-import { BANS, KEYS, LOG, RELOAD, STATS, STATUS, TORRENTS, WHITELIST } from './operate.ts'
+import { ACCOUNTS, BANS, KEYS, LOG, RELOAD, STATS, STATUS, TORRENTS, WHITELIST } from './operate.ts'
 import { CONFIG_OPTION } from './shared.ts'
 
 const SERVE: Command = {
@@ -35,7 +35,7 @@ export const TRACKER: Command = {
   help: 'A BitTorrent tracker. Without a command it serves until it is interrupted.',
   examples: ['tracker init', 'tracker config check', 'tracker --config /etc/tracker/tracker.toml'],
   commands: [
-    ...[STATUS, STATS, TORRENTS, KEYS, WHITELIST, BANS, RELOAD, LOG],
+    ...[STATUS, STATS, TORRENTS, KEYS, ACCOUNTS, WHITELIST, BANS, RELOAD, LOG],
     ...[CONFIG, INIT, CLIENT, CHECK, HEALTH, BENCH, DOCTOR, COMPLETIONS, CONTAINER, COMPLETE],
     // What other servers call it.
     ...['serve', 'run', 'start'].map((name) => ({ ...SERVE, name, hidden: true })),

@@ -101,10 +101,15 @@ export const KEYS: Command = {
       examples: [
         'tracker keys add --seconds 86400',
         'tracker keys add --never --format json | jq -r .key',
+        'tracker keys add --never --user-id 17',
       ],
       options: [
         option('--seconds COUNT', 'For how long it is valid.'),
         option('--never', 'It never expires.'),
+        option(
+          '--user-id NUMBER',
+          'Whose it is: keys of one user have one account. Needs [core.accounting].',
+        ),
         ...ASKING,
       ],
       arguments: [argument('[KEY]', '32 letters and digits. Default: a random one.')],
@@ -117,6 +122,60 @@ export const KEYS: Command = {
       options: ASKING,
       arguments: [argument('KEY...', '32 letters and digits.')],
       run: run('keys remove', async () => (await keys()).removeKeys),
+    },
+  ],
+}
+
+const accounts = () => import('../operate/accounts.ts')
+const ACCOUNT = argument('[ACCOUNT]', 'Its number, as in the list.')
+const USER_ID = option('--user-id NUMBER', 'The account of that user instead.')
+
+export const ACCOUNTS: Command = {
+  name: 'accounts',
+  help: 'See who moved how much, and correct it.',
+  commands: [
+    {
+      name: 'list',
+      help: 'List the accounts, with what was credited to them.',
+      details: PLACE,
+      examples: ['tracker accounts list --sort uploaded --limit 10'],
+      options: [
+        option(
+          '--sort id|uploaded|downloaded|ratio|last_seen',
+          'id (default): ascending; otherwise the largest first.',
+        ),
+        option('--limit COUNT', 'Most accounts in the list. Default: 50.'),
+        ...ASKING,
+      ],
+      run: run('accounts list', async () => (await accounts()).listAccounts),
+    },
+    {
+      name: 'show',
+      help: 'Show an account and what it moved of each torrent.',
+      details: PLACE,
+      examples: ['tracker accounts show 3', 'tracker accounts show --user-id 17 --format json'],
+      options: [
+        USER_ID,
+        option('--limit COUNT', 'Most torrents that are shown. Default: 50.'),
+        ...ASKING,
+      ],
+      arguments: [ACCOUNT],
+      run: run('accounts show', async () => (await accounts()).showAccount),
+    },
+    {
+      name: 'adjust',
+      help: 'Add to what is credited to an account, or take away.',
+      details: `Sums stop at 0. The log has the reason.\n\n${PLACE}`,
+      examples: ['tracker accounts adjust 3 --uploaded=-5000000000 --reason "faked"'],
+      options: [
+        option('--uploaded BYTES', 'Bytes of upload; with a minus they are taken away.'),
+        option('--downloaded BYTES', 'The same for download.'),
+        option('--reason TEXT', 'Why.'),
+        USER_ID,
+        ...ASKING,
+      ],
+      arguments: [ACCOUNT],
+      run: run('accounts adjust', async () => (await accounts()).adjustAccount),
     },
   ],
 }

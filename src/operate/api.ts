@@ -15,7 +15,8 @@ export const membersOf = (value: unknown): Json =>
   typeof value === 'object' && value !== null ? (value as Json) : {}
 /** Text for a terminal, whatever the value is. */
 export const textOf = (value: unknown): string => oneLine(String(value ?? ''))
-export const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
+export const numberOf = (value: unknown): number =>
+  typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 export interface Reply {
@@ -48,7 +49,7 @@ export class Api {
     const text = Buffer.from(reply.body).toString()
     if (reply.status !== 200) throw this.refused(reply, question)
     try {
-      return { text, value: JSON.parse(text) }
+      return { text, value: parseExactly(text) }
     } catch {
       throw this.#failed(`the answer is not JSON: ${NOT_ITS_API}`)
     }
@@ -68,7 +69,7 @@ export class Api {
           Authorization: `Bearer ${token}`,
           ...(body !== undefined && { 'Content-Type': 'application/json' }),
         },
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined ? undefined : JSON.stringify(body, exactly),
         mostBytes: MOST_BYTES,
       },
     }
@@ -107,6 +108,7 @@ export class Api {
       return this.#failed(
         `it does not accept the token (${reason || statusText}): has its configuration changed since it started? Another token is given with --token-file PATH or TRACKER_TOKEN`,
       )
+    if (status === 404 && isRefusal(reply.body)) return this.#failed(reason)
     if (status === 404 || status === 405)
       return this.#failed(
         `HTTP status ${status}: it has no ${method} ${path.replace(/\?.*/s, '')}: ${NOT_ITS_API}, or its version is older`,
@@ -116,7 +118,11 @@ export class Api {
         `the tracker is too busy to answer${method === 'GET' ? '' : '; whether it was done is not known'}`,
       )
     if (status === 409)
-      return this.#failed(`${reason}: it has no database, see [core.database] of its configuration`)
+      return this.#failed(
+        reason.startsWith('accounting')
+          ? `${reason}: see [core.accounting] there`
+          : `${reason}: it has no database, see [core.database] of its configuration`,
+      )
     if (location !== undefined || reason === '')
       return this.#failed(
         `${statusOf({ status, statusText, location, body: reply.body })}: ${NOT_ITS_API}`,
@@ -126,6 +132,36 @@ export class Api {
 
   #failed(what: string): OperateFailure {
     return new OperateFailure(`${this.place.base}: ${what}`)
+  }
+}
+
+/** `JSON` with what TypeScript does not know of it yet (ECMAScript 2026). */
+const json: {
+  parse(
+    text: string,
+    reviver?: (name: string, found: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown
+  rawJSON(text: string): unknown
+} = JSON as never
+
+/** Integers that no number can hold are bigints, in both directions. */
+const parseExactly = (text: string): unknown =>
+  /[0-9]{16}/.test(text)
+    ? json.parse(text, (_name, found, { source = '' }) =>
+        typeof found === 'number' && !Number.isSafeInteger(found) && /^-?\d+$/.test(source)
+          ? BigInt(source)
+          : found,
+      )
+    : json.parse(text)
+const exactly = (_name: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? json.rawJSON(`${value}`) : value
+
+/** Of the API, which says what does not exist. */
+function isRefusal(body: Uint8Array): boolean {
+  try {
+    return membersOf(JSON.parse(Buffer.from(body).toString())).status === 'err'
+  } catch {
+    return false
   }
 }
 

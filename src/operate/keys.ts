@@ -3,6 +3,7 @@ import { isAuthKey, KEY_CHARACTERS } from '../bittorrent.ts'
 import { EXIT } from '../cli/host.ts'
 import { Misuse, numberValue } from '../cli/invocation.ts'
 import { several } from '../text/figures.ts'
+import { userIdOf } from './accounts.ts'
 import { membersOf, numberOf, textOf } from './api.ts'
 import { type Call, printList, printReply } from './command.ts'
 
@@ -16,8 +17,10 @@ export async function listKeys(call: Call): Promise<undefined> {
 }
 
 function keyText(item: unknown): string {
-  const { key, expiry_time } = membersOf(item)
-  return `${textOf(key)}  ${expiry_time === null ? 'never expires' : `until ${textOf(expiry_time)}`}`
+  const { key, expiry_time, account, user_id } = membersOf(item)
+  const end = expiry_time === null ? 'never expires' : `until ${textOf(expiry_time)}`
+  const user = user_id === null ? '' : `, user ${textOf(user_id)}`
+  return `${textOf(key)}  ${end}${account === undefined ? '' : `  account ${textOf(account)}${user}`}`
 }
 
 export async function addKey(call: Call): Promise<undefined> {
@@ -27,7 +30,8 @@ export async function addKey(call: Call): Promise<undefined> {
   const seconds = numberValue(invocation, 'seconds', { min: 0, max: MOST_SECONDS }, null)
   if (invocation.options.has('never') === (seconds !== null))
     throw new Misuse('needs either --seconds, for which the key is valid, or --never')
-  const body = { key, seconds_valid: seconds }
+  // undefined is left out: trackers of the reference do not know it.
+  const body = { key, seconds_valid: seconds, user_id: userIdOf(invocation) }
   const reply = await call.api.ask({ method: 'POST', path: '/api/v1/keys', body })
   printReply(call, reply, () => `${keyText(reply.value)}\n`)
 }
