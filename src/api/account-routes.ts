@@ -16,11 +16,12 @@ import {
   HIT_AND_RUN,
   RECORD,
   readUserId,
+  readUserIds,
   TOKEN,
   USER_ID_LIST,
   USER_SEGMENT,
 } from './accounting-schemas.ts'
-import { adjustmentIn, hitAndRunIn, settingsIn } from './accounting-settings.ts'
+import { accountSettingsIn, adjustmentIn, hitAndRunIn } from './accounting-settings.ts'
 import { changed, json, OK, okCount } from './answers.ts'
 import { searchOf } from './authentication.ts'
 import { disabled, Missing, tryDatabase } from './failures.ts'
@@ -46,8 +47,7 @@ export function accountRoutes(parts: Parts, parse: ReadBody) {
       '/accounts',
       ({ accounting, query }) => {
         const { user_id, sort = 'id' } = query
-        const userIds =
-          user_id === undefined ? undefined : [...new Set(user_id.split(',').map(readUserId))]
+        const userIds = user_id === undefined ? undefined : readUserIds(user_id)
         const items = batches(
           'failed to list accounts',
           readPage(query, schema),
@@ -145,7 +145,7 @@ function namedRoutes({ accounting, schema, seconds }: Parts, parse: ReadBody, na
     .patch(
       path,
       async ({ accounting, params, body }) => {
-        const { wanted, text } = settingsIn(body)
+        const { wanted, text } = accountSettingsIn(body)
         const row = await found('failed to change account', params, (name) =>
           accounting.changeAccount(name, wanted),
         )
@@ -182,7 +182,10 @@ function namedRoutes({ accounting, schema, seconds }: Parts, parse: ReadBody, na
         const row = await found('failed to adjust account', params, (name) =>
           accounting.adjustAccount(name, wanted),
         )
-        return changed(`${row.id}: ${text}: ${body.reason}`, json(print(accounting, row)))
+        return changed(
+          `${row.id}: ${text}: ${JSON.stringify(body.reason)}`,
+          json(print(accounting, row)),
+        )
       },
       {
         parse,

@@ -20,7 +20,7 @@ import {
   TORRENT_CHANGES,
   TORRENTS_CHANGES,
 } from './accounting-schemas.ts'
-import { hitAndRunIn, settingsIn } from './accounting-settings.ts'
+import { hitAndRunIn, torrentSettingsIn } from './accounting-settings.ts'
 import { changed, EVENTS_TYPE, json, okCount } from './answers.ts'
 import type { Exchange } from './exchange.ts'
 import { disabled, Missing, tryDatabase } from './failures.ts'
@@ -164,7 +164,7 @@ export function accountingRoutes(parts: Parts, parse: ReadBody) {
     .patch(
       '/torrent/:info_hash/accounting',
       async ({ accounting, params, body }) => {
-        const { wanted, text } = settingsIn(body)
+        const { wanted, text } = torrentSettingsIn(body)
         const [row] = await tryDatabase(CHANGE, () =>
           accounting.changeTorrents(Uint8Array.fromHex(params.info_hash), wanted),
         )
@@ -184,7 +184,7 @@ export function accountingRoutes(parts: Parts, parse: ReadBody) {
     .patch(
       '/torrents/accounting/bulk',
       async ({ accounting, body }) => {
-        const { wanted, text } = settingsIn(body)
+        const { wanted, text } = torrentSettingsIn(body)
         const hashes = [...new Set(body.info_hashes.map((one) => one.toLowerCase()))]
         if (hashes.length > 0)
           await tryDatabase(CHANGE, () =>

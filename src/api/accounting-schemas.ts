@@ -25,6 +25,8 @@ const MOST_LIMIT = 2 ** 31 - 1
 const MOST_MOMENT = 8_640_000_000_000
 /** Characters of the reason of an adjustment: it stands in one line of the log. */
 const MOST_REASON = 200
+/** Users of one list. */
+const MOST_USER_IDS = 1_000
 /** Rows of one page of changes. */
 const MOST_CHANGES = 10_000
 
@@ -142,7 +144,7 @@ export const USER_SEGMENT = {
   ...number('user id', 19),
   shownAs: { type: 'integer', format: 'int64', minimum: 0, maximum: 2 ** 63 - 2 ** 10 },
 }
-/** Of text that fits `USER_SEGMENT` or is a part of `USER_ID_LIST`. */
+/** Of text that fits `USER_SEGMENT`. */
 export function readUserId(text: string): bigint {
   const id = BigInt(text)
   if (id > MOST_I64) throw badNumber('user id', text)
@@ -152,10 +154,17 @@ export function readUserId(text: string): bigint {
 /** Several, separated by commas; in the document a list. */
 export const USER_ID_LIST = t.String({
   pattern: '^[0-9]{1,19}(,[0-9]{1,19})*$',
-  description: 'Only the accounts of these users; unknown ones are left out.',
+  description: `Only the accounts of these users, ${MOST_USER_IDS} at most; unknown ones are left out.`,
   error: judgeText(() => badQuery('user_id: invalid digit found in string')),
-  shownAs: t.Array(USER_SEGMENT),
+  shownAs: t.Array(USER_SEGMENT, { maxItems: MOST_USER_IDS }),
 })
+/** Each once. */
+export function readUserIds(text: string): readonly bigint[] {
+  const ids = new Set(text.split(',').map(readUserId))
+  if (ids.size > MOST_USER_IDS) throw badQuery(`user_id: more than ${MOST_USER_IDS}`)
+  return [...ids]
+}
+
 const SORTS = [
   'id',
   'uploaded',

@@ -1,29 +1,29 @@
 /** What the bodies and queries of accounting ask for, in the words of the store. */
-import type { AccountSettings } from '../accounting/batch.ts'
+import type { AccountSettings, TorrentSettings } from '../accounting/batch.ts'
 import type { Adjustment, RecordQuery } from '../database/accounting-contract.ts'
 import { Failure } from './failures.ts'
 import { WRONG_SHAPE } from './json-body.ts'
 
-const SETTINGS = {
+const TORRENT_SETTINGS = {
+  up_percent: 'upPercent',
+  down_percent: 'downPercent',
+  free_until: 'freeUntil',
+} as const satisfies Record<string, keyof TorrentSettings>
+const ACCOUNT_SETTINGS = {
   enabled: 'enabled',
   can_download: 'canDownload',
   max_downloads: 'maxDownloads',
   max_peers: 'maxPeers',
-  up_percent: 'upPercent',
-  down_percent: 'downPercent',
-  free_until: 'freeUntil',
+  ...TORRENT_SETTINGS,
   hidden: 'hidden',
 } as const satisfies Record<string, keyof AccountSettings>
-/** What a body may change of an account or a torrent. */
-type SettingsBody = {
-  readonly [Name in keyof typeof SETTINGS]?: AccountSettings[(typeof SETTINGS)[Name]] | undefined
-}
+/** A body as its schema has checked it. */
+type Body = Readonly<Record<string, unknown>>
 
 const AMOUNTS = {
   credited_uploaded: 'creditedUploaded',
   credited_downloaded: 'creditedDownloaded',
 } as const satisfies Record<string, keyof Adjustment>
-type AmountsBody = { readonly [Name in keyof typeof AMOUNTS]?: number | bigint | undefined }
 
 type Read<T> = {
   readonly wanted: T
@@ -31,16 +31,16 @@ type Read<T> = {
   readonly text: string
 }
 
-/** Throws if the body names none of them. */
-export function settingsIn(body: SettingsBody): Read<Partial<AccountSettings>> {
-  return read(body, SETTINGS, (value) => value)
-}
-
-export const adjustmentIn = (body: AmountsBody): Read<Adjustment> =>
+// Each throws if the body names nothing of it.
+export const accountSettingsIn = (body: Body): Read<Partial<AccountSettings>> =>
+  read(body, ACCOUNT_SETTINGS, (value) => value)
+export const torrentSettingsIn = (body: Body): Read<Partial<TorrentSettings>> =>
+  read(body, TORRENT_SETTINGS, (value) => value)
+export const adjustmentIn = (body: Body): Read<Adjustment> =>
   read(body, AMOUNTS, (value) => BigInt(value as number | bigint))
 
 function read(
-  body: Readonly<Record<string, unknown>>,
+  body: Body,
   names: Readonly<Record<string, string>>,
   convert: (value: unknown) => unknown,
 ): Read<object> {

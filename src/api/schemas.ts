@@ -71,7 +71,8 @@ export const integer64 = (least: bigint, error: Judge) =>
         minimum: least < 0n ? Number.MIN_SAFE_INTEGER : 0,
         maximum: Number.MAX_SAFE_INTEGER,
       }),
-      t.BigInt({ minimum: least, maximum: MOST_I64 }),
+      // The compiled check makes numbers of its limits first: these are exact.
+      t.BigInt({ minimum: least, exclusiveMaximum: MOST_I64 + 1n }),
     ],
     {
       error,
