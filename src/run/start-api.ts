@@ -8,6 +8,7 @@ import type { Config } from '../config/model.ts'
 import type { ShownOption } from '../config/shown-options.ts'
 import { Dashboard } from '../dashboard/assets.ts'
 import type { Log } from '../log/log.ts'
+import type { Report } from '../log/report.ts'
 import type { ListenerType } from '../memory/counters.ts'
 import type { Garbage } from '../servers/garbage.ts'
 import type { HttpServer } from '../servers/listen.ts'
@@ -72,8 +73,7 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
       options: setting.options,
       reload: () => setting.reload('POST /api/v1/reload'),
       lines: log.history,
-      report: (what, error) =>
-        log.error('API', 'internal error: {what}: {reason}', { what, reason: `${error}` }),
+      report: reporter(log),
     },
   })
   setting.tokens.add(tokens)
@@ -84,6 +84,11 @@ export async function openApi(setting: ApiSetting): Promise<HttpServer> {
   }
   return { ...api, stop }
 }
+
+export const reporter =
+  (log: Log): Report =>
+  (what, error) =>
+    log.error('API', 'internal error: {what}: {reason}', { what, reason: `${error}` })
 
 function statisticsSources(setting: ApiSetting): StatisticsSources {
   const of = (type: ListenerType) => setting.listeners.counted.filter((one) => one.type === type)

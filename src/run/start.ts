@@ -8,6 +8,7 @@ import { createAccountingMemory } from '../accounting/limits.ts'
 import type { Tokens } from '../api/authentication.ts'
 import type { ReloadResult } from '../api/parts.ts'
 import { Sessions } from '../api/sessions.ts'
+import { Webhook } from '../api/webhook.ts'
 import type { Failed, Loaded } from '../config/load.ts'
 import type { Config } from '../config/model.ts'
 import { shownOptions } from '../config/shown-options.ts'
@@ -44,7 +45,7 @@ import { type Followed, Reloader } from './reload.ts'
 import { Repeated } from './repeated.ts'
 import { mostWebSockets, reserve, threadCount } from './resources.ts'
 import { apiService } from './services.ts'
-import { openApi } from './start-api.ts'
+import { openApi, reporter } from './start-api.ts'
 import { Sweeper } from './sweeper.ts'
 import { TrackerListeners } from './tracker-listeners.ts'
 
@@ -132,6 +133,9 @@ export async function start(
     clock: systemClock,
   })
   if (storage !== undefined) starting.use(storage)
+  const accounting = storage?.accounting
+  const webhook =
+    accounting && starting.use(new Webhook({ accounting, log, report: reporter(log) }))
 
   // Before they are read: it notices what is renewed from here on.
   const certificates = new CertificateWatch(config, log)
@@ -258,6 +262,7 @@ export async function start(
     sweeper.follow(next.core.inactive_peer_cleanup_interval)
     banReset.every(next.udp_tracker_server.ip_bans_reset_interval_in_secs * 1000)
     storage?.follow(next)
+    webhook?.follow(next.core.accounting?.webhook ?? null)
     garbage.kept(RELOAD_GARBAGE)
   })
   // The health API comes last: its first answer means that everything else is up.
