@@ -26,7 +26,7 @@ const MOST_MOMENT = 8_640_000_000_000
 /** Characters of the reason of an adjustment: it stands in one line of the log. */
 const MOST_REASON = 200
 /** Users of one list. */
-const MOST_USER_IDS = 1_000
+const MOST_USER_IDS = 200
 /** Rows of one page of changes. */
 const MOST_CHANGES = 10_000
 
@@ -142,7 +142,7 @@ export const ACCOUNT_SEGMENT = number('account', 15)
 export const FLAG_SEGMENT = number('flag', 15)
 export const USER_SEGMENT = {
   ...number('user id', 19),
-  shownAs: { type: 'integer', format: 'int64', minimum: 0, maximum: 2 ** 63 - 2 ** 10 },
+  shownAs: { type: 'integer', format: 'int64', minimum: 0, maximum: MOST_I64 },
 }
 /** Of text that fits `USER_SEGMENT`. */
 export function readUserId(text: string): bigint {
@@ -216,7 +216,7 @@ export const LIMIT = t.Optional(
     pattern: '^[0-9]{1,9}$',
     description: `Rows in the answer, about: writes are not divided. Default 1000, ${MOST_CHANGES} at most.`,
     error: judgeText(() => badQuery('limit: invalid digit found in string')),
-    shownAs: { type: 'integer', minimum: 1, maximum: 999_999_999 },
+    shownAs: { type: 'integer', minimum: 0, maximum: 999_999_999 },
   }),
 )
 /** Rows of a page of changes. */

@@ -123,11 +123,19 @@ function refusalsOf(route: InternalRoute): readonly (keyof typeof REFUSALS)[] {
   ]
 }
 
+/** Whether a path names something that may not exist. */
+const mayMiss = ({ hooks: { detail, params } }: InternalRoute): boolean =>
+  detail?.operationId === 'replaceKey' ||
+  (detail?.tags?.[0] === 'accounting' && Object.keys(params?.properties ?? {})[0] !== 'info_hash')
+
 /** Outside /api/v1 every refusal is JSON. */
-const refusalOf = (route: InternalRoute, status: keyof typeof REFUSALS): object =>
-  isVersioned(route)
-    ? { $ref: `#/components/responses/${status}` }
-    : { description: REFUSALS[status], content: contentOf(asJson(REFUSED)) }
+function refusalOf(route: InternalRoute, status: keyof typeof REFUSALS): object {
+  const asRefused = { content: contentOf(asJson(REFUSED)) }
+  if (!isVersioned(route)) return { description: REFUSALS[status], ...asRefused }
+  if (status === 404 && mayMiss(route))
+    return { description: 'It does not exist; the reason says what.', ...asRefused }
+  return { $ref: `#/components/responses/${status}` }
+}
 
 function operationOf(route: InternalRoute): object {
   const { params, query, body, detail } = route.hooks
@@ -145,6 +153,9 @@ function operationOf(route: InternalRoute): object {
   }
 }
 
+/** In the document as it is made, before an integer that no number can hold. */
+const BIGINT = 'bigint:'
+
 /** The document as JSON. */
 export function openApi({ routes }: AnyElysia, version: string): string {
   const paths: Record<string, Record<string, object>> = {}
@@ -155,6 +166,7 @@ export function openApi({ routes }: AnyElysia, version: string): string {
   }
   const schemas: Record<string, unknown> = {}
   const withReferences = (_name: string, value: unknown): unknown => {
+    if (typeof value === 'bigint') return `${BIGINT}${value}`
     if (typeof value !== 'object' || value === null) return value
     if ('shownAs' in value) return value.shownAs
     if (!('$id' in value)) return value
@@ -162,7 +174,7 @@ export function openApi({ routes }: AnyElysia, version: string): string {
     schemas[String($id)] ??= JSON.parse(JSON.stringify(schema, withReferences))
     return { $ref: `#/components/schemas/${$id}` }
   }
-  return JSON.stringify({
+  const document = JSON.stringify({
     openapi: '3.1.0',
     info: {
       title: 'Tracker management API',
@@ -187,4 +199,5 @@ export function openApi({ routes }: AnyElysia, version: string): string {
       schemas,
     },
   })
+  return document.replaceAll(new RegExp(`"${BIGINT}(-?\\d+)"`, 'g'), '$1')
 }

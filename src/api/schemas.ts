@@ -13,8 +13,6 @@ import type { Page } from './paging.ts'
 const MOST_U32 = 2 ** 32 - 1
 const MOST_U64 = 2n ** 64n - 1n
 export const MOST_I64 = 2n ** 63n - 1n
-/** The largest that a JSON document can say of 64-bit integers without going beyond them. */
-const MOST_SHOWN = 2 ** 63 - 2 ** 10
 /** Until 2295 every lifetime of a key up to this one ends in or before the last year that the reference can print, 262142. */
 const MOST_SECONDS = 8_200_000_000_000
 
@@ -76,12 +74,7 @@ export const integer64 = (least: bigint, error: Judge) =>
     ],
     {
       error,
-      shownAs: {
-        type: 'integer',
-        format: 'int64',
-        minimum: least < 0n ? -MOST_SHOWN : 0,
-        maximum: MOST_SHOWN,
-      },
+      shownAs: { type: 'integer', format: 'int64', minimum: least, maximum: MOST_I64 },
     },
   )
 
