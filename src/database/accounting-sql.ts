@@ -175,6 +175,7 @@ function dialect(words: Words) {
     sessions: `SELECT account, torrent, peer, uploaded, downloaded, is_seeder, seen, writer
       FROM accounting_sessions WHERE ${sessions}`,
     tokens: `SELECT account, torrent, "until" FROM accounting_tokens WHERE ${pairs}`,
+    counted: `SELECT account, torrent, last_seen FROM accounting_records WHERE ${pairs}`,
     completed: `SELECT account, torrent FROM accounting_records WHERE completed IS NOT NULL AND ${pairs}`,
     putAccounts: put('accounting_accounts', ['id'], {
       ...FIGURES,

@@ -50,11 +50,14 @@ export async function lookUp(
   const stored = byName(await padded(session, sql.sessions, names), 3)
   const pairs = names.map(([account, torrent]) => [account!, torrent!])
   const tokens = byName(await padded(session, sql.tokens, pairs), 2)
+  const counted = byName(await padded(session, sql.counted, pairs), 2)
   for (const [account, torrent, peer, place] of asked) {
     const at = place * FOUND_SESSION.words
     const row = stored.get(nameOf(account, torrent, peer))
     if (row !== undefined) sessions.set([1, ...row.slice(3, 7).map(numberIn)], at)
-    const token = tokens.get(nameOf(account, torrent))
+    const pair = nameOf(account, torrent)
+    sessions[at + FOUND_SESSION.counted] = numberIn(counted.get(pair)?.[2])
+    const token = tokens.get(pair)
     if (token === undefined) continue
     sessions[at + FOUND_SESSION.tokenUntil] = token[2] === null ? Infinity : numberIn(token[2])
   }

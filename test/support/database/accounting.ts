@@ -105,7 +105,7 @@ export type Found = {
   readonly seen: number
 }
 
-/** What is known of sessions: undefined where nothing is; and their tokens. */
+/** What is known of sessions: undefined where nothing is; their tokens, and up to when their records are counted. */
 export async function lookUp(
   accounting: AccountingDatabase,
   sessions: readonly Pick<Session, 'account' | 'torrent' | 'peer'>[],
@@ -130,6 +130,7 @@ export async function lookUp(
         : undefined
     }),
     tokens: sessions.map((_, i) => found[i * FOUND_SESSION.words + FOUND_SESSION.tokenUntil]),
+    counted: sessions.map((_, i) => found[i * FOUND_SESSION.words + FOUND_SESSION.counted]),
   }
 }
 

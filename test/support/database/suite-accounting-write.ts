@@ -293,8 +293,9 @@ export function signsAccountingWrite(suite: Signing): void {
             undefined,
           ],
           tokens: [NOW + 60, Infinity, 0, NOW + 60, 0, NOW + 60],
+          counted: [NOW + 4, 0, NOW, NOW + 4, 0, NOW + 4],
         })
-        await writer.write([{ account: a!, torrent: 1, peer: 7, ended: true }])
+        await writer.write([{ account: a!, torrent: 1, peer: 7, ended: true, seen: NOW - 9 }])
         const after = await lookUp(accounting, question)
         expect(after.sessions.map((found) => found !== undefined)).toEqual([
           false,
@@ -304,7 +305,14 @@ export function signsAccountingWrite(suite: Signing): void {
           false,
           false,
         ])
-        expect(await lookUp(accounting, [])).toEqual({ torrents: [], sessions: [], tokens: [] })
+        // What comes late makes nothing older.
+        expect(after.counted[0]).toBe(NOW + 4)
+        expect(await lookUp(accounting, [])).toEqual({
+          torrents: [],
+          sessions: [],
+          tokens: [],
+          counted: [],
+        })
       },
     )
 
