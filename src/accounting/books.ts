@@ -418,7 +418,9 @@ export class Books {
     const to = sessions.fingerprintAt(row)
     sessions.cells[to] = this.#chaskey.tag(peerId, BLOCKS, true)
     sessions.cells[to + 1] = this.#chaskey.second
-    const client = this.#settings.storeClients ? this.#clients.numberOf(this.#peerBytes, 0) : NAMELESS
+    const client = this.#settings.storeClients
+      ? this.#clients.numberOf(this.#peerBytes, 0)
+      : NAMELESS
     sessions.setClient(row, client)
   }
 }

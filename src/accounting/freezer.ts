@@ -66,6 +66,7 @@ export class Freezer {
     if (this.#count === 0 && taken.length === 0) return undefined
     this.since = since.length === 0 ? 0 : Math.min(...since)
     const sessions = this.#sessions(keepsClients)
+    this.#holdings.correctBytes()
     return { sessions, hashes: this.#hashes(taken), flags: taken }
   }
 

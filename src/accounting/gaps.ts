@@ -148,32 +148,49 @@ export class Gaps {
       session.hasCompleted = true
       sessions.set(row, FLAG.owesCompletion)
     }
-    // The rules left a baseline above the first announce: what was credited below it is not to be.
-    const hasRestarted = sessions.has(row, FLAG.restarted)
-    if (stored.up > first.up) session.up = this.#raise(row, OWED.uploaded, session.up, stored.up)
-    if (stored.down > first.down)
-      session.down = this.#raise(row, OWED.downloaded, session.down, stored.down)
-    if (credit.isIgnored && !hasRestarted) session.endpoint = UNKNOWN
+    this.#correct(row, credit.isIgnored)
     sessions.save(row, session)
     holdings.owe(row, credit)
     if (credit.isTooFast) holdings.flag('speed', row, first.at, credit.up, credit.elapsed)
   }
 
-  /** Lets what a session owes begin at `stored`, its baseline, not at its first announce. The baseline that it has then. */
-  #raise(
-    row: number,
-    place: typeof OWED.uploaded | typeof OWED.downloaded,
-    now: number,
-    stored: number,
-  ): number {
-    const holdings = this.#holdings
-    const { sessions } = holdings
+  /**
+   * The rules may have left a baseline above the first announce, and ignored that: then what was credited since, measured
+   * from the first announce, is too much.
+   */
+  #correct(row: number, isIgnored: boolean): void {
+    const { sessions } = this.#holdings
+    const stored = this.#stored
+    const session = this.#session
+    const first = this.#first
+    // It began anew since: nothing but what it owes can be wrong.
     const hasRestarted = sessions.has(row, FLAG.restarted)
-    const most = hasRestarted ? 0 : Math.max(0, now - stored)
+    if (isIgnored && !hasRestarted) session.endpoint = UNKNOWN
+    if (isIgnored && !hasRestarted && session.up < stored.up) {
+      // All announces since would have been ignored, too.
+      this.#limit(row, OWED.uploaded, 0)
+      this.#limit(row, OWED.downloaded, 0)
+      session.up = stored.up
+      session.down = stored.down
+      return
+    }
+    if (stored.up > first.up) {
+      this.#limit(row, OWED.uploaded, hasRestarted ? 0 : session.up - stored.up)
+      if (!hasRestarted) session.up = Math.max(session.up, stored.up)
+    }
+    if (stored.down > first.down) {
+      this.#limit(row, OWED.downloaded, hasRestarted ? 0 : session.down - stored.down)
+      if (!hasRestarted) session.down = Math.max(session.down, stored.down)
+    }
+  }
+
+  /** Lets a session owe no more than `most` bytes, up or down. */
+  #limit(row: number, place: typeof OWED.uploaded | typeof OWED.downloaded, most: number): void {
+    const { sessions } = this.#holdings
     const credited = place + OWED.creditedUploaded
-    holdings.forgive(row, place, most)
-    sessions.setOwed(row, credited, Math.min(sessions.owed(row, credited), most))
-    return hasRestarted ? now : Math.max(now, stored)
+    const bytes = Math.max(0, most)
+    this.#holdings.forgive(row, place, bytes)
+    sessions.setOwed(row, credited, Math.min(sessions.owed(row, credited), bytes))
   }
 
   /** What it owes was counted before its percentages were known. */

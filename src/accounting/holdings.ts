@@ -210,6 +210,13 @@ export class Holdings {
     else this.downloaded -= bytes
   }
 
+  /** A sum beyond `MOST` is not exact. Where nothing is owed, it is 0. */
+  correctBytes(): void {
+    const { urgent, idle, waiting, lookups } = this
+    const count = urgent.count + idle.count + waiting.count + lookups.size
+    this.owedBytes = count === 0 ? 0 : Math.max(0, this.owedBytes)
+  }
+
   /** Lets a session owe nothing, and not be written. */
   drop(session: number): void {
     this.unmark(session)

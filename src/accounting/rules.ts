@@ -174,9 +174,10 @@ function countTime(session: Session, at: number, isShort: boolean, credit: Credi
   credit.seedSeconds = credit.leechSeconds = 0
   if (!isShort || stand === STAND.away) return
   const seconds = Math.max(0, at - Math.max(session.seen, session.counted))
+  if (seconds === 0) return
   if (stand === STAND.seeder) credit.seedSeconds = seconds
   else credit.leechSeconds = seconds
-  session.counted = Math.max(session.counted, at)
+  session.counted = at
 }
 
 function accept(

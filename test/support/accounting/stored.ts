@@ -15,10 +15,10 @@ import { INFO_HASH_BYTES } from '../../../src/bittorrent.ts'
 
 export type StoredSession = { up: number; down: number; seeder: boolean; seen: number }
 export type StoredSums = {
-  up: number
-  down: number
-  creditedUp: number
-  creditedDown: number
+  up: bigint
+  down: bigint
+  creditedUp: bigint
+  creditedDown: bigint
   seed: number
   leech: number
   announces: number
@@ -33,10 +33,10 @@ export type StoredRecord = StoredSums & {
 }
 
 const noSums = (): StoredSums => ({
-  up: 0,
-  down: 0,
-  creditedUp: 0,
-  creditedDown: 0,
+  up: 0n,
+  down: 0n,
+  creditedUp: 0n,
+  creditedDown: 0n,
   seed: 0,
   leech: 0,
   announces: 0,
@@ -174,10 +174,10 @@ export class Stored {
 }
 
 function add(sums: StoredSums, owed: Float64Array): void {
-  sums.up += owed[OWED.uploaded]!
-  sums.down += owed[OWED.downloaded]!
-  sums.creditedUp += owed[OWED.creditedUploaded]!
-  sums.creditedDown += owed[OWED.creditedDownloaded]!
+  sums.up += BigInt(owed[OWED.uploaded]!)
+  sums.down += BigInt(owed[OWED.downloaded]!)
+  sums.creditedUp += BigInt(owed[OWED.creditedUploaded]!)
+  sums.creditedDown += BigInt(owed[OWED.creditedDownloaded]!)
   sums.seed += owed[OWED.seedSeconds]!
   sums.leech += owed[OWED.leechSeconds]!
   sums.announces += owed[OWED.announces]!

@@ -121,7 +121,7 @@ export function naiveJudge(
       completed: before.completed || completed,
       falls,
     },
-    counted: timed && at > counted ? at : counted,
+    counted: seconds > 0 ? at : counted,
     credit: {
       up,
       down,
