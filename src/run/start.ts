@@ -54,6 +54,8 @@ const GRACE_MILLISECONDS = 4_000
 const API_GRACE_MILLISECONDS = 1_000
 /** Time for a reload that is under way when the tracker stops. */
 const RELOAD_MILLISECONDS = 1_000
+/** From a stop until the last write. Closing the database comes after it, and all of it takes ten seconds at most. */
+const WRITTEN_WITHIN_MILLISECONDS = 8_000
 /** Bytes that a reload leaves behind: the configuration in all its forms. */
 const RELOAD_GARBAGE = 2 ** 18
 /** Bytes of the page for people, and time between two states of it. */
@@ -331,6 +333,7 @@ export async function start(
     lookAtCertificates,
     drain: () => {
       draining = true
+      storage?.hurry(Deadline.in(WRITTEN_WITHIN_MILLISECONDS))
       void reloader.stop()
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -163,14 +163,27 @@ export class AccountingLoop implements Disposable {
     }
   }
 
+  /** The program will end soon: what can wait is written from now on, so that less is left for `flush`. */
+  hurry(): void {
+    this.#due.idle = performance.now()
+  }
+
   /**
-   * Stops, and writes everything that is owed. Call it after the last announce. Resolves with the number of sessions
-   * whose figures could not be written.
+   * Stops, and writes everything that is owed, for as long as a batch succeeds within the grace, and until `deadline`.
+   * Call it after the last announce. Resolves with the number of sessions whose figures could not be written.
    */
-  async flush(graceMilliseconds: number): Promise<number> {
+  async flush(
+    graceMilliseconds: number,
+    deadline = Deadline.in(graceMilliseconds),
+  ): Promise<number> {
     this[Symbol.dispose]()
-    const deadline = Deadline.in(graceMilliseconds)
-    await deadline.waitFor(this.#writeAll(deadline))
+    const grace = () => deadline.within(graceMilliseconds)
+    const writing = this.#writeAll(grace)
+    // A call that hangs is not waited for.
+    for (let batches = -1; batches < this.counts.batches; ) {
+      batches = this.counts.batches
+      if (await grace().waitFor(writing)) break
+    }
     const { books, newRows, watch } = this.#options
     newRows.report(true)
     const { owedRecords, owedBytes } = books.figures
@@ -236,11 +249,11 @@ export class AccountingLoop implements Disposable {
       if (now < this.#due.write || isOver()) return
       this.#due.write = now + pace.writeMilliseconds
       await this.#write(false, isOver)
-      if (now >= this.#due.idle && !isOver()) {
-        await this.#write(true, isOver)
-        if (!isOver()) this.#due.idle = now + pace.idleMilliseconds
-      }
       if (!isOver()) await this.#caughtUp()
+      // There may be very many of these. Others have their turn in between.
+      const isLate = () => isOver() || performance.now() >= this.#due.write
+      if (now >= this.#due.idle && (await this.#write(true, isLate)))
+        this.#due.idle = performance.now() + pace.idleMilliseconds
     } catch (error) {
       this.#failed(error)
     }
@@ -278,24 +291,28 @@ export class AccountingLoop implements Disposable {
     this.#writtenBefore = sessions
   }
 
-  async #lookUp(isOver: () => boolean, deadline?: Deadline): Promise<void> {
+  async #lookUp(isOver: () => boolean, deadline?: () => Deadline): Promise<void> {
     const { books, database } = this.#options
     for (let round = 0; round < MOST_ROUNDS && !isOver(); round++) {
       const question = books.question()
       if (question === undefined) return
-      books.answer(await database.lookUp(question, deadline))
+      books.answer(await database.lookUp(question, deadline?.()))
     }
   }
 
-  /** Writes what is owed, batch after batch. `isIdle`: what owes time only, too. */
-  async #write(isIdle: boolean, isOver: () => boolean, deadline?: Deadline): Promise<void> {
-    for (let isLast = false; !isLast && !isOver(); ) {
+  /** Writes what is owed, batch after batch. `isIdle`: what owes time only, too. false: it was over before the end. */
+  async #write(
+    isIdle: boolean,
+    isOver: () => boolean,
+    deadline?: () => Deadline,
+  ): Promise<boolean> {
+    while (!isOver()) {
       this.#batch ??= this.#freeze(isIdle)
       const batch = this.#batch
-      if (batch === undefined) return
+      if (batch === undefined) return true
       const began = performance.now()
       const { database, books, watch } = this.#options
-      const written = await this.#try(database.write(batch, deadline))
+      const written = await this.#try(database.write(batch, deadline?.()))
       this.#batch = undefined
       books.written()
       watch.worked()
@@ -309,8 +326,9 @@ export class AccountingLoop implements Disposable {
       }))
       this.#tellOf(batch, written)
       // What comes in the meantime can wait for the next cycle.
-      isLast = sessions < MOST_SESSIONS
+      if (sessions < MOST_SESSIONS) return true
     }
+    return false
   }
 
   async #try(writing: Promise<Written>): Promise<Written> {
@@ -363,10 +381,17 @@ export class AccountingLoop implements Disposable {
     this.#due.attempt = performance.now() + (watch.retry ?? 0)
   }
 
-  async #writeAll(deadline: Deadline): Promise<void> {
+  async #writeAll(grace: () => Deadline): Promise<void> {
     await this.#running
     await this.#drain()
-    const isOver = () => deadline.isOver
+    let end = grace()
+    let { batches } = this.counts
+    const isOver = () => end.isOver
+    const deadline = () => {
+      if (this.counts.batches > batches) end = grace()
+      batches = this.counts.batches
+      return end
+    }
     while (!isOver()) {
       try {
         await this.#lookUp(isOver, deadline)

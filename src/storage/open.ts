@@ -13,13 +13,16 @@ import { Stopwatch, type Times } from '../memory/counters.ts'
 import type { Swarm } from '../swarm/swarm.ts'
 import { shellWord } from '../text/shell.ts'
 import type { Clock } from '../time/clock.ts'
+import type { Deadline } from '../time/deadline.ts'
 import type { AccountingStore } from './accounting.ts'
 import { DownloadCounts } from './downloads.ts'
 import { type AccountingParts, OpenedAccounting } from './open-accounting.ts'
 import { Permissions, PURGE_EVERY_MILLISECONDS } from './permissions.ts'
 import { type DatabaseState, WatchedDatabase } from './watched-database.ts'
 
-/** What is owed must be written by then; the rest is lost, and reported. */
+/**
+ * What is owed must be written by then, or the next batch of it, while there is time; the rest is lost, and reported.
+ */
 const FLUSH_MILLISECONDS = 3_000
 
 type StorageSetting = {
@@ -38,6 +41,8 @@ export type Storage = AsyncDisposable & {
   readonly accounting: AccountingStore | undefined
   /** Limits and percentages from now on. */
   follow(config: Config): void
+  /** The program stops: what is written must be written by then. */
+  hurry(deadline: Deadline): void
   /** For the health report, which strangers read: no path, no host, no credentials. */
   readonly health: {
     /** `core.database.driver`. */
@@ -92,12 +97,13 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
   }, PURGE_EVERY_MILLISECONDS)
   opening.defer(() => clearInterval(purging))
   const newRowsPerSecond = config.abuse.max_new_rows_per_second
+  let end: Deadline | undefined
   const downloads = new DownloadCounts({ database, swarm, log, newRowsPerSecond })
   await naming(opened, () => downloads.start())
   opening.defer(async () => {
     const [lost, unwritten = 0] = await Promise.all([
       downloads.flush(FLUSH_MILLISECONDS),
-      kept?.loop.flush(FLUSH_MILLISECONDS),
+      kept?.loop.flush(FLUSH_MILLISECONDS, end),
     ])
     // Everything else is closed all the same, and the program exits with an error.
     if (lost > 0)
@@ -112,6 +118,10 @@ export async function openStorage(setting: StorageSetting): Promise<Storage | un
     follow: (next) => {
       downloads.limitNewRows(next.abuse.max_new_rows_per_second)
       void kept?.follow(next)
+    },
+    hurry: (deadline) => {
+      end = deadline
+      kept?.loop.hurry()
     },
     health: {
       driver: config.core.database.driver,
