@@ -49,6 +49,7 @@ type LoopOptions = {
   readonly hasAccounts: boolean
 }
 
+const TARGET = 'ACCOUNTING'
 /** Entries of a ring that are read in one turn of the event loop. */
 const SLICE = 1_024
 /** Look-ups before what is owed has its turn: strangers can make up sessions without end. */
@@ -67,6 +68,8 @@ export class AccountingLoop implements Disposable {
   #draining: Promise<void> = Promise.resolve()
   #running: Promise<void> = Promise.resolve()
   #isRunning = false
+  /** Turns that wait for the one that is running. */
+  #waiting = 0
   /** Has not begun, and so will see what was announced until now. */
   #settling: { readonly done: Promise<void>; readonly deadline: Deadline } | undefined
   #isExpiring = false
@@ -74,6 +77,8 @@ export class AccountingLoop implements Disposable {
   /** Frozen, and not known to be written. */
   #batch: AccountingBatch | undefined
   #number = 0
+  /** Everything that may be written is written, and nothing comes any more. */
+  #isFlushed = false
   /** When things are due, in milliseconds of `performance.now()`. */
   #due: { attempt: number; write: number; idle: number; expiry: number }
   /** `written` when the database last worked. */
@@ -88,7 +93,7 @@ export class AccountingLoop implements Disposable {
     this.#options = options
     this.sequence = sequence
     const limit = { lines: 10, milliseconds: 1_000 }
-    this.#lines = new LimitedLines(log, { level: 'debug', target: 'ACCOUNTING', ...limit })
+    this.#lines = new LimitedLines(log, { level: 'debug', target: TARGET, ...limit })
     const now = performance.now()
     this.#due = {
       attempt: now,
@@ -124,14 +129,26 @@ export class AccountingLoop implements Disposable {
     await deadline.waitFor(done)
   }
 
-  /** Resolves when everything is in the books that was announced until now. */
+  /**
+   * Resolves when everything is in the books that was announced until now, at what applies until now: what is not known
+   * of its torrents is looked up, unless the database fails. Never rejects.
+   */
   drained(): Promise<void> {
-    return this.#drain()
+    return this.inTurn(async () => {
+      await this.#drain()
+      try {
+        await this.#lookUp(() => this.#isStopping)
+      } catch (error) {
+        this.#failed(error)
+      }
+    })
   }
 
   /** Does `work`, which must not run beside a look-up or a write. Rejects if it does. */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++
     const turn = this.#running.then(async () => {
+      this.#waiting--
       this.#isRunning = true
       try {
         return await work()
@@ -184,11 +201,16 @@ export class AccountingLoop implements Disposable {
       batches = this.counts.batches
       if (await grace().waitFor(writing)) break
     }
-    const { books, newRows, watch } = this.#options
+    const { books, newRows, watch, log } = this.#options
     newRows.report(true)
     const { owedRecords, owedBytes } = books.figures
-    if (owedRecords > 0)
-      watch.gaveUp(`${owedBytes} byte(s) of ${owedRecords} session(s) could not be written`)
+    if (owedRecords === 0) return 0
+    if (this.#isFlushed) {
+      const fields = { sessions: owedRecords, bytes: owedBytes }
+      log.warn(TARGET, 'figures of {sessions} session(s) of new torrents were not written', fields)
+      return 0
+    }
+    watch.gaveUp(`${owedBytes} byte(s) of ${owedRecords} session(s) could not be written`)
     return owedRecords
   }
 
@@ -241,8 +263,7 @@ export class AccountingLoop implements Disposable {
   /** Never rejects. */
   async #cycle(): Promise<void> {
     const { pace } = this.#options
-    // What a reader waits for is all of this.
-    const isOver = () => this.#isStopping || this.#settling !== undefined
+    const isOver = () => this.#isStopping || this.#waiting > 0
     try {
       await this.#lookUp(isOver)
       const now = performance.now()
@@ -250,7 +271,7 @@ export class AccountingLoop implements Disposable {
       this.#due.write = now + pace.writeMilliseconds
       await this.#write(false, isOver)
       if (!isOver()) await this.#caughtUp()
-      // There may be very many of these. Others have their turn in between.
+      // There may be very many of these. What owes more has its turn in between.
       const isLate = () => isOver() || performance.now() >= this.#due.write
       if (now >= this.#due.idle && (await this.#write(true, isLate)))
         this.#due.idle = performance.now() + pace.idleMilliseconds
@@ -291,9 +312,13 @@ export class AccountingLoop implements Disposable {
     this.#writtenBefore = sessions
   }
 
-  async #lookUp(isOver: () => boolean, deadline?: () => Deadline): Promise<void> {
+  async #lookUp(
+    isOver: () => boolean,
+    deadline?: () => Deadline,
+    most = MOST_ROUNDS,
+  ): Promise<void> {
     const { books, database } = this.#options
-    for (let round = 0; round < MOST_ROUNDS && !isOver(); round++) {
+    for (let round = 0; round < most && !isOver(); round++) {
       const question = books.question()
       if (question === undefined) return
       books.answer(await database.lookUp(question, deadline?.()))
@@ -327,6 +352,8 @@ export class AccountingLoop implements Disposable {
       this.#tellOf(batch, written)
       // What comes in the meantime can wait for the next cycle.
       if (sessions < MOST_SESSIONS) return true
+      // After an outage there are very many batches, and new sessions must not wait for all of them.
+      await this.#lookUp(isOver, deadline, 1)
     }
     return false
   }
@@ -343,7 +370,9 @@ export class AccountingLoop implements Disposable {
   #freeze(isIdle: boolean): AccountingBatch | undefined {
     const { books, newRows, clock, writer, hasAccounts } = this.#options
     const now = clock.seconds()
-    const owed = books.freeze(now, isIdle, () => newRows.take(1))
+    // At the end the holders of keys do not lose what they moved, because one of them made up torrents.
+    const mayCreate = () => (this.#isStopping && hasAccounts) || newRows.take(1)
+    const owed = books.freeze(now, isIdle, mayCreate)
     return owed && { ...owed, writer, number: ++this.#number, now, hasAccounts }
   }
 
@@ -396,7 +425,7 @@ export class AccountingLoop implements Disposable {
       try {
         await this.#lookUp(isOver, deadline)
         await this.#write(false, isOver, deadline)
-        await this.#write(true, isOver, deadline)
+        this.#isFlushed = await this.#write(true, isOver, deadline)
         return
       } catch (error) {
         // The reason of an attempt that had time says more.

@@ -5,6 +5,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
+import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
@@ -211,6 +212,42 @@ for (const [name, make] of PLACES)
       expect(again.said()).toEqual([
         'ERROR ACCOUNTING: PLACE: 8 byte(s) of 1 session(s) could not be written: no answer',
       ])
+    })
+
+    test('N20: a stop goes on for as long as batches succeed', async () => {
+      await using place = await make!()
+      const run = await begin(place, { pace: { writeMilliseconds: 3_600_000 } })
+      const account = await run.account()
+      // Four batches, with sessions of torrents that have no row yet.
+      for (let peer = 0; peer < 7_000; peer++) run.tell({ account, peer, torrent: peer % 10 })
+      await run.its.loop.drained()
+      const written = run.fated.count('write')
+      run.fated.delay = (call) => (call === 'write' ? 700 : 0)
+      const later = Deadline.in(60_000)
+      expect(await run.its.loop.flush(2_000, later)).toBe(0)
+      expect(run.fated.count('write')).toBe(written + 4)
+      await run.stop()
+    })
+
+    test('N20: at a stop torrents beyond the limit of new rows are written, too, where keys are needed', async () => {
+      for (const level of ['users', 'torrents'] as const) {
+        await using place = await make!()
+        const run = await begin(place, { level, newRowsPerSecond: 1 })
+        const account = level === 'users' ? await run.account() : 0
+        const TORRENTS = 1_200
+        for (const uploaded of [0, 1])
+          for (let torrent = 0; torrent < TORRENTS; torrent++)
+            run.tell({ account, torrent, uploaded })
+        expect(await run.stop()).toBe(0)
+        const [row] = await place.sql('SELECT COUNT(*) FROM accounting_torrents')
+        if (level === 'users') expect(Number(row![0])).toBe(TORRENTS)
+        else {
+          expect(Number(row![0])).toBeWithin(1_000, 1_100)
+          expect(run.said().at(-1)).toEndWith(
+            'session(s) of new torrents were not written bytes=200',
+          )
+        }
+      }
     })
 
     test('figures that owe time alone are written in their interval', async () => {

@@ -16,8 +16,9 @@ export type Fate = 'fine' | 'lost' | 'done unseen' | 'refused' | 'not begun'
 export class Fated<T extends object = Database> {
   readonly calls: string[] = []
   fate: (call: string) => Fate = () => 'fine'
-  /** Calls wait for this before anything else happens to them. */
+  /** Calls wait for this before anything else happens to them, then for so many milliseconds. */
   before: Promise<void> = Promise.resolve()
+  delay: (call: string) => number = () => 0
   busy = 0
   mostBusy = 0
   readonly database: T
@@ -38,6 +39,8 @@ export class Fated<T extends object = Database> {
     this.mostBusy = Math.max(this.mostBusy, ++this.busy)
     try {
       await this.before
+      const delay = this.delay(name)
+      if (delay > 0) await Bun.sleep(delay)
       const fate = this.fate(name)
       if (fate === 'lost') throw new DatabaseError('late', 'no answer')
       if (fate === 'not begun') throw notBegun('nowhere')
