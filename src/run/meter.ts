@@ -51,6 +51,7 @@ export function metricSources(metered: Metered): MetricSources {
     keys: access?.keys?.size,
     listed: access?.whitelist?.size,
     bans: bans.size,
+    accounting: storage?.accounting?.meter(),
   }
 }
 

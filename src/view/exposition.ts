@@ -2,7 +2,7 @@
  * The metrics as scrapers and clients read them: text of Prometheus (format 0.0.4) or of OpenMetrics 1.0, and the
  * JSON of the reference (docs/behaviours.md M8–M10).
  */
-import { type Labels, METRICS, type Metric, type MetricSources, type Sample } from './metrics.ts'
+import { type Labels, type Metric, type MetricSources, metricsOf, type Sample } from './metrics.ts'
 
 /** A line of text, or a sample of JSON: the parts of a distribution are lines of their own. */
 type Line = { readonly suffix: string; readonly labels: Labels; readonly value: number }
@@ -78,7 +78,7 @@ export function printText(
   format: TextFormat,
   { strict = false } = {},
 ): string {
-  const shown = METRICS.filter((metric) => !(strict && isRefused(metric)))
+  const shown = metricsOf(sources).filter((metric) => !(strict && isRefused(metric)))
   const text = shown.map((metric) => printMetric(metric, sources, format))
   // The reference separates metrics by blank lines; OpenMetrics allows none.
   if (format === 'openmetrics') return `${text.join('')}# EOF\n`
@@ -89,7 +89,7 @@ export function printText(
 export function printJson(sources: MetricSources): string {
   const recordedAt = new Date(sources.milliseconds).toISOString().replace('Z', '+00:00')
   return JSON.stringify({
-    metrics: METRICS.flatMap((metric) => jsonOf(metric, sources, recordedAt)),
+    metrics: metricsOf(sources).flatMap((metric) => jsonOf(metric, sources, recordedAt)),
   })
 }
 

@@ -43,6 +43,31 @@ export type MeteredThread = {
   readonly delay: number
 }
 
+/** What is accounted. Counts and bytes are since the start. */
+export type MeteredAccounting = {
+  readonly level: 'torrents' | 'users'
+  /** Announces by event. */
+  readonly events: Readonly<Record<string, number>>
+  /** Announces that no ring had room for. */
+  readonly eventsLost: number
+  /** Part of each serving thread's ring that is in use, from 0 to 1. */
+  readonly rings: readonly number[]
+  readonly sessions: number
+  /** Sessions that owe the database something, and the bytes up and down of them. */
+  readonly owedRecords: number
+  readonly owedBytes: number
+  /** Seconds since the oldest of what is to be written at once is owed: not of what owes time only. */
+  readonly lagSeconds: number
+  /** By result. */
+  readonly batches: Readonly<Record<string, number>>
+  readonly uploaded: number
+  readonly downloaded: number
+  /** By kind. */
+  readonly flags: Readonly<Record<string, number>>
+  /** Announces over a limit of their account, by limit. */
+  readonly limited: Readonly<Record<string, number>>
+}
+
 /** What metrics are read from, of one moment. */
 export type MetricSources = {
   /** When that was, since the epoch. */
@@ -94,6 +119,8 @@ export type MetricSources = {
   readonly listed: number | undefined
   /** Addresses that showed wrong connection ids. */
   readonly bans: number
+  /** undefined: it is off. */
+  readonly accounting: MeteredAccounting | undefined
 }
 
 export type Labels = Readonly<Record<string, string>>
@@ -572,6 +599,81 @@ const WEB_SOCKET: readonly Metric[] = [
   ),
 ]
 
+/** Of accounting, by the values of one label. */
+const accounted =
+  (label: string, read: (accounting: MeteredAccounting) => Readonly<Record<string, number>>) =>
+  ({ accounting }: MetricSources) =>
+    samples(
+      Object.entries(accounting === undefined ? {} : read(accounting)),
+      ([value]) => ({ [label]: value }),
+      ([, figure]) => figure,
+    )
+
+const ACCOUNTING: readonly Metric[] = [
+  counter(
+    'tracker_accounting_events_total',
+    'Announces that were accounted, by event.',
+    accounted('kind', ({ events }) => events),
+    ['kind'],
+  ),
+  counter(
+    'tracker_accounting_events_lost_total',
+    'Announces that were not accounted, because the ring of their thread was full. What is lost with one that stops or completes stays lost.',
+    ({ accounting }) => accounting?.eventsLost,
+  ),
+  gauge(
+    'tracker_accounting_ring_used_ratio',
+    'Part of the ring of a serving thread that waits to be accounted, from 0 to 1.',
+    ({ accounting }) =>
+      accounting?.rings.map((used, i) => ({ labels: { thread: String(i + 1) }, value: used })),
+    ['thread'],
+  ),
+  gauge(
+    'tracker_accounting_sessions',
+    'Sessions in memory: clients of accounts on torrents.',
+    ({ accounting }) => accounting?.sessions,
+  ),
+  gauge(
+    'tracker_accounting_owed_records',
+    'Sessions with something that the database does not have yet, seed time included.',
+    ({ accounting }) => accounting?.owedRecords,
+  ),
+  bytes(
+    'tracker_accounting_owed_bytes',
+    'Bytes up and down that the database does not have yet.',
+    ({ accounting }) => accounting?.owedBytes,
+  ),
+  seconds(
+    'tracker_accounting_lag_seconds',
+    'For how long the oldest of what is to be written at once has waited.',
+    ({ accounting }) => accounting?.lagSeconds,
+  ),
+  counter(
+    'tracker_accounting_batches_total',
+    'Batches that the database took, or did not take and will be given again.',
+    accounted('result', ({ batches }) => batches),
+    ['result'],
+  ),
+  metric('counter', 'bytes')(
+    'tracker_accounting_bytes_total',
+    'Bytes that clients moved, as they say themselves and as the rules count them, before percentages.',
+    accounted('direction', ({ uploaded, downloaded }) => ({ up: uploaded, down: downloaded })),
+    ['direction'],
+  ),
+  counter(
+    'tracker_accounting_flags_total',
+    'What looked like cheating, by kind. Those of one kind, account and torrent within an hour are one in the list of flags.',
+    accounted('kind', ({ flags }) => flags),
+    ['kind'],
+  ),
+  counter(
+    'tracker_accounting_limited_total',
+    'Announces that got no peers because their account is over a limit, by limit.',
+    accounted('limit', ({ limited }) => limited),
+    ['limit'],
+  ),
+]
+
 const LISTENER = ['listener'] as const
 const BY_FAMILY = ['listener', 'family'] as const
 const THREAD = ['thread'] as const
@@ -809,6 +911,9 @@ const OURS: readonly Metric[] = [
 ]
 
 /** In the order of the answer. No name twice. */
-export const METRICS: readonly Metric[] = [...REFERENCE, ...OURS, ...WEB_SOCKET]
+export const METRICS: readonly Metric[] = [...REFERENCE, ...OURS, ...WEB_SOCKET, ...ACCOUNTING]
+/** What there is of `METRICS`: where nothing is accounted, clients see no trace of that. */
+export const metricsOf = ({ accounting }: MetricSources): readonly Metric[] =>
+  accounting === undefined ? METRICS.filter((one) => !ACCOUNTING.includes(one)) : METRICS
 /** Those in `METRICS` whose names and labels are the reference's. */
 export const isReference = (metric: Metric): boolean => REFERENCE.includes(metric)

@@ -27,7 +27,7 @@ export function overviewOf(
   moment: Moment | undefined,
   alerts: readonly Alert[],
 ) {
-  const { totals, process, database, threads } = sources
+  const { totals, process, database, threads, accounting } = sources
   return {
     version: sources.version,
     commit: sources.commit ?? null,
@@ -85,6 +85,8 @@ export function overviewOf(
     keys: sources.keys ?? null,
     listed: sources.listed ?? null,
     bans: sources.bans,
+    /** Absent while it is off. */
+    ...(accounting && { accounting: { level: accounting.level, lag: accounting.lagSeconds } }),
   }
 }
 

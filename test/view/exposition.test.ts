@@ -5,9 +5,14 @@ import { printJson, printText } from '../../src/view/exposition.ts'
 import { METRICS } from '../../src/view/metrics.ts'
 import { runProgram } from '../support/run-program.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
-import { meteredListener, metricSources } from '../support/view/metric-sources.ts'
+import {
+  METERED_ACCOUNTING,
+  meteredListener,
+  metricSources,
+} from '../support/view/metric-sources.ts'
 
 const sources = metricSources({
+  accounting: METERED_ACCOUNTING,
   listeners: [
     meteredListener(1, { publicUrl: 'udp://a"b\\c\nd:1' }),
     meteredListener(9, { scheme: 'https', certificateEnds: 1_900_000_000, drops: 3 }),
@@ -142,3 +147,11 @@ test.skipIf(Bun.which('promtool') === null)(
     expect((await check(printText(sources, 'prometheus'))).code).not.toBe(0)
   },
 )
+
+test('N26: while nothing is accounted, neither text nor JSON names a metric of it', () => {
+  const off = metricSources()
+  expect(printText(off, 'prometheus') + printJson(off)).not.toContain('accounting')
+  expect(printJson(metricSources({ accounting: METERED_ACCOUNTING }))).toContain(
+    'tracker_accounting_sessions',
+  )
+})

@@ -1,5 +1,6 @@
 /** The table of metrics: what it declares, and that each metric says what it declares. */
 import { describe, expect, test } from 'bun:test'
+import { FLAG_KINDS } from '../../src/accounting/batch.ts'
 import { WEB } from '../../src/bittorrent.ts'
 import {
   AT,
@@ -12,7 +13,11 @@ import { printJson, printText } from '../../src/view/exposition.ts'
 import { type Distribution, isReference, METRICS } from '../../src/view/metrics.ts'
 import { printPage } from '../../src/view/metrics-page.ts'
 import { expectMade } from '../support/made-file.ts'
-import { meteredListener, metricSources } from '../support/view/metric-sources.ts'
+import {
+  METERED_ACCOUNTING,
+  meteredListener,
+  metricSources,
+} from '../support/view/metric-sources.ts'
 
 const udp = meteredListener(1, { publicUrl: 'udp://tracker.example:6969', drops: 77 })
 const six = meteredListener(1_000, { address: { ip: '::', port: 6969 } })
@@ -36,7 +41,11 @@ const ws = meteredListener(4_000, {
 // More connections were opened than closed.
 for (const row of ws.counters.rows) for (const at of [AT.opened, AT.opened + 1]) row[at]! *= 100
 const api = { url: 'https://127.0.0.1:1212', certificateEnds: 1_950_000_000 }
-const all = metricSources({ listeners: [udp, six, http, https], api })
+const all = metricSources({
+  listeners: [udp, six, http, https],
+  api,
+  accounting: METERED_ACCOUNTING,
+})
 const samplesOf = (name: string, sources = all) =>
   Array.from(METRICS.find((metric) => metric.name === name)!.read(sources))
 /** The values of a metric that have these labels. */
@@ -397,6 +406,35 @@ test('what is not there has no samples', () => {
   expect(printText(none, 'prometheus')).not.toContain('tracker_keys')
   const { metrics } = JSON.parse(printJson(none))
   expect(metrics.find(({ name }: { name: string }) => name === 'tracker_keys').samples).toEqual([])
+})
+
+test('what is accounted has samples of every event, limit and kind of flag', () => {
+  const read = (name: string) =>
+    samplesOf(`tracker_accounting_${name}`).map(({ labels, value }) => [
+      ...Object.values(labels),
+      value,
+    ])
+  expect(read('events_total').map(([kind]) => kind)).toEqual([
+    'none',
+    'completed',
+    'started',
+    'stopped',
+  ])
+  expect(read('ring_used_ratio')).toEqual([
+    ['1', 0.25],
+    ['2', 0.5],
+  ])
+  expect(read('batches_total')).toEqual([
+    ['written', 510],
+    ['failed', 511],
+  ])
+  expect(read('bytes_total')).toEqual([
+    ['up', 512],
+    ['down', 513],
+  ])
+  expect(read('flags_total').map(([kind]) => kind)).toEqual([...FLAG_KINDS])
+  expect(read('limited_total').map(([limit]) => limit)).toEqual(['slots', 'clients', 'no_download'])
+  expect(read('lag_seconds')).toEqual([[509]])
 })
 
 test('sizes of swarms are those of the last sweep', () => {

@@ -1,7 +1,11 @@
 /** What metrics are read from, with figures of which each differs from every other. */
 import { ListenerCounters, Stopwatch, ThreadCounters } from '../../../src/memory/counters.ts'
 import { Census } from '../../../src/swarm/sweep.ts'
-import type { MeteredListener, MetricSources } from '../../../src/view/metrics.ts'
+import type {
+  MeteredAccounting,
+  MeteredListener,
+  MetricSources,
+} from '../../../src/view/metrics.ts'
 
 const TYPES = {
   udp: 'udp_tracker',
@@ -29,6 +33,23 @@ export function meteredListener(
     certificateEnds: undefined,
     ...changes,
   }
+}
+
+/** Of a tracker that accounts, on two serving threads. */
+export const METERED_ACCOUNTING: MeteredAccounting = {
+  level: 'users',
+  events: { none: 501, completed: 502, started: 503, stopped: 504 },
+  eventsLost: 505,
+  rings: [0.25, 0.5],
+  sessions: 506,
+  owedRecords: 507,
+  owedBytes: 508,
+  lagSeconds: 509,
+  batches: { written: 510, failed: 511 },
+  uploaded: 512,
+  downloaded: 513,
+  flags: { speed: 514, no_leechers: 515, shared_id: 516 },
+  limited: { slots: 517, clients: 518, no_download: 519 },
 }
 
 export function metricSources(changes: Partial<MetricSources> = {}): MetricSources {
@@ -80,6 +101,7 @@ export function metricSources(changes: Partial<MetricSources> = {}): MetricSourc
     keys: 5,
     listed: 21,
     bans: 17,
+    accounting: undefined,
     ...changes,
   }
 }
