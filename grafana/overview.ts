@@ -1,5 +1,6 @@
 /** The dashboard of a whole tracker. What to look at first is at the top left. */
 import * as units from '@grafana/grafana-foundation-sdk/units'
+import { accounting } from './accounting.ts'
 import { bars, board, chart, tile } from './panels.ts'
 import { webTorrent } from './web-torrent.ts'
 
@@ -343,6 +344,7 @@ export const overview = board('tracker', 'Tracker', {
     WebTorrent: webTorrent(of, rate),
     Machine: machine,
     Database: database,
+    Accounting: accounting(of, rate),
     'Access and version': access,
   },
 })

@@ -15,6 +15,8 @@ const DATASOURCE: common.DataSourceRef = { type: 'prometheus', uid: '$datasource
 const HEIGHT = { tile: 4, chart: 8 }
 
 export type Panel = Builder<dashboard.Panel>
+/** A metric of what the dashboard shows, as it is or by the second; `labels` as in a selector. */
+export type Select = (metric: string, ...labels: string[]) => string
 
 type Colour = 'green' | 'orange' | 'red' | 'blue'
 /** From which value on a figure has a colour; the first has none. */

@@ -1,12 +1,9 @@
 /** What only WebSocket listeners have: of a whole tracker in one dashboard, of one listener in the other. */
 import * as units from '@grafana/grafana-foundation-sdk/units'
-import { chart, type Panel } from './panels.ts'
+import { chart, type Panel, type Select } from './panels.ts'
 
 const SERVER = 'websocket_tracker_server_'
 const NOTHING = 'only over WebSockets'
-
-/** A metric of what the dashboard shows, as it is and by the second; `labels` as in a selector. */
-type Select = (metric: string, ...labels: string[]) => string
 
 export const webTorrent = (of: Select, rate: Select): readonly Panel[] => [
   chart('Connections', {

@@ -2,7 +2,7 @@
  * What an operator should know now, in words and with the remedy, the worst first: what the alert rules in
  * share/prometheus watch for, for those who run no Prometheus.
  */
-import { count, percent, several, size } from '../text/figures.ts'
+import { count, duration, percent, several, size } from '../text/figures.ts'
 import { certificatesOf, type MetricSources } from './metrics.ts'
 
 export type Alert = {
@@ -18,10 +18,11 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY_SECONDS = 86_400
 /** For how long what happened once is told. */
-const TOLD = { drops: 5 * MINUTE, deaths: HOUR, silence: 5 * MINUTE }
+const TOLD = { drops: 5 * MINUTE, deaths: HOUR, silence: 5 * MINUTE, lost: 15 * MINUTE }
 const NEARLY_FULL = 0.9
 const FEW_FILES = 0.9
 const LATE_SECONDS = 0.5
+const BEHIND_SECONDS = 60
 const WARNED_DAYS = 14
 const CRITICAL_DAYS = 3
 /** A tracker that served so many announces in the hour before is silent when it serves none. */
@@ -59,11 +60,13 @@ export class Alerts {
   readonly #deaths = new Growth(TOLD.deaths)
   readonly #recent = new Growth(TOLD.silence)
   readonly #hour = new Growth(HOUR)
+  readonly #lost = new Growth(TOLD.lost)
 
   of(sources: MetricSources): readonly Alert[] {
     const found = [
       ...this.#serving(sources),
       ...databaseAlerts(sources),
+      ...this.#accounting(sources),
       ...certificateAlerts(sources),
       ...machineAlerts(sources),
     ]
@@ -113,6 +116,24 @@ export class Alerts {
         level: 'critical',
         name: 'no_announces',
         text: `No announce was served in the last five minutes, and ${count(hour)} in the hour before. Look at the network, the firewall and the DNS name: \`tracker doctor\`.`,
+      }
+  }
+
+  *#accounting({ milliseconds: now, accounting, database }: MetricSources): Generator<Alert> {
+    if (accounting === undefined) return
+    const { lagSeconds, eventsLost } = accounting
+    if (lagSeconds > BEHIND_SECONDS && database?.isUp)
+      yield {
+        level: 'warning',
+        name: 'accounting_behind',
+        text: `What users moved has waited ${duration(Math.round(lagSeconds))} for the database, which does not keep up. Nothing is lost while the tracker runs.`,
+      }
+    const lost = this.#lost.look(now, eventsLost)
+    if (lost > 0)
+      yield {
+        level: 'warning',
+        name: 'accounting_lost',
+        text: `${several(lost, 'announce')} of the last quarter of an hour ${lost === 1 ? 'was' : 'were'} not accounted: the control thread got no turn. Clients that go on announce the same figures again. More processors help.`,
       }
   }
 }

@@ -3,7 +3,11 @@ import { expect, test } from 'bun:test'
 import { AT, ListenerCounters } from '../../src/memory/counters.ts'
 import { Alerts } from '../../src/view/alerts.ts'
 import type { MetricSources } from '../../src/view/metrics.ts'
-import { meteredListener, metricSources } from '../support/view/metric-sources.ts'
+import {
+  METERED_ACCOUNTING,
+  meteredListener,
+  metricSources,
+} from '../support/view/metric-sources.ts'
 
 const DAY_SECONDS = 86_400
 const CALM: Partial<MetricSources> = { threadDeaths: 0, database: undefined }
@@ -148,4 +152,21 @@ test('the worst come first', () => {
     'warning nearly_full',
     'warning files',
   ])
+})
+
+test('figures that wait for a database that works, and announces that were not accounted', () => {
+  const { pass, texts } = watched()
+  const database = metricSources().database!
+  const calm = { ...METERED_ACCOUNTING, lagSeconds: 60, eventsLost: 7 }
+  const behind = { database, accounting: { ...calm, lagSeconds: 125 } }
+  expect(pass(2, () => ({ database, accounting: calm }))).toEqual([])
+  expect(pass(1, () => behind)).toEqual(['warning accounting_behind'])
+  expect(texts(behind)[0]).toStartWith('What users moved has waited 2 min 5 s for the database')
+  const away = { ...behind, database: { ...database, isUp: false } }
+  expect(pass(1, () => away)).toEqual(['critical database'])
+  const lost = { accounting: { ...calm, eventsLost: 8 } }
+  expect(pass(1, () => lost)).toEqual(['warning accounting_lost'])
+  expect(texts(lost)[0]).toStartWith('1 announce of the last quarter of an hour was not accounted')
+  expect(pass(890, () => lost)).toEqual(['warning accounting_lost'])
+  expect(pass(60, () => lost)).toEqual([])
 })
