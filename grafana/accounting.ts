@@ -7,7 +7,7 @@ const NOTHING = 'nothing is accounted'
 export const accounting = (of: Select, rate: Select): readonly Panel[] => [
   chart('Moved', {
     description:
-      'Bytes a second that clients say they moved. Up far above down for long: some of them claim what nobody received; see the flags.',
+      'Bytes a second that clients say they moved. Up far above down for long: some of them claim what no one received; see the flags.',
     unit: units.BytesPerSecondSI,
     width: 8,
     nothing: NOTHING,

@@ -75,20 +75,40 @@ describe('a .torrent file', () => {
 })
 
 test('a key may have a time', () => {
-  const read = keyLine(60)
+  const read = keyLine({ seconds_valid: 60 })
   const entry = (seconds_valid: number) => ({ entry: { key: KEY, seconds_valid }, name: KEY })
   expect(read(KEY)).toEqual(entry(60))
   expect(read(`${KEY} 12h`)).toEqual(entry(43_200))
   expect(read(`${KEY},7`)).toEqual(entry(7))
-  expect(keyLine(null)(KEY)).toEqual({ entry: { key: KEY, seconds_valid: null }, name: KEY })
+  expect(keyLine({ seconds_valid: null })(KEY)).toEqual({
+    entry: { key: KEY, seconds_valid: null },
+    name: KEY,
+  })
   for (const wrong of [
     KEY.slice(1),
     `${KEY}!`,
     `${KEY} soon`,
     `${KEY} 1h 2h`,
     `${KEY} 9999999999999y`,
+    `${KEY} user=17`,
   ])
     expect(read(wrong)).toHaveProperty('mistake')
+})
+
+test('N25: where users have accounts, a key may have a user', () => {
+  const read = keyLine({ seconds_valid: 60, user_id: '5' })
+  const entry = (user_id: string, seconds_valid = 60) => ({
+    entry: { key: KEY, seconds_valid, user_id },
+    name: KEY,
+  })
+  expect(read(KEY)).toEqual(entry('5'))
+  expect(read(`${KEY} user=17`)).toEqual(entry('17'))
+  // JSON has no zeroes in front, and numbers are not so exact.
+  expect(read(`${KEY} 12h user=0009223372036854775807`)).toHaveProperty('mistake')
+  expect(read(`${KEY} 12h user=9223372036854775807`)).toEqual(entry('9223372036854775807', 43_200))
+  expect(read(`${KEY} user=007`)).toEqual(entry('7'))
+  for (const wrong of ['user=', 'user=x', 'user=-1', 'user=9223372036854775808', 'user=1 12h'])
+    expect(read(`${KEY} ${wrong}`)).toHaveProperty('mistake')
 })
 
 describe('lines', () => {

@@ -25,7 +25,7 @@ export const faultOf = (error: unknown): Fault | undefined =>
   error instanceof Failure ? error.fault : undefined
 
 type Question = {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Sent as JSON. */
   readonly body?: unknown
   readonly milliseconds?: number
@@ -40,6 +40,22 @@ export function onUnknownSession(forget: () => void): void {
   forgetSession = forget
 }
 
+/**
+ * What a site calls its users are integers of 64 bits, more than a number holds: the page has their digits. Browsers that
+ * do not know this part of ECMAScript 2026 yet are exact up to 2^53.
+ */
+const USER_ID = 'user_id'
+const parse: (
+  text: string,
+  reviver: (name: string, value: unknown, context?: { readonly source?: string }) => unknown,
+) => ReturnType<typeof JSON.parse> = JSON.parse
+const exactly = (digits: string): unknown =>
+  'rawJSON' in JSON && typeof JSON.rawJSON === 'function' ? JSON.rawJSON(digits) : Number(digits)
+const readUserId: Parameters<typeof parse>[1] = (name, value, context) =>
+  name === USER_ID && value !== null ? (context?.source ?? String(value)) : value
+const writeUserId = (name: string, value: unknown): unknown =>
+  name === USER_ID && typeof value === 'string' ? exactly(value) : value
+
 /** The JSON of the answer. Rejects with a `Failure`. */
 export async function ask<T>(path: string, question: Question = {}): Promise<T> {
   const { method = 'GET', body, milliseconds = PATIENCE_MILLISECONDS, signal } = question
@@ -52,7 +68,7 @@ export async function ask<T>(path: string, question: Question = {}): Promise<T> 
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       ...(body !== undefined && {
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
+        body: JSON.stringify(body, writeUserId),
       }),
     })
     text = await response.text()
@@ -61,7 +77,7 @@ export async function ask<T>(path: string, question: Question = {}): Promise<T> 
   }
   if (response.ok) {
     try {
-      const value: T = JSON.parse(text)
+      const value: T = parse(text, readUserId)
       return value
     } catch {
       throw new Failure('refused', 'The answer is not from a tracker.')

@@ -1,7 +1,7 @@
 /** Figures, times and names as the dashboard shows them. */
 import { count, duration } from '../../text/figures.ts'
 
-export { count, percent, plural, several, size } from '../../text/figures.ts'
+export { count, duration, percent, plural, several, size } from '../../text/figures.ts'
 
 /** Seconds since the epoch. */
 export const now = (): number => Date.now() / 1000

@@ -1,6 +1,8 @@
 /** The frame around every page: navigation, connection, theme, and who is logged in. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { AccountPage } from './account-page.tsx'
+import { AccountsPage } from './accounts-page.tsx'
 import type { Session } from './api.ts'
 import { BansPage } from './bans-page.tsx'
 import { ConfigurationPage } from './configuration-page.tsx'
@@ -10,6 +12,7 @@ import { NowPage } from './now-page.tsx'
 import { Logo, Page } from './parts.tsx'
 import { usePlace } from './router.ts'
 import { AlertCount, AlertVoice, ConnectionState, LostBanner } from './signs.tsx'
+import { useShared } from './state.ts'
 import { ThemeChoice } from './theme.tsx'
 import { TorrentPage } from './torrent-page.tsx'
 import { TorrentsPage } from './torrents-page.tsx'
@@ -18,6 +21,7 @@ import { WhitelistPage } from './whitelist-page.tsx'
 const PAGES: readonly (readonly [path: string, title: string, page: FunctionComponent])[] = [
   ['', 'Now', NowPage],
   ['torrents', 'Torrents', TorrentsPage],
+  ['accounts', 'Accounts', AccountsPage],
   ['keys', 'Keys', KeysPage],
   ['whitelist', 'Whitelist', WhitelistPage],
   ['bans', 'Bans', BansPage],
@@ -33,6 +37,8 @@ export function Frame({
   readonly leave: () => void
 }) {
   const { path } = usePlace()
+  const { overview } = useShared()
+  const hasAccounts = overview?.accounting?.level === 'users'
   const [isOpen, setIsOpen] = useState(false)
   const main = useRef<HTMLElement>(null)
   const place = path.join('/')
@@ -63,7 +69,7 @@ export function Frame({
         <div id="menu" class={isOpen ? 'open' : ''}>
           <nav aria-label="Pages of the dashboard">
             <ul>
-              {PAGES.map(([name, title]) => (
+              {PAGES.filter(([name]) => name !== 'accounts' || hasAccounts).map(([name, title]) => (
                 <li key={name}>
                   <a href={`#/${name}`} aria-current={name === section ? 'page' : undefined}>
                     {title}
@@ -98,6 +104,7 @@ export function Frame({
 function Content({ path }: { readonly path: readonly string[] }) {
   const [section = '', name] = path
   if (section === 'torrents' && name !== undefined) return <TorrentPage key={name} hash={name} />
+  if (section === 'accounts' && name !== undefined) return <AccountPage key={name} id={name} />
   const found = PAGES.find(([known]) => known === section)
   if (found === undefined)
     return (

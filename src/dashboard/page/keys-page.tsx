@@ -1,18 +1,23 @@
 /** The auth keys of clients: listed, generated, added and removed. */
 import { useMemo, useState } from 'preact/hooks'
 import { AccessList, ROWS, useWanted } from './access-list.tsx'
+import { type UserId, userName } from './accounts.ts'
 import { ask, textOf } from './api.ts'
 import { BulkPanel, type Change } from './bulk-panel.tsx'
 import { now, plural, several } from './format.ts'
-import { keyLine, type NewKey } from './key-line.ts'
+import { type KeyDefaults, keyLine, type NewKey, readUserId } from './key-line.ts'
 import { partOf } from './ordered-list.ts'
-import { Copy, Jump, NoDatabase, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
+import { Copy, Jump, Mistake, NoDatabase, Page, Panel, ReadOnly, Status, Time } from './parts.tsx'
+import { linkTo } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
 
 type Key = {
   readonly key: string
   /** Seconds since the epoch; null: for ever. */
   readonly valid_until: number | null
+  /** Whose it is, where users have accounts. */
+  readonly account?: number
+  readonly user_id?: UserId
 }
 const PATH = 'api/v1/keys'
 const BULK = `${PATH}/bulk`
@@ -38,6 +43,8 @@ const CHANGES: readonly Change<NewKey>[] = [
   },
 ]
 
+const WRONG_USER = 'waits for a user id that is a number'
+
 const TIMES: readonly (readonly [seconds: number | null, label: string])[] = [
   [null, 'for ever'],
   [86_400, '1 day'],
@@ -48,33 +55,67 @@ const TIMES: readonly (readonly [seconds: number | null, label: string])[] = [
 
 export function KeysPage() {
   const { overview, mayChange, confirm, notify } = useShared()
+  const hasAccounts = overview?.accounting?.level === 'users'
   const wanted = useWanted()
   const [secondsValid, setSecondsValid] = useState<number | null>(null)
-  const read = useMemo(() => keyLine(secondsValid), [secondsValid])
+  const [user, setUser] = useState('')
+  const userId = user === '' ? null : readUserId(user)
+  const defaults = useMemo<KeyDefaults>(
+    () => ({ seconds_valid: secondsValid, ...(hasAccounts && { user_id: userId ?? null }) }),
+    [secondsValid, hasAccounts, userId],
+  )
+  const read = useMemo(
+    () => (userId === undefined ? () => ({ mistake: WRONG_USER }) : keyLine(defaults)),
+    [defaults, userId],
+  )
   const answer = useAnswer(
     (signal) => partOf<Key>(PATH, { ...wanted, size: ROWS }, ({ key }) => key, signal),
     [wanted.start, wanted.offset],
   )
   const { again } = answer
-  const remove = async ({ key, valid_until }: Key) => {
+  const remove = async (removed: Key) => {
+    const { key, account, user_id } = removed
+    // No other key can be given to such an account.
+    const isLast = account !== undefined && user_id === null
     const isSure = await confirm({
       title: 'Remove this key?',
-      text: overview?.keys === null ? key : `Clients that use it will be refused: ${key}`,
+      text: [
+        overview?.keys === null ? key : `Clients that use it will be refused: ${key}`,
+        isLast
+          ? `. Account ${account} stays, but has no user id, so no new key can be its own.`
+          : '',
+      ].join(''),
       action: 'Remove',
     })
     if (!isSure) return
     try {
       await ask(`api/v1/key/${key}`, { method: 'DELETE' })
-      notify({ text: `Key ${key} was removed.`, undo: () => addAgain(key, valid_until) })
+      const undo = () => addAgain(removed)
+      notify({ text: `Key ${key} was removed.`, ...(!isLast && { undo }) })
     } catch (error) {
       notify({ text: `Not removed: ${textOf(error)}`, isMistake: true })
     }
     again()
   }
   /** With the time that it had left. */
-  const addAgain = async (key: string, until: number | null) => {
+  const addAgain = async ({ key, valid_until: until, user_id }: Key) => {
     const left = until === null ? null : Math.max(0, Math.round(until - now()))
-    await ask(PATH, { method: 'POST', body: { key, seconds_valid: left } })
+    await ask(PATH, { method: 'POST', body: { key, seconds_valid: left, user_id } })
+    again()
+  }
+  const replace = async ({ key }: Key) => {
+    const isSure = await confirm({
+      title: 'Replace this key?',
+      text: `Its account gets a new one, and clients that use the old one will be refused: ${key}`,
+      action: 'Replace',
+    })
+    if (!isSure) return
+    try {
+      const made = await ask<Key>(`api/v1/key/${key}`, { method: 'PUT', body: { new_key: null } })
+      notify({ text: `The new key is ${made.key}` })
+    } catch (error) {
+      notify({ text: `Not replaced: ${textOf(error)}`, isMistake: true })
+    }
     again()
   }
   if (overview !== undefined && !overview.database) return <NoDatabase title="Keys" />
@@ -91,7 +132,7 @@ export function KeysPage() {
           path="keys"
           noun="keys"
           total={overview?.keys}
-          head={['Key', 'Valid']}
+          head={['Key', 'Valid', ...(hasAccounts ? ['User'] : [])]}
           answer={answer}
           normal={(text) => text.trim()}
           row={(one) => (
@@ -102,8 +143,16 @@ export function KeysPage() {
               <td>
                 <Validity until={one.valid_until} />
               </td>
+              {hasAccounts && <td>{one.account !== undefined && <User of={one} />}</td>}
               {mayChange && (
                 <td class="figure">
+                  {hasAccounts && (
+                    <>
+                      <button type="button" class="small" onClick={() => replace(one)}>
+                        Replace<span class="hidden"> {one.key}</span>
+                      </button>{' '}
+                    </>
+                  )}
                   <button type="button" class="small" onClick={() => remove(one)}>
                     Remove<span class="hidden"> {one.key}</span>
                   </button>
@@ -115,10 +164,13 @@ export function KeysPage() {
         {mayChange ? (
           <div>
             <ValidFor seconds={secondsValid} choose={setSecondsValid} />
-            <GeneratePanel secondsValid={secondsValid} changed={again} />
+            {hasAccounts && (
+              <UserField user={user} isWrong={userId === undefined} choose={setUser} />
+            )}
+            <GeneratePanel defaults={userId === undefined ? undefined : defaults} changed={again} />
             <BulkPanel
               title="Add or remove keys of your own"
-              help="One a line: 32 letters and digits, and if you like how long it is valid (12h, 30d)"
+              help={`One a line: 32 letters and digits, and if you like how long it is valid (12h, 30d)${hasAccounts ? ' and whose it is (user=17)' : ''}`}
               noun="key"
               read={read}
               changes={CHANGES}
@@ -147,6 +199,33 @@ function Validity({ until }: { readonly until: number | null }) {
   )
 }
 
+function User({ of: { account = 0, user_id = null } }: { readonly of: Key }) {
+  return <a href={linkTo(`accounts/${account}`)}>{user_id ?? userName(account, null)}</a>
+}
+
+function UserField({ user, isWrong, choose }: UserFieldProps) {
+  return (
+    <p class="line">
+      <label for="user">New keys are of the user with the id</label>
+      <input
+        id="user"
+        inputMode="numeric"
+        placeholder="none: an account for each"
+        autocomplete="off"
+        aria-invalid={isWrong}
+        value={user}
+        onInput={(event) => choose(event.currentTarget.value.trim())}
+      />
+      {isWrong && <Mistake>This is no number.</Mistake>}
+    </p>
+  )
+}
+type UserFieldProps = {
+  readonly user: string
+  readonly isWrong: boolean
+  readonly choose: (user: string) => void
+}
+
 function ValidFor({ seconds, choose }: ValidForProps) {
   return (
     <p class="line">
@@ -173,7 +252,7 @@ type ValidForProps = {
   readonly choose: (seconds: number | null) => void
 }
 
-function GeneratePanel({ secondsValid, changed }: GenerateProps) {
+function GeneratePanel({ defaults, changed }: GenerateProps) {
   const [wanted, setWanted] = useState(1)
   const [made, setMade] = useState<readonly string[]>([])
   const [failure, setFailure] = useState('')
@@ -182,7 +261,7 @@ function GeneratePanel({ secondsValid, changed }: GenerateProps) {
     event.preventDefault()
     setIsBusy(true)
     try {
-      const key = { key: null, seconds_valid: secondsValid }
+      const key = { key: null, ...defaults }
       const keys = Array.from({ length: wanted }, () => key)
       const added = await ask<readonly Key[]>(BULK, { method: 'POST', body: { keys } })
       setMade(added.map(({ key }) => key))
@@ -206,7 +285,7 @@ function GeneratePanel({ secondsValid, changed }: GenerateProps) {
           value={wanted}
           onInput={(event) => setWanted(event.currentTarget.valueAsNumber || 1)}
         />
-        <button type="submit" class="primary" disabled={isBusy}>
+        <button type="submit" class="primary" disabled={isBusy || defaults === undefined}>
           Generate {several(wanted, 'key')}
         </button>
       </form>
@@ -232,4 +311,8 @@ function GeneratePanel({ secondsValid, changed }: GenerateProps) {
     </Panel>
   )
 }
-type GenerateProps = { readonly secondsValid: number | null; readonly changed: () => void }
+type GenerateProps = {
+  /** undefined: not known yet. */
+  readonly defaults: KeyDefaults | undefined
+  readonly changed: () => void
+}

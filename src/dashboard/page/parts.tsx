@@ -183,6 +183,18 @@ export function NoDatabase({ title }: { readonly title: string }) {
   )
 }
 
+/** In place of what only trackers have that account users. */
+export function NoAccounts({ title }: { readonly title: string }) {
+  return (
+    <Page title={title}>
+      <p>
+        This tracker keeps no accounts of users. Configure <code>[core.accounting]</code> with the
+        level <code>users</code> to have them.
+      </p>
+    </Page>
+  )
+}
+
 export function Mistake({ children }: Content) {
   return (
     <p class="mistake" role="alert">

@@ -25,6 +25,12 @@ type Torrent = {
   readonly leechers: number
   readonly completed: number
   readonly peers: readonly Peer[]
+  /** Where it is accounted. Bytes; `balance` is what was uploaded beyond what was downloaded. */
+  readonly accounting?: {
+    readonly uploaded: number
+    readonly downloaded: number
+    readonly balance: number
+  }
 }
 
 /** Peers in the table at a time. */
@@ -66,6 +72,17 @@ export function TorrentPage({ hash }: { readonly hash: string }) {
             <Figure label="Seeders" value={count(torrent.seeders)} />
             <Figure label="Leechers" value={count(torrent.leechers)} />
             <Figure label="Completed" value={count(torrent.completed)} />
+            {torrent.accounting && (
+              <>
+                <Figure label="Uploaded" value={size(torrent.accounting.uploaded)} />
+                <Figure label="Downloaded" value={size(torrent.accounting.downloaded)} />
+                <Figure
+                  label="Balance"
+                  value={signed(torrent.accounting.balance)}
+                  title="Uploaded less downloaded: far above 0, users claim upload that no one received."
+                />
+              </>
+            )}
           </dl>
           <PeersPanel peers={torrent.peers} isWaiting={isWaiting} again={again} />
         </>
@@ -203,6 +220,8 @@ type PeersProps = {
 
 /** What clients send may be any number of 64 bits, which the API shows with a sign. */
 const bytes = (value: number): string => size(value < 0 ? value + 2 ** 64 : value)
+
+const signed = (value: number): string => (value < 0 ? `−${size(-value)}` : size(value))
 
 /** The peer id with dots for bytes that are not printable ASCII. */
 function readable(id: string): string {
