@@ -102,12 +102,12 @@ function Totals({ account }: { readonly account: Account }) {
         <Figure
           label="Uploaded"
           value={size(credited_uploaded)}
-          note={`really ${size(uploaded)}`}
+          note={`moved: ${size(uploaded)}`}
         />
         <Figure
           label="Downloaded"
           value={size(credited_downloaded)}
-          note={`really ${size(downloaded)}`}
+          note={`moved: ${size(downloaded)}`}
         />
         <Figure label="Seeded for" value={duration(account.seed_seconds)} />
         <Figure label="Completed" value={count(account.snatches)} note="torrents" />

@@ -76,10 +76,10 @@ export function SettingsPanel({ account, changed }: Props) {
         </Amount>
         <p class="note">Empty: as configured. 0: no limit.</p>
         <Amount name="up_percent" account={account} most={MOST_PERCENT} isNeeded>
-          Upload credited, in %
+          Upload credited, %
         </Amount>
         <Amount name="down_percent" account={account} most={MOST_PERCENT} isNeeded>
-          Download credited, in %
+          Download credited, %
         </Amount>
         <label>
           Freeleech until

@@ -163,6 +163,7 @@ export function FindAccount() {
         <input
           id="account"
           ref={field}
+          class="code"
           inputMode="numeric"
           autocomplete="off"
           aria-invalid={mistake !== ''}

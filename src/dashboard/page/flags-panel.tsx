@@ -71,14 +71,16 @@ export function FlagsPanel({ account }: { readonly account?: number }) {
             ...(account === undefined ? ['Account'] : []),
             'Torrent',
             '#Claimed',
-            '#Times',
-            'State',
+            ...(account === undefined ? [] : ['State']),
             ...(mayChange ? ['!Change'] : []),
           ]}
         >
           {found.slice(0, shown).map((flag) => (
             <tr key={flag.id}>
-              <td>{WORDS[flag.kind] ?? flag.kind}</td>
+              <td>
+                {WORDS[flag.kind] ?? flag.kind}
+                {flag.times > 1 && ` × ${count(flag.times)}`}
+              </td>
               <td>
                 <Time seconds={flag.at} />
               </td>
@@ -95,12 +97,13 @@ export function FlagsPanel({ account }: { readonly account?: number }) {
               <td class="figure">
                 {size(flag.bytes)} in {duration(flag.seconds)}
               </td>
-              <td class="figure">{count(flag.times)}</td>
-              <td>
-                <Status kind={flag.reviewed === null ? 'warning' : 'off'}>
-                  {flag.reviewed === null ? 'new' : 'reviewed'}
-                </Status>
-              </td>
+              {account !== undefined && (
+                <td>
+                  <Status kind={flag.reviewed === null ? 'warning' : 'off'}>
+                    {flag.reviewed === null ? 'new' : 'reviewed'}
+                  </Status>
+                </td>
+              )}
               {mayChange && (
                 <td class="figure">
                   <button

@@ -206,11 +206,12 @@ function User({ of: { account = 0, user_id = null } }: { readonly of: Key }) {
 function UserField({ user, isWrong, choose }: UserFieldProps) {
   return (
     <p class="line">
-      <label for="user">New keys are of the user with the id</label>
+      <label for="user">New keys are of user</label>
       <input
         id="user"
         inputMode="numeric"
-        placeholder="none: an account for each"
+        class="code"
+        placeholder="Id, or none"
         autocomplete="off"
         aria-invalid={isWrong}
         value={user}
