@@ -26,7 +26,7 @@ type Torrent = {
   readonly completed: number
   readonly peers: readonly Peer[]
   /** Where it is accounted. Bytes; `balance` is what was uploaded beyond what was downloaded. */
-  readonly accounting?: {
+  readonly accounting?: null | {
     readonly uploaded: number
     readonly downloaded: number
     readonly balance: number

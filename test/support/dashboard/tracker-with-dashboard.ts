@@ -41,12 +41,13 @@ export async function startWithDashboard(program: Program = source) {
   const path = room.at('tracker.toml')
   const configure = (change = (toml: string): string => toml) =>
     room.write({ 'tracker.toml': change(tomlOf(apiPort, udpPort)) })
+  let httpUrl = ''
   const begin = async () => {
     const run = await launch(program, {
       directory: room.path,
       env: { TORRUST_TRACKER_CONFIG_TOML_PATH: path },
     })
-    await run.services()
+    httpUrl = (await run.services()).http_trackers[0]!
     return run
   }
   configure()
@@ -56,15 +57,26 @@ export async function startWithDashboard(program: Program = source) {
     udpPort,
     /** What is in the configuration, which is `change`d; without it, as in the beginning. */
     configure,
+    /** Of its HTTP listener, which has another port after each start. */
+    httpUrl: () => httpUrl,
     /** The JSON of the answer. */
     async call(method: string, target: string, body?: unknown): Promise<unknown> {
+      const text = await this.callText(
+        method,
+        target,
+        body === undefined ? undefined : JSON.stringify(body),
+      )
+      return JSON.parse(text)
+    },
+    async callText(method: string, target: string, body?: string): Promise<string> {
       const reply = await fetch(`${this.url}/api/v1/${target}`, {
         method,
         headers: { authorization: `Bearer ${TOKENS.all}`, 'content-type': 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body }),
       })
-      if (!reply.ok) throw new Error(`${method} ${target}: ${reply.status} ${await reply.text()}`)
-      return await reply.json()
+      const text = await reply.text()
+      if (!reply.ok) throw new Error(`${method} ${target}: ${reply.status} ${text}`)
+      return text
     },
     /** Announces one peer for each of the torrents, and `more` for the first, some with names that would be markup. */
     async load(hashes: readonly Uint8Array[], more: readonly string[]) {
