@@ -22,7 +22,7 @@ const accounted = (toml: string) =>
 
 let tracker: DashboardTracker
 let browser: Browser
-let keys: readonly string[]
+const keys: string[] = []
 
 describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts users', () => {
   beforeAll(async () => {
@@ -30,12 +30,10 @@ describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts use
     await tracker.stop()
     tracker.configure(accounted)
     await tracker.start()
-    const made = await Promise.all(
-      ['17', LARGE, 'null'].map((user) =>
-        tracker.callText('POST', 'keys', `{"key":null,"seconds_valid":null,"user_id":${user}}`),
-      ),
-    )
-    keys = made.map((text) => /"key":"(\w+)"/.exec(text)![1]!)
+    for (const user of ['17', LARGE, 'null']) {
+      const body = `{"key":null,"seconds_valid":null,"user_id":${user}}`
+      keys.push(/"key":"(\w+)"/.exec(await tracker.callText('POST', 'keys', body))![1]!)
+    }
     // A seeder that claims 3 GiB, a leecher that has got 2 of 4 GiB.
     await announce(0, { uploaded: 0, left: 0 })
     await announce(1, { downloaded: 0, left: 4 * GIB })
@@ -163,7 +161,7 @@ describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts use
 
   test('flags are reviewed, and it can be taken back', () =>
     look(async ({ page, go }) => {
-      // Nobody can have got this from user 17.
+      // No one can have got this from user 17.
       await announce(0, { uploaded: 5_000 * GIB, left: 0 })
       await go('accounts', 'Accounts')
       const flags = page.getByLabel('Flags', { exact: true })

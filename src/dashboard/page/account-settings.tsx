@@ -131,10 +131,11 @@ function Amount({ name, account, most, isNeeded, children }: AmountProps) {
 }
 type AmountProps = FieldProps<number | null> & { readonly most: number; readonly isNeeded?: true }
 
+/** The first is that of an empty form. */
 const UNITS: readonly (readonly [label: string, bytes: number])[] = [
-  ['MiB', 2 ** 20],
   ['GiB', 2 ** 30],
   ['TiB', 2 ** 40],
+  ['MiB', 2 ** 20],
 ]
 const MOST_REASON = 200
 
@@ -181,7 +182,7 @@ export function AdjustPanel({ account: { id }, changed }: Props) {
             <input type="number" name="amount" step="any" required />
             <select name="unit" aria-label="Unit">
               {UNITS.map(([label, bytes]) => (
-                <option key={label} value={bytes} selected={label === 'GiB'}>
+                <option key={label} value={bytes}>
                   {label}
                 </option>
               ))}
