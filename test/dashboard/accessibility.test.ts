@@ -1,8 +1,8 @@
 /** A34: what axe-core finds on every page of the dashboard, in both themes, on a phone and on a desk: nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import axe from 'axe-core'
 import type { Browser } from 'playwright-core'
-import { CHROMIUM, startBrowser, type Visited, visit } from '../support/dashboard/browser.ts'
+import { CHROMIUM, startBrowser, visit } from '../support/dashboard/browser.ts'
+import { judge } from '../support/dashboard/judge.ts'
 import {
   type DashboardTracker,
   startWithDashboard,
@@ -40,16 +40,6 @@ describe.skipIf(CHROMIUM === null)('accessibility', () => {
     await browser.close()
     await tracker[Symbol.asyncDispose]()
   })
-
-  /** What is wrong, and where; and whether the page is wider than the window. */
-  async function judge({ page }: Visited, where: string): Promise<string[]> {
-    await page.evaluate(axe.source)
-    const found: string[] = await page.evaluate(`
-      axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(
-        ({ id, nodes }) => ${JSON.stringify(where)} + ': ' + id + ' ' + nodes.map(({ html }) => html.slice(0, 200)).join(' | ')))`)
-    const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
-    return isWide ? [...found, `${where}: wider than the window`] : found
-  }
 
   for (const theme of ['light', 'dark'] as const)
     for (const width of [390, 1440] as const)

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { CHROMIUM, seen, startBrowser, type Visited, visit } from '../support/dashboard/browser.ts'
+import { judge } from '../support/dashboard/judge.ts'
 import {
   type DashboardTracker,
   startWithDashboard,
@@ -230,6 +231,27 @@ describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts use
       await page.getByText(`Key ${keys[2]} was removed.`).waitFor()
       expect(await page.getByRole('button', { name: 'Undo' }).count()).toBe(0)
     }))
+
+  for (const theme of ['light', 'dark'] as const)
+    for (const width of [390, 1440] as const)
+      test(`axe-core finds nothing: ${theme}, ${width} px`, async () => {
+        await using visited = await visit(browser, tracker.url, { theme, width, token: TOKENS.all })
+        const { page, go } = visited
+        await page.getByText('All is well').waitFor()
+        const found: string[] = []
+        for (const [place, title, content] of [
+          ['accounts', 'Accounts', 'Flags to review'],
+          ['accounts/2', 'Account', '-TR4050-'],
+          ['keys', 'Keys', LARGE],
+          [`torrents/${hexOf(1)}`, 'Torrent', 'Balance'],
+        ] as const) {
+          await go(place, title)
+          await page.getByRole('main').getByText(content).first().waitFor()
+          found.push(...(await judge(visited, title)))
+        }
+        expect(found).toEqual([])
+        expect(visited.complaints).toEqual([])
+      })
 
   test('a token that may only read sees accounts and changes nothing', () =>
     look(async ({ page, go }) => {
