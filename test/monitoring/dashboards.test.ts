@@ -139,7 +139,7 @@ test.skipIf(!HAS_PROMETHEUS || process.platform !== 'linux')(
       isPrivate: true,
       listed: true,
       rest: listenersWith(tls),
-      core: `inactive_peer_cleanup_interval = 1\n${databaseAt(room.at('tracker.db'))}`,
+      core: `inactive_peer_cleanup_interval = 1\n${databaseAt(room.at('tracker.db'))}[core.accounting]\nlevel = "users"\n`,
     })
     await call(tracker, 'POST', 'keys', { key: KEY, seconds_valid: null })
     await call(tracker, 'POST', 'whitelist/bulk', {

@@ -187,6 +187,40 @@ test.skipIf(process.platform !== 'linux')(
   },
 )
 
+test('what is accounted, in the totals of a public tracker', async () => {
+  using room = temporaryDirectory()
+  await using tracker = await startTracker({
+    workers: 2,
+    rest: listenersWith(''),
+    core: `[core.database]\npath = "${room.at('tracker.db')}"\n[core.accounting]\nlevel = "torrents"\n`,
+  })
+  const http = `http://127.0.0.1:${tracker.ports.http[0]}`
+  const announce = (uploaded: number, left: number, event?: string) =>
+    get(http, `/announce?${announceQuery({ uploaded, left, event, port: 1_001 })}`)
+  await announce(500, 7, 'started')
+  await announce(1_500, 7)
+  await announce(1_600, 0, 'completed')
+  const metrics = await until('what was moved', async () => {
+    const found = await scrape(tracker)
+    return sum(found, 'tracker_accounting_bytes_total', 'up') === 1_100 && found
+  })
+  const events = (kind: string) => sum(metrics, 'tracker_accounting_events_total', `kind="${kind}"`)
+  expect(['started', 'none', 'completed', 'stopped'].map(events)).toEqual([1, 1, 1, 0])
+  expect(sum(metrics, 'tracker_accounting_bytes_total', 'down')).toBe(0)
+  expect(sum(metrics, 'tracker_accounting_sessions')).toBe(1)
+  expect(sum(metrics, 'tracker_accounting_events_lost_total')).toBe(0)
+  const rings = Array.from(metrics.keys()).filter((key) => key.includes('ring_used_ratio'))
+  expect(rings).toHaveLength(2)
+  await until('all of it to be written', async () => {
+    const found = await scrape(tracker)
+    return (
+      sum(found, 'tracker_accounting_batches_total', 'written') > 0 &&
+      sum(found, 'tracker_accounting_owed_bytes') === 0 &&
+      sum(found, 'tracker_accounting_lag_seconds') === 0
+    )
+  })
+})
+
 test('drops and lost answers of a listener', async () => {
   using workers = captureWorkers()
   await using tracker = await startTracker({ workers: 2, rest: listenersWith('') })
