@@ -56,6 +56,8 @@ describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts use
     })
     const { body } = await get(tracker.httpUrl(), `/announce/${keys[user]}?${query}`)
     expect(`${body}`).toContain('8:interval')
+    // Now it is in the books, before what another thread notes.
+    await account(user + 1)
   }
   const look = async (work: (visited: Visited) => Promise<void>, token: string = TOKENS.all) => {
     await using visited = await visit(browser, tracker.url, { token })
@@ -95,9 +97,10 @@ describe.skipIf(CHROMIUM === null)('the dashboard of a tracker that accounts use
       const figures = await seen(page.getByLabel('Figures'))
       expect(figures).toMatch(/Ratio\s+–\s+Uploaded\s+3 GiB\s+moved: 3 GiB\s/)
       expect(figures).toMatch(/Now\s+1\s+1 seeding, 0 leeching/)
-      const torrents = await seen(page.getByLabel('Torrents of the account'))
-      expect(torrents).toMatch(/3 GiB\s+0 bytes\s+.*seeds\s+no\s+.*-TR4050-/s)
-      await page.getByRole('link', { name: hexOf(1).slice(0, 12) }).click()
+      const moved = page.getByLabel('Torrents of the account')
+      await moved.getByText('-TR4050-').waitFor()
+      expect(await seen(moved)).toMatch(/3 GiB\s+0 bytes\s+.*seeds\s+no\s+.*-TR4050-/s)
+      await moved.getByRole('link', { name: hexOf(1).slice(0, 12) }).click()
       await page.getByRole('heading', { level: 1, name: 'Torrent', exact: true }).waitFor()
       await page.getByText('Balance').waitFor()
       expect(await seen(page.getByLabel('Figures'))).toMatch(

@@ -195,8 +195,16 @@ test('what is accounted, in the totals of a public tracker', async () => {
     core: `[core.database]\npath = "${room.at('tracker.db')}"\n[core.accounting]\nlevel = "torrents"\n`,
   })
   const http = `http://127.0.0.1:${tracker.ports.http[0]}`
-  const announce = (uploaded: number, left: number, event?: string) =>
-    get(http, `/announce?${announceQuery({ uploaded, left, event, port: 1_001 })}`)
+  let announces = 0
+  const announce = async (uploaded: number, left: number, event?: string) => {
+    await get(http, `/announce?${announceQuery({ uploaded, left, event, port: 1_001 })}`)
+    announces++
+    // Before another thread serves the next.
+    await until('it to count', async () => {
+      const found = await scrape(tracker)
+      return sum(found, 'tracker_accounting_events_total') === announces
+    })
+  }
   await announce(500, 7, 'started')
   await announce(1_500, 7)
   await announce(1_600, 0, 'completed')
