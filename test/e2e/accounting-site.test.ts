@@ -117,6 +117,8 @@ test.skipIf(PYTHON === null)(
     await announce(first, 1, 7_000)
     await announce(first, 2, 50)
     await announce(first, 2, 70)
+    // What was announced until then is credited by what was decided until then.
+    await call('GET', 'account/1')
     await call('PATCH', 'user/17', '{"up_percent":200}')
     await announce(first, 1, 7_100)
     await call('POST', 'account/1/adjust', '{"credited_uploaded":-20,"reason":"a test"}')
