@@ -32,7 +32,7 @@ const readFigures = (row: Row, at: number): Figures => ({
   leechSeconds: sumIn(row[at + 5]),
 })
 
-/** Of a row that begins with the id. */
+/** The row begins with the id. */
 export const readSettings = (row: Row): AccountSettings & { readonly id: number } => ({
   id: numberIn(row[0]),
   enabled: yes(row[1]),
@@ -147,7 +147,7 @@ export const readAccountKeys = (rows: readonly Row[]): AccountKeyRow[] =>
         })),
   )
 
-/** A count of memory as a column takes it. Floats there hold whole numbers; what is none counts as 0. */
+/** A count of memory as a column takes it. Floats there hold whole numbers; anything else counts as 0, or is cut. */
 export function countOf(value: number): bigint {
   if (!(value > 0)) return 0n
   return value < Number(LARGEST) ? BigInt(Math.floor(value)) : LARGEST

@@ -28,7 +28,7 @@ type Words = {
   readonly least: string
   /** Other transactions that lock the same row wait. */
   readonly forUpdate: string
-  /** Of several columns: one of some tuples. */
+  /** Whether several columns together are one of some tuples. */
   readonly among: (columns: string, tuple: string) => string
   readonly isKey: string
   readonly byKey: string
@@ -203,7 +203,7 @@ function dialect(words: Words) {
       client: 'set',
       batch: 'set',
     }),
-    /** Of records that exist. */
+    /** The records exist. */
     putCompleted: put('accounting_records', ['account', 'torrent'], { completed: 'set' }),
     putSessions: put('accounting_sessions', ['account', 'torrent', 'peer'], {
       uploaded: 'set',

@@ -197,7 +197,7 @@ function beyond({ owed }: Owing, what: number, baseline: bigint, stored: unknown
 /** From what was moved to what of it is credited, in `OWED`. */
 const CREDITED = OWED.creditedUploaded - OWED.uploaded
 
-/** Of each record that has not completed before the session that did so first. In the order of records. */
+/** The sessions that were the first of their record to complete, in the order of records. */
 async function firstOf({ session, sql }: Turn, completed: readonly Owing[]): Promise<Owing[]> {
   const first = new Map<string, Owing>()
   for (const one of completed) {
@@ -228,7 +228,7 @@ class Sums {
     }
   }
 
-  /** Of a key that was added. */
+  /** The key was added. */
   of(key: bigint | string): bigint[] {
     const { sums, seen } = this.#rows.get(key)!
     return [...sums.map(limited), seen]

@@ -134,7 +134,7 @@ export async function lookUp(
   }
 }
 
-/** Of 50 sessions of account 1 that moved a byte each. */
+/** 50 sessions of account 1 moved a byte each. */
 export const killedBatch = (number: number): AccountingBatch =>
   batchOf(
     { writer: 'k'.repeat(32), number },

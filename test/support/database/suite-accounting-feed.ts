@@ -179,7 +179,7 @@ export function signsAccountingFeed(suite: Signing): void {
   suite.signs('what is old in accounting goes, and nothing else', async (database, place) => {
     const { accounting } = database
     const [a, b, c] = (await withAccounts(database, 3)) as [number, number, number]
-    // Of the machine: erased accounts are dated by it.
+    // The machine's: erased accounts are dated by it.
     const now = systemClock.seconds()
     const flag = { kind: 'speed', infoHash: hashes(1), bytes: 1, seconds: 1, times: 1 } as const
     await accounting.write(

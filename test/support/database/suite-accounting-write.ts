@@ -393,7 +393,7 @@ export function signsAccountingWrite(suite: Signing): void {
       await there.write([{ ...one, uploaded: 100, up: 100, creditedUp: 300 }])
       await here.write([{ ...one, uploaded: 100, up: 100, creditedUp: 300 }])
       expect(await uploaded()).toEqual([100n, 300n, 0n])
-      // Of these 40, the other one has counted 10; and what was downloaded is counted by itself.
+      // The other one has counted 10 of these 40; and what was downloaded is counted by itself.
       await there.write([{ ...one, uploaded: 110, up: 10, downloaded: 7, down: 7 }])
       await here.write([{ ...one, uploaded: 140, up: 40, creditedUp: 79, downloaded: 6, down: 6 }])
       expect(await uploaded()).toEqual([140n, 369n, 7n])
