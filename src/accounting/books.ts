@@ -79,6 +79,9 @@ export class Books {
   readonly #peers = new Int32Array(AHEAD)
   readonly #found = new Int32Array(AHEAD)
   readonly #places = new Int32Array(AHEAD)
+  /** Sessions that ended in these entries and owe nothing. */
+  readonly #over = new Int32Array(AHEAD)
+  #overCount = 0
   #settings: BookSettings
 
   /** Throws RangeError when the system gives no address space. */
@@ -135,6 +138,7 @@ export class Books {
       const some = Math.min(AHEAD, count - from)
       this.#readAhead(reader, from, some)
       for (let i = 0; i < some; i++) this.#apply(reader.cells, reader.at(from + i), i)
+      if (this.#overCount > 0) this.#letGo()
     }
     reader.took(count)
     return count
@@ -163,17 +167,24 @@ export class Books {
     this.#freezer.written()
   }
 
-  /** Lets sessions that were silent for the time-out of peers go; they leave memory when that is stored. */
+  /**
+   * Lets sessions that were silent for the time-out of peers go; they leave memory when that is stored, or when the next
+   * call finds that their torrents got no row: strangers make up torrents faster than these may.
+   */
   *expire(now: number): Generator<void, void, void> {
     const holdings = this.#holdings
     const { sessions } = holdings
     for (const row of this.#all()) {
       if (row === NONE) yield
       else if (now - sessions.seen(row) > this.#settings.peerTimeoutSeconds) {
-        if (sessions.has(row, FLAG.ended | FLAG.silent)) continue
+        if (sessions.has(row, FLAG.ended | FLAG.silent)) {
+          if (holdings.isRefused(row)) holdings.free(row)
+          continue
+        }
         holdings.stand(row, STAND.away)
         sessions.set(row, FLAG.silent)
-        holdings.mark(row, now, true)
+        if (this.#isDone(row)) holdings.free(row)
+        else holdings.mark(row, now, true)
       }
     }
   }
@@ -382,8 +393,27 @@ export class Books {
     if (hasAccounts) {
       const isChanged = session.up !== up || session.down !== down || session.stand !== stand
       holdings.mark(row, report.at, isMoved || isChanged || wasSilent)
-    } else if (isMoved || credit.seedSeconds + credit.leechSeconds > 0)
+    } else if (credit.hasEnded && this.#isDone(row)) this.#over[this.#overCount++] = row
+    else if (isMoved || credit.seedSeconds + credit.leechSeconds > 0)
       holdings.mark(row, report.at, isMoved)
+  }
+
+  /** Whether nothing has to be stored of a session that is over. */
+  #isDone(row: number): boolean {
+    const { sessions, hasAccounts } = this.#holdings
+    return !hasAccounts && !sessions.has(row, FLAG.out) && !sessions.owes(row)
+  }
+
+  /** No entry that was read ahead needs them any more. One may have begun again, or be among them twice. */
+  #letGo(): void {
+    const holdings = this.#holdings
+    const { sessions } = holdings
+    for (let i = 0; i < this.#overCount; i++) {
+      const row = this.#over[i]!
+      const isOver = sessions.record(row) !== NONE && sessions.has(row, FLAG.ended)
+      if (isOver && this.#isDone(row)) holdings.free(row)
+    }
+    this.#overCount = 0
   }
 
   /** What every announce of a session leaves behind, whatever it was credited. */

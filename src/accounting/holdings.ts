@@ -237,6 +237,12 @@ export class Holdings {
     if (isUrgent) this.urgent.add(session, second)
     else this.idle.add(session, second)
   }
+  /** Whether it waits because its torrent may have no row. */
+  isRefused(session: number): boolean {
+    const torrent = this.torrentOf(session)
+    const { torrents, waiting } = this
+    return waiting.has(session) && torrents.isSettled(torrent) && !torrents.isStored(torrent)
+  }
   unmark(session: number): void {
     this.urgent.remove(session)
     this.idle.remove(session)

@@ -26,6 +26,10 @@ export class Marks {
     return this.#count === 0 ? 0 : this.#oldest
   }
 
+  has(row: number): boolean {
+    return (this.#words[row >>> 5]! & (1 << (row & 31))) !== 0
+  }
+
   add(row: number, second: number): void {
     const word = row >>> 5
     const bit = 1 << (row & 31)

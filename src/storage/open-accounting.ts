@@ -94,8 +94,8 @@ export class OpenedAccounting {
         target: TARGET,
         begins:
           'more than {limit} torrents a second were announced for the first time: figures of those beyond ' +
-          'wait in memory until it is fewer again (abuse.max_new_rows_per_second)',
-        over: 'the figures of all torrents are written again',
+          'wait in memory until it is fewer again, and are lost if their clients leave first (abuse.max_new_rows_per_second)',
+        over: 'figures of new torrents are written as they come again',
       },
     })
     const { write_interval, idle_write_interval, session_retention, flags_retention } =
