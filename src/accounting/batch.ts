@@ -90,6 +90,8 @@ export const SESSION = {
   recordSeeder: 8,
   /** It completed the torrent, at second `seen` or before. */
   completed: 16,
+  /** Its client began anew since it was written last: the baselines may be lower than those that are stored. */
+  restarted: 32,
 } as const
 
 /** What one session owes, side by side. */

@@ -344,7 +344,8 @@ export class Books {
   #beginAgain(row: number): void {
     const { sessions } = this.#holdings
     sessions.clear(row, FLAG.ended | FLAG.silent | FLAG.leaves | FLAG.phantom)
-    if (sessions.has(row, FLAG.asked)) sessions.set(row, FLAG.restarted)
+    if (sessions.has(row, FLAG.asked) || this.#report.event === EVENT.started)
+      sessions.set(row, FLAG.restarted)
     this.#start(row)
     if (this.#holdings.hasAccounts) this.#holdings.mark(row, this.#report.at, true)
   }
@@ -385,7 +386,7 @@ export class Books {
     sessions.clear(row, FLAG.silent | FLAG.leaves)
     if (credit.hasEnded) sessions.set(row, FLAG.ended)
     if (credit.hasCompleted) sessions.set(row, FLAG.owesCompletion)
-    if (isAsked && credit.hasRestarted) sessions.set(row, FLAG.restarted)
+    if (credit.hasRestarted) sessions.set(row, FLAG.restarted)
     holdings.owe(row, credit)
     if (hasAccounts) this.#flag(row)
     this.#noticeAnnounce(row, stand === STAND.leecher)

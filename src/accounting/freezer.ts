@@ -138,7 +138,8 @@ export class Freezer {
         (sessions.has(row, FLAG.ended) ? SESSION.ended : 0) |
         (records.leeching(record) + records.seeding(record) > 0 ? SESSION.active : 0) |
         (records.seeding(record) > 0 ? SESSION.recordSeeder : 0) |
-        (sessions.has(row, FLAG.owesCompletion) ? SESSION.completed : 0)
+        (sessions.has(row, FLAG.owesCompletion) ? SESSION.completed : 0) |
+        (sessions.has(row, FLAG.restarted) ? SESSION.restarted : 0)
       batch.began[i] = sessions.began(row)
       batch.seen[i] = session.seen
       const bytes = sessions.owedBytes(row)
@@ -146,6 +147,7 @@ export class Freezer {
       this.bytes += bytes
       sessions.pay(row, batch.owed, i * OWED.words)
       if (keepsClients) this.#clients.write(sessions.client(row), batch.client, i * CLIENT_BYTES)
+      sessions.clear(row, FLAG.restarted)
       sessions.set(row, isGone ? FLAG.out | FLAG.leaves : FLAG.out)
     }
     return batch

@@ -110,7 +110,7 @@ export class Gaps {
     }
     if (isKnown) this.#fill(session, found, at)
     this.#price(session)
-    sessions.clear(session, FLAG.restarted | FLAG.phantom | FLAG.saidCompleted)
+    sessions.clear(session, FLAG.phantom | FLAG.saidCompleted)
     holdings.mark(session, this.#first.at, true)
   }
 
@@ -149,6 +149,7 @@ export class Gaps {
       sessions.set(row, FLAG.owesCompletion)
     }
     this.#correct(row, credit.isIgnored)
+    if (credit.hasRestarted) sessions.set(row, FLAG.restarted)
     sessions.save(row, session)
     holdings.owe(row, credit)
     if (credit.isTooFast) holdings.flag('speed', row, first.at, credit.up, credit.elapsed)

@@ -43,8 +43,9 @@ export const FLAG = {
   silent: 1 << 6,
   /** It has to be looked up. */
   asked: 1 << 7,
-  /** While it is asked: it began anew; it stopped before anything else was known of it; it said `completed`. */
+  /** It began anew since it was asked, or written last. */
   restarted: 1 << 8,
+  /** While it is asked: it stopped before anything else was known of it; it said `completed`. */
   phantom: 1 << 9,
   saidCompleted: 1 << 10,
   /** It is in the batch that is out; so is its end. */

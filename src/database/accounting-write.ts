@@ -181,10 +181,15 @@ async function owingOf(
 
 /**
  * What another process has stored it has added, too: only what goes beyond its baseline is still owed, and credited in
- * proportion. The baseline to store, which never falls because of this.
+ * proportion. The baseline to store, which never falls because of this: a client that began anew begins at 0.
  */
-function beyond({ owed }: Owing, what: number, baseline: bigint, stored: unknown): bigint {
-  const theirs = wholeNumber(stored) ?? 0n
+function beyond(
+  { owed, what: bits }: Owing,
+  what: number,
+  baseline: bigint,
+  stored: unknown,
+): bigint {
+  const theirs = (bits & SESSION.restarted) !== 0 ? 0n : (wholeNumber(stored) ?? 0n)
   const most = baseline > theirs ? baseline - theirs : 0n
   const claimed = owed[what]!
   if (claimed > most) {

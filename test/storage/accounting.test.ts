@@ -473,6 +473,48 @@ for (const [name, make] of PLACES)
       })
     })
 
+    test('N6, N20: a client begins anew between two restarts of the tracker', async () => {
+      await using place = await make!()
+      const first = await begin(place)
+      const account = await first.account()
+      first.tell({ account, event: EVENT.started })
+      first.tell({ account, uploaded: 100 * GIB, downloaded: 100 * GIB })
+      await first.stop()
+      const second = await begin(place, { now: START + 10 })
+      second.tell({ account, event: EVENT.started })
+      await second.stop()
+      await using third = await begin(place, { now: START + 20 })
+      third.tell({ account, uploaded: 5, downloaded: 3 })
+      third.tell({ account, uploaded: 9, downloaded: 4 })
+      const [up, down] = [100 * GIB + 9, 100 * GIB + 4]
+      expect(await third.figures(account)).toMatchObject({ uploaded: up, downloaded: down })
+    })
+
+    test('N6, N19: a client begins anew with another tracker, and comes back', async () => {
+      await using place = await make!()
+      await using one = await begin(place)
+      await using two = await begin(place)
+      const account = await one.account(1n)
+      expect(await two.account(1n)).toBe(account)
+      let expected = 0
+      for (let round = 0; round < 4; round++) {
+        const [now, other] = round % 2 === 0 ? [one, two] : [two, one]
+        now.tell({ account, event: EVENT.started })
+        now.tell({ account, uploaded: 10 })
+        await now.store.settled()
+        other.tell({ account, uploaded: 15 })
+        await other.store.settled()
+        now.tell({ account, uploaded: 15 })
+        await now.store.settled()
+        expected += 15
+        expect(await one.figures(account)).toMatchObject({ uploaded: expected })
+        other.tell({ account, uploaded: 15, event: EVENT.stopped })
+        now.tell({ account, uploaded: 15, event: EVENT.stopped })
+        await Promise.all([one.store.settled(), two.store.settled()])
+      }
+      expect(await two.figures(account)).toMatchObject({ uploaded: expected })
+    })
+
     test('N19: two trackers on one database, and a session that moves between them', async () => {
       await using place = await make!()
       await using one = await begin(place)
