@@ -296,7 +296,7 @@ export class Books {
     const row = this.#found[i]! || this.#find(account, cells, at, i)
     if (row === NONE) this.#begin(account, cells, at, i)
     else if (!sessions.has(row, FLAG.ended)) this.#judge(row)
-    else if (report.event !== EVENT.stopped) this.#beginAgain(row)
+    else if (this.#isNews(row)) this.#beginAgain(row)
   }
 
   #read(cells: Int32Array, at: number, isLimited: boolean): void {
@@ -338,6 +338,13 @@ export class Books {
     }
     if (isOver) sessions.set(row, FLAG.ended | FLAG.phantom)
     this.#start(row)
+  }
+
+  /** Whether an announce of a session that stopped came after its end, and was not only read after it. */
+  #isNews(row: number): boolean {
+    const { event, at } = this.#report
+    if (event === EVENT.stopped) return false
+    return event === EVENT.started || at > this.#holdings.sessions.seen(row)
   }
 
   /** It stopped, and that is not stored yet. */

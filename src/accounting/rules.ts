@@ -136,6 +136,8 @@ export function begin(session: Session, report: Report): void {
 export function judge(session: Session, report: Report, terms: Terms, credit: Credit): void {
   const elapsed = Math.max(0, report.at - session.seen)
   const isSame = report.endpoint === session.endpoint
+  // Threads are read one after the other: what another one noted in the same second may come in reverse.
+  const isLate = report.at <= session.seen && report.event !== EVENT.started
   credit.up = credit.down = credit.creditedUp = credit.creditedDown = 0
   credit.hasRestarted = credit.isIgnored = credit.hasCompleted = false
   credit.isTooFast = credit.hasNoLeechers = credit.isShared = false
@@ -145,7 +147,9 @@ export function judge(session: Session, report: Report, terms: Terms, credit: Cr
   if (report.up >= session.up) {
     // The second address of a client that starts reports what the first one did: more than that is another client.
     const isCopy = report.event === EVENT.started && !isSame
-    accept(session, report, terms, credit, isCopy)
+    accept(session, report, terms, credit, isCopy, isLate)
+  } else if (isLate) {
+    credit.isIgnored = true
   } else if (report.event === EVENT.started || isSame || elapsed > terms.timeout) {
     session.up = report.up
     session.down = report.down
@@ -186,12 +190,13 @@ function accept(
   terms: Terms,
   credit: Credit,
   isCopy: boolean,
+  isLate: boolean,
 ): void {
   const up = isCopy ? 0 : report.up - session.up
   session.up = report.up
   const growth = report.down - session.down
   const down = isCopy ? 0 : Math.max(0, growth)
-  if (growth > 0 || -growth > DISCARDED) session.down = report.down
+  if (growth > 0 || (-growth > DISCARDED && !isLate)) session.down = report.down
   credit.up = up
   credit.down = down
   credit.creditedUp = share(slowed(up, terms, credit), terms.upPercent)

@@ -96,6 +96,17 @@ describe('bytes', () => {
     }
   })
 
+  test('of two announces in one second that are read in reverse each byte counts once', () => {
+    const { say } = started({ up: GB, down: 0 })
+    const first = say({ up: GB + 107, down: 200 * MIB, at: T + 60 })
+    const second = say({ up: GB + 100, down: 100 * MIB, at: T + 60 })
+    const third = say({ up: GB + 107, down: 100 * MIB, at: T + 60 })
+    const last = say({ up: GB + 110, down: 200 * MIB, at: T + 120 })
+    expect([first, second, third, last].map(({ up }) => up)).toEqual([107, 0, 0, 3])
+    expect([first, second, third, last].map(({ down }) => down)).toEqual([200 * MIB, 0, 0, 0])
+    expect(second).toMatchObject({ isShared: false, hasRestarted: false })
+  })
+
   test('N7: of two machines with one peer id the larger one counts', () => {
     const { say } = started({ up: 6 * GB, endpoint: 1 })
     let sum = 0

@@ -82,7 +82,8 @@ export function naiveJudge(
   const started = event === EVENT.started
   const same = before.endpoint === report.endpoint
   const higher = report.up >= before.up
-  const restarted = !higher && (started || same || gap > terms.timeout)
+  const late = !started && at <= before.seen
+  const restarted = !higher && !late && (started || same || gap > terms.timeout)
   const ignored = !higher && !restarted
   const counts = higher && (same || !started)
 
@@ -98,7 +99,8 @@ export function naiveJudge(
   const creditable =
     !fast || terms.overSpeed === 'flag' ? up : terms.overSpeed === 'clamp' ? allowed : 0n
   const hour = (second: number) => Math.floor(second / 3600)
-  const falls = ignored ? [...before.falls, at] : before.falls
+  const fallen = ignored && !late
+  const falls = fallen ? [...before.falls, at] : before.falls
   const newest = falls.slice(falls.findLastIndex((fall) => hour(fall) !== hour(at)) + 1)
   const leechers =
     report.leechers > 0 || (before.role === 'seeder' && report.leechedAt >= before.seen)
@@ -107,9 +109,9 @@ export function naiveJudge(
   const flags: NaiveCredit['flags'][number][] = []
   if (fast) flags.push('speed')
   if (up > 0n && !leechers) flags.push('no_leechers')
-  if (ignored && newest.length >= 3) flags.push('shared_id')
+  if (fallen && newest.length >= 3) flags.push('shared_id')
 
-  const kept = higher && fell >= 0n && fell <= 64n * 1024n * 1024n
+  const kept = higher && fell >= 0n && (late || fell <= 64n * 1024n * 1024n)
   return {
     session: {
       up: ignored ? before.up : report.up,

@@ -90,6 +90,8 @@ export class NaiveBooks {
     const kept = this.#sessions.get(key)
     const row = kept ? undefined : this.rows.get(key)
     if ((kept?.ended || !(kept || row)) && stopped) return
+    // It was said before the end, and read after it.
+    if (kept?.ended && said.event !== EVENT.started && said.at <= kept.session.seen) return
     const longest = this.#terms.timeout + (row ? this.#terms.idle : 0)
     let counted = this.#counted.get(record) ?? 0
     if (row) counted = Math.max(counted, this.records.get(record)!.lastSeen)
