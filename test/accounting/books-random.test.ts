@@ -83,6 +83,93 @@ test('books and their slow twin agree, whatever is written, lost and forgotten w
   }
 })
 
+type Client = {
+  account: number
+  torrent: number
+  peer: number
+  up: number
+  /** What was told of it, and what of that the books could know of. */
+  told: number
+  sent: number
+  endpoints: number
+  isRunning: boolean
+}
+
+test('N16: whatever is answered, written and lost when, no byte counts twice, and without a crash none is lost', () => {
+  const roll = dice()
+  for (let run = 0; run < 60; run++) {
+    const crashes = run % 2 === 0 ? 0 : 4
+    const kept = new KeptBooks({ capacity: 2_000 })
+    let peers = 0
+    const clients = Array.from(
+      { length: 12 },
+      (_, i): Client => ({
+        account: 1 + (i % 3),
+        torrent: 1 + (i % 4),
+        peer: ++peers,
+        up: 0,
+        told: 0,
+        sent: 0,
+        endpoints: 1 + roll(2),
+        isRunning: false,
+      }),
+    )
+    const announce = (client: Client, event: AnnounceEvent) => {
+      const { account, torrent, peer, up, endpoints } = client
+      for (let endpoint = 1; endpoint <= endpoints; endpoint++)
+        kept.note({ account, torrent, peer, up, event, left: 0, endpoint: peer * 2 + endpoint })
+      client.sent += up - client.told
+      client.told = up
+    }
+    const step = (client: Client) => {
+      if (!client.isRunning) {
+        client.isRunning = true
+        client.up = client.told = 0
+        if (roll(2) === 0) client.peer = ++peers
+        announce(client, EVENT.started)
+        return
+      }
+      client.up += roll(1_000)
+      client.isRunning = roll(10) > 0
+      announce(client, client.isRunning ? EVENT.none : EVENT.stopped)
+    }
+    let answer: (() => void) | undefined
+    for (let n = 0; n < 600; n++) {
+      kept.now += [0, 1, 1, 60, 600][roll(5)]!
+      const what = roll(30)
+      if (what < 15) step(clients[roll(clients.length)]!)
+      else if (what < 21) kept.drain(1 + roll(8))
+      else if (what < 24) {
+        answer?.()
+        answer = undefined
+      } else if (what < 26) answer ??= kept.ask()
+      else if (what < 28) {
+        kept.freeze(roll(2) === 0)
+        // Sometimes nothing is heard of it, and it is written again.
+        if (roll(3) > 0) kept.write(roll(3) > 0)
+      } else if (what === 28) kept.expire()
+      else if (crashes > 0 && roll(600 / crashes / 10) === 0) {
+        kept.crash()
+        answer = undefined
+      }
+    }
+    answer?.()
+    kept.write()
+    kept.settle()
+    for (const account of [1, 2, 3])
+      for (const torrent of [1, 2, 3, 4]) {
+        const context = `SEED=${seed} run ${run} record ${account}/${torrent}`
+        const sent = clients
+          .filter((client) => client.account === account && client.torrent === torrent)
+          .reduce((sum, client) => sum + client.sent, 0)
+        const { up = 0n } = kept.record(account, torrent)
+        if (crashes === 0) expect(up, context).toBe(BigInt(sent))
+        else expect(up, context).toBeLessThanOrEqual(BigInt(sent))
+      }
+    expect(kept.books.figures).toMatchObject({ owedBytes: 0, owedRecords: 0, oldestOwed: 0 })
+  }
+})
+
 function compare(kept: KeptBooks, naive: NaiveBooks, context: string): void {
   const ours: Record<string, unknown> = {}
   const theirs: Record<string, unknown> = {}

@@ -64,6 +64,7 @@ export class KeptBooks {
   reader = new RingReader(this.#ring)
   books: Books
   #out: Frozen | undefined
+  #isStored = false
   now = T
 
   constructor(options: KeptOptions = {}) {
@@ -135,14 +136,14 @@ export class KeptBooks {
     this.#out ??= this.books.freeze(this.now, isIdle, mayCreate)
     return this.#out
   }
-  /** The batch that is out; `knows`: and the books hear of it. */
+  /** Writes the batch that is out, or writes it again; `knows`: and the books hear of it. */
   write(knows = true): void {
     if (!this.#out) return
-    this.stored.write(this.#out)
-    if (knows) this.written()
-  }
-  written(): void {
+    if (!this.#isStored) this.stored.write(this.#out)
+    this.#isStored = true
+    if (!knows) return
     this.#out = undefined
+    this.#isStored = false
     this.books.written()
   }
 
@@ -164,6 +165,7 @@ export class KeptBooks {
       this.accounts.set(id, ACCOUNT)
     }
     this.#out = undefined
+    this.#isStored = false
     this.#ring = createRing()
     this.#writer = new RingWriter(this.#ring, SEED)
     this.reader = new RingReader(this.#ring)

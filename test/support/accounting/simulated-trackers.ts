@@ -1,4 +1,4 @@
-/** Trackers for the simulation: one that keeps our rules, and one with those that others use. */
+/** Trackers for the simulation: one that keeps our rules, one with the rules that others use, and the books. */
 
 import {
   begin,
@@ -10,6 +10,7 @@ import {
   Terms,
 } from '../../../src/accounting/rules.ts'
 import { EVENT } from '../../../src/bittorrent.ts'
+import { KeptBooks } from './kept-books.ts'
 import { type SimulatedAnnounce, type SimulatedTracker, TIMEOUT } from './simulation.ts'
 
 type Stored = { up: number; down: number; seeder: boolean; seen: number }
@@ -113,5 +114,25 @@ export class UsualTracker implements SimulatedTracker {
   }
   credited(account: number): number {
     return this.#credited.get(account) ?? 0
+  }
+}
+
+/** The books, with a database that answers at once. */
+export class BookedTracker implements SimulatedTracker {
+  readonly #kept = new KeptBooks({ settings: { peerTimeoutSeconds: TIMEOUT } })
+
+  announce(announce: SimulatedAnnounce): void {
+    this.#kept.now = announce.at
+    this.#kept.note({ ...announce, account: announce.account + 1 })
+  }
+  write(): void {
+    this.#kept.expire()
+    this.#kept.settle()
+  }
+  crash(): void {
+    this.#kept.crash()
+  }
+  credited(account: number): number {
+    return Number(this.#kept.record(account + 1).creditedUp ?? 0n)
   }
 }

@@ -52,7 +52,7 @@ export class Stored {
   readonly torrents = new Map<string, StoredSums & TorrentSettings>()
   readonly tokens = new Map<string, number>()
   readonly erased = new Set<number>()
-  readonly flags: Frozen['flags'][number][] = []
+  flags: Frozen['flags'][number][] = []
   readonly #hasAccounts: boolean
 
   constructor(hasAccounts = true) {
@@ -168,6 +168,7 @@ export class Stored {
 
   erase(account: number): void {
     this.erased.add(account)
+    this.flags = this.flags.filter((flag) => flag.account !== account)
     for (const map of [this.sessions, this.records, this.tokens])
       for (const key of map.keys()) if (key.startsWith(`${account}/`)) map.delete(key)
   }
