@@ -6,7 +6,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { DatabaseConfig } from '../../src/config/model.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
 import { hashes } from '../support/database/hashes.ts'
-import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
+import { PrivateServer, ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
 import { SqliteFile } from '../support/database/sqlite-file.ts'
 import type { Place } from '../support/database/suite.ts'
 import { type Keeper, startKeeper } from '../support/e2e/keeper.ts'
@@ -173,6 +173,78 @@ for (const [database, make] of SITES)
       })
     })
   })
+
+describe.each(['mysql', 'postgresql'] as const)('a server, %s,', (driver) => {
+  const account = testServer(driver)
+  const name = account ? '' : ` (${skipReason(driver)})`
+  test.skipIf(account === undefined).each(PROGRAMS)(
+    `N18: that hangs and dies loses nothing, and the log says each once, under %s${name}`,
+    async (_program, program) => {
+      await using server = await PrivateServer.start(account!)
+      const site = await ServerPlace.on(server.config)
+      await using keeper = await startKeeper(program, {
+        database: { ...site.config },
+        isPrivate: true,
+        workers: 1,
+        tables: USERS,
+      })
+      const { key } = await keeper.must('POST', 'keys', { key: null, seconds_valid: null })
+      const movers = Array.from({ length: 40 }, (_, n) => new Mover(key, TORRENTS[n % 3]!, n))
+      const announceAll = async (bytes: number) => {
+        for (const mover of movers) {
+          mover.uploaded += bytes
+          await mover.announce(keeper)
+        }
+      }
+      const sent = () => movers.reduce((sum, { uploaded }) => sum + uploaded, 0)
+      const written = () =>
+        until('all to be written', async () => (await creditOf(site, key))[0] === sent())
+      const fails = () =>
+        until('health to fail', async () => (await keeper.health()).status === 'Error')
+      await announceAll(0)
+      await announceAll(1_000)
+      await written()
+
+      await server.freeze()
+      await announceAll(1_000)
+      await fails()
+      // A batch may be done by now or not. More comes, and is merged with what waits.
+      for (let round = 0; round < 5; round++) await announceAll(1_000)
+      server.thaw()
+      await written()
+      await keeper.run.says(/INFO ACCOUNTING: \S+ works again after \d+ s; figures of \d+ session/)
+
+      await server.kill()
+      for (let round = 0; round < 5; round++) await announceAll(1_000)
+      await fails()
+      await server.start()
+      await written()
+      await until('health', async () => (await keeper.health()).status === 'Ok')
+
+      // Gone for good: the last bytes are measured from the stored baselines when the clients come back.
+      await server.kill()
+      await announceAll(7)
+      const { code, out, err } = await keeper.stop([key, site.config.password])
+      expect([code, err]).toEqual([
+        1,
+        'tracker: figures of 40 session(s) are lost: the database did not take them\n',
+      ])
+      const lines = out.split('\n').filter((line) => line.includes(' ACCOUNTING: '))
+      const said = lines.map((line) => /; (.*?)(?: of \d+ .*)?$/.exec(line)?.[1])
+      const outage = ['figures wait in memory until it works again', 'figures']
+      expect(said.filter((what) => what?.startsWith('figures'))).toEqual([...outage, ...outage])
+      expect(lines.at(-1)).toContain('280 byte(s) of 40 session(s) could not be written')
+      await server.start()
+      await using again = await startKeeper(program, {
+        database: { ...site.config },
+        isPrivate: true,
+        tables: USERS,
+      })
+      for (const mover of movers) await mover.announce(again)
+      await written()
+    },
+  )
+})
 
 describe.each(PROGRAMS)('%s', (_name, program) => {
   test('N26: without accounting there is no table of it', async () => {
