@@ -65,11 +65,14 @@ type Form = {
   readonly seconds_valid: number | null
   readonly user_id?: number | bigint | null | undefined
 }
-/** Whose a key is can only be said where accounts are kept. */
+/** Throws unless keys have accounts. */
+function assertAccounts(accounting: ApiParts['accounting']): void {
+  if (accounting?.status().level !== 'users') throw disabled('accounting')
+}
 const formReader =
   (accounting: ApiParts['accounting']) =>
   ({ key, seconds_valid, user_id = null }: Form): NewKey => {
-    if (user_id !== null && accounting?.status().level !== 'users') throw disabled('accounting')
+    if (user_id !== null) assertAccounts(accounting)
     return {
       key,
       secondsValid: seconds_valid === null ? null : BigInt(seconds_valid),
@@ -172,7 +175,7 @@ export function keyRoutes(parts: ApiParts, parse: ReadBody) {
     .put(
       `/key/:${SEGMENT}`,
       async ({ permissions, params, body }) => {
-        if (accounting === undefined) throw disabled('accounting')
+        assertAccounts(accounting)
         const replaced = await tryDatabase('failed to replace key', () =>
           permissions.replaceKey(params[SEGMENT], body.new_key),
         )
