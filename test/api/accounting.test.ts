@@ -822,6 +822,22 @@ describe('events', () => {
   })
 })
 
+test('N33: where only torrents are accounted, keys have no users', async () => {
+  await using api = await accountedApi()
+  const { status } = api.store
+  api.store.status = () => ({ ...status(), level: 'torrents' })
+  const text = '{"status":"err","reason":"accounting capability is disabled by configuration"}'
+  const form = { key: key(1), seconds_valid: null }
+  expect(await api.ask('POST', 'keys', { ...form, user_id: 17 })).toEqual({ status: 409, text })
+  expect(await api.ask('PUT', `key/${key(1)}`, { new_key: null })).toEqual({ status: 409, text })
+  expect(await api.done('POST', 'keys', form)).toEqual({
+    key: key(1),
+    valid_until: null,
+    expiry_time: null,
+  })
+  expect(await api.done('GET', 'accounting')).toMatchObject({ level: 'torrents' })
+})
+
 describe('without accounting', () => {
   test('every route says so, and keys of users are refused', async () => {
     await using api = await serve()
