@@ -21,6 +21,9 @@ const LINE = {
   freeUntil: 5,
   leeching: 6,
   seeding: 7,
+  /** Sessions that it has begun beyond what time has made up for, and the second up to which that is reckoned. */
+  begun: 8,
+  begunAt: 9,
   words: 16,
 } as const
 const FLAG = { known: 1, noDownload: 2 } as const
@@ -33,6 +36,12 @@ const HEADER = {
   /** Accounts that may be over a limit of their own. */
   restricted: 3,
 } as const
+
+/**
+ * Sessions that an account may begin at once, more than any client has torrents; and one more each second. Who has a key
+ * can make up peer ids without end, and each would be kept for weeks.
+ */
+export const MOST_BEGUN = 200_000
 
 const MOST_LIMIT = 2 ** 31 - 2
 const MOST_SECOND = 2 ** 32 - 1
@@ -150,6 +159,19 @@ export class Accounts {
   addSeeding(id: number, by: number): void {
     const at = this.#line(id)
     if (at !== 0) this.#cells[at + LINE.seeding]! += by
+  }
+
+  /** Claims one more session for it at `second`; false: it has begun too many. */
+  mayBegin(id: number, second: number): boolean {
+    const cells = this.#cells
+    const at = this.#line(id)
+    if (at === 0) return true
+    const gone = Math.max(0, second - (cells[at + LINE.begunAt]! >>> 0))
+    const begun = Math.max(0, cells[at + LINE.begun]! - gone)
+    if (begun >= MOST_BEGUN) return false
+    cells[at + LINE.begun] = begun + 1
+    cells[at + LINE.begunAt] = second
+    return true
   }
 
   /** Index of its line; 0: it has none. */

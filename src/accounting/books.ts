@@ -325,10 +325,10 @@ export class Books {
   /** A session that is not known here. One that stops is only looked up: it may be stored. */
   #begin(account: number, cells: Int32Array, at: number, i: number): void {
     const holdings = this.#holdings
-    const { sessions, lookups, hasAccounts } = holdings
+    const { sessions, lookups, accounts, hasAccounts } = holdings
     const report = this.#report
     const isOver = report.event === EVENT.stopped
-    if (isOver && !hasAccounts) return
+    if (hasAccounts ? !accounts.mayBegin(account, report.at) : isOver) return
     const hash = this.#hashes[i]!
     const row = holdings.begin(account, cells, at + ENTRY.infoHash, hash, this.#peers[i]!)
     if (row === NONE) return

@@ -1,5 +1,6 @@
 /** What strangers make up does not stay. */
 import { describe, expect, test } from 'bun:test'
+import { MOST_BEGUN } from '../../src/accounting/accounts.ts'
 import { EVENT } from '../../src/bittorrent.ts'
 import { KeptBooks, SETTINGS, T } from '../support/accounting/kept-books.ts'
 
@@ -8,7 +9,7 @@ const LATER = T + SETTINGS.peerTimeoutSeconds + 1
 describe('figures of torrents alone', () => {
   const open = () => new KeptBooks({ settings: { level: 'torrents' }, capacity: 20_000 })
 
-  test('N33: clients that leave are gone at once when they owe nothing', () => {
+  test('N34: clients that leave are gone at once when they owe nothing', () => {
     const kept = open()
     kept.say({ peer: 1, event: EVENT.started })
     kept.settle()
@@ -36,7 +37,7 @@ describe('figures of torrents alone', () => {
     expect(kept.books.figures.sessions).toBe(0)
   })
 
-  test('N33: one that leaves while its figures are on their way is gone after them', () => {
+  test('N34: one that leaves while its figures are on their way is gone after them', () => {
     const kept = open()
     kept.say({ event: EVENT.started })
     kept.say({ up: 5, at: T + 60 })
@@ -51,8 +52,24 @@ describe('figures of torrents alone', () => {
   })
 })
 
+test('N34: peer ids without end cost their own account its figures, and no other', () => {
+  const kept = new KeptBooks({ capacity: 300_000 })
+  for (let peer = 1; peer <= MOST_BEGUN + 100; peer++) {
+    kept.note({ torrent: peer >>> 10, peer })
+    if (peer % 10_000 === 0) kept.drain()
+  }
+  kept.drain()
+  expect(kept.books.figures.sessions).toBe(MOST_BEGUN)
+  kept.say({ account: 2 })
+  kept.say({ account: 2, up: 7 })
+  // Those that are known go on, and time makes up for some.
+  kept.say({ torrent: 0, peer: 1, up: 5 })
+  for (let peer = 1; peer <= 20; peer++) kept.say({ torrent: 500, peer, at: T + 10 })
+  expect(kept.books.figures).toMatchObject({ sessions: MOST_BEGUN + 11, uploaded: 12 })
+})
+
 describe.each(['torrents', 'users'] as const)('level %s', (level) => {
-  test('N33: what waits for the row of a torrent is let go with its clients', () => {
+  test('N34: what waits for the row of a torrent is let go with its clients', () => {
     const kept = new KeptBooks({ settings: { level }, capacity: 20_000 })
     const isRefused = () => false
     for (let torrent = 1; torrent <= 3_000; torrent++) {
