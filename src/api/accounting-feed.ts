@@ -69,19 +69,22 @@ export class Feed {
         if (event.kind === 'batch') bell.ring()
         else send(shown(event))
       })
+      const skip = (at: number, next: number): number => {
+        send({ event: 'gap', id: next, data: `{"after":${at},"next":${next}}` })
+        return next
+      }
       const run = async () => {
         for (let at = after; ; ) {
           // Nothing is read for a client that has not taken what there was.
           await send.taken()
           if (isOver) return
           const { batch } = this.#accounting.status()
-          if (batch - at > MOST_BEHIND) {
-            send({ event: 'gap', id: batch, data: `{"after":${at},"next":${batch}}` })
-            at = batch
-          }
+          if (batch - at > MOST_BEHIND) at = skip(at, batch)
           const page = await this.#page(at, batch)
           await send.taken()
           if (isOver) return
+          // The database was restored to what it was before the client's last page.
+          if (page !== undefined && page.next < at) at = skip(at, page.next)
           if (page !== undefined && page.next > at) {
             if (send({ event: 'changes', id: page.next, data: page.text })) at = page.next
           }

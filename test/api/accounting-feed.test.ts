@@ -126,6 +126,22 @@ test('N29: a client that is too far behind is told of the gap, and goes on from 
   expect(near.told[0]!.event).toBe('changes')
 })
 
+test('N29: a client that knows of writes that are gone is told of the gap, and goes on', async () => {
+  const accounting = new MemoryAccounting()
+  accounting.write(1)
+  const stream = client(accounting, { after: 90 })
+  const read = stream.reading()
+  await until('the gap', () => stream.told.length > 0)
+  accounting.write(3)
+  await until('what follows', () => stream.told.length > 1)
+  stream.gone.abort()
+  await read
+  expect(stream.told).toMatchObject([
+    { event: 'gap', id: 1, data: { after: 90, next: 1 } },
+    { event: 'changes', id: 2, data: { accounts: [{ id: 3 }] } },
+  ])
+})
+
 test('N29: a client that reads nothing costs nothing, and misses no write', async () => {
   const accounting = new MemoryAccounting()
   const stream = client(accounting, { after: 0 })

@@ -75,7 +75,7 @@ export class MemoryAccounting {
     const last = changed[limit - 1]?.batch ?? this.batch
     const accounts = changed.filter(({ batch }) => batch <= last)
     const isLast = accounts.length === changed.length
-    const next = isLast ? Math.max(this.batch, after) : last
+    const next = isLast ? this.batch : last
     return { accounts, torrents: [], records: [], deleted: [], next, isLast }
   }
 
