@@ -335,6 +335,8 @@ export async function start(
       draining = true
       storage?.hurry(Deadline.in(WRITTEN_WITHIN_MILLISECONDS))
       void reloader.stop()
+      // A database that hangs would hold it up for as long as a call takes: meanwhile connections end.
+      webhook?.follow(null)
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

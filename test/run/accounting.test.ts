@@ -123,3 +123,29 @@ test("N25: another key is the account's on all threads at once", async () => {
     await expect(new Mover(old, hashOf(1), n).announce(whereIs(tracker))).rejects.toThrow()
   }
 })
+
+test('N20: the webhook posts nothing more once the tracker is to stop', async () => {
+  await using file = new SqliteFile()
+  let posts = 0
+  using site = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch() {
+      posts++
+      return new Response(null, { status: 503 })
+    },
+  })
+  const webhook = `[core.accounting.webhook]\nurl = "${site.url}"\nsecret = "a long random text"`
+  const tracker = await startTracker(settings(file, { accounting: `level = "users"\n${webhook}` }))
+  await using stack = new AsyncDisposableStack()
+  stack.use(tracker)
+  await addKey(tracker)
+  await until('a post', () => posts > 0)
+  tracker.drain()
+  // One may be under way.
+  await Bun.sleep(200)
+  const before = posts
+  // It would have tried again by then.
+  await Bun.sleep(2_500)
+  expect(posts).toBe(before)
+})
