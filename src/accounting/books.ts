@@ -379,7 +379,6 @@ export class Books {
     const credit = this.#credit
     const record = sessions.record(row)
     const isAsked = sessions.has(row, FLAG.asked)
-    const wasSilent = sessions.has(row, FLAG.silent)
     sessions.load(row, session)
     session.counted = hasAccounts ? records.counted(record) : 0
     report.leechedAt = torrents.leechedAt(records.torrent(record))
@@ -400,7 +399,7 @@ export class Books {
     const isMoved = credit.up + credit.down > 0 || credit.hasCompleted || credit.hasEnded
     if (hasAccounts) {
       const isChanged = session.up !== up || session.down !== down || session.stand !== stand
-      holdings.mark(row, report.at, isMoved || isChanged || wasSilent)
+      holdings.mark(row, report.at, isMoved || isChanged)
     } else if (credit.hasEnded && this.#isDone(row)) this.#over[this.#overCount++] = row
     else if (isMoved || credit.seedSeconds + credit.leechSeconds > 0)
       holdings.mark(row, report.at, isMoved)

@@ -379,6 +379,35 @@ describe('looking up', () => {
     expect(kept.record().up).toBe(15n)
   })
 
+  test('what was ignored does not move the baseline of downloads either', () => {
+    const kept = new KeptBooks()
+    kept.say({ up: 600, down: 900 })
+    kept.settle()
+    kept.crash()
+    kept.say({ up: 500, down: 950, at: T + 60 })
+    kept.say({ up: 510, down: 955, at: T + 61 })
+    kept.settle()
+    kept.say({ up: 610, down: 960, at: T + 90 })
+    kept.settle()
+    expect(kept.record()).toMatchObject({ up: 10n, down: 60n })
+  })
+
+  test('a client that begins anew before the answer goes on from there', () => {
+    for (const isStopped of [false, true]) {
+      const kept = new KeptBooks()
+      kept.say({ up: 600, down: 900 })
+      kept.settle()
+      kept.crash()
+      kept.say({ up: 100, down: 50, at: T + 60 })
+      if (isStopped) kept.say({ up: 100, down: 50, at: T + 60, event: EVENT.stopped })
+      kept.say({ up: 0, at: T + 61, event: EVENT.started })
+      kept.settle()
+      kept.say({ up: 4, down: 3, at: T + 90 })
+      kept.settle()
+      expect(kept.record()).toMatchObject({ up: 4n, down: 3n })
+    }
+  })
+
   test('discarded data before a crash is not counted again after it', () => {
     const kept = new KeptBooks()
     kept.say({ down: GB, left: 1 })
@@ -438,6 +467,18 @@ describe('batches', () => {
     expect(kept.record()).toMatchObject({ seed: 600, lastSeen: T + 600 })
   })
 
+  test('new baselines do not wait, though nothing is owed for them', () => {
+    const kept = new KeptBooks()
+    kept.say({ up: 50 })
+    kept.settle()
+    for (const [i, said] of [{ up: 0 }, { up: 9 }, { up: 9, down: 2 ** 30 }].entries()) {
+      kept.say({ ...said, event: EVENT.started, endpoint: i + 2 })
+      expect(kept.freeze(false)).toBeDefined()
+      kept.write()
+    }
+    expect(kept.record()).toMatchObject({ up: 0n })
+  })
+
   test('sessions of torrents that may have no row yet wait, and lose nothing', () => {
     for (const level of ['users', 'torrents'] as const) {
       const kept = new KeptBooks({ settings: { level } })
@@ -494,6 +535,13 @@ describe('N31', () => {
       kept.say({ torrent: 1 + (n % 2), up: n * 100, at: T + (n >> 2) })
     kept.settle()
     expect(kept.stored.flags.map(({ kind }) => kind)).toContain('speed')
+  })
+
+  test('an hour knows nothing of the one before', () => {
+    const kept = new KeptBooks({ settings: { maxBytesPerSecond: 100, peerTimeoutSeconds: HOUR } })
+    for (let hour = 0; hour < 5; hour++) kept.say({ up: hour * 300_000, at: T + hour * HOUR })
+    kept.settle()
+    expect(kept.stored.flags).toEqual([])
   })
 
   test('upload where there is no leecher but the client itself', () => {
@@ -614,11 +662,9 @@ describe('an erased account', () => {
     test(`leaves nothing, and is counted no more (${how})`, () => {
       const kept = new KeptBooks({ settings: { maxBytesPerSecond: 1 } })
       kept.accounts.set(1, { ...ACCOUNT, maxPeers: 5 })
-      for (const account of [1, 2]) {
-        kept.say({ account, left: 1 })
-        if (how !== 'asked') kept.settle()
-        kept.say({ account, up: 10, left: 1, at: T + 1 })
-      }
+      for (const account of [1, 2]) kept.say({ account, left: 1 })
+      if (how !== 'asked') kept.settle()
+      for (const account of [1, 2]) kept.say({ account, up: 10, left: 1, at: T + 1 })
       if (how === 'frozen') kept.freeze()
       kept.stored.erase(1)
       for (const _ of kept.books.forgetAccount(1));
