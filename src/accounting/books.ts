@@ -78,7 +78,7 @@ export class Books {
   readonly #hashes = new Int32Array(AHEAD)
   readonly #peers = new Int32Array(AHEAD)
   readonly #found = new Int32Array(AHEAD)
-  readonly #places = new Int32Array(AHEAD)
+  readonly #rows = new Int32Array(AHEAD)
   /** Sessions that ended in these entries and owe nothing. */
   readonly #over = new Int32Array(AHEAD)
   #overCount = 0
@@ -243,40 +243,58 @@ export class Books {
     }
   }
 
-  /** Brings the rows that `count` entries need into the cache, where the waits for them overlap: a loop for each. */
+  /**
+   * Brings the rows that `count` entries need into the cache, where the waits for them overlap: a loop for each load, with
+   * as little as possible between two. In most buckets the row is the first or the second.
+   */
   #readAhead(reader: RingReader, from: number, count: number): void {
-    const { torrents, records, sessions, slots, hasAccounts } = this.#holdings
+    const { torrents, records, sessions, slots, accounts, hasAccounts } = this.#holdings
     const { cells } = reader
     const hashes = this.#hashes
     const peers = this.#peers
     const found = this.#found
-    const places = this.#places
+    const rows = this.#rows
+    let sink = 0
     for (let i = 0; i < count; i++) {
       const at = reader.at(from + i)
       hashes[i] = torrents.hash(cells, at + ENTRY.infoHash)
       peers[i] = slots.peerWord(cells, at + ENTRY.peerId)
-      places[i] = torrents.bucket(hashes[i]!)
+      rows[i] = torrents.bucket(hashes[i]!)
     }
-    for (let i = 0; i < count; i++) found[i] = torrents.first(places[i]!)
-    for (let i = 0; i < count; i++) torrents.touch(found[i]!)
+    for (let i = 0; i < count; i++) rows[i] = torrents.first(rows[i]!)
+    for (let i = 0; i < count; i++) torrents.touch(rows[i]!)
+    for (let i = 0; i < count; i++)
+      if (
+        torrents.cells[torrents.infoHashAt(rows[i]!)] !==
+        cells[reader.at(from + i) + ENTRY.infoHash]
+      )
+        torrents.touch(torrents.next(rows[i]!))
     for (let i = 0; i < count; i++) {
       const at = reader.at(from + i)
       found[i] = torrents.find(cells, at + ENTRY.infoHash, hashes[i]!)
       const account = hasAccounts ? cells[at + ENTRY.account]! : 0
-      places[i] = records.bucket(records.hash(account, found[i]!))
+      rows[i] = records.bucket(records.hash(account, found[i]!))
     }
-    for (let i = 0; i < count; i++) places[i] = records.first(places[i]!)
-    for (let i = 0; i < count; i++) records.touch(places[i]!)
+    for (let i = 0; i < count; i++) {
+      sink ^= accounts.freeUntil(cells[reader.at(from + i) + ENTRY.account]!)
+      rows[i] = records.first(rows[i]!)
+    }
+    for (let i = 0; i < count; i++) records.touch(rows[i]!)
+    for (let i = 0; i < count; i++)
+      if (records.torrent(rows[i]!) !== found[i]) records.touch(records.next(rows[i]!))
     for (let i = 0; i < count; i++) {
       const account = hasAccounts ? cells[reader.at(from + i) + ENTRY.account]! : 0
       const hash = records.hash(account, found[i]!)
       found[i] = records.find(account, found[i]!, hash)
-      places[i] = sessions.bucket(sessions.hash(found[i]!, peers[i]!))
+      rows[i] = sessions.bucket(sessions.hash(found[i]!, peers[i]!))
     }
-    for (let i = 0; i < count; i++) places[i] = sessions.first(places[i]!)
-    for (let i = 0; i < count; i++) sessions.touch(places[i]!)
+    for (let i = 0; i < count; i++) rows[i] = sessions.first(rows[i]!)
+    for (let i = 0; i < count; i++) sessions.touch(rows[i]!)
+    for (let i = 0; i < count; i++)
+      if (sessions.peer(rows[i]!) !== peers[i]) sessions.touch(sessions.next(rows[i]!))
     for (let i = 0; i < count; i++)
       found[i] = sessions.find(found[i]!, peers[i]!, sessions.hash(found[i]!, peers[i]!))
+    torrents.sink ^= sink
   }
 
   /** Applies the entry at `cells[at…]`, number `i` of those that were read ahead. */

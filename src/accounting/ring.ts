@@ -57,8 +57,10 @@ const wordOf = (n: number): number => HEADER.words + (n & (RING_ENTRIES - 1)) * 
 /** The event of an entry, from its `what`. */
 export const eventIn = (what: number): number => what & EVENT_BITS
 /** The limit that an announce was over, from the `what` of its entry. */
-export const limitIn = (what: number): Limit | undefined =>
-  LIMITED[((what >>> LIMIT_SHIFT) & EVENT_BITS) - 1]
+export const limitIn = (what: number): Limit | undefined => {
+  const limit = (what >>> LIMIT_SHIFT) & EVENT_BITS
+  return limit === 0 ? undefined : LIMITED[limit - 1]
+}
 
 /** The end of the serving thread. Only one thread of all may write. */
 export class RingWriter {

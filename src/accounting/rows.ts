@@ -112,10 +112,11 @@ export abstract class HashedRows extends Rows {
   next(row: number): number {
     return this.cells[row * this.words + this.#link]!
   }
-  /** Brings a row into the cache. */
+  /** Brings a row into the cache: it may lie in three lines. */
   touch(row: number): void {
-    const at = row * this.words
-    this.sink ^= this.cells[at]! ^ this.cells[at + this.words - 1]!
+    const { cells, words } = this
+    const at = row * words
+    this.sink ^= cells[at]! ^ cells[at + (words >>> 1)]! ^ cells[at + words - 1]!
   }
 
   /** Lets a row that was taken be found. */

@@ -712,6 +712,19 @@ describe('memory', () => {
     }
   })
 
+  test('a record has at most as many sessions as can be counted', () => {
+    const kept = new KeptBooks({ capacity: 70_000 })
+    for (let peer = 1; peer <= 66_000; peer++) {
+      kept.note({ peer })
+      if (peer % 1_000 === 0) kept.drain()
+    }
+    kept.say({ peer: 1, torrent: 2, left: 1 })
+    expect(kept.books.figures.sessions).toBe(65_536)
+    expect([kept.accounts.seeding(1), kept.accounts.leeching(1)]).toEqual([1, 1])
+    kept.say({ peer: 1, left: 1 })
+    expect([kept.accounts.seeding(1), kept.accounts.leeching(1)]).toEqual([1, 2])
+  })
+
   test('at most as many sessions as there is room for', () => {
     const kept = new KeptBooks({ capacity: 100 })
     for (let peer = 1; peer <= 200; peer++) kept.say({ peer })
