@@ -672,6 +672,7 @@ describe('an erased account', () => {
       if (how === 'frozen') kept.write()
       kept.settle()
       kept.say({ account: 1, up: 20, at: T + 3 })
+      expect(kept.books.figures.sessions).toBe(1)
       kept.settle()
       expect([...kept.stored.records.keys()].map((key) => key[0])).toEqual(['2'])
       expect(kept.stored.sessions.size).toBe(1)
