@@ -5,6 +5,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { EVENT } from '../../src/bittorrent.ts'
 import { openSqlite } from '../../src/database/sqlite.ts'
+import { EXPIRED_IN_DATABASE_SECONDS } from '../../src/storage/permissions.ts'
 import { Deadline } from '../../src/time/deadline.ts'
 import { failureOf, faultOf } from '../support/database/failure.ts'
 import { ServerPlace, skipReason, testServer } from '../support/database/servers.ts'
@@ -333,6 +334,23 @@ for (const [name, make] of PLACES)
         expect(await run.permissions.listKeys(0, 10)).toHaveLength(2)
       })
 
+      test('N25: figures stay when the key has expired, and is forgotten', async () => {
+        await using place = await make!()
+        await using run = await begin(place)
+        const add = async (secondsValid: bigint | null) =>
+          (await run.permissions.addKeys([{ key: null, secondsValid, userId: 8n }]))[0]!
+        const { key, account = 0 } = await add(60n)
+        run.tell({ account })
+        run.tell({ account, uploaded: 4 })
+        run.clock.now += EXPIRED_IN_DATABASE_SECONDS + 61
+        await run.permissions.purge()
+        await run.its.loop.purge()
+        expect(run.accountOf(key)).toBeUndefined()
+        expect(await rowsWith(place, 'accounting_keys', account)).toBe(0)
+        expect((await add(null)).account).toBe(account)
+        expect(await run.figures(account)).toMatchObject({ uploaded: 4 })
+      })
+
       test('N25: a key is replaced by another one', async () => {
         await using place = await make!()
         await using run = await begin(place)
@@ -400,6 +418,25 @@ for (const [name, make] of PLACES)
         other.tell({ account, uploaded: 30 })
         expect((await other.figures(account)).credited).toEqual([70, 0])
       })
+    })
+
+    test('N23: another limit counts what is there already', async () => {
+      await using place = await make!()
+      await using run = await begin(place)
+      const account = await run.account()
+      for (const torrent of [1, 2]) run.tell({ account, torrent, left: 1 })
+      await run.store.settled()
+      const limits = () => [2, 3].map((torrent) => run.limitOf({ account, torrent, left: 1 }))
+      expect(limits()).toEqual([undefined, undefined])
+      await run.follow({ settings: 'max_downloads = 2' })
+      expect(limits()).toEqual([undefined, 'slots'])
+      await run.change(account, { maxDownloads: 3 })
+      expect(limits()).toEqual([undefined, undefined])
+      await run.change(account, { maxDownloads: null })
+      await until('it to be counted', () => limits()[1] === 'slots')
+      await run.follow({ settings: 'max_downloads = 0\nmax_peers_per_torrent = 1' })
+      expect(run.limitOf({ account, torrent: 2, peer: 9 })).toBe('clients')
+      expect(run.store.activity(account)).toEqual({ leeching: 2, seeding: 0 })
     })
 
     describe('changes', () => {

@@ -2,15 +2,9 @@
 import { Access, createAccessMemory } from '../../../src/access/access.ts'
 import { UNKNOWN } from '../../../src/access/keys.ts'
 import type { AccountSettings } from '../../../src/accounting/batch.ts'
-import { createAccountingMemory } from '../../../src/accounting/limits.ts'
+import { createAccountingMemory, Limits } from '../../../src/accounting/limits.ts'
 import { RingWriter } from '../../../src/accounting/ring.ts'
-import {
-  Announce,
-  type AnnounceEvent,
-  Answer,
-  EVENT,
-  type LIMITED,
-} from '../../../src/bittorrent.ts'
+import { Announce, type AnnounceEvent, Answer, EVENT, type Limit } from '../../../src/bittorrent.ts'
 import type { AccountingDatabase } from '../../../src/database/accounting-contract.ts'
 import type { Database } from '../../../src/database/contract.ts'
 import { Log } from '../../../src/log/log.ts'
@@ -52,7 +46,7 @@ export type Told = {
   event?: AnnounceEvent
   /** Number of the endpoint. */
   from?: number
-  limit?: (typeof LIMITED)[number]
+  limit?: Limit
 }
 
 type Wishes = {
@@ -86,6 +80,7 @@ export class AccountingRun implements AsyncDisposable {
   readonly access: Access
   readonly #real: Database
   readonly #writers: readonly RingWriter[]
+  readonly #limits: Limits
   readonly #announce = new Announce()
   readonly #answer = new Answer([])
   /** The memory that it paid for, in KiB. */
@@ -96,17 +91,16 @@ export class AccountingRun implements AsyncDisposable {
   static async start(open: () => Promise<Database>, wishes: Wishes = {}): Promise<AccountingRun> {
     const { level = 'users', threads = 1 } = wishes
     const memory = createAccountingMemory(level, threads, seed)
-    const run = new AccountingRun(
-      await open(),
-      memory.rings.map((ring) => new RingWriter(ring, seed)),
-    )
+    const writers = memory.rings.map((ring) => new RingWriter(ring, seed))
+    const run = new AccountingRun(await open(), writers, Limits.over(memory, true))
     run.clock.now = wishes.now ?? START
     await run.#start(memory, wishes)
     return run
   }
 
-  private constructor(real: Database, writers: readonly RingWriter[]) {
+  private constructor(real: Database, writers: readonly RingWriter[], limits: Limits) {
     this.#real = real
+    this.#limits = limits
     this.#writers = writers
     this.fated = new Fated(real.accounting)
     const rules = { listed: false, private: true, checksExpiration: true, seed }
@@ -184,10 +178,21 @@ export class AccountingRun implements AsyncDisposable {
   }
 
   /** One announce on serving thread number `thread`. */
-  tell(
-    { account, torrent = 1, peer = 1, event = EVENT.none, from = peer, ...told }: Told,
-    thread = 0,
-  ): void {
+  tell(told: Told, thread = 0): void {
+    this.#state(told)
+    this.#answer.seeders = 1
+    this.#answer.leechers = 1
+    this.#answer.limit = told.limit
+    this.#writers[thread]!.append(told.account, this.#announce, this.#answer, this.clock.now)
+  }
+
+  /** The limit that an announce is over. */
+  limitOf(told: Told): Limit | undefined {
+    this.#state(told)
+    return this.#limits.of(told.account, this.#announce)
+  }
+
+  #state({ torrent = 1, peer = 1, event = EVENT.none, from = peer, ...told }: Told): void {
     const announce = this.#announce
     announce.infoHash.set(hashOf(torrent))
     announce.peerId.set(Buffer.from(`-XX0001-${String(peer).padStart(12, '0')}`))
@@ -200,10 +205,6 @@ export class AccountingRun implements AsyncDisposable {
       announce.counts[i * 2 + 1] = count
     }
     announce.event = event
-    this.#answer.seeders = 1
-    this.#answer.leechers = 1
-    this.#answer.limit = told.limit
-    this.#writers[thread]!.append(account, announce, this.#answer, this.clock.now)
   }
 
   /** What the database has of an account, behind nobody's back. */
