@@ -107,7 +107,7 @@ for (const [database, make] of SITES)
         await using site = await make!()
         const random = dice(seed)
         await using stack = new AsyncDisposableStack()
-        let keeper = stack.use(await begin(site, USERS, 1))
+        let keeper = stack.use(await begin(site))
         const [staying, leaving] = [await addKey(keeper), await addKey(keeper)]
         const stayers = Array.from({ length: 8 }, (_, n) => new Mover(staying, TORRENTS[n % 3]!, n))
         const leavers = Array.from(
@@ -134,7 +134,7 @@ for (const [database, make] of SITES)
           }
           keeper.run.child.kill('SIGKILL')
           await keeper.run.ended()
-          keeper = stack.use(await begin(site, USERS, 1))
+          keeper = stack.use(await begin(site))
         }
         for (const mover of movers) await mover.announce(keeper)
         expect((await keeper.stop()).code).toBe(0)
@@ -146,9 +146,9 @@ for (const [database, make] of SITES)
       test('N19: two trackers on one database count every byte once, also of a client that moves', async () => {
         await using site = await make!()
         const random = dice(seed)
-        await using one = await begin(site, USERS, 1)
+        await using one = await begin(site)
         const key = await addKey(one)
-        await using two = await begin(site, USERS, 1)
+        await using two = await begin(site)
         const trackers: Where[] = [one, two]
         const movers = Array.from({ length: 6 }, (_, n) => new Mover(key, TORRENTS[n % 2]!, n))
         const homes = movers.map((_, n) => n % 2)
