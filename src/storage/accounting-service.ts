@@ -166,12 +166,15 @@ export class Accounting implements AccountingStore {
       if (erased === null) return null
       const { id, successor } = erased
       loop.tell(loop.sequence)
-      if (successor !== null) {
-        known.set({ id: successor, ...PLAIN })
-        await permissions.followAccount(successor, deadline)
+      try {
+        if (successor !== null) {
+          known.set({ id: successor, ...PLAIN })
+          await permissions.followAccount(successor, deadline)
+        }
+      } finally {
+        known.forget(id)
+        await finish(this.#books.forgetAccount(id))
       }
-      known.forget(id)
-      await finish(this.#books.forgetAccount(id))
       return erased
     })
   }
