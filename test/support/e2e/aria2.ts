@@ -22,13 +22,14 @@ export function writeTorrent(
   announceUrl: string,
   name: string,
   content: Uint8Array,
+  pieceBytes: number = PIECE_BYTES,
 ): Uint8Array {
-  const pieces = Array.from({ length: Math.ceil(content.length / PIECE_BYTES) }, (_, i) =>
-    sha1(content.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES)),
+  const pieces = Array.from({ length: Math.ceil(content.length / pieceBytes) }, (_, i) =>
+    sha1(content.subarray(i * pieceBytes, (i + 1) * pieceBytes)),
   )
   const writer = new BencodeWriter()
   writer.begin().raw('d6:length').integer(content.length).raw('4:name').text(name)
-  writer.raw('12:piece length').integer(PIECE_BYTES).raw('6:pieces').string(Buffer.concat(pieces))
+  writer.raw('12:piece length').integer(pieceBytes).raw('6:pieces').string(Buffer.concat(pieces))
   const info = writer.raw('7:privatei1ee').bytes().slice()
   writer.begin().raw('d8:announce').text(announceUrl).raw('4:info')
   writeFileSync(path, Buffer.concat([writer.bytes(), info, Buffer.from('e')]))
@@ -38,7 +39,12 @@ export function writeTorrent(
 export type Client = Awaited<ReturnType<typeof startAria2>>
 
 /** Downloads `torrent` into `directory`, or seeds the content that is there. */
-export async function startAria2(directory: string, torrent: string, udpTracker: boolean) {
+export async function startAria2(
+  directory: string,
+  torrent: string,
+  udpTracker: boolean,
+  more: Readonly<Record<string, string | number>> = {},
+) {
   mkdirSync(directory, { recursive: true })
   const options = {
     dir: directory,
@@ -58,8 +64,10 @@ export async function startAria2(directory: string, torrent: string, udpTracker:
     'seed-ratio': '0.0',
     'bt-stop-timeout': GIVE_UP_SECONDS,
     'stop-with-process': process.pid,
-    'console-log-level': 'warn',
+    // With the requests to its tracker.
+    'console-log-level': 'info',
     'summary-interval': 0,
+    ...more,
   }
   const child = Bun.spawn(
     [
@@ -78,6 +86,17 @@ export async function startAria2(directory: string, torrent: string, udpTracker:
   return {
     /** Its output so far. */
     text: () => said,
+    /** What it said in its last announce over HTTP; zeroes before the first. */
+    reported(): { uploaded: number; downloaded: number } {
+      const query = Array.from(said.matchAll(/^GET \/announce\S*\?(\S+)/gm), ([, text]) => text).at(
+        -1,
+      )
+      const parameters = new URLSearchParams(query)
+      return {
+        uploaded: Number(parameters.get('uploaded')),
+        downloaded: Number(parameters.get('downloaded')),
+      }
+    },
     /** Ends it as Ctrl-C would: it announces that it stops. Resolves with its output. */
     async stop(): Promise<string> {
       child.kill('SIGINT')
