@@ -18,6 +18,8 @@ import libtorrent
 GIVE_UP_SECONDS = 120
 # Its farewell must be away before it is.
 FAREWELL_SECONDS = 5
+# It did not even ask: a tracker of the one family from an address of the other.
+UNREACHABLE = 'skipping tracker announce'
 
 
 def say(**event):
@@ -42,7 +44,7 @@ def report(alert, told):
         say(event='reply', peers=alert.num_peers, **told)
     elif kind == 'tracker_warning_alert':
         say(event='warning', message=alert.message())
-    elif kind == 'tracker_error_alert':
+    elif kind == 'tracker_error_alert' and UNREACHABLE not in alert.message():
         say(event='error', message=alert.message())
     elif kind == 'torrent_finished_alert':
         say(event='finished')

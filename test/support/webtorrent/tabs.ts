@@ -52,15 +52,19 @@ export async function startTabs() {
 async function openTab(context: BrowserContext, url: string) {
   const page = await context.newPage()
   const frames: (string | Buffer)[] = []
+  const sent: string[] = []
   const complaints: string[] = []
-  page.on('websocket', (socket) =>
-    socket.on('framereceived', ({ payload }) => frames.push(payload)),
-  )
+  page.on('websocket', (socket) => {
+    socket.on('framereceived', ({ payload }) => frames.push(payload))
+    socket.on('framesent', ({ payload }) => sent.push(String(payload)))
+  })
   page.on('pageerror', ({ message }) => complaints.push(message))
   await page.goto(url)
   return {
     /** What the tracker sent to it: texts, unless it sends binary frames. */
     frames,
+    /** What it sent to the tracker. */
+    sent,
     /** Errors of the page. */
     complaints,
     /** Offers a file; resolves with its magnet link. */
