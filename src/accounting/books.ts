@@ -11,6 +11,7 @@ import { Clients, NAMELESS } from './clients.ts'
 import { Freezer, type Frozen } from './freezer.ts'
 import { Gaps } from './gaps.ts'
 import { Holdings } from './holdings.ts'
+import { AHEAD, ReadAhead } from './read-ahead.ts'
 import { ENTRY, eventIn, limitIn, type RingReader } from './ring.ts'
 import { type Charge, NONE } from './rows.ts'
 import { begin, Credit, counter, judge, Report, Session, STAND, Terms, UNKNOWN } from './rules.ts'
@@ -51,8 +52,6 @@ export type BookFigures = {
 
 /** Only address space is reserved: what is not used costs nothing. */
 const CAPACITY = 2 ** 23
-/** Entries whose rows are brought into the cache together. */
-const AHEAD = 64
 /** Sessions of one step of what looks at all of them: well under a millisecond. */
 const SLICE = 250
 const HOUR = 3_600
@@ -74,12 +73,8 @@ export class Books {
   readonly #credit = new Credit()
   readonly #events = new Float64Array(EVENTS.length)
   readonly #limited = new Float64Array(LIMITED.length)
-  /** By entry of those that are read ahead: hash of the info hash, peer word, and what was found. */
-  readonly #hashes = new Int32Array(AHEAD)
-  readonly #peers = new Int32Array(AHEAD)
-  readonly #found = new Int32Array(AHEAD)
-  readonly #rows = new Int32Array(AHEAD)
-  /** Sessions that ended in these entries and owe nothing. */
+  readonly #ahead: ReadAhead
+  /** Sessions that ended in the entries that are read ahead, and owe nothing. */
   readonly #over = new Int32Array(AHEAD)
   #overCount = 0
   #settings: BookSettings
@@ -89,6 +84,7 @@ export class Books {
     const hasAccounts = settings.level === 'users'
     this.#holdings = new Holdings({ ...parts, hasAccounts, capacity })
     this.#settings = settings
+    this.#ahead = new ReadAhead(this.#holdings)
     this.#gaps = new Gaps(this.#holdings, settings)
     this.#freezer = new Freezer(this.#holdings, this.#clients)
     this.#chaskey = new Chaskey(secret)
@@ -136,7 +132,7 @@ export class Books {
     const count = Math.min(reader.waiting, most)
     for (let from = 0; from < count; from += AHEAD) {
       const some = Math.min(AHEAD, count - from)
-      this.#readAhead(reader, from, some)
+      this.#ahead.read(reader, from, some)
       for (let i = 0; i < some; i++) this.#apply(reader.cells, reader.at(from + i), i)
       if (this.#overCount > 0) this.#letGo()
     }
@@ -243,60 +239,6 @@ export class Books {
     }
   }
 
-  /**
-   * Brings the rows that `count` entries need into the cache, where the waits for them overlap: a loop for each load, with
-   * as little as possible between two. In most buckets the row is the first or the second.
-   */
-  #readAhead(reader: RingReader, from: number, count: number): void {
-    const { torrents, records, sessions, slots, accounts, hasAccounts } = this.#holdings
-    const { cells } = reader
-    const hashes = this.#hashes
-    const peers = this.#peers
-    const found = this.#found
-    const rows = this.#rows
-    let sink = 0
-    for (let i = 0; i < count; i++) {
-      const at = reader.at(from + i)
-      hashes[i] = torrents.hash(cells, at + ENTRY.infoHash)
-      peers[i] = slots.peerWord(cells, at + ENTRY.peerId)
-      rows[i] = torrents.bucket(hashes[i]!)
-    }
-    for (let i = 0; i < count; i++) rows[i] = torrents.first(rows[i]!)
-    for (let i = 0; i < count; i++) torrents.touch(rows[i]!)
-    for (let i = 0; i < count; i++)
-      if (
-        torrents.cells[torrents.infoHashAt(rows[i]!)] !==
-        cells[reader.at(from + i) + ENTRY.infoHash]
-      )
-        torrents.touch(torrents.next(rows[i]!))
-    for (let i = 0; i < count; i++) {
-      const at = reader.at(from + i)
-      found[i] = torrents.find(cells, at + ENTRY.infoHash, hashes[i]!)
-      const account = hasAccounts ? cells[at + ENTRY.account]! : 0
-      rows[i] = records.bucket(records.hash(account, found[i]!))
-    }
-    for (let i = 0; i < count; i++) {
-      sink ^= accounts.freeUntil(cells[reader.at(from + i) + ENTRY.account]!)
-      rows[i] = records.first(rows[i]!)
-    }
-    for (let i = 0; i < count; i++) records.touch(rows[i]!)
-    for (let i = 0; i < count; i++)
-      if (records.torrent(rows[i]!) !== found[i]) records.touch(records.next(rows[i]!))
-    for (let i = 0; i < count; i++) {
-      const account = hasAccounts ? cells[reader.at(from + i) + ENTRY.account]! : 0
-      const hash = records.hash(account, found[i]!)
-      found[i] = records.find(account, found[i]!, hash)
-      rows[i] = sessions.bucket(sessions.hash(found[i]!, peers[i]!))
-    }
-    for (let i = 0; i < count; i++) rows[i] = sessions.first(rows[i]!)
-    for (let i = 0; i < count; i++) sessions.touch(rows[i]!)
-    for (let i = 0; i < count; i++)
-      if (sessions.peer(rows[i]!) !== peers[i]) sessions.touch(sessions.next(rows[i]!))
-    for (let i = 0; i < count; i++)
-      found[i] = sessions.find(found[i]!, peers[i]!, sessions.hash(found[i]!, peers[i]!))
-    torrents.sink ^= sink
-  }
-
   /** Applies the entry at `cells[at…]`, number `i` of those that were read ahead. */
   #apply(cells: Int32Array, at: number, i: number): void {
     const holdings = this.#holdings
@@ -311,7 +253,7 @@ export class Books {
     if (hasAccounts && (account === 0 || (erased.size > 0 && erased.has(account)))) return
     this.#read(cells, at, limit !== undefined)
     // Sessions begin and end, but none is forgotten while entries are applied: what was found is still there.
-    const row = this.#found[i]! || this.#find(account, cells, at, i)
+    const row = this.#ahead.found[i]! || this.#find(account, cells, at, i)
     if (row === NONE) this.#begin(account, cells, at, i)
     else if (!sessions.has(row, FLAG.ended)) this.#judge(row)
     else if (this.#isNews(row)) this.#beginAgain(row)
@@ -333,11 +275,15 @@ export class Books {
   /** An entry before it may have made the session. */
   #find(account: number, cells: Int32Array, at: number, i: number): number {
     const { torrents, records, sessions } = this.#holdings
-    const torrent = torrents.find(cells, at + ENTRY.infoHash, this.#hashes[i]!)
+    const torrent = torrents.find(cells, at + ENTRY.infoHash, this.#ahead.hashes[i]!)
     if (torrent === NONE) return NONE
     const record = records.find(account, torrent, records.hash(account, torrent))
     if (record === NONE) return NONE
-    return sessions.find(record, this.#peers[i]!, sessions.hash(record, this.#peers[i]!))
+    return sessions.find(
+      record,
+      this.#ahead.peers[i]!,
+      sessions.hash(record, this.#ahead.peers[i]!),
+    )
   }
 
   /** A session that is not known here. One that stops is only looked up: it may be stored. */
@@ -347,8 +293,8 @@ export class Books {
     const report = this.#report
     const isOver = report.event === EVENT.stopped
     if (hasAccounts ? !accounts.mayBegin(account, report.at) : isOver) return
-    const hash = this.#hashes[i]!
-    const row = holdings.begin(account, cells, at + ENTRY.infoHash, hash, this.#peers[i]!)
+    const hash = this.#ahead.hashes[i]!
+    const row = holdings.begin(account, cells, at + ENTRY.infoHash, hash, this.#ahead.peers[i]!)
     if (row === NONE) return
     if (hasAccounts) {
       lookups.note(report)
