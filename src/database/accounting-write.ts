@@ -84,6 +84,9 @@ type Owing = {
   readonly isStored: boolean
   /** Another process wrote it last: it serves the session now, or did. */
   readonly isMoved: boolean
+  /** Of its row: who writes it, and when it was heard of last. */
+  writer: bigint
+  heard: bigint
 }
 
 /**
@@ -109,7 +112,7 @@ export async function add(
     await addToRecords(turn, sessions, owing)
     const done = first.map(({ account, torrent, seen }) => [account, torrent, seen])
     await batch(turn.session, turn.sql.putCompleted, done)
-    await putSessions(turn, sessions, owing, BigInt(writer))
+    await putSessions(turn, sessions, owing)
   }
   await addFlags(turn, batched, torrents, accounts)
   return Int32Array.from(first, ({ place }) => place).sort()
@@ -171,25 +174,34 @@ async function owingOf(
       downloaded: countOf(sessions.downloaded[place]!),
       isStored: row !== undefined,
       isMoved: row !== undefined && numberIn(row[7]) !== writer,
+      writer: BigInt(writer),
+      heard: countOf(sessions.seen[place]!),
     }
     if (!owing.isMoved) return owing
-    owing.uploaded = beyond(owing, OWED.uploaded, owing.uploaded, row![3])
-    owing.downloaded = beyond(owing, OWED.downloaded, owing.downloaded, row![4])
+    const [uploaded, downloaded, , heard, theirWriter] = row!.slice(3).map(wholeNumber)
+    const isBehind = heard! > owing.seen
+    const isAnew = !isBehind && (owing.what & SESSION.restarted) !== 0
+    owing.uploaded = beyond(owing, OWED.uploaded, owing.uploaded, isAnew ? 0n : uploaded!)
+    owing.downloaded = beyond(owing, OWED.downloaded, owing.downloaded, isAnew ? 0n : downloaded!)
+    // The time until then it has added, as well.
+    const seconds = isBehind ? 0n : owing.seen - heard!
+    owing.owed[OWED.seedSeconds] = least(owing.owed[OWED.seedSeconds]!, seconds)
+    const rest = seconds - owing.owed[OWED.seedSeconds]!
+    owing.owed[OWED.leechSeconds] = least(owing.owed[OWED.leechSeconds]!, rest)
+    // It stays theirs: when it comes back, the baseline here is still that of before.
+    if (isBehind) {
+      owing.writer = theirWriter!
+      owing.heard = heard!
+    }
     return owing
   })
 }
 
 /**
  * What another process has stored it has added, too: only what goes beyond its baseline is still owed, and credited in
- * proportion. The baseline to store, which never falls because of this: a client that began anew begins at 0.
+ * proportion. The baseline to store, which never falls because of this. `theirs`: 0 for a client that began anew.
  */
-function beyond(
-  { owed, what: bits }: Owing,
-  what: number,
-  baseline: bigint,
-  stored: unknown,
-): bigint {
-  const theirs = (bits & SESSION.restarted) !== 0 ? 0n : (wholeNumber(stored) ?? 0n)
+function beyond({ owed }: Owing, what: number, baseline: bigint, theirs: bigint): bigint {
   const most = baseline > theirs ? baseline - theirs : 0n
   const claimed = owed[what]!
   if (claimed > most) {
@@ -198,6 +210,8 @@ function beyond(
   }
   return baseline > theirs ? baseline : theirs
 }
+
+const least = (one: bigint, other: bigint): bigint => (one < other ? one : other)
 
 /** From what was moved to what of it is credited, in `OWED`. */
 const CREDITED = OWED.creditedUploaded - OWED.uploaded
@@ -330,7 +344,6 @@ async function putSessions(
   { session, sql }: Turn,
   sessions: SessionBatch,
   owing: readonly Owing[],
-  writer: bigint,
 ): Promise<void> {
   const inOrder = owing.toSorted(byKey)
   // One that moved may still owe something elsewhere, which its baseline must limit. It goes when it is old.
@@ -347,8 +360,8 @@ async function putSessions(
       one.downloaded,
       bit(one, SESSION.seeder),
       countOf(sessions.began[one.place]!),
-      one.seen,
-      writer,
+      one.heard,
+      one.writer,
     ]),
   )
   const gone = inOrder.filter((one) => isGone(one) && one.isStored)

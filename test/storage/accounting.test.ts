@@ -546,6 +546,42 @@ for (const [name, make] of PLACES)
       expect(await third.figures(account)).toMatchObject({ uploaded: up, downloaded: down })
     })
 
+    test('N19: what a tracker writes late is not counted again when the client comes back', async () => {
+      await using place = await make!()
+      const never = { drainMilliseconds: 3_600_000, writeMilliseconds: 3_600_000 }
+      await using one = await begin(place, { pace: never })
+      await using two = await begin(place, { pace: never, now: START + 60 })
+      const account = await one.account(1n)
+      expect(await two.account(1n)).toBe(account)
+      one.tell({ account, event: EVENT.started })
+      await one.store.settled()
+      one.tell({ account, uploaded: 10, downloaded: 20 })
+      two.tell({ account, uploaded: 50, downloaded: 90 })
+      await two.store.settled()
+      await one.store.settled()
+      one.clock.now = START + 120
+      one.tell({ account, uploaded: 60, downloaded: 95 })
+      expect(await one.figures(account)).toMatchObject({ uploaded: 60, downloaded: 95 })
+      one.tell({ account, uploaded: 61, downloaded: 96 })
+      const seconds = [120, 0]
+      expect(await one.figures(account)).toMatchObject({ uploaded: 61, downloaded: 96, seconds })
+    })
+
+    test('N12, N19: a client of two trackers is not there twice', async () => {
+      await using place = await make!()
+      await using one = await begin(place)
+      await using two = await begin(place)
+      const account = await one.account(1n)
+      expect(await two.account(1n)).toBe(account)
+      for (let at = 0; at <= 3_600; at += 600)
+        for (const run of [one, two]) {
+          run.clock.now = START + at + (run === two ? 5 : 0)
+          run.tell({ account, uploaded: at })
+          await run.store.settled()
+        }
+      expect(await two.figures(account)).toMatchObject({ uploaded: 3_600, seconds: [3_605, 0] })
+    })
+
     test('N6, N19: a client begins anew with another tracker, and comes back', async () => {
       await using place = await make!()
       await using one = await begin(place)
