@@ -56,6 +56,12 @@ export type AfterAnnounce = (
   now: number,
 ) => void
 
+/**
+ * Hears of each peer whose connection is closed, under the same conditions. `account`: of its last announce; `answer`: the
+ * counts without it.
+ */
+export type AfterLeave = (account: number, peer: SeatAnnounce, answer: Answer, now: number) => void
+
 export type TrackerParts = {
   readonly swarm: Swarm
   readonly rules: Rules
@@ -66,6 +72,7 @@ export type TrackerParts = {
   /** Of accounts; undefined: there are none. */
   readonly limits?: Limits | undefined
   readonly afterAnnounce?: AfterAnnounce | undefined
+  readonly afterLeave?: AfterLeave | undefined
 }
 
 /** A swarm up to about this size stays in the processor's near caches: reading ahead would only cost. */
@@ -82,19 +89,21 @@ export class Tracker {
   readonly #gate: Gate
   readonly #limits: Limits | undefined
   readonly #afterAnnounce: AfterAnnounce | undefined
+  readonly #afterLeave: AfterLeave | undefined
   readonly #waiting: Waiting
   readonly #cutoffs = new Cutoffs()
   readonly #unlisted = new Answer([])
   readonly #entry: ScrapeEntry = { seeders: 0, downloaded: 0, leechers: 0 }
   #sweepUnits = FIRST_SWEEP_UNITS
 
-  constructor({ swarm, rules, clock, bans, access, limits, afterAnnounce }: TrackerParts) {
+  constructor({ swarm, rules, clock, bans, access, limits, ...after }: TrackerParts) {
     this.rules = rules
     this.#swarm = swarm
     this.#clock = clock
     this.#gate = new Gate(rules, clock, bans, access)
     this.#limits = limits
-    this.#afterAnnounce = afterAnnounce
+    this.#afterAnnounce = after.afterAnnounce
+    this.#afterLeave = after.afterLeave
     this.#waiting = new Waiting((words) => this.#read(words, true))
   }
 
@@ -153,12 +162,14 @@ export class Tracker {
 
   /**
    * Removes the peer of a seat whose socket is closed, whatever the gate would say now; the counters of `announce`
-   * do not matter, and its event is overwritten. Nothing hears of it (`AfterAnnounce`): there was no announce.
+   * do not matter, and its event is overwritten. `account`: of the visitor when it announced. `AfterAnnounce` does not hear
+   * of it: there was no announce.
    */
-  leave(announce: SeatAnnounce): void {
+  leave(account: number, announce: SeatAnnounce): void {
     announce.event = EVENT.stopped
     const now = this.#clock.seconds()
     this.#swarm.announce(announce, now, this.#cut(now), 0, this.#unlisted)
+    this.#afterLeave?.(account, announce, this.#unlisted, now)
   }
 
   /**

@@ -325,7 +325,7 @@ describe('WebTorrent peers', () => {
     it.announce(it.seatOf(1))
     it.announce(it.seatOf(2, { left: 1 }))
     it.tracker.announce(anyone, announceOf(LISTED), NOWHERE, emptyAnswer())
-    it.tracker.leave(it.seatOf(1))
+    it.tracker.leave(0, it.seatOf(1))
     expect(it.heard).toEqual([
       [WEB, 1, EVENT.none, 1, 0],
       [WEB, 2, EVENT.none, 1, 1],
@@ -351,7 +351,7 @@ describe('WebTorrent peers', () => {
     const stop = it.seatOf(3, { id: 'same' })
     stop.event = EVENT.stopped
     it.announce(stop)
-    it.tracker.leave(stop)
+    it.tracker.leave(0, stop)
     expect([it.answer.seeders, it.answer.leechers]).toEqual([1, 1])
     const other = it.seatOf(2, { id: 'same' })
     other.event = EVENT.stopped
@@ -364,11 +364,11 @@ describe('WebTorrent peers', () => {
     const old = it.seatOf(1, { id: 'same' })
     it.announce(old)
     it.announce(it.seatOf(2, { id: 'same' }))
-    it.tracker.leave(old)
+    it.tracker.leave(0, old)
     it.announce(it.seatOf(9))
     expect(it.told()).toEqual([2])
-    it.tracker.leave(old)
-    it.tracker.leave(it.seatOf(1, { words: UNLISTED }))
+    it.tracker.leave(0, old)
+    it.tracker.leave(0, it.seatOf(1, { words: UNLISTED }))
     expect(it.swarm.totals()).toMatchObject({ torrents: 1, seeders: 2 })
   })
 
@@ -427,7 +427,7 @@ describe('WebTorrent peers', () => {
     const [visitor, seat] = [showing(KEYS['a permanent key']), it.seatOf(1)]
     access!.keys!.remove(visitor.key.words)
     expect(it.tracker.mayRelay(visitor, LISTED)).toBe('keyUnknown')
-    it.tracker.leave(seat)
+    it.tracker.leave(0, seat)
     expect(it.swarm.totals()).toMatchObject({ seeders: 0 })
   })
 

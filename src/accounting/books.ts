@@ -12,7 +12,7 @@ import { Freezer, type Frozen } from './freezer.ts'
 import { Gaps } from './gaps.ts'
 import { Holdings } from './holdings.ts'
 import { AHEAD, ReadAhead } from './read-ahead.ts'
-import { ENTRY, eventIn, limitIn, type RingReader } from './ring.ts'
+import { ENTRY, eventIn, isGoneIn, limitIn, type RingReader } from './ring.ts'
 import { type Charge, NONE } from './rows.ts'
 import { begin, Credit, counter, judge, Report, Session, STAND, Terms, UNKNOWN } from './rules.ts'
 import { FLAG } from './sessions.ts'
@@ -185,6 +185,34 @@ export class Books {
     }
   }
 
+  /**
+   * The connection of a client is closed. If it announced over another one since, or if that has no account whose slots it
+   * could hold, nothing follows. Else it was there until now, and leaves memory like one that was silent for long: it may
+   * come back with the same counters.
+   */
+  #lose(row: number): void {
+    const holdings = this.#holdings
+    const { sessions, records, hasAccounts } = holdings
+    if (!hasAccounts || row === NONE || sessions.has(row, FLAG.ended | FLAG.silent)) return
+    const session = this.#session
+    const report = this.#report
+    const record = sessions.record(row)
+    sessions.load(row, session)
+    if (session.endpoint !== report.endpoint) return
+    session.counted = records.counted(record)
+    report.up = session.up
+    report.down = session.down
+    report.event = EVENT.stopped
+    fillUnpriced(this.#terms, this.#settings)
+    judge(session, report, this.#terms, this.#credit)
+    records.countTo(record, session.counted)
+    holdings.stand(row, session.stand)
+    sessions.save(row, session)
+    sessions.set(row, FLAG.silent)
+    holdings.owe(row, this.#credit)
+    holdings.mark(row, report.at, true)
+  }
+
   /** An operator decided something about the torrent whose info hash is in `words` (five). */
   changeTorrent(words: Int32Array, settings: TorrentSettings): void {
     const { torrents } = this.#holdings
@@ -246,7 +274,8 @@ export class Books {
     const what = cells[at + ENTRY.what]!
     const report = this.#report
     report.event = eventIn(what) as AnnounceEvent
-    this.#events[report.event]!++
+    const isGone = isGoneIn(what)
+    if (!isGone) this.#events[report.event]!++
     const limit = limitIn(what)
     if (limit !== undefined) this.#limited[LIMITED.indexOf(limit)]!++
     const account = hasAccounts ? cells[at + ENTRY.account]! : 0
@@ -254,7 +283,8 @@ export class Books {
     this.#read(cells, at, limit !== undefined)
     // Sessions begin and end, but none is forgotten while entries are applied: what was found is still there.
     const row = this.#ahead.found[i]! || this.#find(account, cells, at, i)
-    if (row === NONE) this.#begin(account, cells, at, i)
+    if (isGone) this.#lose(row)
+    else if (row === NONE) this.#begin(account, cells, at, i)
     else if (!sessions.has(row, FLAG.ended)) this.#judge(row)
     else if (this.#isNews(row)) this.#beginAgain(row)
   }

@@ -20,7 +20,7 @@ export const ENTRY = {
   account: 0,
   /** Unix second. */
   second: 1,
-  /** Bits 0–1: the event; bits 2–3: place of the limit in `LIMITED` + 1, or 0. */
+  /** Bits 0–1: the event; bits 2–3: place of the limit in `LIMITED` + 1, or 0; bit 4: no announce, see `appendGone`. */
   what: 2,
   /** Peers of the swarm after the announce. */
   seeders: 3,
@@ -36,6 +36,7 @@ export const ENTRY = {
 } as const
 const EVENT_BITS = 3
 const LIMIT_SHIFT = 2
+const GONE = 1 << 4
 
 /** Entries of a ring, a power of two. */
 export const RING_ENTRIES = 16_384
@@ -61,6 +62,8 @@ export const limitIn = (what: number): Limit | undefined => {
   const limit = (what >>> LIMIT_SHIFT) & EVENT_BITS
   return limit === 0 ? undefined : LIMITED[limit - 1]
 }
+/** Whether an entry is no announce: the connection of the peer ended. From its `what`. */
+export const isGoneIn = (what: number): boolean => (what & GONE) !== 0
 
 /** The end of the serving thread. Only one thread of all may write. */
 export class RingWriter {
@@ -79,24 +82,42 @@ export class RingWriter {
 
   /** `answer`: its counts, those after the announce, and its limit are noted. `now`: Unix second. */
   append(account: number, announce: Announce | SeatAnnounce, answer: Answer, now: number): void {
+    const { event } = announce
+    const { limit } = answer
+    const limited = limit === undefined ? 0 : (LIMITED.indexOf(limit) + 1) << LIMIT_SHIFT
+    this.#write(account, announce, answer, now, event | limited)
+  }
+
+  /**
+   * Notes that the connection over which a peer announced is closed, and said nothing. Its counters do not matter.
+   * Left out like an announce without an event: silence tells the same, later.
+   */
+  appendGone(account: number, peer: Announce | SeatAnnounce, answer: Answer, now: number): void {
+    this.#write(account, peer, answer, now, EVENT.none | GONE)
+  }
+
+  #write(
+    account: number,
+    announce: Announce | SeatAnnounce,
+    answer: Answer,
+    now: number,
+    what: number,
+  ): void {
     const cells = this.#cells
     const written = cells[HEADER.written]!
     const used = (written - Atomics.load(cells, HEADER.read)) | 0
-    const { event } = announce
     if (used >= MOSTLY_FULL) {
-      if (event === EVENT.none) return
+      if (eventIn(what) === EVENT.none) return
       if (used >= RING_ENTRIES) {
         this.#lost[0]!++
         return
       }
     }
     const { words, counts } = announce
-    const { limit } = answer
     const at = wordOf(written)
     cells[at + ENTRY.account] = account
     cells[at + ENTRY.second] = now
-    cells[at + ENTRY.what] =
-      limit === undefined ? event : event | ((LIMITED.indexOf(limit) + 1) << LIMIT_SHIFT)
+    cells[at + ENTRY.what] = what
     cells[at + ENTRY.seeders] = answer.seeders
     cells[at + ENTRY.leechers] = answer.leechers
     // Info hash and peer id stand side by side in both.

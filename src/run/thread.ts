@@ -21,7 +21,7 @@ import { threadId } from '../servers/libc.ts'
 import { countOpen } from '../servers/websocket.ts'
 import { hasWebPeers, Swarm, type SwarmMemory } from '../swarm/swarm.ts'
 import { systemClock } from '../time/clock.ts'
-import { type AfterAnnounce, Tracker } from '../tracker.ts'
+import { type AfterAnnounce, type AfterLeave, Tracker } from '../tracker.ts'
 import { printIp } from '../wire/address.ts'
 import {
   type Following,
@@ -185,12 +185,17 @@ function accountingOf(
   memory: AccountingMemory,
   thread: number,
   alone: boolean,
-): { readonly limits: Limits | undefined; readonly afterAnnounce: AfterAnnounce } {
+): {
+  readonly limits: Limits | undefined
+  readonly afterAnnounce: AfterAnnounce
+  readonly afterLeave: AfterLeave
+} {
   const ring = new RingWriter(memory.rings[thread - 1]!, memory.seed)
   return {
     limits: memory.level === 'users' ? Limits.over(memory, alone) : undefined,
     afterAnnounce: ({ account }, announce, answer, now) =>
       ring.append(account, announce, answer, now),
+    afterLeave: (account, peer, answer, now) => ring.appendGone(account, peer, answer, now),
   }
 }
 

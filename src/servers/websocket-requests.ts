@@ -103,6 +103,8 @@ export class Client implements Line {
   readonly seats = new Map<string, Seat>()
   /** Torrents that its seats are in. */
   torrents = 0
+  /** Whose its last announce was. */
+  account = 0
   /** Second of its last announce. */
   heard: number
   faults = 0
@@ -329,6 +331,7 @@ export class WebSocketRequests {
       return
     }
 
+    client.account = visitor.account
     if (isStopped) this.#left(client, seat, infoHash)
     else {
       if (seated === undefined) {
@@ -493,8 +496,9 @@ export class WebSocketRequests {
   #leave(client: Client, seat: Seat, infoHash: string): void {
     const leaving = this.#leaving
     writeText(infoHash, leaving.infoHash)
+    writeText(seat.peerId, leaving.peerId)
     this.#place(leaving, client, seat)
-    this.#options.tracker.leave(leaving)
+    this.#options.tracker.leave(client.account, leaving)
   }
 
   /** Not all clients say that they leave a torrent. */

@@ -129,6 +129,11 @@ test('N16: whatever is answered, written and lost when, no byte counts twice, an
         announce(client, EVENT.started)
         return
       }
+      if (roll(10) === 0) {
+        // Its connection is lost. It goes on with the next one.
+        const { account, torrent, peer, endpoints } = client
+        kept.note({ account, torrent, peer, endpoint: peer * 2 + endpoints, isGone: true })
+      }
       client.up += roll(1_000)
       client.isRunning = roll(10) > 0
       announce(client, client.isRunning ? EVENT.none : EVENT.stopped)

@@ -621,6 +621,47 @@ describe('limits', () => {
     expect(kept.books.figures).toMatchObject({ sessions: 1, limited: { slots: 1 } })
   })
 
+  test('a client whose connection is closed is not there any more, and may come back with its counters', () => {
+    for (const isWritten of [true, false])
+      for (const isKnown of [true, false]) {
+        const kept = new KeptBooks()
+        const counts = () => [kept.accounts.leeching(1), kept.accounts.seeding(1)]
+        kept.say({ left, up: 1, event: EVENT.started })
+        if (isKnown) kept.settle()
+        kept.say({ left, up: 5, at: T + 10 })
+        kept.say({ isGone: true, at: T + 30, endpoint: 2 })
+        expect(counts()).toEqual([1, 0])
+        kept.say({ isGone: true, at: T + 30 })
+        expect(counts()).toEqual([0, 0])
+        kept.say({ isGone: true, at: T + 60 })
+        if (isWritten) {
+          kept.settle()
+          const record = { up: 4n, seed: 0, leech: 30, left: 5, active: false, announces: 2 }
+          expect(kept.record()).toMatchObject(record)
+          expect(kept.books.figures.sessions).toBe(0)
+        }
+        kept.say({ left: 0, up: 9, down: 5, at: T + 90, endpoint: 3 })
+        expect(counts()).toEqual([0, 1])
+        kept.settle()
+        expect(kept.record()).toMatchObject({ up: 8n, down: 5n, active: true, seeder: true })
+        expect(kept.books.figures.events).toMatchObject({ started: 1, none: 2, stopped: 0 })
+      }
+  })
+
+  test('a connection that is closed begins no session, and ends none where accounts are not kept', () => {
+    const kept = new KeptBooks()
+    kept.say({ isGone: true })
+    kept.settle()
+    expect([kept.books.figures.sessions, kept.record()]).toEqual([0, {}])
+    const open = new KeptBooks({ settings: { level: 'torrents' } })
+    open.say({ up: 5 })
+    open.say({ isGone: true })
+    open.settle()
+    open.say({ up: 9, endpoint: 2 })
+    open.settle()
+    expect(open.stored.torrent(open.hash(1).hex).up).toBe(4n)
+  })
+
   test('slots follow sessions of limited accounts, and changes of limits', () => {
     const kept = new KeptBooks()
     const words = kept.hash(1).words

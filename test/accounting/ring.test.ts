@@ -4,6 +4,7 @@ import {
   createRing,
   ENTRY,
   eventIn,
+  isGoneIn,
   limitIn,
   RING_ENTRIES,
   RingReader,
@@ -106,6 +107,19 @@ describe('N22: a ring that is not drained', () => {
     reader.took(4)
     append(2, EVENT.none)
     expect([reader.waiting, reader.lost]).toEqual([mostly, 0])
+  })
+
+  test('has a peer that is gone as no announce, and leaves it out like one without an event', () => {
+    const { append, writer, reader } = ring()
+    const { announce, answer } = announceOf(1, EVENT.stopped)
+    writer.appendGone(1, announce, answer, 1)
+    append(2)
+    const whats = [0, 1].map((i) => reader.cells[reader.at(i) + ENTRY.what]!)
+    expect(whats.map(isGoneIn)).toEqual([true, false])
+    expect(whats.map(eventIn)).toEqual([EVENT.none, EVENT.started])
+    expect(whats.map(limitIn)).toEqual([undefined, undefined])
+    for (let n = 0; n < RING_ENTRIES; n++) writer.appendGone(1, announce, answer, 1)
+    expect([reader.used, reader.lost]).toEqual([0.75, 0])
   })
 
   test('counts what it has no room for, and keeps what it has', () => {

@@ -71,7 +71,7 @@ function world() {
       fill(seat, torrent, left, none)
       seat.endpointHalves[SEAT.seat + 1] = key
       expect(tracker.announceSeat(visitor, seat, seats)).toBe('served')
-      return { ...said(seats), leave: () => tracker.leave(seat) }
+      return { ...said(seats), leave: () => tracker.leave(key, seat) }
     },
   }
 }
@@ -155,7 +155,7 @@ describe('N23: with two slots, both in use', () => {
     expect(swarm.totals()).toMatchObject({ torrents: 1 })
   })
 
-  test('WebTorrent peers are held to it as well; leaving is noted of none', () => {
+  test('WebTorrent peers are held to it as well, and noted when they leave', () => {
     const { askSeat, noted } = full()
     expect(askSeat(2, THIRD, 0)).toMatchObject({ limit: undefined })
     const over = askSeat(1, THIRD, 5)
@@ -167,7 +167,7 @@ describe('N23: with two slots, both in use', () => {
       [3, undefined],
     ])
     over.leave()
-    expect(noted()).toEqual([])
+    expect(noted()).toMatchObject([{ account: 1, event: none, isGone: true }])
   })
 })
 

@@ -83,6 +83,19 @@ describe.each(PROGRAMS)('%s', (_name, program) => {
       incomplete: 0,
     })
     expect(await again.rest()).toEqual([])
+
+    // A closed tab says no word. Its slot is free at once, and it is not there any more.
+    two.terminate()
+    await until('the slot to be free', async () => {
+      const { leeching, seeding } = await tracker.call('GET', 'user/2')
+      return leeching + seeding === 0
+    })
+    const records = await tracker.call('GET', 'user/2/records')
+    expect(records.map(({ active }: { active: boolean }) => active)).toEqual([false, false, false])
+    using other = await Speaker.open(urls[1]!)
+    const free = announce('wanted', 'other', { ...started, numwant: 5, ...offers('offer') })
+    expect(await other.ask(free)).not.toHaveProperty('warning message')
+    expect((await again.next()).offer).toBeDefined()
     await tracker.stop()
   })
 })

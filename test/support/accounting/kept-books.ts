@@ -22,6 +22,8 @@ export type Said = {
   at?: number
   limit?: Limit | undefined
   leechers?: number
+  /** Its connection is closed; it says nothing. */
+  isGone?: boolean
 }
 
 export const T = 1_700_000_000
@@ -110,7 +112,9 @@ export class KeptBooks {
     })
     this.#answer.leechers = said.leechers ?? 2
     this.#answer.limit = said.limit
-    this.#writer.append(said.account ?? 1, announce, this.#answer, at)
+    const account = said.account ?? 1
+    if (said.isGone) this.#writer.appendGone(account, announce, this.#answer, at)
+    else this.#writer.append(account, announce, this.#answer, at)
   }
 
   drain(most: number = RING_ENTRIES): number {

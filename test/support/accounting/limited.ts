@@ -8,6 +8,7 @@ import {
   createRing,
   ENTRY,
   eventIn,
+  isGoneIn,
   limitIn,
   RingReader,
   RingWriter,
@@ -50,11 +51,12 @@ export function limitedTracker() {
     account,
   }))
   run(access.keys!.putAll(packKeys([...keys, { key: keyText(9), validUntil: Infinity }])))
-  const tracking: Pick<TrackerParts, 'access' | 'limits' | 'afterAnnounce'> = {
+  const tracking: Pick<TrackerParts, 'access' | 'limits' | 'afterAnnounce' | 'afterLeave'> = {
     access,
     limits: new Limits(accounts, slots),
     afterAnnounce: ({ account }, announce, answer, now) =>
       writer.append(account, announce, answer, now),
+    afterLeave: (account, peer, answer, now) => writer.appendGone(account, peer, answer, now),
   }
   return {
     accounts,
@@ -75,6 +77,7 @@ export function limitedTracker() {
           account: cells[at + ENTRY.account]!,
           event: eventIn(cells[at + ENTRY.what]!),
           limit: limitIn(cells[at + ENTRY.what]!),
+          ...(isGoneIn(cells[at + ENTRY.what]!) && { isGone: true }),
           /** The low words. */
           counters: [1, 3, 5].map((i) => cells[at + ENTRY.counts + i]!),
           swarm: [cells[at + ENTRY.seeders]!, cells[at + ENTRY.leechers]!],
