@@ -41,7 +41,7 @@ const figuresOf = async (tracker: RunningTracker, user: number) => {
 }
 
 describe.each(PROGRAMS)('%s', (_name, program) => {
-  test('N1, N3, N23: WebSocket peers are counted by the key in their URL', async () => {
+  test('N1, N23: WebSocket peers are counted by the key in their URL', async () => {
     const { tracker, base, urls } = await begin(program)
     await using _ = tracker
     using stranger = await Speaker.open(base)
