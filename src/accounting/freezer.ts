@@ -11,13 +11,15 @@ import {
 import { CLIENT_BYTES, type Clients } from './clients.ts'
 import type { Holdings } from './holdings.ts'
 import type { Marks } from './marks.ts'
+import { NONE } from './rows.ts'
 import { Session } from './rules.ts'
 import { FLAG } from './sessions.ts'
 
 export type Frozen = Pick<AccountingBatch, 'hashes' | 'sessions' | 'flags'>
 
-/** Flags of one batch. */
+/** Flags of one batch, and how long one waits for a row of its torrent. */
 const MOST_FLAGS = 500
+const FLAG_SECONDS = 3_600
 /** Sessions that one batch looks at, of each kind: those of torrents that may have no row yet are passed over. */
 const MOST_VISITS = 4_000
 
@@ -62,7 +64,7 @@ export class Freezer {
     this.#collect(waiting, now, may)
     this.#collect(urgent, now, may)
     if (isIdle) this.#collect(idle, now, may)
-    const taken = flags.take(MOST_FLAGS, (flag) => this.#isWritable(flag))
+    const taken = flags.take(MOST_FLAGS, (flag) => this.#fateOf(flag, now, mayCreate))
     if (this.#count === 0 && taken.length === 0) return undefined
     this.since = since.length === 0 ? 0 : Math.min(...since)
     const sessions = this.#sessions(keepsClients)
@@ -94,12 +96,15 @@ export class Freezer {
     }
   }
 
-  /** Whether the torrent of a flag has a row, or gets one with this batch. */
-  #isWritable({ infoHash }: Flag): boolean {
+  /** A flag needs a row of its torrent. One whose torrent is refused a row does not wait for ever. */
+  #fateOf({ infoHash, at }: Flag, now: number, mayCreate: () => boolean) {
     const { torrents } = this.#holdings
     const words = new Int32Array(infoHash.buffer)
     const torrent = torrents.find(words, 0, torrents.hash(words, 0))
-    return torrent === 0 || torrents.isStored(torrent) || this.#places.has(torrent)
+    // Its sessions are gone, and it may have a row or not.
+    if (torrent === NONE) return mayCreate() ? 'written' : 'dropped'
+    if (torrents.isStored(torrent) || this.#places.has(torrent)) return 'written'
+    return now - at > FLAG_SECONDS ? 'dropped' : 'waits'
   }
 
   #sessions(keepsClients: boolean): SessionBatch {
@@ -161,7 +166,7 @@ export class Freezer {
     for (const { infoHash } of flags) {
       const words = new Int32Array(infoHash.buffer)
       const torrent = torrents.find(words, 0, torrents.hash(words, 0))
-      if (torrent === 0 || !this.#places.has(torrent)) others.set(infoHash.toHex(), infoHash)
+      if (torrent === NONE || !this.#places.has(torrent)) others.set(infoHash.toHex(), infoHash)
     }
     const hashes = new Uint8Array((count + others.size) * INFO_HASH_BYTES)
     for (const [torrent, place] of this.#places) torrents.copyInfoHash(torrent, hashes, place)

@@ -73,7 +73,7 @@ export type RecordRow = Figures & {
   readonly completed: number | null
   readonly lastSeen: number
   readonly announces: bigint
-  /** The first 8 bytes of the peer id, where they are printable and kept; otherwise null. */
+  /** The first 8 bytes of the last peer id of which they are printable and kept; null: there was none. */
   readonly client: string | null
   readonly batch: number
 }

@@ -34,8 +34,8 @@ type Words = {
   readonly byKey: string
 }
 
-/** What becomes of a column whose row exists: it stays, is replaced, added to, or is the larger of both. */
-type Fate = 'stays' | 'set' | 'add' | 'most'
+/** What becomes of a column whose row exists: it stays, is replaced (also by an empty text, or not), added to, or is the larger of both. */
+type Fate = 'stays' | 'set' | 'text' | 'add' | 'most'
 
 const FIGURES = {
   uploaded: 'add',
@@ -89,11 +89,16 @@ const SORTS = {
 
 function dialect(words: Words) {
   const { types, given, most, least, forUpdate, among, isKey, byKey } = words
-  const set = (table: string, column: string, fate: Fate) => {
+  const set = (table: string, column: string, fate: Exclude<Fate, 'stays'>) => {
     const [now, more] = [`${table}.${column}`, given(column)]
     const larger = `COALESCE(${most}(${now}, ${more}), ${more})`
-    const value = fate === 'add' ? sum(now, more, [most, least]) : fate === 'most' ? larger : more
-    return `${column} = ${value}`
+    const values = {
+      set: more,
+      text: `CASE WHEN ${more} = '' THEN ${now} ELSE ${more} END`,
+      add: sum(now, more, [most, least]),
+      most: larger,
+    }
+    return `${column} = ${values[fate]}`
   }
   const put = (table: string, key: readonly string[], rest: Readonly<Record<string, Fate>>) => {
     const columns = [...key, ...Object.keys(rest)]
@@ -200,7 +205,7 @@ function dialect(words: Words) {
       is_active: 'set',
       is_seeder: 'set',
       started: 'stays',
-      client: 'set',
+      client: 'text',
       batch: 'set',
     }),
     /** The records exist. */
