@@ -116,7 +116,7 @@ export function signsAccountingWrite(suite: Signing): void {
         completed: null,
         lastSeen: NOW + 20,
         announces: 3n,
-        client: null,
+        client: '-TR4000-',
         batch: first.sequence + 1,
       })
       expect(await recordOf(database, a!, 2)).toMatchObject({ started: NOW - 50, isActive: false })
