@@ -188,6 +188,9 @@ describe.skipIf(PYTHON === null || ARIA2C === null).each(PROGRAMS)('%s', (name, 
       const ports = [{ udp: tracker.udp[0]!, http: Number(new URL(tracker.http[0]!).port) }]
       tracker = stack.use(await begin(program, room, { workers, ports }))
       await until('the rest', () => /^GET \S+&left=0&/m.test(late.text()))
+      // A session is removed by the process that has written it: before that another may still have it.
+      const total = () => byAria.downloaded + late.reported().downloaded
+      await until('its session', async () => (await known()) === total())
       await late.stop()
       const byAgain = await again.reports()
       const bySeederNow = await seeder.reports()
