@@ -24,8 +24,10 @@ describe('flags', () => {
   test('that are dropped are gone, those that wait are not', () => {
     const flags = made()
     for (const account of [1, 2, 3]) flag(flags, account, 1)
-    const fates = { 1: 'dropped', 2: 'waits', 3: 'written' } as Record<number, 'written'>
-    expect(accountsOf(flags.take(9, ({ account }) => fates[account]!))).toEqual([3])
+    const fates = new Map(
+      [1, 2, 3].map((account, i) => [account, (['dropped', 'waits', 'written'] as const)[i]!]),
+    )
+    expect(accountsOf(flags.take(9, ({ account }) => fates.get(account)!))).toEqual([3])
     expect(accountsOf(flags.take(9, () => 'written'))).toEqual([2])
     expect(flags.size).toBe(0)
   })
