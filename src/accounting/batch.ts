@@ -92,6 +92,8 @@ export const SESSION = {
   completed: 16,
   /** Its client began anew since it was written last: the baselines may be lower than those that are stored. */
   restarted: 32,
+  /** It has a row, as far as this process knows: if there is none, another one ended the session. */
+  stored: 64,
 } as const
 
 /** What one session owes, side by side. */

@@ -144,7 +144,8 @@ export class Freezer {
         (records.leeching(record) + records.seeding(record) > 0 ? SESSION.active : 0) |
         (records.seeding(record) > 0 ? SESSION.recordSeeder : 0) |
         (sessions.has(row, FLAG.owesCompletion) ? SESSION.completed : 0) |
-        (sessions.has(row, FLAG.restarted) ? SESSION.restarted : 0)
+        (sessions.has(row, FLAG.restarted) ? SESSION.restarted : 0) |
+        (sessions.has(row, FLAG.stored) ? SESSION.stored : 0)
       batch.began[i] = sessions.began(row)
       batch.seen[i] = session.seen
       const bytes = sessions.owedBytes(row)
@@ -153,6 +154,8 @@ export class Freezer {
       sessions.pay(row, batch.owed, i * OWED.words)
       if (keepsClients) this.#clients.write(sessions.client(row), batch.client, i * CLIENT_BYTES)
       sessions.clear(row, FLAG.restarted)
+      if (sessions.has(row, FLAG.ended)) sessions.clear(row, FLAG.stored)
+      else sessions.set(row, FLAG.stored)
       sessions.set(row, isGone ? FLAG.out | FLAG.leaves : FLAG.out)
     }
     return batch

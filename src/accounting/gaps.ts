@@ -111,6 +111,7 @@ export class Gaps {
     if (isKnown) this.#fill(session, found, at)
     this.#price(session)
     sessions.clear(session, FLAG.phantom | FLAG.saidCompleted)
+    if (isKnown) sessions.set(session, FLAG.stored)
     holdings.mark(session, this.#first.at, true)
   }
 

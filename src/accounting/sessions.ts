@@ -48,6 +48,8 @@ export const FLAG = {
   /** While it is asked: it stopped before anything else was known of it; it said `completed`. */
   phantom: 1 << 9,
   saidCompleted: 1 << 10,
+  /** Once it is not asked any more: it has a row. */
+  stored: 1 << 10,
   /** It is in the batch that is out; so is its end. */
   out: 1 << 11,
   leaves: 1 << 12,

@@ -177,6 +177,9 @@ async function owingOf(
       writer: BigInt(writer),
       heard: countOf(sessions.seen[place]!),
     }
+    // Who ended it has added what its client reported at last.
+    if (!owing.isStored && (owing.what & SESSION.stored) !== 0)
+      owing.owed.fill(0n, 0, OWED.announces)
     if (!owing.isMoved) return owing
     const [uploaded, downloaded, , heard, theirWriter] = row!.slice(3).map(wholeNumber)
     const isBehind = heard! > owing.seen

@@ -582,6 +582,31 @@ for (const [name, make] of PLACES)
       expect(await two.figures(account)).toMatchObject({ uploaded: 3_600, seconds: [3_605, 0] })
     })
 
+    test('N4, N19: a client that leaves two trackers is credited once', async () => {
+      await using place = await make!()
+      await using one = await begin(place)
+      await using two = await begin(place)
+      const account = await one.account(1n)
+      expect(await two.account(1n)).toBe(account)
+      let expected = 0
+      for (let round = 0; round < 4; round++) {
+        for (const run of [one, two]) run.tell({ account, event: EVENT.started })
+        for (const run of [one, two]) await run.store.settled()
+        two.tell({ account, uploaded: 80 })
+        await two.store.settled()
+        one.tell({ account, uploaded: 130 })
+        await one.store.settled()
+        // Each may be the first to write.
+        const order = round % 2 === 0 ? [one, two] : [two, one]
+        for (const run of order) {
+          run.tell({ account, uploaded: 160, event: EVENT.stopped })
+          await run.store.settled()
+        }
+        expected += 160
+        expect(await two.figures(account)).toMatchObject({ uploaded: expected })
+      }
+    })
+
     test('N6, N19: a client begins anew with another tracker, and comes back', async () => {
       await using place = await make!()
       await using one = await begin(place)
