@@ -50,8 +50,15 @@ type LoopOptions = {
 }
 
 const TARGET = 'ACCOUNTING'
-/** Entries of a ring that are read in one turn of the event loop. */
-const SLICE = 1_024
+/** Entries of a ring that are read between two looks at the time. */
+const SLICE = 256
+/**
+ * Reading in one turn of the event loop, and as long as a ring is half full: a thread that serves, too, fills it in its
+ * turns faster than that, when all clients begin at once.
+ */
+const TURN_MILLISECONDS = 3
+const LONG_TURN_MILLISECONDS = 10
+const HALF = 0.5
 /** Look-ups before what is owed has its turn: strangers can make up sessions without end. */
 const MOST_ROUNDS = 20
 /** The longest that a reader waits until everything is written that was announced before. */
@@ -242,11 +249,14 @@ export class AccountingLoop implements Disposable {
   #drain(): Promise<void> {
     const { books, rings } = this.#options
     this.#draining = this.#draining.then(async () => {
+      let began = performance.now()
       for (const ring of rings)
         for (let { waiting } = ring; waiting > 0; ) {
-          const done = books.drain(ring, Math.min(SLICE, waiting))
-          waiting -= done
-          if (done === SLICE) await nextTurn()
+          waiting -= books.drain(ring, Math.min(SLICE, waiting))
+          const most = ring.used < HALF ? TURN_MILLISECONDS : LONG_TURN_MILLISECONDS
+          if (performance.now() - began < most) continue
+          await nextTurn()
+          began = performance.now()
         }
     })
     return this.#draining

@@ -45,7 +45,7 @@ export const keyLine =
 
 const USER = 'user='
 const MOST_USER = 2n ** 63n - 1n
-/** Without zeroes in front, which JSON does not have. undefined: it is none. */
+/** Without zeroes in front, which JSON does not have. undefined: it is no such number. */
 export function readUserId(text: string): string | undefined {
   if (!/^\d{1,19}$/.test(text)) return undefined
   const value = BigInt(text)
