@@ -55,7 +55,7 @@ export function judgeTls(tls: TlsConfig, cwd: string): TlsFiles {
     try {
       createSecureContext({ cert, key })
     } catch (error) {
-      bad('ssl_key_path', noPair(certPath, keyPath, codeOrMessage(error)))
+      bad('ssl_key_path', noPair(certPath, keyPath, LOCKED.test(key ?? ''), codeOrMessage(error)))
     }
   return { faults, chain }
 }
@@ -71,6 +71,8 @@ const readText = (path: string): string =>
 const MOST_CERTIFICATES = 32
 const CERTIFICATE = /^-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END [A-Z0-9 ]+-----/gm
 const PRIVATE_KEY = /^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/m
+/** With a password (RFC 1421, RFC 5958). Read without it, one key in 256 looks like a broken one to the TLS library. */
+const LOCKED = /^(?:Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m
 
 /** Empty if there is none or one of them is broken. */
 function parseChain(text: string): readonly X509Certificate[] {
@@ -101,13 +103,13 @@ const notPem = (
       ]
 
 /** `code`: why the TLS library does not take the two. */
-function noPair(certPath: string, keyPath: string, code: string): Fault {
+function noPair(certPath: string, keyPath: string, isLocked: boolean, code: string): Fault {
   if (code.includes('MISMATCH'))
     return [
       `${keyPath} is not the key of ${certPath}`,
       'name the two files that were made together, like privkey.pem and fullchain.pem of one directory',
     ]
-  if (code.includes('BAD_DECRYPT'))
+  if (isLocked)
     return [
       `${keyPath} holds a private key with a password`,
       `take the password off with \`openssl pkey -in ${shellWord(keyPath)}\``,
