@@ -309,11 +309,8 @@ export class Books {
     if (torrent === NONE) return NONE
     const record = records.find(account, torrent, records.hash(account, torrent))
     if (record === NONE) return NONE
-    return sessions.find(
-      record,
-      this.#ahead.peers[i]!,
-      sessions.hash(record, this.#ahead.peers[i]!),
-    )
+    const peer = this.#ahead.peers[i]!
+    return sessions.find(record, peer, this.#ahead.keys[i]!)
   }
 
   /** A session that is not known here. One that stops is only looked up: it may be stored. */
@@ -376,7 +373,8 @@ export class Books {
     sessions.load(row, session)
     session.counted = hasAccounts ? records.counted(record) : 0
     report.leechedAt = torrents.leechedAt(records.torrent(record))
-    if (isAsked || !hasAccounts) fillUnpriced(terms, this.#settings)
+    const hasGrown = report.up > session.up || report.down > session.down
+    if (isAsked || !hasAccounts || !hasGrown) fillUnpriced(terms, this.#settings)
     else fillTerms(terms, this.#settings, holdings, record, report.at)
     const { up, down, stand } = session
     judge(session, report, terms, credit)

@@ -10,7 +10,7 @@ import { Flags } from './flags.ts'
 import { LOOKUP_WORDS, Lookups } from './lookups.ts'
 import { Marks } from './marks.ts'
 import { MOST_CLIENTS, Records } from './records.ts'
-import { type Charge, HashedRows, NONE, type Place, Rows } from './rows.ts'
+import { type Charge, HashedRows, mix, NONE, type Place, Rows } from './rows.ts'
 import { add, type Credit, STAND, type Stand } from './rules.ts'
 import { FLAG, Sessions } from './sessions.ts'
 import type { Slots } from './slots.ts'
@@ -71,12 +71,19 @@ export class Holdings {
     const [urgent, idle, waiting] = at.marks.map((from) => new Marks(memory, from, capacity))
     this.torrents = new Torrents(place(at.torrents), seed)
     this.records = new Records(place(at.records))
-    this.sessions = new Sessions(place(at.sessions))
+    this.sessions = new Sessions(place(at.sessions), (record) =>
+      this.nameOf(this.torrents.hashAt(this.records.torrent(record)), this.records.account(record)),
+    )
     this.lookups = new Lookups(place(at.lookups))
     this.urgent = urgent!
     this.idle = idle!
     this.waiting = waiting!
     this.flags = new Flags(memory, at.flags)
+  }
+
+  /** Name of a record, for the hash of its sessions. `hash`: of the info hash. */
+  nameOf(hash: number, account: number): number {
+    return mix(hash, account)
   }
 
   /**
@@ -93,7 +100,10 @@ export class Holdings {
       if (record !== NONE) torrents.refer(torrent)
     }
     const isFull = this.hasAccounts && record !== NONE && records.sessions(record) >= MOST_CLIENTS
-    const session = record === NONE || isFull ? NONE : sessions.create(record, peer)
+    const session =
+      record === NONE || isFull
+        ? NONE
+        : sessions.create(record, peer, sessions.hash(this.nameOf(hash, account), peer))
     if (session !== NONE) {
       records.addSession(record)
       if (!this.hasAccounts) return session

@@ -4,15 +4,18 @@
  */
 import type { Holdings } from './holdings.ts'
 import { ENTRY, type RingReader } from './ring.ts'
+import { NONE } from './rows.ts'
+import { counter } from './rules.ts'
 
 /** Entries that are read ahead together. */
 export const AHEAD = 64
 
 export class ReadAhead {
   readonly #holdings: Holdings
-  /** By entry: hash of the info hash, peer word, and the session; `NONE` = it was not there. */
+  /** By entry: hash of the info hash, peer word, hash of the session, and the session; `NONE` = it was not there. */
   readonly hashes = new Int32Array(AHEAD)
   readonly peers = new Int32Array(AHEAD)
+  readonly keys = new Int32Array(AHEAD)
   readonly found = new Int32Array(AHEAD)
   readonly #rows = new Int32Array(AHEAD)
   /** Keeps the loads from being dropped as useless. */
@@ -27,50 +30,46 @@ export class ReadAhead {
    * as little as possible between two. In most buckets the row is the first or the second.
    */
   read(reader: RingReader, from: number, count: number): void {
-    const { torrents, records, sessions, slots, accounts, hasAccounts } = this.#holdings
+    const holdings = this.#holdings
+    const { torrents, records, sessions, slots, accounts, hasAccounts } = holdings
     const { cells } = reader
-    const { hashes, peers, found } = this
+    const { hashes, peers, keys, found } = this
     const rows = this.#rows
     let sink = 0
     for (let i = 0; i < count; i++) {
       const at = reader.at(from + i)
+      const account = hasAccounts ? cells[at + ENTRY.account]! : 0
       hashes[i] = torrents.hash(cells, at + ENTRY.infoHash)
       peers[i] = slots.peerWord(cells, at + ENTRY.peerId)
-      rows[i] = torrents.bucket(hashes[i]!)
-    }
-    for (let i = 0; i < count; i++) rows[i] = torrents.first(rows[i]!)
-    for (let i = 0; i < count; i++) torrents.touch(rows[i]!)
-    for (let i = 0; i < count; i++)
-      if (
-        torrents.cells[torrents.infoHashAt(rows[i]!)] !==
-        cells[reader.at(from + i) + ENTRY.infoHash]
-      )
-        torrents.touch(torrents.next(rows[i]!))
-    for (let i = 0; i < count; i++) {
-      const at = reader.at(from + i)
-      found[i] = torrents.find(cells, at + ENTRY.infoHash, hashes[i]!)
-      const account = hasAccounts ? cells[at + ENTRY.account]! : 0
-      rows[i] = records.bucket(records.hash(account, found[i]!))
-    }
-    for (let i = 0; i < count; i++) {
-      sink ^= accounts.freeUntil(cells[reader.at(from + i) + ENTRY.account]!)
-      rows[i] = records.first(rows[i]!)
-    }
-    for (let i = 0; i < count; i++) records.touch(rows[i]!)
-    for (let i = 0; i < count; i++)
-      if (records.torrent(rows[i]!) !== found[i]) records.touch(records.next(rows[i]!))
-    for (let i = 0; i < count; i++) {
-      const account = hasAccounts ? cells[reader.at(from + i) + ENTRY.account]! : 0
-      const hash = records.hash(account, found[i]!)
-      found[i] = records.find(account, found[i]!, hash)
-      rows[i] = sessions.bucket(sessions.hash(found[i]!, peers[i]!))
+      keys[i] = sessions.hash(holdings.nameOf(hashes[i]!, account), peers[i]!)
+      rows[i] = sessions.bucket(keys[i]!)
     }
     for (let i = 0; i < count; i++) rows[i] = sessions.first(rows[i]!)
     for (let i = 0; i < count; i++) sessions.touch(rows[i]!)
     for (let i = 0; i < count; i++)
       if (sessions.peer(rows[i]!) !== peers[i]) sessions.touch(sessions.next(rows[i]!))
-    for (let i = 0; i < count; i++)
-      found[i] = sessions.find(found[i]!, peers[i]!, sessions.hash(found[i]!, peers[i]!))
+    for (let i = 0; i < count; i++) {
+      found[i] = sessions.guess(peers[i]!, keys[i]!)
+      rows[i] = sessions.record(found[i]!)
+    }
+    for (let i = 0; i < count; i++) records.touch(rows[i]!)
+    for (let i = 0; i < count; i++) torrents.touch(records.torrent(rows[i]!))
+    // What is decided about an account matters where something is credited.
+    for (let i = 0; i < count; i++) {
+      const at = reader.at(from + i)
+      const up = counter(cells[at + ENTRY.counts]!, cells[at + ENTRY.counts + 1]!)
+      if (up !== sessions.uploaded(found[i]!))
+        sink ^= accounts.freeUntil(cells[at + ENTRY.account]!)
+    }
+    for (let i = 0; i < count; i++) {
+      const at = reader.at(from + i)
+      const account = hasAccounts ? cells[at + ENTRY.account]! : 0
+      const record = rows[i]!
+      const isIt =
+        records.account(record) === account &&
+        torrents.isOf(records.torrent(record), cells, at + ENTRY.infoHash)
+      if (!isIt) found[i] = NONE
+    }
     this.sink ^= sink
   }
 }

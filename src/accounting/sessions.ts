@@ -71,13 +71,17 @@ const MOST_SECONDS = 2 ** 32 - 1
 
 export class Sessions extends HashedRows {
   static readonly words: number = ROW.words
+  readonly #nameOf: (record: number) => number
 
-  constructor(place: Place) {
+  /** `nameOf`: a hash of the account and info hash of a record. */
+  constructor(place: Place, nameOf: (record: number) => number) {
     super(place, ROW.words, ROW.next)
+    this.#nameOf = nameOf
   }
 
-  hash(record: number, peer: number): number {
-    return mix(record, peer)
+  /** Of what an announce says of itself, so that its session is found before its torrent and record are. */
+  hash(name: number, peer: number): number {
+    return mix(name, peer)
   }
 
   find(record: number, peer: number, hash: number): number {
@@ -89,14 +93,28 @@ export class Sessions extends HashedRows {
     return NONE
   }
 
-  create(record: number, peer: number): number {
+  /** The first session of `peer` with that hash: nearly always the one that is looked for, which its record says. */
+  guess(peer: number, hash: number): number {
+    const { cells } = this
+    let row = this.first(this.bucket(hash))
+    while (row !== NONE && cells[row * ROW.words + ROW.peer] !== peer) row = this.next(row)
+    return row
+  }
+
+  create(record: number, peer: number, hash: number): number {
     const row = this.take()
     if (row === NONE) return NONE
     const at = row * ROW.words
     this.cells[at + ROW.record] = record
     this.cells[at + ROW.peer] = peer
-    this.link(row, mix(record, peer))
+    this.link(row, hash)
     return row
+  }
+
+  /** A row is longer than two cache lines may hold. */
+  override touch(row: number): void {
+    super.touch(row)
+    this.sink ^= this.cells[row * ROW.words + ROW.words / 2]!
   }
 
   remove(row: number): void {
@@ -123,6 +141,10 @@ export class Sessions extends HashedRows {
   /** Index in `cells` of the two words of its fingerprint. */
   fingerprintAt(row: number): number {
     return row * ROW.words + ROW.fingerprint
+  }
+  /** Baseline. */
+  uploaded(row: number): number {
+    return this.numbers[row * NUMBERS + NUMBER.up]!
   }
   left(row: number): number {
     return this.numbers[row * NUMBERS + NUMBER.left]!
@@ -243,8 +265,7 @@ export class Sessions extends HashedRows {
   }
 
   protected hashOf(row: number): number {
-    const at = row * ROW.words
-    return mix(this.cells[at + ROW.record]!, this.cells[at + ROW.peer]!)
+    return mix(this.#nameOf(this.record(row)), this.peer(row))
   }
 }
 

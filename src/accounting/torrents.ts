@@ -46,19 +46,27 @@ export class Torrents extends HashedRows {
   }
 
   find(words: Int32Array, at: number, hash: number): number {
-    const { cells } = this
-    for (let row = this.first(this.bucket(hash)); row !== NONE; row = this.next(row)) {
-      const from = row * ROW.words
-      if (
-        cells[from] === words[at] &&
-        cells[from + 1] === words[at + 1] &&
-        cells[from + 2] === words[at + 2] &&
-        cells[from + 3] === words[at + 3] &&
-        cells[from + 4] === words[at + 4]
-      )
-        return row
-    }
+    for (let row = this.first(this.bucket(hash)); row !== NONE; row = this.next(row))
+      if (this.isOf(row, words, at)) return row
     return NONE
+  }
+
+  /** Whether the info hash at `words[at…]` is its own. */
+  isOf(row: number, words: Int32Array, at: number): boolean {
+    const { cells } = this
+    const from = row * ROW.words
+    return (
+      cells[from] === words[at] &&
+      cells[from + 1] === words[at + 1] &&
+      cells[from + 2] === words[at + 2] &&
+      cells[from + 3] === words[at + 3] &&
+      cells[from + 4] === words[at + 4]
+    )
+  }
+
+  /** Hash of its info hash. */
+  hashAt(row: number): number {
+    return this.hash(this.cells, row * ROW.words)
   }
 
   create(words: Int32Array, at: number, hash: number): number {
@@ -128,6 +136,6 @@ export class Torrents extends HashedRows {
   }
 
   protected hashOf(row: number): number {
-    return this.hash(this.cells, row * ROW.words)
+    return this.hashAt(row)
   }
 }
