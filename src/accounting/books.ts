@@ -172,7 +172,8 @@ export class Books {
     const { sessions } = holdings
     for (const row of this.#all()) {
       if (row === NONE) yield
-      else if (now - sessions.seen(row) > this.#settings.peerTimeoutSeconds) {
+      // Ahead: the clock was set back since.
+      else if (Math.abs(now - sessions.seen(row)) > this.#settings.peerTimeoutSeconds) {
         if (sessions.has(row, FLAG.ended | FLAG.silent)) {
           if (holdings.isRefused(row)) holdings.free(row)
           continue

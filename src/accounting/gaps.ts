@@ -142,7 +142,8 @@ export class Gaps {
     fillUnpriced(terms, this.settings)
     terms.longestGap += this.settings.idleSeconds
     judge(stored, first, terms, credit)
-    if (credit.seedSeconds + credit.leechSeconds > 0) records.countTo(record, first.at)
+    if (credit.seedSeconds + credit.leechSeconds > 0)
+      records.countTo(record, Math.max(first.at, records.counted(record)))
     sessions.load(row, session)
     if (!isSeeder) session.hasLeeched = true
     if (!isSeeder && sessions.has(row, FLAG.saidCompleted) && !session.hasCompleted) {

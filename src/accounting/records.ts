@@ -87,7 +87,7 @@ export class Records extends HashedRows {
     return this.cells[row * ROW.words + ROW.counted]! >>> 0
   }
   countTo(row: number, second: number): void {
-    if (second > this.counted(row)) this.cells[row * ROW.words + ROW.counted] = second
+    this.cells[row * ROW.words + ROW.counted] = second
   }
 
   leeching(row: number): number {

@@ -134,6 +134,10 @@ export function begin(session: Session, report: Report): void {
 
 /** Applies `report` to `session`, which is known, and says in `credit` what it adds. */
 export function judge(session: Session, report: Report, terms: Terms, credit: Credit): void {
+  // The clock was set back: what it said before means nothing.
+  const latest = report.at + terms.longestGap
+  if (session.seen > latest) session.seen = report.at
+  if (session.counted > latest) session.counted = report.at
   const elapsed = Math.max(0, report.at - session.seen)
   const isSame = report.endpoint === session.endpoint
   // Threads are read one after the other: what another one noted in the same second may come in reverse.

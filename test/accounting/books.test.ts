@@ -159,6 +159,19 @@ describe('bytes', () => {
     expect(kept.record().up).toBe(BigInt(3 * GB))
   })
 
+  test('a clock that was ahead keeps no client that is gone, and its time is counted again', () => {
+    const kept = new KeptBooks()
+    for (const peer of [1, 2]) kept.say({ peer, at: T })
+    for (const peer of [1, 2]) kept.say({ peer, up: 5, at: T + 24 * HOUR })
+    kept.say({ peer: 1, up: 6, at: T + 100 })
+    kept.say({ peer: 1, up: 7, at: T + 200 })
+    kept.now = T + 200
+    kept.expire()
+    kept.settle()
+    expect(kept.record()).toMatchObject({ up: 12n, seed: 100 })
+    expect(kept.books.figures.sessions).toBe(1)
+  })
+
   test('N10: a session that is heard of while its silence is written stays', () => {
     const kept = new KeptBooks()
     kept.say({ up: 5 })

@@ -176,6 +176,21 @@ describe('time', () => {
     expect(session.seen).toBe(T + 100)
   })
 
+  test('a clock that was ahead is forgotten when it is set back', () => {
+    const { say, session } = started({})
+    const DAY = 86_400
+    expect(say({ at: T + DAY, up: 5 })).toMatchObject({ seedSeconds: 0, up: 5 })
+    expect(say({ at: T + 100, up: 7 })).toMatchObject({ seedSeconds: 0, up: 2 })
+    expect(say({ at: T + 150, up: 9 })).toMatchObject({ seedSeconds: 50, up: 2 })
+    session.counted = T + DAY
+    expect(say({ at: T + 200 }).seedSeconds).toBe(0)
+    expect(say({ at: T + 260, up: 9 }).seedSeconds).toBe(60)
+    // A client that began anew without saying so is known again.
+    say({ at: T + DAY, up: 9 })
+    say({ at: T + 300, up: 9 })
+    expect(say({ at: T + 400, up: 1 }).hasRestarted).toBe(true)
+  })
+
   test('N13: too long a gap is no time', () => {
     const { say } = started({})
     expect(say({ at: T + 2_700 }).seedSeconds).toBe(2_700)
@@ -271,7 +286,7 @@ test('the rules and their slow twin agree', () => {
       overSpeed: (['flag', 'clamp', 'drop'] as const)[roll(3)]!,
     }
     for (let step = 0; step < 60; step++) {
-      at += [0, 1, 60, 1_800, 2_700, 2_701, 3_000, -5][roll(8)]!
+      at += [0, 1, 60, 1_800, 2_700, 2_701, 3_000, -5, -10_000][roll(9)]!
       const next = () => sizes[roll(sizes.length)]! + BigInt(roll(1_000))
       const move = roll(10)
       up = move === 0 ? next() : up + next() / BigInt(1 + roll(1_000))

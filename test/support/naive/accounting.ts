@@ -72,12 +72,15 @@ export const naiveBegin = (report: NaiveReport): NaiveSession => ({
 
 /** `counted`: up to where the time of the record is counted. */
 export function naiveJudge(
-  before: NaiveSession,
-  counted: number,
+  known: NaiveSession,
+  countedTo: number,
   report: NaiveReport,
   terms: NaiveTerms,
 ): { session: NaiveSession; counted: number; credit: NaiveCredit } {
   const { at, event } = report
+  const told = (second: number) => (second - at > terms.longestGap ? at : second)
+  const before = { ...known, seen: told(known.seen) }
+  const counted = told(countedTo)
   const gap = at > before.seen ? at - before.seen : 0
   const started = event === EVENT.started
   const same = before.endpoint === report.endpoint
