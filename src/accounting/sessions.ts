@@ -1,7 +1,7 @@
 /** Sessions: one client of an account on one torrent each, with its baselines and what it owes the database. */
 import { OWED } from './batch.ts'
 import { HashedRows, mix, NONE, type Place } from './rows.ts'
-import { add, type Credit, type Session, STAND, type Stand } from './rules.ts'
+import { add, type Credit, type Session, type Stand } from './rules.ts'
 
 /** Places of a row's numbers (two words each), and of its words. */
 const NUMBER = {
@@ -272,5 +272,3 @@ export class Sessions extends HashedRows {
 function addSeconds(cells: Int32Array, at: number, seconds: number): void {
   cells[at] = Math.min((cells[at]! >>> 0) + seconds, MOST_SECONDS)
 }
-
-export const isThere = (stand: Stand): boolean => stand !== STAND.away

@@ -112,7 +112,12 @@ export async function start(
   const access = accessMemory && new Access(accessMemory, alone)
   const level = levelOf(config)
   const accountingMemory = level && createAccountingMemory(level, count, drawSeed())
-  for (const ring of accountingMemory?.rings ?? []) swarm.charge(Math.ceil(ring.byteLength / 1024))
+  const rings = accountingMemory?.rings ?? []
+  const ringBytes = rings.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  if (!swarm.charge(Math.ceil(ringBytes / 1024)))
+    throw new Error(
+      `runtime.max_memory is too small: core.accounting takes ${size(ringBytes)} for ${count} thread(s)`,
+    )
   const rules = Rules.of(rulesOf(config))
   const banSeed = drawSeed()
   const bans = new Bans(rules, banSeed)

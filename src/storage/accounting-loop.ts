@@ -13,7 +13,7 @@ import { LimitedLines } from '../log/limited-lines.ts'
 import type { Log } from '../log/log.ts'
 import type { Clock } from '../time/clock.ts'
 import { Deadline } from '../time/deadline.ts'
-import { finish, nextTurn } from '../time/turns.ts'
+import { finish, Turns } from '../time/turns.ts'
 import type { AccountingEvent } from './accounting.ts'
 import type { NewRows } from './new-rows.ts'
 import type { WatchedDatabase } from './watched-database.ts'
@@ -53,10 +53,9 @@ const TARGET = 'ACCOUNTING'
 /** Entries of a ring that are read between two looks at the time. */
 const SLICE = 256
 /**
- * Reading in one turn of the event loop, and as long as a ring is half full: a thread that serves, too, fills it in its
- * turns faster than that, when all clients begin at once.
+ * A turn of the event loop as long as a ring is half full: a thread that serves, too, fills it in its turns faster than
+ * it is read in usual ones, when all clients begin at once.
  */
-const TURN_MILLISECONDS = 3
 const LONG_TURN_MILLISECONDS = 10
 const HALF = 0.5
 /** Look-ups before what is owed has its turn: strangers can make up sessions without end. */
@@ -249,14 +248,13 @@ export class AccountingLoop implements Disposable {
   #drain(): Promise<void> {
     const { books, rings } = this.#options
     this.#draining = this.#draining.then(async () => {
-      let began = performance.now()
+      const turns = new Turns()
       for (const ring of rings)
         for (let { waiting } = ring; waiting > 0; ) {
           waiting -= books.drain(ring, Math.min(SLICE, waiting))
-          const most = ring.used < HALF ? TURN_MILLISECONDS : LONG_TURN_MILLISECONDS
-          if (performance.now() - began < most) continue
-          await nextTurn()
-          began = performance.now()
+          const isOver =
+            ring.used < HALF ? turns.isOver : turns.isLongerThan(LONG_TURN_MILLISECONDS)
+          if (isOver) await turns.next()
         }
     })
     return this.#draining

@@ -1,7 +1,7 @@
 /**
- * How much memory the swarm may use and does use: one sum that all threads add to, and each shard's account of
- * what it added, beside what is charged for others. The sum alone decides, in one step, so no thread ever sees more in use than is allowed, and none
- * is refused because another one tried.
+ * How much memory the swarm may use and does use: one sum that all threads add to, and each shard's account of what it
+ * added, beside what is charged for others. The sum alone decides, in one step, so no thread ever sees more in use than is
+ * allowed, and none is refused because another one tried.
  */
 import { HEADER } from './layout.ts'
 

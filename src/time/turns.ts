@@ -21,7 +21,11 @@ export class Turns {
   #began = performance.now()
 
   get isOver(): boolean {
-    return performance.now() - this.#began > TURN_MILLISECONDS
+    return this.isLongerThan(TURN_MILLISECONDS)
+  }
+  /** For work that has a longer turn. */
+  isLongerThan(milliseconds: number): boolean {
+    return performance.now() - this.#began > milliseconds
   }
   async next(): Promise<void> {
     await nextTurn()
