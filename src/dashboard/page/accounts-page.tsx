@@ -4,11 +4,12 @@ import { type Account, ratioText } from './accounts.ts'
 import { ask, textOf } from './api.ts'
 import { FlagsPanel } from './flags-panel.tsx'
 import { duration, size } from './format.ts'
+import { ListTools, type Sorts } from './list-tools.tsx'
 import { Empty, Mistake, NoAccounts, Page, Pager, Panel, Status, Table, Time } from './parts.tsx'
 import { go, linkTo, usePlace } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
 
-const SORTS: readonly (readonly [sort: string, label: string])[] = [
+const SORTS: Sorts = [
   ['id', 'By number'],
   ['uploaded', 'Most uploaded'],
   ['downloaded', 'Most downloaded'],
@@ -45,24 +46,7 @@ function ListPanel() {
     <Panel
       title="All accounts"
       aside={
-        <div class="tools">
-          <label>
-            Order{' '}
-            <select
-              value={sort}
-              onChange={(event) => go(linkTo('accounts', { sort: event.currentTarget.value }))}
-            >
-              {SORTS.map(([name, label]) => (
-                <option key={name} value={name}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </label>
-          <button type="button" onClick={again} disabled={isWaiting}>
-            Refresh
-          </button>
-        </div>
+        <ListTools path="accounts" sorts={SORTS} sort={sort} isWaiting={isWaiting} again={again} />
       }
     >
       {failure !== undefined && <Mistake>{failure}</Mistake>}

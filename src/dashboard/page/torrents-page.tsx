@@ -4,11 +4,12 @@ import { ask } from './api.ts'
 import { clockTime, count, several } from './format.ts'
 import { beginGrowth, fastestGrowing, type Listed, type Summary } from './growth.ts'
 import { readInfoHash } from './info-hash.ts'
+import { ListTools, type Sorts } from './list-tools.tsx'
 import { Empty, Mistake, Page, Pager, Panel, Table } from './parts.tsx'
 import { go, linkTo, usePlace } from './router.ts'
 import { useAnswer, useShared } from './state.ts'
 
-const SORTS: readonly (readonly [sort: string, label: string])[] = [
+const SORTS: Sorts = [
   ['peers', 'Largest'],
   ['seeders', 'Most seeders'],
   ['leechers', 'Most leechers'],
@@ -40,24 +41,13 @@ export function TorrentsPage() {
       <Panel
         title={overview === undefined ? 'Torrents' : several(overview.torrents, 'torrent')}
         aside={
-          <div class="tools">
-            <label>
-              Order{' '}
-              <select
-                value={sort}
-                onChange={(event) => go(linkTo('torrents', { sort: event.currentTarget.value }))}
-              >
-                {SORTS.map(([name, label]) => (
-                  <option key={name} value={name}>
-                    {label}
-                  </option>
-                ))}
-              </select>
-            </label>
-            <button type="button" onClick={again} disabled={isWaiting}>
-              Refresh
-            </button>
-          </div>
+          <ListTools
+            path="torrents"
+            sorts={SORTS}
+            sort={sort}
+            isWaiting={isWaiting}
+            again={again}
+          />
         }
       >
         {failure !== undefined && <Mistake>{failure}</Mistake>}
